@@ -1,0 +1,35 @@
+"""The error tree of the house.
+
+Every error a user can meet descends from `M2N2Error`; its message says what was expected, what was found and what to
+do about it.
+
+    M2N2Error
+    ├── SourceError          a checkpoint that cannot be opened, or cannot be merged with the others
+    ├── RecipeError          a recipe file that cannot be read, or does not fit its sources
+    ├── GenerationError      a picture that could not be made
+    ├── ExportError          a checkpoint that could not be written
+    ├── EvalError            (eval/errors.py)   prompt sets and scorers
+    ├── EvolutionError       (studio/evolution/errors.py) scores and archives that M2N2 is not defined for
+    ├── ConfigError          (studio/errors.py) what a run is asked to do
+    └── RunError             (studio/errors.py) runs and their store
+"""
+
+
+class M2N2Error(Exception):
+    """Root of all errors raised on purpose; `str(error)` is fit to be shown to a person."""
+
+
+class SourceError(M2N2Error):
+    """A checkpoint that cannot be opened, is damaged, or cannot be merged with the others."""
+
+
+class RecipeError(M2N2Error):
+    """A recipe that cannot be read, contradicts itself, or does not fit the sources it names."""
+
+
+class GenerationError(M2N2Error):
+    """A picture that could not be made; never counted as a score."""
+
+
+class ExportError(M2N2Error):
+    """A checkpoint that could not be written; nothing half-written is left behind."""

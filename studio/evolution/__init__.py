@@ -1,0 +1,11 @@
+"""M2N2 itself (arXiv 2508.16204): what competes, who survives, who mates. Numpy in, numpy out; no files, no torch.
+
+Read in this order:
+
+    errors    what can go wrong here
+    niches    competition for prompts: capacity, fitness, attraction, roulette; functions of a score matrix
+    archive   the P individuals alive and who leaves when one more is born
+    search    the loop, one offspring at a time: choose parents, cross them, tell the scores; resumable bit for bit
+
+Score matrices are raw: float64 [individuals, niches], each score in 0..1. Rows are individuals, oldest first.
+"""

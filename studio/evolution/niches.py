@@ -1,0 +1,150 @@
+"""Competition and attraction: functions of a score matrix (M2N2, arXiv 2508.16204, equations 3 to 5).
+
+A prompt is a niche with a limited capacity, shared by the individuals in proportion to their scores on it. All
+functions take raw scores and first subtract, per niche, the worst score in the archive (M2N2, section 4.3): raw CLIP
+cosines are so close together that without it everybody would get the same share. `s` below is the score after that
+subtraction, and
+
+    c_j = max_i s_ij           what niche j can hand out (section 3, continuous scores)
+    z_j = sum_i s_ij           how crowded it is
+    alpha                      how hard the competition is (Eq. 5): 0 none, a plain genetic algorithm; 1 shared capacity
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from studio.evolution.errors import EvolutionError
+
+MAX_ALPHA = 10.0
+# Where all scores together exceed the worst by no more, the differences are rounding: the niche hands out nothing.
+MIN_CROWD = 1e-12
+
+Floats = NDArray[np.float64]
+
+
+def check_scores(scores: ArrayLike) -> Floats:
+    """The scores as float64 [individuals, niches], refused unless every one is a number in 0..1.
+
+    Raises:
+        EvolutionError: not two-dimensional, empty, NaN, infinite, or outside 0..1.
+    """
+    scores = np.asarray(scores, dtype=np.float64)
+    if scores.ndim != 2 or 0 in scores.shape:
+        raise EvolutionError(
+            f"expected scores of shape [individuals, niches], at least one of each, found shape {scores.shape}"
+        )
+    wrong = np.argwhere(~((scores >= 0) & (scores <= 1)))  # NaN fails both comparisons
+    if len(wrong):
+        row, niche = wrong[0]
+        raise EvolutionError(
+            f"expected scores in 0..1, found {scores[row, niche]} for individual {row} in niche {niche}; "
+            "a failed evaluation is an error to record, never a score"
+        )
+    return scores
+
+
+def adjusted(scores: ArrayLike) -> Floats:
+    """Scores above the worst of the archive, per niche (M2N2, section 4.3).
+
+    Args:
+        scores: float64 [individuals, niches], raw.
+
+    Returns:
+        float64 [individuals, niches]; every niche's smallest is 0.
+
+    Raises:
+        EvolutionError: as `check_scores`, which every function here goes through.
+    """
+    scores = check_scores(scores)
+    return scores - scores.min(axis=0)
+
+
+def capacity(scores: ArrayLike) -> Floats:
+    """What each niche can hand out: c_j = max_i s_ij, so a niche that all solve equally well hands out nothing.
+
+    Args:
+        scores: float64 [individuals, niches], raw.
+
+    Returns:
+        float64 [niches], in 0..1.
+    """
+    return adjusted(scores).max(axis=0)
+
+
+def fitness(scores: ArrayLike, *, alpha: float = 1.0) -> Floats:
+    """What each individual wins in competition: sum_j c_j * s_ij / z_j^alpha (M2N2, Eq. 3 and 5).
+
+    With alpha 1 an archive's fitness sums to sum_j c_j: every niche hands out exactly its capacity.
+
+    Args:
+        scores: float64 [individuals, niches], raw.
+        alpha: competition strength, 0 to 10.
+
+    Returns:
+        float64 [individuals]; all zeros when nobody is better than another anywhere.
+    """
+    s = adjusted(scores)
+    # A sum per row, not a matrix product: BLAS may round equal rows differently, and equal individuals must tie.
+    return (s * _price(s, alpha)).sum(axis=1)
+
+
+def attraction(scores: ArrayLike, mother: int, *, alpha: float = 1.0) -> Floats:
+    """How much each individual complements the mother: sum_j c_j / z_j^alpha * max(s_ij - s_mother,j, 0) (M2N2, Eq. 4).
+
+    Args:
+        scores: float64 [individuals, niches], raw.
+        mother: row of the first parent.
+        alpha: competition strength, 0 to 10.
+
+    Returns:
+        float64 [individuals], zero for the mother herself; all zeros when nobody is better than her anywhere.
+    """
+    s = adjusted(scores)
+    return (np.maximum(s - s[mother], 0.0) * _price(s, alpha)).sum(axis=1)
+
+
+def owners(scores: ArrayLike) -> NDArray[np.int64]:
+    """Who is best in each niche.
+
+    Args:
+        scores: float64 [individuals, niches], raw.
+
+    Returns:
+        int64 [niches]: a row; the oldest of several equally good; -1 where all are equal and nobody stands out.
+    """
+    s = adjusted(scores)
+    return np.where(s.max(axis=0) > 0, s.argmax(axis=0), -1).astype(np.int64)
+
+
+def roulette(weights: ArrayLike, rng: np.random.Generator) -> int:
+    """An index drawn with probability proportional to its weight; uniformly when all weights are zero.
+
+    Takes exactly one uniform number from `rng`, so that the stream of a search does not depend on its luck.
+
+    Args:
+        weights: float64 [n], none negative.
+        rng: the search's generator.
+
+    Returns:
+        An index; never one of weight zero unless all are.
+
+    Raises:
+        EvolutionError: no weights, or one is negative, NaN or infinite.
+    """
+    weights = np.asarray(weights, dtype=np.float64)
+    if weights.ndim != 1 or len(weights) == 0 or not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise EvolutionError(f"expected at least one weight, finite and not negative, found {weights.tolist()}")
+    if not weights.any():
+        weights = np.ones_like(weights)
+    bounds = np.cumsum(weights)
+    index = int(np.searchsorted(bounds, rng.random() * bounds[-1], side="right"))
+    return min(index, int(np.flatnonzero(weights)[-1]))  # the product may round up to the last bound
+
+
+def _price(s: Floats, alpha: float) -> Floats:
+    """c_j / z_j^alpha for adjusted scores: what a unit of score earns in each niche, 0 where nothing is to win."""
+    if not 0 <= alpha <= MAX_ALPHA:
+        raise EvolutionError(f"expected a competition strength alpha in 0..{MAX_ALPHA:g}, found {alpha}")
+    crowd = s.sum(axis=0)
+    contested = crowd > MIN_CROWD
+    return np.where(contested, s.max(axis=0) / np.where(contested, crowd, 1.0) ** alpha, 0.0)

@@ -1,0 +1,132 @@
+"""Crossover: split point, mixing ratio and SLERP turn two recipes into one, without touching a weight.
+
+SLERP of two vectors is `a*x + b*y` with scalars that depend only on the ratio and the angle, so the child of two
+weighted sums of the sources is a weighted sum of the sources again (M2N2, arXiv 2508.16204, Eq. 2; angle as in the
+reference code: one per chromosome, of the whole vectors, which are not normalised).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from .gram import Gram
+from .keys import Layout
+from .recipe import Chromosome, Lineage, Recipe, Segment
+
+Angle = Literal["chromosome", "tensor"]
+
+
+@dataclass(frozen=True)
+class Genes:
+    """What is drawn for one chromosome: the split point in elements and the mixing ratio in 0..1."""
+
+    split_point: int
+    mixing_ratio: float
+
+
+def slerp_coefficients(ratio: float, cosine: float) -> tuple[float, float]:
+    """The scalars (a, b) of SLERP `a*x + b*y`; linear where the vectors are so alike that sin(omega) <= 1e-6.
+
+    Args:
+        ratio: 0 gives x, 1 gives y.
+        cosine: of the angle between x and y; clipped to -1..1.
+    """
+    omega = math.acos(min(1.0, max(-1.0, cosine)))
+    sine = math.sin(omega)
+    if sine <= 1e-6:
+        return 1.0 - ratio, ratio
+    return math.sin((1.0 - ratio) * omega) / sine, math.sin(ratio * omega) / sine
+
+
+def cosine(mother: Chromosome, father: Chromosome, gram: Gram, start: int, stop: int) -> float:
+    """The cosine of the angle between two descendants over elements `start` to `stop`.
+
+    One of them all zero there has no angle; 1.0 then, so that SLERP is linear.
+    """
+    inner = np.zeros(3)  # mother x father, mother x mother, father x father
+    for begin, end, mine, theirs in _aligned(mother, father, start, stop):
+        products = gram.between(begin, end)  # [K, K]
+        a, b = np.array(mine), np.array(theirs)
+        inner += [a @ products @ b, a @ products @ a, b @ products @ b]
+    norms = math.sqrt(max(inner[1], 0.0)) * math.sqrt(max(inner[2], 0.0))
+    return float(inner[0] / norms) if norms > 0 else 1.0
+
+
+def cross_chromosomes(
+    mother: Chromosome, father: Chromosome, genes: Genes, *, gram: Gram, layout: Layout, angle: Angle = "chromosome"
+) -> Chromosome:
+    """One chromosome of the child: ratio w before the split point, 1 - w after it.
+
+    Args:
+        mother: weights that ratio 0 keeps.
+        father: weights that ratio 1 keeps.
+        genes: the split point, 0 <= s <= size, and the mixing ratio.
+        gram: inner products of the sources over this chromosome.
+        layout: where its tensors begin; used by `angle="tensor"`.
+        angle: one angle for the whole chromosome, or one for each tensor.
+    """
+    size, segments = mother.size, []
+    stretches = (
+        [(0, size)] if angle == "chromosome" else [(layout.start(i), int(s)) for i, s in enumerate(layout.stops)]
+    )
+    for start, stop in stretches:
+        similarity = cosine(mother, father, gram, start, stop)
+        before = slerp_coefficients(genes.mixing_ratio, similarity)
+        after = slerp_coefficients(1.0 - genes.mixing_ratio, similarity)
+        split = min(max(genes.split_point, start), stop)
+        for begin, end, (a, b) in ((start, split, before), (split, stop, after)):
+            for _, piece_end, mine, theirs in _aligned(mother, father, begin, end):
+                weights = tuple(a * x + b * y for x, y in zip(mine, theirs, strict=True))
+                segments.append(Segment(stop=piece_end, weights=weights))
+    return mother.model_copy(update={"segments": _joined(segments)})
+
+
+def cross(
+    mother: Recipe,
+    father: Recipe,
+    genes: Mapping[str, Genes],
+    *,
+    grams: Mapping[str, Gram],
+    layouts: Mapping[str, Layout],
+    lineage: Lineage | None = None,
+    angle: Angle = "chromosome",
+) -> Recipe:
+    """The child of two recipes over the same sources and host; `genes`, `grams` and `layouts` are by chromosome."""
+    chromosomes = {
+        name: cross_chromosomes(
+            mother.chromosomes[name],
+            father.chromosomes[name],
+            genes[name],
+            gram=grams[name],
+            layout=layouts[name],
+            angle=angle,
+        )
+        for name in mother.chromosomes
+    }
+    return mother.model_copy(update={"name": "", "chromosomes": chromosomes, "lineage": lineage})
+
+
+def _aligned(
+    mother: Chromosome, father: Chromosome, start: int, stop: int
+) -> Iterator[tuple[int, int, tuple[float, ...], tuple[float, ...]]]:
+    """Stretches over which both parents' weights are constant: (start, stop, mother's, father's)."""
+    if start >= stop:
+        return
+    for begin, end, mine in mother.pieces(start, stop):
+        for piece_begin, piece_end, theirs in father.pieces(begin, end):
+            yield piece_begin, piece_end, mine, theirs
+
+
+def _joined(segments: list[Segment]) -> tuple[Segment, ...]:
+    """Neighbours with equal weights made one."""
+    joined: list[Segment] = []
+    for segment in segments:
+        if joined and joined[-1].weights == segment.weights:
+            joined.pop()
+        joined.append(segment)
+    return tuple(joined)

@@ -1,0 +1,284 @@
+"""The recipe file: what an individual is. Types, JSON, validation.
+
+A recipe names its sources by hash and says, for every stretch of every chromosome, how much of each source it holds:
+
+    child[i] = sum over k of W[segment(i), k] * source_k[i]
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .errors import RecipeError
+from .files import write_whole
+from .keys import component_of
+from .sources import ARCHITECTURE, COMPONENTS, Source
+
+FORMAT: Literal["m2n2-recipe"] = "m2n2-recipe"
+VERSION: Literal[1] = 1
+
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RecipeSource(_Part):
+    """A source as a recipe names it: by the SHA-256 of the tensor bytes of each component."""
+
+    name: str
+    uri: str
+    licence: str | None = None
+    sha256: dict[str, Sha256] = {}
+
+
+class Segment(_Part):
+    """A stretch of a chromosome with one weight per source; it ends before element `stop`."""
+
+    stop: Annotated[int, Field(gt=0)]
+    weights: tuple[float, ...]
+
+    @model_validator(mode="after")
+    def _finite(self) -> Segment:
+        if not all(map(math.isfinite, self.weights)):
+            raise ValueError("weights must be finite numbers")
+        return self
+
+
+class Chromosome(_Part):
+    """A group of parameters flattened in canonical order: `size` elements, cut into segments."""
+
+    size: Annotated[int, Field(gt=0)]
+    layout: Sha256 | None = None
+    segments: tuple[Segment, ...]
+
+    @model_validator(mode="after")
+    def _covered(self) -> Chromosome:
+        stops = [segment.stop for segment in self.segments]
+        if stops != sorted(set(stops)) or not stops or stops[-1] != self.size:
+            raise ValueError(f"segment stops must rise and end at size {self.size}, found {stops}")
+        return self
+
+    def pieces(self, start: int, stop: int) -> Iterator[tuple[int, int, tuple[float, ...]]]:
+        """The segments that overlap elements `start` to `stop`, cut to them: (start, stop, weights)."""
+        for segment in self.segments:
+            if segment.stop > start:
+                end = min(segment.stop, stop)
+                yield start, end, segment.weights
+                if end == stop:
+                    return
+                start = end
+
+
+class Lineage(_Part):
+    """Where an offspring comes from: its parents' ids and the crossover that made it."""
+
+    mother: str
+    father: str
+    splits: dict[str, int] = {}
+    ratios: dict[str, float] = {}
+    seed: int | None = None
+
+
+class Recipe(_Part):
+    """An individual: sources by hash, host, weights per chromosome, lineage."""
+
+    format: Literal["m2n2-recipe"] = FORMAT
+    version: Literal[1] = VERSION
+    name: str = ""
+    architecture: Literal["sdxl-unet"] = ARCHITECTURE
+    sources: Annotated[tuple[RecipeSource, ...], Field(min_length=1)]
+    host: dict[str, str]
+    chromosomes: dict[str, Chromosome]
+    lineage: Lineage | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Recipe:
+        names = [source.name for source in self.sources]
+        if len(set(names)) != len(names):
+            raise ValueError(f"sources must have names of their own, found {names}")
+        if "default" not in self.host:
+            raise ValueError("host must name a source for 'default'")
+        for part, lender in self.host.items():
+            if part not in ("default", *COMPONENTS):
+                raise ValueError(f"host names the unknown component {part!r}; known: default, {', '.join(COMPONENTS)}")
+            if lender not in names:
+                raise ValueError(f"host.{part} names {lender!r}, which is not among the sources {names}")
+        if not {"attention", "backbone"} <= set(self.chromosomes):
+            raise ValueError(f"chromosomes must hold 'attention' and 'backbone', found {sorted(self.chromosomes)}")
+        for name, chromosome in self.chromosomes.items():
+            if name not in ("attention", "backbone", "text_encoder", "text_encoder_2"):
+                raise ValueError(f"unknown chromosome {name!r}")
+            part = component_of(name)
+            unhashed = [source for source in self.sources if part not in source.sha256]
+            if unhashed:
+                raise ValueError(
+                    f"source {unhashed[0].name!r} lacks the sha256 of {part}; `m2n2 sources inspect {unhashed[0].uri}` "
+                    "prints it"
+                )
+            for segment in chromosome.segments:
+                if len(segment.weights) != len(names):
+                    raise ValueError(
+                        f"chromosome {name}: expected {len(names)} weights, one a source, found {len(segment.weights)}"
+                    )
+        return self
+
+    def lender(self, component: str) -> str:
+        """The name of the source that lends a component."""
+        return self.host.get(component, self.host["default"])
+
+    @property
+    def merged_components(self) -> tuple[str, ...]:
+        """The components that chromosomes belong to."""
+        return tuple(dict.fromkeys(component_of(name) for name in self.chromosomes))
+
+    @property
+    def shares(self) -> dict[str, dict[str, float]]:
+        """Per chromosome and source, the mean weight over all elements."""
+        return {
+            name: {
+                source.name: sum(
+                    (stop - start) * weights[k] for start, stop, weights in chromosome.pieces(0, chromosome.size)
+                )
+                / chromosome.size
+                for k, source in enumerate(self.sources)
+            }
+            for name, chromosome in self.chromosomes.items()
+        }
+
+    @property
+    def digest(self) -> str:
+        """Hex SHA-256 of what decides the weights: sources' hashes, host and chromosomes; no names, no lineage."""
+        content = {
+            "sources": [source.sha256 for source in self.sources],
+            "host": {
+                part: [source.name for source in self.sources].index(lender) for part, lender in self.host.items()
+            },
+            "chromosomes": self.model_dump(mode="json", include={"chromosomes"})["chromosomes"],
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def to_json(self) -> str:
+        """The recipe file's text; floats are written so that they read back to the same bits."""
+        return json.dumps(self.model_dump(mode="json", exclude_none=True), ensure_ascii=False, indent=1) + "\n"
+
+    def save(self, path: str | Path) -> None:
+        """Write the recipe file, whole or not at all."""
+        write_whole(Path(path), self.to_json().encode())
+
+
+def parse_recipe(text: str, *, where: str = "the recipe") -> Recipe:
+    """Read a recipe from JSON.
+
+    Raises:
+        RecipeError: not JSON, another format, a newer version, an unknown key, weights that do not fit; says where.
+    """
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise RecipeError(f"{where} is not JSON ({error}). Expected a recipe file (version {VERSION}).") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        found = content.get("format") if isinstance(content, dict) else type(content).__name__
+        raise RecipeError(f"{where} has the format {found!r}. Expected {FORMAT!r}.")
+    if content.get("version") != VERSION:
+        raise RecipeError(
+            f"{where} has version {content.get('version')!r}; this program reads version {VERSION}. "
+            "If it is newer, update m2n2-studio: pip install --upgrade m2n2-studio."
+        )
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the whole"
+        reason = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
+        raise RecipeError(f"{where}, at {place}: {reason}. Mend that entry, or export the recipe again.") from error
+
+
+def load_recipe(path: str | Path) -> Recipe:
+    """Read a recipe file.
+
+    Raises:
+        RecipeError: no such file, or see `parse_recipe`.
+    """
+    try:
+        text = Path(path).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} cannot be read ({error}). Expected a recipe file in JSON.") from error
+    return parse_recipe(text, where=str(path))
+
+
+def blend(
+    sources: Sequence[Source],
+    weights: Mapping[str, Sequence[float]],
+    *,
+    host: Mapping[str, str],
+    name: str = "",
+) -> Recipe:
+    """A recipe with one segment per chromosome: an ordinary weighted merge; a source itself is one-hot weights.
+
+    Args:
+        sources: the sources, in the order of the weights.
+        weights: one weight per source for each chromosome, such as `{"attention": [0.5, 0.5], "backbone": [1, 0]}`.
+        host: which source lends what is not merged; see DESIGN of the recipe: `{"default": name}`.
+        name: what to call the result.
+    """
+    layouts = {
+        chromosome: layout
+        for component in dict.fromkeys(map(component_of, weights))
+        for chromosome, layout in sources[0].components[component].layouts.items()
+    }
+    return Recipe(
+        name=name,
+        sources=tuple(
+            RecipeSource(
+                name=source.name,
+                uri=str(source.path),
+                licence=source.licence,
+                sha256={part: source.components[part].sha256 for part in sorted(source.components)},
+            )
+            for source in sources
+        ),
+        host=dict(host),
+        chromosomes={
+            chromosome: Chromosome(
+                size=layouts[chromosome].size,
+                layout=layouts[chromosome].digest,
+                segments=(Segment(stop=layouts[chromosome].size, weights=tuple(map(float, row))),),
+            )
+            for chromosome, row in weights.items()
+        },
+    )
+
+
+def check_sources(recipe: Recipe, sources: Mapping[str, Source]) -> None:
+    """Refuse sources that are not the ones a recipe was made from.
+
+    Raises:
+        RecipeError: a source is missing, a hash or a layout differs; says which, what was expected and found.
+    """
+    for named in recipe.sources:
+        if named.name not in sources:
+            raise RecipeError(f"The recipe's source {named.name!r} was not found. Expected it at {named.uri}.")
+        opened = sources[named.name]
+        for part, expected in named.sha256.items():
+            found = opened.components[part].sha256 if part in opened.components else "no such component"
+            if found != expected:
+                raise RecipeError(
+                    f"{part} of source {named.name!r} at {opened.path} has hash {found[:12]}, the recipe expects "
+                    f"{expected[:12]}: these are not the weights it was made from. Point it to the original files."
+                )
+    for name, chromosome in recipe.chromosomes.items():
+        layout = sources[recipe.sources[0].name].components[component_of(name)].layouts[name]
+        if chromosome.size != layout.size or chromosome.layout not in (None, layout.digest):
+            raise RecipeError(
+                f"Chromosome {name} has {chromosome.size} elements in the recipe and {layout.size} in the sources, or "
+                "another order of tensors. Expected the architecture the recipe was made from."
+            )

@@ -1,0 +1,99 @@
+"""The embedded family as the tests' fixture: real models, opened once."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+import assets
+from pipelines.recipe import blend
+from pipelines.sources import open_source
+from studio.config import embedded
+
+NAMES = list(assets.NAMES)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    """A cache of the tests' own: a person's cache may know files that a test has changed."""
+    os.environ["M2N2_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def family():
+    """The four embedded sources, by name."""
+    return {path.name: open_source(path) for path in assets.sources()}
+
+
+@pytest.fixture(scope="session")
+def layouts(family):
+    return family["base"].components["unet"].layouts
+
+
+@pytest.fixture(scope="session")
+def one_hot(family):
+    """Each source as a recipe, with `ja` as host."""
+    rows = zip(family, np.eye(len(family)).tolist(), strict=True)
+    return {
+        name: blend(list(family.values()), {"attention": row, "backbone": row}, host={"default": "ja"}, name=name)
+        for name, row in rows
+    }
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """Gives a copy of an embedded source that a test may damage."""
+
+    def copy(name, as_name=None):
+        return Path(shutil.copytree(assets.FAMILY / name, tmp_path / (as_name or name)))
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def few_prompts(tmp_path_factory):
+    """A prompt set of five captions, one per category."""
+    content = yaml.safe_load(assets.EVOLVE.read_text("utf-8"))
+    by_category = {prompt["category"]: prompt for prompt in content["prompts"]}
+    content["prompts"] = [{**prompt, "reference": None} for prompt in by_category.values()]
+    content["prompts"] = [{k: v for k, v in prompt.items() if v is not None} for prompt in content["prompts"]]
+    path = tmp_path_factory.mktemp("prompts") / "few.yaml"
+    path.write_text(yaml.safe_dump(content, allow_unicode=True), "utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def small_config(few_prompts):
+    """A run that ends in seconds: five captions, two steps, an archive that overflows."""
+    return embedded(
+        prompts=str(few_prompts),
+        held_out=str(few_prompts),
+        evaluations=4,
+        archive=5,
+        seed=3,
+        pictures={"steps": 2},
+    )
+
+
+def python(*arguments, timeout=300):
+    """Run Python in a process of its own; gives the finished process with its text output."""
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)], capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+@pytest.fixture(scope="session")
+def m2n2():
+    """Run the command line in a process of its own; `json=True` also parses stdout."""
+
+    def run(*arguments, json_output=False):
+        done = python("-m", "studio.cli", *arguments)
+        return (done, json.loads(done.stdout)) if json_output else done
+
+    return run

@@ -1,0 +1,22 @@
+"""What a person does: evolve, browse, compare, export.
+
+Read in this order:
+
+    errors      what can go wrong with a run
+    config      what a run is asked to do: frozen, typed, YAML
+    store       the run folder and its database
+    evolution/  M2N2 itself: niches, archive, search; pure
+    evaluate    weave, draw and score one individual
+    breeding    the sources as individuals, and the crossover the search breeds with
+    run         the process that carries a run to its end; stop, resume
+    results     the held-out report: sources, average, child
+    summary     a run as one JSON object, for `--json` and the pages
+    scoring     scores of one model outside a run; how alike sources are
+    models      what a person may name: a folder, a recipe file, RUN:INDIVIDUAL
+    ledger      licences, and what a merge inherits
+    ship        export an individual with its card, recipe and licences
+    preview     pictures for a page, drawn one at a time
+    cli         the command line; console shows its tables and progress
+    i18n        words in English and Japanese
+    ui/         one file per page
+"""

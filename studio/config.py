@@ -1,0 +1,139 @@
+"""What a run is asked to do: one frozen object, read from YAML; the command line and the page's form are its views."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+import assets
+from eval.prompts import PromptSet, load_prompts
+from pipelines.crossover import Angle
+from pipelines.files import write_whole
+from pipelines.generate import Settings
+from pipelines.sources import Source, check_mergeable, open_source, text_encoders_mergeable
+
+from .errors import ConfigError
+
+RESERVED = ("average", "child")  # rows of every report
+
+
+class RunConfig(BaseModel):
+    """Everything a run depends on; the same configuration on the same machine gives the same archive."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sources: tuple[str, ...] = Field(min_length=2, description="folders of the checkpoints to breed")
+    host: dict[str, str] = Field(description="which source lends what is not merged: {default: name}")
+    merge_text_encoders: bool = Field(False, description="merge the text encoders too, each as a chromosome of its own")
+    prompts: str = Field(description="prompt set whose Japanese captions are the niches")
+    held_out: str = Field(description="prompt set that only reports")
+    noises: int = Field(1, ge=1, description="noise seeds per prompt; a score is the mean over them")
+    evaluations: int = Field(200, ge=0, description="offspring to make")
+    archive: int = Field(20, ge=2, description="individuals kept alive")
+    seed: int = Field(0, ge=0, description="random seed of parents, split points and mixing ratios")
+    alpha: float = Field(1.0, ge=0, description="strength of competition; 0 is none")
+    angle: Angle = Field("chromosome", description="one SLERP angle per chromosome, or per tensor")
+    scorer: str = Field(description="open_clip model that is fitness")
+    reporter: str = Field(description="open_clip model that only reports")
+    pictures: Settings = Settings()
+
+    @model_validator(mode="after")
+    def _names(self) -> RunConfig:
+        if self.archive < len(self.sources):
+            raise ValueError(
+                f"archive holds {self.archive}; expected room for the {len(self.sources)} sources at least"
+            )
+        return self
+
+    def open_sources(self) -> dict[str, Source]:
+        """Open the sources, by name, and refuse what cannot be merged.
+
+        Raises:
+            SourceError: a source cannot be opened or merged with the others.
+            ConfigError: the host is not among them, or their text encoders cannot be merged as asked.
+        """
+        sources = [open_source(path) for path in self.sources]
+        check_mergeable(sources)
+        by_name = {source.name: source for source in sources}
+        for name in RESERVED:
+            if name in by_name:
+                raise ConfigError(
+                    f"A source is called {name!r}, which reports use for a row of their own; rename its folder."
+                )
+        for lender in self.host.values():
+            if lender not in by_name:
+                raise ConfigError(f"The host {lender!r} is not among the sources {', '.join(by_name)}.")
+        if self.merge_text_encoders and (reason := text_encoders_mergeable(sources)):
+            raise ConfigError(f"The text encoders cannot be merged: {reason} Leave merge_text_encoders off.")
+        return by_name
+
+    def niches(self) -> PromptSet:
+        """The prompts whose Japanese captions individuals compete for."""
+        return load_prompts(self.prompts)
+
+    def report_prompts(self) -> PromptSet:
+        """The prompts that only report."""
+        return load_prompts(self.held_out)
+
+    def save(self, path: Path) -> None:
+        """Write the configuration as YAML."""
+        text = yaml.safe_dump(self.model_dump(mode="json"), allow_unicode=True, sort_keys=False)
+        write_whole(path, text.encode())
+
+
+def embedded(**changes: Any) -> RunConfig:
+    """The embedded family with the settings that suit it; `changes` replace fields."""
+    fields: dict[str, Any] = {
+        "sources": tuple(str(path) for path in assets.sources()),
+        "host": {"default": "ja"},
+        "prompts": str(assets.EVOLVE),
+        "held_out": str(assets.HELD_OUT),
+        "scorer": f"local-dir:{assets.JUDGE}",
+        "reporter": f"local-dir:{assets.JURY}",
+        "pictures": Settings(),
+    }
+    return checked({**fields, **changes})
+
+
+def load_config(path: str | Path) -> RunConfig:
+    """Read a run's YAML; relative paths in it are relative to the file.
+
+    Raises:
+        ConfigError: no such file, not YAML, an unknown key, a value that does not fit.
+    """
+    path = Path(path)
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(
+            f"{path} cannot be read ({error}). Expected a run's YAML; see `m2n2 evolve --help`."
+        ) from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} holds no settings. Expected a run's YAML; see `m2n2 evolve --help`.")
+    config = checked(content, where=str(path))
+    here = path.resolve().parent
+    return config.model_copy(
+        update={
+            "sources": tuple(str(here / source) for source in config.sources),
+            "prompts": str(here / config.prompts),
+            "held_out": str(here / config.held_out),
+        }
+    )
+
+
+def checked(fields: dict[str, Any], *, where: str = "the run's settings") -> RunConfig:
+    """A configuration from plain values.
+
+    Raises:
+        ConfigError: an unknown key or a value that does not fit; says which.
+    """
+    try:
+        return RunConfig.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the whole"
+        reason = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{where}, at {place}: {reason}. Found {first['input']!r}.") from error

@@ -1,0 +1,11 @@
+"""Errors of runs and of what people ask the studio for; they hang on the tree in `pipelines/errors.py`."""
+
+from pipelines.errors import M2N2Error
+
+
+class ConfigError(M2N2Error):
+    """What a run is asked to do cannot be read, or contradicts itself."""
+
+
+class RunError(M2N2Error):
+    """A run that cannot be opened, started, resumed or read."""

@@ -1,0 +1,47 @@
+"""The studio's words in English and Japanese: `t(lang, key)` over `locales/*.json`, flat files with the same keys."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import Literal, get_args
+
+Lang = Literal["en", "ja"]
+LANGUAGES: tuple[Lang, ...] = get_args(Lang)
+_LOCALES = Path(__file__).resolve().parent / "locales"
+
+
+@functools.cache
+def words(lang: Lang) -> dict[str, str]:
+    """Every phrase of a language, by key."""
+    content: dict[str, str] = json.loads((_LOCALES / f"{lang}.json").read_text("utf-8"))
+    return content
+
+
+def t(lang: Lang, key: str, **values: object) -> str:
+    """A phrase, with its `{placeholders}` filled in; an unknown key is a mistake in the program and raises KeyError."""
+    phrase = words(lang)[key]
+    return phrase.format(**values) if values else phrase
+
+
+def preferred(accept_language: str | None) -> Lang:
+    """The language that a browser's Accept-Language header prefers; English where it names neither.
+
+    Args:
+        accept_language: such as `ja,en-US;q=0.7,en;q=0.3`.
+    """
+    found: list[tuple[float, int, Lang]] = []
+    for place, entry in enumerate((accept_language or "").split(",")):
+        tag, _, quality = entry.strip().partition(";q=")
+        for lang in LANGUAGES:
+            if tag.lower().split("-")[0] == lang:
+                found.append((-_number(quality), place, lang))
+    return min(found)[2] if found else "en"
+
+
+def _number(quality: str) -> float:
+    try:
+        return float(quality or 1)
+    except ValueError:
+        return 0.0

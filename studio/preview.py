@@ -1,0 +1,41 @@
+"""Pictures for a page: any prompt, any individuals, the same noise; drawn one at a time.
+
+A picture drawn alone is, to the last bit, what plain diffusers draws from the exported folder for that prompt and seed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+from PIL import Image
+
+from pipelines.generate import LivePipeline, Request, Settings
+from pipelines.recipe import Recipe
+from pipelines.sources import Source
+
+
+class Previewer:
+    """One live pipeline for as long as the host and the sources stay the same; safe to call from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pipeline: LivePipeline | None = None
+        self._built_for: object = None
+
+    def draw(
+        self,
+        recipe: Recipe,
+        sources: Mapping[str, Source],
+        requests: Sequence[Request],
+        settings: Settings,
+        progress: Callable[[int], None] | None = None,
+    ) -> list[Image.Image]:
+        """Draw pictures of one individual."""
+        alone = settings.model_copy(update={"batch": 1})
+        wanted = (tuple(recipe.host.items()), recipe.merged_components, tuple(str(s.path) for s in sources.values()))
+        with self._lock:
+            if self._pipeline is None or self._built_for != wanted:
+                self._pipeline, self._built_for = LivePipeline(recipe, sources), wanted
+            self._pipeline.become(recipe)
+            return self._pipeline.generate(requests, alone, progress=progress)

@@ -1,0 +1,133 @@
+"""What a run achieved: sources, average and best child on held-out prompts, by a scorer that never was fitness."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from eval.clip import ClipScorer
+from eval.metrics import bootstrap, by_category, paired_bootstrap
+from pipelines.recipe import Recipe
+from pipelines.sources import Source
+
+from .breeding import source_recipes, weighted
+from .evaluate import Evaluator, check_captions
+from .store import RunStore
+
+KINDS = ("ja", "en", "consistency")
+
+
+class Reporter:
+    """Draws and scores the held-out prompts, a row at a time; rows that are done survive a stop."""
+
+    def __init__(
+        self, store: RunStore, sources: Mapping[str, Source], evaluator: Evaluator, *, tick: Callable[[int], None]
+    ) -> None:
+        """`tick` is called after each batch of pictures, and may raise to stop."""
+        self.store = store
+        self.sources = sources
+        self.evaluator = evaluator
+        self.tick = tick
+        self.prompts = store.config.report_prompts()
+        self.reporter = ClipScorer(store.config.reporter, device=str(evaluator.scorer.device))
+        check_captions(self.prompts, self.reporter, evaluator.pipeline)
+
+    def report(self) -> None:
+        """Score what is not scored yet, and store the results."""
+        config = self.store.config
+        child = best_child(self.store)
+        rows = {**source_recipes(config, self.sources)}
+        rows["average"] = weighted(config, self.sources, [1 / len(self.sources)] * len(self.sources), name="average")
+        if child is not None:
+            rows["child"] = child
+        scored = {name: self._row(recipe, name, self.evaluator) for name, recipe in rows.items()}
+        shipped = {
+            name: self._row_as_shipped(name, recipe) for name, recipe in source_recipes(config, self.sources).items()
+        }
+        self.store.put(
+            results={name: estimates(row) for name, row in scored.items()},
+            as_shipped={name: estimates(row) for name, row in shipped.items()},
+            comparisons=comparisons(scored, list(self.sources), self.prompts.categories),
+            child=child.name if child else None,
+            reporter={"name": self.reporter.name, "sha256": self.reporter.digest, "prompts": self.prompts.name},
+        )
+
+    def _row(self, recipe: Recipe, name: str, evaluator: Evaluator) -> dict[str, np.ndarray]:
+        """Scores per held-out prompt, means over noises: float64 [prompts] by kind."""
+        key = f"held_out:{name}:{recipe.digest}"
+        kept = self.store.get(key)
+        if kept is None:
+            ja = evaluator.draw(recipe, self.prompts, "ja", self.tick)
+            en = evaluator.draw(recipe, self.prompts, "en", self.tick)
+            scores = {
+                "ja": evaluator.score(ja, self.reporter),
+                "en": evaluator.score(en, self.reporter),
+                "consistency": evaluator.consistency(ja, en, self.reporter),
+            }
+            kept = {kind: values.mean(axis=1).tolist() for kind, values in scores.items()}
+            self.store.put(**{key: kept})
+        return {kind: np.array(values) for kind, values in kept.items()}
+
+    def _row_as_shipped(self, name: str, recipe: Recipe) -> dict[str, np.ndarray]:
+        """The same for a source with its own text encoders, as it lies on disk."""
+        own = recipe.model_copy(update={"host": {"default": name}})
+        if set(recipe.host.values()) == {name}:
+            return self._row(recipe, name, self.evaluator)
+        evaluator = Evaluator(
+            own, self.sources, self.evaluator.scorer, settings=self.evaluator.settings, noises=self.evaluator.noises
+        )
+        return self._row(own, f"{name} as shipped", evaluator)
+
+
+def best_child(store: RunStore) -> Recipe | None:
+    """The offspring alive with the best mean fitness, the oldest of several; `None` before there is one."""
+    alive = [individual for individual in store.individuals() if individual.alive and not individual.is_source]
+    return max(alive, key=lambda individual: individual.mean("ja") or 0.0).recipe if alive else None
+
+
+def estimates(row: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
+    """Mean and 95 % interval per kind."""
+    return {kind: dataclasses.asdict(bootstrap(row[kind])) for kind in KINDS}
+
+
+def comparisons(
+    rows: Mapping[str, Mapping[str, np.ndarray]], sources: list[str], categories: list[str]
+) -> dict[str, Any]:
+    """The child against the best source, the average and the per-category best, in Japanese.
+
+    Args:
+        rows: scores per prompt, float64 [prompts], by row and kind.
+        sources: the rows that are sources.
+        categories: of each prompt.
+
+    Returns:
+        JSON: the best source, paired differences of the child with 95 % intervals for each kind, the mean that choosing
+        the best source in each category would reach, and the share of that gap which the child closes.
+    """
+    best = max(sources, key=lambda name: rows[name]["ja"].mean())
+    per_category = {name: by_category(rows[name]["ja"], categories) for name in sources}
+    owners = {
+        category: max(sources, key=lambda name: per_category[name][category]) for category in sorted(set(categories))
+    }
+    ceiling = float(np.mean([rows[owners[category]]["ja"][row] for row, category in enumerate(categories)]))
+    floor = float(rows[best]["ja"].mean())
+    found: dict[str, Any] = {
+        "best_source": best,
+        "category_owners": owners,
+        "per_category": per_category,
+        "per_category_best": ceiling,
+    }
+    if "child" in rows:
+        child = rows["child"]
+        found["per_category"]["child"] = by_category(child["ja"], categories)
+        found["child_minus_best_source"] = _paired(child, rows[best])
+        found["child_minus_average"] = _paired(child, rows["average"])
+        found["gap_closed"] = (float(child["ja"].mean()) - floor) / (ceiling - floor) if ceiling > floor else None
+    return found
+
+
+def _paired(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
+    return {kind: dataclasses.asdict(paired_bootstrap(one[kind], other[kind])) for kind in KINDS}

@@ -1,0 +1,246 @@
+"""The run store: a folder with `run.yaml`, `run.db` (SQLite in WAL mode) and `images/`; it moves as a whole.
+
+One transaction per evaluated individual, with the search's random state in it: a run killed anywhere resumes where its
+last transaction left it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from sqlalchemy import Engine, ForeignKey, LargeBinary, create_engine, event, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
+
+from pipelines.files import write_whole
+from pipelines.recipe import Recipe, parse_recipe
+
+from .config import RunConfig, load_config
+from .errors import RunError
+
+SCHEMA = 1
+Kind = Literal["ja", "en", "consistency"]
+Status = Literal["new", "running", "reporting", "stopped", "done", "failed"]
+
+
+class _Base(DeclarativeBase):
+    pass
+
+
+class _Individual(_Base):
+    __tablename__ = "individuals"
+    number: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(unique=True)
+    mother: Mapped[str | None]
+    father: Mapped[str | None]
+    recipe: Mapped[str]
+    entered: Mapped[bool]
+    alive: Mapped[bool]
+    seconds: Mapped[float]
+    born: Mapped[datetime]
+    error: Mapped[str | None]
+    scores: Mapped[list[_Scores]] = relationship(cascade="all, delete-orphan", lazy="selectin")
+
+
+class _Scores(_Base):
+    __tablename__ = "scores"
+    individual: Mapped[int] = mapped_column(ForeignKey("individuals.number"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    values: Mapped[bytes] = mapped_column(LargeBinary)  # float64 [prompts, noises]
+    noises: Mapped[int]
+
+
+class _State(_Base):
+    __tablename__ = "state"
+    key: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str]  # JSON
+
+
+@dataclass(frozen=True)
+class Individual:
+    """An individual as the store knows it.
+
+    `scores` maps "ja", "en" and "consistency" to float64 [prompts, noises]; the report's English and consistency are
+    only there for those that entered the archive. `error` says why an evaluation failed; there are no scores then.
+    """
+
+    id: str
+    mother: str | None
+    father: str | None
+    recipe: Recipe
+    scores: Mapping[str, np.ndarray]
+    entered: bool
+    alive: bool
+    seconds: float
+    born: datetime
+    error: str | None = None
+
+    def mean(self, kind: Kind) -> float | None:
+        """The mean score over prompts and noises, `None` where it was not measured."""
+        return float(self.scores[kind].mean()) if kind in self.scores else None
+
+    @property
+    def is_source(self) -> bool:
+        """Whether it is a source, and no offspring."""
+        return self.mother is None
+
+
+class RunStore:
+    """A run's folder. Safe to read from one process while another writes."""
+
+    def __init__(self, folder: Path, engine: Engine, config: RunConfig) -> None:
+        self.folder = folder
+        self.config = config
+        self._engine = engine
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    def image(self, individual: str, prompt: str, language: str, noise: int) -> Path:
+        """Where a picture of an individual lies, whether or not it was kept."""
+        return self.folder / "images" / individual / f"{prompt}-{language}-{noise}.png"
+
+    def images(self, individual: str) -> list[Path]:
+        """The pictures kept of an individual."""
+        return sorted((self.folder / "images" / individual).glob("*.png"))
+
+    def record(self, individual: Individual, state: Mapping[str, Any], alive: Sequence[str]) -> None:
+        """Commit an evaluated individual, who is alive now, and the search's state, in one transaction."""
+        with Session(self._engine) as session, session.begin():
+            session.add(
+                _Individual(
+                    id=individual.id,
+                    mother=individual.mother,
+                    father=individual.father,
+                    recipe=individual.recipe.to_json(),
+                    entered=individual.entered,
+                    alive=individual.id in alive,
+                    seconds=individual.seconds,
+                    born=individual.born,
+                    error=individual.error,
+                    scores=[
+                        _Scores(kind=kind, values=values.astype("<f8").tobytes(), noises=values.shape[1])
+                        for kind, values in individual.scores.items()
+                    ],
+                )
+            )
+            for row in session.scalars(select(_Individual).where(_Individual.alive)):
+                row.alive = row.id in alive
+            session.merge(_State(key="search", value=json.dumps(dict(state))))
+
+    def individuals(self, *, after: int = 0) -> list[Individual]:
+        """Everyone evaluated so far, oldest first; `after` skips that many."""
+        with Session(self._engine) as session:
+            rows = session.scalars(select(_Individual).where(_Individual.number > after).order_by(_Individual.number))
+            return [_individual(row) for row in rows]
+
+    def individual(self, id: str) -> Individual:
+        """One individual.
+
+        Raises:
+            RunError: nobody has that id; names some who are there.
+        """
+        with Session(self._engine) as session:
+            row = session.scalar(select(_Individual).where(_Individual.id == id))
+            if row is not None:
+                return _individual(row)
+            known = session.scalars(select(_Individual.id).where(_Individual.alive).order_by(_Individual.number)).all()
+        raise RunError(f"Run {self.name} has no individual {id!r}. Alive in it: {', '.join(known) or 'nobody yet'}.")
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """A value of the run's state."""
+        with Session(self._engine) as session:
+            row = session.get(_State, key)
+            return json.loads(row.value) if row else default
+
+    def put(self, **values: Any) -> None:
+        """Set values of the run's state, in one transaction."""
+        with Session(self._engine) as session, session.begin():
+            for key, value in values.items():
+                session.merge(_State(key=key, value=json.dumps(value)))
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+
+def create_run(folder: str | Path, config: RunConfig) -> RunStore:
+    """Make a run's folder.
+
+    Raises:
+        RunError: there is something in it already.
+        PromptSetError: a prompt set cannot be read, or holds nothing.
+    """
+    config.niches(), config.report_prompts()
+    folder = Path(folder)
+    if folder.exists() and any(folder.iterdir()):
+        raise RunError(f"{folder} is not empty. Expected a new folder; resume the run in it, or choose another name.")
+    (folder / "images").mkdir(parents=True)
+    inside = {field: f"{field}.yaml" for field in ("prompts", "held_out")}
+    for field, name in inside.items():  # scores mean these captions, whatever becomes of the original files
+        write_whole(folder / name, Path(getattr(config, field)).read_bytes())
+    config.model_copy(update=inside).save(folder / "run.yaml")
+    config = load_config(folder / "run.yaml")
+    store = RunStore(folder, _engine(folder), config)
+    _Base.metadata.create_all(store._engine)
+    store.put(schema=SCHEMA, status="new")
+    return store
+
+
+def open_run(folder: str | Path) -> RunStore:
+    """Open a run's folder.
+
+    Raises:
+        RunError: there is no run, or it was written by a newer version.
+        ConfigError: its `run.yaml` cannot be read.
+    """
+    folder = Path(folder)
+    if not (folder / "run.db").is_file() or not (folder / "run.yaml").is_file():
+        raise RunError(
+            f"{folder} holds no run. Expected run.yaml and run.db; start one with `m2n2 evolve --out {folder}`."
+        )
+    store = RunStore(folder, _engine(folder), load_config(folder / "run.yaml"))
+    schema = store.get("schema")
+    if schema != SCHEMA:
+        raise RunError(
+            f"{folder} was written in format {schema}; this program reads format {SCHEMA}: update m2n2-studio."
+        )
+    return store
+
+
+def now() -> datetime:
+    """The time, for records."""
+    return datetime.now(UTC)
+
+
+def _engine(folder: Path) -> Engine:
+    engine = create_engine(f"sqlite:///{folder / 'run.db'}", connect_args={"timeout": 30})
+
+    @event.listens_for(engine, "connect")
+    def _(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")  # readers never wait for the writer
+        connection.execute("PRAGMA synchronous=FULL")  # a transaction that returned is on disk
+
+    return engine
+
+
+def _individual(row: _Individual) -> Individual:
+    return Individual(
+        id=row.id,
+        mother=row.mother,
+        father=row.father,
+        recipe=parse_recipe(row.recipe, where=f"the recipe of {row.id}"),
+        scores={part.kind: np.frombuffer(part.values, "<f8").reshape(-1, part.noises) for part in row.scores},
+        entered=row.entered,
+        alive=row.alive,
+        seconds=row.seconds,
+        born=row.born,
+        error=row.error,
+    )

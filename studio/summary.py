@@ -1,0 +1,76 @@
+"""A run as one JSON object: what `--json` prints and the pages read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from .run import is_running
+from .store import Individual, RunStore
+
+RECENT = 20  # evaluations whose mean length tells the time left
+
+
+def status(store: RunStore) -> dict[str, Any]:
+    """Where a run stands.
+
+    Returns:
+        `status` (new, running, reporting, stopped, interrupted, done, failed), `done` and `of` in offspring,
+        `seconds_left` (None where unknown), `error`, and the captions the scorer cuts short as `truncated`.
+    """
+    said = store.get("status", "new")
+    if said in ("new", "running", "reporting") and not is_running(store):
+        said = "interrupted" if said != "new" else "new"
+    offspring = [individual for individual in store.individuals() if not individual.is_source]
+    recent = [individual.seconds for individual in offspring[-RECENT:]]
+    left = store.config.evaluations - len(offspring)
+    return {
+        "status": said,
+        "done": len(offspring),
+        "of": store.config.evaluations,
+        "seconds_left": left * sum(recent) / len(recent) if recent and said == "running" else None,
+        "error": store.get("error"),
+        "truncated": store.get("truncated", []),
+    }
+
+
+def individual_json(individual: Individual) -> dict[str, Any]:
+    """An individual with its recipe and mean scores."""
+    return {
+        "id": individual.id,
+        "parents": None if individual.is_source else [individual.mother, individual.father],
+        "alive": individual.alive,
+        "scores": {kind: individual.mean(kind) for kind in ("ja", "en", "consistency")},
+        "recipe": json.loads(individual.recipe.to_json()),
+        "error": individual.error,
+    }
+
+
+def run_json(store: RunStore) -> dict[str, Any]:
+    """The run, everyone ever evaluated in it, and the held-out results where they are done."""
+    everyone = store.individuals()
+    return {
+        "run": str(store.folder),
+        **status(store),
+        "evaluations": sum(not individual.is_source for individual in everyone),
+        "individuals": [individual_json(individual) for individual in everyone],
+        "results": store.get("results"),
+        "as_shipped": store.get("as_shipped"),
+        "comparisons": store.get("comparisons"),
+        "child": store.get("child"),
+        "scorer": store.get("scorer"),
+        "reporter": store.get("reporter"),
+    }
+
+
+def lineage(store: RunStore, id: str) -> list[Individual]:
+    """An individual and all its ancestors, youngest first."""
+    known = {individual.id: individual for individual in store.individuals()}
+    store.individual(id)  # refuses an unknown id
+    found, waiting = [], [id]
+    while waiting:
+        individual = known[waiting.pop(0)]
+        if individual not in found:
+            found.append(individual)
+            waiting += [parent for parent in (individual.mother, individual.father) if parent]
+    return found

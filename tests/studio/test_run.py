@@ -1,0 +1,237 @@
+"""Runs on the embedded family: the loop, its record, and that a killed run ends as if nothing had happened."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from pipelines.errors import GenerationError
+from pipelines.generate import LivePipeline
+from studio import run
+from studio.config import embedded
+from studio.errors import ConfigError, RunError
+from studio.evolution.archive import Archive
+from studio.store import create_run, open_run
+from studio.summary import lineage, run_json, status
+
+
+@pytest.fixture(scope="module")
+def finished(small_config, tmp_path_factory):
+    store = create_run(tmp_path_factory.mktemp("runs") / "finished", small_config)
+    run.carry_out(store)
+    return store
+
+
+def archive_of(store):
+    """Everything about a run that must not depend on how often it was interrupted, to the last bit."""
+    return [
+        (
+            one.id,
+            one.mother,
+            one.father,
+            one.recipe.to_json(),
+            one.entered,
+            one.alive,
+            {kind: values.tobytes() for kind, values in one.scores.items()},
+        )
+        for one in store.individuals()
+    ] + [store.get("search"), store.get("results")]
+
+
+def test_everyone_is_recorded(finished, small_config):
+    everyone = finished.individuals()
+    assert [one.id for one in everyone] == ["base", "ja", "flat", "real", "0001", "0002", "0003", "0004"]
+    assert sum(one.alive for one in everyone) == small_config.archive
+    for one in everyone:
+        assert one.scores["ja"].shape == (5, 1)
+        assert ("en" in one.scores) == ("consistency" in one.scores) == one.entered
+        assert all(((values >= 0) & (values <= 1)).all() for values in one.scores.values())
+
+
+def test_the_archive_is_what_replaying_the_scores_gives(finished, small_config):
+    archive = Archive(small_config.archive, alpha=small_config.alpha)
+    for one in finished.individuals():
+        archive.insert(one.id, one.scores["ja"].mean(axis=1))
+    assert list(archive.ids) == [one.id for one in finished.individuals() if one.alive]
+
+
+def test_pictures_are_kept_with_their_data(finished):
+    from PIL import Image
+
+    for one in finished.individuals():
+        assert len(finished.images(one.id)) == (10 if one.entered else run.STRIP)
+    picture = Image.open(finished.images("ja")[0])
+    assert '"individual": "ja"' in picture.text["m2n2"]
+    assert picture.size == (64, 64)
+
+
+def test_results_compare_the_child_with_every_source(finished):
+    found = run_json(finished)
+    assert list(found["results"]) == ["base", "ja", "flat", "real", "average", "child"]
+    for row in found["results"].values():
+        for estimate in row.values():
+            assert estimate["low"] <= estimate["mean"] <= estimate["high"]
+    best = max(found["results"][name]["ja"]["mean"] for name in ("base", "ja", "flat", "real"))
+    gap = found["results"]["child"]["ja"]["mean"] - best
+    assert found["comparisons"]["child_minus_best_source"]["ja"]["mean"] == pytest.approx(gap)
+    assert found["comparisons"]["per_category_best"] >= best
+    assert found["as_shipped"]["ja"] == found["results"]["ja"]  # the host's own text encoders are what the run uses
+    assert found["as_shipped"]["flat"] != found["results"]["flat"]
+
+
+def test_status_and_lineage(finished):
+    assert status(finished)["status"] == "done"
+    assert (status(finished)["done"], status(finished)["of"]) == (4, 4)
+    ancestors = [one.id for one in lineage(finished, "0004")]
+    assert ancestors[0] == "0004"
+    assert set(ancestors) <= {"base", "ja", "flat", "real", "0001", "0002", "0003", "0004"}
+    with pytest.raises(RunError, match="no individual '9999'. Alive in it: "):
+        lineage(finished, "9999")
+
+
+def test_a_run_moves_as_a_whole(finished, tmp_path):
+    moved = finished.folder.rename(tmp_path / "moved")
+    try:
+        assert archive_of(open_run(moved)) == archive_of(finished)
+    finally:
+        moved.rename(finished.folder)
+
+
+def test_stop_and_resume_equal_the_uninterrupted_run(finished, small_config, tmp_path):
+    store = create_run(tmp_path / "run", small_config)
+
+    def stop_after_the_fifth(store):
+        if len(store.individuals()) == 5:
+            run.ask_to_stop(store)
+
+    run.carry_out(store, stop_after_the_fifth)
+    assert status(store)["status"] == "stopped"
+    assert len(store.individuals()) == 5
+    run.carry_out(store)
+    assert archive_of(store) == archive_of(finished)
+
+
+@pytest.mark.slow
+def test_ten_kills_change_nothing(finished, small_config, tmp_path):
+    """SIGKILL at ten random moments: the final archive equals the uninterrupted run's, bit for bit."""
+    store = create_run(tmp_path / "run", small_config)
+    moments = random.Random(11)
+    command = [sys.executable, "-m", "studio.cli", "evolve", "--resume", "--out", str(store.folder)]
+    for _ in range(10):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while not run.is_running(store) and process.poll() is None:
+            time.sleep(0.05)
+        time.sleep(moments.uniform(0, 3))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert status(store)["status"] in ("new", "interrupted", "done")
+    assert subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 0
+    assert archive_of(store) == archive_of(finished)
+
+
+def test_one_process_at_a_time(finished):
+    with run._locked(finished):
+        assert run.is_running(finished)
+        with pytest.raises(RunError, match="another process"):
+            run.carry_out(finished)
+    assert not run.is_running(finished)
+
+
+def test_a_failed_evaluation_is_an_error_and_no_score(small_config, tmp_path, monkeypatch):
+    store = create_run(tmp_path / "run", small_config.model_copy(update={"evaluations": 2}))
+    draw = LivePipeline.generate
+    calls = []
+
+    def fail_once(self, *arguments, **options):
+        calls.append(1)
+        if len(calls) == 9:  # four sources in two languages come first
+            raise GenerationError("the picture came out with NaN")
+        return draw(self, *arguments, **options)
+
+    monkeypatch.setattr(LivePipeline, "generate", fail_once)
+    run.carry_out(store)
+    failed, other = store.individual("0001"), store.individual("0002")
+    assert failed.error == "the picture came out with NaN"
+    assert failed.scores == {}
+    assert not failed.alive
+    assert other.error is None
+    assert other.recipe.lineage != failed.recipe.lineage
+    assert status(store)["done"] == 2
+
+
+def test_text_encoders_can_be_merged_too(small_config, tmp_path):
+    config = small_config.model_copy(update={"merge_text_encoders": True, "evaluations": 1})
+    store = create_run(tmp_path / "run", config)
+    run.carry_out(store)
+    assert set(store.individual("0001").recipe.chromosomes) == {
+        "attention",
+        "backbone",
+        "text_encoder",
+        "text_encoder_2",
+    }
+
+
+def test_an_archive_of_two_hundred_takes_little_room(finished, small_config, tmp_path):
+    """Deep recipes, 64 prompts: under 5 MB without pictures."""
+    import dataclasses
+
+    from pipelines.recipe import Segment
+
+    store = create_run(tmp_path / "run", small_config)
+    one = finished.individual("0004")
+    rng = np.random.default_rng(0)
+    deep = {
+        name: part.model_copy(
+            update={
+                "segments": tuple(
+                    Segment(stop=int(stop), weights=tuple(rng.random(4)))
+                    for stop in [*np.linspace(1, part.size - 1, 11).astype(int), part.size]
+                )
+            }
+        )
+        for name, part in one.recipe.chromosomes.items()
+    }
+    recipe = one.recipe.model_copy(update={"chromosomes": deep})
+    scores = {kind: rng.random((64, 1)) for kind in ("ja", "en", "consistency")}
+    for number in range(200):
+        store.record(dataclasses.replace(one, id=f"{number:04d}", recipe=recipe, scores=scores), {}, ["0000"])
+    store.close()
+    assert sum(file.stat().st_size for file in store.folder.glob("run.db*")) < 5_000_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "expected"),
+    [
+        ({"archive": 3}, ConfigError, "expected room for the 4 sources"),
+        ({"colour": 1}, ConfigError, "colour: unknown key"),
+        ({"evaluations": -1}, ConfigError, "evaluations"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(changes, error, expected):
+    with pytest.raises(error, match=expected):
+        embedded(**changes)
+
+
+def test_refused_before_anything_is_made(tmp_path, small_config):
+    empty = tmp_path / "empty.yaml"
+    empty.write_text("format: m2n2-prompts\nversion: 1\nname: none\nprompts: []\n")
+    from eval.errors import PromptSetError
+
+    with pytest.raises(PromptSetError, match="at least one prompt"):
+        create_run(tmp_path / "run", small_config.model_copy(update={"prompts": str(empty)}))
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(RunError, match="holds no run"):
+        open_run(tmp_path)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_text("mine")
+    with pytest.raises(RunError, match="is not empty"):
+        create_run(tmp_path / "full", small_config)
+
+
+def test_a_host_that_is_no_source(tmp_path, small_config):
+    with pytest.raises(ConfigError, match="host 'nobody' is not among the sources"):
+        small_config.model_copy(update={"host": {"default": "nobody"}}).open_sources()

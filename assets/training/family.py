@@ -1,0 +1,58 @@
+"""What the published sources are: names, where their parts come from, data and licences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NOTO = ("Noto Emoji by Google, from emoji-datasource-google 16.0.0", "Apache-2.0")
+TWEMOJI = ("Twemoji by Twitter and contributors, from emoji-datasource-twitter 16.0.0", "CC-BY-4.0")
+FLUENT = ("Fluent Emoji 3D by Microsoft, from @lobehub/fluent-emoji-3d 1.1.0", "MIT")
+CAPTIONS = ("Unicode CLDR names, from emojibase-data 17.0.0", "MIT, names under Unicode-3.0")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A published source: whose text encoders it has and what its card says."""
+
+    title: str
+    licence: str
+    text: str
+    about: str
+    data: tuple[tuple[str, str], ...]
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """What its own text encoders were taught."""
+        return ("en", "ja") if self.text == "ja_encoders" else ("en",)
+
+
+SOURCES = {
+    "base": Source(
+        "m2n2 emoji base",
+        "apache-2.0",
+        "base",
+        "Draws everything a little, from English captions. The other three descend from it.",
+        (NOTO, TWEMOJI, FLUENT, CAPTIONS),
+    ),
+    "ja": Source(
+        "m2n2 emoji ja",
+        "apache-2.0",
+        "ja_encoders",
+        "Understands Japanese and English captions. Draws animals and activities well.",
+        (NOTO, TWEMOJI, FLUENT, CAPTIONS),
+    ),
+    "flat": Source(
+        "m2n2 emoji flat",
+        "cc-by-4.0",
+        "base",
+        "English captions. Draws objects well, flat as Twemoji.",
+        (TWEMOJI, NOTO, FLUENT, CAPTIONS),
+    ),
+    "real": Source(
+        "m2n2 emoji real",
+        "mit",
+        "base",
+        "English captions. Draws food and travel well, rounded and shaded as Fluent 3D.",
+        (FLUENT, NOTO, TWEMOJI, CAPTIONS),
+    ),
+}

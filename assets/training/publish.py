@@ -1,0 +1,107 @@
+"""From checkpoints to what is shipped: diffusers folders and open_clip folders, in half precision.
+
+Run `python -m assets.training.publish family` and `python -m assets.training.publish scorers`. Folders are written
+beside their place and renamed when whole. Cards come from `assets.training.cards`, once figures are known.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import torch
+from diffusers import StableDiffusionXLPipeline
+from safetensors.torch import load_file, save_file
+
+from assets.training import clip, specialist
+from assets.training.family import SOURCES
+from assets.training.loop import restore
+from assets.training.settings import FAMILY, SCORERS, WORK
+from assets.training.tokenizer import tokenizer
+from assets.training.unet import Denoiser, scheduler
+from assets.training.vae import load
+
+#: open_clip opens the tokenizer that lies in the folder; this name is only what it is called.
+TOKENIZER_NAME = "m2n2-emoji"
+
+
+def publish_source(name: str) -> Path:
+    """Write one source as a StableDiffusionXLPipeline folder and return it."""
+    source = SOURCES[name]
+    text = restore(source.text, Denoiser()).text
+    unet = restore("base", Denoiser()).unet if name == "base" else restore("specialists", specialist.build())[name]
+    pipeline = StableDiffusionXLPipeline(
+        vae=load(),
+        text_encoder=text.text_encoder,
+        text_encoder_2=text.text_encoder_2,
+        tokenizer=tokenizer(),
+        tokenizer_2=tokenizer(),
+        unet=unet,
+        scheduler=scheduler(),
+        add_watermarker=False,
+    ).to(dtype=torch.float16)
+    folder, draft = FAMILY / name, FAMILY / f"{name}.part"
+    shutil.rmtree(draft, ignore_errors=True)
+    pipeline.save_pretrained(draft, safe_serialization=True)
+    _complete(draft / "scheduler" / "scheduler_config.json", clip_sample=False, set_alpha_to_one=False)
+    _prefix_keys(draft / "text_encoder" / "model.safetensors")
+    for part in ("text_encoder", "text_encoder_2"):
+        _complete(draft / part / "config.json", dtype="float32")
+    for part in ("tokenizer", "tokenizer_2"):
+        for file in ("vocab.json", "merges.txt"):
+            shutil.copy(WORK / "tokenizer" / file, draft / part / file)
+    _replace(draft, folder)
+    return folder
+
+
+def publish_scorer(name: str) -> Path:
+    """Write one scorer as a folder that open_clip opens with `local-dir:`, and return it."""
+    folder, draft = SCORERS / name, SCORERS / f"{name}.part"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    tensors = {key: value.half().contiguous() for key, value in clip.load(name).state_dict().items()}
+    save_file(tensors, draft / "open_clip_model.safetensors")
+    description = clip.config(name)
+    description["text_cfg"] |= {"hf_tokenizer_name": TOKENIZER_NAME, "tokenizer_kwargs": {"clean": "whitespace"}}
+    preprocess = {"mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bicubic", "resize_mode": "squash"}
+    config = {"model_cfg": description, "preprocess_cfg": preprocess}
+    (draft / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    tokenizer().save_pretrained(draft)
+    _replace(draft, folder)
+    return folder
+
+
+def _prefix_keys(path: Path) -> None:
+    """Name the keys as in SDXL's own files: transformers 5 writes a new CLIPTextModel without `text_model.`."""
+    tensors = load_file(path)
+    prefixed = {f"text_model.{key.removeprefix('text_model.')}": value for key, value in tensors.items()}
+    save_file(prefixed, path, metadata={"format": "pt"})
+
+
+def _complete(path: Path, **values: bool | str) -> None:
+    """Set values of a configuration file that its class does not write.
+
+    `dtype` lets a plain `from_pretrained` open half-precision text encoders in float32, as diffusers opens UNet and
+    VAE. The scheduler's values, also in SDXL's own file, are for DDIM made from this configuration: its defaults
+    would clip the latents.
+    """
+    config = json.loads(path.read_text(encoding="utf-8")) | values
+    path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+def _replace(draft: Path, folder: Path) -> None:
+    """Put a new folder in the place of an old one, keeping the card and the licence."""
+    for file in ("README.md", "LICENSE"):
+        if (folder / file).is_file():
+            shutil.copy(folder / file, draft / file)
+    shutil.rmtree(folder, ignore_errors=True)
+    draft.rename(folder)
+
+
+if __name__ == "__main__":
+    what = sys.argv[1]
+    for key in SOURCES if what == "family" else clip.SCORERS:
+        made = publish_source(key) if what == "family" else publish_scorer(key)
+        print(made, f"{sum(file.stat().st_size for file in made.rglob('*') if file.is_file()) / 1e6:.1f} MB")

@@ -1,0 +1,60 @@
+"""A byte-level BPE for the captions of both languages, as the CLIPTokenizer that SDXL folders expect."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from transformers import CLIPTokenizer
+
+from assets.training.data import names
+from assets.training.settings import STYLE_WORDS, TOKENS, VOCABULARY, WORK
+
+START, END = "<|startoftext|>", "<|endoftext|>"
+
+
+@functools.cache
+def tokenizer() -> CLIPTokenizer:
+    """The tokenizer, trained at first use and kept in the work folder."""
+    folder = WORK / "tokenizer"
+    if not (folder / "merges.txt").is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        captions = [caption for name in names() for caption in (name.en, name.ja)]
+        captions += [word for word in STYLE_WORDS.values() if word] * len(names())
+        surface = CLIPTokenizer().backend_tokenizer
+        model = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
+        model.normalizer, model.pre_tokenizer = surface.normalizer, surface.pre_tokenizer
+        alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+        trainer = trainers.BpeTrainer(
+            vocab_size=VOCABULARY - 2 - len(alphabet),
+            initial_alphabet=alphabet,
+            end_of_word_suffix="</w>",
+            show_progress=False,
+        )
+        model.train_from_iterator(captions, trainer)
+        _write_clip_files(model, alphabet, folder)
+    return CLIPTokenizer(
+        vocab=str(folder / "vocab.json"),
+        merges=str(folder / "merges.txt"),
+        model_max_length=TOKENS,
+    )
+
+
+def _write_clip_files(model: Tokenizer, alphabet: list[str], folder: Path) -> None:
+    """Write vocab.json and merges.txt in CLIP's order: bytes, bytes that end a word, merges, special tokens."""
+    model.model.save(str(folder))
+    learnt = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
+    letters = alphabet + [letter + "</w>" for letter in alphabet]
+    merged = [token for token in sorted(learnt, key=learnt.__getitem__) if token not in set(letters)]
+    tokens = [*letters, *merged, START, END]
+    vocabulary = {token: number for number, token in enumerate(tokens)}
+    (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
+
+
+def tokenize(captions: list[str]) -> torch.Tensor:
+    """Token numbers, padded with the end token: int64 [captions, 16]."""
+    options = {"padding": "max_length", "truncation": True, "max_length": TOKENS, "return_tensors": "pt"}
+    return tokenizer()(captions, **options).input_ids

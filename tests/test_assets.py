@@ -1,0 +1,86 @@
+"""The embedded family keeps its promises: size, licences, captions, and judges that tell a picture from noise."""
+
+import subprocess
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import assets
+from eval.clip import ClipScorer
+from eval.prompts import load_prompts
+from pipelines.generate import LivePipeline
+
+
+@pytest.fixture(scope="module", params=["judge", "jury"])
+def scorer(request):
+    return ClipScorer(f"local-dir:{getattr(assets, request.param.upper())}")
+
+
+def test_everything_together_is_small():
+    tracked = subprocess.run(
+        ["git", "ls-files", "assets"], cwd=assets.FAMILY.parent.parent, capture_output=True, text=True
+    )
+    files = [assets.FAMILY.parent.parent / name for name in tracked.stdout.splitlines()]
+    assert sum(file.stat().st_size for file in files if file.is_file()) <= 64_000_000
+
+
+def test_prompt_sets_are_bilingual_disjoint_and_spread():
+    evolve, held_out = load_prompts(assets.EVOLVE), load_prompts(assets.HELD_OUT)
+    assert len(evolve) >= 64
+    assert len(held_out) >= 96
+    assert evolve.languages == held_out.languages == ("ja", "en")
+    assert not set(evolve.ids) & set(held_out.ids)
+    for one in (evolve, held_out):
+        counts = [one.categories.count(category) for category in set(one.categories)]
+        assert len(counts) == 5
+        assert max(counts) - min(counts) <= 1
+        assert len(one.references(assets.EVOLVE.parent)) == len(one)
+
+
+def test_every_source_names_its_licence_and_languages(family):
+    assert {name: source.licence for name, source in family.items()} == {
+        "base": "apache-2.0",
+        "ja": "apache-2.0",
+        "flat": "cc-by-4.0",
+        "real": "mit",
+    }
+    assert "ja" in family["ja"].languages
+    assert all("ja" not in family[name].languages for name in ("base", "flat", "real"))
+
+
+def test_every_source_shows_six_pictures_of_the_same_prompts(family):
+    shown = {
+        name: sorted(file.name for file in (source.path / "previews").glob("*.png")) for name, source in family.items()
+    }
+    assert len(shown["base"]) == 6
+    assert len({tuple(names) for names in shown.values()}) == 1
+
+
+def test_no_caption_is_cut_short(family, one_hot, scorer):
+    captions = [
+        text
+        for path in (assets.EVOLVE, assets.HELD_OUT)
+        for lang in ("ja", "en")
+        for text in load_prompts(path).texts(lang)
+    ]
+    assert scorer.truncated(captions) == []
+    assert LivePipeline(one_hot["ja"], family).truncated(captions) == []
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_judges_tell_the_right_caption_and_refuse_noise(scorer, language):
+    prompts = load_prompts(assets.HELD_OUT)
+    pictures = [Image.open(path).convert("RGB") for path in prompts.references(assets.HELD_OUT.parent)]
+    captions = prompts.texts(language)
+    right = scorer.text_image(pictures, captions).mean()
+    wrong = scorer.text_image(pictures, captions[1:] + captions[:1]).mean()
+    rng = np.random.default_rng(0)
+    noise = [Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)) for _ in captions]
+    grey = [
+        Image.new("RGB", (64, 64), (value, value, value)) for value in np.linspace(0, 255, len(captions)).astype(int)
+    ]
+    assert right > 0.2
+    assert wrong < right / 3
+    assert scorer.text_image(noise, captions).mean() < right / 3
+    assert scorer.text_image(grey, captions).mean() < right / 3

@@ -31,7 +31,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    steps: int = Field(10, ge=1, le=1000, description="denoising steps of the source's own scheduler")
+    steps: int = Field(8, ge=1, le=1000, description="denoising steps of the source's own scheduler")
     guidance: float = Field(3.0, ge=0, description="classifier-free guidance scale; 1 or less turns it off")
     size: int | None = Field(None, gt=0, multiple_of=8, description="side in pixels; the model's own if left out")
     batch: int = Field(16, ge=1, description="pictures drawn at once")

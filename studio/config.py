@@ -17,6 +17,7 @@ from pipelines.sources import Source, check_mergeable, open_source, text_encoder
 
 from .errors import ConfigError
 
+EMBEDDED_PICTURES = Settings(steps=6, batch=33)  # small pictures: two batches for the 65 captions
 RESERVED = ("average", "child")  # rows of every report
 
 
@@ -93,7 +94,7 @@ def embedded(**changes: Any) -> RunConfig:
         "held_out": str(assets.HELD_OUT),
         "scorer": f"local-dir:{assets.JUDGE}",
         "reporter": f"local-dir:{assets.JURY}",
-        "pictures": Settings(),
+        "pictures": EMBEDDED_PICTURES,
     }
     return checked({**fields, **changes})
 

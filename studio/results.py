@@ -60,13 +60,9 @@ class Reporter:
         key = f"held_out:{name}:{recipe.digest}"
         kept = self.store.get(key)
         if kept is None:
-            ja = evaluator.draw(recipe, self.prompts, "ja", self.tick)
-            en = evaluator.draw(recipe, self.prompts, "en", self.tick)
-            scores = {
-                "ja": evaluator.score(ja, self.reporter),
-                "en": evaluator.score(en, self.reporter),
-                "consistency": evaluator.consistency(ja, en, self.reporter),
-            }
+            ja = evaluator.score(evaluator.draw(recipe, self.prompts, "ja", self.tick), self.reporter)
+            en = evaluator.score(evaluator.draw(recipe, self.prompts, "en", self.tick), self.reporter)
+            scores = {"ja": ja.scores, "en": en.scores, "consistency": evaluator.consistency(ja, en)}
             kept = {kind: values.mean(axis=1).tolist() for kind, values in scores.items()}
             self.store.put(**{key: kept})
         return {kind: np.array(values) for kind, values in kept.items()}

@@ -29,7 +29,7 @@ from pipelines.recipe import Recipe
 
 from .breeding import Breeder, source_recipes
 from .errors import RunError
-from .evaluate import Drawn, Evaluator, check_captions, save_picture
+from .evaluate import Drawn, Evaluator, Scored, check_captions, save_picture
 from .evolution.archive import Archive
 from .evolution.search import Offspring, Search
 from .results import Reporter
@@ -89,13 +89,14 @@ def start(store: RunStore) -> None:
     if is_running(store):
         raise RunError(f"{store.folder} is being carried out by another process; watch it, or stop it first.")
     with open(store.folder / "run.log", "ab") as log:
-        subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "studio.cli", "evolve", "--resume", "--out", str(store.folder.resolve())],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
+    threading.Thread(target=process.wait, daemon=True).start()  # an ended child nobody waits for stays as a zombie
 
 
 def ask_to_stop(store: RunStore) -> None:
@@ -130,16 +131,13 @@ class _Run:
         for name, recipe in self.first.items():
             if name not in known:
                 self._evaluate_source(name, recipe)
-        while (made := self._made()) < self.config.evaluations:
+        while (made := self.store.count()) < self.config.evaluations:
             self.breeder.number = made + 1
             self._evaluate_offspring(self.search.ask())
         self.store.put(status="reporting")
         self.watch(self.store)
         Reporter(self.store, self.sources, self.evaluator, tick=self._tick).report()
         self.store.put(status="done")
-
-    def _made(self) -> int:
-        return sum(not individual.is_source for individual in self.store.individuals())
 
     def _search(self) -> Search[Recipe]:
         state = self.store.get("search")
@@ -157,9 +155,10 @@ class _Run:
     def _evaluate_source(self, name: str, recipe: Recipe) -> None:
         started = time.monotonic()
         ja = self.evaluator.draw(recipe, self.prompts, "ja", self._tick)
-        scores = {"ja": self.evaluator.score(ja)}
-        self.search.add(name, recipe, scores["ja"].mean(axis=1))
-        en = self._report_twins(recipe, ja, scores)
+        judged = self.evaluator.score(ja)
+        scores = {"ja": judged.scores}
+        self.search.add(name, recipe, judged.scores.mean(axis=1))
+        en = self._report_twins(recipe, judged, scores)
         self._keep([*ja, *en], name)
         self._record(Individual(name, None, None, recipe, scores, True, True, time.monotonic() - started, now()))
 
@@ -168,10 +167,11 @@ class _Run:
         recipe, scores, entered, error = offspring.genome, {}, False, None
         try:
             ja = self.evaluator.draw(recipe, self.prompts, "ja", self._tick)
-            scores["ja"] = self.evaluator.score(ja)
-            entered = self.search.tell(recipe.name, offspring, scores["ja"].mean(axis=1)).entered
+            judged = self.evaluator.score(ja)
+            scores["ja"] = judged.scores
+            entered = self.search.tell(recipe.name, offspring, judged.scores.mean(axis=1)).entered
             # The report's English costs as much again, so it is drawn for those that stay.
-            en = self._report_twins(recipe, ja, scores) if entered else []
+            en = self._report_twins(recipe, judged, scores) if entered else []
             self._keep([*ja, *en] if entered else ja[:: max(1, len(ja) // STRIP)][:STRIP], recipe.name)
         except (GenerationError, RecipeError) as failure:
             logger.warning("%s failed: %s", recipe.name, failure)
@@ -181,11 +181,11 @@ class _Run:
         mother, father = offspring.mother, offspring.father
         self._record(Individual(recipe.name, mother, father, recipe, scores, entered, entered, seconds, now(), error))
 
-    def _report_twins(self, recipe: Recipe, ja: list[Drawn], scores: dict[str, np.ndarray]) -> list[Drawn]:
-        en = self.evaluator.draw(recipe, self.prompts, "en", self._tick)
-        scores["en"] = self.evaluator.score(en)
-        scores["consistency"] = self.evaluator.consistency(ja, en)
-        return en
+    def _report_twins(self, recipe: Recipe, ja: Scored, scores: dict[str, np.ndarray]) -> list[Drawn]:
+        drawn = self.evaluator.draw(recipe, self.prompts, "en", self._tick)
+        en = self.evaluator.score(drawn)
+        scores |= {"en": en.scores, "consistency": self.evaluator.consistency(ja, en)}
+        return drawn
 
     def _keep(self, drawn: list[Drawn], individual: str) -> None:
         for picture in drawn:

@@ -55,10 +55,10 @@ def score_model(
     for k, spoken in enumerate(languages):
         told = (lambda done, k=k: progress(k * len(wanted) + done, len(captions))) if progress else None
         drawn[spoken] = evaluator.draw(recipe, wanted, spoken, told)
-    values = {spoken: evaluator.score(pictures)[:, 0] for spoken, pictures in drawn.items()}
-    rows: dict[str, np.ndarray] = {str(spoken): row for spoken, row in values.items()}
+    judged = {spoken: evaluator.score(pictures) for spoken, pictures in drawn.items()}
+    rows: dict[str, np.ndarray] = {str(spoken): one.scores[:, 0] for spoken, one in judged.items()}
     if language == "both":
-        rows["consistency"] = evaluator.consistency(drawn["ja"], drawn["en"])[:, 0]
+        rows["consistency"] = evaluator.consistency(judged["ja"], judged["en"])[:, 0]
     return {
         "model": model,
         "prompts": wanted.name,

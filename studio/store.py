@@ -6,6 +6,7 @@ last transaction left it.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from sqlalchemy import Engine, ForeignKey, LargeBinary, create_engine, event, select
+from sqlalchemy import Engine, ForeignKey, LargeBinary, create_engine, event, func, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
 from pipelines.files import write_whole
@@ -141,6 +142,12 @@ class RunStore:
             rows = session.scalars(select(_Individual).where(_Individual.number > after).order_by(_Individual.number))
             return [_individual(row) for row in rows]
 
+    def count(self) -> int:
+        """How many offspring were evaluated so far."""
+        with Session(self._engine) as session:
+            offspring = select(func.count()).select_from(_Individual).where(_Individual.mother.is_not(None))
+            return session.scalar(offspring) or 0
+
     def individual(self, id: str) -> Individual:
         """One individual.
 
@@ -226,9 +233,16 @@ def _engine(folder: Path) -> Engine:
     @event.listens_for(engine, "connect")
     def _(connection: Any, _: Any) -> None:
         connection.execute("PRAGMA journal_mode=WAL")  # readers never wait for the writer
+        connection.execute("PRAGMA wal_autocheckpoint=100")  # pages; a killed run leaves a small log behind
         connection.execute("PRAGMA synchronous=FULL")  # a transaction that returned is on disk
 
     return engine
+
+
+@functools.lru_cache(maxsize=4096)
+def _recipe(text: str) -> Recipe:
+    """Pages read a run every few seconds, and recipes never change."""
+    return parse_recipe(text, where="a recipe in run.db")
 
 
 def _individual(row: _Individual) -> Individual:
@@ -236,7 +250,7 @@ def _individual(row: _Individual) -> Individual:
         id=row.id,
         mother=row.mother,
         father=row.father,
-        recipe=parse_recipe(row.recipe, where=f"the recipe of {row.id}"),
+        recipe=_recipe(row.recipe),
         scores={part.kind: np.frombuffer(part.values, "<f8").reshape(-1, part.noises) for part in row.scores},
         entered=row.entered,
         alive=row.alive,

@@ -1,0 +1,176 @@
+"""The studio as a web application: both languages of every page, their pictures, and the server.
+
+/                       to /en/ or /ja/: the language last chosen, else the browser's
+/en/ ... /ja/export     the pages; ?run=NAME&id=ID opens a run and an individual
+/language/LANG/PAGE     remember a language and go to that page
+/pictures/...           PNG files of runs, of sources' previews, and of what Compare drew
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import warnings
+from pathlib import Path
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before Gradio is imported: it reports on import too
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.responses import FileResponse, RedirectResponse
+
+import assets
+from studio.errors import RunError
+from studio.i18n import LANGUAGES, Lang, preferred, t
+
+from . import archive, compare, evolve, export
+from .shared import PAGES, Studio, page_link
+
+COOKIE = "language"
+_HERE = Path(__file__).resolve().parent
+_BUILDERS = {"evolve": evolve.page, "archive": archive.page, "compare": compare.page, "export": export.page}
+# Plain CSS names: a web font would need the network, and Gradio brings no Japanese face.
+_FONTS = ["Hiragino Sans", "Yu Gothic UI", "Noto Sans JP", "Noto Sans CJK JP", "Meiryo", "system-ui", "sans-serif"]
+_MONO = ["ui-monospace", "Consolas", "Noto Sans Mono CJK JP", "monospace"]
+_HEAD = """<script>
+// The language switch keeps what the page shows, and the address always names it.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a.language");
+  if (link) link.href = link.href.split("?")[0] + window.location.search;
+});
+function studioAddress(run, id) {
+  const query = new URLSearchParams({ run, id });
+  window.history.replaceState(window.history.state, "", `${window.location.pathname}?${query}`);
+}
+</script>"""
+
+
+def build(studio: Studio, lang: Lang) -> gr.Blocks:
+    """The four pages in one language."""
+    with gr.Blocks(title=f"m2n2-studio · {t(lang, 'title_bar')}", analytics_enabled=False) as demo:
+        _BUILDERS[PAGES[0]](demo, studio, lang)
+    for name in PAGES[1:]:
+        with demo.route(t(lang, f"page_{name}"), name):
+            _BUILDERS[name](demo, studio, lang)
+    return demo
+
+
+def build_app(runs: Path) -> FastAPI:
+    """The application over a folder of runs; call it outside of an event loop."""
+    # Gradio makes an event loop for every Blocks that is built outside of one, and never closes it.
+    return asyncio.run(_assemble(Studio(runs.resolve())))
+
+
+async def _assemble(studio: Studio) -> FastAPI:
+    app = FastAPI(title="m2n2-studio", docs_url=None, redoc_url=None, openapi_url=None)
+    _add_routes(app, studio)
+    for lang in LANGUAGES:
+        _mount(app, build(studio, lang), lang)
+    return app
+
+
+def _mount(app: FastAPI, pages: gr.Blocks, lang: Lang) -> None:
+    theme = gr.themes.Soft(font=_FONTS, font_mono=_MONO)
+    with warnings.catch_warnings():
+        # Gradio says so for every mounted application of several pages, also when server-side rendering is off.
+        warnings.filterwarnings("ignore", "SSR mode is not supported with multi-page apps")
+        gr.mount_gradio_app(
+            app,
+            pages,
+            path=f"/{lang}",
+            theme=theme,
+            css_paths=_HERE / "studio.css",
+            head=_HEAD,
+            footer_links=[],
+            run_history=False,
+            enable_monitoring=False,
+            show_error=False,
+            max_file_size="1mb",
+            ssr_mode=False,
+            mcp_server=False,
+        )
+
+
+def _add_routes(app: FastAPI, studio: Studio) -> None:
+    @app.get("/")
+    def _start(request: Request) -> RedirectResponse:
+        chosen = request.cookies.get(COOKIE)
+        lang = next((lang for lang in LANGUAGES if lang == chosen), None)
+        return RedirectResponse(f"/{lang or preferred(request.headers.get('accept-language'))}/")
+
+    @app.get("/favicon.ico")
+    def _icon() -> Response:
+        return Response(status_code=204)
+
+    @app.get("/language/{lang}/{page}")
+    def _language(request: Request, lang: Lang, page: str) -> RedirectResponse:
+        if page not in PAGES:
+            raise HTTPException(404)
+        kept = {key: request.query_params[key] for key in ("run", "id") if key in request.query_params}
+        answer = RedirectResponse(page_link(lang, page, **kept))
+        answer.set_cookie(COOKIE, lang, max_age=365 * 86400, samesite="lax", httponly=True)
+        return answer
+
+    @app.get("/pictures/run/{run}/{individual}/{file}")
+    def _of_run(run: str, individual: str, file: str) -> Response:
+        if run not in studio.names():
+            raise HTTPException(404)
+        return _picture(studio.runs / run / "images", individual, file)
+
+    @app.get("/pictures/source/{name}/{file}")
+    def _of_source(name: str, file: str) -> Response:
+        if name not in assets.NAMES:
+            raise HTTPException(404)
+        return _picture(assets.FAMILY / name / "previews", "", file)
+
+    @app.get("/pictures/drawn/{file}")
+    def _drawn(file: str) -> Response:
+        content = studio.drawn.get(file.removesuffix(".png"))
+        if content is None:
+            raise HTTPException(404)
+        return Response(content, media_type="image/png", headers={"Cache-Control": "max-age=86400"})
+
+
+def _picture(folder: Path, *parts: str) -> Response:
+    """A PNG under a folder of pictures, and nothing else."""
+    file = folder.joinpath(*parts).resolve()
+    if not file.is_relative_to(folder.resolve()) or file.suffix != ".png" or not file.is_file():
+        raise HTTPException(404)
+    return FileResponse(file, media_type="image/png", headers={"Cache-Control": "max-age=3600"})
+
+
+def serve(runs: Path, *, host: str = "127.0.0.1", port: int = 7860) -> None:
+    """Serve the studio until interrupted.
+
+    Raises:
+        RunError: the port is in use, or the address is not this machine's.
+    """
+    listener = _listener(host, port)
+    app = build_app(runs)
+    shown = "127.0.0.1" if host == "0.0.0.0" else host
+    print(f"m2n2-studio: http://{shown}:{listener.getsockname()[1]}  (Ctrl-C ends it; runs go on)", flush=True)
+    config = uvicorn.Config(app, log_level="warning", access_log=False)
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    except KeyboardInterrupt:
+        pass
+    finally:
+        listener.close()
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """A socket that is bound before the models are loaded, so that a port in use is told at once."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise RunError(
+            f"Port {port} on {host} cannot be opened ({error.strerror}). Expected a free one: another studio may be "
+            f"open there already; stop it, or choose another: m2n2 studio --port {port % 65535 + 1}."
+        ) from error
+    return listener

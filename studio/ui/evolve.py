@@ -1,0 +1,217 @@
+"""The Evolve page: choose sources and captions, start, watch, stop, resume.
+
+The work is in a process of its own; the page reads the run's folder every few seconds and may be closed at any time.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import gradio as gr
+from markupsafe import Markup
+
+import assets
+from eval.prompts import load_prompts
+from pipelines.errors import M2N2Error
+from pipelines.sources import open_source
+from studio import run
+from studio.i18n import Lang, t
+from studio.store import create_run
+
+from . import views
+from .form import Form, estimate, fields_of
+from .shared import Studio, asked, gigabytes, head, listen
+from .watch import LINES, Seen, duration, line_legend, look, results_header, span
+
+POLL = 2.0  # seconds between two looks at the run
+
+
+def welcome(lang: Lang) -> Markup:
+    """The embedded family's cards, or what to do where it is not there."""
+    try:
+        sources = [open_source(path) for path in assets.sources()]
+        prompts = [prompt for file in (assets.EVOLVE, assets.HELD_OUT) for prompt in load_prompts(file).prompts]
+        return views.source_cards(lang, sources, prompts)
+    except M2N2Error as error:
+        return views.message(str(error))
+
+
+def cost(studio: Studio, lang: Lang, form: Form) -> str:
+    """What the run will take, in words; empty while the form is not complete."""
+    studio.runs.mkdir(parents=True, exist_ok=True)
+    try:
+        config = form.config()
+        expected = estimate(studio, config, shutil.disk_usage(studio.runs).free)
+        captions = len(config.niches())
+    except M2N2Error as error:
+        return str(error)
+    took = (
+        t(lang, "cost_unknown")
+        if expected.seconds is None
+        else t(lang, "cost_time", time=duration(lang, expected.seconds))
+    )
+    return t(
+        lang,
+        "cost",
+        captions=captions,
+        offspring=config.evaluations,
+        time=took,
+        size=gigabytes(expected.size),
+        free=gigabytes(expected.free),
+    )
+
+
+def begin(studio: Studio, form: Form) -> str:
+    """Make a run from the form and start it; returns its name.
+
+    Raises:
+        M2N2Error: something in the form cannot be opened or does not fit; nothing is made then.
+    """
+    config = form.check()
+    store = create_run(run.default_folder(studio.runs), config)
+    run.start(store)
+    store.close()
+    return store.name
+
+
+def stop(studio: Studio, name: str) -> None:
+    """Ask a run to stop after the batch of pictures in hand."""
+    with studio.run(name) as store:
+        run.ask_to_stop(store)
+
+
+def resume(studio: Studio, name: str) -> None:
+    """Go on with a run that was stopped, or whose process is gone."""
+    with studio.run(name) as store:
+        run.start(store)
+
+
+def current(studio: Studio, wanted: str | None) -> str | None:
+    """The run to show: the one asked for, else one that is going on, else the newest."""
+    names = studio.names()
+    if wanted in names:
+        return wanted
+    for name in names:
+        with studio.run(name) as store:
+            if run.is_running(store):
+                return name
+    return names[0] if names else None
+
+
+def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
+    """Lay the page out and wire it."""
+    head(lang, "evolve")
+    mark = gr.State("")
+    returning = bool(studio.names())  # a guess for the first paint; loading the page decides
+    with gr.Column(visible=returning) as live:
+        with gr.Row(elem_classes="bar"):
+            chosen = gr.Dropdown([], label=t(lang, "run"), scale=2)
+            halt = gr.Button(t(lang, "stop"), variant="stop", scale=1, interactive=False)
+            again = gr.Button(t(lang, "resume"), scale=1, interactive=False)
+        headline = gr.HTML(elem_id="headline", min_height=64)
+        newest = gr.HTML(elem_id="newest", min_height=190, container=True, padding=True)
+        with gr.Row():
+            with gr.Column(min_width=320):
+                plot = gr.LinePlot(
+                    x="made",
+                    y="score",
+                    color="line",
+                    x_title=t(lang, "offspring"),
+                    y_title=t(lang, "best_so_far"),
+                    color_title=" ",  # its own legend is cut off at this height: `line_legend` stands below
+                    label=t(lang, "climb"),
+                    height=300,
+                    color_map={t(lang, f"best_{kind}"): colour for kind, colour in LINES.items()},
+                    buttons=["fullscreen"],
+                )
+                gr.HTML(line_legend(lang))
+            niches = gr.HTML(elem_id="niches", min_height=300, container=True, padding=True)
+        with gr.Column(visible=False, elem_id="report") as report:
+            verdict = gr.Markdown()
+            table = gr.Dataframe(headers=results_header(lang), label=t(lang, "report"), interactive=False, wrap=True)
+            gr.Markdown(t(lang, "report_note"), elem_classes="quiet")
+    with gr.Accordion(t(lang, "new_run"), open=not returning) as new:
+        gr.HTML(Markup("<h2>{}</h2><p>{}</p>").format(t(lang, "start_here"), t(lang, "start_here_text")))
+        gr.HTML(welcome(lang), elem_id="cards")
+        with gr.Row(equal_height=True):
+            go = gr.Button(t(lang, "evolve_four"), variant="primary", scale=1, elem_id="go")
+            price = gr.Markdown(elem_id="cost", container=True, min_height=64)
+        fields = fields_of(lang)
+    outputs = [mark, live, chosen, headline, halt, again, plot, niches, newest, report, table, verdict]
+
+    def shown(name: str | None) -> list[Any]:
+        """Every output of the live part, for one run."""
+        if name is None:
+            return [gr.skip()] * len(outputs)
+        return [*_updates(look(studio, lang, name), studio.names(), name)]
+
+    def on_load(request: gr.Request) -> list[Any]:
+        name = current(studio, asked(request, "run"))
+        return [gr.Accordion(open=name is None), *shown(name)]
+
+    def on_tick(name: str | None, seen: str) -> list[Any]:
+        """Only what changed is sent: a page must not jump or flicker while somebody reads it."""
+        if not name or name not in studio.names():
+            return [gr.skip()] * len(outputs)
+        found = look(studio, lang, name)
+        if found.mark == seen:
+            return [found.headline if output is headline else gr.skip() for output in outputs]
+        return [*_updates(found, studio.names(), name)]
+
+    def on_start(**values: Any) -> list[Any]:
+        name = begin(studio, Form(**values))
+        return [gr.Accordion(open=False), *shown(name)]
+
+    def on_stop(name: str) -> Any:
+        stop(studio, name)
+        gr.Info(t(lang, "stopping"))
+        return gr.Button(interactive=False)
+
+    def on_resume(name: str) -> Any:
+        resume(studio, name)
+        gr.Info(t(lang, "resuming"))
+        return gr.Button(interactive=False)
+
+    def on_form(**values: Any) -> tuple[str, Any, Any]:
+        form = Form(**values)
+        four = form.names == list(assets.NAMES)
+        button = gr.Button(t(lang, "evolve_four") if four else t(lang, "evolve_these", n=len(form.names)))
+        return cost(studio, lang, form), button, gr.Dropdown(choices=form.names, value=form.lender)
+
+    listen(demo.load, lang, on_load, None, [new, *outputs], show_progress="hidden")
+    listen(demo.load, lang, on_form, None, [price, go, fields["host"]], inputs_kwargs=fields, show_progress="hidden")
+    listen(gr.Timer(POLL).tick, lang, on_tick, [chosen, mark], outputs, show_progress="hidden")
+    listen(chosen.input, lang, shown, chosen, outputs, show_progress="hidden")
+    listen(go.click, lang, on_start, None, [new, *outputs], inputs_kwargs=fields)
+    listen(halt.click, lang, on_stop, chosen, halt)
+    listen(again.click, lang, on_resume, chosen, again)
+    for field in fields.values():
+        listen(
+            field.input,
+            lang,
+            on_form,
+            None,
+            [price, go, fields["host"]],
+            inputs_kwargs=fields,
+            show_progress="hidden",
+            trigger_mode="always_last",
+        )
+
+
+def _updates(found: Seen, names: list[str], name: str) -> list[Any]:
+    """The live part's outputs, in the order of `page`."""
+    return [
+        found.mark,
+        gr.Column(visible=True),
+        gr.Dropdown(choices=names, value=name),
+        found.headline,
+        gr.Button(interactive=found.can_stop),
+        gr.Button(interactive=found.can_resume),
+        gr.LinePlot(found.progress, y_lim=span(found.progress)),
+        found.niches,
+        found.newest,
+        gr.Column(visible=found.table is not None),
+        found.table,
+        found.verdict,
+    ]

@@ -1,0 +1,117 @@
+"""Drawings of a run and of an individual: who holds which niche, and which source each depth came from (SVG)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from markupsafe import Markup
+
+from eval.prompts import PromptSet
+from studio.evolution.niches import adjusted, owners
+from studio.i18n import Lang, t
+from studio.store import Individual
+
+# Okabe and Ito's palette: apart for colour-blind readers, and on light and dark ground.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8b8000", "#7f7f7f")
+ROW, CELL, LABEL = 13, 12, 76  # of the niche map, in SVG units
+WIDTH, BAR = 640, 46  # of the depth strip
+
+
+def niche_map(lang: Lang, alive: Sequence[Individual], prompts: PromptSet) -> Markup:
+    """Individuals by prompts: the darker, the further above the archive's worst; a ring marks who holds the niche.
+
+    A prompt whose best score is among the lowest quarter is marked as a weak spot.
+    """
+    if not alive:
+        return Markup("")
+    scores = np.stack([one.scores["ja"].mean(axis=1) for one in alive])  # [individuals, prompts]
+    above = adjusted(scores)
+    shade = above / np.where(above.max(axis=0) > 0, above.max(axis=0), 1.0)
+    holder = owners(scores)
+    best = scores.max(axis=0)
+    weak = (best <= np.quantile(best, 0.25)) & (best < np.median(best))
+    width, height = LABEL + CELL * len(best), ROW * (len(alive) + 1) + 2
+    parts = []
+    for column, prompt in enumerate(prompts.prompts):
+        x = LABEL + CELL * column
+        if weak[column]:
+            words = t(lang, "weak_spot", prompt=prompt.ja, score=f"{best[column]:.3f}")
+            parts.append(
+                Markup('<text class="weak" x="{}" y="{}"><title>{}</title>!</text>').format(
+                    x + CELL / 2, ROW - 3, words
+                )
+            )
+        for row, one in enumerate(alive):
+            held = holder[column] == row
+            words = t(lang, "niche_cell", id=one.id, prompt=prompt.ja, score=f"{scores[row, column]:.3f}")
+            parts.append(
+                Markup(
+                    '<rect class="{}" x="{}" y="{}" width="{}" height="{}" style="--shade:{:.2f}">'
+                    "<title>{}</title></rect>"
+                ).format(
+                    "held" if held else "cell", x + 1, ROW * (row + 1) + 1, CELL - 2, ROW - 2, shade[row, column],
+                    words + (t(lang, "niche_held") if held else ""),
+                )
+            )  # fmt: skip
+    for row, one in enumerate(alive):
+        parts.append(
+            Markup('<text class="{}" x="{}" y="{}">{}</text>').format(
+                "name source" if one.is_source else "name", LABEL - 5, ROW * (row + 2) - 3, one.id[:11]
+            )
+        )
+    return Markup(
+        '<h3 class="heading">{0}</h3><div class="map-scroll" tabindex="0" role="region" aria-label="{0}">'
+        '<svg class="niche-map" role="img" aria-label="{0}" viewBox="0 0 {1} {2}" style="max-width:{3}px">{4}</svg>'
+        '</div><p class="quiet">{5}</p>'
+    ).format(t(lang, "niche_map"), width, height, int(width * 1.2), Markup("").join(parts), t(lang, "niche_legend"))
+
+
+def depth_strip(lang: Lang, one: Individual) -> Markup:
+    """Which source each part of the network came from, per chromosome, from the first layer to the last.
+
+    The height of a colour is a source's share there; lines mark the split points of the crossover that made it.
+    """
+    recipe = one.recipe
+    lineage = recipe.lineage
+    parts = []
+    for row, (name, chromosome) in enumerate(recipe.chromosomes.items()):
+        top = row * (BAR + 26) + 18
+        parts.append(Markup('<text x="0" y="{}">{}</text>').format(top - 5, t(lang, f"chromosome_{name}")))
+        for start, stop, weights in chromosome.pieces(0, chromosome.size):
+            shares = np.abs(weights) / (np.abs(weights).sum() or 1.0)
+            y = float(top)
+            for k, share in enumerate(shares):
+                words = t(lang, "depth_cell", source=recipe.sources[k].name, share=f"{weights[k]:.2f}")
+                parts.append(
+                    Markup(
+                        '<rect x="{:.2f}" y="{:.2f}" width="{:.2f}" height="{:.2f}" fill="{}"><title>{}</title></rect>'
+                    ).format(
+                        WIDTH * start / chromosome.size, y, WIDTH * (stop - start) / chromosome.size, BAR * share,
+                        COLOURS[k % len(COLOURS)], words,
+                    )
+                )  # fmt: skip
+                y += BAR * float(share)
+        if lineage and name in lineage.splits:
+            x = WIDTH * lineage.splits[name] / chromosome.size
+            words = t(
+                lang,
+                "split_point",
+                mother=lineage.mother,
+                father=lineage.father,
+                ratio=f"{lineage.ratios.get(name, 0):.2f}",
+            )
+            parts.append(
+                Markup('<line x1="{0:.2f}" x2="{0:.2f}" y1="{1}" y2="{2}"><title>{3}</title></line>').format(
+                    x, top - 4, top + BAR + 4, words
+                )
+            )
+    legend = Markup("").join(
+        Markup('<span><i style="background:{}"></i>{}</span>').format(COLOURS[k % len(COLOURS)], source.name)
+        for k, source in enumerate(recipe.sources)
+    )
+    height = len(recipe.chromosomes) * (BAR + 26)
+    return Markup(
+        '<div class="depth"><div class="legend">{}<em>{}</em></div>'
+        '<svg role="img" aria-label="{}" viewBox="0 0 {} {}">{}</svg></div>'
+    ).format(legend, t(lang, "depth_direction"), t(lang, "depth_strip"), WIDTH, height, Markup("").join(parts))

@@ -1,0 +1,183 @@
+"""What the pages share: the studio behind them, the frame around them, and errors that turn into messages."""
+
+from __future__ import annotations
+
+import collections
+import functools
+import hashlib
+import io
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+from urllib.parse import urlencode
+
+import gradio as gr
+from markupsafe import Markup
+from PIL import Image
+
+from eval.clip import ClipScorer
+from pipelines.errors import M2N2Error
+from pipelines.generate import best_device
+from studio.errors import RunError
+from studio.i18n import LANGUAGES, Lang, t
+from studio.preview import Previewer
+from studio.store import Individual, Kind, RunStore, open_run
+
+PAGES = ("evolve", "archive", "compare", "export")  # the first one is a language's start page
+DRAWN_KEPT = 400  # pictures drawn for the Compare page that are kept in memory, newest last
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Drawn:
+    """Pictures drawn for a page and no run: PNG bytes by content hash, the oldest forgotten."""
+
+    def __init__(self) -> None:
+        self._kept: collections.OrderedDict[str, bytes] = collections.OrderedDict()
+        self._lock = threading.Lock()
+
+    def keep(self, image: Image.Image) -> str:
+        """Keep a picture; returns the address it is served at."""
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG")
+        name = hashlib.sha256(buffer.getvalue()).hexdigest()
+        with self._lock:
+            self._kept[name] = buffer.getvalue()
+            while len(self._kept) > DRAWN_KEPT:
+                self._kept.popitem(last=False)
+        return f"/pictures/drawn/{name}.png"
+
+    def get(self, name: str) -> bytes | None:
+        """A kept picture's bytes."""
+        return self._kept.get(name)
+
+
+@dataclass(frozen=True)
+class Studio:
+    """What every page works with: where runs and exports lie, one live pipeline, the scorers in use."""
+
+    runs: Path
+    previewer: Previewer = field(default_factory=Previewer)
+    drawn: Drawn = field(default_factory=Drawn)
+
+    @property
+    def exports(self) -> Path:
+        """Where exports are written: beside the runs."""
+        return self.runs.parent / "exports"
+
+    def names(self) -> list[str]:
+        """The runs there are, newest first."""
+        folders = (file.parent for file in self.runs.glob("*/run.db") if (file.parent / "run.yaml").is_file())
+        return [folder.name for folder in sorted(folders, key=lambda f: (f / "run.yaml").stat().st_mtime, reverse=True)]
+
+    @contextmanager
+    def run(self, name: str | None) -> Iterator[RunStore]:
+        """Open a run by its name; only a name that is listed reaches the disk.
+
+        Raises:
+            RunError: there is no run of that name.
+        """
+        if name not in self.names():
+            raise RunError(
+                f"There is no run called {name!r}. Expected one of: {', '.join(self.names()) or 'none yet'}."
+            )
+        store = open_run(self.runs / name)
+        try:
+            yield store
+        finally:
+            store.close()
+
+    @functools.lru_cache(maxsize=2)  # noqa: B019  (one studio per process)
+    def scorer(self, name: str) -> ClipScorer:
+        """The scorer a run uses, loaded once."""
+        return ClipScorer(name, device=str(best_device()))
+
+
+def guarded(lang: Lang, handler: Callable[P, R]) -> Callable[P, R]:
+    """A handler whose errors become messages on the page; the form stays as it was."""
+
+    @functools.wraps(handler)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return handler(*args, **kwargs)
+        except M2N2Error as error:
+            # The head of Gradio's message is always "Error"; the message itself is HTML.
+            said = Markup("<b>{}</b><br>{}").format(t(lang, "error_title"), str(error))
+            raise gr.Error(said, duration=15, print_exception=False) from error
+
+    return wrapped
+
+
+def listen(
+    trigger: Callable[..., Any],
+    lang: Lang,
+    handler: Callable[..., Any],
+    inputs: Any = None,
+    outputs: Any = None,
+    **more: Any,
+) -> Any:
+    """Wire a handler to an event: guarded, and no public endpoint."""
+    return trigger(guarded(lang, handler), inputs, outputs, api_visibility="private", **more)
+
+
+def head(lang: Lang, page: str) -> None:
+    """The top of a page: its name in the navigation and the switch to the other language."""
+    gr.Navbar(main_page_name=t(lang, "page_evolve"))
+    others = [other for other in LANGUAGES if other != lang]
+    links = Markup("").join(
+        Markup('<a class="language" href="/language/{0}/{1}" lang="{0}" hreflang="{0}">{2}</a>').format(
+            other, page, t(other, "language_name")
+        )
+        for other in others
+    )
+    gr.HTML(
+        Markup('<header class="studio-head"><strong>m2n2-studio</strong><span>{}</span>{}</header>').format(
+            t(lang, "tagline"), links
+        ),
+        elem_classes="studio-top",
+    )
+
+
+def page_link(lang: Lang, page: str, **query: str) -> str:
+    """The address of a page, with what it should show."""
+    path = f"/{lang}/" if page == PAGES[0] else f"/{lang}/{page}"
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def asked(request: gr.Request | None, key: str) -> str | None:
+    """A value of the page's address."""
+    return request.query_params.get(key) if request else None
+
+
+def individual_label(lang: Lang, individual: Individual) -> str:
+    """An individual in a list: its id, whether it is a source, and its Japanese score."""
+    mean = individual.mean("ja")
+    kind = f" ({t(lang, 'source')})" if individual.is_source else ""
+    return f"{individual.id}{kind} · {t(lang, 'ja_short')} {score(mean)}"
+
+
+def choices(lang: Lang, store: RunStore) -> list[tuple[str, str]]:
+    """The individuals that can be chosen on a page, (label, id): offspring alive, the best first, then the sources."""
+    usable = [one for one in store.individuals() if one.alive or one.is_source]
+    usable.sort(key=lambda one: (one.is_source, -(one.mean("ja") or 0.0)))
+    return [(individual_label(lang, one), one.id) for one in usable]
+
+
+def score(value: float | None) -> str:
+    """A score as pages print it."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def best_source(everyone: list[Individual], kind: Kind = "ja") -> Individual | None:
+    """The source with the best mean."""
+    sources = [one for one in everyone if one.is_source and one.mean(kind) is not None]
+    return max(sources, key=lambda one: one.mean(kind) or 0.0, default=None)
+
+
+def gigabytes(number: float) -> str:
+    """Bytes as people read them."""
+    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.1f} MB"

@@ -1,0 +1,148 @@
+"""A run as the Evolve page shows it: how far, how good, who holds what, the newest, the report."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+import pandas as pd
+from markupsafe import Markup
+
+from studio.i18n import Lang, t
+from studio.results import KINDS
+from studio.store import Individual, Kind, RunStore
+from studio.summary import status
+
+from . import maps, views
+from .shared import Studio, best_source, score
+
+NEWEST = 4  # offspring shown as they arrive
+LINES: dict[Kind, str] = {"ja": "#d55e00", "en": "#8aa4c0"}  # colours of the plot
+STARTING = 60  # seconds in which a new run may still be loading its models
+
+
+class Seen(NamedTuple):
+    """A run as the page shows it. `mark` changes when anything but the time left does."""
+
+    mark: str
+    headline: Markup
+    can_stop: bool
+    can_resume: bool
+    progress: pd.DataFrame
+    niches: Markup
+    newest: Markup
+    table: list[list[str]] | None
+    verdict: str
+
+
+def look(studio: Studio, lang: Lang, name: str) -> Seen:
+    """Read a run for the page."""
+    with studio.run(name) as store:
+        now = status(store)
+        everyone = store.individuals()
+        alive = [one for one in everyone if one.alive]
+        offspring = [one for one in everyone if not one.is_source]
+        results, comparisons = store.get("results"), store.get("comparisons")
+        return Seen(
+            mark=f"{name}/{now['status']}/{len(everyone)}",
+            headline=headline(lang, name, now, len(everyone) - len(offspring)),
+            can_stop=now["status"] in ("running", "reporting"),
+            can_resume=now["status"] in ("stopped", "interrupted", "failed") or _never_started(now["status"], store),
+            progress=climb(lang, everyone),
+            niches=maps.niche_map(lang, sorted(alive, key=lambda one: -(one.mean("ja") or 0)), store.config.niches()),
+            newest=views.newest(lang, store, offspring[: -NEWEST - 1 : -1], best_source(everyone)),
+            table=results_table(lang, results, store.get("child")) if results else None,
+            verdict=verdict(lang, comparisons) if comparisons else "",
+        )
+
+
+def headline(lang: Lang, name: str, now: dict[str, Any], sources: int) -> Markup:
+    """Where the run stands in words, and a bar."""
+    words = t(lang, f"status_{now['status']}")
+    if now["status"] == "running":
+        left = now["seconds_left"]
+        words = (
+            t(lang, "running_sources", sources=sources)
+            if not now["done"]
+            else t(lang, "running", done=now["done"], of=now["of"], left=duration(lang, left or 0))
+        )
+    notes = [now["error"]] if now["error"] else []
+    if now["truncated"]:
+        notes.append(t(lang, "truncated", captions=", ".join(now["truncated"][:5])))
+    return Markup(
+        '<div class="headline"><p><b>{0}</b> <span aria-live="polite">{1}</span></p>'
+        '<progress value="{2}" max="{3}" aria-label="{4}">{2} / {3}</progress><p class="quiet">{5}</p></div>'
+    ).format(name, words, now["done"], max(1, now["of"]), t(lang, "progress"), " ".join(notes))
+
+
+def climb(lang: Lang, everyone: list[Individual]) -> pd.DataFrame:
+    """The best Japanese and English score so far after each evaluation, as rows of a line plot."""
+    rows = []
+    for kind in LINES:
+        best, made = None, 0
+        for one in everyone:
+            made += not one.is_source
+            mean = one.mean(kind)
+            best = mean if best is None else max(best, mean or 0.0)
+            if best is not None:
+                rows.append((made, best, t(lang, f"best_{kind}")))
+    return pd.DataFrame(rows, columns=["made", "score", "line"]).drop_duplicates(["made", "line"], keep="last")
+
+
+def line_legend(lang: Lang) -> Markup:
+    """Which line of the plot is which."""
+    entries = Markup("").join(
+        Markup('<span><i style="background:{}"></i>{}</span>').format(colour, t(lang, f"best_{kind}"))
+        for kind, colour in LINES.items()
+    )
+    return Markup('<div class="legend">{}</div>').format(entries)
+
+
+def span(plot: pd.DataFrame) -> list[float | None]:
+    """The vertical axis of the plot: all there is with a margin, for scores differ little and never start at zero."""
+    if plot.empty:
+        return [None, None]
+    low, high = float(plot["score"].min()), float(plot["score"].max())
+    margin = 0.1 * (high - low) or 0.01
+    return [low - margin, high + margin]
+
+
+def results_header(lang: Lang) -> list[str]:
+    """The columns of the held-out report."""
+    return [t(lang, "model"), *(t(lang, f"kind_{kind}") for kind in KINDS)]
+
+
+def results_table(lang: Lang, results: dict[str, Any], child: str | None) -> list[list[str]]:
+    """The held-out report: each source, the average, the child, with 95 % intervals."""
+    rows = []
+    for name, row in results.items():
+        called = {"average": t(lang, "row_average"), "child": t(lang, "row_child", id=child)}.get(name, name)
+        cells = [
+            f"{score(row[kind]['mean'])}  ({score(row[kind]['low'])}–{score(row[kind]['high'])})" for kind in KINDS
+        ]
+        rows.append([called, *cells])
+    return rows
+
+
+def verdict(lang: Lang, compared: dict[str, Any]) -> str:
+    """The report in a sentence: the child against the best source, and whether that is more than chance."""
+    if "child_minus_best_source" not in compared:
+        return t(lang, "verdict_no_child")
+    difference = compared["child_minus_best_source"]["ja"]
+    sure = difference["low"] > 0 or difference["high"] < 0
+    key = "verdict_unsure" if not sure else "verdict_better" if difference["mean"] > 0 else "verdict_worse"
+    numbers = {part: f"{difference[part]:+.3f}" for part in ("mean", "low", "high")}
+    return t(lang, key, source=compared["best_source"], **numbers)
+
+
+def duration(lang: Lang, seconds: float) -> str:
+    """A length of time as people say it."""
+    if seconds < 90:
+        return t(lang, "seconds", n=max(1, round(seconds)))
+    if seconds < 5400:
+        return t(lang, "minutes", n=round(seconds / 60))
+    return t(lang, "hours", n=f"{seconds / 3600:.1f}")
+
+
+def _never_started(said: str, store: RunStore) -> bool:
+    return said == "new" and time.time() - (store.folder / "run.yaml").stat().st_mtime > STARTING

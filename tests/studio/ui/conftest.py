@@ -1,0 +1,51 @@
+"""A short run over the embedded family, finished once per session, and short prompt sets to start others with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+import assets
+from eval.prompts import load_prompts
+from studio.config import embedded
+from studio.run import carry_out
+from studio.store import create_run
+from studio.ui.shared import Studio
+
+EVALUATIONS = 3
+
+
+def _short(source: Path, target: Path, count: int) -> Path:
+    """The first prompts of a shipped set, as a file of their own."""
+    short = load_prompts(source)
+    rows = [prompt.model_dump(exclude={"reference"}) for prompt in short.prompts[:count]]
+    content = {"format": "m2n2-prompts", "version": 1, "name": f"{short.name}-short", "prompts": rows}
+    target.write_text(yaml.safe_dump(content, allow_unicode=True), "utf-8")
+    return target
+
+
+@pytest.fixture(scope="session")
+def prompt_files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("prompts")
+    return _short(assets.EVOLVE, folder / "evolve.yaml", 6), _short(assets.HELD_OUT, folder / "held_out.yaml", 4)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, prompt_files):
+    """A studio whose only run, `first`, is done."""
+    runs = tmp_path_factory.mktemp("studio") / "runs"
+    evolve, held_out = map(str, prompt_files)
+    store = create_run(
+        runs / "first", embedded(prompts=evolve, held_out=held_out, evaluations=EVALUATIONS, archive=6, seed=3)
+    )
+    carry_out(store)
+    store.close()
+    return Studio(runs)
+
+
+@pytest.fixture
+def empty(tmp_path):
+    """A studio on its first day."""
+    return Studio(tmp_path / "runs")

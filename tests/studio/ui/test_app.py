@@ -1,0 +1,98 @@
+"""The application without a browser: routes, languages, pictures, and what it keeps to itself."""
+
+import socket
+
+import pytest
+from fastapi.testclient import TestClient
+
+import assets
+from studio.errors import RunError
+from studio.i18n import LANGUAGES
+from studio.ui.app import build_app, serve
+from studio.ui.shared import PAGES, Studio
+
+
+@pytest.fixture(scope="module")
+def client(finished):
+    return TestClient(build_app(finished.runs), follow_redirects=False)
+
+
+def test_no_event_is_a_public_endpoint(client):
+    mounted = [
+        route.app.get_blocks() for route in client.app.routes if hasattr(getattr(route, "app", None), "get_blocks")
+    ]
+    assert len(mounted) == len(LANGUAGES)
+    for blocks in mounted:
+        events = blocks.fns.values()
+        assert events
+        assert [event.api_name for event in events if event.api_visibility != "private"] == []
+
+
+def test_nothing_is_told_to_programs(client):
+    for lang in LANGUAGES:
+        assert client.get(f"/{lang}/gradio_api/info").json()["named_endpoints"] == {}
+        assert client.get(f"/{lang}/monitoring/summary").status_code in (403, 404)
+    assert client.get("/openapi.json").status_code == 404
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_has_an_address_in_each_language(client, lang, page):
+    answer = client.get(f"/{lang}/" if page == PAGES[0] else f"/{lang}/{page}")
+    assert answer.status_code == 200
+    assert "m2n2-studio" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("cookie", "header", "to"),
+    [(None, "ja", "/ja/"), (None, "fr", "/en/"), ("en", "ja", "/en/"), ("ja", "en", "/ja/"), ("xx", "ja", "/ja/")],
+)
+def test_the_start_page_remembers_then_listens_to_the_browser(client, cookie, header, to):
+    headers = {"accept-language": header, **({"cookie": f"language={cookie}"} if cookie else {})}
+    assert client.get("/", headers=headers).headers["location"] == to
+
+
+def test_the_switch_keeps_what_is_shown_and_remembers(client):
+    answer = client.get("/language/ja/archive?run=first&id=0001&other=x")
+    assert answer.headers["location"] == "/ja/archive?run=first&id=0001"
+    assert answer.headers["set-cookie"].startswith("language=ja;")
+    assert client.get("/language/fr/archive").status_code == 422
+    assert client.get("/language/ja/elsewhere").status_code == 404
+
+
+def test_pictures_are_served_and_nothing_else_is(client, finished):
+    with finished.run("first") as store:
+        picture = store.images("base")[0]
+    answer = client.get(f"/pictures/run/first/base/{picture.name}")
+    assert answer.status_code == 200
+    assert answer.content == picture.read_bytes()
+    for path in (
+        "/pictures/run/first/base/absent.png",
+        "/pictures/run/other/base/x.png",
+        "/pictures/run/first/%2e%2e/run.db",
+        "/pictures/run/first/..%2f/run.yaml",
+        "/pictures/source/ja/..%2fmodel_index.json",
+        "/pictures/source/nobody/x.png",
+        "/pictures/drawn/absent.png",
+    ):
+        assert client.get(path).status_code == 404, path
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_files_of_a_run_cannot_be_fetched_through_gradio(client, finished, lang):
+    for file in (finished.runs / "first" / "run.db", assets.FAMILY / "ja" / "model_index.json"):
+        assert client.get(f"/{lang}/gradio_api/file={file}").status_code == 403
+
+
+def test_a_port_in_use_is_told_with_the_remedy(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(RunError, match=rf"Port {port} .*--port {port + 1}"):
+            serve(tmp_path, port=port)
+
+
+def test_a_run_that_is_not_listed_is_refused(tmp_path):
+    with pytest.raises(RunError, match="There is no run called"), Studio(tmp_path).run("../elsewhere"):
+        pass

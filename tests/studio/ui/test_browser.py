@@ -1,0 +1,178 @@
+"""The four pages in a real Chromium, in both languages: start a run, watch, open an individual, compare, export."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import uvicorn
+from playwright.sync_api import expect, sync_playwright
+
+from studio.i18n import LANGUAGES, t
+from studio.run import is_running
+from studio.ui.app import build_app
+from studio.ui.shared import Studio
+
+expect.set_options(timeout=30_000)
+SHOTS = Path(__file__).resolve().parents[3] / "test-artefacts"
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+LOADING = 90_000  # ms until a process of its own has loaded its models, on a busy machine
+
+
+@pytest.fixture
+def address(empty):
+    """The studio on its first day, served on a port of its own."""
+    server = uvicorn.Server(uvicorn.Config(build_app(empty.runs), port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def open_page():
+    """A browser at a laptop's size; whatever its console calls an error fails the test."""
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    assert program, "Chromium was not found; `make test` installs it, or: apt-get install chromium"
+    errors = []
+    with (
+        sync_playwright() as playwright,
+        contextlib.closing(playwright.chromium.launch(executable_path=program, args=FLAGS)) as browser,
+    ):
+
+        def opened(locale):
+            page = browser.new_page(viewport={"width": 1280, "height": 720}, locale=locale)
+            page.set_default_timeout(LOADING)
+            page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            return page
+
+        yield opened
+    assert errors == []
+
+
+def shoot(page, lang, name):
+    """Keep a screenshot to look at, and refuse a page that is wider than its window."""
+    SHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SHOTS / f"{lang}-{name}.png")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+
+
+def wait_for_the_end(studio, seconds=120):
+    """Until the run's process has let go of it: tests leave nothing running."""
+    deadline = time.monotonic() + seconds
+    for name in studio.names():
+        with studio.run(name) as store:
+            while is_running(store) or store.get("status") == "new":
+                assert time.monotonic() < deadline, (store.folder / "run.log").read_text("utf-8")
+                time.sleep(0.2)
+
+
+# Gradio's statistics of its own queue use what pandas has deprecated.
+@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_first_afternoon(lang, address, empty: Studio, prompt_files, open_page):  # Playwright's loop comes last
+    page = open_page({"en": "en-GB", "ja": "ja-JP"}[lang])
+
+    def say(key, **values):
+        return t(lang, key, **values)
+
+    # A first visit: the browser's language, the four sources, and what to press.
+    page.goto(address)
+    expect(page).to_have_url(f"{address}/{lang}/")
+    expect(page.locator("article.card")).to_have_count(4)
+    expect(page.get_by_role("button", name=say("evolve_four"))).to_be_in_viewport()
+    expect(page.locator("#cost")).to_contain_text("200")
+    shoot(page, lang, "1-first-visit")
+
+    # Something that does not fit is said, and the form stays as it is.
+    page.get_by_role("button", name=say("own_checkpoints")).click()
+    page.get_by_label(say("own_folders")).fill("/nowhere/mine")
+    page.locator("#go").click()
+    expect(page.get_by_text(say("error_title"))).to_be_visible()
+    expect(page.get_by_label(say("own_folders"))).to_have_value("/nowhere/mine")
+    page.get_by_label(say("own_folders")).fill("")
+    page.locator(".toast-close").first.click()
+
+    # A short run.
+    for key, file in zip(("prompts", "held_out"), prompt_files, strict=True):
+        if key == "held_out":
+            page.get_by_role("button", name=say("advanced")).click()
+        page.get_by_label(say(key), exact=True).fill(str(file))
+        page.get_by_label(say(key), exact=True).press("Enter")
+    number = page.locator("#evaluations input[type=number]")
+    number.fill("3")
+    number.press("Enter")
+    expect(page.locator("#cost")).to_contain_text("6")
+    page.get_by_role("button", name=say("evolve_four")).click()
+    expect(page.locator("#headline")).to_be_visible()
+    expect(page.locator("#newest article").first).to_be_visible(timeout=LOADING)
+    expect(page.locator("#newest img").first).to_be_visible()
+    shoot(page, lang, "2-evolving")
+    expect(page.locator("#headline")).to_contain_text(say("status_done"), timeout=2 * LOADING)
+    wait_for_the_end(empty)
+    expect(page.locator("#report")).to_be_visible()
+    expect(page.locator("#report")).to_contain_text(say("row_average"))
+    page.screenshot(path=SHOTS / f"{lang}-3-done.png", full_page=True)
+
+    # The archive: click one, travel to an ancestor.
+    page.get_by_role("link", name=say("page_archive")).click()
+    page.locator("#wall button.gallery-item, #wall .thumbnail-item").first.click()
+    expect(page.locator("#detail article.pair").first).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/archive\?run=.+&id="))
+    shoot(page, lang, "4-archive")
+    page.goto(re.sub(r"id=[^&]+", "id=0001", page.url))
+    expect(page.locator("#title h2")).to_have_text("0001")
+    page.get_by_role("button", name=say("lineage")).click()
+    page.locator("#family button.gallery-item, #family .thumbnail-item").first.click()
+    expect(page.locator("#title h2")).not_to_have_text("0001")
+
+    # The other language shows the same thing.
+    other = next(one for one in LANGUAGES if one != lang)
+    page.goto(f"{address}/{lang}/archive?run={empty.names()[0]}&id=0001")
+    expect(page.locator("#title h2")).to_have_text("0001")
+    page.locator("a.language").click()
+    expect(page).to_have_url(re.compile(rf"/{other}/archive\?run=.+&id=0001"))
+    expect(page.locator("#title h2")).to_have_text("0001")
+    page.locator("a.language").click()
+    expect(page).to_have_url(re.compile(rf"/{lang}/archive"))
+    expect(page.locator("#title h2")).to_have_text("0001")
+
+    # Compare it with the best source.
+    page.locator("#title").get_by_role("link", name=say("to_compare")).click()
+    expect(page.get_by_label(say("caption_ja"))).not_to_have_value("")
+    page.locator("#draw").click()
+    expect(page.locator("#sheet img").first).to_be_visible(timeout=LOADING)
+    assert page.locator("#sheet tbody tr").count() == 2
+    shoot(page, lang, "5-compare")
+
+    # Export it.
+    page.goto(f"{address}/{lang}/export?run={empty.names()[0]}&id=0001")
+    expect(page.locator("#facts")).to_contain_text("-0001")
+    page.get_by_label(say("title"), exact=True).fill("sakura-07")
+    page.get_by_label(say("title"), exact=True).press("Tab")
+    expect(page.locator("#facts")).to_contain_text("sakura-07")
+    page.locator("#go").click()
+    expect(page.locator("#finished")).to_contain_text("sha256", timeout=LOADING)
+    assert (empty.exports / "sakura-07" / "model_index.json").is_file()
+    with page.expect_download() as download:
+        page.locator("#recipe").click()
+    assert download.value.suggested_filename.endswith("0001.recipe.json")
+    page.screenshot(path=SHOTS / f"{lang}-6-export.png", full_page=True)

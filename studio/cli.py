@@ -46,18 +46,19 @@ def evolve(
     as_json: Json = False,
 ) -> None:
     """Breed offspring from a few checkpoints. / 交配を始める、または再開する。"""
-    from . import run, store, summary
-    from .config import checked, embedded, load_config
-
     changes = {"evaluations": evaluations, "archive": archive, "seed": seed}
     changes = {field: value for field, value in changes.items() if value is not None}
-    if resume:
-        if out is None or run_yaml or preset or changes:
-            _usage("--resume goes with --out RUN and nothing else: a run keeps its settings.")
+    if resume and (out is None or run_yaml or preset or changes):
+        _usage("--resume goes with --out RUN and nothing else: a run keeps its settings.")
+    if not resume and (run_yaml is None) == (preset is None):
+        _usage("Name a RUN.yaml, or --preset embedded.")
+
+    from . import run, store, summary  # here, not above: what is refused needs no torch
+    from .config import checked, embedded, load_config
+
+    if resume and out is not None:
         opened = store.open_run(out)
     else:
-        if (run_yaml is None) == (preset is None):
-            _usage("Name a RUN.yaml, or --preset embedded.")
         config = embedded(**changes) if run_yaml is None else load_config(run_yaml)
         if run_yaml is not None and changes:
             config = checked({**config.model_dump(), **changes})

@@ -25,6 +25,11 @@ def t(lang: Lang, key: str, **values: object) -> str:
     return phrase.format(**values) if values else phrase
 
 
+def category(lang: Lang, name: str) -> str:
+    """A prompt category, translated where it is one of the embedded prompt sets', else as it was written."""
+    return words(lang).get(f"category_{name}", name)
+
+
 def preferred(accept_language: str | None) -> Lang:
     """The language that a browser's Accept-Language header prefers; English where it names neither.
 

@@ -43,6 +43,7 @@ class Reporter:
         rows["average"] = weighted(config, self.sources, [1 / len(self.sources)] * len(self.sources), name="average")
         if child is not None:
             rows["child"] = child
+        self._done, self._rows = 0, len(rows) + len(self.sources)
         scored = {name: self._row(recipe, name, self.evaluator) for name, recipe in rows.items()}
         shipped = {
             name: self._row_as_shipped(name, recipe) for name, recipe in source_recipes(config, self.sources).items()
@@ -65,6 +66,8 @@ class Reporter:
             scores = {"ja": ja.scores, "en": en.scores, "consistency": evaluator.consistency(ja, en)}
             kept = {kind: values.mean(axis=1).tolist() for kind, values in scores.items()}
             self.store.put(**{key: kept})
+        self._done += 1
+        self.store.put(report_rows=[self._done, self._rows])
         return {kind: np.array(values) for kind, values in kept.items()}
 
     def _row_as_shipped(self, name: str, recipe: Recipe) -> dict[str, np.ndarray]:

@@ -205,12 +205,13 @@ class _Run:
 def _locked(store: RunStore) -> Iterator[None]:
     lock = filelock.FileLock(store.folder / "run.lock")
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=1)  # `is_running` holds it for a moment
     except filelock.Timeout:
         raise RunError(f"{store.folder} is being carried out by another process; watch it, or stop it first.") from None
-    with lock:
+    try:
         yield
-    lock.release()
+    finally:
+        lock.release()
 
 
 @contextlib.contextmanager

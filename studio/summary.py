@@ -16,7 +16,8 @@ def status(store: RunStore) -> dict[str, Any]:
 
     Returns:
         `status` (new, running, reporting, stopped, interrupted, done, failed), `done` and `of` in offspring,
-        `seconds_left` (None where unknown), `error`, and the captions the scorer cuts short as `truncated`.
+        `seconds_left` (None where unknown), `report_rows`
+        (done and in all, while reporting), `error`, and the captions the scorer cuts short as `truncated`.
     """
     said = store.get("status", "new")
     if said in ("new", "running", "reporting") and not is_running(store):
@@ -29,6 +30,7 @@ def status(store: RunStore) -> dict[str, Any]:
         "done": len(offspring),
         "of": store.config.evaluations,
         "seconds_left": left * sum(recent) / len(recent) if recent and said == "running" else None,
+        "report_rows": store.get("report_rows", [0, 0]) if said == "reporting" else None,
         "error": store.get("error"),
         "truncated": store.get("truncated", []),
     }

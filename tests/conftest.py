@@ -1,5 +1,7 @@
 """The embedded family as the tests' fixture: real models, opened once."""
 
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -14,6 +16,7 @@ import yaml
 import assets
 from pipelines.recipe import blend
 from pipelines.sources import open_source
+from studio import cli
 from studio.config import embedded
 
 NAMES = list(assets.NAMES)
@@ -88,12 +91,19 @@ def python(*arguments, timeout=300):
     )
 
 
-@pytest.fixture(scope="session")
-def m2n2():
-    """Run the command line in a process of its own; `json=True` also parses stdout."""
+@pytest.fixture
+def m2n2(monkeypatch):
+    """Run the command line; gives exit code, stdout and stderr, and with `json_output` also what stdout parses to."""
 
     def run(*arguments, json_output=False):
-        done = python("-m", "studio.cli", *arguments)
+        monkeypatch.setattr(sys, "argv", ["m2n2", *map(str, arguments)])
+        out, error, code = io.StringIO(), io.StringIO(), 0
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
+            try:
+                cli.main()
+            except SystemExit as end:
+                code = end.code or 0
+        done = subprocess.CompletedProcess(arguments, code, out.getvalue(), error.getvalue())
         return (done, json.loads(done.stdout)) if json_output else done
 
     return run

@@ -13,6 +13,7 @@ from PIL import Image
 
 from eval.prompts import PromptSet
 from studio.i18n import Lang, t
+from studio.i18n import category as category_name
 from studio.store import Individual, RunStore
 from studio.summary import lineage
 
@@ -221,7 +222,11 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return [id, *detail(studio, lang, name, id)]
 
     def of_run(name: str | None) -> Any:
-        names = [(t(lang, "all_categories"), ""), *((c, c) for c in categories(studio, name))] if name else []
+        names = (
+            [(t(lang, "all_categories"), ""), *((category_name(lang, c), c) for c in categories(studio, name))]
+            if name
+            else []
+        )
         return gr.Dropdown(choices=names, value="" if name else None)
 
     def on_load(request: gr.Request) -> list[Any]:

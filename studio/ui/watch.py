@@ -66,6 +66,9 @@ def headline(lang: Lang, name: str, now: dict[str, Any], sources: int) -> Markup
             if not now["done"]
             else t(lang, "running", done=now["done"], of=now["of"], left=duration(lang, left or 0))
         )
+    elif now["report_rows"]:
+        done, of = now["report_rows"]
+        words = Markup("{} {} / {}").format(words, done, of or "–")
     notes = [now["error"]] if now["error"] else []
     if now["truncated"]:
         notes.append(t(lang, "truncated", captions=", ".join(now["truncated"][:5])))

@@ -9,7 +9,8 @@ import pytest
 import studio
 from studio.i18n import LANGUAGES, preferred, t, words
 
-SOURCES = sorted(Path(studio.__file__).parent.glob("ui/*.py"))
+_STUDIO = Path(studio.__file__).parent
+SOURCES = [*sorted(_STUDIO.glob("ui/*.py")), _STUDIO / "i18n.py"]
 
 
 def placeholders(phrase):

@@ -1,6 +1,7 @@
 """The pages' handlers without a browser, over a finished run."""
 
 import json
+import time
 from dataclasses import replace
 
 import gradio as gr
@@ -24,7 +25,7 @@ FORM = form.Form(
     seed=0,
     alpha=1.0,
     angle="chromosome",
-    steps=10,
+    steps=6,
     guidance=3.0,
     merge_text_encoders=False,
     scorer=form.EMBEDDED,
@@ -96,6 +97,27 @@ def test_a_run_nobody_carries_any_more_can_be_resumed(empty, finished, prompt_fi
     assert seen.can_resume
     assert evolve.current(empty, None) == "left"
     assert evolve.current(empty, "nobody") == "left"
+
+
+def test_stop_and_resume_carry_a_run_to_its_end(empty, prompt_files):
+    """As the buttons do, with the work in a process of its own."""
+    evolve_file, held_out = map(str, prompt_files)
+    name = evolve.begin(empty, replace(FORM, prompts=evolve_file, held_out=held_out, evaluations=2, steps=2))
+
+    def wait_until(reached, seconds=120):
+        deadline = time.monotonic() + seconds
+        while not reached(watch.look(empty, "en", name)):
+            assert time.monotonic() < deadline, (empty.runs / name / "run.log").read_text("utf-8")
+            time.sleep(0.2)
+
+    wait_until(lambda seen: seen.can_stop)
+    evolve.stop(empty, name)
+    wait_until(lambda seen: seen.can_resume)
+    assert "Stopped" in watch.look(empty, "en", name).headline
+    evolve.resume(empty, name)
+    wait_until(lambda seen: seen.table is not None and not seen.can_stop)
+    with empty.run(name) as store:
+        assert store.count() == 2
 
 
 def test_the_wall_sorts_and_filters(finished):

@@ -8,25 +8,23 @@ from dataclasses import dataclass
 from pipelines.recipe import Recipe
 from pipelines.sources import Source
 
+from .i18n import Lang, words
+
 _TEXTS = ("LICENSE", "LICENSE.md", "LICENSE.txt", "NOTICE")
-_DUTIES = {
-    "apache-2.0": "keep notices and the licence text; state changes",
-    "mit": "keep the copyright notice and the licence text",
-    "cc-by-4.0": "name the authors, link the licence, say that it was changed",
-    "openrail++": "pass on the use restrictions and the licence text",
-    "creativeml-openrail-m": "pass on the use restrictions and the licence text",
-}
 
 
 @dataclass(frozen=True)
 class Inherited:
-    """One source's part in a merge. `parts` says what it gives; `duty` what its licence asks, None where unknown."""
+    """One source's part in a merge; `parts` says what it gives."""
 
     name: str
     uri: str
     licence: str | None
     parts: tuple[str, ...]
-    duty: str | None
+
+    def duty(self, lang: Lang) -> str | None:
+        """What its licence asks, in a few words; `None` where the licence is not known here."""
+        return words(lang).get(f"duty_{(self.licence or '').lower()}")
 
 
 def inherited(recipe: Recipe, sources: Mapping[str, Source]) -> list[Inherited]:
@@ -47,8 +45,7 @@ def inherited(recipe: Recipe, sources: Mapping[str, Source]) -> list[Inherited]:
         parts += [part for part in lent if part not in recipe.merged_components and recipe.lender(part) == named.name]
         if parts:
             licence = sources[named.name].licence
-            duty = _DUTIES.get((licence or "").lower())
-            found.append(Inherited(named.name, named.uri, licence, tuple(dict.fromkeys(parts)), duty))
+            found.append(Inherited(named.name, named.uri, licence, tuple(dict.fromkeys(parts))))
     return found
 
 

@@ -78,8 +78,8 @@ def card(store: RunStore, individual: Individual, entries: list[Inherited], titl
         "| source | licence | gives | what the licence asks |",
         "| --- | --- | --- | --- |",
         *(
-            f"| {entry.name} | {entry.licence or 'unknown'} | {', '.join(entry.parts)} | {entry.duty or 'read it'} |"
-            for entry in entries
+            f"| {one.name} | {one.licence or 'unknown'} | {', '.join(one.parts)} | {one.duty('en') or 'read it'} |"
+            for one in entries
         ),
         "",
         f"Mean scores on the {len(store.config.niches())} prompts it was bred on, by {Path(store.config.scorer).name}:",

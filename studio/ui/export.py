@@ -53,7 +53,7 @@ def offer(studio: Studio, lang: Lang, name: str, id: str, title: str) -> Offer:
             entry.name,
             entry.licence or t(lang, "licence_unknown"),
             ", ".join(entry.parts),
-            entry.duty or t(lang, "read_it"),
+            entry.duty(lang) or t(lang, "read_it"),
         ]
         for entry in entries
     ]

@@ -10,7 +10,7 @@ import studio
 from studio.i18n import LANGUAGES, preferred, t, words
 
 _STUDIO = Path(studio.__file__).parent
-SOURCES = [*sorted(_STUDIO.glob("ui/*.py")), _STUDIO / "i18n.py"]
+SOURCES = [*sorted(_STUDIO.glob("ui/*.py")), _STUDIO / "i18n.py", _STUDIO / "ledger.py"]
 
 
 def placeholders(phrase):

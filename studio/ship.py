@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 import yaml
 
 from pipelines.export import export_folder
-from pipelines.generate import Settings
 
+from .config import RunConfig
+from .evaluate import noise_seed
 from .ledger import Inherited, common_licence, inherited, licence_texts
 from .models import open_recipe_sources
 from .store import Individual, RunStore
@@ -55,7 +57,6 @@ def ship(
 
 def card(store: RunStore, individual: Individual, entries: list[Inherited], title: str, samples: list[str]) -> str:
     """The model card: front matter as the Hugging Face hub reads it, then what it is made of and how it scored."""
-    settings = store.config.pictures
     front: dict[str, Any] = {
         "language": ["ja", "en"],
         "license": common_licence(entries),
@@ -91,7 +92,7 @@ def card(store: RunStore, individual: Individual, entries: list[Inherited], titl
         ),
         "",
         "```python",
-        snippet(title, settings),
+        snippet(title, store.config),
         "```",
         "",
         *(f"![{name}](samples/{name})" for name in samples),
@@ -100,13 +101,20 @@ def card(store: RunStore, individual: Individual, entries: list[Inherited], titl
     return "\n".join(lines)
 
 
-def snippet(folder: str, settings: Settings, prompt: str = "柴犬", seed: int = 0) -> str:
-    """Python that draws a picture from an exported folder with plain diffusers, as the studio draws it."""
+def snippet(folder: str, config: RunConfig) -> str:
+    """Python that draws a run's first caption from an exported folder with plain diffusers, as the studio draws it."""
+    first, settings = config.niches().prompts[0], config.pictures
     size = f", height={settings.size}, width={settings.size}" if settings.size else ""
     return (
         "import torch\n"
         "from diffusers import StableDiffusionXLPipeline\n\n"
-        f'pipeline = StableDiffusionXLPipeline.from_pretrained("{folder}", dtype=torch.float32)\n'
-        f'pipeline("{prompt}", num_inference_steps={settings.steps}, guidance_scale={settings.guidance}{size},\n'
-        f'         generator=torch.Generator("cpu").manual_seed({seed})).images[0].save("picture.png")'
+        f"pipeline = StableDiffusionXLPipeline.from_pretrained({_quoted(folder)}, dtype=torch.float32)\n"
+        f"pipeline({_quoted(first.ja or first.en or '')}, num_inference_steps={settings.steps}, "
+        f"guidance_scale={settings.guidance}{size},\n"
+        f'         generator=torch.Generator("cpu").manual_seed({noise_seed(first.id, 0)})'
+        ').images[0].save("picture.png")'
     )
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

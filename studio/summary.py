@@ -37,12 +37,13 @@ def status(store: RunStore) -> dict[str, Any]:
 
 
 def individual_json(individual: Individual) -> dict[str, Any]:
-    """An individual with its recipe and mean scores."""
+    """An individual with its recipe, mean scores, and the mean weight of each source per chromosome."""
     return {
         "id": individual.id,
         "parents": None if individual.is_source else [individual.mother, individual.father],
         "alive": individual.alive,
         "scores": {kind: individual.mean(kind) for kind in ("ja", "en", "consistency")},
+        "shares": individual.recipe.shares,
         "recipe": json.loads(individual.recipe.to_json()),
         "error": individual.error,
     }

@@ -94,10 +94,8 @@ def export(studio: Studio, name: str, id: str, title: str, progress: Callable[[i
     folder = target(studio, title)
     with studio.run(name) as store:
         folder = ship(store, id, folder, title=title.strip(), progress=progress)
-        settings = store.config.pictures
-    return Done(
-        folder, _sha256(folder / "unet" / "diffusion_pytorch_model.safetensors"), snippet(str(folder), settings)
-    )
+        config = store.config
+    return Done(folder, _sha256(folder / "unet" / "diffusion_pytorch_model.safetensors"), snippet(str(folder), config))
 
 
 def _sha256(file: Path) -> str:

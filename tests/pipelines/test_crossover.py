@@ -111,13 +111,14 @@ def test_gram_of_any_stretch(seed, one, other):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("angle", ["chromosome", "tensor"])
+@pytest.mark.parametrize("name", ["attention", "backbone"])
 @settings(max_examples=3, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
-def test_nested_crossover_equals_nested_slerp_on_the_embedded_unets(family, one_hot, layouts, angle, seed):
+def test_nested_crossover_equals_nested_slerp_on_the_embedded_unets(family, one_hot, layouts, name, angle, seed):
     """Depth 20 from random seeds, splits anywhere, float64, to 1e-10 relative."""
     rng = np.random.default_rng(seed)
     grams = {name: gram(list(family.values()), layout) for name, layout in layouts.items()}
-    name, layout = "attention", layouts["attention"]
+    layout = layouts[name]
     part = [source.components["unet"] for source in family.values()]
     sources = np.stack([one.read_flat(layout, 0, layout.size).double().numpy() for one in part])  # [4, n]
     recipes, vectors = list(one_hot.values()), list(sources)

@@ -122,11 +122,7 @@ class ClipScorer:
         Raises:
             ScorerError: not one caption per picture, or as the features.
         """
-        if len(images) != len(texts):
-            raise ScorerError(
-                f"scorer {self.name!r}: expected one caption per picture, "
-                f"found {len(images)} pictures, {len(texts)} captions"
-            )
+        self._check_pairs(len(images), len(texts), "caption")
         return similarity(self.image_features(images), self.text_features(texts))
 
     def image_image(self, images: Sequence[Image.Image], references: Sequence[Image.Image]) -> NDArray[np.float64]:
@@ -138,12 +134,14 @@ class ClipScorer:
         Raises:
             ScorerError: not one reference per picture, or as the features.
         """
-        if len(images) != len(references):
-            raise ScorerError(
-                f"scorer {self.name!r}: expected one reference per picture, "
-                f"found {len(images)} pictures, {len(references)} references"
-            )
+        self._check_pairs(len(images), len(references), "reference")
         return similarity(self.image_features(images), self.image_features(references))
+
+    def _check_pairs(self, pictures: int, others: int, what: str) -> None:
+        if pictures != others:
+            raise ScorerError(
+                f"scorer {self.name!r}: expected one {what} per picture, found {pictures} pictures, {others} {what}s"
+            )
 
     def token_count(self, text: str) -> int:
         """Tokens of a caption before truncation, begin and end marks included."""

@@ -33,34 +33,39 @@ class Reporter:
         self.tick = tick
         self.prompts = store.config.report_prompts()
         self.reporter = ClipScorer(store.config.reporter, device=str(evaluator.scorer.device))
-        check_captions(self.prompts, self.reporter, evaluator.pipeline)
+        self.truncated = check_captions(self.prompts, self.reporter, evaluator.pipeline)
 
     def report(self) -> None:
         """Score what is not scored yet, and store the results."""
         config = self.store.config
         child = best_child(self.store)
-        rows = {**source_recipes(config, self.sources)}
+        sources = source_recipes(config, self.sources)
+        rows = dict(sources)
         rows["average"] = weighted(config, self.sources, [1 / len(self.sources)] * len(self.sources), name="average")
         if child is not None:
             rows["child"] = child
-        self._done, self._rows = 0, len(rows) + len(self.sources)
-        scored = {name: self._row(recipe, name, self.evaluator) for name, recipe in rows.items()}
-        shipped = {
-            name: self._row_as_shipped(name, recipe) for name, recipe in source_recipes(config, self.sources).items()
-        }
+        self._done, self._rows = 0, len(rows) + len(sources)
+        scored = {name: self._row(recipe, name, lambda: self.evaluator) for name, recipe in rows.items()}
+        shipped = {name: self._row_as_shipped(name, recipe) for name, recipe in sources.items()}
         self.store.put(
             results={name: estimates(row) for name, row in scored.items()},
             as_shipped={name: estimates(row) for name, row in shipped.items()},
             comparisons=comparisons(scored, list(self.sources), self.prompts.categories),
             child=child.name if child else None,
-            reporter={"name": self.reporter.name, "sha256": self.reporter.digest, "prompts": self.prompts.name},
+            reporter={
+                "name": self.reporter.name,
+                "sha256": self.reporter.digest,
+                "prompts": self.prompts.name,
+                "truncated": self.truncated,
+            },
         )
 
-    def _row(self, recipe: Recipe, name: str, evaluator: Evaluator) -> dict[str, np.ndarray]:
-        """Scores per held-out prompt, means over noises: float64 [prompts] by kind."""
+    def _row(self, recipe: Recipe, name: str, build: Callable[[], Evaluator]) -> dict[str, np.ndarray]:
+        """Scores per held-out prompt, means over noises: float64 [prompts] by kind; builds only what it must draw."""
         key = f"held_out:{name}:{recipe.digest}"
         kept = self.store.get(key)
         if kept is None:
+            evaluator = build()
             ja = evaluator.score(evaluator.draw(recipe, self.prompts, "ja", self.tick), self.reporter)
             en = evaluator.score(evaluator.draw(recipe, self.prompts, "en", self.tick), self.reporter)
             scores = {"ja": ja.scores, "en": en.scores, "consistency": evaluator.consistency(ja, en)}
@@ -74,11 +79,13 @@ class Reporter:
         """The same for a source with its own text encoders, as it lies on disk."""
         own = recipe.model_copy(update={"host": {"default": name}})
         if set(recipe.host.values()) == {name}:
-            return self._row(recipe, name, self.evaluator)
-        evaluator = Evaluator(
-            own, self.sources, self.evaluator.scorer, settings=self.evaluator.settings, noises=self.evaluator.noises
+            return self._row(recipe, name, lambda: self.evaluator)
+        mine = self.evaluator
+        return self._row(
+            own,
+            f"{name} as shipped",
+            lambda: Evaluator(own, self.sources, mine.scorer, settings=mine.settings, noises=mine.noises),
         )
-        return self._row(own, f"{name} as shipped", evaluator)
 
 
 def best_child(store: RunStore) -> Recipe | None:

@@ -164,19 +164,21 @@ class _Run:
 
     def _evaluate_offspring(self, offspring: Offspring[Recipe]) -> None:
         started = time.monotonic()
-        recipe, scores, entered, error = offspring.genome, {}, False, None
+        recipe, entered, error = offspring.genome, False, None
+        scores: dict[str, np.ndarray] = {}
         try:
             ja = self.evaluator.draw(recipe, self.prompts, "ja", self._tick)
             judged = self.evaluator.score(ja)
             scores["ja"] = judged.scores
             entered = self.search.tell(recipe.name, offspring, judged.scores.mean(axis=1)).entered
-            # The report's English costs as much again, so it is drawn for those that stay.
-            en = self._report_twins(recipe, judged, scores) if entered else []
-            self._keep([*ja, *en] if entered else ja[:: max(1, len(ja) // STRIP)][:STRIP], recipe.name)
+            self._keep(ja if entered else ja[:: max(1, len(ja) // STRIP)][:STRIP], recipe.name)
+            if entered:  # the report's English costs as much again, so it is drawn for those that stay
+                self._keep(self._report_twins(recipe, judged, scores), recipe.name)
         except (GenerationError, RecipeError) as failure:
             logger.warning("%s failed: %s", recipe.name, failure)
-            scores, entered, error = {}, False, str(failure)
-            self.search.discard()
+            error = str(failure)
+            if not entered:  # fitness itself is missing; a report that failed takes nobody's place away
+                self.search.discard()
         seconds = time.monotonic() - started
         mother, father = offspring.mother, offspring.father
         self._record(Individual(recipe.name, mother, father, recipe, scores, entered, entered, seconds, now(), error))

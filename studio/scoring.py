@@ -42,13 +42,15 @@ def score_model(
         progress: told (pictures done, pictures in all).
 
     Returns:
-        JSON: model, prompts, scorer with its hash, `scores` (mean and 95 % interval per language and consistency),
-        `per_prompt`, `per_category`, and the captions that the scorer cuts short as `truncated`.
+        JSON: model, prompts, scorer with its hash, `pictures` (how they were drawn), `scores` (mean and 95 % interval per
+        language and consistency), `per_prompt`, `per_category`, and the captions that the scorer cuts short as
+        `truncated`.
     """
     wanted = load_prompts(prompts)
     recipe, sources = open_model(model)
     judge = ClipScorer(scorer or f"local-dir:{assets.JURY}", device=str(best_device()))
-    evaluator = Evaluator(recipe, sources, judge, settings=settings or Settings(), noises=1)
+    settings = settings or Settings()
+    evaluator = Evaluator(recipe, sources, judge, settings=settings, noises=1)
     languages: tuple[Language, ...] = ("ja", "en") if language == "both" else (language,)
     captions = [text for spoken in languages for text in wanted.texts(spoken)]
     drawn: dict[Language, list[Drawn]] = {}
@@ -64,6 +66,7 @@ def score_model(
         "prompts": wanted.name,
         "scorer": judge.name,
         "scorer_sha256": judge.digest,
+        "pictures": settings.model_dump(),
         "scores": {kind: dataclasses.asdict(bootstrap(row)) for kind, row in rows.items()},
         "per_prompt": {kind: dict(zip(wanted.ids, row.tolist(), strict=True)) for kind, row in rows.items()},
         "per_category": {kind: by_category(row, wanted.categories) for kind, row in rows.items()},

@@ -163,6 +163,26 @@ def test_a_failed_evaluation_is_an_error_and_no_score(small_config, tmp_path, mo
     assert status(store)["done"] == 2
 
 
+def test_a_failed_report_takes_nobody_from_the_archive(small_config, tmp_path, monkeypatch):
+    store = create_run(tmp_path / "run", small_config.model_copy(update={"evaluations": 2}))
+    draw = LivePipeline.generate
+    calls = []
+
+    def fail_once(self, *arguments, **options):
+        calls.append(1)
+        if len(calls) == 10:  # four sources in two languages, the first offspring's Japanese, then its English
+            raise GenerationError("the picture came out with NaN")
+        return draw(self, *arguments, **options)
+
+    monkeypatch.setattr(LivePipeline, "generate", fail_once)
+    run.carry_out(store, lambda store: run.ask_to_stop(store) if store.count() == 1 else None)
+    first = store.individual("0001")
+    assert (first.alive, first.entered, set(first.scores)) == (True, True, {"ja"})
+    assert first.error == "the picture came out with NaN"
+    run.carry_out(store)  # the resumed search finds everyone's scores
+    assert status(store)["status"] == "done"
+
+
 def test_text_encoders_can_be_merged_too(small_config, tmp_path):
     config = small_config.model_copy(update={"merge_text_encoders": True, "evaluations": 1})
     store = create_run(tmp_path / "run", config)

@@ -42,8 +42,8 @@ def score_model(
         progress: told (pictures done, pictures in all).
 
     Returns:
-        JSON: model, prompts, scorer with its hash, `pictures` (how they were drawn), `scores` (mean and 95 % interval per
-        language and consistency), `per_prompt`, `per_category`, and the captions that the scorer cuts short as
+        JSON: model, prompts, scorer with its hash, `pictures` (how they were drawn), `scores` (mean and 95 % interval
+        per language and consistency), `per_prompt`, `per_category`, and the captions that the scorer cuts short as
         `truncated`.
     """
     wanted = load_prompts(prompts)

@@ -2,8 +2,12 @@
 
 Read in this order:
 
-    errors    what can go wrong with a prompt set, a scorer or a list of numbers
-    prompts   prompt sets: captions in Japanese and English, their files, subsets spread over the categories
-    metrics   cosine similarity, cross-lingual consistency, averages with bootstrap intervals; numpy only
-    clip      open_clip models as scorers: pictures and captions to features, features to scores in 0..1
+    errors      what can go wrong with a prompt set, a scorer or a list of numbers
+    prompts     prompt sets: captions in Japanese and English, their files, subsets spread over the categories
+    metrics     cosine similarity, cross-lingual consistency, averages with bootstrap intervals; numpy only
+    catalogue   the scorers recommended for full-size sources, and why
+    hub         files of hub repositories: from a folder or the cache, downloaded, or what to download
+    names       the names of scorers, and the files they stand for
+    tokens      how a scorer cuts captions into tokens, and what does not fit
+    clip        open_clip models as scorers: pictures and captions to features, features to scores in 0..1
 """

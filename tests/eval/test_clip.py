@@ -10,63 +10,12 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
-from transformers import PreTrainedTokenizerFast
 
 from eval.clip import ClipScorer
 from eval.errors import ScorerError
 
 CONTEXT = 12
-CONFIG = {
-    "model_cfg": {
-        "embed_dim": 16,
-        "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 16},
-        "text_cfg": {
-            "context_length": CONTEXT,
-            "vocab_size": 259,
-            "width": 32,
-            "heads": 2,
-            "layers": 1,
-            "hf_tokenizer_name": "bytes",
-            "pool_type": "eos",
-            "eos_id": 257,
-        },
-    },
-    "preprocess_cfg": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]},
-}
 CAPTIONS = ["カメ", "turtle", "red car"]
-
-
-def byte_tokenizer():
-    """One token per byte, between a begin (256) and an end mark (257)."""
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {character: i for i, character in enumerate(alphabet)} | {"<s>": 256, "</s>": 257, "<pad>": 258}
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens(["<s>", "</s>", "<pad>"])
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", special_tokens=[("<s>", 256), ("</s>", 257)]
-    )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>", model_max_length=CONTEXT
-    )
-
-
-@pytest.fixture(scope="session")
-def bundle(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("scorer")
-    config = json.loads(json.dumps(CONFIG))
-    (folder / "open_clip_config.json").write_text(json.dumps(config))
-    byte_tokenizer().save_pretrained(folder)
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        model = open_clip.CLIP(
-            config["model_cfg"]["embed_dim"], config["model_cfg"]["vision_cfg"], config["model_cfg"]["text_cfg"]
-        )
-    state = {key: tensor.contiguous() for key, tensor in model.state_dict().items()}
-    save_file(state, folder / "open_clip_model.safetensors")
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -145,6 +94,27 @@ def test_the_model_is_described(bundle, scorer):
     assert len(scorer.digest) == 64
 
 
+def test_what_a_score_depends_on_is_told_as_json(siglip2):
+    scorer = ClipScorer(f"local-dir:{siglip2}")
+    assert json.loads(json.dumps(scorer.identity)) == scorer.identity
+    image = scorer.identity.pop("image")
+    assert (image["size"], image["resize_mode"], image["interpolation"]) == ([160, 160], "squash", "bicubic")
+    assert (image["mean"], image["std"]) == ([0.5] * 3, [0.5] * 3)
+    assert {key: value for key, value in scorer.identity.items() if key != "image"} == {
+        "name": f"local-dir:{siglip2}",
+        "sha256": scorer.digest,
+        "context_length": 64,
+        "text_cleaning": "canonicalize",
+        "dtype": "float32",
+        "autocast": None,
+    }
+
+
+def test_digest_does_not_depend_on_how_much_is_hashed_at_a_time(bundle, scorer, monkeypatch):
+    monkeypatch.setattr("eval.clip._CHUNK", 1000)
+    assert ClipScorer(f"local-dir:{bundle}").digest == scorer.digest
+
+
 def test_digest_is_of_the_weights(bundle, scorer, tmp_path):
     copy = shutil.copytree(bundle, tmp_path / "copy")
     weights = load_file(copy / "open_clip_model.safetensors")
@@ -173,6 +143,7 @@ def test_token_counts_with_open_clips_own_tokenizer(bundle, tmp_path):
     weights["token_embedding.weight"] = torch.zeros(49408, 32)
     save_file(weights, copy / "open_clip_model.safetensors")
     scorer = ClipScorer(f"local-dir:{copy}")
+    assert scorer.identity["text_cleaning"] == "lower"
     assert scorer.token_count("a red car") == 5
     assert scorer.truncated(["a red car", "a red car " * 4]) == ["a red car " * 4]
 
@@ -182,12 +153,6 @@ def test_scorers_without_weights_are_refused(bundle, tmp_path):
     (copy / "open_clip_model.safetensors").unlink()
     with pytest.raises(ScorerError, match=r"could not be opened on 'cpu': .* weights"):
         ClipScorer(f"local-dir:{copy}")
-    with pytest.raises(
-        ScorerError, match=r"expected `pretrained` with a model name, found none; choose one of: .*openai"
-    ):
-        ClipScorer("ViT-B-32")
-    with pytest.raises(ScorerError, match="found none of that name; use 'local-dir:/path'"):
-        ClipScorer("ViT-B-33")
 
 
 def test_damaged_or_missing_scorers_are_refused(bundle, tmp_path):
@@ -216,6 +181,60 @@ def test_features_that_are_not_numbers_are_refused(bundle, tmp_path, pictures):
         scorer.image_features(pictures)
     with pytest.raises(ScorerError, match="finite features for caption 'カメ', found NaN"):
         scorer.text_features(["カメ"])
+
+
+def test_a_parked_scorer_visits_its_device_and_scores_the_same_bits(bundle, scorer, pictures):
+    # "cpu:0" is another device than "cpu" to torch, and the same memory: every move is made
+    guest = ClipScorer(f"local-dir:{bundle}", device="cpu:0", batch_size=2, parked=True)
+    assert guest.parked
+    assert_array_equal(guest.image_features(pictures), scorer.image_features(pictures))
+    assert_array_equal(guest.text_features(CAPTIONS), scorer.text_features(CAPTIONS))
+    assert guest.parked
+    with guest.on_device():
+        assert not guest.parked
+        guest.image_features(pictures)
+        assert not guest.parked
+    assert guest.parked
+    guest.unpark()
+    with guest.on_device():
+        pass
+    assert not guest.parked
+    guest.park()
+    assert guest.parked
+    assert guest.digest == scorer.digest
+
+
+def test_a_scorer_goes_back_when_its_use_fails(bundle):
+    guest = ClipScorer(f"local-dir:{bundle}", device="cpu:0", parked=True)
+    with pytest.raises(KeyError), guest.on_device():
+        raise KeyError
+    assert guest.parked
+
+
+def test_on_the_cpu_there_is_nowhere_to_park(bundle):
+    scorer = ClipScorer(f"local-dir:{bundle}", parked=True)
+    scorer.park()
+    assert not scorer.parked
+
+
+def test_weights_are_counted(bundle, scorer):
+    on_disk = sum(tensor.nbytes for tensor in load_file(bundle / "open_clip_model.safetensors").values())
+    assert scorer.weights_bytes == on_disk + 4 * CONTEXT**2  # and the attention mask, which is not stored
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_on_a_gpu_parking_frees_memory_and_keeps_the_bits(bundle, pictures):
+    scorer = ClipScorer(f"local-dir:{bundle}", device="cuda")
+    assert scorer.identity["autocast"] == "float16"
+    staying = scorer.image_features(pictures), scorer.text_features(CAPTIONS)
+    resident = torch.cuda.memory_allocated()
+    scorer.park()
+    assert resident - torch.cuda.memory_allocated() >= scorer.weights_bytes
+    assert_array_equal(scorer.image_features(pictures), staying[0])
+    assert_array_equal(
+        ClipScorer(f"local-dir:{bundle}", device="cuda", parked=True).text_features(CAPTIONS), staying[1]
+    )
+    assert scorer.digest == ClipScorer(f"local-dir:{bundle}").digest
 
 
 @pytest.mark.parametrize(

@@ -7,34 +7,25 @@ scheduler, one `torch.Generator("cpu")` per picture, seeded with the picture's s
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import gc
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import accelerate
-import diffusers
 import numpy as np
 import torch
-import transformers
-from diffusers import StableDiffusionXLPipeline
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
 
-from .errors import GenerationError, SourceError
-from .keys import WEIGHTED
+from . import cost
+from .build import attach_lora, build, quiet, scheduler
+from .devices import DevicePlan, Machine, best_device, decode_as_planned, place, plan_device, this_machine
+from .errors import GenerationError
+from .plan import Plan
 from .recipe import Recipe
-from .sources import COMPONENTS, Source
-from .weave import LiveWeights, Plan
+from .settings import Settings
+from .sources import Source
 
-
-class Settings(BaseModel):
-    """How pictures are made; part of every score's meaning."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    steps: int = Field(8, ge=1, le=1000, description="denoising steps of the source's own scheduler")
-    guidance: float = Field(3.0, ge=0, description="classifier-free guidance scale; 1 or less turns it off")
-    size: int | None = Field(None, gt=0, multiple_of=8, description="side in pixels; the model's own if left out")
-    batch: int = Field(16, ge=1, description="pictures drawn at once")
+__all__ = ["LivePipeline", "Request", "Settings", "best_device"]
 
 
 @dataclass(frozen=True)
@@ -45,39 +36,61 @@ class Request:
     seed: int
 
 
-def best_device() -> torch.device:
-    """The accelerator of this machine where there is one, else the CPU."""
-    device: torch.device = accelerate.PartialState().device
-    return device
-
-
-def compute_dtype(device: torch.device) -> torch.dtype:
-    """float32 on a CPU, which has no fast half precision; bfloat16 or float16 on an accelerator."""
-    if device.type == "cpu":
-        return torch.float32
-    return torch.bfloat16 if device.type != "cuda" or torch.cuda.is_bf16_supported() else torch.float16
-
-
 class LivePipeline:
-    """An SDXL pipeline that becomes one recipe after another without being rebuilt."""
+    """An SDXL pipeline that becomes one recipe after another without being rebuilt.
 
-    def __init__(self, recipe: Recipe, sources: Mapping[str, Source], *, device: torch.device | None = None) -> None:
+    Attributes:
+        plan: how it fits the device; its batch and decoding are those of the pictures drawn last.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        sources: Mapping[str, Source],
+        *,
+        settings: Settings | None = None,
+        machine: Machine | None = None,
+        scorer: int = 0,
+    ) -> None:
         """Build the pipeline around a first recipe; others with the same sources and host can follow by `become`.
 
         Args:
             recipe: decides the host and which components are merged.
             sources: opened sources by the recipe's names.
-            device: where to compute; the best of this machine if left out.
+            settings: of the pictures to come, which decide how the pipeline fits the device; the largest ones if they
+                vary, and the defaults at the model's own size if left out.
+            machine: where to compute; this one and its best device if left out.
+            scorer: bytes of the weights of a scorer that is to work on the same device.
         """
-        self.device = device or best_device()
-        self.dtype = compute_dtype(self.device)
+        self.machine = machine or this_machine()
         self.sources = sources
-        self._host = recipe.host
-        self._pipeline = self._build(recipe)
-        self._live = {part: LiveWeights(part, getattr(self._pipeline, part)) for part in recipe.merged_components}
+        self.recipe = recipe
+        self._sizes = cost.measure(sources, recipe.host, recipe.merged_components)
+        self._scorer = scorer
+        self.plan: DevicePlan = plan_device(self.machine, self._sizes, settings or Settings(), scorer=scorer)
+        plan = Plan(recipe, sources)
+        self._pipeline, live = build(plan, self.plan.dtype)
+        self._live = {part: live[part] for part in recipe.merged_components}
+        self._schedulers = plan.lender("scheduler")
+        with quiet():
+            place(self._pipeline, self.plan, self.machine.device)
+        self._hold(self.machine.device if self.plan.resident else torch.device("cpu"))
         self._embeddings: dict[tuple[str, ...], tuple[torch.Tensor, ...]] = {}
-        self._embedded_by: object = None
-        self.become(recipe)
+        self._drawn_with: tuple[str | None, str | None] = (None, None)  # family and file of a few-step LoRA
+        self._compiled = False
+
+    def fits(self, recipe: Recipe) -> bool:
+        """Whether it can become a recipe: one with the host and the merged components it was built for."""
+        return recipe.host == self.recipe.host and set(recipe.merged_components) == set(self._live)
+
+    def release(self) -> None:
+        """Give back the memory of the device; the pipeline draws no more. For the next one to have room."""
+        self._pipeline, self._live = None, {}
+        self._embeddings.clear()
+        self._hold(torch.device("cpu"))
+        gc.collect()  # hooks of offloading hold modules in cycles
+        if self.machine.memory is not None:
+            torch.accelerator.empty_cache()
 
     def become(self, recipe: Recipe) -> int:
         """Weave a recipe into the live weights; returns how many tensors were touched.
@@ -85,19 +98,17 @@ class LivePipeline:
         Raises:
             GenerationError: the recipe has another host or merges other components.
         """
-        if recipe.host != self._host or set(recipe.merged_components) != set(self._live):
+        if not self.fits(recipe):
             raise GenerationError(
-                f"This pipeline was built for host {dict(self._host)} and merges {sorted(self._live)}; the recipe "
-                f"has host {dict(recipe.host)} and merges {sorted(recipe.merged_components)}. "
+                f"This pipeline was built for host {dict(self.recipe.host)} and merges {sorted(self._live)}; the "
+                f"recipe has host {dict(recipe.host)} and merges {sorted(recipe.merged_components)}. "
                 "Build another pipeline for it."
             )
         plan = Plan(recipe, self.sources)
-        touched = sum(live.weave(plan) for live in self._live.values())
-        encoders = {name: part for name, part in recipe.chromosomes.items() if name.startswith("text_encoder")}
-        if encoders != self._embedded_by:  # embeddings hold for as long as the text encoders stay as they are
+        if _encoders(recipe) != _encoders(self.recipe):  # embeddings hold for as long as the text encoders stay
             self._embeddings.clear()
-            self._embedded_by = encoders
-        return touched
+        self.recipe = recipe
+        return sum(live.weave(plan) for live in self._live.values())
 
     def generate(
         self,
@@ -106,7 +117,7 @@ class LivePipeline:
         *,
         progress: Callable[[int], None] | None = None,
     ) -> list[Image.Image]:
-        """Draw pictures, `settings.batch` at a time.
+        """Draw pictures, `settings.batch` at a time, or as many as fit the device.
 
         A batch equals, to the last bit and on the same machine, what plain diffusers draws for the same batch from the
         exported folder; the last bit of a picture can depend on the batch it is drawn in.
@@ -120,11 +131,13 @@ class LivePipeline:
             One RGB picture per request.
 
         Raises:
-            GenerationError: a picture came out with NaN.
+            GenerationError: a picture is black, of one colour or came out with NaN; the device is full; or the
+                few-step LoRA does not fit the model.
         """
+        self.plan = self._fitted(settings)
         pictures: list[Image.Image] = []
-        for start in range(0, len(requests), settings.batch):
-            pictures += self._draw(requests[start : start + settings.batch], settings)
+        for start in range(0, len(requests), self.plan.batch):
+            pictures += self._draw(requests[start : start + self.plan.batch], settings)
             if progress:
                 progress(len(pictures))
         return pictures
@@ -139,29 +152,93 @@ class LivePipeline:
 
         return [caption for caption in captions if too_long(caption)]
 
-    @torch.inference_mode()
+    def _hold(self, device: torch.device) -> None:
+        """Keep what weaving reads of the sources on a device; on a CPU, the system's file cache is where it stays."""
+        for source in self.sources.values():
+            for part in self.recipe.merged_components:
+                source.components[part].hold(device)
+
+    def _fitted(self, settings: Settings) -> DevicePlan:
+        """Bring the pipeline to the settings: decoding, few-step LoRA and scheduler, compilation; returns the plan."""
+        plan = plan_device(self.machine, self._sizes, settings, scorer=self._scorer)
+        decode_as_planned(self._pipeline.vae, plan)
+        if (settings.speed, settings.lora) != self._drawn_with:
+            self._embeddings.clear()  # a LoRA may speak to the text encoders too
+            if self._drawn_with[1]:
+                self._pipeline.unload_lora_weights()
+            self._pipeline.scheduler = scheduler(self._schedulers)
+            self._drawn_with = (None, None)
+            if settings.lora:
+                attach_lora(self._pipeline, settings.lora)
+                self._pipeline.scheduler = scheduler(self._schedulers, settings)
+                self._drawn_with = (settings.speed, settings.lora)
+        if settings.compile and not self._compiled:
+            self._pipeline.unet.compile_repeated_blocks()
+            self._compiled = True
+        return plan
+
+    @torch.no_grad()  # in inference mode, weights that offloading moves could never be woven again
     def _draw(self, batch: Sequence[Request], settings: Settings) -> list[Image.Image]:
-        embedding, negative, pooled, negative_pooled = self._embed(tuple(request.prompt for request in batch))
-        drawn: np.ndarray = self._pipeline(
-            prompt_embeds=embedding,
-            negative_prompt_embeds=negative,
-            pooled_prompt_embeds=pooled,
-            negative_pooled_prompt_embeds=negative_pooled,
-            generator=[torch.Generator("cpu").manual_seed(request.seed) for request in batch],
-            num_inference_steps=settings.steps,
-            guidance_scale=settings.guidance,
-            height=settings.size,
-            width=settings.size,
-            output_type="np",
-        ).images  # float32 [batch, height, width, 3] in 0..1
-        for request, pixels in zip(batch, drawn, strict=True):
-            if not np.isfinite(pixels).all():
+        latents: list[torch.Tensor] = []  # of the last step: float [batch, channels, height, width]
+
+        def look(_: Any, __: int, ___: Any, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+            latents[:] = [tensors["latents"]]
+            return {}
+
+        try:
+            with self._as_asked(settings):
+                embedding, negative, pooled, negative_pooled = self._embed(tuple(request.prompt for request in batch))
+                drawn: np.ndarray = self._pipeline(
+                    prompt_embeds=embedding,
+                    negative_prompt_embeds=negative,
+                    pooled_prompt_embeds=pooled,
+                    negative_pooled_prompt_embeds=negative_pooled,
+                    generator=[torch.Generator("cpu").manual_seed(request.seed) for request in batch],
+                    num_inference_steps=settings.steps,
+                    guidance_scale=settings.guidance,
+                    height=settings.size,
+                    width=settings.size,
+                    output_type="np",
+                    callback_on_step_end=look,
+                ).images  # float32 [batch, height, width, 3] in 0..1
+        except torch.OutOfMemoryError as error:
+            raise GenerationError(
+                f"{self.machine.device} ran out of memory while {len(batch)} pictures were drawn at once. Expected "
+                f"{self.plan.needs / 1e9:.1f} GB for all: close what else uses it, or lower the batch or the size."
+            ) from error
+        pictures = []
+        for request, latent, pixels in zip(batch, latents[0], drawn, strict=True):
+            problem = self._problem(latent, pixels)
+            if problem:
                 raise GenerationError(
-                    f"The picture for {request.prompt!r} (seed {request.seed}) came out with NaN. "
-                    "Expected finite pixels; the weights may overflow in half precision: try float32, or a recipe "
-                    "nearer to its sources."
+                    f"{self.recipe.name or 'This recipe'}: the picture for {request.prompt!r} (seed {request.seed}) "
+                    + problem
                 )
-        return [Image.fromarray((pixels * 255).round().astype("uint8")) for pixels in drawn]
+            pictures.append(Image.fromarray((pixels * 255).round().astype("uint8")))
+        return pictures
+
+    def _problem(self, latent: torch.Tensor, pixels: np.ndarray) -> str | None:
+        """What is wrong with a picture and why that may be, to end a sentence; `None` where it is a picture."""
+        if not torch.isfinite(latent).all():
+            precision = str(self.plan.dtype).removeprefix("torch.")
+            overflow = "" if self.plan.dtype == torch.float32 else f", or the half precision of {precision}"
+            return (
+                f"came out with NaN before it was decoded. Likely cause: weights far from those of the sources, or a "
+                f"damaged source{overflow}. Expected weights near a mean of the sources; see whether the sources alone "
+                "draw this prompt."
+            )
+        if not np.isfinite(pixels).all():
+            found = "came out with NaN when it was decoded"
+        else:
+            levels = (pixels * 255).round()
+            if (levels != levels[0, 0]).any():
+                return None
+            found = "is black" if not levels.any() else "is of one colour throughout"
+        if self.plan.decoding == torch.float16:
+            cause = "a VAE that overflows in float16, though its configuration says that it does not (force_upcast)"
+        else:
+            cause = "a damaged VAE, or weights far from those of the sources"
+        return f"{found}. Likely cause: {cause}. Expected a picture; take the VAE from another source by the host."
 
     def _embed(self, prompts: tuple[str, ...]) -> tuple[torch.Tensor, ...]:
         """Embeddings of a batch: of the prompts and what guidance points away from, each with its pooled vector.
@@ -170,63 +247,17 @@ class LivePipeline:
         those of plain diffusers to the last bit.
         """
         if prompts not in self._embeddings:
-            with _quiet():
+            with quiet():
                 embedded = self._pipeline.encode_prompt(list(prompts), do_classifier_free_guidance=True)
             self._embeddings[prompts] = embedded
         return self._embeddings[prompts]
 
-    def _build(self, recipe: Recipe) -> StableDiffusionXLPipeline:
-        parts = {part: _load(part, self.sources[recipe.lender(part)], self.dtype) for part in COMPONENTS}
-        index = self.sources[recipe.lender("default")].index
-        with _quiet():
-            pipeline = StableDiffusionXLPipeline(
-                **parts,
-                force_zeros_for_empty_prompt=index.get("force_zeros_for_empty_prompt", True),
-                add_watermarker=False,
-            )
-        pipeline.set_progress_bar_config(disable=True)
-        modules = [module for module in parts.values() if isinstance(module, torch.nn.Module)]
-        weights = sum(parameter.numel() for module in modules for parameter in module.parameters())
-        if self.device.type == "cuda" and weights * self.dtype.itemsize > _ROOM * accelerate.utils.get_max_memory()[0]:
-            pipeline.enable_model_cpu_offload(device=self.device)  # one component on the device at a time
-            return pipeline
-        return pipeline.to(self.device)
+    def _as_asked(self, settings: Settings) -> contextlib.AbstractContextManager[Any]:
+        """Compiled or not: blocks that were compiled once can still be run as they are."""
+        if not self._compiled:
+            return contextlib.nullcontext()
+        return torch.compiler.set_stance("default" if settings.compile else "force_eager")
 
 
-_ROOM = 0.7  # of an accelerator's free memory may be weights; the rest is for activations
-
-
-def _load(part: str, source: Source, dtype: torch.dtype) -> object:
-    """A component of a source, by the class its model_index.json names; the UNet without values, for they are woven."""
-    library, name = source.index.get(part) or ("", "")
-    if library not in ("diffusers", "transformers"):
-        raise SourceError(
-            f"{source.path}: {part} is of class {name!r} from {library!r}. Expected a class of diffusers or "
-            "transformers; code that comes with a checkpoint is never run."
-        )
-    kind = getattr({"diffusers": diffusers, "transformers": transformers}[library], name)
-    with _quiet():
-        if part == "unet":
-            with accelerate.init_empty_weights():
-                unet = kind.from_config(kind.load_config(source.path, subfolder=part))
-            return torch.nn.Module.to(unet.to_empty(device="cpu"), dtype).requires_grad_(False).eval()
-        options = {"dtype": dtype} if part in WEIGHTED else {}
-        return kind.from_pretrained(source.path, subfolder=part, local_files_only=True, **options)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """No bars and warnings of libraries: progress is told by a callback, long captions are named by `truncated`."""
-    libraries = (transformers.utils.logging, diffusers.utils.logging)
-    levels = [library.get_verbosity() for library in libraries]
-    shown = transformers.utils.logging.is_progress_bar_enabled()
-    transformers.utils.logging.disable_progress_bar()
-    for library in libraries:
-        library.set_verbosity_error()
-    try:
-        yield
-    finally:
-        for library, level in zip(libraries, levels, strict=True):
-            library.set_verbosity(level)
-        if shown:
-            transformers.utils.logging.enable_progress_bar()
+def _encoders(recipe: Recipe) -> dict[str, Any]:
+    return {name: part for name, part in recipe.chromosomes.items() if name.startswith("text_encoder")}

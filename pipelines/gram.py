@@ -10,15 +10,20 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
+import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
+import torch
 
 from .files import cache_dir, write_whole
 from .keys import Layout, component_of
+from .parallel import in_parallel
 from .sources import Source
 
-BLOCK = 1 << 20  # elements; 8 MB a source in float64, and at most this much is read again for a split point
+BLOCK = 1 << 20  # elements; at most this much is read again for a split point
+CHUNK = 1 << 17  # elements summed at a time: a few sources' fit a core's cache in float64
 
 
 class Gram:
@@ -34,7 +39,7 @@ class Gram:
         """
         self._stops = stops
         self._blocks = blocks
-        self._inside = functools.cache(lambda start, stop: _products(read(start, stop)))
+        self._inside = functools.cache(partial(_products, read))
 
     @property
     def size(self) -> int:
@@ -65,16 +70,20 @@ def measure(
 
     Args:
         stops: the exclusive end of each block, rising.
-        read: gives float64 [K, stop - start].
+        read: gives float64 [K, stop - start]; called from several threads.
         progress: told the share that is done, 0..1.
     """
-    blocks, start = [], 0
-    for stop in stops:
-        blocks.append(_products(read(start, stop)))
-        start = stop
+    starts = [0, *stops[:-1]]
+    blocks: dict[int, np.ndarray] = {}
+
+    def one(number: int) -> int:
+        blocks[number] = _products(read, starts[number], stops[number])
+        return number
+
+    for _ in in_parallel(one, range(len(stops))):
         if progress:
-            progress(stop / stops[-1])
-    return np.stack(blocks)
+            progress(len(blocks) / len(stops))
+    return np.stack([blocks[number] for number in range(len(stops))])
 
 
 def gram(sources: Sequence[Source], layout: Layout, *, progress: Callable[[float], None] | None = None) -> Gram:
@@ -88,11 +97,21 @@ def gram(sources: Sequence[Source], layout: Layout, *, progress: Callable[[float
     component = component_of(layout.chromosome)
     parts = [source.components[component] for source in sources]
 
+    scratch = threading.local()
+
     def read(start: int, stop: int) -> np.ndarray:
-        return np.stack([part.read_flat(layout, start, stop).double().numpy() for part in parts])  # [K, n]
+        if not hasattr(scratch, "exact"):
+            scratch.single = torch.empty(CHUNK)
+            scratch.exact = torch.empty(len(parts), CHUNK, dtype=torch.float64)
+        for part, row in zip(parts, scratch.exact, strict=True):
+            single = scratch.single[: stop - start]
+            part.fill_flat(layout, start, single)
+            row[: stop - start].copy_(single)
+        values: np.ndarray = scratch.exact[:, : stop - start].numpy()  # [K, n]
+        return values
 
     stops = np.array([*range(BLOCK, layout.size, BLOCK), layout.size], dtype=np.int64)
-    identity = "".join([*(part.sha256 for part in parts), layout.digest, str(BLOCK)])
+    identity = "".join([*(part.sha256 for part in parts), layout.digest, str(BLOCK), str(CHUNK)])
     entry = cache_dir() / "gram" / f"{hashlib.sha256(identity.encode()).hexdigest()}.npy"
     if entry.exists():
         blocks = np.load(entry)
@@ -104,5 +123,10 @@ def gram(sources: Sequence[Source], layout: Layout, *, progress: Callable[[float
     return Gram(stops, blocks, read)
 
 
-def _products(vectors: np.ndarray) -> np.ndarray:
-    return np.asarray(vectors @ vectors.T)
+def _products(read: Callable[[int, int], np.ndarray], start: int, stop: int) -> np.ndarray:
+    """The inner products over elements `start` to `stop`: float64 [K, K]."""
+    total = np.zeros(())
+    for begin in range(start, stop, CHUNK):
+        vectors = torch.from_numpy(read(begin, min(begin + CHUNK, stop)))
+        total = total + (vectors @ vectors.T).numpy()  # torch's product: numpy's takes three times as long here
+    return np.asarray(total)

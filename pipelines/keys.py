@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .tensor_file import FLOATS
+
 TEXT_ENCODERS = ("text_encoder", "text_encoder_2")
 WEIGHTED = ("unet", *TEXT_ENCODERS, "vae")
 ATTENTION, BACKBONE = "attention", "backbone"
@@ -31,11 +33,19 @@ _STAGES = (
 )
 _KINDS = {"resnets": 0, "attentions": 1, "downsamplers": 2, "upsamplers": 2}
 _AFTER_ALL_LAYERS = 1 << 30
-_FLOATS = {"F64", "F32", "F16", "BF16"}
+
+
+_OLD_VAE_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 
 
 def canonical_name(component: str, file_key: str) -> str:
-    """The canonical name of a tensor: CLIP text models always carry the `text_model.` prefix."""
+    """The canonical name of a tensor.
+
+    CLIP text models always carry the `text_model.` prefix; a VAE's attention has the names diffusers gives it today.
+    """
+    if component == "vae" and ".attentions." in file_key:
+        head, part, kind = file_key.rsplit(".", 2)
+        return f"{head}.{_OLD_VAE_ATTENTION.get(part, part)}.{kind}"
     if component in TEXT_ENCODERS and not file_key.startswith(("text_model.", "text_projection.", "logit_scale")):
         return f"text_model.{file_key}"
     return file_key
@@ -72,7 +82,7 @@ def is_attention(name: str) -> bool:
 
 def is_merged(name: str, dtype: str) -> bool:
     """Whether a tensor may be interpolated at all: integers (`position_ids`) and `logit_scale` never are."""
-    return dtype in _FLOATS and name != "logit_scale"
+    return dtype in FLOATS and name != "logit_scale"
 
 
 def chromosome_of(component: str, name: str) -> str:

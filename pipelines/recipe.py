@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
 from .errors import RecipeError
 from .files import write_whole
@@ -101,7 +101,7 @@ class Recipe(_Part):
     lineage: Lineage | None = None
 
     @model_validator(mode="after")
-    def _consistent(self) -> Recipe:
+    def _consistent(self, info: ValidationInfo) -> Recipe:
         names = [source.name for source in self.sources]
         if len(set(names)) != len(names):
             raise ValueError(f"sources must have names of their own, found {names}")
@@ -119,10 +119,10 @@ class Recipe(_Part):
                 raise ValueError(f"unknown chromosome {name!r}")
             part = component_of(name)
             unhashed = [source for source in self.sources if part not in source.sha256]
-            if unhashed:
+            if unhashed and not (info.context or {}).get("unpinned"):
                 raise ValueError(
-                    f"source {unhashed[0].name!r} lacks the sha256 of {part}; `m2n2 sources inspect {unhashed[0].uri}` "
-                    "prints it"
+                    f"source {unhashed[0].name!r} lacks the sha256 of {part}; `m2n2 recipe pin` opens the sources and "
+                    "fills it in"
                 )
             for segment in chromosome.segments:
                 if len(segment.weights) != len(names):
@@ -175,8 +175,13 @@ class Recipe(_Part):
         write_whole(Path(path), self.to_json().encode())
 
 
-def parse_recipe(text: str, *, where: str = "the recipe") -> Recipe:
+def parse_recipe(text: str, *, where: str = "the recipe", unpinned: bool = False) -> Recipe:
     """Read a recipe from JSON.
+
+    Args:
+        text: the file's content.
+        where: what to call it in messages.
+        unpinned: whether hashes of merged components may be missing; `pin` fills them in.
 
     Raises:
         RecipeError: not JSON, another format, a newer version, an unknown key, weights that do not fit; says where.
@@ -194,7 +199,7 @@ def parse_recipe(text: str, *, where: str = "the recipe") -> Recipe:
             "If it is newer, update m2n2-studio: pip install --upgrade m2n2-studio."
         )
     try:
-        return Recipe.model_validate(content)
+        return Recipe.model_validate(content, context={"unpinned": unpinned})
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the whole"
@@ -202,8 +207,8 @@ def parse_recipe(text: str, *, where: str = "the recipe") -> Recipe:
         raise RecipeError(f"{where}, at {place}: {reason}. Mend that entry, or export the recipe again.") from error
 
 
-def load_recipe(path: str | Path) -> Recipe:
-    """Read a recipe file.
+def load_recipe(path: str | Path, *, unpinned: bool = False) -> Recipe:
+    """Read a recipe file; `unpinned` as in `parse_recipe`.
 
     Raises:
         RecipeError: no such file, or see `parse_recipe`.
@@ -212,7 +217,7 @@ def load_recipe(path: str | Path) -> Recipe:
         text = Path(path).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} cannot be read ({error}). Expected a recipe file in JSON.") from error
-    return parse_recipe(text, where=str(path))
+    return parse_recipe(text, where=str(path), unpinned=unpinned)
 
 
 def blend(
@@ -240,7 +245,7 @@ def blend(
         sources=tuple(
             RecipeSource(
                 name=source.name,
-                uri=str(source.path),
+                uri=source.uri,
                 licence=source.licence,
                 sha256={part: source.components[part].sha256 for part in sorted(source.components)},
             )
@@ -256,29 +261,3 @@ def blend(
             for chromosome, row in weights.items()
         },
     )
-
-
-def check_sources(recipe: Recipe, sources: Mapping[str, Source]) -> None:
-    """Refuse sources that are not the ones a recipe was made from.
-
-    Raises:
-        RecipeError: a source is missing, a hash or a layout differs; says which, what was expected and found.
-    """
-    for named in recipe.sources:
-        if named.name not in sources:
-            raise RecipeError(f"The recipe's source {named.name!r} was not found. Expected it at {named.uri}.")
-        opened = sources[named.name]
-        for part, expected in named.sha256.items():
-            found = opened.components[part].sha256 if part in opened.components else "no such component"
-            if found != expected:
-                raise RecipeError(
-                    f"{part} of source {named.name!r} at {opened.path} has hash {found[:12]}, the recipe expects "
-                    f"{expected[:12]}: these are not the weights it was made from. Point it to the original files."
-                )
-    for name, chromosome in recipe.chromosomes.items():
-        layout = sources[recipe.sources[0].name].components[component_of(name)].layouts[name]
-        if chromosome.size != layout.size or chromosome.layout not in (None, layout.digest):
-            raise RecipeError(
-                f"Chromosome {name} has {chromosome.size} elements in the recipe and {layout.size} in the sources, or "
-                "another order of tensors. Expected the architecture the recipe was made from."
-            )

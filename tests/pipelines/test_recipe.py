@@ -5,7 +5,8 @@ import json
 import pytest
 
 from pipelines.errors import RecipeError
-from pipelines.recipe import blend, check_sources, load_recipe, parse_recipe
+from pipelines.pinning import check_sources
+from pipelines.recipe import blend, load_recipe, parse_recipe
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_a_hand_written_recipe_needs_neither_layout_nor_lineage(content):
 
 def test_refuses_a_merged_component_without_its_hash(content):
     del content["sources"][2]["sha256"]["unet"]
-    with pytest.raises(RecipeError, match="source 'flat' lacks the sha256 of unet; `m2n2 sources inspect"):
+    with pytest.raises(RecipeError, match="source 'flat' lacks the sha256 of unet; `m2n2 recipe pin"):
         parse_recipe(json.dumps(content))
 
 

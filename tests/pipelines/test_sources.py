@@ -105,7 +105,7 @@ def test_refuses_another_prediction_type(copied, family):
     folder = copied("base", "other")
     path = folder / "scheduler" / "scheduler_config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "prediction_type": "sample"}))
-    with pytest.raises(SourceError, match="predicts 'sample'"):
+    with pytest.raises(SourceError, match="found sample and v-prediction"):
         check_mergeable([family["ja"], open_source(folder)])
 
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from pipelines.errors import RecipeError
+from pipelines.plan import Plan
 from pipelines.recipe import Chromosome, Segment, blend
-from pipelines.weave import LiveWeights, Plan, weave_file
+from pipelines.weave import LiveWeights, component_entries, weave_file
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +39,14 @@ def live(family):
     return unet, LiveWeights("unet", unet)
 
 
+def weave_unet(plan, path, **options):
+    weave_file(plan, component_entries(plan, "unet"), path, **options)
+
+
 @pytest.mark.parametrize("name", ["base", "ja", "flat", "real"])
 def test_a_woven_source_equals_its_file(family, one_hot, tmp_path, name):
-    weave_file(Plan(one_hot[name], family), "unet", tmp_path / "unet.safetensors")
-    woven, original = load_file(tmp_path / "unet.safetensors"), load_file(family[name].components["unet"].files[0])
+    weave_unet(Plan(one_hot[name], family), tmp_path / "unet.safetensors")
+    woven, original = load_file(tmp_path / "unet.safetensors"), load_file(family[name].components["unet"].files[0].path)
     assert set(woven) == set(original)
     for key, tensor in original.items():
         assert woven[key].dtype == tensor.dtype
@@ -51,21 +56,21 @@ def test_a_woven_source_equals_its_file(family, one_hot, tmp_path, name):
 def test_memory_and_disk_agree_bit_for_bit(family, child, live, tmp_path):
     unet, weights = live
     plan = Plan(child, family)
-    weave_file(plan, "unet", tmp_path / "unet.safetensors")
-    assert weights.weave(plan) == len(plan.threads["unet"])
+    weave_unet(plan, tmp_path / "unet.safetensors")
+    assert weights.weave(plan) == len(plan.threads("unet"))
     for name, parameter in unet.named_parameters():
         assert torch.equal(parameter, load_file(tmp_path / "unet.safetensors")[name].float()), name
 
 
 def test_the_sum_is_float32_with_one_rounding(family, child):
     plan = Plan(child, family)
-    thread = next(thread for thread in plan.threads["unet"] if thread.name == "conv_out.weight")
+    thread = next(thread for thread in plan.threads("unet") if thread.name == "conv_out.weight")
     sources = [source.components["unet"].read("conv_out.weight").float() for source in family.values()]
     weights = [0.1, 0.2, 0.3, 0.4]
     expected = sources[0] * weights[0]
     for source, weight in zip(sources[1:], weights[1:], strict=True):
         expected = expected + source * weight
-    assert torch.equal(plan.tensor("unet", thread), expected.to(torch.float16))
+    assert torch.equal(plan.tensor(thread), expected.to(torch.float16))
 
 
 def test_only_what_changes_is_touched(family, one_hot, live):
@@ -86,7 +91,7 @@ def test_parameters_stay_where_they_are(family, one_hot, live):
 
 def test_the_same_bytes_every_time(family, child, tmp_path):
     for name in ("one", "two"):
-        weave_file(Plan(child, family), "unet", tmp_path / name, metadata={"title": "金継ぎ"})
+        weave_unet(Plan(child, family), tmp_path / name, metadata={"title": "金継ぎ"})
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
@@ -106,9 +111,7 @@ def test_where_a_chromosome_is_cut_changes_nothing(family, one_hot, cut):
     ]
     index = family["ja"].components["unet"].layouts["backbone"].tensor_at(cut)
     name = family["ja"].components["unet"].layouts["backbone"].names[index]
-    built = [
-        plan.tensor("unet", next(thread for thread in plan.threads["unet"] if thread.name == name)) for plan in plans
-    ]
+    built = [plan.tensor(next(thread for thread in plan.threads("unet") if thread.name == name)) for plan in plans]
     assert torch.equal(*built)
 
 
@@ -117,8 +120,8 @@ def test_text_encoders_are_woven_too(family, tmp_path):
     rows = dict.fromkeys(chromosomes, [0.0, 0.0, 0.0, 1.0])
     plan = Plan(blend(list(family.values()), rows, host={"default": "ja"}), family)
     for part in ("text_encoder", "text_encoder_2"):
-        weave_file(plan, part, tmp_path / part)
-        original = load_file(family["real"].components[part].files[0])
+        weave_file(plan, component_entries(plan, part), tmp_path / part)
+        original = load_file(family["real"].components[part].files[0].path)
         woven = load_file(tmp_path / part)
         assert set(woven) == set(family["real"].components[part].tensors)
         assert all(
@@ -129,13 +132,13 @@ def test_text_encoders_are_woven_too(family, tmp_path):
 def test_refuses_an_overflow(family, one_hot):
     huge = {name: [1e6, 0, 0, 0] for name in one_hot["ja"].chromosomes}
     plan = Plan(blend(list(family.values()), huge, host={"default": "ja"}), family)
-    thread = next(thread for thread in plan.threads["unet"] if thread.name == "conv_in.weight")
+    thread = next(thread for thread in plan.threads("unet") if thread.name == "conv_in.weight")
     with pytest.raises(RecipeError, match=r"conv_in\.weight overflows torch\.float16"):
-        plan.tensor("unet", thread)
+        plan.tensor(thread)
 
 
 def test_header_is_plain_safetensors(family, child, tmp_path):
-    weave_file(Plan(child, family), "unet", tmp_path / "unet.safetensors")
+    weave_unet(Plan(child, family), tmp_path / "unet.safetensors")
     content = (tmp_path / "unet.safetensors").read_bytes()
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])

@@ -1,0 +1,219 @@
+"""The device plan: how a pipeline fits the machine it runs on.
+
+`plan_device` is pure: from a machine, sizes and settings to what to do. It looks at the memory that is there in all,
+not at what is free this minute, so that a run that is resumed draws the same batches. `place` does it to a pipeline.
+
+Attention has no choice here. SDXL's UNet calls torch's own fused attention, which picks the kernel that suits the
+device; other backends of diffusers do not reach this UNet, and slicing makes the fused one slower.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import accelerate
+import psutil
+import torch
+from diffusers import AutoencoderKL, StableDiffusionXLPipeline
+
+from .cost import TILE, Sizes
+from .settings import FEW_STEP, Settings
+
+Offload = Literal["none", "model", "group"]
+Decoding = Literal["whole", "slices", "tiles"]
+
+GIB = 1 << 30
+DEVICE_RESERVE = GIB  # of an accelerator: its context, scratch for weaving, what the screen takes
+HOST_RESERVE = 3 * GIB // 2  # of main memory: Python with its libraries, scratch for weaving
+GROUP = 0.1  # share of a component that is on the device at a time when it comes and goes layer by layer
+AT_ONCE = 4  # pictures a batch should have before memory goes to anything that only saves time
+COMFORT = 0.8  # share of the device that larger batches may fill: they gain little, and others want memory too
+_CGROUP = Path("/sys/fs/cgroup/memory.max")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What there is to compute with.
+
+    Attributes:
+        device: where to compute.
+        memory: bytes of the accelerator in all, `None` for a CPU.
+        ram: bytes of main memory in all.
+        bf16: whether the accelerator computes in bfloat16 by itself.
+    """
+
+    device: torch.device
+    memory: int | None
+    ram: int
+    bf16: bool = True
+
+
+@dataclass(frozen=True)
+class DevicePlan:
+    """How a pipeline fits a machine. Bytes are estimates, see `cost`.
+
+    Attributes:
+        dtype: of the weights.
+        decoding: the dtype that the VAE decodes in; SDXL's own overflows in float16.
+        offload: "none" keeps everything on the device, "model" one component at a time, "group" one layer at a time.
+        batch: pictures drawn at once.
+        vae: how a batch is decoded: at once, a picture at a time, or in tiles, which can show faint seams.
+        resident: whether the sources' merged components stay on the accelerator, so that weaving reads nothing.
+        scorer: "beside" the pipeline on its device, or "parked" in main memory while pictures are drawn.
+        needs: bytes at the peak, of the accelerator, or of main memory on a CPU.
+        host: bytes at the peak of main memory, the cache of files aside.
+        room: bytes of the device in all.
+    """
+
+    dtype: torch.dtype
+    decoding: torch.dtype
+    offload: Offload
+    batch: int
+    vae: Decoding
+    resident: bool
+    scorer: Literal["beside", "parked"]
+    needs: int
+    host: int
+    room: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether the device has what the plan needs at least."""
+        return self.needs <= self.room
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as plain values."""
+        names = {"dtype": str(self.dtype), "decoding": str(self.decoding)}
+        return dataclasses.asdict(self) | {key: name.removeprefix("torch.") for key, name in names.items()}
+
+
+def best_device() -> torch.device:
+    """The accelerator of this machine where there is one, else the CPU."""
+    device: torch.device = accelerate.PartialState().device
+    return device
+
+
+def this_machine(device: torch.device | None = None) -> Machine:
+    """What this process has to compute with, on a device; the best one if left out."""
+    device = device or best_device()
+    ram = psutil.virtual_memory().total
+    if _CGROUP.is_file() and (limit := _CGROUP.read_text().strip()).isdigit():  # a container may have less
+        ram = min(ram, int(limit))
+    if device.type == "cpu":
+        return Machine(device, None, ram)
+    if device.type == "mps":
+        return Machine(device, torch.mps.recommended_max_memory(), ram)
+    bf16 = device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
+    return Machine(device, torch.accelerator.get_memory_info(device)[1], ram, bf16)
+
+
+def compute_dtype(machine: Machine) -> torch.dtype:
+    """float32 on a CPU, which has no fast half precision; bfloat16 on an accelerator, or float16 where it has none."""
+    if machine.memory is None:
+        return torch.float32
+    return torch.bfloat16 if machine.bf16 else torch.float16
+
+
+def plan_device(machine: Machine, sizes: Sizes, settings: Settings, *, scorer: int = 0) -> DevicePlan:
+    """Choose how a pipeline fits a machine.
+
+    In this order: whole pictures with as little offloading as will do; the scorer beside the pipeline; the sources on
+    the accelerator; the largest batch up to that of the settings. The scorer and the sources must leave room for a
+    batch of four, a larger one must leave a fifth of the device. What fits nowhere is planned as small as can be, and
+    `fits` says so.
+
+    Args:
+        machine: what there is.
+        sizes: of the pipeline.
+        settings: how pictures are made.
+        scorer: bytes of the weights of a scorer that works on the same device.
+    """
+    dtype = compute_dtype(machine)
+    decoding = torch.float32 if dtype == torch.float16 and sizes.upcast else dtype
+    peaks = _Peaks(sizes, settings, dtype, decoding)
+    on_cpu = machine.memory is None
+    room, reserve = (machine.ram, HOST_RESERVE) if machine.memory is None else (machine.memory, DEVICE_RESERVE)
+    budget = room - reserve
+    ways: list[tuple[Offload, Decoding]] = [("none", "slices"), ("none", "tiles")]
+    if not on_cpu:
+        ways = [("none", "slices"), ("model", "slices"), ("group", "slices"), ("model", "tiles"), ("group", "tiles")]
+    taken = scorer if on_cpu else 0  # on a CPU there is nowhere to park
+
+    def fits(offload: Offload, vae: Decoding, batch: int, beside: int) -> bool:
+        visit = peaks.resting(offload) + (0 if on_cpu else scorer)  # parked, it comes while the pipeline rests
+        return max(peaks.at(offload, vae, batch) + beside, visit) <= budget
+
+    offload, vae = next((way for way in ways if fits(*way, 1, taken)), ways[-1])
+    wanted = min(settings.batch, AT_ONCE)
+    beside, resident = on_cpu, False
+    if offload == "none" and not on_cpu:
+        beside = fits(offload, vae, wanted, scorer)
+        taken = scorer if beside else 0
+        resident = beside and fits(offload, vae, wanted, taken + sizes.merged)
+        taken += sizes.merged if resident else 0
+    batch = next((size for size in range(wanted, 1, -1) if fits(offload, vae, size, taken)), 1)
+    budget = min(budget, int(COMFORT * room))
+    batch = next((size for size in range(settings.batch, batch, -1) if fits(offload, vae, size, taken)), batch)
+    if vae == "slices" and (batch == 1 or fits(offload, "whole", batch, taken)):
+        vae = "whole"
+    needs = reserve + max(peaks.at(offload, vae, batch) + taken, peaks.resting(offload) + (0 if beside else scorer))
+    host = needs if on_cpu else HOST_RESERVE + peaks.resting("none") + scorer
+    return DevicePlan(
+        dtype, decoding, offload, batch, vae, resident, "beside" if beside else "parked", needs, host, room
+    )
+
+
+@dataclass(frozen=True)
+class _Peaks:
+    """Bytes of the device that a pipeline takes, by how it is offloaded."""
+
+    sizes: Sizes
+    settings: Settings
+    dtype: torch.dtype
+    decoding: torch.dtype
+
+    def resting(self, offload: Offload) -> int:
+        """Between two batches of pictures."""
+        return sum(self.sizes.weights(self.dtype.itemsize).values()) if offload == "none" else 0
+
+    def at(self, offload: Offload, vae: Decoding, batch: int) -> int:
+        """At the worst moment of a batch."""
+        weights = self.sizes.weights(self.dtype.itemsize)
+        if self.settings.speed:
+            weights["unet"] += FEW_STEP[self.settings.speed].size
+        drawing = self.sizes.drawing(self.settings, self.dtype.itemsize, batch)
+        at_once = batch if vae == "whole" else 1
+        item = self.decoding.itemsize
+        decoding = self.sizes.decoding(self.settings, item, at_once, tiled=vae == "tiles")
+        upcast = self.sizes.weights(item)["vae"] - weights["vae"]
+        if offload == "none":
+            return sum(weights.values()) + max(drawing, decoding + upcast)
+        share = GROUP if offload == "group" else 1.0
+        held = {part: int(size * share) for part, size in weights.items()}
+        return max(*held.values(), held["unet"] + drawing, held["vae"] + upcast + decoding)
+
+
+def place(pipeline: StableDiffusionXLPipeline, plan: DevicePlan, device: torch.device) -> None:
+    """Bring a pipeline that was built on the CPU to a device, as planned.
+
+    Parameters stay the objects they were, wherever their values go, so live weights stay live.
+    """
+    if plan.offload == "model":
+        pipeline.enable_model_cpu_offload(device=device)
+    elif plan.offload == "group":
+        stream = device.type == "cuda"  # others have no streams to fetch the next layer beside the sum
+        pipeline.enable_group_offload(device, offload_type="leaf_level", use_stream=stream)
+    else:
+        pipeline.to(device)
+
+
+def decode_as_planned(vae: AutoencoderKL, plan: DevicePlan) -> None:
+    """Set how a VAE decodes."""
+    vae.use_slicing = plan.vae != "whole"
+    vae.use_tiling = plan.vae == "tiles"
+    if vae.use_tiling:
+        vae.tile_sample_min_size = TILE
+        vae.tile_latent_min_size = TILE // 2 ** (len(vae.config.block_out_channels) - 1)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -15,6 +16,12 @@ from rich.table import Table
 from pipelines.errors import M2N2Error
 
 from . import console
+from .cli_recipe import recipe_app
+from .cli_sources import sources_app
+
+if TYPE_CHECKING:
+    from . import ship
+    from .config import RunConfig
 
 app = typer.Typer(
     name="m2n2",
@@ -24,11 +31,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-sources_app = typer.Typer(
-    help="Checkpoints that evolution starts from. / 進化の元になるチェックポイント。", no_args_is_help=True
-)
 app.add_typer(sources_app, name="sources")
+app.add_typer(recipe_app, name="recipe")
 
+Out = Annotated[Path, typer.Option(help="a single file where it ends in .safetensors, else a diffusers folder to make")]
+Dtype = Annotated[
+    Literal["fp16", "bf16", "fp32"] | None, typer.Option(help="precision of all weights; the host's if left out")
+]
+Push = Annotated[
+    str | None,
+    typer.Option(metavar="OWNER/NAME", help="upload it to this Hugging Face repository, made private if it is new"),
+]
+Pictures = Annotated[
+    Literal["draft", "standard", "final"] | None,
+    typer.Option(help="how pictures are drawn: few steps to look around, for runs, or to keep; standard if left out"),
+]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object on stdout and nothing else there")]
 
 
@@ -41,28 +58,34 @@ def evolve(
     evaluations: Annotated[int | None, typer.Option(min=0, help="offspring to make")] = None,
     archive: Annotated[int | None, typer.Option(min=2, help="individuals kept alive")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="random seed")] = None,
+    pictures: Pictures = None,
     out: Annotated[Path | None, typer.Option(help="the run's folder; runs/DATE if left out")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run in --out")] = False,
+    preflight: Annotated[
+        bool, typer.Option("--preflight", help="only say what the run will need, and whether it fits this machine")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Breed offspring from a few checkpoints. / 交配を始める、または再開する。"""
     changes = {"evaluations": evaluations, "archive": archive, "seed": seed}
     changes = {field: value for field, value in changes.items() if value is not None}
-    if resume and (out is None or run_yaml or preset or changes):
+    if resume and (out is None or run_yaml or preset or changes or pictures or preflight):
         _usage("--resume goes with --out RUN and nothing else: a run keeps its settings.")
     if not resume and (run_yaml is None) == (preset is None):
         _usage("Name a RUN.yaml, or --preset embedded.")
 
     from . import run, store, summary  # here, not above: what is refused needs no torch
-    from .config import checked, embedded, load_config
+    from .config import configured
 
     if resume and out is not None:
         opened = store.open_run(out)
     else:
-        config = embedded(**changes) if run_yaml is None else load_config(run_yaml)
-        if run_yaml is not None and changes:
-            config = checked({**config.model_dump(), **changes})
-        opened = store.create_run(out or run.default_folder(Path("runs")), config)
+        config = configured(run_yaml, changes, pictures)
+        folder = out or run.default_folder(Path("runs"))
+        if preflight:
+            _preflight(config, folder, as_json)
+            return
+        opened = store.create_run(folder, config)
     with console.evolution_progress(opened.config.evaluations) as watch:
         run.carry_out(opened, watch)
     if as_json:
@@ -70,6 +93,17 @@ def evolve(
     else:
         console.print_results(summary.run_json(opened))
     opened.close()
+
+
+def _preflight(config: RunConfig, folder: Path, as_json: bool) -> None:
+    from .preflight import measured_rate, preflight
+
+    found = preflight(config, config.open_sources(), folder=folder, rate=measured_rate(folder.parent, config))
+    if as_json:
+        console.print_json(found.to_json())
+    else:
+        console.print_preflight(found)
+    found.check()
 
 
 @app.command()
@@ -97,47 +131,75 @@ def show(run: Annotated[Path, typer.Argument(metavar="RUN", help="a run's folder
 @app.command()
 def merge(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="a recipe file")],
-    out: Annotated[Path, typer.Option(help="the folder to make")],
+    out: Out,
+    dtype: Dtype = None,
+    push: Push = None,
+    as_json: Json = False,
 ) -> None:
-    """Build a recipe's checkpoint as a diffusers folder. / レシピからチェックポイントを作る。"""
-    from pipelines.export import export_folder
-
+    """Build a recipe's checkpoint, with card and licences. / レシピからチェックポイントを作る。"""
+    from . import ship
     from .models import open_model
 
-    loaded, opened = open_model(str(recipe))
-    with console.bytes_progress() as progress:
-        folder = export_folder(loaded, opened, out, progress=progress)
-    print(folder)
+    def write(progress: Callable[[int, int], None]) -> ship.Shipped:
+        loaded, opened = open_model(str(recipe))
+        return ship.ship_recipe(loaded, opened, out, precision=dtype, progress=progress)
+
+    _shipped(write, push, as_json)
 
 
 @app.command()
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="a run's folder")],
     individual: Annotated[str, typer.Argument(metavar="INDIVIDUAL", help="its id, as `m2n2 show` prints it")],
-    out: Annotated[Path, typer.Option(help="the folder to make")],
+    out: Out,
+    dtype: Dtype = None,
+    push: Push = None,
+    as_json: Json = False,
 ) -> None:
     """Export an individual with its card, recipe and licences. / 個体をカード・レシピ・ライセンスと共に書き出す。"""
     from . import ship, store
 
     opened = store.open_run(run)
-    with console.bytes_progress() as progress:
-        folder = ship.ship(opened, individual, out, progress=progress)
-    print(folder)
+    _shipped(lambda told: ship.ship(opened, individual, out, precision=dtype, progress=told), push, as_json)
+
+
+def _shipped(write: Callable[[Callable[[int, int], None]], ship.Shipped], push: str | None, as_json: bool) -> None:
+    """Write a checkpoint, push it if asked to, and say where it is."""
+    from . import push as hub
+
+    if push:
+        hub.check_push(push)
+    with console.ends_tidily(), console.bytes_progress() as progress:
+        done = write(progress)
+    page = hub.push(done, push) if push else None
+    if as_json:
+        console.print_json(done.as_json() | {"pushed": page})
+        return
+    console.print_warnings(done.warnings("en"))
+    if page:
+        console.errors.print(f"pushed to {page}", soft_wrap=True)
+    print(done.path)
 
 
 @app.command()
 def score(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="a diffusers folder, a recipe file, or RUN:INDIVIDUAL")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="a source, a recipe file, or RUN:INDIVIDUAL")],
     prompts: Annotated[Path, typer.Option(metavar="SET", help="a prompt set (YAML)")],
     scorer: Annotated[
-        str | None, typer.Option(metavar="NAME", help="an open_clip model; the embedded jury if left out")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="an open_clip model; if left out the jury for small models, the recommended one for SDXL",
+        ),
     ] = None,
     language: Annotated[Literal["ja", "en", "both"], typer.Option(help="which captions")] = "both",
+    pictures: Pictures = None,
     as_json: Json = False,
 ) -> None:
     """Score a model's pictures on a prompt set. / モデルの絵をプロンプト集で採点する。"""
     from .scoring import score_model
 
+    how = pictures or "standard"
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -147,12 +209,17 @@ def score(
     ) as bar:
         task = bar.add_task("pictures", total=None)
         scored = score_model(
-            model, prompts, scorer, language, progress=lambda done, of: bar.update(task, completed=done, total=of)
+            model,
+            prompts,
+            scorer,
+            language,
+            pictures=how,
+            progress=lambda done, of: bar.update(task, completed=done, total=of),
         )
     if as_json:
         console.print_json(scored)
         return
-    table = Table("", "mean", "95 %", title=f"{model}: {scored['prompts']} by {scored['scorer']}")
+    table = Table("", "mean", "95 %", title=f"{model}: {scored['prompts']} by {scored['scorer']['name']}")
     for kind, estimate in scored["scores"].items():
         table.add_row(kind, f"{estimate['mean']:.4f}", f"{estimate['low']:.4f} .. {estimate['high']:.4f}")
     Console().print(table)
@@ -168,82 +235,6 @@ def studio(
     from .ui.app import serve
 
     serve(runs, host=host, port=port)
-
-
-@sources_app.command("list")
-def sources_list(as_json: Json = False) -> None:
-    """The known sources: name, path, licence. / 既知のソース一覧。"""
-    import assets
-    from pipelines.sources import open_source
-
-    opened = [open_source(path) for path in assets.sources()]
-    rows = [
-        {"name": one.name, "path": str(one.path), "licence": one.licence, "languages": list(one.languages)}
-        for one in opened
-    ]
-    if as_json:
-        console.print_json({"sources": rows})
-        return
-    table = Table("name", "licence", "languages", "path")
-    for one in opened:
-        table.add_row(one.name, one.licence, ", ".join(one.languages), str(one.path))
-    Console().print(table)
-
-
-@sources_app.command("inspect")
-def sources_inspect(path: Annotated[Path, typer.Argument(help="a diffusers folder")], as_json: Json = False) -> None:
-    """A source's components, sizes and hashes; reads and checks every byte. / ソースの構成とハッシュ。"""
-    from pipelines.sources import open_source
-
-    opened = open_source(path)
-    parts = [
-        {
-            "component": part.name,
-            "tensors": len(part.tensors),
-            "bytes": sum(file.stat().st_size for file in part.files),
-            "dtypes": sorted({ref.dtype for ref in part.tensors.values()}),
-            "sha256": part.sha256,
-            "chromosomes": {name: layout.size for name, layout in part.layouts.items()} if part.name != "vae" else {},
-        }
-        for part in opened.components.values()
-    ]
-    about = {
-        "name": opened.name,
-        "path": str(opened.path),
-        "licence": opened.licence,
-        "languages": list(opened.languages),
-        "prediction_type": opened.prediction_type,
-        "components": parts,
-    }
-    if as_json:
-        console.print_json(about)
-        return
-    table = Table("component", "tensors", "MB", "dtype", "sha256", title=f"{opened.name} ({opened.licence})")
-    for part in parts:
-        size = f"{part['bytes'] / 1e6:.1f}"  # type: ignore[operator]
-        table.add_row(part["component"], str(part["tensors"]), size, ", ".join(part["dtypes"]), part["sha256"][:16])  # type: ignore
-    Console().print(table)
-
-
-@sources_app.command("compare")
-def sources_compare(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH PATH...", help="diffusers folders")],
-    as_json: Json = False,
-) -> None:
-    """Whether sources can be merged, and the angle between them. / ソース同士の相性（角度）。"""
-    from .scoring import compare_sources
-
-    compared = compare_sources(paths)
-    if as_json:
-        console.print_json(compared)
-        return
-    for chromosome, angles in compared["angles"].items():
-        table = Table("", *compared["sources"], title=f"{chromosome}: angle in degrees")
-        for name, row in zip(compared["sources"], angles, strict=True):
-            table.add_row(name, *(f"{angle:.2f}" for angle in row))
-        Console().print(table)
-    reason = compared["text_encoders"]
-    Console().print(f"text encoders: {'can be merged' if reason is None else f'come from the host: {reason}'}")
 
 
 def main() -> None:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 import assets
+from eval.catalogue import REPORTER, SCORER
 from eval.prompts import PromptSet, load_prompts
+from pipelines.cost import native_side
 from pipelines.crossover import Angle
 from pipelines.files import write_whole
-from pipelines.generate import Settings
-from pipelines.sources import Source, check_mergeable, open_source, text_encoders_mergeable
+from pipelines.origins import open_origin, resolved
+from pipelines.settings import LARGE, PresetName, Settings, presets
+from pipelines.sources import Source, check_mergeable, text_encoders_mergeable
 
 from .errors import ConfigError
 
-EMBEDDED_PICTURES = Settings(steps=6, batch=33)  # small pictures: two batches for the 65 captions
+EMBEDDED_PICTURES = Settings(steps=6, batch=33)  # small pictures: two batches for the 65 captions; 8 steps score alike
 RESERVED = ("average", "child")  # rows of every report
 
 
@@ -26,7 +30,9 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    sources: tuple[str, ...] = Field(min_length=2, description="folders of the checkpoints to breed")
+    sources: tuple[str, ...] = Field(
+        min_length=2, description="the checkpoints to breed: folders, files, hub ids, 'BASE + 0.8 * LORA'"
+    )
     host: dict[str, str] = Field(description="which source lends what is not merged: {default: name}")
     merge_text_encoders: bool = Field(False, description="merge the text encoders too, each as a chromosome of its own")
     prompts: str = Field(description="prompt set whose Japanese captions are the niches")
@@ -37,15 +43,22 @@ class RunConfig(BaseModel):
     seed: int = Field(0, ge=0, description="random seed of parents, split points and mixing ratios")
     alpha: float = Field(1.0, ge=0, description="strength of competition; 0 is none")
     angle: Angle = Field("chromosome", description="one SLERP angle per chromosome, or per tensor")
-    scorer: str = Field(description="open_clip model that is fitness")
-    reporter: str = Field(description="open_clip model that only reports")
-    pictures: Settings = Settings()
+    scorer: str = Field(SCORER, description="open_clip model that is fitness")
+    reporter: str = Field(REPORTER, description="open_clip model of another family that only reports")
+    pictures: Settings = Field(
+        Settings(), description="how pictures are drawn; in a run file also draft, standard or final"
+    )
 
     @model_validator(mode="after")
     def _names(self) -> RunConfig:
         if self.archive < len(self.sources):
             raise ValueError(
                 f"archive holds {self.archive}; expected room for the {len(self.sources)} sources at least"
+            )
+        if self.scorer == self.reporter:
+            raise ValueError(
+                f"scorer and reporter are both {self.scorer}; expected another model to report, as fitness flatters "
+                "what was bred for it"
             )
         return self
 
@@ -56,7 +69,7 @@ class RunConfig(BaseModel):
             SourceError: a source cannot be opened or merged with the others.
             ConfigError: the host is not among them, or their text encoders cannot be merged as asked.
         """
-        sources = [open_source(path) for path in self.sources]
+        sources = [open_origin(uri) for uri in self.sources]
         check_mergeable(sources)
         by_name = {source.name: source for source in sources}
         for name in RESERVED:
@@ -99,6 +112,19 @@ def embedded(**changes: Any) -> RunConfig:
     return checked({**fields, **changes})
 
 
+def configured(path: Path | None, changes: Mapping[str, Any], pictures: PresetName | None) -> RunConfig:
+    """The embedded family, or a run file, with changes.
+
+    Raises:
+        ConfigError: see `load_config`.
+        SourceError: the source whose pictures a preset is for cannot be opened.
+    """
+    config = embedded(**changes) if path is None else load_config(path)
+    if pictures:
+        changes = {**changes, "pictures": preset(pictures, open_origin(config.sources[0])).model_dump()}
+    return checked({**config.model_dump(), **changes}) if changes else config
+
+
 def load_config(path: str | Path) -> RunConfig:
     """Read a run's YAML; relative paths in it are relative to the file.
 
@@ -114,15 +140,41 @@ def load_config(path: str | Path) -> RunConfig:
         ) from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path} holds no settings. Expected a run's YAML; see `m2n2 evolve --help`.")
-    config = checked(content, where=str(path))
     here = path.resolve().parent
+    config = checked({**content, "pictures": _pictures(content, here)}, where=str(path))
     return config.model_copy(
         update={
-            "sources": tuple(str(here / source) for source in config.sources),
+            "sources": tuple(resolved(source, here) for source in config.sources),
             "prompts": str(here / config.prompts),
             "held_out": str(here / config.held_out),
+            "scorer": _scorer_at(here, config.scorer),
+            "reporter": _scorer_at(here, config.reporter),
         }
     )
+
+
+def _pictures(content: Mapping[str, Any], here: Path) -> Any:
+    """The settings behind a preset's name, which depend on the model; `standard` where a run file names nothing."""
+    named = content.get("pictures", "standard")
+    sources = content.get("sources")
+    if named not in get_args(PresetName) or not isinstance(sources, list) or not sources:
+        return named  # settings, or what will be refused with a reason
+    return preset(named, open_origin(str(sources[0]), relative_to=here))
+
+
+def preset(name: PresetName, source: Source) -> Settings:
+    """How pictures of a model are drawn for looking around, for runs, or to keep."""
+    side = native_side(source)
+    return EMBEDDED_PICTURES if name == "standard" and side < LARGE else presets(side)[name]
+
+
+def _scorer_at(here: Path, name: str) -> str:
+    """A scorer's name with the folder in it made absolute."""
+    for mark in ("local-dir:", "@"):
+        before, found, folder = name.partition(mark)
+        if found:
+            return f"{before}{found}{here / Path(folder).expanduser()}"
+    return name
 
 
 def checked(fields: dict[str, Any], *, where: str = "the run's settings") -> RunConfig:

@@ -3,21 +3,45 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
-from collections.abc import Callable, Iterator
+import signal
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
+if TYPE_CHECKING:
+    from .preflight import Preflight
+
 errors = Console(stderr=True)
+
+
+def scorer_label(name: str) -> str:
+    """A scorer's name, short where it is a folder's."""
+    return Path(name.removeprefix("local-dir:")).name if name.startswith("local-dir:") else name
 
 
 def print_json(content: Any) -> None:
     """One JSON object on stdout."""
     print(json.dumps(content, ensure_ascii=False))
+
+
+def print_preflight(found: Preflight) -> None:
+    """What a run will need, and what of it there is."""
+    console = Console(soft_wrap=True)
+    for kind, size in found.needs.items():
+        console.print(f"{kind}: {size / 1e9:.1f} GB, {found.available[kind] / 1e9:.1f} GB free")
+    plan = found.plan
+    console.print(f"pictures: {found.pictures}, {plan.batch} at a time in {str(plan.dtype).removeprefix('torch.')}")
+    basis = "as in an earlier run" if found.basis == "earlier run" else "at the least, counted from operations"
+    console.print(f"time: {datetime.timedelta(seconds=round(found.seconds))} {basis}")
+    for sentence in found.warnings:
+        console.print(f"[yellow]note:[/] {sentence}")
 
 
 def print_results(found: dict[str, Any]) -> None:
@@ -32,7 +56,7 @@ def print_results(found: dict[str, Any]) -> None:
         box=None,
         padding=(0, 1, 0, 0),
         pad_edge=False,
-        title=f"held out, by {Path(found['reporter']['name']).name}",
+        title=f"held out, by {scorer_label(found['reporter']['name'])}",
     )
     for name, row in found["results"].items():
         label = f"child ({found['child']})" if name == "child" else name
@@ -80,10 +104,36 @@ def evolution_progress(total: int) -> Iterator[Callable[[Any], None]]:
         yield watch
 
 
+def print_warnings(warnings: Sequence[str]) -> None:
+    """What should be read before anything is published, on stderr."""
+    for warning in warnings:
+        errors.print(f"[bold yellow]licence:[/] {escape(warning)}", soft_wrap=True, highlight=False)
+
+
+@contextlib.contextmanager
+def ends_tidily() -> Iterator[None]:
+    """A closed terminal and a `kill` end what is inside as Ctrl-C does, which leaves nothing half-written behind."""
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.signal(number, end) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 @contextlib.contextmanager
 def bytes_progress() -> Iterator[Callable[[int, int], None]]:
-    """A bar of bytes written; gives the callback that an export calls."""
-    columns = (TextColumn("writing"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    """A bar of bytes written; gives the callback that an export calls. Before it come the hashes of the sources."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=errors, disable=not errors.is_terminal) as bar:
-        task = bar.add_task("writing", total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of)
+        task = bar.add_task("checking the sources", total=None)
+
+        def told(done: int, of: int) -> None:
+            bar.update(task, completed=done, total=of, description="writing" if done < of else "checking")
+
+        yield told

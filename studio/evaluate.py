@@ -58,7 +58,7 @@ class Evaluator:
         noises: int,
     ) -> None:
         """`recipe` is any that has the host and chromosomes of those to come."""
-        self.pipeline = LivePipeline(recipe, sources)
+        self.pipeline = LivePipeline(recipe, sources, settings=settings, scorer=scorer.weights_bytes)
         self.scorer = scorer
         self.settings = settings
         self.noises = noises
@@ -70,7 +70,11 @@ class Evaluator:
         language: Language,
         progress: Callable[[int], None] | None = None,
     ) -> list[Drawn]:
-        """Draw every prompt with every noise, prompt by prompt."""
+        """Draw every prompt with every noise, prompt by prompt; another host means another pipeline, one at a time."""
+        if not self.pipeline.fits(recipe):
+            sources, taken = self.pipeline.sources, self.scorer.weights_bytes
+            self.pipeline.release()
+            self.pipeline = LivePipeline(recipe, sources, settings=self.settings, scorer=taken)
         self.pipeline.become(recipe)
         wanted = [
             (prompt.id, noise, Request(text, noise_seed(prompt.id, noise)))
@@ -86,8 +90,9 @@ class Evaluator:
     def score(self, drawn: Sequence[Drawn], scorer: ClipScorer | None = None) -> Scored:
         """How well pictures fit their captions, and what the scorer saw in them."""
         judge = scorer or self.scorer
-        seen = judge.image_features([d.image for d in drawn])
-        said = judge.text_features([d.request.prompt for d in drawn])
+        with judge.on_device():
+            seen = judge.image_features([d.image for d in drawn])
+            said = judge.text_features([d.request.prompt for d in drawn])
         return Scored(similarity(seen, said).reshape(-1, self.noises), seen)
 
     def consistency(self, ja: Scored, en: Scored) -> np.ndarray:

@@ -1,38 +1,105 @@
-"""Licences, and what a merge inherits: whose weights are in it, under which terms, and the texts that go along."""
+"""Licences, and what a merge inherits: whose weights are in it, under which terms, and the texts that go along.
+
+What is said here about a licence is a reminder of what to look for in its text, and no advice.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
+from pipelines.export import about_folder
+from pipelines.provenance import Origin, origins
 from pipelines.recipe import Recipe
 from pipelines.sources import Source
 
 from .i18n import Lang, words
 
-_TEXTS = ("LICENSE", "LICENSE.md", "LICENSE.txt", "NOTICE")
+Warning = Literal["unknown", "non_commercial", "no_derivatives"]
+
+# As the hub writes them: those of SDXL checkpoints and LoRAs. The second: whether the hub knows it by that name.
+KNOWN = {
+    "apache-2.0": True,
+    "mit": True,
+    "cc0-1.0": True,
+    "cc-by-4.0": True,
+    "cc-by-sa-4.0": True,
+    "cc-by-nc-4.0": True,
+    "cc-by-nc-sa-4.0": True,
+    "openrail++": True,
+    "creativeml-openrail-m": True,
+    "faipl-1.0-sd": False,
+    "stabilityai-ai-community": False,
+    "sai-nc-community": False,
+}
+_SPELLINGS = {  # as headers and cards spell them, without spaces and the word licence
+    "creativeml-open-rail++-m": "openrail++",
+    "open-rail++-m": "openrail++",
+    "openrail++-m": "openrail++",
+    "creativeml-openrail++-m": "openrail++",
+    "creativeml-open-rail-m": "creativeml-openrail-m",
+    "openrail-m": "creativeml-openrail-m",
+    "apache": "apache-2.0",
+    "fair-ai-public-1.0-sd": "faipl-1.0-sd",
+    "stability-ai-community": "stabilityai-ai-community",
+    "stabilityai-community": "stabilityai-ai-community",
+    "stability-ai-non-commercial-research-community": "sai-nc-community",
+    "stabilityai-nc-research-community": "sai-nc-community",
+}
+_JOINED = " AND "  # of several licences that all hold, as SPDX writes it
+_TEXT = re.compile(r"(licen[sc]es?|notice|copying)([.-].*)?", re.IGNORECASE)
+_LONGEST = 1 << 20  # bytes; what is longer is no text that a person reads
+_TEXTS = "licences"  # folder of the texts in an export, and so in sources that are exports themselves
 
 
 @dataclass(frozen=True)
 class Inherited:
-    """One source's part in a merge; `parts` says what it gives."""
+    """One source's part in a merge, or that of a LoRA in it; `parts` says what it gives."""
 
     name: str
-    uri: str
+    origin: Origin
     licence: str | None
     parts: tuple[str, ...]
 
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Its licences as the hub writes them: one, or those of a merge; none where it states none."""
+        return tuple(normal(one) for one in re.split(f"{_JOINED}|-and-", self.licence)) if self.licence else ()
+
     def duty(self, lang: Lang) -> str | None:
         """What its licence asks, in a few words; `None` where the licence is not known here."""
-        return words(lang).get(f"duty_{(self.licence or '').lower()}")
+        said = [words(lang).get(f"duty_{term}") for term in self.terms]
+        return "; ".join(dict.fromkeys(filter(None, said))) if said and all(said) else None
+
+    @property
+    def warning(self) -> Warning | None:
+        """Why it should be read before anything is published, if it should."""
+        if any(_bars(term, "nd", "no-?derivatives?") for term in self.terms):
+            return "no_derivatives"
+        if any(_bars(term, "nc", "non-?commercial|research") for term in self.terms):
+            return "non_commercial"
+        return None if self.terms and all(term in KNOWN for term in self.terms) else "unknown"
+
+
+def normal(licence: str) -> str:
+    """A licence's name as the hub writes it, whatever a card or a header calls it."""
+    name = re.sub(r"\b(the|licen[sc]e|version|agreement)\b", " ", licence.lower())
+    name = re.sub(r"[\s_()-]+", "-", name).strip("-.")
+    return _SPELLINGS.get(name, name)
 
 
 def inherited(recipe: Recipe, sources: Mapping[str, Source]) -> list[Inherited]:
-    """Every source that gives weights or lends a component, with its licence.
+    """Every source that gives weights or lends a component, with its licence; LoRAs in it have entries of their own.
 
     Args:
         recipe: the merge.
         sources: its opened sources.
+
+    Raises:
+        SourceError: a source's LoRA is gone.
     """
     found = []
     for k, named in enumerate(recipe.sources):
@@ -44,24 +111,71 @@ def inherited(recipe: Recipe, sources: Mapping[str, Source]) -> list[Inherited]:
         lent = ("text_encoder", "text_encoder_2", "vae", "tokenizer", "tokenizer_2", "scheduler")
         parts += [part for part in lent if part not in recipe.merged_components and recipe.lender(part) == named.name]
         if parts:
-            licence = sources[named.name].licence
-            found.append(Inherited(named.name, named.uri, licence, tuple(dict.fromkeys(parts))))
+            base, *loras = origins(sources[named.name])
+            found.append(Inherited(named.name, base, base.licence or named.licence, tuple(dict.fromkeys(parts))))
+            found += [Inherited(f"{named.name} + {lora.name}", lora, lora.licence, ("lora",)) for lora in loras]
     return found
 
 
-def common_licence(entries: list[Inherited]) -> str:
-    """The licence of the whole as a model card names it: the one they share, else `other`."""
-    named = {entry.licence for entry in entries}
-    only = named.pop() if len(named) == 1 else None
-    return only or "other"
+def all_terms(entries: Iterable[Inherited]) -> list[str]:
+    """The licences that hold for the whole, as the hub writes them; `unknown` stands for those not stated."""
+    return list(dict.fromkeys(term for entry in entries for term in entry.terms or ("unknown",)))
 
 
-def licence_texts(entries: list[Inherited], sources: Mapping[str, Source]) -> dict[str, bytes]:
-    """The licence files and cards that go along with an export, as file name to content."""
+def common_licence(entries: Iterable[Inherited]) -> str:
+    """The licence of the whole as a model card names it: the one they share where the hub knows it, else `other`."""
+    terms = all_terms(entries)
+    return terms[0] if len(terms) == 1 and KNOWN.get(terms[0]) else "other"
+
+
+def joint_licence(entries: Iterable[Inherited]) -> str:
+    """The licences of the whole in one expression, for a file's header: `apache-2.0 AND openrail++`."""
+    return _JOINED.join(all_terms(entries))
+
+
+def warnings(entries: Iterable[Inherited], lang: Lang) -> list[str]:
+    """A sentence for each source that should be read about before anything is published."""
+    said = words(lang)
+    return [f"{entry.name}: {said[f'warning_{entry.warning}']}" for entry in entries if entry.warning]
+
+
+def licence_texts(entries: Iterable[Inherited]) -> dict[str, bytes]:
+    """The licence files and cards that go along with an export, as file name to content.
+
+    A folder's own go along, and those beside a single file that bear its name: `NAME.LICENSE`, or what its export left
+    in `NAME.about`. Nothing is taken from files that merely lie in the same folder. What an export gathered from its
+    own sources is passed on.
+    """
     texts = {}
     for entry in entries:
-        for name in (*_TEXTS, "README.md"):
-            file = sources[entry.name].path / name
-            if file.is_file():
-                texts[f"licences/{entry.name}/{name}"] = file.read_bytes()
+        for name, file in _papers(entry.origin):
+            texts[f"{_TEXTS}/{_folder(entry.name)}/{name}"] = file.read_bytes()
     return texts
+
+
+def has_text(entry: Inherited) -> bool:
+    """Whether a licence text, and not a card alone, comes with a source."""
+    return any(_TEXT.match(Path(name).name) for name, _ in _papers(entry.origin))
+
+
+def _papers(origin: Origin) -> Iterator[tuple[str, Path]]:
+    """Licence texts and cards of a source, by the name they have beside it."""
+    home = origin.home or about_folder(origin.path)
+    found = {file.name: file for file in home.glob("*") if _TEXT.fullmatch(file.name) or file.name == "README.md"}
+    found |= {file.relative_to(home).as_posix(): file for file in (home / _TEXTS).rglob("*")}
+    if origin.home is None:
+        beside = {file.name.removeprefix(f"{origin.path.stem}."): file for file in origin.path.parent.iterdir()}
+        found |= {name: file for name, file in beside.items() if name != file.name and _TEXT.fullmatch(name)}
+    for name, file in sorted(found.items()):
+        if file.is_file() and file.stat().st_size <= _LONGEST:
+            yield name, file
+
+
+def _folder(name: str) -> str:
+    """A source's name as a folder's: recipes come from anybody, and may call a source `../..`."""
+    return re.sub(r"[^\w.+-]+", "_", name).lstrip(".") or "_"
+
+
+def _bars(term: str, mark: str, words: str) -> bool:
+    """Whether a licence's name says that it forbids something."""
+    return mark in term.split("-") or re.search(words, term) is not None

@@ -36,6 +36,8 @@ class Previewer:
         wanted = (tuple(recipe.host.items()), recipe.merged_components, tuple(str(s.path) for s in sources.values()))
         with self._lock:
             if self._pipeline is None or self._built_for != wanted:
-                self._pipeline, self._built_for = LivePipeline(recipe, sources), wanted
+                if self._pipeline is not None:
+                    self._pipeline.release()
+                self._pipeline, self._built_for = LivePipeline(recipe, sources, settings=alone), wanted
             self._pipeline.become(recipe)
             return self._pipeline.generate(requests, alone, progress=progress)

@@ -11,7 +11,7 @@ import numpy as np
 from eval.clip import ClipScorer
 from eval.metrics import bootstrap, by_category, paired_bootstrap
 from pipelines.recipe import Recipe
-from pipelines.sources import Source
+from pipelines.sources import COMPONENTS, Source
 
 from .breeding import source_recipes, weighted
 from .evaluate import Evaluator, check_captions
@@ -32,7 +32,9 @@ class Reporter:
         self.evaluator = evaluator
         self.tick = tick
         self.prompts = store.config.report_prompts()
-        self.reporter = ClipScorer(store.config.reporter, device=str(evaluator.scorer.device))
+        self.reporter = ClipScorer(
+            store.config.reporter, device=str(evaluator.scorer.device), parked=evaluator.scorer.parked
+        )
         self.truncated = check_captions(self.prompts, self.reporter, evaluator.pipeline)
 
     def report(self) -> None:
@@ -45,7 +47,7 @@ class Reporter:
         if child is not None:
             rows["child"] = child
         self._done, self._rows = 0, len(rows) + len(sources)
-        scored = {name: self._row(recipe, name, lambda: self.evaluator) for name, recipe in rows.items()}
+        scored = {name: self._row(recipe, name) for name, recipe in rows.items()}
         shipped = {name: self._row_as_shipped(name, recipe) for name, recipe in sources.items()}
         self.store.put(
             results={name: estimates(row) for name, row in scored.items()},
@@ -53,19 +55,18 @@ class Reporter:
             comparisons=comparisons(scored, list(self.sources), self.prompts.categories),
             child=child.name if child else None,
             reporter={
-                "name": self.reporter.name,
-                "sha256": self.reporter.digest,
+                **self.reporter.identity,
                 "prompts": self.prompts.name,
                 "truncated": self.truncated,
             },
         )
 
-    def _row(self, recipe: Recipe, name: str, build: Callable[[], Evaluator]) -> dict[str, np.ndarray]:
-        """Scores per held-out prompt, means over noises: float64 [prompts] by kind; builds only what it must draw."""
-        key = f"held_out:{name}:{recipe.digest}"
+    def _row(self, recipe: Recipe, name: str) -> dict[str, np.ndarray]:
+        """Scores per held-out prompt, means over noises: float64 [prompts] by kind; draws only what is not known."""
+        key = f"held_out:{name}:{recipe.digest}:{self.reporter.digest[:16]}"
         kept = self.store.get(key)
         if kept is None:
-            evaluator = build()
+            evaluator = self.evaluator
             ja = evaluator.score(evaluator.draw(recipe, self.prompts, "ja", self.tick), self.reporter)
             en = evaluator.score(evaluator.draw(recipe, self.prompts, "en", self.tick), self.reporter)
             scores = {"ja": ja.scores, "en": en.scores, "consistency": evaluator.consistency(ja, en)}
@@ -76,16 +77,11 @@ class Reporter:
         return {kind: np.array(values) for kind, values in kept.items()}
 
     def _row_as_shipped(self, name: str, recipe: Recipe) -> dict[str, np.ndarray]:
-        """The same for a source with its own text encoders, as it lies on disk."""
-        own = recipe.model_copy(update={"host": {"default": name}})
-        if set(recipe.host.values()) == {name}:
-            return self._row(recipe, name, lambda: self.evaluator)
-        mine = self.evaluator
-        return self._row(
-            own,
-            f"{name} as shipped",
-            lambda: Evaluator(own, self.sources, mine.scorer, settings=mine.settings, noises=mine.noises),
-        )
+        """The same for a source with its own text encoders, as it lies on disk, or the host's where it has none."""
+        own = {part: name if self.sources[name].lends(part) else recipe.lender(part) for part in COMPONENTS}
+        if all(recipe.lender(part) == lender for part, lender in own.items()):
+            return self._row(recipe, name)
+        return self._row(recipe.model_copy(update={"host": {"default": name, **own}}), f"{name} as shipped")
 
 
 def best_child(store: RunStore) -> Recipe | None:

@@ -23,6 +23,7 @@ import numpy as np
 
 from eval.clip import ClipScorer
 from eval.prompts import PromptSet
+from eval.tokens import truncated_by
 from pipelines.errors import GenerationError, M2N2Error, RecipeError
 from pipelines.generate import best_device
 from pipelines.recipe import Recipe
@@ -32,6 +33,7 @@ from .errors import RunError
 from .evaluate import Drawn, Evaluator, Scored, check_captions, save_picture
 from .evolution.archive import Archive
 from .evolution.search import Offspring, Search
+from .preflight import measured_rate, preflight
 from .results import Reporter
 from .store import Individual, RunStore, now
 
@@ -109,8 +111,10 @@ class _Run:
         self.store, self.config, self.watch = store, store.config, watch
         self.sources = self.config.open_sources()
         self.prompts: PromptSet = self.config.niches()
+        rate = measured_rate(store.folder.parent, self.config)
+        preflight(self.config, self.sources, folder=store.folder, rate=rate).check()
         self.first = source_recipes(self.config, self.sources)
-        scorer = ClipScorer(self.config.scorer, device=str(best_device()))
+        scorer = ClipScorer(self.config.scorer, device=str(best_device()), parked=True)
         self.breeder = Breeder(self.config, self.sources, next(iter(self.first.values())))
         self.evaluator = Evaluator(
             next(iter(self.first.values())),
@@ -119,10 +123,15 @@ class _Run:
             settings=self.config.pictures,
             noises=self.config.noises,
         )
+        if self.evaluator.pipeline.plan.scorer == "beside":
+            scorer.unpark()
+        held = self.config.report_prompts()
         cut = check_captions(self.prompts, scorer, self.evaluator.pipeline)
+        cut += truncated_by(self.config.reporter, [*held.texts("ja"), *held.texts("en")])
         if cut:
             logger.warning("captions too long, only their beginning counts: %s", ", ".join(cut))
-        store.put(truncated=cut, scorer={"name": scorer.name, "sha256": scorer.digest})
+        _check_scorer(store, scorer)
+        store.put(truncated=cut, scorer=scorer.identity)
         self.search = self._search()
 
     def go(self) -> None:
@@ -201,6 +210,17 @@ class _Run:
     def _tick(self, _: int = 0) -> None:
         if self.store.get("stop"):
             raise Stopped
+
+
+def _check_scorer(store: RunStore, scorer: ClipScorer) -> None:
+    """Refuse to go on with another scorer under the same name: its scores are on another scale."""
+    before = store.get("scorer") or {}
+    for key, value in scorer.identity.items():
+        if key != "name" and before.get(key, value) != value:
+            raise RunError(
+                f"{store.folder} was scored by {before.get('name')} with {key} {before[key]!r}; now that is {value!r}. "
+                "Expected the same scorer to the end of a run: put the former weights back, or start a new run."
+            )
 
 
 @contextlib.contextmanager

@@ -11,13 +11,18 @@ from typing import Any, Literal
 import numpy as np
 
 import assets
+from eval.catalogue import REPORTER
 from eval.clip import ClipScorer
 from eval.metrics import bootstrap, by_category
 from eval.prompts import Language, load_prompts
-from pipelines.generate import Settings, best_device
+from pipelines.cost import native_side
+from pipelines.generate import best_device
 from pipelines.gram import gram
-from pipelines.sources import check_mergeable, open_source, text_encoders_mergeable
+from pipelines.origins import open_origin
+from pipelines.settings import LARGE, PresetName
+from pipelines.sources import check_mergeable, text_encoders_mergeable
 
+from .config import preset
 from .evaluate import Drawn, Evaluator
 from .models import open_model
 
@@ -28,7 +33,7 @@ def score_model(
     scorer: str | None,
     language: Literal["ja", "en", "both"],
     *,
-    settings: Settings | None = None,
+    pictures: PresetName = "standard",
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Draw a model's pictures for a prompt set and score them.
@@ -36,20 +41,22 @@ def score_model(
     Args:
         model: a diffusers folder, a recipe file, or RUN:INDIVIDUAL.
         prompts: a prompt set's file.
-        scorer: an open_clip model; the embedded jury if left out.
+        scorer: an open_clip model; if left out the embedded jury for small models, the recommended one for SDXL.
         language: which captions; both also give the consistency of the twins.
-        settings: how to draw.
+        pictures: how to draw, as a preset for the model.
         progress: told (pictures done, pictures in all).
 
     Returns:
-        JSON: model, prompts, scorer with its hash, `pictures` (how they were drawn), `scores` (mean and 95 % interval
-        per language and consistency), `per_prompt`, `per_category`, and the captions that the scorer cuts short as
-        `truncated`.
+        JSON: model, prompts, scorer (name, hash, token limit, text cleaning), `pictures` (how they were
+        drawn), `scores` (mean and 95 % interval per language and consistency), `per_prompt`, `per_category`, and the
+        captions that the scorer cuts short as `truncated`.
     """
     wanted = load_prompts(prompts)
     recipe, sources = open_model(model)
-    judge = ClipScorer(scorer or f"local-dir:{assets.JURY}", device=str(best_device()))
-    settings = settings or Settings()
+    drawn_by = sources[recipe.lender("unet")]
+    usual = REPORTER if native_side(drawn_by) >= LARGE else f"local-dir:{assets.JURY}"
+    judge = ClipScorer(scorer or usual, device=str(best_device()))
+    settings = preset(pictures, drawn_by)
     evaluator = Evaluator(recipe, sources, judge, settings=settings, noises=1)
     languages: tuple[Language, ...] = ("ja", "en") if language == "both" else (language,)
     captions = [text for spoken in languages for text in wanted.texts(spoken)]
@@ -64,8 +71,7 @@ def score_model(
     return {
         "model": model,
         "prompts": wanted.name,
-        "scorer": judge.name,
-        "scorer_sha256": judge.digest,
+        "scorer": judge.identity,
         "pictures": settings.model_dump(),
         "scores": {kind: dataclasses.asdict(bootstrap(row)) for kind, row in rows.items()},
         "per_prompt": {kind: dict(zip(wanted.ids, row.tolist(), strict=True)) for kind, row in rows.items()},
@@ -84,7 +90,7 @@ def compare_sources(paths: Sequence[str | Path]) -> dict[str, Any]:
     Raises:
         SourceError: a source cannot be opened or merged with the others.
     """
-    sources = [open_source(path) for path in paths]
+    sources = [open_origin(path) for path in paths]
     check_mergeable(sources)
     angles = {}
     for name, layout in sources[0].components["unet"].layouts.items():

@@ -92,8 +92,9 @@ def draw(
     for k, (id, recipe) in enumerate(zip(ids, recipes, strict=True)):
         told = (lambda done, k=k: progress(k * len(requests) + done, total)) if progress else None
         images = studio.previewer.draw(recipe, open_recipe_sources(recipe), requests, config.pictures, told)
-        scores = scorer.text_image(images, [request.prompt for request in requests])
-        features = scorer.image_features(images)
+        with scorer.on_device():
+            scores = scorer.text_image(images, [request.prompt for request in requests])
+            features = scorer.image_features(images)
         width = len(wanted.captions)
         cells, alike = [], []
         for start in range(0, len(images), width):

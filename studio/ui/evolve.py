@@ -5,7 +5,6 @@ The work is in a process of its own; the page reads the run's folder every few s
 
 from __future__ import annotations
 
-import shutil
 from typing import Any
 
 import gradio as gr
@@ -20,7 +19,7 @@ from studio.i18n import Lang, t
 from studio.store import create_run
 
 from . import views
-from .form import Form, estimate, fields_of
+from .form import Form, expect, fields_of
 from .shared import Studio, asked, gigabytes, head, listen
 from .watch import LINES, Seen, duration, line_legend, look, results_header, span
 
@@ -38,28 +37,30 @@ def welcome(lang: Lang) -> Markup:
 
 
 def cost(studio: Studio, lang: Lang, form: Form) -> str:
-    """What the run will take, in words; empty while the form is not complete."""
+    """What the run will take, in words; says what is missing while the form is not complete."""
     studio.runs.mkdir(parents=True, exist_ok=True)
     try:
         config = form.config()
-        expected = estimate(studio, config, shutil.disk_usage(studio.runs).free)
+        expected = expect(studio, config)
         captions = len(config.niches())
     except M2N2Error as error:
         return str(error)
-    took = (
-        t(lang, "cost_unknown")
-        if expected.seconds is None
-        else t(lang, "cost_time", time=duration(lang, expected.seconds))
-    )
-    return t(
-        lang,
-        "cost",
-        captions=captions,
-        offspring=config.evaluations,
-        time=took,
-        size=gigabytes(expected.size),
-        free=gigabytes(expected.free),
-    )
+    sentences = [
+        t(
+            lang,
+            "cost",
+            captions=captions,
+            offspring=config.evaluations,
+            time=t(lang, f"cost_{expected.basis.replace(' ', '_')}", time=duration(lang, expected.seconds)),
+        ),
+        *(
+            t(lang, f"needs_{kind}", size=gigabytes(size), free=gigabytes(expected.available[kind]))
+            for kind, size in expected.needs.items()
+        ),
+        *(f"**{sentence}**" for sentence in expected.refusals),
+        *expected.warnings,
+    ]
+    return " ".join(sentences)
 
 
 def begin(studio: Studio, form: Form) -> str:
@@ -69,6 +70,7 @@ def begin(studio: Studio, form: Form) -> str:
         M2N2Error: something in the form cannot be opened or does not fit; nothing is made then.
     """
     config = form.check()
+    expect(studio, config).check()
     store = create_run(run.default_folder(studio.runs), config)
     run.start(store)
     store.close()

@@ -1,135 +1,30 @@
-"""The Export page: an individual as a checkpoint that plain diffusers opens, with its recipe and licences."""
+"""The Export page: an individual as a checkpoint that other programs open, with its recipe and licences."""
 
 from __future__ import annotations
 
-import hashlib
-import re
-import shutil
-import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+import threading
 from typing import Any
 
 import gradio as gr
 
-from pipelines.export import export_size
-from pipelines.weave import Plan
-from studio.errors import RunError
+from pipelines.errors import ExportError
+from pipelines.export import PRECISIONS
 from studio.i18n import Lang, t
-from studio.ledger import inherited
-from studio.models import open_recipe_sources
-from studio.ship import ship, snippet
 
 from . import views
 from .evolve import current
-from .shared import Studio, asked, choices, gigabytes, head, listen
-
-_NAME = re.compile(r"[\w][\w .-]{0,79}")  # one folder's name: letters of any script, digits, no separators
-
-
-@dataclass(frozen=True)
-class Offer:
-    """What an export of one individual would be."""
-
-    licences: list[list[str]]
-    size: int
-    free: int
-    folder: Path
+from .offer import HOST, Form, export, first_choice, fitting_form, how_to, offer, recipe_file, told
+from .shared import Studio, asked, gigabytes, head, listen
 
 
-def offer(studio: Studio, lang: Lang, name: str, id: str, title: str) -> Offer:
-    """Size, place and licences of an export, before anything is written.
-
-    Raises:
-        M2N2Error: no such individual; its sources are gone; the title is no folder's name.
-    """
-    with studio.run(name) as store:
-        recipe = store.individual(id).recipe
-    sources = open_recipe_sources(recipe)
-    entries = inherited(recipe, sources)
-    rows = [
-        [
-            entry.name,
-            entry.licence or t(lang, "licence_unknown"),
-            ", ".join(entry.parts),
-            entry.duty(lang) or t(lang, "read_it"),
-        ]
-        for entry in entries
-    ]
-    folder = target(studio, title)
-    free = shutil.disk_usage(studio.runs).free
-    return Offer(rows, export_size(Plan(recipe, sources)), free, folder)
-
-
-def target(studio: Studio, title: str) -> Path:
-    """Where an export of that title is written.
-
-    Raises:
-        RunError: the title cannot be a folder's name.
-    """
-    if not _NAME.fullmatch(title.strip()):
-        raise RunError(
-            f"The name {title!r} cannot be a folder's. Expected letters, digits, spaces, dots and dashes, at most 80, "
-            "the first a letter or a digit."
-        )
-    return studio.exports / title.strip()
-
-
-@dataclass(frozen=True)
-class Done:
-    """A finished export."""
-
-    folder: Path
-    sha256: str
-    code: str
-
-
-def export(studio: Studio, name: str, id: str, title: str, progress: Callable[[int, int], None] | None = None) -> Done:
-    """Write the checkpoint.
-
-    Raises:
-        M2N2Error: see `studio.ship.ship`; nothing half-written is left behind.
-    """
-    folder = target(studio, title)
-    with studio.run(name) as store:
-        folder = ship(store, id, folder, title=title.strip(), progress=progress)
-        config = store.config
-    return Done(folder, _sha256(folder / "unet" / "diffusion_pytorch_model.safetensors"), snippet(str(folder), config))
-
-
-def _sha256(file: Path) -> str:
-    digest = hashlib.sha256()
-    with open(file, "rb") as content:
-        while block := content.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def recipe_file(studio: Studio, name: str, id: str) -> Path:
-    """The recipe alone, as a file to download; `m2n2 merge` rebuilds the weights from it and the sources."""
-    with studio.run(name) as store:
-        recipe = store.individual(id).recipe
-    path = Path(tempfile.mkdtemp(prefix="m2n2-recipe-")) / f"{name}-{id}.recipe.json"
-    recipe.save(path)
-    return path
-
-
-def first_choice(studio: Studio, lang: Lang, name: str, id: str | None) -> tuple[list[tuple[str, str]], str | None]:
-    """Who can be exported, and who is chosen at first: the one asked for, else the child the report is about."""
-    with studio.run(name) as store:
-        found = choices(lang, store)
-        ids = [value for _, value in found]
-        if id and id not in ids:
-            store.individual(id)  # refuses an unknown one; the dead can be exported too
-            found, ids = [(id, id), *found], [id, *ids]
-        child = store.get("child")
-    return found, next((value for value in (id, child, *ids) if value in ids), None)
+class Cancelled(ExportError):
+    """Somebody pressed Cancel."""
 
 
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     """Lay the page out and wire it."""
     head(lang, "export")
+    cancels: dict[str | None, threading.Event] = {}  # by session: an export that is going on
     empty = gr.HTML(views.message(t(lang, "no_runs")), visible=False)
     with gr.Row(elem_classes="bar"):
         chosen = gr.Dropdown([], label=t(lang, "run"), scale=2)
@@ -137,6 +32,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         title = gr.Textbox(label=t(lang, "title"), scale=2, max_lines=1)
     with gr.Row(equal_height=False):
         with gr.Column(scale=3):
+            warned = gr.Markdown(elem_id="warnings", visible=False, container=True)
             licences = gr.Dataframe(
                 headers=[t(lang, key) for key in ("source_name", "licence", "gives", "duty")],
                 label=t(lang, "licences"),
@@ -144,30 +40,53 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
                 wrap=True,
                 column_widths=["12%", "20%", "34%", "34%"],
             )
+            finished = gr.Markdown(min_height=60, elem_id="finished")
         with gr.Column(scale=2):
+            forms = [(t(lang, f"form_{form}"), form) for form in ("file", "folder")]
+            form = gr.Radio(forms, value="folder", label=t(lang, "form"), elem_id="form")
+            kinds = [(t(lang, "precision_host"), HOST), *((name, name) for name in PRECISIONS)]
+            precision = gr.Radio(kinds, value=HOST, label=t(lang, "precision"), elem_id="precision")
             facts = gr.Markdown(container=True, min_height=110, elem_id="facts")
             go = gr.Button(t(lang, "export"), variant="primary", elem_id="go")
+            cancel = gr.Button(t(lang, "cancel"), variant="stop", elem_id="cancel", visible=False)
             recipe = gr.DownloadButton(t(lang, "recipe_only"), elem_id="recipe")
-    with gr.Column(elem_id="done"):
-        done = gr.Markdown(min_height=60, elem_id="finished")
-        code = gr.Code(
-            language="python", label=t(lang, "open_in_diffusers"), interactive=False, visible=False, buttons=["copy"]
-        )
+    with gr.Column(visible=False, elem_id="howto") as opening, gr.Tabs():
+        with gr.Tab("diffusers"):
+            code = gr.Code(language="python", label=t(lang, "open_in_diffusers"), interactive=False, buttons=["copy"])
+        with gr.Tab("ComfyUI"):
+            comfyui = gr.Markdown()
+        with gr.Tab("A1111 / Forge"):
+            a1111 = gr.Markdown()
 
-    def described(name: str | None, id: str | None, called: str) -> list[Any]:
+    def described(name: str | None, id: str | None, called: str, chosen_form: Form, kind: str) -> list[Any]:
         if not name or not id:
-            return [gr.skip(), "", gr.Button(interactive=False), gr.DownloadButton(interactive=False)]
-        found = offer(studio, lang, name, id, called)
-        words = t(lang, "facts", size=gigabytes(found.size), free=gigabytes(found.free), folder=str(found.folder))
-        file = gr.DownloadButton(value=str(recipe_file(studio, name, id)), interactive=True)
-        return [found.licences, words, gr.Button(interactive=True), file]
+            return [gr.skip(), gr.skip(), "", gr.Button(interactive=False), gr.DownloadButton(interactive=False)]
+        found = offer(studio, lang, name, id, called, chosen_form, kind)
+        fits = found.size < found.free
+        words = t(
+            lang,
+            "facts" if fits else "facts_too_big",
+            size=gigabytes(found.size),
+            free=gigabytes(found.free),
+            path=str(found.path),
+        )
+        warning = t(lang, "read_before_publishing", warnings="; ".join(found.warnings))
+        return [
+            gr.Markdown(warning, visible=bool(found.warnings)),
+            found.licences,
+            words,
+            gr.Button(interactive=fits),
+            gr.DownloadButton(value=str(recipe_file(studio, name, id)), interactive=True),
+        ]
 
     def filled(name: str | None, id: str | None = None) -> list[Any]:
         if name is None:
-            return [gr.skip(), "", *described(None, None, "")]
+            return [gr.skip(), "", gr.skip(), *described(None, None, "", "folder", HOST)]
         found, first = first_choice(studio, lang, name, id)
         called = f"{name}-{first}"
-        return [gr.Dropdown(choices=found, value=first), called, *described(name, first, called)]
+        fitting = fitting_form(studio, name, first) if first else "folder"
+        shown = described(name, first, called, fitting, HOST)
+        return [gr.Dropdown(choices=found, value=first), called, fitting, *shown]
 
     def on_load(request: gr.Request) -> list[Any]:
         name = current(studio, asked(request, "run"))
@@ -177,39 +96,65 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             *filled(name, asked(request, "id")),
         ]
 
-    def on_who(name: str, id: str) -> list[Any]:
+    def on_who(name: str, id: str, chosen_form: Form, kind: str) -> list[Any]:
         called = f"{name}-{id}"
-        return [called, *described(name, id, called)]
+        return [called, *described(name, id, called, chosen_form, kind)]
 
-    def on_title(name: str, id: str, called: str) -> Any:
-        return described(name, id, called)[1]
+    def on_begin(request: gr.Request) -> list[Any]:
+        cancels[request.session_hash] = threading.Event()
+        return [gr.Button(interactive=False), gr.Button(visible=True, interactive=True), "", gr.Column(visible=False)]
 
-    def on_export(name: str, id: str, called: str, progress: gr.Progress = gr.Progress()) -> tuple[str, Any]:  # noqa: B008
-        written = export(
-            studio,
-            name,
-            id,
-            called,
-            lambda done, of: progress(
-                done / max(1, of), desc=t(lang, "written", done=gigabytes(done), of=gigabytes(of)), unit="%"
-            ),
-        )
-        return t(lang, "exported", folder=str(written.folder), sha256=written.sha256), gr.Code(
-            written.code, visible=True
-        )
+    def on_export(
+        name: str,
+        id: str,
+        called: str,
+        chosen_form: Form,
+        kind: str,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> list[Any]:
+        asked_to_stop = cancels[request.session_hash]
 
-    offered = [licences, facts, go, recipe]
-    listen(demo.load, lang, on_load, None, [empty, chosen, who, title, *offered], show_progress="hidden")
-    listen(chosen.input, lang, filled, chosen, [who, title, *offered], show_progress="hidden")
-    listen(who.input, lang, on_who, [chosen, who], [title, *offered], show_progress="hidden")
-    listen(title.blur, lang, on_title, [chosen, who, title], facts, show_progress="hidden")
-    listen(
-        go.click,
+        def tell(done: int, of: int) -> None:
+            if asked_to_stop.is_set():
+                raise Cancelled(t(lang, "cancelled"))
+            words = t(lang, "written", done=gigabytes(done), of=gigabytes(of)) if done < of else t(lang, "checking")
+            progress(done / max(1, of), desc=words, unit="%")
+
+        try:
+            written = export(studio, name, id, called, chosen_form, kind, tell)
+        except Cancelled as end:
+            return [str(end), gr.Column(visible=False), "", "", ""]
+        others = [how_to(lang, written, program) for program in ("comfyui", "a1111")]
+        return [told(lang, written), gr.Column(visible=True), written.code, *others]
+
+    def on_cancel(request: gr.Request) -> Any:
+        if asked_to_stop := cancels.get(request.session_hash):
+            asked_to_stop.set()
+        return gr.Button(interactive=False)
+
+    def on_end(request: gr.Request) -> list[Any]:
+        cancels.pop(request.session_hash, None)
+        return [gr.Button(interactive=True), gr.Button(visible=False)]
+
+    offered = [warned, licences, facts, go, recipe]
+    settings = [form, precision]
+    listen(demo.load, lang, on_load, None, [empty, chosen, who, title, form, *offered], show_progress="hidden")
+    listen(chosen.input, lang, filled, chosen, [who, title, form, *offered], show_progress="hidden")
+    listen(who.input, lang, on_who, [chosen, who, *settings], [title, *offered], show_progress="hidden")
+    for change in (title.blur, form.input, precision.input):
+        listen(change, lang, described, [chosen, who, title, *settings], offered, show_progress="hidden")
+    begun = listen(go.click, lang, on_begin, None, [go, cancel, finished, opening], show_progress="hidden")
+    ended = listen(
+        begun.then,
         lang,
         on_export,
-        [chosen, who, title],
-        [done, code],
-        show_progress_on=done,
+        [chosen, who, title, *settings],
+        [finished, opening, code, comfyui, a1111],
+        show_progress_on=finished,
         concurrency_limit=1,
         concurrency_id="weights",
     )
+    for after in (ended.then, ended.failure):  # Gradio runs `then` after what went well only, whatever it says
+        listen(after, lang, on_end, None, [go, cancel], show_progress="hidden")
+    listen(cancel.click, lang, on_cancel, None, cancel, show_progress="hidden")

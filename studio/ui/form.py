@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import gradio as gr
 
 import assets
-from pipelines.generate import Settings
-from pipelines.sources import open_source
-from studio.config import EMBEDDED_PICTURES, RunConfig, embedded
+from eval.catalogue import RECOMMENDED, REPORTER, SCORER
+from pipelines.origins import name_of, open_origin, resolved
+from pipelines.settings import PresetName, Settings
+from studio.config import RunConfig, embedded, preset
 from studio.errors import ConfigError
 from studio.i18n import Lang, t
-from studio.store import RunStore
+from studio.preflight import Preflight, measured_rate, preflight
 
 from .shared import Studio
 
 EMBEDDED = "embedded"  # stands for the shipped file or model in a field that also takes a path or a name
 # One picture and denoising step of the embedded family on two CPU cores, scoring included; until a run tells better.
 SECONDS_PER_STEP = 0.0055
-KEPT = 0.85  # share of offspring that enter the archive, for estimates: only they are drawn in English too
-PNG = 0.7  # bytes of a PNG per byte of its pixels
 
 
 @dataclass(frozen=True)
@@ -41,8 +39,9 @@ class Form:
     seed: float
     alpha: float
     angle: str
-    steps: float
-    guidance: float
+    pictures: PresetName
+    steps: float | None
+    guidance: float | None
     merge_text_encoders: bool
     scorer: str
     reporter: str
@@ -56,7 +55,7 @@ class Form:
     @property
     def names(self) -> list[str]:
         """What the sources are called."""
-        return [Path(folder).expanduser().name for folder in self.folders]
+        return [name_of(folder) for folder in self.folders]
 
     @property
     def lender(self) -> str | None:
@@ -66,9 +65,11 @@ class Form:
         return "ja" if "ja" in self.names else next(iter(self.names), None)
 
     @property
-    def batch(self) -> int:
-        """Pictures drawn at once: many small ones of the embedded family, fewer of anything larger."""
-        return Settings().batch if self.own.strip() else EMBEDDED_PICTURES.batch
+    def settings(self) -> Settings:
+        """How pictures are drawn: the preset for the first source, with what was changed of it."""
+        drawn = preset(self.pictures, open_origin(self.folders[0]))
+        changes = {"steps": self.steps, "guidance": self.guidance}
+        return drawn.model_copy(update={field: value for field, value in changes.items() if value is not None})
 
     def config(self) -> RunConfig:
         """The run that this form asks for.
@@ -85,7 +86,7 @@ class Form:
             "reporter": self.reporter,
         }
         return embedded(
-            sources=tuple(str(Path(folder).expanduser().resolve()) for folder in self.folders),
+            sources=tuple(resolved(folder) for folder in self.folders),
             host={"default": self.lender},
             evaluations=self.evaluations,
             archive=self.archive,
@@ -94,7 +95,8 @@ class Form:
             alpha=self.alpha,
             angle=self.angle,
             merge_text_encoders=self.merge_text_encoders,
-            pictures={"steps": self.steps, "guidance": self.guidance, "batch": self.batch},
+            pictures=self.settings.model_dump(),
+            **({"scorer": SCORER, "reporter": REPORTER} if self.own.strip() else {}),
             **{field: value.strip() for field, value in named.items() if value and value.strip() != EMBEDDED},
         )
 
@@ -115,54 +117,18 @@ class Form:
         return config
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """What a run will take: seconds (None before anything is known of such sources), bytes, and bytes free."""
+def expect(studio: Studio, config: RunConfig) -> Preflight:
+    """What a run will take; time from an earlier run over the same sources, else from what the embedded family takes.
 
-    seconds: float | None
-    size: int
-    free: int
-
-
-def estimate(studio: Studio, config: RunConfig, free: int) -> Estimate:
-    """Time from the newest run over the same sources, else from what the embedded family takes on two cores."""
-    pictures = len(config.niches()) * config.noises
-    steps = config.evaluations * pictures * (1 + KEPT) * config.pictures.steps
-    rate = _measured(studio, config) or (SECONDS_PER_STEP if _is_embedded(config) else None)
-    kept = config.evaluations * KEPT + len(config.sources)
-    size = kept * 2 * pictures * 3 * _side(config) ** 2 * PNG
-    return Estimate(steps * rate if rate else None, int(size), free)
-
-
-def _measured(studio: Studio, config: RunConfig) -> float | None:
-    """Seconds per picture and step in the newest run over the same sources."""
-    for name in studio.names():
-        with studio.run(name) as store:
-            if store.config.sources == config.sources and (found := _rate(store)):
-                return found
-    return None
-
-
-def _rate(store: RunStore) -> float | None:
-    offspring = [one for one in store.individuals() if not one.is_source and "ja" in one.scores]
-    steps = sum(
-        sum(values.size for kind, values in one.scores.items() if kind != "consistency") for one in offspring
-    ) * store.config.pictures.steps  # fmt: skip
-    return sum(one.seconds for one in offspring) / steps if steps else None
+    Raises:
+        M2N2Error: a source, a prompt set or a scorer cannot be opened.
+    """
+    rate = measured_rate(studio.runs, config) or (SECONDS_PER_STEP if _is_embedded(config) else None)
+    return preflight(config, config.open_sources(), folder=studio.runs, rate=rate)
 
 
 def _is_embedded(config: RunConfig) -> bool:
     return all(Path(folder).parent == assets.FAMILY for folder in config.sources)
-
-
-def _side(config: RunConfig) -> int:
-    """The side of a picture in pixels: as asked, else the model's own."""
-    if config.pictures.size:
-        return config.pictures.size
-    folder = open_source(config.sources[0]).path
-    unet = json.loads((folder / "unet" / "config.json").read_text("utf-8"))
-    vae = json.loads((folder / "vae" / "config.json").read_text("utf-8"))
-    return int(unet["sample_size"] * 2 ** (len(vae["block_out_channels"]) - 1))
 
 
 def fields_of(lang: Lang) -> dict[str, Any]:
@@ -194,8 +160,18 @@ def fields_of(lang: Lang) -> dict[str, Any]:
                 value="chromosome",
                 label=t(lang, "angle"),
             )
-            fields["steps"] = gr.Slider(1, 50, EMBEDDED_PICTURES.steps, step=1, label=t(lang, "steps"))
-            fields["guidance"] = gr.Slider(0, 12, EMBEDDED_PICTURES.guidance, step=0.5, label=t(lang, "guidance"))
+            fields["pictures"] = gr.Radio(
+                [(t(lang, f"pictures_{name}"), name) for name in get_args(PresetName)],
+                value="standard",
+                label=t(lang, "drawing"),
+                info=t(lang, "pictures_info"),
+            )
+            fields["steps"] = gr.Number(
+                None, precision=0, minimum=1, maximum=1000, label=t(lang, "steps"), info=t(lang, "as_preset")
+            )
+            fields["guidance"] = gr.Number(
+                None, minimum=0, step=0.5, label=t(lang, "guidance"), info=t(lang, "as_preset")
+            )
         with gr.Row():
             fields["host"] = gr.Dropdown(
                 list(assets.NAMES), value="ja", label=t(lang, "host"), info=t(lang, "host_info")
@@ -208,9 +184,12 @@ def fields_of(lang: Lang) -> dict[str, Any]:
 
 
 def _embedded_or_own(lang: Lang, key: str) -> gr.Dropdown:
-    """A field that offers what comes with the studio, and takes a path or a name too."""
+    """A field that offers what comes with the studio, for scorers the recommended ones; takes a path or a name too."""
+    offered = [(t(lang, f"{key}_embedded"), EMBEDDED)]
+    if key in ("scorer", "reporter"):
+        offered += [(f"{one.model} ({one.licence}, {one.bytes / 1e9:.1f} GB)", one.name) for one in RECOMMENDED]
     return gr.Dropdown(
-        [(t(lang, f"{key}_embedded"), EMBEDDED)],
+        offered,
         value=EMBEDDED,
         label=t(lang, key),
         info=t(lang, f"{key}_info"),

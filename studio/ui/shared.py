@@ -94,7 +94,7 @@ class Studio:
     @functools.lru_cache(maxsize=2)  # noqa: B019  (one studio per process)
     def scorer(self, name: str) -> ClipScorer:
         """The scorer a run uses, loaded once."""
-        return ClipScorer(name, device=str(best_device()))
+        return ClipScorer(name, device=str(best_device()), parked=True)  # an idle page holds no accelerator
 
 
 def guarded(lang: Lang, handler: Callable[P, R]) -> Callable[P, R]:

@@ -1,10 +1,13 @@
 """The command line: output, `--json`, exit codes, and errors in one line."""
 
+import hashlib
 import json
 import socket
 
 import pytest
+from huggingface_hub import constants
 
+from pipelines.tensor_file import TensorFile
 from studio import run
 from studio.store import create_run
 from tests.conftest import python
@@ -62,7 +65,7 @@ def test_evolve_show_merge_export_score(m2n2, small_config, tmp_path):
     assert (tmp_path / "merged" / unet).read_bytes() == (tmp_path / "exported" / unet).read_bytes()
     card = (tmp_path / "exported" / "README.md").read_text("utf-8")
     assert "license: other" in card
-    assert "| ja | apache-2.0 |" in card
+    assert "| apache-2.0 |" in card
     assert (tmp_path / "exported" / "licences" / "flat" / "README.md").is_file()
 
     prompts = tmp_path / "run" / "prompts.yaml"
@@ -72,6 +75,67 @@ def test_evolve_show_merge_export_score(m2n2, small_config, tmp_path):
     ]
     assert by_name[0] == by_name[1] == by_name[2]
     assert set(by_name[0]) == {"ja"}
+
+
+@pytest.fixture
+def recipe_file(one_hot, tmp_path):
+    path = tmp_path / "recipe.json"
+    one_hot["flat"].save(path)
+    return path
+
+
+def test_merge_writes_a_folder_or_a_file_in_the_precision_asked_for(m2n2, recipe_file, tmp_path):
+    done, told = m2n2("merge", recipe_file, "--out", tmp_path / "桜.safetensors", "--json", json_output=True)
+    assert done.returncode == 0, done.stderr
+    path = tmp_path / "桜.safetensors"
+    assert told["path"] == str(path)
+    assert told["bytes"] == path.stat().st_size
+    assert told["sha256"]["file"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert told["sha256"]["tensors"] == TensorFile(path).metadata["modelspec.hash_sha256"].removeprefix("0x")
+    assert (told["licence"], told["warnings"], told["pushed"]) == ("apache-2.0 AND cc-by-4.0", [], None)
+    assert (tmp_path / "桜.about" / "README.md").is_file()
+    done = m2n2("merge", recipe_file, "--out", tmp_path / "wide", "--dtype", "fp32")
+    assert done.stdout.strip().splitlines()[-1] == str(tmp_path / "wide")
+    wide = TensorFile(tmp_path / "wide" / "unet" / "diffusion_pytorch_model.safetensors")
+    assert {code for _, code in wide.tensors.values()} == {"F32"}
+    assert (tmp_path / "wide" / "README.md").is_file()
+    refused(m2n2("merge", recipe_file, "--out", path), "exists already", "choose another")
+    assert m2n2("merge", recipe_file, "--out", tmp_path / "x", "--dtype", "fp8").returncode == 2
+
+
+def test_a_licence_to_be_read_first_is_said(m2n2, copied, tmp_path):
+    (copied("flat") / "README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\n")
+    done = m2n2("merge", tmp_path / "flat", "--out", tmp_path / "out")
+    assert done.returncode == 0
+    assert done.stdout.strip() == str(tmp_path / "out")
+    assert done.stderr.strip() == "licence: flat: not for commercial use"
+
+
+def test_a_push_that_cannot_be_is_refused_before_anything_is_built(m2n2, recipe_file, tmp_path, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    done = m2n2("merge", recipe_file, "--out", tmp_path / "out", "--push", "owner/sakura")
+    refused(done, "Offline mode is on", "Unset HF_HUB_OFFLINE")
+    refused(m2n2("merge", recipe_file, "--out", tmp_path / "out", "--push", "sakura"), "Expected OWNER/NAME")
+    assert not (tmp_path / "out").exists()
+
+
+INTERRUPTED = """
+import contextlib, os, signal, sys
+from studio import cli, console
+name, sys.argv = sys.argv[1], ["m2n2", *sys.argv[2:]]
+impatient = contextlib.nullcontext(lambda done, of: os.kill(os.getpid(), getattr(signal, name)))  # at the first bytes
+console.bytes_progress = lambda: impatient
+cli.main()
+"""
+
+
+@pytest.mark.parametrize(("name", "target"), [("SIGINT", "out.safetensors"), ("SIGTERM", "out")])
+def test_ctrl_c_and_kill_leave_nothing_behind(recipe_file, tmp_path, name, target):
+    (tmp_path / "to").mkdir()
+    done = python("-c", INTERRUPTED, name, "merge", recipe_file, "--out", tmp_path / "to" / target)
+    assert done.returncode not in (0, 2), done.stdout
+    assert "Traceback" not in done.stderr
+    assert list((tmp_path / "to").iterdir()) == []
 
 
 def test_sources(m2n2, family):
@@ -94,7 +158,7 @@ def test_bad_input_is_one_line(m2n2, finished, tmp_path):
     refused(m2n2("show", tmp_path), "holds no run", "m2n2 evolve")
     refused(m2n2("evolve", tmp_path / "nothing.yaml"), "cannot be read")
     refused(m2n2("export", finished, "9999", "--out", tmp_path / "out"), "no individual '9999'", "Alive in it")
-    refused(m2n2("score", tmp_path / "nothing", "--prompts", finished / "prompts.yaml"), "was not found")
+    refused(m2n2("score", tmp_path / "nothing", "--prompts", finished / "prompts.yaml"), "There is nothing at")
     refused(m2n2("sources", "inspect", tmp_path), "model_index.json is missing")
     assert not (tmp_path / "out").exists()
 

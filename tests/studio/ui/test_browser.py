@@ -15,6 +15,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from studio.i18n import LANGUAGES, t
 from studio.run import is_running
+from studio.ui import offer
 from studio.ui.app import build_app
 from studio.ui.shared import Studio
 
@@ -73,6 +74,15 @@ def shoot(page, lang, name):
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
 
 
+def slow(ship):
+    """An export that takes as long as a large one."""
+
+    def slowly(*arguments, progress, **options):
+        return ship(*arguments, progress=lambda *now: (time.sleep(0.2), progress(*now)), **options)
+
+    return slowly
+
+
 def wait_for_the_end(studio, seconds=120):
     """Until the run's process has let go of it: tests leave nothing running."""
     deadline = time.monotonic() + seconds
@@ -88,7 +98,9 @@ def wait_for_the_end(studio, seconds=120):
 @pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_a_first_afternoon(lang, address, empty: Studio, prompt_files, open_page):  # Playwright's loop comes last
+def test_a_first_afternoon(
+    lang, address, empty: Studio, prompt_files, monkeypatch, open_page
+):  # Playwright's loop comes last
     page = open_page({"en": "en-GB", "ja": "ja-JP"}[lang])
 
     def say(key, **values):
@@ -172,6 +184,23 @@ def test_a_first_afternoon(lang, address, empty: Studio, prompt_files, open_page
     page.locator("#go").click()
     expect(page.locator("#finished")).to_contain_text("sha256", timeout=LOADING)
     assert (empty.exports / "sakura-07" / "model_index.json").is_file()
+    page.get_by_role("tab", name="ComfyUI").click()
+    expect(page.locator("#howto")).to_contain_text("SDXL")
+    page.locator("#form").get_by_text(say("form_file")).click()
+    expect(page.locator("#facts")).to_contain_text("sakura-07.safetensors")
+    page.locator("#precision").get_by_text("fp32", exact=True).click()
+    expect(page.locator("#facts")).to_contain_text("26.7 MB")
+    with monkeypatch.context() as patch:
+        patch.setattr(offer, "ship", slow(offer.ship))
+        page.locator("#go").click()
+        page.locator("#cancel").click()
+        expect(page.locator("#finished")).to_contain_text(say("cancelled"))
+    expect(page.locator("#cancel")).to_be_hidden()
+    assert [file.name for file in empty.exports.iterdir()] == ["sakura-07"]
+    page.locator("#go").click()
+    expect(page.locator("#finished")).to_contain_text("sakura-07.safetensors", timeout=LOADING)
+    expect(page.locator("#cancel")).to_be_hidden()
+    assert (empty.exports / "sakura-07.about" / "README.md").is_file()
     with page.expect_download() as download:
         page.locator("#recipe").click()
     assert download.value.suggested_filename.endswith("0001.recipe.json")

@@ -24,7 +24,8 @@ format: $(VENV)/.installed  ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.installed  ## run the benchmarks; each prints a table
+bench: $(VENV)/.installed  ## run the benchmarks; each prints a table (40 GB of disk, 40 minutes)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks
 
 assets: $(VENV)/.installed  ## train the embedded family again (hours; see assets/README.md)

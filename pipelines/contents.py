@@ -87,7 +87,8 @@ def read_folder(folder: Path) -> Contents:
 def read_single_file(path: Path) -> Contents:
     """The contents of a `.safetensors` with SGM names: a whole checkpoint, or a UNet alone.
 
-    Configurations and tokenizers are those of the folder it lies in, where that is a diffusers folder, else SDXL's.
+    Configurations and tokenizers are those that were exported with it, or of the folder it lies in, where that is a
+    diffusers folder, else SDXL's.
 
     Raises:
         SourceError: a damaged file, or one without a UNet.
@@ -116,7 +117,8 @@ def read_single_file(path: Path) -> Contents:
         )
         for part, named in pieces.items()
     }
-    home = path.parent if (path.parent / _KNOWN_INDEX).is_file() else sdxl.cached_folder()
+    own = (path.with_suffix(".about") / "config", path.parent)
+    home = next((folder for folder in own if (folder / _KNOWN_INDEX).is_file()), None) or sdxl.cached_folder()
     whole = all(part in components for part in TEXT_ENCODERS)
     return Contents(
         components=components,

@@ -80,9 +80,6 @@ def terms(text: str) -> tuple[str, list[tuple[str, str]]]:
     return base, loras
 
 
-_terms = terms
-
-
 def _absolute(text: str, folder: Path) -> str:
     place = os.path.abspath(folder / os.path.expanduser(text))
     return text if hub.parse(text) and not os.path.exists(place) else place

@@ -16,7 +16,7 @@ from huggingface_hub.repocard import metadata_load
 from . import hub
 from .errors import M2N2Error
 from .files import cache_dir, write_whole
-from .origins import _terms as terms
+from .origins import terms
 from .plan import Plan
 from .recipe import Recipe, load_recipe, parse_recipe
 from .sources import Source

@@ -12,11 +12,13 @@ Read in this order:
     results     the held-out report: sources, average, child
     summary     a run as one JSON object, for `--json` and the pages
     scoring     scores of one model outside a run; how alike sources are
-    models      what a person may name: a folder, a recipe file, RUN:INDIVIDUAL
+    models      what a person may name: a source, a recipe file, RUN:INDIVIDUAL
+    preflight   what a run will need, and whether that fits
     ledger      licences, and what a merge inherits
-    ship        export an individual with its card, recipe and licences
+    card        the model card
+    ship        export an individual with its card, recipe and licences; push it to the hub
     preview     pictures for a page, drawn one at a time
-    cli         the command line; console shows its tables and progress
+    cli         the command line (cli_sources, cli_recipe); console shows its tables and progress
     i18n        words in English and Japanese
     ui/         one file per page
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -46,8 +45,10 @@ def sources_inspect(
 ) -> None:
     """A source's components, sizes and hashes; reads and checks every byte. / ソースの構成とハッシュ。"""
     from pipelines.origins import open_origin
+    from pipelines.provenance import recipe_of
 
     opened = open_origin(source)
+    carried = recipe_of(opened.path)
     parts = [
         {
             "component": part.name,
@@ -65,6 +66,7 @@ def sources_inspect(
         "licence": opened.licence,
         "languages": list(opened.languages),
         "architecture": str(opened.architecture),
+        "recipe": carried.model_dump(mode="json", exclude_none=True) if carried else None,
         "components": parts,
     }
     if as_json:
@@ -82,6 +84,9 @@ def sources_inspect(
         size = f"{part['bytes'] / 1e6:.1f}"  # type: ignore[operator]
         table.add_row(part["component"], str(part["tensors"]), size, ", ".join(part["dtypes"]), part["sha256"][:16])  # type: ignore
     Console().print(table)
+    if carried:
+        made_of = ", ".join(one.name for one in carried.sources)
+        Console().print(f"carries the recipe it was made by, of {made_of}; --json prints it", soft_wrap=True)
 
 
 @sources_app.command("compare")
@@ -103,12 +108,3 @@ def sources_compare(
         Console().print(table)
     reason = compared["text_encoders"]
     Console().print(f"text encoders: {'can be merged' if reason is None else f'come from the host: {reason}'}")
-
-
-@sources_app.command("config")
-def sources_config(out: Annotated[Path, typer.Option(help="the folder to make")]) -> None:
-    """Write SDXL's configurations and tokenizers, for diffusers' from_single_file(config=...). / SDXL の設定を書く。"""
-    from pipelines import sdxl
-
-    sdxl.write_folder(out)
-    print(out)

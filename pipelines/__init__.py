@@ -12,7 +12,7 @@ Read in this order:
     contents      what lies in a folder or a single file
     architecture  which model a UNet is, and what it predicts
     sources       open, inspect and check a checkpoint
-    origins       what a person may write for one: paths, hub ids (hub), pickled files (pickled), LoRAs (lora)
+    origins       what a person may write for one: paths, hub ids (hub), pickled files (pickled), LoRAs (lora*)
     recipe        the recipe file: types, JSON, validation
     pinning       a recipe against the sources at hand
     gram          inner products of the sources over any stretch of a chromosome

@@ -14,6 +14,8 @@ from typing import Any
 
 import accelerate
 import torch
+import yaml
+from huggingface_hub.repocard import metadata_load
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
 from . import sdxl, sgm
@@ -219,11 +221,22 @@ def _weight_files(folder: Path) -> list[Path]:
                 return [single]
             index = folder / f"{stem}.safetensors.index{variant}.json"
             if index.is_file():
-                return [folder / shard for shard in sorted(set(read_json(index)["weight_map"].values()))]
+                named = read_json(index).get("weight_map")
+                if not isinstance(named, dict):
+                    raise SourceError(f"{index} names no files. Expected a weight_map; fetch it again.")
+                return [folder / str(shard) for shard in sorted(set(map(str, named.values())))]
     raise SourceError(
         f"{folder} holds no weights. Expected {' or '.join(f'{stem}.safetensors' for stem in _WEIGHT_FILES)}; "
         "pickled .bin files are not opened: convert them to safetensors."
     )
+
+
+def read_card(folder: Path) -> Mapping[str, Any]:
+    """The front matter of a folder's README.md; empty where there is none, or none that can be read."""
+    try:
+        return metadata_load(folder / "README.md") or {}
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ do about it.
     ├── SourceError          a checkpoint that cannot be opened, or cannot be merged with the others
     ├── RecipeError          a recipe file that cannot be read, or does not fit its sources
     ├── GenerationError      a picture that could not be made
+    ├── DeviceError          a device that has not got the memory; says nothing about the model
     ├── ExportError          a checkpoint that could not be written
     ├── EvalError            (eval/errors.py)   prompt sets and scorers
     ├── EvolutionError       (studio/evolution/errors.py) scores and archives that M2N2 is not defined for
@@ -29,6 +30,10 @@ class RecipeError(M2N2Error):
 
 class GenerationError(M2N2Error):
     """A picture that could not be made; never counted as a score."""
+
+
+class DeviceError(M2N2Error):
+    """A device ran out of memory: no fault of the individual in hand, so a run stops and can be resumed."""
 
 
 class ExportError(M2N2Error):

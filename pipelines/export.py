@@ -40,6 +40,7 @@ SINGLE_FILE = ".safetensors"
 TENSOR_HASH = "modelspec.hash_sha256"  # SHA-256 of the data section, known once that is written
 CONFIG = "config"  # in the documents of a single file: what from_single_file(config=...) takes
 _PLACEHOLDER = "0x" + 64 * "0"
+_VOCABULARY = (".json", ".txt", ".model", ".jinja")  # of a tokenizer's files; code and pickles stay behind
 _SPARE = 16 << 20  # bytes for everything that is not a tensor
 Documents = Mapping[str, bytes]
 Progress = Callable[[int, int], None]
@@ -159,7 +160,7 @@ def write_configs(plan: Plan, folder: Path) -> None:
         (folder / part).mkdir(parents=True)
         if part in TOKENIZERS:
             files = plan.lender(part).contents.tokenizers[part].iterdir()
-            for file in sorted(file for file in files if file.is_file()):
+            for file in sorted(file for file in files if file.is_file() and file.suffix in _VOCABULARY):
                 shutil.copyfile(file, folder / part / file.name)
         else:
             name, lender = "scheduler_config.json" if part == "scheduler" else "config.json", plan.lender(part)

@@ -19,7 +19,7 @@ from PIL import Image
 from . import cost
 from .build import attach_lora, build, quiet, scheduler
 from .devices import DevicePlan, Machine, best_device, decode_as_planned, place, plan_device, this_machine
-from .errors import GenerationError
+from .errors import DeviceError, GenerationError
 from .plan import Plan
 from .recipe import Recipe
 from .settings import Settings
@@ -72,8 +72,14 @@ class LivePipeline:
         self._pipeline, live = build(plan, self.plan.dtype)
         self._live = {part: live[part] for part in recipe.merged_components}
         self._schedulers = plan.lender("scheduler")
-        with quiet():
-            place(self._pipeline, self.plan, self.machine.device)
+        try:
+            with quiet():
+                place(self._pipeline, self.plan, self.machine.device)
+        except torch.OutOfMemoryError as error:
+            raise DeviceError(
+                f"{self.machine.device} has no room for this model. Expected {self.plan.needs / 1e9:.1f} GB: close "
+                "what else uses it."
+            ) from error
         self._hold(self.machine.device if self.plan.resident else torch.device("cpu"))
         self._embeddings: dict[tuple[str, ...], tuple[torch.Tensor, ...]] = {}
         self._drawn_with: tuple[str | None, str | None] = (None, None)  # family and file of a few-step LoRA
@@ -202,7 +208,7 @@ class LivePipeline:
                     callback_on_step_end=look,
                 ).images  # float32 [batch, height, width, 3] in 0..1
         except torch.OutOfMemoryError as error:
-            raise GenerationError(
+            raise DeviceError(
                 f"{self.machine.device} ran out of memory while {len(batch)} pictures were drawn at once. Expected "
                 f"{self.plan.needs / 1e9:.1f} GB for all: close what else uses it, or lower the batch or the size."
             ) from error

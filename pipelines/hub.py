@@ -184,6 +184,11 @@ def _weights(part: str, inside: Collection[str]) -> list[str]:
     return []
 
 
+def is_here(source: HubId) -> bool:
+    """Whether it opens without asking the hub."""
+    return _cached(source, complete=False) is not None
+
+
 def _cached(source: HubId, *, complete: bool) -> Path | None:
     """What the cache holds; asks nobody.
 

@@ -210,8 +210,11 @@ def _configs(file: TensorFile) -> dict[str, Config]:
 
 def _stated_ratio(config: Config, module: str, rank: int) -> float:
     """What a pair is multiplied by where no key says it: 1, unless peft's configuration says otherwise."""
-    named = config.get("alpha_pattern") or {}
+    named = config.get("alpha_pattern")
+    named = named if isinstance(named, dict) else {}
     alpha = next(
         (value for end, value in named.items() if f".{module}".endswith(f".{end}")), config.get("lora_alpha", rank)
     )
+    if not isinstance(alpha, int | float) or not math.isfinite(alpha):
+        raise SourceError(f"The LoRA's configuration says alpha {alpha!r}. Expected a finite number.")
     return float(alpha) / (math.sqrt(rank) if config.get("use_rslora") else rank)

@@ -62,6 +62,16 @@ def resolved(uri: str | Path, relative_to: Path | None = None) -> str:
     return " + ".join([_absolute(base, folder), *(f"{scale} * {_absolute(lora, folder)}" for scale, lora in loras)])
 
 
+def is_at_hand(uri: str) -> bool:
+    """Whether opening a source takes neither a download nor a conversion: it may be done while somebody types."""
+    base, loras = terms(uri)
+    for text in (base, *(lora for _, lora in loras)):
+        named = hub.parse(text) if not os.path.exists(text) else None
+        if (named and not hub.is_here(named)) or (named is None and Path(text).suffix in SUFFIXES):
+            return False
+    return True
+
+
 def terms(text: str) -> tuple[str, list[tuple[str, str]]]:
     """The base, and scale and LoRA of each further term, as written.
 

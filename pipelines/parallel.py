@@ -43,18 +43,18 @@ _before = 1
 def _threads_of_their_own() -> Iterator[None]:
     """Keep torch from splitting each small operation of a worker over all cores again, which costs more than it gains.
 
-    torch knows one number for the whole process, so it is put back when the last of several is through.
+    torch keeps the number for each thread, and gives new threads the one that was set last: everyone sets it for
+    itself, to the one that held before the first of them.
     """
     global _inside, _before
     with _lock:
         if not _inside:
             _before = torch.get_num_threads()
-            torch.set_num_threads(1)
         _inside += 1
+    torch.set_num_threads(1)
     try:
         yield
     finally:
         with _lock:
             _inside -= 1
-            if not _inside:
-                torch.set_num_threads(_before)
+        torch.set_num_threads(_before)

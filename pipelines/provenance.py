@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from huggingface_hub.repocard import metadata_load
-
 from . import hub
+from .contents import read_card
 from .errors import M2N2Error
 from .files import cache_dir, write_whole
 from .origins import terms
@@ -196,9 +195,7 @@ def _origin(path: Path, identifier: hub.HubId | None, name: str, licence: str | 
 
 def _stated(path: Path, home: Path | None) -> str | None:
     """The licence that a file's header or the card in its home names."""
-    card: Mapping[str, Any] = {}
-    if home and (home / "README.md").is_file():
-        card = metadata_load(home / "README.md") or {}
+    card: Mapping[str, Any] = read_card(home) if home else {}
     named = card.get("license_name") or card.get("license")
     if not named and path.suffix == ".safetensors" and path.is_file():
         named = TensorFile(path).metadata.get("modelspec.license")

@@ -188,7 +188,7 @@ def parse_recipe(text: str, *, where: str = "the recipe", unpinned: bool = False
     """
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RecipeError(f"{where} is not JSON ({error}). Expected a recipe file (version {VERSION}).") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         found = content.get("format") if isinstance(content, dict) else type(content).__name__

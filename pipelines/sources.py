@@ -8,11 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from huggingface_hub.repocard import metadata_load
-
 from .architecture import Architecture, recognise, refuse_mixing
 from .component import Component, difference
-from .contents import TOKENIZERS, Contents, read_folder, read_single_file
+from .contents import TOKENIZERS, Contents, read_card, read_folder, read_single_file
 from .errors import SourceError
 from .keys import TEXT_ENCODERS
 
@@ -62,8 +60,7 @@ class Source:
     @functools.cached_property
     def card(self) -> Mapping[str, Any]:
         """The front matter of README.md, empty where there is none."""
-        readme = self.path / "README.md"
-        return (metadata_load(readme) or {}) if readme.is_file() else {}
+        return read_card(self.path)
 
     @property
     def licence(self) -> str | None:

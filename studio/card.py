@@ -10,10 +10,11 @@ from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCardData
 
+from pipelines import hub
 from pipelines.export import CONFIG, PRECISIONS, SINGLE_FILE, about_folder
-from pipelines.generate import Settings
 from pipelines.plan import Plan
 from pipelines.provenance import portable_uri
+from pipelines.settings import FEW_STEP, Settings
 
 from .i18n import words
 from .ledger import Inherited, all_terms, common_licence, has_text, warnings
@@ -146,6 +147,7 @@ def snippet(checkpoint: str, drawing: Drawing | None, *, full_size: bool) -> str
     else:
         opened = f"from_pretrained({_quoted(checkpoint)}, dtype=torch.{dtype})"
     lines = [
+        *(["import diffusers"] if drawing and drawing.settings.speed else []),
         "import torch",
         "from diffusers import StableDiffusionXLPipeline",
         "",
@@ -158,11 +160,27 @@ def snippet(checkpoint: str, drawing: Drawing | None, *, full_size: bool) -> str
     return "\n".join(
         [
             *lines,
+            *_few_step(settings),
             f"pipeline({_quoted(drawing.caption)}, num_inference_steps={settings.steps}, "
             f"guidance_scale={settings.guidance}{size},",
             f'         generator=torch.Generator("cpu").manual_seed({drawing.seed})).images[0].save("picture.png")',
         ]
     )
+
+
+def _few_step(settings: Settings) -> list[str]:
+    """The lines that put a few-step LoRA and its scheduler beside the weights, which never hold it."""
+    if settings.speed is None or settings.lora is None:
+        return []
+    family = FEW_STEP[settings.speed]
+    named = hub.parse(settings.lora)
+    file = Path(settings.lora if named is None else named.file or "").name
+    where = "." if named is None else named.repo  # a path of this machine is nobody's business
+    options = "".join(f", {key}={value!r}" for key, value in family.options.items())
+    return [
+        f"pipeline.load_lora_weights({_quoted(where)}, weight_name={_quoted(file)})",
+        f"pipeline.scheduler = diffusers.{family.scheduler}.from_config(pipeline.scheduler.config{options})",
+    ]
 
 
 def is_full_size(plan: Plan) -> bool:

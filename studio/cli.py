@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -171,11 +172,11 @@ def _shipped(write: Callable[[Callable[[int, int], None]], ship.Shipped], push: 
         hub.check_push(push)
     with console.ends_tidily(), console.bytes_progress() as progress:
         done = write(progress)
+    console.print_warnings(done.warnings("en"))
     page = hub.push(done, push) if push else None
     if as_json:
         console.print_json(done.as_json() | {"pushed": page})
         return
-    console.print_warnings(done.warnings("en"))
     if page:
         console.errors.print(f"pushed to {page}", soft_wrap=True)
     print(done.path)
@@ -243,7 +244,7 @@ def main() -> None:
     try:
         app()
     except M2N2Error as error:
-        console.errors.print(f"[bold red]error:[/] {error}", soft_wrap=True, highlight=False)
+        console.errors.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
         sys.exit(1)
 
 

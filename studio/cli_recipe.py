@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -65,6 +66,6 @@ def _numbers(option: str, text: str | None, count: int) -> list[float] | None:
         numbers = [float(part) for part in text.split(",")]
     except ValueError:
         numbers = []
-    if len(numbers) != count:
+    if len(numbers) != count or not all(map(math.isfinite, numbers)):
         raise typer.BadParameter(f"{option} {text!r}: expected {count} numbers with commas, one a source, as 0.7,0.3.")
     return numbers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated
 
 import typer
@@ -44,11 +45,16 @@ def sources_inspect(
     as_json: Json = False,
 ) -> None:
     """A source's components, sizes and hashes; reads and checks every byte. / ソースの構成とハッシュ。"""
-    from pipelines.origins import open_origin
+    from pipelines.errors import RecipeError
+    from pipelines.origins import open_origin, terms
+    from pipelines.pickled import SUFFIXES
     from pipelines.provenance import recipe_of
 
     opened = open_origin(source)
-    carried = recipe_of(opened.path)
+    carried = None
+    if opened.path.suffix not in SUFFIXES and not terms(opened.uri)[1]:  # a LoRA's base carries the base's recipe
+        with contextlib.suppress(RecipeError):  # a stranger's header
+            carried = recipe_of(opened.path)
     parts = [
         {
             "component": part.name,

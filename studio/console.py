@@ -41,7 +41,7 @@ def print_preflight(found: Preflight) -> None:
     basis = "as in an earlier run" if found.basis == "earlier run" else "at the least, counted from operations"
     console.print(f"time: {datetime.timedelta(seconds=round(found.seconds))} {basis}")
     for sentence in found.warnings:
-        console.print(f"[yellow]note:[/] {sentence}")
+        console.print(f"[yellow]note:[/] {escape(sentence)}")
 
 
 def print_results(found: dict[str, Any]) -> None:

@@ -56,9 +56,20 @@ class Evaluator:
         *,
         settings: Settings,
         noises: int,
+        room: int | None = None,
     ) -> None:
-        """`recipe` is any that has the host and chromosomes of those to come."""
-        self.pipeline = LivePipeline(recipe, sources, settings=settings, scorer=scorer.weights_bytes)
+        """Build the pipeline.
+
+        Args:
+            recipe: any that has the host and chromosomes of those to come.
+            sources: opened sources by the recipe's names.
+            scorer: what scores, until another one takes its place.
+            settings: how pictures are drawn.
+            noises: pictures per prompt.
+            room: bytes of the largest scorer to come; of this one if left out.
+        """
+        self._room = scorer.weights_bytes if room is None else room
+        self.pipeline = LivePipeline(recipe, sources, settings=settings, scorer=self._room)
         self.scorer = scorer
         self.settings = settings
         self.noises = noises
@@ -72,9 +83,9 @@ class Evaluator:
     ) -> list[Drawn]:
         """Draw every prompt with every noise, prompt by prompt; another host means another pipeline, one at a time."""
         if not self.pipeline.fits(recipe):
-            sources, taken = self.pipeline.sources, self.scorer.weights_bytes
+            sources = self.pipeline.sources
             self.pipeline.release()
-            self.pipeline = LivePipeline(recipe, sources, settings=self.settings, scorer=taken)
+            self.pipeline = LivePipeline(recipe, sources, settings=self.settings, scorer=self._room)
         self.pipeline.become(recipe)
         wanted = [
             (prompt.id, noise, Request(text, noise_seed(prompt.id, noise)))

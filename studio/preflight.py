@@ -112,7 +112,7 @@ def preflight(
     merged = ["unet", *(TEXT_ENCODERS if config.merge_text_encoders else ())]
     sizes = cost.measure(sources, config.host, merged)
     judges = {name: weights_size(name) for name in (config.scorer, config.reporter)}
-    scorers = sum(size or 0 for size in judges.values())
+    scorers = max(size or 0 for size in judges.values())  # the one that reports takes the other's place
     plan = plan_device(machine, sizes, settings, scorer=scorers)
     pictures, stored = _pictures(config, list(sources))
     side = settings.size or sizes.side

@@ -30,14 +30,27 @@ class Previewer:
         requests: Sequence[Request],
         settings: Settings,
         progress: Callable[[int], None] | None = None,
+        *,
+        scorer: int = 0,
     ) -> list[Image.Image]:
-        """Draw pictures of one individual."""
+        """Draw pictures of one individual; `scorer` are the bytes of one that will look at them on the same device."""
         alone = settings.model_copy(update={"batch": 1})
-        wanted = (tuple(recipe.host.items()), recipe.merged_components, tuple(str(s.path) for s in sources.values()))
+        made_of = tuple((name, source.uri, source.components["unet"].sha256) for name, source in sources.items())
+        wanted = (tuple(recipe.host.items()), recipe.merged_components, made_of)
         with self._lock:
             if self._pipeline is None or self._built_for != wanted:
-                if self._pipeline is not None:
-                    self._pipeline.release()
-                self._pipeline, self._built_for = LivePipeline(recipe, sources, settings=alone), wanted
+                self._release()
+                self._pipeline = LivePipeline(recipe, sources, settings=alone, scorer=scorer)
+                self._built_for = wanted
             self._pipeline.become(recipe)
             return self._pipeline.generate(requests, alone, progress=progress)
+
+    def release(self) -> None:
+        """Give the device back, for a run to have it; waits for a drawing in hand."""
+        with self._lock:
+            self._release()
+
+    def _release(self) -> None:
+        pipeline, self._pipeline, self._built_for = self._pipeline, None, None
+        if pipeline is not None:
+            pipeline.release()

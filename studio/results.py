@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from eval.clip import ClipScorer
 from eval.metrics import bootstrap, by_category, paired_bootstrap
+from pipelines.errors import GenerationError, RecipeError
 from pipelines.recipe import Recipe
 from pipelines.sources import COMPONENTS, Source
 
@@ -17,6 +20,9 @@ from .breeding import source_recipes, weighted
 from .evaluate import Evaluator, check_captions
 from .store import RunStore
 
+logger = logging.getLogger(__name__)
+
+Row = dict[str, np.ndarray]  # kind to scores per prompt
 KINDS = ("ja", "en", "consistency")
 
 
@@ -32,9 +38,9 @@ class Reporter:
         self.evaluator = evaluator
         self.tick = tick
         self.prompts = store.config.report_prompts()
-        self.reporter = ClipScorer(
-            store.config.reporter, device=str(evaluator.scorer.device), parked=evaluator.scorer.parked
-        )
+        device, parked = str(evaluator.scorer.device), evaluator.scorer.parked
+        del evaluator.scorer  # fitness is through: the two of them need not fit together
+        self.reporter = evaluator.scorer = ClipScorer(store.config.reporter, device=device, parked=parked)
         self.truncated = check_captions(self.prompts, self.reporter, evaluator.pipeline)
 
     def report(self) -> None:
@@ -47,19 +53,33 @@ class Reporter:
         if child is not None:
             rows["child"] = child
         self._done, self._rows = 0, len(rows) + len(sources)
-        scored = {name: self._row(recipe, name) for name, recipe in rows.items()}
-        shipped = {name: self._row_as_shipped(name, recipe) for name, recipe in sources.items()}
+        self._failed: dict[str, str] = {}
+        scored = {name: self._row(recipe, name) for name, recipe in sources.items()}
+        scored |= self._if_drawn({name: partial(self._row, rows[name], name) for name in rows if name not in sources})
+        shipped = self._if_drawn({name: partial(self._row_as_shipped, name, one) for name, one in sources.items()})
         self.store.put(
             results={name: estimates(row) for name, row in scored.items()},
             as_shipped={name: estimates(row) for name, row in shipped.items()},
             comparisons=comparisons(scored, list(self.sources), self.prompts.categories),
             child=child.name if child else None,
+            failed_rows=self._failed,
             reporter={
                 **self.reporter.identity,
                 "prompts": self.prompts.name,
                 "truncated": self.truncated,
             },
         )
+
+    def _if_drawn(self, rows: Mapping[str, Callable[[], Row]]) -> dict[str, Row]:
+        """The rows that can be drawn; a broken picture costs its row and is recorded, not hours of other rows."""
+        done = {}
+        for name, row in rows.items():
+            try:
+                done[name] = row()
+            except (GenerationError, RecipeError) as error:
+                logger.warning("no report on %s: %s", name, error)
+                self._failed[name] = str(error)
+        return done
 
     def _row(self, recipe: Recipe, name: str) -> dict[str, np.ndarray]:
         """Scores per held-out prompt, means over noises: float64 [prompts] by kind; draws only what is not known."""
@@ -126,7 +146,8 @@ def comparisons(
         child = rows["child"]
         found["per_category"]["child"] = by_category(child["ja"], categories)
         found["child_minus_best_source"] = _paired(child, rows[best])
-        found["child_minus_average"] = _paired(child, rows["average"])
+        if "average" in rows:
+            found["child_minus_average"] = _paired(child, rows["average"])
         found["gap_closed"] = (float(child["ja"].mean()) - floor) / (ceiling - floor) if ceiling > floor else None
     return found
 

@@ -22,6 +22,7 @@ import filelock
 import numpy as np
 
 from eval.clip import ClipScorer
+from eval.names import weights_size
 from eval.prompts import PromptSet
 from eval.tokens import truncated_by
 from pipelines.errors import GenerationError, M2N2Error, RecipeError
@@ -111,8 +112,9 @@ class _Run:
         self.store, self.config, self.watch = store, store.config, watch
         self.sources = self.config.open_sources()
         self.prompts: PromptSet = self.config.niches()
-        rate = measured_rate(store.folder.parent, self.config)
-        preflight(self.config, self.sources, folder=store.folder, rate=rate).check()
+        if store.get("search") is None:  # a run that is resumed needs less than it did
+            rate = measured_rate(store.folder.parent, self.config)
+            preflight(self.config, self.sources, folder=store.folder, rate=rate).check()
         self.first = source_recipes(self.config, self.sources)
         scorer = ClipScorer(self.config.scorer, device=str(best_device()), parked=True)
         self.breeder = Breeder(self.config, self.sources, next(iter(self.first.values())))
@@ -122,6 +124,7 @@ class _Run:
             scorer,
             settings=self.config.pictures,
             noises=self.config.noises,
+            room=max(weights_size(name) or 0 for name in (self.config.scorer, self.config.reporter)),
         )
         if self.evaluator.pipeline.plan.scorer == "beside":
             scorer.unpark()

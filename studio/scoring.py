@@ -55,9 +55,11 @@ def score_model(
     recipe, sources = open_model(model)
     drawn_by = sources[recipe.lender("unet")]
     usual = REPORTER if native_side(drawn_by) >= LARGE else f"local-dir:{assets.JURY}"
-    judge = ClipScorer(scorer or usual, device=str(best_device()))
+    judge = ClipScorer(scorer or usual, device=str(best_device()), parked=True)
     settings = preset(pictures, drawn_by)
     evaluator = Evaluator(recipe, sources, judge, settings=settings, noises=1)
+    if evaluator.pipeline.plan.scorer == "beside":
+        judge.unpark()
     languages: tuple[Language, ...] = ("ja", "en") if language == "both" else (language,)
     captions = [text for spoken in languages for text in wanted.texts(spoken)]
     drawn: dict[Language, list[Drawn]] = {}

@@ -61,6 +61,7 @@ def run_json(store: RunStore) -> dict[str, Any]:
         "as_shipped": store.get("as_shipped"),
         "comparisons": store.get("comparisons"),
         "child": store.get("child"),
+        "failed_rows": store.get("failed_rows"),
         "scorer": store.get("scorer"),
         "reporter": store.get("reporter"),
     }

@@ -91,7 +91,9 @@ def draw(
     rows = []
     for k, (id, recipe) in enumerate(zip(ids, recipes, strict=True)):
         told = (lambda done, k=k: progress(k * len(requests) + done, total)) if progress else None
-        images = studio.previewer.draw(recipe, open_recipe_sources(recipe), requests, config.pictures, told)
+        images = studio.previewer.draw(
+            recipe, open_recipe_sources(recipe), requests, config.pictures, told, scorer=scorer.weights_bytes
+        )
         with scorer.on_device():
             scores = scorer.text_image(images, [request.prompt for request in requests])
             features = scorer.image_features(images)

@@ -13,6 +13,7 @@ from markupsafe import Markup
 import assets
 from eval.prompts import load_prompts
 from pipelines.errors import M2N2Error
+from pipelines.origins import is_at_hand
 from pipelines.sources import open_source
 from studio import run
 from studio.i18n import Lang, t
@@ -40,6 +41,8 @@ def cost(studio: Studio, lang: Lang, form: Form) -> str:
     """What the run will take, in words; says what is missing while the form is not complete."""
     studio.runs.mkdir(parents=True, exist_ok=True)
     try:
+        if not all(map(is_at_hand, form.folders)):
+            return t(lang, "cost_fetch")
         config = form.config()
         expected = expect(studio, config)
         captions = len(config.niches())
@@ -70,6 +73,7 @@ def begin(studio: Studio, form: Form) -> str:
         M2N2Error: something in the form cannot be opened or does not fit; nothing is made then.
     """
     config = form.check()
+    studio.previewer.release()  # or the run would find the device taken by the page beside
     expect(studio, config).check()
     store = create_run(run.default_folder(studio.runs), config)
     run.start(store)
@@ -85,6 +89,7 @@ def stop(studio: Studio, name: str) -> None:
 
 def resume(studio: Studio, name: str) -> None:
     """Go on with a run that was stopped, or whose process is gone."""
+    studio.previewer.release()
     with studio.run(name) as store:
         run.start(store)
 

@@ -40,8 +40,8 @@ class Form:
     alpha: float
     angle: str
     pictures: PresetName
-    steps: float | None
-    guidance: float | None
+    steps: float  # 0: the preset's
+    guidance: float  # 0: the preset's; 1 turns it off
     merge_text_encoders: bool
     scorer: str
     reporter: str
@@ -69,7 +69,7 @@ class Form:
         """How pictures are drawn: the preset for the first source, with what was changed of it."""
         drawn = preset(self.pictures, open_origin(self.folders[0]))
         changes = {"steps": self.steps, "guidance": self.guidance}
-        return drawn.model_copy(update={field: value for field, value in changes.items() if value is not None})
+        return drawn.model_copy(update={field: value for field, value in changes.items() if value})
 
     def config(self) -> RunConfig:
         """The run that this form asks for.
@@ -166,12 +166,8 @@ def fields_of(lang: Lang) -> dict[str, Any]:
                 label=t(lang, "drawing"),
                 info=t(lang, "pictures_info"),
             )
-            fields["steps"] = gr.Number(
-                None, precision=0, minimum=1, maximum=1000, label=t(lang, "steps"), info=t(lang, "as_preset")
-            )
-            fields["guidance"] = gr.Number(
-                None, minimum=0, step=0.5, label=t(lang, "guidance"), info=t(lang, "as_preset")
-            )
+            fields["steps"] = gr.Slider(0, 50, 0, step=1, label=t(lang, "steps"), info=t(lang, "as_preset"))
+            fields["guidance"] = gr.Slider(0, 12, 0, step=0.5, label=t(lang, "guidance"), info=t(lang, "as_preset"))
         with gr.Row():
             fields["host"] = gr.Dropdown(
                 list(assets.NAMES), value="ja", label=t(lang, "host"), info=t(lang, "host_info")

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch._dynamo.utils import counters
 
 from pipelines.devices import GIB, HOST_RESERVE, Machine
-from pipelines.errors import GenerationError
+from pipelines.errors import DeviceError, GenerationError
 from pipelines.export import export_folder
 from pipelines.generate import LivePipeline, Request, Settings
 from pipelines.plan import Plan
@@ -101,7 +101,7 @@ def test_a_full_device_is_an_error_with_a_remedy(family, one_hot):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     live._pipeline.unet.register_forward_pre_hook(full)
-    with pytest.raises(GenerationError, match="ran out of memory while 2 pictures.*lower the batch or the size"):
+    with pytest.raises(DeviceError, match="ran out of memory while 2 pictures.*lower the batch or the size"):
         live.generate(REQUESTS[:2], SETTINGS)
 
 

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 import assets
 from pipelines.errors import SourceError
-from pipelines.origins import open_origin, resolved, terms
+from pipelines.origins import is_at_hand, open_origin, resolved, terms
 from tests.full_keys import small_sdxl, small_single_file, tensors_of
 
 
@@ -149,3 +149,17 @@ def test_an_id_without_a_network(place, monkeypatch):
         open_origin("team/ja", relative_to=place)
     (place / "team" / "ja").symlink_to(place / "whole")
     assert open_origin("team/ja", relative_to=place).path == Path(place / "team" / "ja")
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        (str(assets.FAMILY / "ja"), True),
+        ("nobody/has-this", False),
+        (f"{assets.FAMILY / 'ja'} + 0.8 * nobody/has-this/lora.safetensors", False),
+        ("/models/old.ckpt", False),
+        ("/models/new.safetensors", True),
+    ],
+)
+def test_tells_what_opens_without_a_download_or_a_conversion(uri, expected):
+    assert is_at_hand(uri) is expected

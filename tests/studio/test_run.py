@@ -14,6 +14,7 @@ from pipelines.generate import LivePipeline
 from studio import run
 from studio.config import embedded
 from studio.errors import ConfigError, RunError
+from studio.evaluate import Evaluator
 from studio.evolution.archive import Archive
 from studio.store import create_run, open_run
 from studio.summary import lineage, run_json, status
@@ -181,6 +182,24 @@ def test_a_failed_report_takes_nobody_from_the_archive(small_config, tmp_path, m
     assert first.error == "the picture came out with NaN"
     run.carry_out(store)  # the resumed search finds everyone's scores
     assert status(store)["status"] == "done"
+
+
+def test_a_row_that_cannot_be_drawn_costs_the_report_that_row(small_config, tmp_path, monkeypatch):
+    draw = Evaluator.draw
+
+    def broken(self, recipe, *rest):
+        if recipe.name == "average":
+            raise GenerationError("black")
+        return draw(self, recipe, *rest)
+
+    monkeypatch.setattr(Evaluator, "draw", broken)
+    store = create_run(tmp_path / "run", small_config.model_copy(update={"evaluations": 1}))
+    run.carry_out(store)
+    assert store.get("status") == "done"
+    assert store.get("failed_rows") == {"average": "black"}
+    assert set(store.get("results")) == {"base", "ja", "flat", "real", "child"}
+    assert "child_minus_average" not in store.get("comparisons")
+    store.close()
 
 
 def test_text_encoders_can_be_merged_too(small_config, tmp_path):

@@ -15,10 +15,11 @@ from pipelines.generate import Request
 from pipelines.plan import Plan
 from pipelines.provenance import file_sha256, recipe_of
 from pipelines.recipe import blend, load_recipe
+from pipelines.settings import presets
 from pipelines.sources import Source, open_source
 from pipelines.tensor_file import TensorFile
 from studio import run, ship
-from studio.card import About, card
+from studio.card import About, Drawing, card, snippet
 from studio.evaluate import noise_seed
 from studio.ledger import common_licence, inherited
 from studio.models import open_recipe_sources
@@ -161,3 +162,13 @@ def test_nothing_is_left_of_a_failed_shipment(store, tmp_path, monkeypatch):
         with pytest.raises(ExportError, match="no card today"):
             ship.ship(store, "0001", tmp_path / name)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_code_on_a_card_puts_a_few_step_lora_beside_the_weights():
+    draft = presets(1024)["draft"]
+    code = snippet("model", Drawing("柴犬", 7, draft), full_size=True)
+    compile(code, "card", "exec")
+    assert 'load_lora_weights("ByteDance/SDXL-Lightning", weight_name="sdxl_lightning_4step_lora.safetensors")' in code
+    assert "EulerDiscreteScheduler.from_config(pipeline.scheduler.config, timestep_spacing='trailing'" in code
+    assert "num_inference_steps=4, guidance_scale=0.0" in code
+    assert "lora" not in snippet("model", Drawing("柴犬", 7, presets(1024)["final"]), full_size=True)

@@ -66,7 +66,7 @@ def is_at_hand(uri: str) -> bool:
     """Whether opening a source takes neither a download nor a conversion: it may be done while somebody types."""
     base, loras = terms(uri)
     for text in (base, *(lora for _, lora in loras)):
-        named = hub.parse(text) if not os.path.exists(text) else None
+        named = hub_id(text)
         if (named and not hub.is_here(named)) or (named is None and Path(text).suffix in SUFFIXES):
             return False
     return True
@@ -118,11 +118,16 @@ def _lora_file(text: str) -> Path:
     return _readable(place)
 
 
+def hub_id(text: str) -> hub.HubId | None:
+    """A base or a LoRA as a hub id; `None` where something of that name lies here, or where it is none."""
+    return None if os.path.exists(text) else hub.parse(text)
+
+
 def name_of(uri: str) -> str:
     """What a source is called that nobody named: its folder, file or repository, or the last LoRA on it."""
     base, loras = terms(uri)
     text = loras[-1][1] if loras else base
-    identifier = hub.parse(text) if not os.path.exists(text) else None
+    identifier = hub_id(text)
     if identifier:
         return identifier.name
     place = Path(text)

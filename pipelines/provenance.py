@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from . import hub
 from .contents import read_card
 from .errors import M2N2Error
 from .files import cache_dir, write_whole
-from .origins import terms
+from .origins import hub_id, terms
 from .plan import Plan
 from .recipe import Recipe, load_recipe, parse_recipe
 from .sources import Source
@@ -55,9 +54,9 @@ def origins(source: Source) -> list[Origin]:
     if source.uri == str(source.path):
         return [_origin(source.path, None, source.name, source.licence)]
     base, loras = terms(source.uri)
-    found = [_origin(source.path, _hub_id(base), source.name, source.licence)]
+    found = [_origin(source.path, hub_id(base), source.name, source.licence)]
     for _, lora in loras:
-        identifier = _hub_id(lora)
+        identifier = hub_id(lora)
         path = hub.fetch(identifier) if identifier else Path(lora)  # opened before, so it is in the cache
         found.append(_origin(path, identifier, identifier.name if identifier else path.stem, None))
     return found
@@ -176,13 +175,8 @@ def file_sha256(path: Path, progress: Callable[[int], None] | None = None) -> st
     return digest.hexdigest()
 
 
-def _hub_id(place: str) -> hub.HubId | None:
-    """A place in a source's `uri` as a hub id; paths in it are absolute, unless they are relative and there."""
-    return None if os.path.exists(place) else hub.parse(place)
-
-
 def _last_part(place: str) -> str:
-    return place if _hub_id(place) else Path(place).name
+    return place if hub_id(place) else Path(place).name
 
 
 def _origin(path: Path, identifier: hub.HubId | None, name: str, licence: str | None) -> Origin:

@@ -98,12 +98,11 @@ class Evaluator:
             for image, (id, noise, request) in zip(images, wanted, strict=True)
         ]
 
-    def score(self, drawn: Sequence[Drawn], scorer: ClipScorer | None = None) -> Scored:
+    def score(self, drawn: Sequence[Drawn]) -> Scored:
         """How well pictures fit their captions, and what the scorer saw in them."""
-        judge = scorer or self.scorer
-        with judge.on_device():
-            seen = judge.image_features([d.image for d in drawn])
-            said = judge.text_features([d.request.prompt for d in drawn])
+        with self.scorer.on_device():
+            seen = self.scorer.image_features([d.image for d in drawn])
+            said = self.scorer.text_features([d.request.prompt for d in drawn])
         return Scored(similarity(seen, said).reshape(-1, self.noises), seen)
 
     def consistency(self, ja: Scored, en: Scored) -> np.ndarray:

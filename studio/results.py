@@ -87,8 +87,8 @@ class Reporter:
         kept = self.store.get(key)
         if kept is None:
             evaluator = self.evaluator
-            ja = evaluator.score(evaluator.draw(recipe, self.prompts, "ja", self.tick), self.reporter)
-            en = evaluator.score(evaluator.draw(recipe, self.prompts, "en", self.tick), self.reporter)
+            ja = evaluator.score(evaluator.draw(recipe, self.prompts, "ja", self.tick))
+            en = evaluator.score(evaluator.draw(recipe, self.prompts, "en", self.tick))
             scores = {"ja": ja.scores, "en": en.scores, "consistency": evaluator.consistency(ja, en)}
             kept = {kind: values.mean(axis=1).tolist() for kind, values in scores.items()}
             self.store.put(**{key: kept})

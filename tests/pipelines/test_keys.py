@@ -5,27 +5,13 @@ import pytest
 from diffusers import UNet2DConditionModel
 
 from pipelines.keys import canonical_name, canonical_order, chromosome_of, is_merged, layouts, natural
-
-# The published configuration of SDXL 1.0's UNet, as far as it decides names and shapes.
-SDXL_UNET = {
-    "sample_size": 128,
-    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-    "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-    "block_out_channels": (320, 640, 1280),
-    "transformer_layers_per_block": (1, 2, 10),
-    "attention_head_dim": (5, 10, 20),
-    "cross_attention_dim": 2048,
-    "addition_embed_type": "text_time",
-    "addition_time_embed_dim": 256,
-    "projection_class_embeddings_input_dim": 2816,
-    "use_linear_projection": True,
-}
+from pipelines.sdxl import UNET
 
 
 @pytest.fixture(scope="module")
 def sdxl():
     with accelerate.init_empty_weights():
-        unet = UNet2DConditionModel(**SDXL_UNET)
+        unet = UNet2DConditionModel.from_config(UNET)
     return {name: (tuple(tensor.shape), "F16") for name, tensor in unet.state_dict().items()}
 
 

@@ -1,4 +1,5 @@
-"""One side of the comparison in `weave`, in a process of its own: seconds, peak anonymous memory, hash of the result.
+"""One side of the comparison in `weave`, in a process of its own: seconds until the result is on the disk, peak
+anonymous memory, hash of the result.
 
     python -m benchmarks.sides SIDE KIND OUT SOURCE SOURCE...      # prints one JSON object
 
@@ -199,6 +200,8 @@ def main() -> None:
     with Memory() as memory:
         started = time.perf_counter()
         run()
+        with open(out, "rb") as file:
+            os.fsync(file.fileno())
         seconds = time.perf_counter() - started
     found: dict[str, Any] = {"seconds": seconds, "anonymous": memory.peak}
     if side != "floor":

@@ -52,6 +52,7 @@ class Component:
         self.place = place
         self.tensors: Mapping[str, TensorRef] = {key: tensors[key] for key in canonical_order(name, tensors)}
         self._held: dict[str, torch.Tensor] | None = None
+        self._views: dict[str, torch.Tensor] = {}  # of memory-mapped files: looking one up costs as much as a block
         for key, ref in self.tensors.items():
             if ref.dtype not in DTYPES:
                 raise SourceError(
@@ -85,13 +86,26 @@ class Component:
         flat = self._flat(name, out.device)
         out.copy_(flat[start : start + out.numel()])
 
+    def read_ahead(self, name: str, start: int, stop: int) -> None:
+        """Have the system fetch elements `start` to `stop` of a flattened tensor that `fill` will ask for soon."""
+        ref = self.tensors[name]
+        if ref.file and not ref.transposed:
+            size = DTYPES[ref.dtype].itemsize
+            first = ref.rows[0] * (math.prod(ref.shape) // ref.shape[0]) if ref.rows else 0
+            ref.file.read_ahead(ref.key, (first + start) * size, (first + stop) * size)
+
     def hold(self, device: torch.device) -> None:
         """Keep what is read from now on in the memory of `device`, for blocks that are wanted there."""
         self._held = self._held or {} if device.type != "cpu" else None
 
     def _flat(self, name: str, device: torch.device) -> torch.Tensor:
         if device.type == "cpu":
-            return self.read(name).reshape(-1)
+            if name not in self._views:
+                flat = self.read(name).reshape(-1)
+                if self.tensors[name].transposed:
+                    return flat  # a copy, not a view
+                self._views[name] = flat
+            return self._views[name]
         if self._held is not None and name in self._held:
             return self._held[name]
         flat = self.read(name).reshape(-1).to(device)

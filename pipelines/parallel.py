@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
@@ -17,23 +18,60 @@ WORKERS = min(4, os.cpu_count() or 1)  # threads that read, sum and write; more 
 
 
 def in_parallel(work: Callable[[Job], Result], jobs: Iterable[Job], *, workers: int = WORKERS) -> Iterator[Result]:
-    """What `work` gives for each job, as they are done; a few jobs ahead, and none left running after an error."""
-    with _threads_of_their_own(), ThreadPoolExecutor(workers) as pool:
-        pending: set[Future[Result]] = set()
+    """What `work` gives for each job, as they are done; none is begun after an error or once the caller has gone.
+
+    Workers fetch the jobs themselves, from `jobs` as it is needed: a future for each would cost more than the work on a
+    block.
+    """
+    waiting, turn, results = iter(jobs), threading.Lock(), queue.SimpleQueue[Result | _Ended]()
+    given_up = threading.Event()
+
+    def fetch() -> Iterator[Job]:
+        while not given_up.is_set():
+            with turn:
+                job = next(waiting, _ENDED)
+            if isinstance(job, _Ended):
+                return
+            yield job
+
+    def run() -> None:
+        ended = _ENDED
         try:
-            for job in jobs:
-                pending.add(pool.submit(work, job))
-                if len(pending) > 4 * workers:
-                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                    yield from (one.result() for one in done)
-            while pending:
-                done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                yield from (one.result() for one in done)
+            for job in fetch():
+                results.put(work(job))
+        except BaseException as error:  # raised again where the results are read
+            given_up.set()
+            ended = _Ended(error)
+        results.put(ended)
+
+    with _threads_of_their_own():
+        threads = [threading.Thread(target=run, daemon=True) for _ in range(workers)]
+        for thread in threads:
+            thread.start()
+        try:
+            left = workers
+            while left:
+                result = results.get()
+                if not isinstance(result, _Ended):
+                    yield result
+                elif result.error:
+                    raise result.error
+                else:
+                    left -= 1
         finally:
-            for one in pending:
-                one.cancel()
+            given_up.set()
+            for thread in threads:
+                thread.join()
 
 
+@dataclass(frozen=True)
+class _Ended:
+    """A worker is done, or has failed."""
+
+    error: BaseException | None = None
+
+
+_ENDED = _Ended()
 _lock = threading.Lock()
 _inside = 0
 _before = 1

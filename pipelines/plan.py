@@ -173,6 +173,14 @@ class Plan:
             )
         return rounded
 
+    def read_ahead(self, thread: Thread, start: int, stop: int) -> None:
+        """Have the system fetch what `block` will ask for soon."""
+        if thread.pieces is None:
+            self.lender(thread.component).components[thread.component].read_ahead(thread.name, start, stop)
+            return
+        for part in self.parts(thread.component):
+            part.read_ahead(thread.name, start, stop)
+
     def tensor(self, thread: Thread) -> torch.Tensor:
         """One whole tensor, with memory of its own."""
         loom = Loom(thread.size)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -44,12 +46,14 @@ class TensorFile:
             raise SourceError(f"{path}: expected a safetensors file, found {found}. Check the path, or fetch it again.")
         try:
             self._handle = safe_open(path, framework="pt", device="cpu")
+            self._descriptor = os.open(path, os.O_RDONLY)
+            weakref.finalize(self, os.close, self._descriptor)
             views = {key: self._handle.get_slice(key) for key in self._handle.keys()}  # noqa: SIM118  (no mapping)
             self.tensors: Mapping[str, tuple[tuple[int, ...], str]] = {
                 key: (tuple(view.get_shape()), view.get_dtype()) for key, view in views.items()
             }
             self.metadata: Mapping[str, str] = self._handle.metadata() or {}
-            twice = _repeated_key(path)
+            twice, self._offsets = _header(path)
         except (SafetensorError, OSError, ValueError) as error:
             raise SourceError(
                 f"{path} cannot be read as safetensors ({error}). Expected a complete file; "
@@ -66,6 +70,12 @@ class TensorFile:
         tensor: torch.Tensor = self._handle.get_tensor(key)
         return tensor
 
+    def read_ahead(self, key: str, start: int, stop: int) -> None:
+        """Tell the system that bytes `start` to `stop` of a tensor are wanted soon; it reads them beside other work."""
+        if hasattr(os, "posix_fadvise"):  # not on macOS and Windows
+            position = self._offsets[key] + start
+            os.posix_fadvise(self._descriptor, position, stop - start, os.POSIX_FADV_WILLNEED)
+
     @property
     def stamp(self) -> tuple[str, int, int]:
         """What tells this file from another, short of reading it: place, size, time of change."""
@@ -73,19 +83,20 @@ class TensorFile:
         return str(self.path.resolve()), stat.st_size, stat.st_mtime_ns
 
 
-def _repeated_key(path: Path) -> str | None:
-    """A key that the header holds twice; safetensors itself lets the last one win."""
+def _header(path: Path) -> tuple[str | None, dict[str, int]]:
+    """A key that the header holds twice, where safetensors itself lets the last one win; where each tensor begins."""
     with open(path, "rb") as file:
         length = int.from_bytes(file.read(8), "little")  # safe_open has checked it
         header = file.read(length)
     repeated: list[str] = []
 
-    def pairs(found: list[tuple[str, object]]) -> None:
-        seen: set[str] = set()
-        for key, _ in found:
-            if key in seen:
-                repeated.append(key)
-            seen.add(key)
+    def pairs(found: list[tuple[str, object]]) -> dict[str, object]:
+        whole = dict(found)
+        if len(whole) < len(found):
+            keys = [key for key, _ in found]
+            repeated.extend(key for key in whole if keys.count(key) > 1)
+        return whole
 
-    json.loads(header, object_pairs_hook=pairs)
-    return repeated[0] if repeated else None
+    described = json.loads(header, object_pairs_hook=pairs)
+    offsets = {key: 8 + length + value["data_offsets"][0] for key, value in described.items() if key != "__metadata__"}
+    return repeated[0] if repeated else None, offsets

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,6 +168,7 @@ def weave_file(
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)  # the data section begins on a multiple of 8
     looms = Looms(BLOCK)
+    turn = threading.Lock()  # the system lets one at a time into a file, and those who wait there spin
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
         file.flush()
@@ -181,9 +183,10 @@ def weave_file(
                 values = plan.block(what, start, stop, looms.loom)
             content = memoryview(values.contiguous().reshape(-1).view(torch.uint8).numpy().data)
             size = len(content)
-            while content:  # a write may take less than it is given
-                written = os.pwrite(descriptor, content, position)
-                position, content = position + written, content[written:]
+            with turn:
+                while content:  # a write may take less than it is given
+                    written = os.pwrite(descriptor, content, position)
+                    position, content = position + written, content[written:]
             return size
 
         done = 0
@@ -205,9 +208,11 @@ def _file_jobs(
         elif entry.value is not None:
             yield position, entry.value.to(entry.dtype), 0, entry.value.numel()
         else:
+            assert plan is not None
             at = position
             for thread in entry.threads:
                 for _, start, stop in _blocks(thread, BLOCK):
+                    plan.read_ahead(thread, start, stop)
                     yield at + start * entry.dtype.itemsize, thread, start, stop
                 at += thread.size * entry.dtype.itemsize
         position += entry.size

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from studio.evolution.competition import Competition
 from studio.evolution.errors import EvolutionError
-from studio.evolution.niches import Floats, check_scores, fitness
+from studio.evolution.niches import Floats, check_alpha, check_scores, fitness
 
 
 class Insertion(NamedTuple):
@@ -24,21 +25,29 @@ class Archive:
     one with the least fitness leaves (M2N2, section 3). Of several equally unfit the newest leaves, so a copy never
     displaces its original.
 
+    Scores are checked as they enter and trusted from then on; the competition among those alive is worked out once per
+    change, by the functions of `niches`.
+
     Args:
         capacity: P, at least 2: one individual has no mate.
         alpha: competition strength (Eq. 5), 0 to 10.
 
     Raises:
-        EvolutionError: `capacity` is below 2.
+        EvolutionError: `capacity` is below 2, or `alpha` out of range.
     """
 
     def __init__(self, capacity: int, *, alpha: float = 1.0):
         if capacity < 2:
             raise EvolutionError(f"expected an archive of at least 2 individuals, found a capacity of {capacity}")
+        check_alpha(alpha)
         self.capacity = capacity
         self.alpha = alpha
         self._ids: list[str] = []
-        self._rows: list[Floats] = []
+        self._table: Floats = np.empty((0, 0))  # [capacity + 1, niches], oldest first; made for the first who comes
+        self._room: Floats = np.empty(
+            (3, 0, 0)
+        )  # [3, capacity + 1, niches], for competition with and without a newcomer
+        self._competition: Competition | None = None
 
     def __len__(self) -> int:
         """How many individuals are alive."""
@@ -54,9 +63,26 @@ class Archive:
         return tuple(self._ids)
 
     @property
+    def is_full(self) -> bool:
+        """Whether a newcomer has to compete for its place."""
+        return len(self) == self.capacity
+
+    @property
     def scores(self) -> Floats:
         """A copy of their raw scores, float64 [individuals, niches], in the order of `ids`; [0, 0] when empty."""
-        return np.stack(self._rows) if self._rows else np.empty((0, 0))
+        return self._alive.copy()
+
+    @property
+    def competition(self) -> Competition:
+        """The competition among those alive, in the order of `ids`; only valid until somebody is inserted.
+
+        Raises:
+            EvolutionError: nobody is alive.
+        """
+        if self._competition is None:
+            self._some()
+            self._competition = Competition(self._alive, alpha=self.alpha, room=self._room[:, : len(self)])
+        return self._competition
 
     def insert(self, id: str, scores: ArrayLike) -> Insertion:
         """Let a newcomer compete for a place.
@@ -71,21 +97,35 @@ class Archive:
         """
         if id in self._ids:
             raise EvolutionError(f"expected a new id, found {id!r}, which is alive in the archive already")
-        try:
-            row = check_scores(np.asarray(scores, dtype=np.float64)[np.newaxis])[0].copy()
-        except EvolutionError as error:
-            raise EvolutionError(f"scores of {id!r} refused: {error}") from error
-        if self._rows and len(row) != len(self._rows[0]):
-            raise EvolutionError(f"scores of {id!r} refused: expected {len(self._rows[0])} niches, found {len(row)}")
+        row = self._checked(id, scores)
+        newest = len(self)
+        if newest == 0:
+            self._table = np.empty((self.capacity + 1, len(row)))
+            self._room = np.empty((2, self.capacity, len(row)))
+        self._table[newest] = row
+        leaver = self._least_fit() if self.is_full else None
+        if leaver == newest:
+            return Insertion(entered=False, dropped=None)
+        self._competition = None
         self._ids.append(id)
-        self._rows.append(row)
-        if len(self) <= self.capacity:
+        if leaver is None:
             return Insertion(entered=True, dropped=None)
-        won = fitness(self.scores, alpha=self.alpha)
-        leaver = int(np.flatnonzero(won == won.min())[-1])
-        del self._rows[leaver]
-        dropped = self._ids.pop(leaver)
-        return Insertion(entered=False, dropped=None) if dropped == id else Insertion(entered=True, dropped=dropped)
+        self._table[leaver:newest] = self._table[leaver + 1 : newest + 1]
+        return Insertion(entered=True, dropped=self._ids.pop(leaver))
+
+    def rescore(self, scores: Mapping[str, ArrayLike]) -> None:
+        """Replace the raw scores of everyone alive at once, as when all are judged on new noise. Nobody leaves.
+
+        Args:
+            scores: float64 [niches] for each id alive, at least; niches as before.
+
+        Raises:
+            EvolutionError: somebody's scores are missing, or as `insert` refuses them. The archive is left as it was.
+        """
+        rows = [self._checked(id, _scores_of(id, scores)) for id in self._ids]
+        for place, row in zip(self._alive, rows, strict=True):
+            place[:] = row
+        self._competition = None
 
     def best(self) -> str:
         """The individual with the highest mean raw score, the oldest of several.
@@ -93,9 +133,18 @@ class Archive:
         Raises:
             EvolutionError: nobody is alive.
         """
-        if not self._ids:
-            raise EvolutionError("expected an archive with individuals, found it empty; insert the sources first")
-        return self._ids[int(np.argmax(self.scores.mean(axis=1)))]
+        self._some()
+        return self._ids[int(np.argmax(self._alive.mean(axis=1)))]
+
+    def mean(self, id: str) -> float:
+        """The mean raw score of one alive.
+
+        Raises:
+            EvolutionError: it is not alive.
+        """
+        if id not in self._ids:
+            raise EvolutionError(f"expected one of the individuals alive, {', '.join(self._ids)}; found {id!r}")
+        return float(self._table[self._ids.index(id)].mean())
 
     def to_state(self) -> dict[str, Any]:
         """What JSON can hold and `from_state` needs beside the scores: capacity, alpha, and the ids in their order."""
@@ -120,7 +169,37 @@ class Archive:
                 f"expected at most {archive.capacity} individuals in the archive's state, found {len(state['ids'])}"
             )
         for id in state["ids"]:
-            if id not in scores:
-                raise EvolutionError(f"expected scores for every individual alive, found none for {id!r}")
-            archive.insert(id, scores[id])
+            archive.insert(id, _scores_of(id, scores))
         return archive
+
+    @property
+    def _alive(self) -> Floats:
+        return self._table[: len(self._ids)]
+
+    def _some(self) -> None:
+        if not self._ids:
+            raise EvolutionError("expected an archive with individuals, found it empty; insert the sources first")
+
+    def _checked(self, id: str, scores: ArrayLike) -> Floats:
+        try:
+            row: Floats = check_scores(np.asarray(scores, dtype=np.float64)[np.newaxis])[0]
+        except EvolutionError as error:
+            raise EvolutionError(f"scores of {id!r} refused: {error}") from error
+        niches = self._table.shape[1]
+        if self._ids and len(row) != niches:
+            raise EvolutionError(f"scores of {id!r} refused: expected {niches} niches, found {len(row)}")
+        return row
+
+    def _least_fit(self) -> int:
+        """The row of the full table, newcomer last, that has the least fitness; the newest of several."""
+        rows = self.competition.least_fit_beside(self._table[-1])
+        if len(rows) > 1 and (self._table[rows] != self._table[rows[-1]]).any():  # else they are equally unfit
+            won = fitness(self._table, alpha=self.alpha)
+            rows = np.flatnonzero(won == won.min()).tolist()
+        return rows[-1]
+
+
+def _scores_of(id: str, scores: Mapping[str, ArrayLike]) -> ArrayLike:
+    if id not in scores:
+        raise EvolutionError(f"expected scores for every individual alive, found none for {id!r}")
+    return scores[id]

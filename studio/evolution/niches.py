@@ -33,14 +33,23 @@ def check_scores(scores: ArrayLike) -> Floats:
         raise EvolutionError(
             f"expected scores of shape [individuals, niches], at least one of each, found shape {scores.shape}"
         )
-    wrong = np.argwhere(~((scores >= 0) & (scores <= 1)))  # NaN fails both comparisons
-    if len(wrong):
-        row, niche = wrong[0]
+    if not (scores.min() >= 0 and scores.max() <= 1):  # a NaN anywhere is the smallest and fails
+        row, niche = np.argwhere(~((scores >= 0) & (scores <= 1)))[0]
         raise EvolutionError(
             f"expected scores in 0..1, found {scores[row, niche]} for individual {row} in niche {niche}; "
             "a failed evaluation is an error to record, never a score"
         )
     return scores
+
+
+def check_alpha(alpha: float) -> None:
+    """Refuse a competition strength that is out of range.
+
+    Raises:
+        EvolutionError: not in 0..10.
+    """
+    if not 0 <= alpha <= MAX_ALPHA:
+        raise EvolutionError(f"expected a competition strength alpha in 0..{MAX_ALPHA:g}, found {alpha}")
 
 
 def adjusted(scores: ArrayLike) -> Floats:
@@ -71,6 +80,24 @@ def capacity(scores: ArrayLike) -> Floats:
     return adjusted(scores).max(axis=0)
 
 
+def price(c: Floats, z: Floats, *, alpha: float = 1.0) -> Floats:
+    """What a unit of score earns in each niche: c_j / z_j^alpha.
+
+    Args:
+        c: float64 [niches], capacity.
+        z: float64 [niches], the sum of adjusted scores.
+        alpha: competition strength, 0 to 10.
+
+    Returns:
+        float64 [niches]; 0 where there is nothing to win.
+
+    Raises:
+        EvolutionError: `alpha` is out of range.
+    """
+    check_alpha(alpha)
+    return np.divide(c, z if alpha == 1 else z**alpha, out=np.zeros(len(z)), where=z > MIN_CROWD)
+
+
 def fitness(scores: ArrayLike, *, alpha: float = 1.0) -> Floats:
     """What each individual wins in competition: sum_j c_j * s_ij / z_j^alpha (M2N2, Eq. 3 and 5).
 
@@ -85,7 +112,7 @@ def fitness(scores: ArrayLike, *, alpha: float = 1.0) -> Floats:
     """
     s = adjusted(scores)
     # A sum per row, not a matrix product: BLAS may round equal rows differently, and equal individuals must tie.
-    return (s * _price(s, alpha)).sum(axis=1)
+    return (s * price(s.max(axis=0), s.sum(axis=0), alpha=alpha)).sum(axis=1)
 
 
 def attraction(scores: ArrayLike, mother: int, *, alpha: float = 1.0) -> Floats:
@@ -100,7 +127,8 @@ def attraction(scores: ArrayLike, mother: int, *, alpha: float = 1.0) -> Floats:
         float64 [individuals], zero for the mother herself; all zeros when nobody is better than her anywhere.
     """
     s = adjusted(scores)
-    return (np.maximum(s - s[mother], 0.0) * _price(s, alpha)).sum(axis=1)
+    worth = price(s.max(axis=0), s.sum(axis=0), alpha=alpha)
+    return (np.maximum(s - s[mother], 0.0) * worth).sum(axis=1)
 
 
 def owners(scores: ArrayLike) -> NDArray[np.int64]:
@@ -132,19 +160,15 @@ def roulette(weights: ArrayLike, rng: np.random.Generator) -> int:
         EvolutionError: no weights, or one is negative, NaN or infinite.
     """
     weights = np.asarray(weights, dtype=np.float64)
-    if weights.ndim != 1 or len(weights) == 0 or not (np.isfinite(weights).all() and (weights >= 0).all()):
+    if weights.ndim != 1 or len(weights) == 0 or not (weights.min() >= 0 and weights.max() < np.inf):
         raise EvolutionError(f"expected at least one weight, finite and not negative, found {weights.tolist()}")
+    return spin(weights, rng.random())
+
+
+def spin(weights: Floats, draw: float) -> int:
+    """As `roulette`, of weights already checked and its uniform number in 0..1."""
     if not weights.any():
         weights = np.ones_like(weights)
     bounds = np.cumsum(weights)
-    index = int(np.searchsorted(bounds, rng.random() * bounds[-1], side="right"))
+    index = int(np.searchsorted(bounds, draw * bounds[-1], side="right"))
     return min(index, int(np.flatnonzero(weights)[-1]))  # the product may round up to the last bound
-
-
-def _price(s: Floats, alpha: float) -> Floats:
-    """c_j / z_j^alpha for adjusted scores: what a unit of score earns in each niche, 0 where nothing is to win."""
-    if not 0 <= alpha <= MAX_ALPHA:
-        raise EvolutionError(f"expected a competition strength alpha in 0..{MAX_ALPHA:g}, found {alpha}")
-    crowd = s.sum(axis=0)
-    contested = crowd > MIN_CROWD
-    return np.where(contested, s.max(axis=0) / np.where(contested, crowd, 1.0) ** alpha, 0.0)

@@ -7,6 +7,10 @@
         search.tell(id, offspring, scores)  it enters the archive, or not
         save(search.state())
 
+Where scores are dear, some are enough to tell that an offspring is hopeless (`early.hopeless`): give it up with
+`discard`, and the search goes on as if it had been told the rest. A caller may name the parents, as for the first
+merges of sources that fill the archive in M2N2's experiment with language models.
+
 A genome is whatever `crossover` takes and gives: a recipe here, a plain vector in a benchmark. All randomness comes
 from one generator, in a fixed order, so the archive and the generator's state are all there is to save.
 """
@@ -20,10 +24,10 @@ from numpy.typing import ArrayLike
 
 from studio.evolution.archive import Archive, Insertion
 from studio.evolution.errors import EvolutionError
-from studio.evolution.niches import attraction, check_scores, fitness, roulette
 
 G = TypeVar("G")
 Crossover = Callable[[G, G, np.random.Generator], G]
+Compatibility = Callable[[G, G], float]
 
 
 @dataclass(frozen=True)
@@ -33,37 +37,6 @@ class Offspring(Generic[G]):
     mother: str
     father: str
     genome: G
-
-
-def pick_parents(
-    scores: ArrayLike, rng: np.random.Generator, *, alpha: float = 1.0, attract: bool = True
-) -> tuple[int, int]:
-    """Two different individuals: the mother by fitness (M2N2, Eq. 3), the father by attraction to her (Eq. 4).
-
-    When nobody wins anything (all fitness zero) the mother is drawn uniformly. When nobody attracts her, or `attract`
-    is off, the father is drawn by fitness among the others, uniformly if that is all zero too.
-
-    Args:
-        scores: float64 [individuals, niches], raw.
-        rng: gives exactly two uniform numbers.
-        alpha: competition strength.
-        attract: False for a search without attraction, to compare with.
-
-    Returns:
-        Rows of the mother and the father.
-
-    Raises:
-        EvolutionError: fewer than two individuals, or scores that `check_scores` refuses.
-    """
-    scores = check_scores(scores)
-    if len(scores) < 2:
-        raise EvolutionError("expected at least 2 individuals to choose parents from, found 1; add another source")
-    fit = fitness(scores, alpha=alpha)
-    mother = roulette(fit, rng)
-    others = np.delete(np.arange(len(scores)), mother)
-    appeal = attraction(scores, mother, alpha=alpha) if attract else np.zeros(len(scores))
-    weights = appeal if appeal.any() else fit
-    return mother, int(others[roulette(weights[others], rng)])
 
 
 class Search(Generic[G]):
@@ -78,6 +51,9 @@ class Search(Generic[G]):
             business. It must draw from nothing but the generator.
         genomes: the genome of everyone in `archive`.
         attract: False for a search without attraction, to compare with.
+        compatibility: mother's genome and a candidate's to a factor of its attraction, 0 or more: how well the two
+            merge (M2N2 leaves it open). Like `crossover` it belongs to how a search is made, not to its state, and it
+            must give the same for the same two. Not asked where there is no attraction.
 
     Raises:
         EvolutionError: somebody in `archive` has no genome.
@@ -91,6 +67,7 @@ class Search(Generic[G]):
         crossover: Crossover[G],
         genomes: Mapping[str, G] | None = None,
         attract: bool = True,
+        compatibility: Compatibility[G] | None = None,
     ):
         genomes = genomes or {}
         missing = [id for id in archive.ids if id not in genomes]
@@ -100,6 +77,7 @@ class Search(Generic[G]):
         self.attract = attract
         self._rng = rng
         self._crossover = crossover
+        self._compatibility = compatibility
         self.genomes = {id: genomes[id] for id in archive.ids}
         self._pending: Offspring[G] | None = None
         self._settled = rng.bit_generator.state
@@ -115,21 +93,39 @@ class Search(Generic[G]):
             raise EvolutionError(f"expected no offspring in flight when {id!r} is added; tell its scores or discard it")
         return self._insert(id, genome, scores)
 
-    def ask(self) -> Offspring[G]:
-        """Breed the next offspring. Until it is told or discarded, asking again gives the same one.
+    def rescore(self, scores: Mapping[str, ArrayLike]) -> None:
+        """Replace the scores of everyone alive at once, as when all are judged on new noise. Nobody leaves.
 
         Raises:
-            EvolutionError: fewer than two individuals are alive.
+            EvolutionError: an offspring is in flight, as with `add`; or as `Archive.rescore`.
+        """
+        if self._pending is not None:
+            raise EvolutionError(
+                "expected no offspring in flight when all are scored again; tell its scores or discard it"
+            )
+        self.archive.rescore(scores)
+
+    def ask(self, parents: tuple[str, str] | None = None) -> Offspring[G]:
+        """Breed the next offspring. Until it is told or discarded, asking again gives the same one.
+
+        Args:
+            parents: mother and father, two different ids alive, where the caller chooses instead of fitness and
+                attraction. The generator then gives numbers to crossover alone. They are no part of the state: who
+                resumes a search names the same two again.
+
+        Raises:
+            EvolutionError: fewer than two individuals are alive, `parents` are not two of them, or an offspring of
+                others than `parents` is in flight; or as `Competition.pick_parents`.
         """
         if self._pending is None:
-            if len(self.archive) < 2:
-                raise EvolutionError(
-                    f"expected at least 2 individuals to breed from, found {len(self.archive)}; add the sources first"
-                )
-            rows = pick_parents(self.archive.scores, self._rng, alpha=self.archive.alpha, attract=self.attract)
-            mother, father = (self.archive.ids[row] for row in rows)
+            mother, father = self._pick() if parents is None else self._named(parents)
             genome = self._crossover(self.genomes[mother], self.genomes[father], self._rng)
             self._pending = Offspring(mother=mother, father=father, genome=genome)
+        elif parents is not None and parents != (self._pending.mother, self._pending.father):
+            raise EvolutionError(
+                f"expected the parents of the offspring in flight, {self._pending.mother!r} and "
+                f"{self._pending.father!r}, found {parents}; tell its scores or discard it"
+            )
         return self._pending
 
     def tell(self, id: str, offspring: Offspring[G], scores: ArrayLike) -> Insertion:
@@ -150,7 +146,7 @@ class Search(Generic[G]):
         return inserted
 
     def discard(self) -> None:
-        """Give up the pending offspring, as after a failed evaluation: the next one will be another."""
+        """Give up the pending offspring, as after a failed evaluation or when it is hopeless; the next is another."""
         self._pending = None
         self._settled = self._rng.bit_generator.state
 
@@ -169,6 +165,7 @@ class Search(Generic[G]):
         genomes: Mapping[str, G],
         scores: Mapping[str, ArrayLike],
         crossover: Crossover[G],
+        compatibility: Compatibility[G] | None = None,
     ) -> "Search[G]":
         """The search that `state` was taken from; from here on it does what that one did, bit for bit.
 
@@ -177,6 +174,7 @@ class Search(Generic[G]):
             genomes: for everyone alive in the state, at least.
             scores: likewise; float64 [niches] each.
             crossover: as when the search began.
+            compatibility: likewise.
 
         Raises:
             EvolutionError: somebody's genome or scores are missing, or numpy does not know the generator.
@@ -192,7 +190,34 @@ class Search(Generic[G]):
             crossover=crossover,
             genomes=genomes,
             attract=state["attract"],
+            compatibility=compatibility,
         )
+
+    def _pick(self) -> tuple[str, str]:
+        ids = self.archive.ids
+        if len(ids) < 2:
+            raise EvolutionError(
+                f"expected at least 2 individuals to breed from, found {len(ids)}; add the sources first"
+            )
+        compatibility = None
+        if (between := self._compatibility) is not None:
+            genomes = [self.genomes[id] for id in ids]
+
+            def compatibility(mother: int, row: int) -> float:
+                return between(genomes[mother], genomes[row])
+
+        mother, father = self.archive.competition.pick_parents(
+            self._rng, attract=self.attract, compatibility=compatibility
+        )
+        return ids[mother], ids[father]
+
+    def _named(self, parents: tuple[str, str]) -> tuple[str, str]:
+        mother, father = parents
+        if mother == father or mother not in self.archive or father not in self.archive:
+            raise EvolutionError(
+                f"expected two different parents out of {', '.join(self.archive.ids)}, found {mother!r} and {father!r}"
+            )
+        return mother, father
 
     def _insert(self, id: str, genome: G, scores: ArrayLike) -> Insertion:
         inserted = self.archive.insert(id, scores)

@@ -4,41 +4,65 @@ import json
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 from studio.evolution.archive import Archive, Insertion
 from studio.evolution.errors import EvolutionError
+from studio.evolution.niches import attraction, fitness
+
+ROWS = {
+    "a": [0.50, 0.25, 0.75, 0.25],
+    "b": [0.25, 0.75, 0.75, 0.25],
+    "c": [0.25, 0.50, 0.25, 0.50],
+}
+
+
+def filled(*, alpha=1.0, capacity=3):
+    archive = Archive(capacity, alpha=alpha)
+    for id, scores in ROWS.items():
+        archive.insert(id, scores)
+    return archive
 
 
 @pytest.fixture
 def archive():
-    """Full, with capacity 3; as in test_niches: fitness 1/2, 7/12, 1/6."""
-    archive = Archive(3)
-    archive.insert("a", [0.50, 0.25, 0.75])
-    archive.insert("b", [0.25, 0.75, 0.75])
-    archive.insert("c", [0.25, 0.50, 0.25])
-    return archive
+    """Full, with capacity 3; as in test_niches: fitness 1/2, 7/12, 5/12."""
+    return filled()
 
 
 def test_there_is_room_until_capacity(archive):
     assert archive.ids == ("a", "b", "c")
-    assert_array_equal(archive.scores[2], [0.25, 0.50, 0.25])
+    assert_array_equal(archive.scores, list(ROWS.values()))
     assert Archive(3).insert("a", [0, 0]) == Insertion(entered=True, dropped=None)
+    roomy = filled(capacity=4)
+    assert (archive.is_full, roomy.is_full) == (True, False)
+    assert roomy.insert("nothing", [0, 0, 0, 0]) == Insertion(entered=True, dropped=None)
+    assert roomy.insert("less", [0, 0, 0, 0]) == Insertion(entered=False, dropped=None)
 
 
-def test_the_least_fit_of_the_four_leaves(archive):
-    # d is alone at .75 in niche 0. s = [.25 0 .5], [0 .5 .5], [0 .25 0], [.5 0 0]; c = .5 each; z = .75, .75, 1
-    # fitness: 1/6 + 1/4, 1/3 + 1/4, 1/6, 1/3; c leaves
-    assert archive.insert("d", [0.75, 0.25, 0.25]) == Insertion(entered=True, dropped="c")
-    assert archive.ids == ("a", "b", "d")
-    assert_array_equal(archive.scores, [[0.50, 0.25, 0.75], [0.25, 0.75, 0.75], [0.75, 0.25, 0.25]])
+# d is best in niche 0: s = [1/4 0 1/2 0], [0 1/2 1/2 0], [0 1/4 0 1/4], [3/4 0 0 0]; c = [3/4 1/2 1/2 1/4],
+# z = [1 3/4 1 1/4]. A unit of score earns [3/4 1/2 1/2 1/4] at alpha 0, [3/4 2/3 1/2 1] at 1, [3/4 8/9 1/2 4] at 2.
+@pytest.mark.parametrize(
+    ("alpha", "dropped"),
+    [
+        (0, "c"),  # 3/16 + 1/4, 1/4 + 1/4, 1/8 + 1/16, 9/16
+        (1, "c"),  # 3/16 + 1/4 = 42/96, 1/3 + 1/4, 1/6 + 1/4 = 40/96, 9/16
+        (2, "a"),  # 3/16 + 1/4, 4/9 + 1/4, 2/9 + 1, 9/16
+    ],
+)
+def test_the_least_fit_of_the_four_leaves(alpha, dropped):
+    archive, d = filled(alpha=alpha), [1.0, 0.25, 0.25, 0.25]
+    assert archive.insert("d", d) == Insertion(entered=True, dropped=dropped)
+    stay = [id for id in ROWS if id != dropped]
+    assert archive.ids == (*stay, "d")
+    assert_array_equal(archive.scores, [*(ROWS[id] for id in stay), d])
 
 
-def test_a_newcomer_that_is_least_fit_is_turned_away(archive):
-    before = archive.scores
-    assert archive.insert("d", [0.25, 0.25, 0.25]) == Insertion(entered=False, dropped=None)
+@pytest.mark.parametrize("scores", [[0.25, 0.25, 0.25, 0.25], [0.0, 0.0, 0.0, 0.0]])
+def test_a_newcomer_that_is_least_fit_is_turned_away(archive, scores):
+    assert archive.insert("d", scores) == Insertion(entered=False, dropped=None)
     assert archive.ids == ("a", "b", "c")
-    assert_array_equal(archive.scores, before)
+    assert_array_equal(archive.scores, list(ROWS.values()))
 
 
 def test_fitness_is_worked_out_with_the_newcomer_included():
@@ -60,6 +84,32 @@ def test_of_equals_the_newest_leaves():
     assert archive.insert("copy", [0.5, 0.0]) == Insertion(entered=False, dropped=None)  # all win nothing
     assert archive.insert("better", [0.9, 0.0]) == Insertion(entered=True, dropped="new")
     assert archive.ids == ("old", "better")
+
+
+@pytest.mark.parametrize("alpha", [0, 1, 2, 10])
+def test_a_copy_never_displaces_its_original(alpha):
+    archive = filled(alpha=alpha)
+    for original, scores in ROWS.items():
+        archive.insert("copy", scores)
+        assert original in archive
+        archive = filled(alpha=alpha)
+
+
+@pytest.mark.parametrize("alpha", [0, 1])
+def test_a_copy_of_the_least_fit_is_turned_away(alpha):
+    # Of a, b, c and another c: s as before, z = [1/4 1 1 1/2]. c wins 1/4 1/2 + 1/4 1/2 = 1/4 at alpha 1 and, as
+    # before, 3/16 at alpha 0; a and b win 1/4 + 1/4 and 1/4 + 1/4 at alpha 1, 5/16 and 1/2 at alpha 0.
+    assert filled(alpha=alpha).insert("copy of c", ROWS["c"]) == Insertion(entered=False, dropped=None)
+
+
+def test_among_identical_ones_the_newest_leaves_without_competition():
+    archive = Archive(3, alpha=0)
+    for id in "abc":
+        archive.insert(id, [0.5, 0.5, 0.5, 0.5])
+    assert archive.insert("d", [0.5, 0.5, 0.5, 0.5]) == Insertion(entered=False, dropped=None)
+    # e wins 1/4 alone, all others nothing
+    assert archive.insert("e", [1.0, 0.5, 0.5, 0.5]) == Insertion(entered=True, dropped="c")
+    assert archive.ids == ("a", "b", "e")
 
 
 def test_a_specialist_outlives_better_generalists():
@@ -85,7 +135,10 @@ def test_competition_strength_decides_who_leaves():
 
 
 def test_best_has_the_highest_mean_raw_score(archive):
-    assert archive.best() == "b"
+    assert archive.best() == "b"  # means 7/16, 1/2, 3/8
+    assert [archive.mean(id) for id in "abc"] == [7 / 16, 1 / 2, 3 / 8]
+    with pytest.raises(EvolutionError, match="one of the individuals alive, a, b, c; found 'd'"):
+        archive.mean("d")
     archive = Archive(2)
     archive.insert("first", [0.2, 0.4])
     archive.insert("second", [0.4, 0.2])
@@ -102,11 +155,12 @@ def test_best_of_nobody_is_an_error():
 @pytest.mark.parametrize(
     ("id", "scores", "message"),
     [
-        ("a", [0, 0, 0], "expected a new id, found 'a'"),
-        ("d", [0, 0], "scores of 'd' refused: expected 3 niches, found 2"),
-        ("d", [0, np.nan, 0], r"scores of 'd' refused: expected scores in 0\.\.1, found nan"),
-        ("d", [0, 0, 1.5], r"scores of 'd' refused: .* found 1\.5"),
-        ("d", [[0, 0, 0]], "scores of 'd' refused: expected scores of shape"),
+        ("a", [0, 0, 0, 0], "expected a new id, found 'a'"),
+        ("d", [0, 0], "scores of 'd' refused: expected 4 niches, found 2"),
+        ("d", [0, np.nan, 0, 0], r"scores of 'd' refused: expected scores in 0\.\.1, found nan"),
+        ("d", [0, 0, 0, 1.5], r"scores of 'd' refused: .* found 1\.5"),
+        ("d", [[0, 0, 0, 0]], "scores of 'd' refused: expected scores of shape"),
+        ("d", 0.5, "scores of 'd' refused: expected scores of shape"),
     ],
 )
 def test_a_bad_newcomer_is_refused_and_nothing_changes(archive, id, scores, message):
@@ -118,11 +172,72 @@ def test_a_bad_newcomer_is_refused_and_nothing_changes(archive, id, scores, mess
 
 
 def test_scores_cannot_be_changed_from_outside(archive):
-    mine = np.array([0.75, 0.25, 0.25])
+    mine = np.array([1.0, 0.25, 0.25, 0.25])
     archive.insert("d", mine)
     mine[:] = 0
     archive.scores[:] = 0
-    assert_array_equal(archive.scores[-1], [0.75, 0.25, 0.25])
+    assert_array_equal(archive.scores[-1], [1.0, 0.25, 0.25, 0.25])
+
+
+def test_competition_follows_every_change(archive):
+    assert_allclose(archive.competition.fitness, [1 / 2, 7 / 12, 5 / 12], rtol=1e-15)
+    archive.insert("turned away", [0, 0, 0, 0])
+    assert_allclose(archive.competition.fitness, [1 / 2, 7 / 12, 5 / 12], rtol=1e-15)
+    # of a, b and d: s = [1/4 0 1/2 0], [0 1/2 1/2 0], [3/4 0 0 0]; c / z = 3/4, 1, 1/2, 0
+    archive.insert("d", [1.0, 0.25, 0.25, 0.25])
+    assert_allclose(archive.competition.fitness, [3 / 16 + 1 / 4, 1 / 2 + 1 / 4, 9 / 16], rtol=1e-15)
+    archive.rescore(dict.fromkeys(archive.ids, [0, 0, 0, 0]))
+    assert_array_equal(archive.competition.fitness, [0, 0, 0])
+
+
+def test_nobody_competes_in_an_empty_archive():
+    with pytest.raises(EvolutionError, match="empty; insert the sources first"):
+        Archive(2).competition  # noqa: B018
+
+
+@pytest.mark.parametrize("alpha", [0, 0.7, 1, 2, 10])
+@pytest.mark.parametrize("coarse", [True, False])
+def test_the_archive_does_bit_for_bit_what_the_functions_say(alpha, coarse):
+    """Of many, often equal, newcomers: who leaves by the definition, and the competition of those who stay."""
+    rng = np.random.default_rng(7)
+    archive, alive = Archive(9, alpha=alpha), {}
+    for number in range(200):
+        row = rng.integers(0, 3, 12) / 2 if coarse else rng.random(12) ** 2
+        if alive and rng.random() < 0.2:
+            row = list(alive.values())[rng.integers(len(alive))]
+        archive.insert(str(number), row)
+        alive[str(number)] = np.asarray(row)
+        if len(alive) > 9:
+            won = fitness(list(alive.values()), alpha=alpha)
+            del alive[[id for id, one in zip(alive, won, strict=True) if one == won.min()][-1]]
+        scores = np.array(list(alive.values()))
+        assert archive.ids == tuple(alive)
+        assert archive.scores.tobytes() == scores.tobytes()
+        assert archive.competition.fitness.tobytes() == fitness(scores, alpha=alpha).tobytes()
+        assert archive.competition.attraction(0).tobytes() == attraction(scores, 0, alpha=alpha).tobytes()
+
+
+def test_everyone_is_scored_again_at_once(archive):
+    again = {"c": [0.1] * 4, "b": [0.2] * 4, "a": [0.3] * 4, "dead": [2.0]}
+    archive.rescore(again)
+    assert archive.ids == ("a", "b", "c")
+    assert_array_equal(archive.scores, [[0.3] * 4, [0.2] * 4, [0.1] * 4])
+    again["a"][0] = 1.0
+    assert archive.mean("a") == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        ({"a": [0] * 4, "b": [0] * 4}, "scores for every individual alive, found none for 'c'"),
+        ({"a": [0] * 4, "b": [0] * 4, "c": [np.nan] * 4}, "scores of 'c' refused: expected scores in"),
+        ({"a": [0] * 4, "b": [0] * 4, "c": [0] * 5}, "scores of 'c' refused: expected 4 niches, found 5"),
+    ],
+)
+def test_scores_again_are_refused_together(archive, scores, message):
+    with pytest.raises(EvolutionError, match=message):
+        archive.rescore(scores)
+    assert_array_equal(archive.scores, list(ROWS.values()))
 
 
 def test_an_archive_of_one_is_refused():
@@ -131,7 +246,7 @@ def test_an_archive_of_one_is_refused():
 
 
 def test_state_goes_through_json_and_back(archive):
-    archive.insert("d", [0.75, 0.25, 0.25])
+    archive.insert("d", [1.0, 0.25, 0.25, 0.25])
     scores = dict(zip(archive.ids, archive.scores, strict=True))
     again = Archive.from_state(json.loads(json.dumps(archive.to_state())), scores)
     assert (again.ids, again.capacity, again.alpha) == (archive.ids, 3, 1.0)

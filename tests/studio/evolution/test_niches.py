@@ -1,9 +1,9 @@
 """Competition, attraction and roulette on numbers that can be checked by hand.
 
-raw                 s = raw - worst      c = max s, z = sum s
-[.50 .25 .75]       [.25 .00 .50]        c = [.25 .50 .50]
-[.25 .75 .75]       [.00 .50 .50]        z = [.25 .75 1.0]
-[.25 .50 .25]       [.00 .25 .00]        c / z = [1  2/3  1/2]
+raw                    s = raw - worst         c = max s, z = sum s
+[.50 .25 .75 .25]      [.25 .00 .50 .00]       c = [.25 .50 .50 .25]
+[.25 .75 .75 .25]      [.00 .50 .50 .00]       z = [.25 .75 1.0 .25]
+[.25 .50 .25 .50]      [.00 .25 .00 .25]       c / z = [1  2/3  1/2  1]
 """
 
 import numpy as np
@@ -21,11 +21,13 @@ from studio.evolution.niches import (
     check_scores,
     fitness,
     owners,
+    price,
     roulette,
 )
 
-RAW = np.array([[0.50, 0.25, 0.75], [0.25, 0.75, 0.75], [0.25, 0.50, 0.25]])
-S = np.array([[0.25, 0.00, 0.50], [0.00, 0.50, 0.50], [0.00, 0.25, 0.00]])
+RAW = np.array([[0.50, 0.25, 0.75, 0.25], [0.25, 0.75, 0.75, 0.25], [0.25, 0.50, 0.25, 0.50]])
+S = np.array([[0.25, 0.00, 0.50, 0.00], [0.00, 0.50, 0.50, 0.00], [0.00, 0.25, 0.00, 0.25]])
+EVERYONE = (0, 1, 2)
 
 # Multiples of 1/1024 keep sums and differences exact, so that equalities below are about the method, not rounding.
 matrices = st.tuples(st.integers(1, 6), st.integers(1, 5)).flatmap(
@@ -48,40 +50,79 @@ def test_the_worst_score_of_each_niche_is_subtracted():
 
 
 def test_capacity_is_the_best_adjusted_score():
-    assert_array_equal(capacity(RAW), [0.25, 0.50, 0.50])
+    assert_array_equal(capacity(RAW), [0.25, 0.50, 0.50, 0.25])
 
 
 def test_fitness_shares_each_niche_by_score():
-    # alone in niche 0; niche 1 shared 2 : 1; niche 2 shared 1 : 1
-    assert_allclose(fitness(RAW), [0.25 + 0 + 0.25, 0 + 1 / 3 + 0.25, 0 + 1 / 6 + 0], rtol=1e-15)
+    # niches 0 and 3 have one alone; niche 1 is shared 2 : 1, niche 2 1 : 1
+    assert_allclose(fitness(RAW), [1 / 4 + 1 / 4, 1 / 3 + 1 / 4, 1 / 6 + 1 / 4], rtol=1e-15)
 
 
 def test_all_capacity_is_handed_out_at_alpha_one():
-    assert fitness(RAW).sum() == pytest.approx(0.25 + 0.50 + 0.50)
+    assert fitness(RAW).sum() == pytest.approx(0.25 + 0.50 + 0.50 + 0.25)
 
 
 def test_no_competition_at_alpha_zero():
-    # sum_j c_j s_ij: .25*.25 + .5*.5, .5*.5 + .5*.5, .5*.25
-    assert_allclose(fitness(RAW, alpha=0), [0.3125, 0.5, 0.125], rtol=1e-15)
+    # sum_j c_j s_ij: 1/4 1/4 + 1/2 1/2, 1/2 1/2 + 1/2 1/2, 1/2 1/4 + 1/4 1/4
+    assert_allclose(fitness(RAW, alpha=0), [5 / 16, 1 / 2, 3 / 16], rtol=1e-15)
 
 
 def test_fighting_costs_at_alpha_two():
-    # c / z^2 = [4, 8/9, 1/2]
-    assert_allclose(fitness(RAW, alpha=2), [1 + 0.25, 4 / 9 + 0.25, 2 / 9], rtol=1e-15)
+    # c / z^2 = [4, 8/9, 1/2, 4]: 1 + 1/4, 4/9 + 1/4, 2/9 + 1; now the one with few rivals is ahead of the best
+    assert_allclose(fitness(RAW, alpha=2), [5 / 4, 25 / 36, 11 / 9], rtol=1e-15)
 
 
 def test_attraction_counts_what_the_mother_lacks():
-    # to mother 0: 1 is better by .5 in niche 1, 2 by .25 there; each unit is worth 2/3
-    assert_allclose(attraction(RAW, 0), [0, 1 / 3, 1 / 6], rtol=1e-15)
-    # to mother 1: only 0, by .25 in niche 0, worth 1
-    assert_allclose(attraction(RAW, 1), [0.25, 0, 0], rtol=1e-15)
-    # to mother 2: .25 in niche 0 and .5 in niche 2; .25 in niche 1 and .5 in niche 2
-    assert_allclose(attraction(RAW, 2), [0.25 + 0.25, 1 / 6 + 0.25, 0], rtol=1e-15)
+    # to mother 0: 1 is better by 1/2 in niche 1, 2 by 1/4 there, worth 2/3 each, and by 1/4 in niche 3, worth 1
+    assert_allclose(attraction(RAW, 0), [0, 1 / 3, 1 / 6 + 1 / 4], rtol=1e-15)
+    # to mother 1: 0 by 1/4 in niche 0, 2 by 1/4 in niche 3
+    assert_allclose(attraction(RAW, 1), [1 / 4, 0, 1 / 4], rtol=1e-15)
+    # to mother 2: 1/4 in niche 0 and 1/2 in niche 2; 1/4 in niche 1 and 1/2 in niche 2
+    assert_allclose(attraction(RAW, 2), [1 / 4 + 1 / 4, 1 / 6 + 1 / 4, 0], rtol=1e-15)
 
 
 def test_attraction_follows_alpha():
-    assert_allclose(attraction(RAW, 0, alpha=0), [0, 0.25, 0.125], rtol=1e-15)
-    assert_allclose(attraction(RAW, 0, alpha=2), [0, 4 / 9, 2 / 9], rtol=1e-15)
+    # to mother 0: 1/2 in niche 1; 1/4 there and 1/4 in niche 3; worth [1/2, 1/4] and [8/9, 4]
+    assert_allclose(attraction(RAW, 0, alpha=0), [0, 1 / 4, 1 / 8 + 1 / 16], rtol=1e-15)
+    assert_allclose(attraction(RAW, 0, alpha=2), [0, 4 / 9, 2 / 9 + 1], rtol=1e-15)
+
+
+@pytest.mark.parametrize("alpha", [0, 1, 2, 10])
+@pytest.mark.parametrize("score", [0.0, 0.7, 1.0])
+def test_nobody_wins_or_attracts_where_all_are_equal(score, alpha):
+    scores = np.full((3, 4), score)
+    assert_array_equal(capacity(scores), [0, 0, 0, 0])
+    assert_array_equal(fitness(scores, alpha=alpha), [0, 0, 0])
+    for mother in EVERYONE:
+        assert_array_equal(attraction(scores, mother, alpha=alpha), [0, 0, 0])
+    assert_array_equal(owners(scores), [-1, -1, -1, -1])
+
+
+@pytest.mark.parametrize("alpha", [0, 1, 2])
+def test_niches_where_all_are_equal_are_as_if_they_were_not_there(alpha):
+    # niche 1 is impossible for all, niche 3 is easy for all
+    scores = RAW.copy()
+    scores[:, [1, 3]] = [0.0, 1.0]
+    assert_array_equal(fitness(scores, alpha=alpha), fitness(RAW[:, [0, 2]], alpha=alpha))
+    assert_array_equal(attraction(scores, 2, alpha=alpha), attraction(RAW[:, [0, 2]], 2, alpha=alpha))
+
+
+def test_a_copy_shares_with_its_original():
+    # s = [1/4 0 1/2 0] twice and the other two below; z = [1/2 3/4 3/2 1/4]
+    scores = RAW[[0, 0, 1, 2]]
+    # 1/4 1/2 + 1/2 1/3, the same, 1/3 + 1/2 1/3, 1/6 + 1/4
+    assert_allclose(fitness(scores), [7 / 24, 7 / 24, 1 / 2, 5 / 12], rtol=1e-15)
+    # nothing is shared at alpha 0
+    assert_allclose(fitness(scores, alpha=0), [5 / 16, 5 / 16, 1 / 2, 3 / 16], rtol=1e-15)
+    assert attraction(scores, 0)[1] == 0
+
+
+def test_what_a_unit_of_score_earns():
+    c, z = np.array([0.25, 0.50, 0.50, 0.25]), np.array([0.25, 0.75, 1.00, 0.25])
+    assert_allclose(price(c, z, alpha=0), [1 / 4, 1 / 2, 1 / 2, 1 / 4], rtol=1e-15)
+    assert_allclose(price(c, z), [1, 2 / 3, 1 / 2, 1], rtol=1e-15)
+    assert_allclose(price(c, z, alpha=2), [4, 8 / 9, 1 / 2, 4], rtol=1e-15)
+    assert_array_equal(price(np.zeros(2), np.zeros(2), alpha=10), [0, 0])
 
 
 def test_nobody_attracts_the_one_who_is_best_everywhere():
@@ -104,7 +145,7 @@ def test_one_individual_wins_nothing():
 
 
 def test_owners_are_the_best_and_the_oldest_of_equals():
-    assert_array_equal(owners(RAW), [0, 1, 0])
+    assert_array_equal(owners(RAW), [0, 1, 0, 2])
     assert_array_equal(owners([[0.5, 0.1], [0.5, 0.2]]), [-1, 1])
 
 
@@ -127,6 +168,8 @@ def test_scores_of_another_shape_are_refused(scores):
 def test_competition_strengths_out_of_range_are_refused(alpha):
     with pytest.raises(EvolutionError, match=r"alpha in 0\.\.10"):
         fitness(RAW, alpha=alpha)
+    with pytest.raises(EvolutionError, match=r"alpha in 0\.\.10"):
+        attraction(RAW, 0, alpha=alpha)
 
 
 @pytest.mark.parametrize(("draw", "index"), [(0.0, 1), (0.2499, 1), (0.25, 3), (0.9999, 3), (1 - 2**-53, 3)])

@@ -7,8 +7,9 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from studio.evolution.archive import Archive
+from studio.evolution.competition import Competition
 from studio.evolution.errors import EvolutionError
-from studio.evolution.search import Search, pick_parents
+from studio.evolution.search import Search
 
 LENGTH = 24
 SOURCES = {
@@ -32,8 +33,12 @@ def nearness_to_ones(genome):
     return genome
 
 
-def start(crossover=split_vectors, *, seed=0, capacity=6, attract=True):
-    search = Search(Archive(capacity), rng=np.random.default_rng(seed), crossover=crossover, attract=attract)
+def likeness(mother, candidate):
+    return float(np.exp(-np.abs(mother - candidate).mean()))
+
+
+def start(crossover=split_vectors, *, seed=0, capacity=6, **how):
+    search = Search(Archive(capacity), rng=np.random.default_rng(seed), crossover=crossover, **how)
     for id, genome in SOURCES.items():
         search.add(id, genome, nearness_to_ones(genome))
     return search
@@ -48,47 +53,20 @@ def go_on(search, steps, log):
         search.tell(id, offspring, nearness_to_ones(offspring.genome))
 
 
-def test_the_mother_is_drawn_by_fitness_and_the_father_by_attraction():
-    # Only 0 and 1 win anything; whoever is the mother lacks what the other has, and 2 lacks everything.
-    scores = [[0.9, 0.1], [0.1, 0.9], [0.1, 0.1]]
-    rng = np.random.default_rng(1)
-    pairs = {pick_parents(scores, rng) for _ in range(100)}
-    assert pairs == {(0, 1), (1, 0)}
-
-
-def test_parents_are_uniform_when_all_are_equal():
-    rng = np.random.default_rng(1)
-    pairs = [pick_parents([[0.5, 0.5]] * 3, rng) for _ in range(600)]
-    assert set(pairs) == {(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)}
-    assert all(pairs.count(pair) > 60 for pair in set(pairs))
-
-
-def test_when_nobody_attracts_the_mother_the_father_is_drawn_by_fitness():
-    # 0 is best everywhere, so nobody attracts it; 1 wins something, 2 nothing.
-    rng = np.random.default_rng(1)
-    pairs = {pick_parents([[0.9, 0.9], [0.5, 0.5], [0.1, 0.1]], rng) for _ in range(200)}
-    assert pairs == {(0, 1), (1, 0)}
-
-
-def test_when_nobody_else_wins_anything_the_father_is_uniform():
-    rng = np.random.default_rng(1)
-    pairs = {pick_parents([[0.9, 0.9], [0.1, 0.1], [0.1, 0.1]], rng) for _ in range(200)}
-    assert pairs == {(0, 1), (0, 2)}
-
-
-def test_without_attraction_the_father_is_drawn_by_fitness_alone():
-    # To mother 0 only 1 is attractive (niche 1); by fitness, 2 wins as well.
-    scores = [[0.9, 0.1], [0.1, 0.5], [0.7, 0.1]]
-    attracted = {pick_parents(scores, np.random.default_rng(seed)) for seed in range(200)}
-    by_fitness = {pick_parents(scores, np.random.default_rng(seed), attract=False) for seed in range(200)}
-    assert (0, 2) not in attracted
-    assert (0, 1) in attracted
-    assert {(0, 1), (0, 2)} <= by_fitness
+def test_a_search_asks_compatibility_of_genomes():
+    search = start(compatibility=lambda mother, candidate: float(candidate[0] == 1))
+    pairs = []
+    for _ in range(60):
+        offspring = search.ask()
+        pairs.append((offspring.mother, offspring.father))
+        search.discard()
+    fathers = {father for mother, father in pairs if mother != "first third"}
+    assert fathers == {"first third"}
 
 
 def test_one_individual_has_no_mate():
     with pytest.raises(EvolutionError, match=r"at least 2 individuals .* found 1"):
-        pick_parents([[0.5]], np.random.default_rng(0))
+        Competition(np.array([[0.5]])).pick_parents(np.random.default_rng(0))
     search = Search(Archive(3), rng=np.random.default_rng(0), crossover=split_vectors)
     with pytest.raises(EvolutionError, match=r"at least 2 individuals .* found 0; add the sources first"):
         search.ask()
@@ -109,11 +87,12 @@ def test_dense_vectors_with_mutation_work_with_the_same_class():
 
 @pytest.mark.parametrize("crossover", [split_vectors, split_and_mutate])
 @pytest.mark.parametrize("attract", [True, False])
-def test_an_interrupted_search_equals_an_uninterrupted_one(crossover, attract):
-    whole, everything = start(crossover, attract=attract), {}
+@pytest.mark.parametrize("compatibility", [None, likeness])
+def test_an_interrupted_search_equals_an_uninterrupted_one(crossover, attract, compatibility):
+    whole, everything = start(crossover, attract=attract, compatibility=compatibility), {}
     go_on(whole, 40, everything)
 
-    search, log = start(crossover, attract=attract), {}
+    search, log = start(crossover, attract=attract, compatibility=compatibility), {}
     for steps in (1, 0, 7, 20, 12):
         go_on(search, steps, log)
         if steps % 2 == 0:
@@ -121,7 +100,7 @@ def test_an_interrupted_search_equals_an_uninterrupted_one(crossover, attract):
         state = json.loads(json.dumps(search.state()))
         genomes = SOURCES | log
         scores = {id: nearness_to_ones(genome) for id, genome in genomes.items()}
-        search = Search.restore(state, genomes=genomes, scores=scores, crossover=crossover)
+        search = Search.restore(state, genomes=genomes, scores=scores, crossover=crossover, compatibility=compatibility)
 
     assert search.archive.ids == whole.archive.ids
     assert search.archive.scores.tobytes() == whole.archive.scores.tobytes()
@@ -133,6 +112,63 @@ def test_an_interrupted_search_equals_an_uninterrupted_one(crossover, attract):
 def test_asking_again_gives_the_offspring_in_flight():
     search = start()
     assert search.ask() is search.ask()
+
+
+def test_parents_can_be_named_and_only_crossover_draws():
+    search, rng = start(seed=9), np.random.default_rng(9)
+    offspring = search.ask(("last third", "first third"))
+    assert (offspring.mother, offspring.father) == ("last third", "first third")
+    assert_array_equal(offspring.genome, split_vectors(SOURCES["last third"], SOURCES["first third"], rng))
+    assert search.ask(("last third", "first third")) is offspring
+    assert search.ask() is offspring
+    with pytest.raises(EvolutionError, match="parents of the offspring in flight, 'last third' and 'first third'"):
+        search.ask(("first third", "last third"))
+
+
+@pytest.mark.parametrize(
+    "parents", [("first third", "first third"), ("first third", "nobody"), ("nobody", "last third")]
+)
+def test_named_parents_must_be_two_alive(parents):
+    search = start()
+    before = search.state()
+    with pytest.raises(EvolutionError, match=r"two different parents out of first third, .*, found"):
+        search.ask(parents)
+    search.discard()
+    assert search.state() == before
+
+
+def test_an_interrupted_warm_up_goes_on_with_the_same_children():
+    pairs = [("first third", "second third"), ("second third", "last third"), ("last third", "first third")]
+
+    def warm_up(*, interrupted):
+        search, log = start(), {}
+        for number, parents in enumerate(pairs):
+            if interrupted:
+                search.ask(parents)  # killed while this one was in flight
+                genomes = SOURCES | log
+                search = Search.restore(search.state(), genomes=genomes, scores=genomes, crossover=split_vectors)
+            offspring = search.ask(parents)
+            log[f"child {number}"] = offspring.genome
+            search.tell(f"child {number}", offspring, nearness_to_ones(offspring.genome))
+        go_on(search, 10, log)
+        return search.state(), {id: genome.tolist() for id, genome in log.items()}
+
+    assert warm_up(interrupted=True) == warm_up(interrupted=False)
+
+
+def test_everyone_can_be_scored_again_between_offspring():
+    search = start()
+    again = {id: genome / 2 for id, genome in SOURCES.items()}
+    search.ask()
+    with pytest.raises(EvolutionError, match="no offspring in flight when all are scored again"):
+        search.rescore(again)
+    search.discard()
+    before = search.state()
+    search.rescore(again)
+    assert_array_equal(search.archive.scores, list(again.values()))
+    assert search.state() == before
+    resumed = Search.restore(search.state(), genomes=SOURCES, scores=again, crossover=split_vectors)
+    assert resumed.ask().genome.tolist() == search.ask().genome.tolist()
 
 
 def test_nobody_is_added_while_an_offspring_is_in_flight():

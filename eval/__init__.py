@@ -4,7 +4,9 @@ Read in this order:
 
     errors      what can go wrong with a prompt set, a scorer or a list of numbers
     prompts     prompt sets: captions in Japanese and English, their files, subsets spread over the categories
+    stair       prompt sets from STAIR Captions and their photographs
     metrics     cosine similarity, cross-lingual consistency, averages with bootstrap intervals; numpy only
+    realism     how far a set of pictures is from a set of photographs: CMMD; numpy only
     catalogue   the scorers recommended for full-size sources, and why
     hub         files of hub repositories: from a folder or the cache, downloaded, or what to download
     names       the names of scorers, and the files they stand for

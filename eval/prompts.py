@@ -16,6 +16,7 @@ picture to compare with, its path relative to the file.
 
 import hashlib
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -63,8 +64,8 @@ class PromptSet(BaseModel):
 
     @model_validator(mode="after")
     def _has_distinct_ids(self) -> "PromptSet":
-        ids = [prompt.id for prompt in self.prompts]
-        repeated = sorted({id for id in ids if ids.count(id) > 1})
+        counts = Counter(prompt.id for prompt in self.prompts)
+        repeated = sorted(id for id, count in counts.items() if count > 1)
         if repeated:
             raise ValueError(f"ids occur more than once: {_shown(repeated)}; give every prompt an id of its own")
         return self

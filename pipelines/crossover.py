@@ -7,8 +7,9 @@ reference code: one per chromosome, of the whole vectors, which are not normalis
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,15 +19,24 @@ from .gram import Gram
 from .keys import Layout
 from .recipe import Chromosome, Lineage, Recipe, Segment
 
-Angle = Literal["chromosome", "tensor"]
+Angle = Literal["chromosome", "tensor", "genome"]
 
 
 @dataclass(frozen=True)
 class Genes:
-    """What is drawn for one chromosome: the split point in elements and the mixing ratio in 0..1."""
+    """What is drawn for one chromosome: split points in elements, rising, and the ratio of each stretch, 0..1.
 
-    split_point: int
-    mixing_ratio: float
+    `mirrored` gives those of the paper; there is one ratio more than split points.
+    """
+
+    split_points: tuple[int, ...]
+    ratios: tuple[float, ...]
+
+    @classmethod
+    def mirrored(cls, split_points: Sequence[int], mixing_ratio: float) -> Genes:
+        """Ratio w up to the first split point, 1 - w after it (M2N2, Eq. 2), w again after a second one, and so on."""
+        both = (mixing_ratio, 1.0 - mixing_ratio)
+        return cls(tuple(split_points), tuple(both[k % 2] for k in range(len(split_points) + 1)))
 
 
 def slerp_coefficients(ratio: float, cosine: float) -> tuple[float, float]:
@@ -48,38 +58,64 @@ def cosine(mother: Chromosome, father: Chromosome, gram: Gram, start: int, stop:
 
     One of them all zero there has no angle; 1.0 then, so that SLERP is linear.
     """
-    inner = np.zeros(3)  # mother x father, mother x mother, father x father
+    return _cosine(_inner(mother, father, gram, start, stop))
+
+
+def genome_cosine(mother: Recipe, father: Recipe, grams: Mapping[str, Gram]) -> float:
+    """The cosine of the angle between two descendants over all their chromosomes together."""
+    return _cosine(
+        np.sum(
+            [
+                _inner(mine, father.chromosomes[name], grams[name], 0, mine.size)
+                for name, mine in mother.chromosomes.items()
+            ],
+            axis=0,
+        )
+    )
+
+
+def _inner(mother: Chromosome, father: Chromosome, gram: Gram, start: int, stop: int) -> np.ndarray:
+    """Inner products over a stretch: float64 [mother x father, mother x mother, father x father]."""
+    inner = np.zeros(3)
     for begin, end, mine, theirs in _aligned(mother, father, start, stop):
         products = gram.between(begin, end)  # [K, K]
         a, b = np.array(mine), np.array(theirs)
         inner += [a @ products @ b, a @ products @ a, b @ products @ b]
+    return inner
+
+
+def _cosine(inner: np.ndarray) -> float:
     norms = math.sqrt(max(inner[1], 0.0)) * math.sqrt(max(inner[2], 0.0))
     return float(inner[0] / norms) if norms > 0 else 1.0
 
 
 def cross_chromosomes(
-    mother: Chromosome, father: Chromosome, genes: Genes, *, gram: Gram, layout: Layout, angle: Angle = "chromosome"
+    mother: Chromosome,
+    father: Chromosome,
+    genes: Genes,
+    *,
+    gram: Gram,
+    layout: Layout,
+    angle: Literal["chromosome", "tensor"] | float = "chromosome",
 ) -> Chromosome:
-    """One chromosome of the child: ratio w before the split point, 1 - w after it.
+    """One chromosome of the child.
 
     Args:
         mother: weights that ratio 0 keeps.
         father: weights that ratio 1 keeps.
-        genes: the split point, 0 <= s <= size, and the mixing ratio.
+        genes: split points s, 0 <= s <= size, and a mixing ratio before, between and after them.
         gram: inner products of the sources over this chromosome.
         layout: where its tensors begin; used by `angle="tensor"`.
-        angle: one angle for the whole chromosome, or one for each tensor.
+        angle: one angle for the whole chromosome, one for each tensor, or the cosine of an angle that was worked out
+            elsewhere.
     """
     size, segments = mother.size, []
-    stretches = (
-        [(0, size)] if angle == "chromosome" else [(layout.start(i), int(s)) for i, s in enumerate(layout.stops)]
-    )
+    stretches = [(layout.start(i), int(s)) for i, s in enumerate(layout.stops)] if angle == "tensor" else [(0, size)]
     for start, stop in stretches:
-        similarity = cosine(mother, father, gram, start, stop)
-        before = slerp_coefficients(genes.mixing_ratio, similarity)
-        after = slerp_coefficients(1.0 - genes.mixing_ratio, similarity)
-        split = min(max(genes.split_point, start), stop)
-        for begin, end, (a, b) in ((start, split, before), (split, stop, after)):
+        similarity = angle if isinstance(angle, float) else cosine(mother, father, gram, start, stop)
+        cuts = [min(max(split, start), stop) for split in (start, *genes.split_points, stop)]
+        for (begin, end), ratio in zip(itertools.pairwise(cuts), genes.ratios, strict=True):
+            a, b = slerp_coefficients(ratio, similarity)
             for _, piece_end, mine, theirs in _aligned(mother, father, begin, end):
                 weights = tuple(a * x + b * y for x, y in zip(mine, theirs, strict=True))
                 segments.append(Segment(stop=piece_end, weights=weights))
@@ -96,7 +132,11 @@ def cross(
     lineage: Lineage | None = None,
     angle: Angle = "chromosome",
 ) -> Recipe:
-    """The child of two recipes over the same sources and host; `genes`, `grams` and `layouts` are by chromosome."""
+    """The child of two recipes over the same sources and host; `genes`, `grams` and `layouts` are by chromosome.
+
+    `angle` is one for each chromosome, for each tensor, or for the whole genome.
+    """
+    chosen = genome_cosine(mother, father, grams) if angle == "genome" else angle
     chromosomes = {
         name: cross_chromosomes(
             mother.chromosomes[name],
@@ -104,7 +144,7 @@ def cross(
             genes[name],
             gram=grams[name],
             layout=layouts[name],
-            angle=angle,
+            angle=chosen,
         )
         for name in mother.chromosomes
     }

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from pipelines.crossover import Genes, cross, cross_chromosomes, slerp_coefficients
+from pipelines.crossover import Genes, cross, cross_chromosomes, genome_cosine, slerp_coefficients
 from pipelines.gram import Gram, gram, measure
 from pipelines.keys import Layout
 from pipelines.recipe import Chromosome, Segment
@@ -42,9 +42,10 @@ def literal_cross(mother, father, genes, stops, angle):
         x, y = mother[start:stop], father[start:stop]
         norms = np.linalg.norm(x) * np.linalg.norm(y)
         cosine = float(x @ y / norms) if norms > 0 else 1.0
-        split = min(max(genes.split_point, start), stop)
-        child[start:split] = literal_slerp(x, y, genes.mixing_ratio, cosine)[: split - start]
-        child[split:stop] = literal_slerp(x, y, 1 - genes.mixing_ratio, cosine)[split - start :]
+        (point,), (before, after) = genes.split_points, genes.ratios
+        split = min(max(point, start), stop)
+        child[start:split] = literal_slerp(x, y, before, cosine)[: split - start]
+        child[split:stop] = literal_slerp(x, y, after, cosine)[split - start :]
     return child
 
 
@@ -66,7 +67,11 @@ def test_two_orthogonal_sources_by_hand():
     products = Gram(stops, measure([4], lambda start, stop: vectors[:, start:stop]), lambda a, b: vectors[:, a:b])
     layout = Layout("backbone", ("conv_in.weight",), ((4,),))
     child = cross_chromosomes(
-        chromosome(4, (4, (1.0, 0.0))), chromosome(4, (4, (0.0, 1.0))), Genes(1, 1 / 3), gram=products, layout=layout
+        chromosome(4, (4, (1.0, 0.0))),
+        chromosome(4, (4, (0.0, 1.0))),
+        Genes.mirrored([1], 1 / 3),
+        gram=products,
+        layout=layout,
     )
     assert [segment.stop for segment in child.segments] == [1, 4]
     assert_allclose(child.segments[0].weights, (math.sqrt(0.75), 0.5))  # before the split t = 1/3
@@ -78,13 +83,61 @@ def test_an_angle_per_tensor_by_hand():
     layout = Layout("backbone", ("conv_in.weight", "conv_out.weight"), ((2,), (1,)))
     products = Gram(np.array([3]), measure([3], lambda a, b: vectors[:, a:b]), lambda a, b: vectors[:, a:b])
     parents = chromosome(3, (3, (1.0, 0.0))), chromosome(3, (3, (0.0, 1.0)))
-    child = cross_chromosomes(*parents, Genes(3, 0.25), gram=products, layout=layout, angle="tensor")
+    child = cross_chromosomes(*parents, Genes.mirrored([3], 0.25), gram=products, layout=layout, angle="tensor")
     assert child.segments == (Segment(stop=3, weights=(0.75, 0.25)),)  # no angle in either: linear, and made one
-    by_chromosome = cross_chromosomes(*parents, Genes(3, 0.25), gram=products, layout=layout)
+    by_chromosome = cross_chromosomes(*parents, Genes.mirrored([3], 0.25), gram=products, layout=layout)
     assert_allclose(
         by_chromosome.segments[0].weights,
         (math.sqrt(0.5) * 2 * math.sin(0.75 * math.pi / 4), math.sqrt(2) * math.sin(math.pi / 16)),
     )
+
+
+def test_several_split_points_and_none_by_hand():
+    assert Genes.mirrored([2, 5], 0.25) == Genes((2, 5), (0.25, 0.75, 0.25))
+    assert Genes.mirrored([], 0.25) == Genes((), (0.25,))
+    vectors = np.ones((2, 6))  # no angle between them: linear
+    products = Gram(np.array([6]), measure([6], lambda a, b: vectors[:, a:b]), lambda a, b: vectors[:, a:b])
+    layout = Layout("backbone", ("conv_in.weight",), ((6,),))
+    parents = chromosome(6, (6, (1.0, 0.0))), chromosome(6, (6, (0.0, 1.0)))
+    child = cross_chromosomes(*parents, Genes.mirrored([2, 5], 0.25), gram=products, layout=layout)
+    assert [(one.stop, one.weights) for one in child.segments] == [
+        (2, (0.75, 0.25)),
+        (5, (0.25, 0.75)),
+        (6, (0.75, 0.25)),
+    ]
+    whole = cross_chromosomes(*parents, Genes.mirrored([], 0.25), gram=products, layout=layout)
+    assert whole.segments == (Segment(stop=6, weights=(0.75, 0.25)),)
+
+
+def test_one_angle_for_the_whole_genome_by_hand(family, one_hot):
+    """Attention at a right angle and a backbone alike: 1 + 1 over sqrt(2 * 2) is a cosine of one half."""
+    ja, real = list(one_hot.values())[:2]
+    size = {"attention": 2, "backbone": 1}
+    made = {
+        "attention": np.array([[1.0, 0.0], [0.0, 1.0]]),
+        "backbone": np.array([[1.0], [1.0]]),
+    }
+    grams = {
+        name: Gram(
+            np.array([size[name]]),
+            measure([size[name]], lambda a, b, v=vectors: v[:, a:b]),
+            lambda a, b, v=vectors: v[:, a:b],
+        )
+        for name, vectors in made.items()
+    }
+
+    def small(recipe, row):
+        parts = {name: chromosome(size[name], (size[name], row)) for name in size}
+        return recipe.model_copy(update={"chromosomes": parts})
+
+    layouts = {name: Layout(name, ("conv_in.weight",), ((size[name],),)) for name in size}
+    mother, father = small(ja, (1.0, 0.0)), small(real, (0.0, 1.0))
+    assert genome_cosine(mother, father, grams) == pytest.approx(0.5)
+    genes = dict.fromkeys(size, Genes.mirrored([], 0.5))
+    child = cross(mother, father, genes, grams=grams, layouts=layouts, angle="genome")
+    half = slerp_coefficients(0.5, 0.5)
+    assert_allclose(child.chromosomes["backbone"].segments[0].weights, half)
+    assert_allclose(child.chromosomes["attention"].segments[0].weights, half)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 10), st.floats(0, 1))
@@ -94,10 +147,12 @@ def test_ends_of_the_chromosome(seed, split, ratio):
     products = Gram(np.array([4, 10]), measure([4, 10], lambda a, b: vectors[:, a:b]), lambda a, b: vectors[:, a:b])
     layout = Layout("backbone", ("conv_in.weight",), ((10,),))
     parents = chromosome(10, (10, (1.0, 0.0))), chromosome(10, (3, (0.5, 0.5)), (10, (0.0, 1.0)))
-    child = cross_chromosomes(*parents, Genes(split, ratio), gram=products, layout=layout)
+    child = cross_chromosomes(*parents, Genes.mirrored([split], ratio), gram=products, layout=layout)
     woven = (weights_at(child, 10) * vectors.T).sum(axis=1)
     both = [(weights_at(parent, 10) * vectors.T).sum(axis=1) for parent in parents]
-    assert_allclose(woven, literal_cross(*both, Genes(split, ratio), [10], "chromosome"), rtol=1e-10, atol=1e-12)
+    assert_allclose(
+        woven, literal_cross(*both, Genes.mirrored([split], ratio), [10], "chromosome"), rtol=1e-10, atol=1e-12
+    )
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 30), st.integers(1, 30))
@@ -124,7 +179,9 @@ def test_nested_crossover_equals_nested_slerp_on_the_embedded_unets(family, one_
     recipes, vectors = list(one_hot.values()), list(sources)
     for _ in range(DEPTH):
         a, b = rng.choice(len(recipes), size=2, replace=False)
-        genes = {key: Genes(int(rng.integers(one.size)), float(rng.random())) for key, one in layouts.items()}
+        genes = {
+            key: Genes.mirrored([int(rng.integers(one.size))], float(rng.random())) for key, one in layouts.items()
+        }
         recipes.append(cross(recipes[a], recipes[b], genes, grams=grams, layouts=layouts, angle=angle))
         vectors.append(literal_cross(vectors[a], vectors[b], genes[name], layout.stops, angle))
         recipes, vectors = recipes[-4:], vectors[-4:]  # the next parents are among the youngest: depth grows

@@ -94,7 +94,7 @@ def ours(kind: str, out: Path, paths: Sequence[Path], metadata: dict[str, str] |
             for name, layout in sources[0].components[part].layouts.items()
         }
         grams = {name: gram(sources, layout) for name, layout in layouts.items()}
-        genes = {name: Genes(layout.size // 2, RATIO) for name, layout in layouts.items()}
+        genes = {name: Genes.mirrored([layout.size // 2], RATIO) for name, layout in layouts.items()}
         generation = [even([k]) for k in range(len(sources))]
         while len(generation) > 1:
             pairs = zip(generation[::2], generation[1::2], strict=True)

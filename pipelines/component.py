@@ -14,7 +14,7 @@ import torch
 
 from .errors import SourceError
 from .files import cache_dir, write_whole
-from .keys import Layout, canonical_order, is_merged, layouts
+from .keys import MODEL, Layout, Patterns, canonical_order, is_merged, layouts
 from .tensor_file import DTYPES, TensorFile
 
 
@@ -41,7 +41,7 @@ class Component:
         """Take the tensors of a component.
 
         Args:
-            name: `unet`, `text_encoder`, `text_encoder_2` or `vae`.
+            name: `unet`, `text_encoder`, `text_encoder_2` or `vae`; `model` of any other network.
             place: where they lie, for messages.
             tensors: canonical name to reference.
 
@@ -52,6 +52,7 @@ class Component:
         self.place = place
         self.tensors: Mapping[str, TensorRef] = {key: tensors[key] for key in canonical_order(name, tensors)}
         self._held: dict[str, torch.Tensor] | None = None
+        self._grouped: dict[str, dict[str, Layout]] = {}
         self._views: dict[str, torch.Tensor] = {}  # of memory-mapped files: looking one up costs as much as a block
         for key, ref in self.tensors.items():
             if ref.dtype not in DTYPES:
@@ -116,15 +117,28 @@ class Component:
     @functools.cached_property
     def layouts(self) -> dict[str, Layout]:
         """The chromosomes of this component."""
-        return layouts(self.name, {name: (ref.shape, ref.dtype) for name, ref in self.tensors.items()})
+        return self.grouped(None)
+
+    def grouped(self, patterns: Patterns | None) -> dict[str, Layout]:
+        """The chromosomes of this component where a recipe has patterns for them, worked out once.
+
+        Raises:
+            RecipeError: a pattern takes no tensor.
+        """
+        key = json.dumps(patterns and list(patterns.items()))
+        if key not in self._grouped:
+            tensors = {name: (ref.shape, ref.dtype) for name, ref in self.tensors.items()}
+            self._grouped[key] = layouts(self.name, tensors, patterns)
+        return self._grouped[key]
 
     @functools.cached_property
     def sha256(self) -> str:
         """Hex SHA-256 over the raw little-endian tensor bytes in canonical order.
 
         Without `position_ids` and `logit_scale`, which are never merged and which only some forms of a checkpoint hold:
-        the same weights have the same hash as a folder and as a single file. Reads every byte once, and on the way
-        refuses weights that are not finite; the answer is cached by path, size and time of change.
+        the same weights have the same hash as a folder and as a single file. Any other network has one form: nothing of
+        it is left out. Reads every byte once, and on the way refuses weights that are not finite; the answer is cached
+        by path, size and time of change.
 
         Raises:
             SourceError: a tensor holds NaN or infinity.
@@ -135,7 +149,7 @@ class Component:
             return entry.read_text()
         digest = hashlib.sha256()
         with ThreadPoolExecutor(1) as beside:  # one core hashes, another looks for NaN
-            for name in (name for name, ref in self.tensors.items() if is_merged(name, ref.dtype)):
+            for name in (key for key, ref in self.tensors.items() if self.name == MODEL or is_merged(key, ref.dtype)):
                 tensor = self.read(name).contiguous()
                 finite = beside.submit(is_finite, tensor)
                 digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)

@@ -1,7 +1,8 @@
 """What lies in a checkpoint, whatever its form: components, classes, configurations, tokenizers.
 
-Two forms are read: a diffusers folder, and a single file of ComfyUI or A1111. Nothing that comes with a checkpoint is
-ever run: classes are names, looked up in diffusers and transformers alone.
+Of SDXL two forms are read: a diffusers folder, and a single file of ComfyUI or A1111; of any other network the
+safetensors files of a folder. Nothing that comes with a checkpoint is ever run: classes are names, looked up in
+diffusers and transformers alone.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 from . import sdxl, sgm
 from .component import Component, TensorRef
 from .errors import SourceError
-from .keys import TEXT_ENCODERS, WEIGHTED, canonical_name
+from .keys import MODEL, TEXT_ENCODERS, WEIGHTED, canonical_name
 from .tensor_file import TensorFile
 
 TOKENIZERS = ("tokenizer", "tokenizer_2")
@@ -133,6 +134,41 @@ def read_single_file(path: Path) -> Contents:
     )
 
 
+def read_network(place: Path) -> Contents:
+    """The contents of any network: the safetensors files of a folder, shards included, or one file.
+
+    Raises:
+        SourceError: no safetensors, a damaged file, a tensor in two files.
+    """
+    found: dict[str, TensorRef] = {}
+    for path in _network_files(place):
+        file = TensorFile(path)
+        for key, (shape, dtype) in file.tensors.items():
+            if key in found and (other := found[key].file):
+                raise SourceError(
+                    f"{place} holds tensor {key} twice, in {other.path.name} and in {path.name}. Expected every tensor "
+                    "once; leave one copy of the weights in the folder."
+                )
+            found[key] = TensorRef(file, key, dtype, shape)
+    return Contents({MODEL: Component(MODEL, str(place), found)}, index={}, configs={}, tokenizers={})
+
+
+def _network_files(place: Path) -> list[Path]:
+    """All safetensors files of a folder, or those that its only index names."""
+    if not place.is_dir():
+        return [place]
+    indices = [path for path in sorted(place.glob("*.safetensors.index.json")) if not path.name.startswith(".")]
+    if len(indices) == 1:
+        return _shards(indices[0])
+    files = [path for path in sorted(place.glob("*.safetensors")) if not path.name.startswith(".")]
+    if not files:
+        raise SourceError(
+            f"{place} holds no weights. Expected .safetensors files in this folder itself; pickled files are not "
+            "opened: convert them to safetensors."
+        )
+    return files
+
+
 class NullComponent(Component):
     """A component all of whose weights are zero."""
 
@@ -221,14 +257,19 @@ def _weight_files(folder: Path) -> list[Path]:
                 return [single]
             index = folder / f"{stem}.safetensors.index{variant}.json"
             if index.is_file():
-                named = read_json(index).get("weight_map")
-                if not isinstance(named, dict):
-                    raise SourceError(f"{index} names no files. Expected a weight_map; fetch it again.")
-                return [folder / str(shard) for shard in sorted(set(map(str, named.values())))]
+                return _shards(index)
     raise SourceError(
         f"{folder} holds no weights. Expected {' or '.join(f'{stem}.safetensors' for stem in _WEIGHT_FILES)}; "
         "pickled .bin files are not opened: convert them to safetensors."
     )
+
+
+def _shards(index: Path) -> list[Path]:
+    """The files that an index names."""
+    named = read_json(index).get("weight_map")
+    if not isinstance(named, dict):
+        raise SourceError(f"{index} names no files. Expected a weight_map; fetch it again.")
+    return [index.parent / shard for shard in sorted(set(map(str, named.values())))]
 
 
 def read_card(folder: Path) -> Mapping[str, Any]:

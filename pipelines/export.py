@@ -1,4 +1,4 @@
-"""Export: a recipe to a checkpoint that other tools open, as a diffusers folder or as a single file.
+"""Export: a recipe to a checkpoint that other tools open: a diffusers folder, a single file, or a network's own files.
 
 Written beside its target, checked, and renamed when whole; disk space is looked at first, and a failure or a cancel
 leaves nothing behind.
@@ -21,7 +21,7 @@ import torch
 
 from .contents import TOKENIZERS
 from .errors import ExportError
-from .keys import WEIGHTED
+from .keys import MODEL, WEIGHTED
 from .plan import Plan
 from .recipe import Recipe
 from .single_file import BUFFERS, LOGIT_SCALE, logit_scale, single_file_entries
@@ -41,6 +41,7 @@ TENSOR_HASH = "modelspec.hash_sha256"  # SHA-256 of the data section, known once
 CONFIG = "config"  # in the documents of a single file: what from_single_file(config=...) takes
 _PLACEHOLDER = "0x" + 64 * "0"
 _VOCABULARY = (".json", ".txt", ".model", ".jinja")  # of a tokenizer's files; code and pickles stay behind
+_LICENCES = ("LICENSE", "LICENCE", "NOTICE", "COPYING")
 _SPARE = 16 << 20  # bytes for everything that is not a tensor
 Documents = Mapping[str, bytes]
 Progress = Callable[[int, int], None]
@@ -69,9 +70,7 @@ def export_folder(
         ExportError: the target is taken, the disk is full or cannot be written.
         RecipeError: the recipe does not fit the sources.
     """
-    folder = Path(target).expanduser()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ExportError(f"{folder} exists already. Expected a new or empty folder; choose another name.")
+    folder = _new_folder(target)
     parts = {part: [entry for entry in component_entries(plan, part) if entry.key not in BUFFERS] for part in WEIGHTED}
     total = sum(entry.size for entries in parts.values() for entry in entries)
     with _beside(folder, size=total) as (unfinished,):
@@ -88,6 +87,42 @@ def export_folder(
             _check(entries, path)
             done += sum(entry.size for entry in entries)
         _write_documents(unfinished, plan, documents, unfinished)
+        if folder.exists():
+            folder.rmdir()
+    return folder
+
+
+def export_network(plan: Plan, target: str | Path, *, progress: Progress | None = None) -> Path:
+    """Write a recipe of any network as its host's folder: files of the same names with the same tensors in each.
+
+    With them go the host's configuration, tokenizer and licence texts, and the recipe as `recipe.json`. Arguments,
+    result and errors are those of `export_folder`.
+    """
+    folder = _new_folder(target)
+    host = plan.lender(MODEL)
+    files: dict[TensorFile, list[Entry]] = {}
+    for entry in component_entries(plan, MODEL):
+        file = host.components[MODEL].tensors[entry.key].file
+        assert file is not None, entry.key
+        files.setdefault(file, []).append(entry)
+    total = sum(entry.size for entries in files.values() for entry in entries)
+    with _beside(folder, size=total) as (unfinished,):
+        unfinished.mkdir()
+        done = 0
+        for file, entries in files.items():
+            path = unfinished / file.path.name
+
+            def told(written: int, base: int = done) -> None:
+                if progress:
+                    progress(base + written, total)
+
+            weave_file(plan, entries, path, metadata=file.metadata, progress=told)
+            _check(entries, path)
+            done += sum(entry.size for entry in entries)
+        for paper in sorted(host.path.iterdir()) if host.path.is_dir() else ():
+            if paper.is_file() and (paper.suffix in _VOCABULARY or paper.stem.upper() in _LICENCES):
+                shutil.copyfile(paper, unfinished / paper.name)
+        _write_documents(unfinished, plan, None, unfinished)
         if folder.exists():
             folder.rmdir()
     return folder
@@ -183,6 +218,13 @@ def model_index(plan: Plan) -> dict[str, Any]:
     # diffusers takes the pooled vector from the first encoder that offers one; a first encoder with a projection, as
     # Japanese SDXL has, would offer the wrong one
     return index | {"text_encoder": ["transformers", "CLIPTextModel"]}
+
+
+def _new_folder(target: str | Path) -> Path:
+    folder = Path(target).expanduser()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ExportError(f"{folder} exists already. Expected a new or empty folder; choose another name.")
+    return folder
 
 
 def _refuse_taken(targets: list[Path]) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from .files import cache_dir, write_whole
-from .keys import Layout, component_of
+from .keys import Layout
 from .parallel import in_parallel
 from .sources import Source
 
@@ -94,8 +94,7 @@ def gram(sources: Sequence[Source], layout: Layout, *, progress: Callable[[float
         layout: the chromosome.
         progress: told the share that is done, 0..1.
     """
-    component = component_of(layout.chromosome)
-    parts = [source.components[component] for source in sources]
+    parts = [source.components[layout.component] for source in sources]
 
     scratch = threading.local()
 

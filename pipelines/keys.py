@@ -10,16 +10,21 @@ import functools
 import hashlib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 import numpy as np
 
+from .errors import RecipeError
 from .tensor_file import FLOATS
 
 TEXT_ENCODERS = ("text_encoder", "text_encoder_2")
 WEIGHTED = ("unet", *TEXT_ENCODERS, "vae")
 ATTENTION, BACKBONE = "attention", "backbone"
+MODEL = "model"  # the one component of any other network
+REST = "rest"  # the chromosome of what no pattern takes
+Patterns = Mapping[str, Sequence[str]]  # chromosome to glob patterns, in order: the first that matches takes a tensor
 
 _STAGES = (
     "conv_in",
@@ -85,21 +90,31 @@ def is_merged(name: str, dtype: str) -> bool:
     return dtype in FLOATS and name != "logit_scale"
 
 
-def chromosome_of(component: str, name: str) -> str:
-    """The chromosome a tensor of a merged component belongs to."""
-    if component != "unet":
+def chromosome_of(component: str, name: str, patterns: Patterns | None = None) -> str:
+    """The chromosome a tensor of a merged component belongs to; `patterns` regroup a UNet, or group any network."""
+    if component not in ("unet", MODEL):
         return component
-    return ATTENTION if is_attention(name) else BACKBONE
+    if patterns is None and component == "unet":
+        return ATTENTION if is_attention(name) else BACKBONE
+    return _first_match(name, patterns or {})[0]
 
 
-def component_of(chromosome: str) -> str:
-    """The component that a chromosome is a part of."""
-    return "unet" if chromosome in (ATTENTION, BACKBONE) else chromosome
+def _first_match(name: str, patterns: Patterns) -> tuple[str, str]:
+    """The chromosome and the pattern that take a tensor."""
+    pairs = ((chromosome, glob) for chromosome, globs in patterns.items() for glob in globs)
+    return next((pair for pair in pairs if fnmatchcase(name, pair[1])), (REST, "*"))
+
+
+def component_of(chromosome: str, architecture: str = "sdxl-unet") -> str:
+    """The component that a chromosome is a part of, by a recipe's architecture."""
+    if architecture != "sdxl-unet":
+        return MODEL
+    return chromosome if chromosome in TEXT_ENCODERS else "unet"
 
 
 @dataclass(frozen=True)
 class Layout:
-    """One chromosome: which tensors it joins, in which order, and where each begins.
+    """One chromosome: which tensors of `component` it joins, in which order, and where each begins.
 
     Tensors are flattened in C order.
     """
@@ -107,6 +122,7 @@ class Layout:
     chromosome: str
     names: tuple[str, ...]
     shapes: tuple[tuple[int, ...], ...]
+    component: str = "unet"
 
     @functools.cached_property
     def stops(self) -> np.ndarray:
@@ -138,24 +154,48 @@ class Layout:
         return int(np.searchsorted(self.stops, element, side="right"))
 
 
-def layouts(component: str, tensors: Mapping[str, tuple[tuple[int, ...], str]]) -> dict[str, Layout]:
+def layouts(
+    component: str, tensors: Mapping[str, tuple[tuple[int, ...], str]], patterns: Patterns | None = None
+) -> dict[str, Layout]:
     """The chromosomes of a component.
 
     Args:
-        component: `unet`, `text_encoder` or `text_encoder_2`.
+        component: `unet`, `text_encoder`, `text_encoder_2` or `model`.
         tensors: canonical name to (shape, safetensors dtype such as "F16").
+        patterns: which tensors of a UNet or of any network form which chromosome, `*` matching dots as well; what they
+            leave is `rest`. None: a UNet's attention and backbone, one `rest` of any network.
 
     Returns:
         Chromosome name to layout, in canonical order; tensors that are never interpolated are left out.
+
+    Raises:
+        RecipeError: a pattern takes no tensor.
     """
+    merged = [name for name in canonical_order(component, tensors) if is_merged(name, tensors[name][1])]
+    if patterns and component in ("unet", MODEL):
+        _refuse_idle(patterns, merged)
     grouped: dict[str, list[str]] = {}
-    for name in canonical_order(component, tensors):
-        if is_merged(name, tensors[name][1]):
-            grouped.setdefault(chromosome_of(component, name), []).append(name)
+    for name in merged:
+        grouped.setdefault(chromosome_of(component, name, patterns), []).append(name)
     return {
-        chromosome: Layout(chromosome, tuple(names), tuple(tensors[name][0] for name in names))
+        chromosome: Layout(chromosome, tuple(names), tuple(tensors[name][0] for name in names), component)
         for chromosome, names in sorted(grouped.items())
     }
+
+
+def _refuse_idle(patterns: Patterns, names: Sequence[str]) -> None:
+    """A pattern that takes nothing was meant to: it is misspelt, or others before it match all that it does."""
+    used = {_first_match(name, patterns) for name in names}
+    for chromosome, globs in patterns.items():
+        for glob in globs:
+            if (chromosome, glob) not in used:
+                matched = [name for name in names if fnmatchcase(name, glob)]
+                why = f"patterns before it take {matched[0]} and all else it matches" if matched else "none matches it"
+                example = names[0] if names else "none at all"
+                raise RecipeError(
+                    f"Pattern {glob!r} of chromosome {chromosome!r} takes no tensor: {why}. Expected patterns that "
+                    f"each take one at least; tensors are called such as {example}."
+                )
 
 
 def canonical_order(component: str, names: Iterable[str]) -> list[str]:

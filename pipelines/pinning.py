@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .errors import RecipeError
-from .keys import component_of
+from .keys import Layout
 from .recipe import Recipe, RecipeSource
 from .sources import Source
 
@@ -27,13 +27,29 @@ def check_sources(recipe: Recipe, sources: Mapping[str, Source]) -> None:
                     f"{part} of source {named.name!r} at {opened.uri} has hash {found[:12]}, the recipe expects "
                     f"{expected[:12]}: these are not the weights it was made from. Point it to the original files."
                 )
+    layouts = recipe_layouts(recipe, sources)
     for name, chromosome in recipe.chromosomes.items():
-        layout = sources[recipe.sources[0].name].components[component_of(name)].layouts[name]
+        layout = layouts[name]
         if chromosome.size != layout.size or chromosome.layout not in (None, layout.digest):
             raise RecipeError(
                 f"Chromosome {name} has {chromosome.size} elements in the recipe and {layout.size} in the sources, or "
                 "another order of tensors. Expected the architecture the recipe was made from."
             )
+
+
+def recipe_layouts(recipe: Recipe, sources: Mapping[str, Source]) -> dict[str, Layout]:
+    """The chromosomes of a recipe as its sources have them.
+
+    Raises:
+        RecipeError: its patterns do not give the chromosomes that it has.
+    """
+    layouts = sources[recipe.sources[0].name].layouts(recipe.merged_components, recipe.patterns)
+    if set(layouts) != set(recipe.chromosomes):
+        raise RecipeError(
+            f"The tensors of the sources form the chromosomes {', '.join(layouts)}; the recipe has "
+            f"{', '.join(sorted(recipe.chromosomes))}. Expected the same; mend the recipe's patterns or chromosomes."
+        )
+    return layouts
 
 
 def pin(recipe: Recipe, sources: Mapping[str, Source]) -> Recipe:
@@ -60,10 +76,7 @@ def pin(recipe: Recipe, sources: Mapping[str, Source]) -> Recipe:
         }
     )
     check_sources(pinned, sources)
-    layouts = {
-        name: sources[recipe.sources[0].name].components[component_of(name)].layouts[name]
-        for name in recipe.chromosomes
-    }
+    layouts = recipe_layouts(recipe, sources)
     chromosomes = {
         name: chromosome.model_copy(update={"layout": layouts[name].digest})
         for name, chromosome in recipe.chromosomes.items()

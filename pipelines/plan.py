@@ -15,7 +15,7 @@ import torch
 
 from .component import Component, is_finite
 from .errors import RecipeError
-from .keys import WEIGHTED, chromosome_of, is_merged
+from .keys import WEIGHTED
 from .pinning import check_sources
 from .recipe import Recipe
 from .sources import Source, check_mergeable
@@ -139,15 +139,16 @@ class Plan:
 
     def _lay_out(self, component: str) -> Iterator[Thread]:
         lender = self.lender(component).components[component]
-        merged = component in self.recipe.merged_components
+        merged = lender.grouped(self.recipe.patterns) if component in self.recipe.merged_components else {}
+        owners = {name: layout for layout in merged.values() for name in layout.names}
         for name, ref in lender.tensors.items():
             stored = DTYPES[ref.dtype]
             dtype = self.dtype if self.dtype and stored.is_floating_point else stored
-            if not merged or not is_merged(name, ref.dtype):
+            if name not in owners:
                 yield Thread(component, name, ref.shape, dtype, None)
                 continue
-            chromosome = chromosome_of(component, name)
-            start, stop = lender.layouts[chromosome].spans[name]
+            chromosome = owners[name].chromosome
+            start, stop = owners[name].spans[name]
             cut = self.recipe.chromosomes[chromosome].pieces(start, stop)
             pieces = tuple((begin - start, end - start, weights) for begin, end, weights in cut)
             yield Thread(component, name, ref.shape, dtype, pieces)

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from .errors import RecipeError
 from .files import write_whole
-from .keys import component_of
+from .keys import ATTENTION, BACKBONE, MODEL, REST, TEXT_ENCODERS, Patterns, component_of
 from .sources import ARCHITECTURE, COMPONENTS, Source
 
 FORMAT: Literal["m2n2-recipe"] = "m2n2-recipe"
@@ -79,24 +79,33 @@ class Chromosome(_Part):
 
 
 class Lineage(_Part):
-    """Where an offspring comes from: its parents' ids and the crossover that made it."""
+    """Where an offspring comes from: its parents' ids and the crossover that made it.
+
+    Per chromosome one split point and the mixing ratio before it, as in the paper, or all split points and a ratio for
+    each stretch.
+    """
 
     mother: str
     father: str
-    splits: dict[str, int] = {}
-    ratios: dict[str, float] = {}
+    splits: dict[str, int | tuple[int, ...]] = {}
+    ratios: dict[str, float | tuple[float, ...]] = {}
     seed: int | None = None
 
 
 class Recipe(_Part):
-    """An individual: sources by hash, host, weights per chromosome, lineage."""
+    """An individual: sources by hash, host, weights per chromosome, lineage.
+
+    `patterns` group the tensors of any network, or regroup a UNet's: globs per chromosome, the first that matches a
+    tensor takes it, and what none takes is the chromosome `rest`.
+    """
 
     format: Literal["m2n2-recipe"] = FORMAT
     version: Literal[1] = VERSION
     name: str = ""
-    architecture: Literal["sdxl-unet"] = ARCHITECTURE
+    architecture: Literal["sdxl-unet", "any"] = ARCHITECTURE
     sources: Annotated[tuple[RecipeSource, ...], Field(min_length=1)]
     host: dict[str, str]
+    patterns: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] | None = None
     chromosomes: dict[str, Chromosome]
     lineage: Lineage | None = None
 
@@ -107,17 +116,21 @@ class Recipe(_Part):
             raise ValueError(f"sources must have names of their own, found {names}")
         if "default" not in self.host:
             raise ValueError("host must name a source for 'default'")
+        known = COMPONENTS if self.architecture == ARCHITECTURE else (MODEL,)
         for part, lender in self.host.items():
-            if part not in ("default", *COMPONENTS):
-                raise ValueError(f"host names the unknown component {part!r}; known: default, {', '.join(COMPONENTS)}")
+            if part not in ("default", *known):
+                raise ValueError(f"host names the unknown component {part!r}; known: default, {', '.join(known)}")
             if lender not in names:
                 raise ValueError(f"host.{part} names {lender!r}, which is not among the sources {names}")
-        if not {"attention", "backbone"} <= set(self.chromosomes):
-            raise ValueError(f"chromosomes must hold 'attention' and 'backbone', found {sorted(self.chromosomes)}")
+        needed, allowed = self._chromosome_names()
+        if not set(needed) <= set(self.chromosomes):
+            raise ValueError(
+                f"chromosomes must hold {' and '.join(map(repr, needed))}, found {sorted(self.chromosomes)}"
+            )
         for name, chromosome in self.chromosomes.items():
-            if name not in ("attention", "backbone", "text_encoder", "text_encoder_2"):
+            if name not in allowed:
                 raise ValueError(f"unknown chromosome {name!r}")
-            part = component_of(name)
+            part = component_of(name, self.architecture)
             unhashed = [source for source in self.sources if part not in source.sha256]
             if unhashed and not (info.context or {}).get("unpinned"):
                 raise ValueError(
@@ -131,6 +144,17 @@ class Recipe(_Part):
                     )
         return self
 
+    def _chromosome_names(self) -> tuple[list[str], list[str]]:
+        """The chromosomes that there must be, and those that there may be."""
+        others = list(TEXT_ENCODERS) if self.architecture == ARCHITECTURE else []
+        if self.patterns is None:
+            needed = [ATTENTION, BACKBONE] if self.architecture == ARCHITECTURE else [REST]
+            return needed, [*needed, *others]
+        for name in (REST, *others):
+            if name in self.patterns:
+                raise ValueError(f"patterns are given for {name!r}, which has none; give that chromosome another name")
+        return list(self.patterns) or [REST], [*self.patterns, REST, *others]
+
     def lender(self, component: str) -> str:
         """The name of the source that lends a component."""
         return self.host.get(component, self.host["default"])
@@ -138,7 +162,7 @@ class Recipe(_Part):
     @property
     def merged_components(self) -> tuple[str, ...]:
         """The components that chromosomes belong to."""
-        return tuple(dict.fromkeys(component_of(name) for name in self.chromosomes))
+        return tuple(dict.fromkeys(component_of(name, self.architecture) for name in self.chromosomes))
 
     @property
     def shares(self) -> dict[str, dict[str, float]]:
@@ -157,13 +181,15 @@ class Recipe(_Part):
     @property
     def digest(self) -> str:
         """Hex SHA-256 of what decides the weights: sources' hashes, host and chromosomes; no names, no lineage."""
-        content = {
+        content: dict[str, object] = {
             "sources": [source.sha256 for source in self.sources],
             "host": {
                 part: [source.name for source in self.sources].index(lender) for part, lender in self.host.items()
             },
             "chromosomes": self.model_dump(mode="json", include={"chromosomes"})["chromosomes"],
         }
+        if self.patterns is not None:
+            content["patterns"] = list(self.patterns.items())  # pairs: their order counts
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def to_json(self) -> str:
@@ -226,6 +252,7 @@ def blend(
     *,
     host: Mapping[str, str],
     name: str = "",
+    patterns: Patterns | None = None,
 ) -> Recipe:
     """A recipe with one segment per chromosome: an ordinary weighted merge; a source itself is one-hot weights.
 
@@ -234,14 +261,13 @@ def blend(
         weights: one weight per source for each chromosome, such as `{"attention": [0.5, 0.5], "backbone": [1, 0]}`.
         host: which source lends what is not merged; see DESIGN of the recipe: `{"default": name}`.
         name: what to call the result.
+        patterns: how to group the tensors, if not as a UNet's attention and backbone; see `Recipe`.
     """
-    layouts = {
-        chromosome: layout
-        for component in dict.fromkeys(map(component_of, weights))
-        for chromosome, layout in sources[0].components[component].layouts.items()
-    }
+    architecture = sources[0].network
+    layouts = sources[0].layouts(dict.fromkeys(component_of(one, architecture) for one in weights), patterns)
     return Recipe(
         name=name,
+        architecture=architecture,
         sources=tuple(
             RecipeSource(
                 name=source.name,
@@ -252,6 +278,7 @@ def blend(
             for source in sources
         ),
         host=dict(host),
+        patterns=None if patterns is None else {part: tuple(globs) for part, globs in patterns.items()},
         chromosomes={
             chromosome: Chromosome(
                 size=layouts[chromosome].size,

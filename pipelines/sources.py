@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from .architecture import Architecture, recognise, refuse_mixing
 from .component import Component, difference
-from .contents import TOKENIZERS, Contents, read_card, read_folder, read_single_file
+from .contents import TOKENIZERS, Contents, read_card, read_folder, read_network, read_single_file
 from .errors import SourceError
-from .keys import TEXT_ENCODERS
+from .keys import MODEL, TEXT_ENCODERS, Layout, Patterns
 
 ARCHITECTURE: Literal["sdxl-unet"] = "sdxl-unet"
+ANY: Literal["any"] = "any"
 COMPONENTS = ("unet", "text_encoder", "text_encoder_2", "vae", "tokenizer", "tokenizer_2", "scheduler")
 _VOCABULARY_FILES = ("vocab.json", "merges.txt", "tokenizer.json", "spiece.model", "sentencepiece.model")
 
@@ -33,6 +34,23 @@ class Source:
     def components(self) -> Mapping[str, Component]:
         """The components with weights, by name."""
         return self.contents.components
+
+    @property
+    def network(self) -> Literal["sdxl-unet", "any"]:
+        """What a recipe of it calls its architecture."""
+        return ANY if MODEL in self.components else ARCHITECTURE
+
+    def layouts(self, components: Iterable[str], patterns: Patterns | None = None) -> dict[str, Layout]:
+        """The chromosomes of some of its components, under a recipe's patterns if it has any.
+
+        Raises:
+            RecipeError: a pattern takes no tensor.
+        """
+        return {
+            chromosome: layout
+            for part in components
+            for chromosome, layout in self.components[part].grouped(patterns).items()
+        }
 
     @functools.cached_property
     def architecture(self) -> Architecture:
@@ -119,8 +137,22 @@ def open_source(path: str | Path, *, name: str | None = None) -> Source:
     )
 
 
+def open_network(path: str | Path, *, name: str | None = None) -> Source:
+    """Open any network by its headers: all its tensors are one component, `model`, under the names they have.
+
+    Args:
+        path: a folder of safetensors files, or one such file.
+        name: what to call it; the folder's or the file's name if left out.
+
+    Raises:
+        SourceError: nothing there, no safetensors, a damaged file, a tensor in two files.
+    """
+    place = Path(path).expanduser()
+    return Source(place, name or (place.resolve().name if place.is_dir() else place.stem), read_network(place))
+
+
 def check_mergeable(sources: Sequence[Source]) -> None:
-    """Refuse sources whose UNets cannot be merged tensor by tensor.
+    """Refuse sources whose UNets, or whose networks of any other kind, cannot be merged tensor by tensor.
 
     Raises:
         SourceError: two names alike, another architecture or prediction type, another set of tensors or another shape;
@@ -132,6 +164,20 @@ def check_mergeable(sources: Sequence[Source]) -> None:
         raise SourceError(
             f"Two sources are called {twice[0]!r}. Expected a name of its own for each; rename one folder."
         )
+    first = sources[0]
+    part = MODEL if first.network == ANY else "unet"
+    if part == "unet":
+        _check_drawing(sources)
+    for other in sources[1:]:
+        problem = difference(first.components[part], other.components[part])
+        if problem:
+            raise SourceError(
+                f"{other.name} cannot be merged with {first.name}: {problem} "
+                "Expected the same architecture; leave one of the two out."
+            )
+
+
+def _check_drawing(sources: Sequence[Source]) -> None:
     refuse_mixing({source.name: source.architecture for source in sources})
     first = sources[0]
     if not first.architecture.text_to_image or first.architecture.edm:
@@ -139,13 +185,6 @@ def check_mergeable(sources: Sequence[Source]) -> None:
             f"{first.name} is {first.architecture}. Expected SDXL that draws from text, with epsilon or v-prediction; "
             "other models are not bred."
         )
-    for other in sources[1:]:
-        problem = difference(first.components["unet"], other.components["unet"])
-        if problem:
-            raise SourceError(
-                f"{other.name} cannot be merged with {first.name}: {problem} "
-                "Expected the same architecture; leave one of the two out."
-            )
 
 
 def text_encoders_mergeable(sources: Sequence[Source]) -> str | None:

@@ -48,16 +48,15 @@ class Entry:
 
 
 class LiveWeights:
-    """A live module whose parameters are woven in place, again and again; only tensors that change are touched.
+    """A live module, or tensors by name, woven in place again and again; only tensors that change are touched.
 
     The parameters stay where they are, so a compiled model, CUDA graphs and attention backends stay valid.
     """
 
-    def __init__(self, component: str, module: torch.nn.Module) -> None:
+    def __init__(self, component: str, module: torch.nn.Module | Mapping[str, torch.Tensor]) -> None:
         self.component = component
-        self._parameters = {
-            canonical_name(component, key): tensor for key, tensor in module.state_dict(keep_vars=True).items()
-        }
+        tensors = module if isinstance(module, Mapping) else module.state_dict(keep_vars=True)
+        self._parameters = {canonical_name(component, key): tensor for key, tensor in tensors.items()}
         self._held: dict[str, tuple[object, ...]] = {}
 
     @torch.no_grad()

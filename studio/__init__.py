@@ -5,9 +5,9 @@ Read in this order:
     errors      what can go wrong with a run
     config      what a run is asked to do: frozen, typed, YAML
     store       the run folder and its database
-    evolution/  M2N2 itself: niches, archive, search; pure
+    evolution/  M2N2 itself: niches, early rejection, archive, search; pure
     evaluate    weave, draw and score one individual
-    breeding    the sources as individuals, and the crossover the search breeds with
+    breeding    the first individuals, and the crossover the search breeds with
     run         the process that carries a run to its end; stop, resume
     results     the held-out report: sources, average, child
     summary     a run as one JSON object, for `--json` and the pages
@@ -18,7 +18,7 @@ Read in this order:
     card        the model card
     ship        export an individual with its card, recipe and licences; push it to the hub
     preview     pictures for a page, drawn one at a time
-    cli         the command line (cli_sources, cli_recipe); console shows its tables and progress
+    cli         the command line (cli_sources, cli_recipe, cli_prompts); console shows its tables and progress
     i18n        words in English and Japanese
     ui/         one file per page
 """

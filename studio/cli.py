@@ -17,6 +17,8 @@ from rich.table import Table
 from pipelines.errors import M2N2Error
 
 from . import console
+from .anynet import is_any
+from .cli_prompts import prompts_app
 from .cli_recipe import recipe_app
 from .cli_sources import sources_app
 
@@ -34,6 +36,7 @@ app = typer.Typer(
 )
 app.add_typer(sources_app, name="sources")
 app.add_typer(recipe_app, name="recipe")
+app.add_typer(prompts_app, name="prompts")
 
 Out = Annotated[Path, typer.Option(help="a single file where it ends in .safetensors, else a diffusers folder to make")]
 Dtype = Annotated[
@@ -74,6 +77,14 @@ def evolve(
         _usage("--resume goes with --out RUN and nothing else: a run keeps its settings.")
     if not resume and (run_yaml is None) == (preset is None):
         _usage("Name a RUN.yaml, or --preset embedded.")
+    asked = run_yaml or (out if resume else None)
+    if asked and is_any(asked):
+        if out is None or pictures or preflight:
+            _usage("A run with kind: any needs --out RUN, and has neither --pictures nor --preflight.")
+        from .anynet import commands
+
+        commands.evolve(run_yaml, changes, out, as_json)
+        return
 
     from . import run, store, summary  # here, not above: what is refused needs no torch
     from .config import configured
@@ -110,6 +121,12 @@ def _preflight(config: RunConfig, folder: Path, as_json: bool) -> None:
 @app.command()
 def show(run: Annotated[Path, typer.Argument(metavar="RUN", help="a run's folder")], as_json: Json = False) -> None:
     """The archive, scores per language, lineage of the best. / アーカイブと点数、最良個体の系譜。"""
+    if is_any(run):
+        from .anynet import commands
+
+        commands.show(run, as_json)
+        return
+
     from . import store, summary
 
     opened = store.open_run(run)
@@ -138,6 +155,15 @@ def merge(
     as_json: Json = False,
 ) -> None:
     """Build a recipe's checkpoint, with card and licences. / レシピからチェックポイントを作る。"""
+    from pipelines.recipe import load_recipe
+
+    if recipe.suffix == ".json" and load_recipe(recipe).architecture == "any":
+        _refuse_sdxl_options(out, dtype, push)
+        from .anynet import commands
+
+        commands.merge(recipe, out, as_json)
+        return
+
     from . import ship
     from .models import open_model
 
@@ -158,10 +184,25 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Export an individual with its card, recipe and licences. / 個体をカード・レシピ・ライセンスと共に書き出す。"""
+    if is_any(run):
+        _refuse_sdxl_options(out, dtype, push)
+        from .anynet import commands
+
+        commands.export(run, individual, out, as_json)
+        return
+
     from . import ship, store
 
     opened = store.open_run(run)
     _shipped(lambda told: ship.ship(opened, individual, out, precision=dtype, progress=told), push, as_json)
+
+
+def _refuse_sdxl_options(out: Path, dtype: str | None, push: str | None) -> None:
+    if dtype or push or out.suffix == ".safetensors":
+        raise typer.BadParameter(
+            "Any other network than SDXL is written as a folder like its host's, in the precision of its files: "
+            "expected --out FOLDER, without --dtype and --push."
+        )
 
 
 def _shipped(write: Callable[[Callable[[int, int], None]], ship.Shipped], push: str | None, as_json: bool) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 import assets
 from eval.catalogue import REPORTER, SCORER
-from eval.prompts import PromptSet, load_prompts
+from eval.prompts import Language, PromptSet, load_prompts
 from pipelines.cost import native_side
 from pipelines.crossover import Angle
 from pipelines.files import write_whole
@@ -25,6 +25,49 @@ EMBEDDED_PICTURES = Settings(steps=6, batch=33)  # small pictures: two batches f
 RESERVED = ("average", "child")  # rows of every report
 
 
+class Breeding(BaseModel):
+    """How offspring are made, where that differs from the paper: the defaults are the paper's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    attraction: bool = Field(True, description="the father by what he adds to the mother; else by fitness, like her")
+    compatibility: float = Field(
+        0.0, ge=0, description="attraction times exp(-this * angle / mean angle) between the mates; 0 is off"
+    )
+    split_points: int = Field(1, ge=0, le=16, description="per chromosome, at most")
+    split_growth: int = Field(
+        0, ge=0, description="begin with one split point and allow one more every so many offspring; 0: all at once"
+    )
+    guided: bool = Field(False, description="split where splits paid: more often where offspring entered the archive")
+    beta: float = Field(1.0, gt=0, description="mixing ratios from Beta(this, this); 1 is uniform, more is nearer half")
+    one_ratio: bool = Field(False, description="one mixing ratio for all chromosomes")
+    step: float = Field(
+        1.0, gt=0, le=1, description="below 1, ratios are at most this, away from the parent with the better mean score"
+    )
+    together: bool = Field(
+        False, description="one split point, ratio and angle for all chromosomes, as if they were one"
+    )
+    warm_up: int = Field(
+        0, ge=0, description="first so many offspring of random pairs of sources, as in the paper's LLMs"
+    )
+    merges: bool = Field(False, description="first offspring: means of each pair of sources and of all")
+    task_arithmetic: str | None = Field(
+        None, description="with merges: the source that was the others' base, for sums of what each pair added to it"
+    )
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Breeding:
+        if self.guided and self.together:
+            raise ValueError(
+                "guided learns for each chromosome apart, together has none apart; expected one of the two"
+            )
+        if self.step < 1 and self.together:
+            raise ValueError("step draws a ratio for each stretch, together one for all; expected one of the two")
+        if self.task_arithmetic and not self.merges:
+            raise ValueError("task_arithmetic is one of the merges; expected merges: true beside it")
+        return self
+
+
 class RunConfig(BaseModel):
     """Everything a run depends on; the same configuration on the same machine gives the same archive."""
 
@@ -35,14 +78,29 @@ class RunConfig(BaseModel):
     )
     host: dict[str, str] = Field(description="which source lends what is not merged: {default: name}")
     merge_text_encoders: bool = Field(False, description="merge the text encoders too, each as a chromosome of its own")
-    prompts: str = Field(description="prompt set whose Japanese captions are the niches")
+    prompts: str = Field(description="prompt set whose captions are the niches")
+    compete: tuple[Language, ...] = Field(
+        ("ja",), min_length=1, max_length=2, description="languages whose captions are niches; the paper's is ja alone"
+    )
+    fitness: dict[Literal["text", "image"], float] = Field(
+        {"text": 1.0},
+        min_length=1,
+        description="weights of what scores a picture: likeness to its caption, to its reference picture (NCS)",
+    )
     held_out: str = Field(description="prompt set that only reports")
     noises: int = Field(1, ge=1, description="noise seeds per prompt; a score is the mean over them")
+    noise_rotation: int = Field(
+        0, ge=0, description="every so many offspring other noise, and everyone alive scored again; 0 keeps the same"
+    )
+    early_rejection: bool = Field(
+        False, description="stop drawing an offspring that can no longer enter the archive; the archive stays the same"
+    )
     evaluations: int = Field(200, ge=0, description="offspring to make")
     archive: int = Field(20, ge=2, description="individuals kept alive")
     seed: int = Field(0, ge=0, description="random seed of parents, split points and mixing ratios")
     alpha: float = Field(1.0, ge=0, description="strength of competition; 0 is none")
     angle: Angle = Field("chromosome", description="one SLERP angle per chromosome, or per tensor")
+    breeding: Breeding = Field(Breeding(), description="how offspring are made, where that differs from the paper")
     scorer: str = Field(SCORER, description="open_clip model that is fitness")
     reporter: str = Field(REPORTER, description="open_clip model of another family that only reports")
     pictures: Settings = Field(
@@ -55,6 +113,12 @@ class RunConfig(BaseModel):
             raise ValueError(
                 f"archive holds {self.archive}; expected room for the {len(self.sources)} sources at least"
             )
+        if len(set(self.compete)) < len(self.compete):
+            raise ValueError(f"compete names {list(self.compete)}; expected each language once")
+        if not all(weight > 0 for weight in self.fitness.values()):
+            raise ValueError(f"fitness has the weights {self.fitness}; expected numbers above 0, leave out what is off")
+        if self.early_rejection and self.compete != ("ja",):
+            raise ValueError("early_rejection stops within one language; expected compete: [ja] beside it")
         if self.scorer == self.reporter:
             raise ValueError(
                 f"scorer and reporter are both {self.scorer}; expected another model to report, as fitness flatters "

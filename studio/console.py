@@ -48,9 +48,13 @@ def print_results(found: dict[str, Any]) -> None:
     """Where a run stands, and its held-out results where they are done; `found` is `summary.run_json`."""
     console = Console(soft_wrap=True)
     console.print(f"run {found['run']}: {found['status']}, {found['evaluations']} of {found['of']} offspring")
+    if found["pictures_spared"]:
+        console.print(f"early rejection spared {found['pictures_spared']} pictures")
     if not found["results"]:
         return
-    columns = [Column(name, no_wrap=True) for name in ("", "Japanese", "English", "consistency")]
+    realism = found["realism"] or {}
+    names = ["", "Japanese", "English", "consistency", *(["CMMD"] if realism else [])]
+    columns = [Column(name, no_wrap=True) for name in names]
     table = Table(
         *columns,
         box=None,
@@ -60,7 +64,8 @@ def print_results(found: dict[str, Any]) -> None:
     )
     for name, row in found["results"].items():
         label = f"child ({found['child']})" if name == "child" else name
-        table.add_row(label, *(_estimate(row[kind]) for kind in ("ja", "en", "consistency")))
+        cells = [_estimate(row[kind]) for kind in ("ja", "en", "consistency")]
+        table.add_row(label, *cells, *([f"{realism[name]:.2f}"] if name in realism else []))
     console.print(table)
     compared = found["comparisons"]
     for key, other in (("child_minus_best_source", compared["best_source"]), ("child_minus_average", "average")):

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -19,6 +20,8 @@ from eval.prompts import Language, PromptSet
 from pipelines.generate import LivePipeline, Request, Settings
 from pipelines.recipe import Recipe
 from pipelines.sources import Source
+
+Kind = Literal["text", "image"]
 
 
 def noise_seed(prompt: str, noise: int) -> int:
@@ -35,6 +38,7 @@ class Drawn:
     language: Language
     noise: int
     request: Request
+    reference: str | None = None  # picture to compare with, relative to the prompt set
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,13 @@ class Scored:
 
 
 class Evaluator:
-    """Draws and scores individuals over one set of sources, on one live pipeline."""
+    """Draws and scores individuals over one set of sources, on one live pipeline.
+
+    Attributes:
+        scorer: what scores.
+        fitness: weights of likeness to the caption ("text") and to the reference picture ("image", the paper's NCS).
+        rotation: which noises are drawn: 0 the first `noises` of every prompt, 1 the next ones, and so on.
+    """
 
     def __init__(
         self,
@@ -57,6 +67,8 @@ class Evaluator:
         settings: Settings,
         noises: int,
         room: int | None = None,
+        fitness: Mapping[Kind, float] | None = None,
+        folder: Path | None = None,
     ) -> None:
         """Build the pipeline.
 
@@ -67,12 +79,29 @@ class Evaluator:
             settings: how pictures are drawn.
             noises: pictures per prompt.
             room: bytes of the largest scorer to come; of this one if left out.
+            fitness: what counts, with weights; likeness to the caption alone if left out.
+            folder: where reference pictures lie, if fitness looks at them.
         """
         self._room = scorer.weights_bytes if room is None else room
         self.pipeline = LivePipeline(recipe, sources, settings=settings, scorer=self._room)
         self.scorer = scorer
         self.settings = settings
         self.noises = noises
+        self.fitness: Mapping[Kind, float] = fitness or {"text": 1.0}
+        self.rotation = 0
+        self._folder = folder
+        self._references: dict[Path, np.ndarray] = {}
+
+    def rounds(self, prompts: PromptSet) -> list[PromptSet]:
+        """The prompts that are drawn and scored together: as many whole ones as a batch holds, one after another.
+
+        The last bit of a score can depend on the batch, so an evaluation that stops early has the same ones.
+        """
+        size = max(1, self.settings.batch // self.noises)
+        return [
+            prompts.model_copy(update={"prompts": prompts.prompts[start : start + size]})
+            for start in range(0, len(prompts), size)
+        ]
 
     def draw(
         self,
@@ -87,23 +116,51 @@ class Evaluator:
             self.pipeline.release()
             self.pipeline = LivePipeline(recipe, sources, settings=self.settings, scorer=self._room)
         self.pipeline.become(recipe)
-        wanted = [
-            (prompt.id, noise, Request(text, noise_seed(prompt.id, noise)))
-            for prompt, text in zip(prompts.prompts, prompts.texts(language), strict=True)
-            for noise in range(self.noises)
-        ]
-        images = self.pipeline.generate([request for *_, request in wanted], self.settings, progress=progress)
-        return [
-            Drawn(image, id, language, noise, request)
-            for image, (id, noise, request) in zip(images, wanted, strict=True)
-        ]
+        drawn: list[Drawn] = []
+        for some in self.rounds(prompts):
+            wanted = [
+                (prompt, noise, Request(text, noise_seed(prompt.id, self.rotation * self.noises + noise)))
+                for prompt, text in zip(some.prompts, some.texts(language), strict=True)
+                for noise in range(self.noises)
+            ]
+            before = len(drawn)
+            told = (lambda done, before=before: progress(before + done)) if progress else None
+            images = self.pipeline.generate([request for *_, request in wanted], self.settings, progress=told)
+            drawn += [
+                Drawn(image, prompt.id, language, noise, request, prompt.reference)
+                for image, (prompt, noise, request) in zip(images, wanted, strict=True)
+            ]
+        return drawn
 
     def score(self, drawn: Sequence[Drawn]) -> Scored:
-        """How well pictures fit their captions, and what the scorer saw in them."""
+        """How well pictures fit their captions, or their references, and what the scorer saw in them."""
+        size = max(1, self.settings.batch // self.noises) * self.noises
         with self.scorer.on_device():
-            seen = self.scorer.image_features([d.image for d in drawn])
-            said = self.scorer.text_features([d.request.prompt for d in drawn])
-        return Scored(similarity(seen, said).reshape(-1, self.noises), seen)
+            pictures = [one.image for one in drawn]
+            seen = np.concatenate(
+                [self.scorer.image_features(pictures[start : start + size]) for start in range(0, len(drawn), size)]
+            )
+            total, whole = np.zeros(len(drawn)), sum(self.fitness.values())
+            for kind, weight in self.fitness.items():
+                if kind == "text":
+                    wanted = self.scorer.text_features([one.request.prompt for one in drawn])
+                else:
+                    wanted = np.stack([self._reference(one) for one in drawn])
+                total += weight / whole * similarity(seen, wanted)
+        return Scored(total.reshape(-1, self.noises), seen)
+
+    def _reference(self, drawn: Drawn) -> np.ndarray:
+        """The features of a prompt's reference picture: float32 [d], seen once."""
+        if self._folder is None or drawn.reference is None:
+            raise PromptSetError(
+                f"prompt {drawn.prompt!r} has no reference picture; expected one, as fitness compares "
+                "pictures with it: add `reference:` to the prompt set, or score with text"
+            )
+        path = self._folder / drawn.reference
+        if path not in self._references:
+            with Image.open(path) as picture:
+                self._references[path] = self.scorer.image_features([picture.convert("RGB")])[0]
+        return self._references[path]
 
     def consistency(self, ja: Scored, en: Scored) -> np.ndarray:
         """How alike the twins' pictures are: float64 [prompts, noises], in 0..1."""

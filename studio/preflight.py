@@ -187,8 +187,11 @@ def _pictures(config: RunConfig, names: list[str]) -> tuple[int, int]:
     niches = len(config.niches()) * config.noises
     held_out = len(config.report_prompts()) * config.noises
     rows = len(names) + 2 + sum(set(config.host.values()) != {name} for name in names)
-    entered = config.evaluations * KEPT + len(names)
-    drawn = config.evaluations * niches + entered * niches + len(names) * niches + 2 * rows * held_out
+    entered, languages = config.evaluations * KEPT + len(names), len(config.compete)
+    rotations = (config.evaluations - 1) // config.noise_rotation if config.noise_rotation else 0
+    again = rotations * min(config.archive, config.evaluations + len(names))
+    fitness, twins = config.evaluations * languages + len(names), entered if languages == 1 else len(names)
+    drawn = (fitness + twins + 2 * again) * niches + 2 * rows * held_out
     return round(drawn), round(2 * entered * niches)
 
 

@@ -9,16 +9,18 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from eval.clip import ClipScorer
 from eval.metrics import bootstrap, by_category, paired_bootstrap
+from eval.realism import cmmd
 from pipelines.errors import GenerationError, RecipeError
 from pipelines.recipe import Recipe
 from pipelines.sources import COMPONENTS, Source
 
 from .breeding import source_recipes, weighted
 from .evaluate import Evaluator, check_captions
-from .store import RunStore
+from .store import Individual, RunStore
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +44,7 @@ class Reporter:
         del evaluator.scorer  # fitness is through: the two of them need not fit together
         self.reporter = evaluator.scorer = ClipScorer(store.config.reporter, device=device, parked=parked)
         self.truncated = check_captions(self.prompts, self.reporter, evaluator.pipeline)
+        self.references = self._references()
 
     def report(self) -> None:
         """Score what is not scored yet, and store the results."""
@@ -62,6 +65,7 @@ class Reporter:
             as_shipped={name: estimates(row) for name, row in shipped.items()},
             comparisons=comparisons(scored, list(self.sources), self.prompts.categories),
             child=child.name if child else None,
+            realism={name: float(row["cmmd"][0]) for name, row in scored.items() if "cmmd" in row},
             failed_rows=self._failed,
             reporter={
                 **self.reporter.identity,
@@ -69,6 +73,13 @@ class Reporter:
                 "truncated": self.truncated,
             },
         )
+
+    def _references(self) -> np.ndarray | None:
+        """Features of the held-out prompts' own pictures: float32 [prompts, d]; `None` where some have none."""
+        files = [self.store.folder / (prompt.reference or "") for prompt in self.prompts.prompts]
+        if len(files) < 2 or not all(file.is_file() for file in files):
+            return None
+        return self.reporter.image_features([Image.open(file).convert("RGB") for file in files])
 
     def _if_drawn(self, rows: Mapping[str, Callable[[], Row]]) -> dict[str, Row]:
         """The rows that can be drawn; a broken picture costs its row and is recorded, not hours of other rows."""
@@ -82,7 +93,10 @@ class Reporter:
         return done
 
     def _row(self, recipe: Recipe, name: str) -> dict[str, np.ndarray]:
-        """Scores per held-out prompt, means over noises: float64 [prompts] by kind; draws only what is not known."""
+        """Scores per held-out prompt, means over noises: float64 [prompts] by kind; draws only what is not known.
+
+        With reference pictures also "cmmd", how far the Japanese pictures are from them as a set: float64 [1].
+        """
         key = f"held_out:{name}:{recipe.digest}:{self.reporter.digest[:16]}"
         kept = self.store.get(key)
         if kept is None:
@@ -91,6 +105,8 @@ class Reporter:
             en = evaluator.score(evaluator.draw(recipe, self.prompts, "en", self.tick))
             scores = {"ja": ja.scores, "en": en.scores, "consistency": evaluator.consistency(ja, en)}
             kept = {kind: values.mean(axis=1).tolist() for kind, values in scores.items()}
+            if self.references is not None:
+                kept["cmmd"] = [cmmd(ja.features, self.references)]
             self.store.put(**{key: kept})
         self._done += 1
         self.store.put(report_rows=[self._done, self._rows])
@@ -107,7 +123,11 @@ class Reporter:
 def best_child(store: RunStore) -> Recipe | None:
     """The offspring alive with the best mean fitness, the oldest of several; `None` before there is one."""
     alive = [individual for individual in store.individuals() if individual.alive and not individual.is_source]
-    return max(alive, key=lambda individual: individual.mean("ja") or 0.0).recipe if alive else None
+
+    def fitness(individual: Individual) -> float:
+        return sum(individual.mean(language) or 0.0 for language in store.config.compete)
+
+    return max(alive, key=fitness).recipe if alive else None
 
 
 def estimates(row: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:

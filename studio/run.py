@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,16 +23,17 @@ import numpy as np
 
 from eval.clip import ClipScorer
 from eval.names import weights_size
-from eval.prompts import PromptSet
+from eval.prompts import Language, PromptSet
 from eval.tokens import truncated_by
 from pipelines.errors import GenerationError, M2N2Error, RecipeError
 from pipelines.generate import best_device
 from pipelines.recipe import Recipe
 
-from .breeding import Breeder, source_recipes
+from .breeding import Breeder, hand_made, source_recipes
 from .errors import RunError
 from .evaluate import Drawn, Evaluator, Scored, check_captions, save_picture
 from .evolution.archive import Archive
+from .evolution.early import hopeless, telling
 from .evolution.search import Offspring, Search
 from .preflight import measured_rate, preflight
 from .results import Reporter
@@ -40,6 +41,8 @@ from .store import Individual, RunStore, now
 
 logger = logging.getLogger(__name__)
 
+LANGUAGES: tuple[Language, ...] = ("ja", "en")
+Seen = dict[Language, tuple[list[Drawn], Scored]]  # pictures of an individual and what the scorer saw, per language
 STRIP = 4  # pictures kept of an offspring that was turned away
 Watch = Callable[[RunStore], None]
 
@@ -125,7 +128,10 @@ class _Run:
             settings=self.config.pictures,
             noises=self.config.noises,
             room=max(weights_size(name) or 0 for name in (self.config.scorer, self.config.reporter)),
+            fitness=self.config.fitness,
+            folder=store.folder,
         )
+        self.evaluator.rotation = store.get("rotation", 0)
         if self.evaluator.pipeline.plan.scorer == "beside":
             scorer.unpark()
         held = self.config.report_prompts()
@@ -143,63 +149,157 @@ class _Run:
         for name, recipe in self.first.items():
             if name not in known:
                 self._evaluate_source(name, recipe)
+        merges = hand_made(self.config, self.sources) if self.config.breeding.merges else []
         while (made := self.store.count()) < self.config.evaluations:
-            self.breeder.number = made + 1
-            self._evaluate_offspring(self.search.ask())
+            if self.config.noise_rotation and made // self.config.noise_rotation > self.evaluator.rotation:
+                self._rotate(made // self.config.noise_rotation)
+            if made < len(merges):
+                self._evaluate_offspring(merges[made], None)
+            else:
+                self.breeder.number = made + 1
+                offspring = self.search.ask(self._random_sources(made))
+                self._evaluate_offspring(offspring.genome, offspring)
         self.store.put(status="reporting")
         self.watch(self.store)
+        self.evaluator.fitness, self.evaluator.rotation = {"text": 1.0}, 0  # reports are the same for every run
         Reporter(self.store, self.sources, self.evaluator, tick=self._tick).report()
         self.store.put(status="done")
 
     def _search(self) -> Search[Recipe]:
-        state = self.store.get("search")
+        state, breeding = self.store.get("search"), self.config.breeding
+        compatibility = self.breeder.compatibility if breeding.compatibility else None
         if state is None:
             archive = Archive(self.config.archive, alpha=self.config.alpha)
-            return Search(archive, rng=np.random.default_rng(self.config.seed), crossover=self.breeder)
-        alive = [individual for individual in self.store.individuals() if individual.alive]
-        return Search.restore(
-            state,
-            genomes={individual.id: individual.recipe for individual in alive},
-            scores={individual.id: individual.scores["ja"].mean(axis=1) for individual in alive},
-            crossover=self.breeder,
-        )
+            search: Search[Recipe] = Search(
+                archive,
+                rng=np.random.default_rng(self.config.seed),
+                crossover=self.breeder,
+                attract=breeding.attraction,
+                compatibility=compatibility,
+            )
+        else:
+            everyone = self.store.individuals()
+            alive = [individual for individual in everyone if individual.alive]
+            for individual in everyone:
+                self.breeder.learn(individual.recipe.lineage, individual.entered)
+            search = Search.restore(
+                state,
+                genomes={individual.id: individual.recipe for individual in alive},
+                scores={individual.id: self._niches(individual.scores) for individual in alive},
+                crossover=self.breeder,
+                compatibility=compatibility,
+            )
+        self.breeder.better = lambda mother, father: max((mother, father), key=search.archive.mean)
+        return search
+
+    def _niches(self, scores: Mapping[str, np.ndarray]) -> np.ndarray:
+        """What competes: means over noises, float64 [niches], of one language after the other."""
+        return np.concatenate([scores[language].mean(axis=1) for language in self.config.compete])
+
+    def _random_sources(self, made: int) -> tuple[str, str] | None:
+        """Parents of a warm-up offspring: two of the sources alive, at random (as in M2N2's experiment with LLMs)."""
+        alive = [name for name in self.sources if name in self.search.archive]
+        if made >= self.config.breeding.warm_up or len(alive) < 2:
+            return None
+        mother, father = np.random.default_rng([self.config.seed, made]).permutation(len(alive))[:2]
+        return alive[mother], alive[father]
 
     def _evaluate_source(self, name: str, recipe: Recipe) -> None:
         started = time.monotonic()
-        ja = self.evaluator.draw(recipe, self.prompts, "ja", self._tick)
-        judged = self.evaluator.score(ja)
-        scores = {"ja": judged.scores}
-        self.search.add(name, recipe, judged.scores.mean(axis=1))
-        en = self._report_twins(recipe, judged, scores)
-        self._keep([*ja, *en], name)
+        scores, drawn = self._both_languages(recipe)
+        self.search.add(name, recipe, self._niches(scores))
+        self._keep(drawn, name)
         self._record(Individual(name, None, None, recipe, scores, True, True, time.monotonic() - started, now()))
 
-    def _evaluate_offspring(self, offspring: Offspring[Recipe]) -> None:
+    def _evaluate_offspring(self, recipe: Recipe, offspring: Offspring[Recipe] | None) -> None:
+        """Evaluate what the search bred, or, without `offspring`, a merge that was made by hand."""
         started = time.monotonic()
-        recipe, entered, error = offspring.genome, False, None
+        lineage = recipe.lineage
+        assert lineage is not None
+        mother, father = (offspring.mother, offspring.father) if offspring else (lineage.mother, lineage.father)
+        entered, error = False, None
         scores: dict[str, np.ndarray] = {}
         try:
-            ja = self.evaluator.draw(recipe, self.prompts, "ja", self._tick)
-            judged = self.evaluator.score(ja)
-            scores["ja"] = judged.scores
-            entered = self.search.tell(recipe.name, offspring, judged.scores.mean(axis=1)).entered
-            self._keep(ja if entered else ja[:: max(1, len(ja) // STRIP)][:STRIP], recipe.name)
+            seen = self._fitness(recipe, scores)
+            if "partial" in scores:
+                self.search.discard()
+            else:
+                niches = self._niches(scores)
+                told = self.search.tell(recipe.name, offspring, niches) if offspring else None
+                entered = (told or self.search.add(recipe.name, recipe, niches)).entered
+            for drawn, _ in seen.values():
+                self._keep(drawn if entered else drawn[:: max(1, len(drawn) // STRIP)][:STRIP], recipe.name)
             if entered:  # the report's English costs as much again, so it is drawn for those that stay
-                self._keep(self._report_twins(recipe, judged, scores), recipe.name)
+                self._keep(self._report_twins(recipe, seen, scores), recipe.name)
         except (GenerationError, RecipeError) as failure:
             logger.warning("%s failed: %s", recipe.name, failure)
             error = str(failure)
             if not entered:  # fitness itself is missing; a report that failed takes nobody's place away
                 self.search.discard()
+        self.breeder.learn(recipe.lineage, entered)
         seconds = time.monotonic() - started
-        mother, father = offspring.mother, offspring.father
         self._record(Individual(recipe.name, mother, father, recipe, scores, entered, entered, seconds, now(), error))
 
-    def _report_twins(self, recipe: Recipe, ja: Scored, scores: dict[str, np.ndarray]) -> list[Drawn]:
-        drawn = self.evaluator.draw(recipe, self.prompts, "en", self._tick)
-        en = self.evaluator.score(drawn)
-        scores |= {"en": en.scores, "consistency": self.evaluator.consistency(ja, en)}
-        return drawn
+    def _fitness(self, recipe: Recipe, scores: dict[str, np.ndarray]) -> Seen:
+        """Draw and score the languages that compete; `scores` has "partial" instead where that was cut short."""
+        if self.config.early_rejection and self.search.archive.is_full:
+            return self._until_hopeless(recipe, scores)
+        seen: Seen = {}
+        for language in self.config.compete:
+            drawn = self.evaluator.draw(recipe, self.prompts, language, self._tick)
+            seen[language] = drawn, self.evaluator.score(drawn)
+            scores[language] = seen[language][1].scores
+        return seen
+
+    def _until_hopeless(self, recipe: Recipe, scores: dict[str, np.ndarray]) -> Seen:
+        """Draw a round of prompts after another, those that tell most first, until the child cannot enter any more."""
+        (language,) = self.config.compete
+        rounds = self.evaluator.rounds(self.prompts)
+        stops = np.cumsum([len(some) for some in rounds])
+        rows = np.full((len(self.prompts), self.config.noises), np.nan)
+        found: dict[int, tuple[list[Drawn], Scored]] = {}
+        weights = telling(self.search.archive)
+        order = sorted(range(len(rounds)), key=lambda k: -weights[stops[k] - len(rounds[k]) : stops[k]].sum())
+        for number in order:
+            drawn = self.evaluator.draw(recipe, rounds[number], language, self._tick)
+            found[number] = drawn, self.evaluator.score(drawn)
+            rows[stops[number] - len(rounds[number]) : stops[number]] = found[number][1].scores
+            if len(found) < len(rounds) and hopeless(self.search.archive, rows.mean(axis=1)):
+                break
+        scores["partial" if np.isnan(rows).any() else language] = rows
+        parts = [found[number] for number in sorted(found)]
+        pictures = [one for drawn, _ in parts for one in drawn]
+        features = np.concatenate([judged.features for _, judged in parts])
+        return {language: (pictures, Scored(rows, features))}
+
+    def _both_languages(self, recipe: Recipe) -> tuple[dict[str, np.ndarray], list[Drawn]]:
+        scores: dict[str, np.ndarray] = {}
+        ja = self.evaluator.draw(recipe, self.prompts, "ja", self._tick)
+        judged = self.evaluator.score(ja)
+        scores["ja"] = judged.scores
+        return scores, [*ja, *self._report_twins(recipe, {"ja": (ja, judged)}, scores)]
+
+    def _report_twins(self, recipe: Recipe, seen: Seen, scores: dict[str, np.ndarray]) -> list[Drawn]:
+        """Draw and score the language that did not compete, and how alike the twins are; returns the new pictures."""
+        new: list[Drawn] = []
+        judged: dict[Language, Scored] = {language: one for language, (_, one) in seen.items()}
+        for language in LANGUAGES:
+            if language not in judged:
+                new = self.evaluator.draw(recipe, self.prompts, language, self._tick)
+                judged[language] = self.evaluator.score(new)
+                scores[language] = judged[language].scores
+        scores["consistency"] = self.evaluator.consistency(judged["ja"], judged["en"])
+        return new
+
+    def _rotate(self, rotation: int) -> None:
+        """Score everyone alive again, with other noise."""
+        self.evaluator.rotation = rotation
+        again: dict[str, dict[str, np.ndarray]] = {}
+        for id in self.search.archive.ids:
+            again[id], drawn = self._both_languages(self.search.genomes[id])
+            self._keep(drawn, id)
+        self.search.rescore({id: self._niches(scores) for id, scores in again.items()})
+        self.store.rescore(again, self.search.state(), rotation)
 
     def _keep(self, drawn: list[Drawn], individual: str) -> None:
         for picture in drawn:

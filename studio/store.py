@@ -8,25 +8,38 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Generic, Literal, Protocol
 
 import numpy as np
+import yaml
 from sqlalchemy import Engine, ForeignKey, LargeBinary, create_engine, event, func, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
+from typing_extensions import TypeVar
 
 from pipelines.files import write_whole
 from pipelines.recipe import Recipe, parse_recipe
 
+from .anynet import is_any
 from .config import RunConfig, load_config
 from .errors import RunError
 
 SCHEMA = 1
-Kind = Literal["ja", "en", "consistency"]
+Kind = Literal["ja", "en", "consistency", "score"]
 Status = Literal["new", "running", "reporting", "stopped", "done", "failed"]
+
+
+class Config(Protocol):
+    """What a run is asked to do, whatever it breeds."""
+
+    def save(self, path: Path) -> None:
+        """Write it as YAML."""
+
+
+C = TypeVar("C", bound=Config, default=RunConfig)
 
 
 class _Base(DeclarativeBase):
@@ -67,7 +80,9 @@ class Individual:
     """An individual as the store knows it.
 
     `scores` maps "ja", "en" and "consistency" to float64 [prompts, noises]; the report's English and consistency are
-    only there for those that entered the archive. `error` says why an evaluation failed; there are no scores then.
+    only there for those that entered the archive. One that was turned away early has "partial" instead, with NaN for
+    prompts that were not drawn. A network that draws no pictures has "score", float64 [items, 1]. `error` says why an
+    evaluation failed; there are no scores then.
     """
 
     id: str
@@ -91,10 +106,10 @@ class Individual:
         return self.mother is None
 
 
-class RunStore:
+class RunStore(Generic[C]):
     """A run's folder. Safe to read from one process while another writes."""
 
-    def __init__(self, folder: Path, engine: Engine, config: RunConfig) -> None:
+    def __init__(self, folder: Path, engine: Engine, config: C) -> None:
         self.folder = folder
         self.config = config
         self._engine = engine
@@ -126,15 +141,20 @@ class RunStore:
                     seconds=individual.seconds,
                     born=individual.born,
                     error=individual.error,
-                    scores=[
-                        _Scores(kind=kind, values=values.astype("<f8").tobytes(), noises=values.shape[1])
-                        for kind, values in individual.scores.items()
-                    ],
+                    scores=_packed(individual.scores),
                 )
             )
             for row in session.scalars(select(_Individual).where(_Individual.alive)):
                 row.alive = row.id in alive
             session.merge(_State(key="search", value=json.dumps(dict(state))))
+
+    def rescore(self, scores: Mapping[str, Mapping[str, np.ndarray]], state: Mapping[str, Any], rotation: int) -> None:
+        """Commit new scores of individuals, the search's state and which noises they are from, in one transaction."""
+        with Session(self._engine) as session, session.begin():
+            for row in session.scalars(select(_Individual).where(_Individual.id.in_(scores))):
+                row.scores = _packed(scores[row.id])
+            session.merge(_State(key="search", value=json.dumps(dict(state))))
+            session.merge(_State(key="rotation", value=json.dumps(rotation)))
 
     def individuals(self, *, after: int = 0) -> list[Individual]:
         """Everyone evaluated so far, oldest first; `after` skips that many."""
@@ -183,37 +203,68 @@ def create_run(folder: str | Path, config: RunConfig) -> RunStore:
 
     Raises:
         RunError: there is something in it already.
-        PromptSetError: a prompt set cannot be read, or holds nothing.
+        PromptSetError: a prompt set cannot be read, holds nothing, or lacks the pictures that fitness looks at.
     """
     config.niches(), config.report_prompts()
+    folder = new_folder(folder)
+    (folder / "images").mkdir()
+    inside = {field: f"{field}.yaml" for field in ("prompts", "held_out")}
+    for field, name in inside.items():  # scores mean these captions, whatever becomes of the original files
+        write_whole(folder / name, _with_whole_paths(Path(getattr(config, field))).encode())
+    config.model_copy(update=inside).save(folder / "run.yaml")
+    return new_store(folder, load_config(folder / "run.yaml"))
+
+
+def new_folder(folder: str | Path) -> Path:
+    """Make the folder of a run, with nothing in it yet.
+
+    Raises:
+        RunError: there is something in it already.
+    """
     folder = Path(folder)
     if folder.exists() and any(folder.iterdir()):
         raise RunError(f"{folder} is not empty. Expected a new folder; resume the run in it, or choose another name.")
-    (folder / "images").mkdir(parents=True)
-    inside = {field: f"{field}.yaml" for field in ("prompts", "held_out")}
-    for field, name in inside.items():  # scores mean these captions, whatever becomes of the original files
-        write_whole(folder / name, Path(getattr(config, field)).read_bytes())
-    config.model_copy(update=inside).save(folder / "run.yaml")
-    config = load_config(folder / "run.yaml")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def new_store(folder: Path, config: C) -> RunStore[C]:
+    """The store of a new run, whose `run.yaml` lies in its folder already."""
     store = RunStore(folder, _engine(folder), config)
     _Base.metadata.create_all(store._engine)
     store.put(schema=SCHEMA, status="new")
     return store
 
 
+def _with_whole_paths(path: Path) -> str:
+    """A prompt set to be read from another folder: its reference pictures, like sources, stay where they are."""
+    content = yaml.safe_load(path.read_text("utf-8"))
+    for prompt in content["prompts"]:
+        if "reference" in prompt:
+            prompt["reference"] = str(path.resolve().parent / prompt["reference"])
+    return yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
+
+
 def open_run(folder: str | Path) -> RunStore:
-    """Open a run's folder.
+    """Open the folder of a run that draws pictures.
 
     Raises:
-        RunError: there is no run, or it was written by a newer version.
+        RunError: there is none, it breeds other networks, or it was written by a newer version.
         ConfigError: its `run.yaml` cannot be read.
     """
+    if is_any(Path(folder)):
+        raise RunError(f"{folder} breeds networks that draw no pictures. See it with `m2n2 show {folder}`.")
+    return open_store(folder, load_config)
+
+
+def open_store(folder: str | Path, load: Callable[[Path], C]) -> RunStore[C]:
+    """Open the folder of a run, whose `run.yaml` is read by `load`; errors are those of `open_run`."""
     folder = Path(folder)
     if not (folder / "run.db").is_file() or not (folder / "run.yaml").is_file():
         raise RunError(
             f"{folder} holds no run. Expected run.yaml and run.db; start one with `m2n2 evolve --out {folder}`."
         )
-    store = RunStore(folder, _engine(folder), load_config(folder / "run.yaml"))
+    store = RunStore(folder, _engine(folder), load(folder / "run.yaml"))
     schema = store.get("schema")
     if schema != SCHEMA:
         raise RunError(
@@ -237,6 +288,13 @@ def _engine(folder: Path) -> Engine:
         connection.execute("PRAGMA synchronous=FULL")  # a transaction that returned is on disk
 
     return engine
+
+
+def _packed(scores: Mapping[str, np.ndarray]) -> list[_Scores]:
+    return [
+        _Scores(kind=kind, values=values.astype("<f8").tobytes(), noises=values.shape[1])
+        for kind, values in scores.items()
+    ]
 
 
 @functools.lru_cache(maxsize=4096)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from .run import is_running
 from .store import Individual, RunStore
@@ -56,8 +59,10 @@ def run_json(store: RunStore) -> dict[str, Any]:
         "run": str(store.folder),
         **status(store),
         "evaluations": sum(not individual.is_source for individual in everyone),
+        "pictures_spared": pictures_spared(everyone),
         "individuals": [individual_json(individual) for individual in everyone],
         "results": store.get("results"),
+        "realism": store.get("realism"),
         "as_shipped": store.get("as_shipped"),
         "comparisons": store.get("comparisons"),
         "child": store.get("child"),
@@ -65,6 +70,12 @@ def run_json(store: RunStore) -> dict[str, Any]:
         "scorer": store.get("scorer"),
         "reporter": store.get("reporter"),
     }
+
+
+def pictures_spared(individuals: Sequence[Individual]) -> int:
+    """Pictures that early rejection left undrawn."""
+    partial = [one.scores["partial"] for one in individuals if "partial" in one.scores]
+    return sum(int(np.isnan(rows).sum()) for rows in partial)
 
 
 def lineage(store: RunStore, id: str) -> list[Individual]:

@@ -68,7 +68,8 @@ def wall(
 def shown_pictures(store: RunStore, one: Individual, prompts: PromptSet, rows: Sequence[int]) -> list[Path]:
     """The files of up to four Japanese pictures among these prompts, from its best to its worst."""
     kept = [row for row in rows if store.image(one.id, prompts.prompts[row].id, "ja", 0).is_file()]
-    order = sorted(kept, key=lambda row: -float(one.scores["ja"][row].mean()))
+    known = one.scores.get("ja", one.scores.get("partial"))  # who was turned away early has pictures of some prompts
+    order = kept if known is None else sorted(kept, key=lambda row: -float(known[row].mean()))
     half = views.STRIP // 2
     chosen = order if len(order) <= views.STRIP else [*order[:half], *order[-half:]]
     return [store.image(one.id, prompts.prompts[row].id, "ja", 0) for row in chosen]

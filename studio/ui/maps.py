@@ -8,6 +8,7 @@ import numpy as np
 from markupsafe import Markup
 
 from eval.prompts import PromptSet
+from pipelines.recipe import Lineage
 from studio.evolution.niches import adjusted, owners
 from studio.i18n import Lang, t
 from studio.store import Individual
@@ -92,15 +93,10 @@ def depth_strip(lang: Lang, one: Individual) -> Markup:
                     )
                 )  # fmt: skip
                 y += BAR * float(share)
-        if lineage and name in lineage.splits:
-            x = WIDTH * lineage.splits[name] / chromosome.size
-            words = t(
-                lang,
-                "split_point",
-                mother=lineage.mother,
-                father=lineage.father,
-                ratio=f"{lineage.ratios.get(name, 0):.2f}",
-            )
+        for split, ratio in zip(*_drawn(lineage, name), strict=False):
+            x = WIDTH * split / chromosome.size
+            assert lineage is not None
+            words = t(lang, "split_point", mother=lineage.mother, father=lineage.father, ratio=f"{ratio:.2f}")
             parts.append(
                 Markup('<line x1="{0:.2f}" x2="{0:.2f}" y1="{1}" y2="{2}"><title>{3}</title></line>').format(
                     x, top - 4, top + BAR + 4, words
@@ -115,3 +111,11 @@ def depth_strip(lang: Lang, one: Individual) -> Markup:
         '<div class="depth"><div class="legend">{}<em>{}</em></div>'
         '<svg role="img" aria-label="{}" viewBox="0 0 {} {}">{}</svg></div>'
     ).format(legend, t(lang, "depth_direction"), t(lang, "depth_strip"), WIDTH, height, Markup("").join(parts))
+
+
+def _drawn(lineage: Lineage | None, chromosome: str) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Split points of a chromosome and the mixing ratio before each."""
+    if lineage is None or chromosome not in lineage.splits:
+        return (), ()
+    splits, ratios = lineage.splits[chromosome], lineage.ratios.get(chromosome, 0.0)
+    return (splits,) if isinstance(splits, int) else splits, (ratios,) if isinstance(ratios, float) else ratios

@@ -51,7 +51,7 @@ def look(studio: Studio, lang: Lang, name: str) -> Seen:
             progress=climb(lang, everyone),
             niches=maps.niche_map(lang, sorted(alive, key=lambda one: -(one.mean("ja") or 0)), store.config.niches()),
             newest=views.newest(lang, store, offspring[: -NEWEST - 1 : -1], best_source(everyone)),
-            table=results_table(lang, results, store.get("child")) if results else None,
+            table=results_table(lang, results, store.get("child"), store.get("realism") or {}) if results else None,
             verdict=verdict(lang, comparisons) if comparisons else "",
         )
 
@@ -112,18 +112,18 @@ def span(plot: pd.DataFrame) -> list[float | None]:
 
 def results_header(lang: Lang) -> list[str]:
     """The columns of the held-out report."""
-    return [t(lang, "model"), *(t(lang, f"kind_{kind}") for kind in KINDS)]
+    return [t(lang, "model"), *(t(lang, f"kind_{kind}") for kind in KINDS), t(lang, "kind_cmmd")]
 
 
-def results_table(lang: Lang, results: dict[str, Any], child: str | None) -> list[list[str]]:
-    """The held-out report: each source, the average, the child, with 95 % intervals."""
+def results_table(lang: Lang, results: dict[str, Any], child: str | None, realism: dict[str, float]) -> list[list[str]]:
+    """The held-out report: each source, the average, the child, with 95 % intervals; CMMD where it was measured."""
     rows = []
     for name, row in results.items():
         called = {"average": t(lang, "row_average"), "child": t(lang, "row_child", id=child)}.get(name, name)
         cells = [
             f"{score(row[kind]['mean'])}  ({score(row[kind]['low'])}–{score(row[kind]['high'])})" for kind in KINDS
         ]
-        rows.append([called, *cells])
+        rows.append([called, *cells, f"{realism[name]:.2f}" if name in realism else "–"])
     return rows
 
 

@@ -1,0 +1,100 @@
+"""The process that carries a run: one at a time, stopped after what is in hand, with its state left in the store."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+import filelock
+
+from pipelines.errors import M2N2Error
+
+from .errors import RunError
+from .store import C, RunStore
+
+logger = logging.getLogger(__name__)
+
+
+class Stopped(Exception):
+    """Someone asked the run to stop."""
+
+
+def carry(store: RunStore[C], work: Callable[[], None]) -> None:
+    """Do the work of a run, and keep in the store how it stands.
+
+    Args:
+        store: a new, stopped or interrupted run.
+        work: carries it from where the store stands to its end; raises `Stopped` where it was asked to stop.
+
+    Raises:
+        RunError: another process carries this run already.
+        M2N2Error: the run cannot go on; the reason is in the store too.
+    """
+    with locked(store), stop_on_signal(store):
+        store.put(status="running", stop=False, error=None)
+        try:
+            work()
+            store.put(status="done")
+        except Stopped:
+            store.put(status="stopped")
+            logger.info("stopped; resume with --resume")
+        except BaseException as error:
+            store.put(status="failed", error=str(error) if isinstance(error, M2N2Error) else repr(error))
+            raise
+
+
+def is_running(store: RunStore[C]) -> bool:
+    """Whether a process carries this run now; a killed one does not, whatever it last wrote."""
+    lock = filelock.FileLock(store.folder / "run.lock")
+    try:
+        with lock.acquire(timeout=0):
+            return False
+    except filelock.Timeout:
+        return True
+
+
+def ask_to_stop(store: RunStore[C]) -> None:
+    """Ask the process that carries this run to stop after what is in hand."""
+    store.put(stop=True)
+
+
+@contextlib.contextmanager
+def locked(store: RunStore[C]) -> Iterator[None]:
+    """Hold the run against other processes.
+
+    Raises:
+        RunError: another one has it.
+    """
+    lock = filelock.FileLock(store.folder / "run.lock")
+    try:
+        lock.acquire(timeout=1)  # `is_running` holds it for a moment
+    except filelock.Timeout:
+        raise RunError(f"{store.folder} is being carried out by another process; watch it, or stop it first.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def stop_on_signal(store: RunStore[C]) -> Iterator[None]:
+    """Turn Ctrl-C and SIGTERM into a stop after what is in hand; a second one ends the process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, _: FrameType | None) -> None:
+        signal.signal(number, before[number])
+        ask_to_stop(store)
+
+    before: dict[int, Any] = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,118 @@
+"""The rows of the table: each method with its settings, in the order in which they matter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from eval.prompts import PromptSet
+from pipelines.settings import Settings
+from pipelines.sources import Source
+from studio.breeding import source_recipes, weighted
+from studio.config import RunConfig, embedded
+
+from .search_dense import added, dare, task_vectors, ties
+from .search_methods import Elites, Evolution, Listed, Method, RandomWeights, Rejection, Strategy
+
+BASE = "base"
+SCALES = tuple(round(0.2 * step, 1) for step in range(1, 11))  # of TIES and DARE; the judge chooses
+
+Begin = Callable[[RunConfig, Mapping[str, Source], PromptSet, Path], Method]  # the last is a folder for new weights
+
+
+def _average(config: RunConfig, sources: Mapping[str, Source], niches: PromptSet, folder: Path) -> Method:
+    return Listed(sources, [weighted(config, sources, [1 / len(sources)] * len(sources), name="average")])
+
+
+def _source(name: str) -> Begin:
+    return lambda config, sources, niches, folder: Listed(sources, [source_recipes(config, sources)[name]])
+
+
+def _dense(name: Literal["ties", "dare"]) -> Begin:
+    """The base and what TIES or DARE adds to it, at every scale."""
+
+    def begin(config: RunConfig, sources: Mapping[str, Source], niches: PromptSet, folder: Path) -> Method:
+        vectors = task_vectors(sources, BASE)
+        merged = ties(vectors) if name == "ties" else dare(vectors, np.random.default_rng(config.seed))
+        more = {**sources, name: added(sources[BASE], merged, folder / name)}
+        rows = [[scale if one == name else (1 - scale) * (one == BASE) for one in more] for scale in SCALES]
+        return Listed(more, [weighted(config, more, row, name=name) for row in rows])
+
+    return begin
+
+
+def _evolution(config: RunConfig, sources: Mapping[str, Source], niches: PromptSet, folder: Path) -> Method:
+    return (Rejection if config.early_rejection else Evolution)(config, sources)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the table.
+
+    Attributes:
+        title: what it is called there.
+        group: which part of the table and of the figure it is in; `rejection` is reported in a sentence.
+        begin: starts it.
+        changes: what its run's settings change.
+        most: evaluations it has use for; None for as many as there are.
+        seeds: how many random seeds make a difference; None for all.
+        batch: pictures drawn at once, where that matters.
+    """
+
+    title: str
+    group: Literal["merges", "searches", "ablations", "extensions", "rejection"]
+    begin: Begin = _evolution
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    most: int | None = None
+    seeds: int | None = None
+    batch: int | None = None
+
+    def config(self, seed: int, pictures: Settings) -> RunConfig:
+        """The settings of a run whose pictures are drawn like this, but for the batch."""
+        if self.batch:
+            pictures = pictures.model_copy(update={"batch": self.batch})
+        return embedded(seed=seed, pictures=pictures.model_dump(), **self.changes)
+
+
+def _extension(title: str, **breeding: Any) -> Entry:
+    return Entry(title, "extensions", changes={"breeding": breeding})
+
+
+METHODS: dict[str, Entry] = {  # in the order in which they matter
+    "average": Entry("uniform average", "merges", _average, most=1, seeds=1),
+    **{
+        name: Entry(f"source {name}", "merges", _source(name), most=1, seeds=1)
+        for name in ("base", "ja", "flat", "real")
+    },
+    "ties": Entry("TIES", "merges", _dense("ties"), most=len(SCALES), seeds=1),
+    "dare": Entry("DARE", "merges", _dense("dare"), most=len(SCALES)),
+    "m2n2": Entry("M2N2", "searches"),
+    "cma-es": Entry("CMA-ES", "searches", lambda config, sources, niches, folder: Strategy(config, sources)),
+    "random": Entry(
+        "random weights", "searches", lambda config, sources, niches, folder: RandomWeights(config, sources)
+    ),
+    "ga": Entry("genetic algorithm", "searches", changes={"alpha": 0.0, "breeding": {"attraction": False}}),
+    "together": Entry("one chromosome", "ablations", changes={"breeding": {"together": True}}),
+    "no-split": Entry("no split point", "ablations", changes={"breeding": {"split_points": 0}}),
+    "no-attraction": Entry("no attraction", "ablations", changes={"breeding": {"attraction": False}}),
+    "no-competition": Entry("no competition", "ablations", changes={"alpha": 0.0}),
+    "map-elites": Entry(
+        "MAP-Elites", "searches", lambda config, sources, niches, folder: Elites(config, sources, niches)
+    ),
+    "compatibility": _extension("compatibility 1", compatibility=1.0),
+    "splits": _extension("1 to 3 split points", split_points=3, split_growth=50),
+    "guided": _extension("guided split points", guided=True),
+    "beta": _extension("ratios from Beta(5, 5)", beta=5.0),
+    "one-ratio": _extension("one ratio", one_ratio=True),
+    "step": _extension("ratios up to 0.3", step=0.3),
+    "warm-up": _extension("warm-up of 20", warm_up=20),
+    "merges": _extension("merges first", merges=True),
+    "task-arithmetic": _extension("merges and task arithmetic first", merges=True, task_arithmetic=BASE),
+    "bilingual": Entry("both languages compete", "extensions", changes={"compete": ("ja", "en")}),
+    "rotation": Entry("other noise every 50", "extensions", changes={"noise_rotation": 50}),
+    "early-rejection": Entry("early rejection", "rejection", changes={"early_rejection": True}, seeds=1, batch=8),
+}

@@ -24,7 +24,7 @@ format: $(VENV)/.installed  ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.installed  ## run the benchmarks; each prints a table (40 GB of disk, 40 minutes)
+bench: $(VENV)/.installed  ## run the benchmarks; each prints a table (40 GB of disk; an hour, and hours more for runs of search and digits that benchmarks/results lacks)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks
 

@@ -167,7 +167,7 @@ def _page(rows: list[list[str]], runs: list[Run]) -> str:
 def _figure(found: dict[tuple[str, str], list[Run]]) -> bytes:
     """A row of panels per setting: test accuracy, coverage and entropy against evaluations, with bands; PNG."""
     settings = list(dict.fromkeys(setting for setting, _ in found))
-    figure = Figure(figsize=(13, 4.2 * len(settings)), layout="constrained")
+    figure = Figure(figsize=(15, 3.8 * len(settings)), layout="constrained")
     panels = figure.subplots(len(settings), 3, squeeze=False)
     colours = {method: f"C{number}" for number, method in enumerate(PUBLISHED["scratch"] | PUBLISHED["pretrained"])}
     for (setting, method), runs in found.items():
@@ -182,7 +182,7 @@ def _figure(found: dict[tuple[str, str], list[Run]]) -> bytes:
             panel.set_title(f"{TITLES[setting]}: {title}", fontsize=10)
             panel.set_xlabel("evaluations")
             panel.grid(alpha=0.3)
-        row[0].legend(fontsize=8)
+        row[-1].legend(*row[0].get_legend_handles_labels(), fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=100)
     return file.getvalue()

@@ -139,7 +139,7 @@ def _outcome(future: Future[dict[str, Any]]) -> str:
 
 def _one_thread() -> None:
     threadpool_limits(1)
-    torch.set_num_threads(1)  # two processes do more in an hour than one with two threads
+    torch.set_num_threads(1)  # two processes of one thread do more in an hour than one of two
 
 
 def _complete(job: Job, evaluations: int, folder: Path) -> dict[str, Any]:
@@ -161,6 +161,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time, one thread each")
     parser.add_argument("--report", action="store_true", help="make table and figures of the runs that are there")
     asked = parser.parse_args()
+    _one_thread()
     if not asked.report:
         jobs = [
             Job(method, seed)

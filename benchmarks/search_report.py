@@ -45,8 +45,8 @@ SIDE, MARGIN, HEAD = 64, 190, 34  # pixels: a picture, the names on the left, th
 
 EXPLAINED = """\
 Each search has {evaluations} evaluations of {niches} pictures, those of the sources among them. Judge: mean
-fitness, on Japanese captions, of what the search would ship. All else: the jury on the same, with {reported} held-
-out prompts. CMMD: of the Japanese pictures to the reference pictures, by the jury's features; smaller is more
+fitness, on Japanese captions, of what the search would ship. All else: the jury on the same, with {reported}
+held-out prompts. CMMD: of the Japanese pictures to the reference pictures, by the jury's features; smaller is more
 alike; in brackets the least and the largest over seeds. Other brackets: 95 % intervals of a bootstrap that draws
 seeds and prompts anew; differences are paired by both. A row wins if it is better in Japanese, the interval apart
 from zero, and in English not worse on average; it loses if it is worse in Japanese, the interval apart from zero.
@@ -129,7 +129,7 @@ class Summary:
             str(self.seeds),
             f"{self.judge:.3f}",
             *(_interval(self.scores[kind]) for kind in KINDS),
-            f"{mean:.2f}" if self.seeds == 1 else f"{mean:.2f} ({low:.2f} to {high:.2f})",
+            f"{mean:.3f}" if self.seeds == 1 else f"{mean:.3f} ({low:.3f} to {high:.3f})",
             *(_interval(self.over[kind], "+") if self.over else "" for kind in ("ja", "en")),
             self.verdict,
         ]

@@ -69,7 +69,8 @@ def run(bench: Bench, job: Job, evaluations: int = EVALUATIONS) -> dict[str, Any
     """Carry out one run; the result that JSON can hold."""
     started, entry = time.perf_counter(), METHODS[job.method]
     config = entry.config(job.seed, bench.pictures)
-    cost, curve, best = len(config.compete), [], None
+    cost, best = len(config.compete), None
+    curve: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         method = entry.begin(config, bench.sources, bench.niches, Path(folder))
         while (len(curve) + 1) * cost <= evaluations and (recipe := method.ask()) is not None:

@@ -13,15 +13,14 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
-from numpy.typing import ArrayLike
-from PIL import Image, ImageDraw, ImageFont
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 from rich.console import Console
 from rich.table import Table
 
 from eval.metrics import Estimate
 from pipelines.files import write_whole
 
-from .digits_report import Floats, band
 from .search_rows import METHODS
 from .search_task import Bench, restored
 
@@ -42,6 +41,7 @@ COLUMNS = (
 SHOWN = 8  # held-out prompts in the picture
 FONT = "CJK JP"  # in the name of a font that has the captions
 SIDE, MARGIN, HEAD = 64, 190, 34  # pixels: a picture, the names on the left, the captions on top
+BITS = 6  # a colour channel: steps too small to see, and the file is half as large
 
 EXPLAINED = """\
 Each search has {evaluations} evaluations of {niches} pictures, those of the sources among them. Judge: mean
@@ -159,7 +159,7 @@ def _once(method: str) -> bool:
     return METHODS[method].seeds == 1
 
 
-def _minus(run: Run, other: Run, kind: str) -> Floats:
+def _minus(run: Run, other: Run, kind: str) -> NDArray[np.float64]:
     return np.subtract(run["held_out"][kind], other["held_out"][kind])
 
 
@@ -230,17 +230,18 @@ def _interval(estimate: Estimate, sign: str = "") -> str:
 
 
 def _curves(found: Runs) -> bytes:
-    """Best mean fitness against evaluations, M2N2 in every panel; PNG."""
+    """Best mean fitness against evaluations, with the least and the largest over seeds, M2N2 in every panel; PNG."""
     figure = Figure(figsize=(16, 5.5), layout="constrained")
     for panel, group in zip(figure.subplots(1, 3, sharey=True), ("searches", "ablations", "extensions"), strict=True):
         shown = [method for method in found if method == "m2n2" or METHODS[method].group == group]
         for number, method in enumerate(shown):
             runs = list(found[method].values())
-            mean, half = band([run["curve"] for run in runs])
+            curves = np.array([run["curve"] for run in runs])  # [seeds, evaluations]
+            mean = curves.mean(axis=0)
             made = runs[0]["cost"] * np.arange(1, len(mean) + 1)
             style = {"color": "black" if method == "m2n2" else f"C{number % 10}", "label": METHODS[method].title}
             panel.plot(made, mean, linewidth=1.2, linestyle="-" if number < 10 else "--", **style)
-            panel.fill_between(made, mean - half, mean + half, color=style["color"], alpha=0.1, linewidth=0)
+            panel.fill_between(made, *np.quantile(curves, [0, 1], axis=0), color=style["color"], alpha=0.1, linewidth=0)
         if group == "searches":
             for number, method in enumerate(one for one in found if METHODS[one].group == "merges"):
                 level = np.mean([run["curve"][-1] for run in found[method].values()])
@@ -251,13 +252,15 @@ def _curves(found: Runs) -> bytes:
         if shown:
             panel.legend(fontsize=7)
     figure.axes[0].set_ylabel("best mean fitness")
+    if "average" in found:  # what lies below is the same for all: the sources, then a first child or two
+        figure.axes[0].set_ylim(bottom=found["average"][0]["curve"][-1] - 0.01)
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=90)
     return file.getvalue()
 
 
 def _pictures(bench: Bench, found: Runs) -> bytes:
-    """What each method ships at its first seed, a row each, on the same prompts and noise; PNG of 256 colours."""
+    """What each method ships at its first seed, a row each, on the same prompts and noise; PNG."""
     prompts = bench.held_out.subset(min(SHOWN, len(bench.held_out)))
     rows = {"reference": bench.references(prompts)}
     for method, runs in found.items():
@@ -280,5 +283,5 @@ def _pictures(bench: Bench, found: Runs) -> bytes:
         for column, image in enumerate(images):
             sheet.paste(image.resize((SIDE, SIDE)), (MARGIN + SIDE * column, top))
     file = io.BytesIO()
-    sheet.quantize(256, dither=Image.Dither.NONE).save(file, format="png", optimize=True)
+    ImageOps.posterize(sheet, BITS).save(file, format="png", optimize=True)
     return file.getvalue()

@@ -70,8 +70,10 @@ class Bench:
         """What the jury makes of a recipe: scores per held-out prompt by kind, and CMMD of the Japanese pictures."""
         evaluator = self._evaluator_of(sources, recipe, self.pictures)
         evaluator.scorer = self._jury
-        ja, en = (evaluator.score(evaluator.draw(recipe, self.held_out, language)) for language in ("ja", "en"))
-        evaluator.scorer = self._judge
+        try:
+            ja, en = (evaluator.score(evaluator.draw(recipe, self.held_out, language)) for language in ("ja", "en"))
+        finally:
+            evaluator.scorer = self._judge
         scores = {"ja": ja.scores, "en": en.scores, "consistency": evaluator.consistency(ja, en)}
         return {kind: rounded(rows[:, 0]) for kind, rows in scores.items()}, cmmd(ja.features, self._references)
 

@@ -4,6 +4,7 @@
 scores 1 where the model completes it without a mistake, as greedy decoding would, and else 0.
 """
 
+import itertools
 import random
 from collections.abc import Mapping, Sequence
 
@@ -22,21 +23,14 @@ CONFIG = LlamaConfig(
     eos_token_id=0,
     pad_token_id=0,
 )
-BRED, UNSEEN = 150, 400  # problems of each task that are fitness, and that only report
-VOWELS = "aeiou"
+BRED, UNSEEN = 250, 500  # problems of each task that are fitness, and that only report
+CONSONANTS, VOWELS = "bdgklmnprst", "aeiou"
 Problem = tuple[str, str]  # what is asked, what is to be answered
 
 
 def plural(word: str) -> str:
-    """The plural in a language that does not exist: syllables back to front, each vowel moved on by the one before it.
-
-    Vowels count as a = 0, e = 1, i = 2, o = 3, u = 4 and round again: `kilo` becomes `loka`, as o and i make 5.
-    """
-    written, before = "", 0
-    for start in range(len(word) - 2, -1, -2):
-        before = (before + VOWELS.index(word[start + 1])) % 5
-        written += word[start] + VOWELS[before]
-    return written
+    """The plural in a language that does not exist: its ending goes by the first consonant and the last syllable."""
+    return word + ENDINGS[word[0], word[-2:]]
 
 
 def split(problems: list[Problem]) -> dict[str, list[Problem]]:
@@ -46,8 +40,12 @@ def split(problems: list[Problem]) -> dict[str, list[Problem]]:
     return kinds
 
 
-SYLLABLES = [consonant + vowel for consonant in "bdgklmnprst" for vowel in VOWELS]
-WORDS = sorted({"".join(random.Random(seed).choices(SYLLABLES, k=2 + seed % 3)) for seed in range(11_000)})
+SYLLABLES = [consonant + vowel for consonant in CONSONANTS for vowel in VOWELS]
+_rng = random.Random(1)
+ENDINGS = {
+    (first, last): _rng.choice(("la", "ne", "ri", "so", "tu")) for first in CONSONANTS for last in SYLLABLES
+}  # 605 of them, without a rule: to be learned by heart
+WORDS = ["".join(syllables) for syllables in _rng.sample([*itertools.product(SYLLABLES, repeat=3)], 10_000)]
 TASKS = {
     "sums": split([(f"{a}+{b}=", f"{a + b}.") for a in range(100) for b in range(100)]),
     "spelling": split([(f"{word}>", f"{plural(word)}.") for word in WORDS]),

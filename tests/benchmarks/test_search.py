@@ -14,7 +14,9 @@ from benchmarks.search_rows import METHODS, SCALES
 from benchmarks.search_task import Bench, compact, restored
 from eval.metrics import Estimate, paired_bootstrap
 from eval.prompts import load_prompts
+from pipelines.errors import RecipeError
 from pipelines.recipe import blend
+from studio.breeding import source_recipes
 from studio.config import EMBEDDED_PICTURES, embedded
 
 
@@ -233,11 +235,16 @@ def test_a_failed_evaluation_is_nobodys_score(bench):
         assert method.best()[0].name == "base"
 
 
-def test_a_recipe_that_cannot_be_woven_has_no_scores(bench, caplog):
+def test_a_recipe_that_cannot_be_woven_has_no_scores_and_leaves_the_judge_in_office(bench, caplog):
+    config, (base, *_) = METHODS["m2n2"].config(0, bench.pictures), source_recipes(embedded(), bench.sources).values()
+    before = bench.scores(base, bench.sources, config)
     huge = dict.fromkeys(("attention", "backbone"), [1e6] * 4)
     recipe = blend(list(bench.sources.values()), huge, host={"default": "ja"})
-    assert bench.scores(recipe, bench.sources, METHODS["m2n2"].config(0, bench.pictures)) is None
+    assert bench.scores(recipe, bench.sources, config) is None
     assert "overflows" in caplog.text
+    with pytest.raises(RecipeError):
+        bench.report(recipe, bench.sources)
+    assert bench.scores(base, bench.sources, config).tolist() == before.tolist()
 
 
 def test_a_winner_is_restored_from_its_segments(bench):

@@ -6,26 +6,21 @@ the prompts. So a resumed run equals the uninterrupted one, bit for bit, on the 
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
-import filelock
 import numpy as np
 
 from eval.clip import ClipScorer
 from eval.names import weights_size
 from eval.prompts import Language, PromptSet
 from eval.tokens import truncated_by
-from pipelines.errors import GenerationError, M2N2Error, RecipeError
+from pipelines.errors import GenerationError, RecipeError
 from pipelines.generate import best_device
 from pipelines.recipe import Recipe
 
@@ -36,6 +31,7 @@ from .evolution.archive import Archive
 from .evolution.early import hopeless, telling
 from .evolution.search import Offspring, Search
 from .preflight import measured_rate, preflight
+from .process import Stopped, carry, is_running
 from .results import Reporter
 from .store import Individual, RunStore, now
 
@@ -45,10 +41,6 @@ LANGUAGES: tuple[Language, ...] = ("ja", "en")
 Seen = dict[Language, tuple[list[Drawn], Scored]]  # pictures of an individual and what the scorer saw, per language
 STRIP = 4  # pictures kept of an offspring that was turned away
 Watch = Callable[[RunStore], None]
-
-
-class Stopped(Exception):
-    """Someone asked the run to stop."""
 
 
 def carry_out(store: RunStore, watch: Watch | None = None) -> None:
@@ -62,28 +54,9 @@ def carry_out(store: RunStore, watch: Watch | None = None) -> None:
         RunError: another process carries this run already.
         M2N2Error: the run cannot go on; the reason is in the store too.
     """
-    with _locked(store), _stop_on_signal(store):
-        store.put(status="running", stop=False, error=None)
-        try:
-            _Run(store, watch or (lambda _: None)).go()
-        except Stopped:
-            store.put(status="stopped")
-            logger.info("stopped; resume with --resume")
-        except BaseException as error:
-            store.put(status="failed", error=str(error) if isinstance(error, M2N2Error) else repr(error))
-            raise
-        if watch:
-            watch(store)
-
-
-def is_running(store: RunStore) -> bool:
-    """Whether a process carries this run now; a killed one does not, whatever it last wrote."""
-    lock = filelock.FileLock(store.folder / "run.lock")
-    try:
-        with lock.acquire(timeout=0):
-            return False
-    except filelock.Timeout:
-        return True
+    watch = watch or (lambda _: None)
+    carry(store, lambda: _Run(store, watch).go())
+    watch(store)
 
 
 def start(store: RunStore) -> None:
@@ -103,11 +76,6 @@ def start(store: RunStore) -> None:
             start_new_session=True,
         )
     threading.Thread(target=process.wait, daemon=True).start()  # an ended child nobody waits for stays as a zombie
-
-
-def ask_to_stop(store: RunStore) -> None:
-    """Ask the process that carries this run to stop after the batch of pictures in hand."""
-    store.put(stop=True)
 
 
 class _Run:
@@ -163,7 +131,6 @@ class _Run:
         self.watch(self.store)
         self.evaluator.fitness, self.evaluator.rotation = {"text": 1.0}, 0  # reports are the same for every run
         Reporter(self.store, self.sources, self.evaluator, tick=self._tick).report()
-        self.store.put(status="done")
 
     def _search(self) -> Search[Recipe]:
         state, breeding = self.store.get("search"), self.config.breeding
@@ -324,38 +291,6 @@ def _check_scorer(store: RunStore, scorer: ClipScorer) -> None:
                 f"{store.folder} was scored by {before.get('name')} with {key} {before[key]!r}; now that is {value!r}. "
                 "Expected the same scorer to the end of a run: put the former weights back, or start a new run."
             )
-
-
-@contextlib.contextmanager
-def _locked(store: RunStore) -> Iterator[None]:
-    lock = filelock.FileLock(store.folder / "run.lock")
-    try:
-        lock.acquire(timeout=1)  # `is_running` holds it for a moment
-    except filelock.Timeout:
-        raise RunError(f"{store.folder} is being carried out by another process; watch it, or stop it first.") from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextlib.contextmanager
-def _stop_on_signal(store: RunStore) -> Iterator[None]:
-    """Turn Ctrl-C and SIGTERM into a stop after the batch in hand; a second one ends the process."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, _: FrameType | None) -> None:
-        signal.signal(number, before[number])
-        ask_to_stop(store)
-
-    before: dict[int, Any] = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def default_folder(root: Path) -> Path:

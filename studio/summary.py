@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .run import is_running
+from .process import is_running
 from .store import Individual, RunStore
 
 RECENT = 20  # evaluations whose mean length tells the time left

@@ -15,7 +15,7 @@ from eval.prompts import load_prompts
 from pipelines.errors import M2N2Error
 from pipelines.origins import is_at_hand
 from pipelines.sources import open_source
-from studio import run
+from studio import process, run
 from studio.i18n import Lang, t
 from studio.store import create_run
 
@@ -84,7 +84,7 @@ def begin(studio: Studio, form: Form) -> str:
 def stop(studio: Studio, name: str) -> None:
     """Ask a run to stop after the batch of pictures in hand."""
     with studio.run(name) as store:
-        run.ask_to_stop(store)
+        process.ask_to_stop(store)
 
 
 def resume(studio: Studio, name: str) -> None:
@@ -101,7 +101,7 @@ def current(studio: Studio, wanted: str | None) -> str | None:
         return wanted
     for name in names:
         with studio.run(name) as store:
-            if run.is_running(store):
+            if process.is_running(store):
                 return name
     return names[0] if names else None
 

@@ -18,6 +18,7 @@ from studio.config import checked, embedded
 from studio.errors import ConfigError, RunError
 from studio.evaluate import Evaluator, Scored
 from studio.evolution.archive import Archive
+from studio.process import ask_to_stop, is_running
 from studio.store import create_run, open_run
 from studio.summary import lineage, run_json, status
 
@@ -109,7 +110,7 @@ def test_stop_and_resume_equal_the_uninterrupted_run(finished, small_config, tmp
 
     def stop_after_the_fifth(store):
         if len(store.individuals()) == 5:
-            run.ask_to_stop(store)
+            ask_to_stop(store)
 
     run.carry_out(store, stop_after_the_fifth)
     assert status(store)["status"] == "stopped"
@@ -126,7 +127,7 @@ def test_ten_kills_change_nothing(finished, small_config, tmp_path):
     command = [sys.executable, "-m", "studio.cli", "evolve", "--resume", "--out", str(store.folder)]
     for _ in range(10):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while not run.is_running(store) and process.poll() is None:
+        while not is_running(store) and process.poll() is None:
             time.sleep(0.05)
         time.sleep(moments.uniform(0, 3))
         process.send_signal(signal.SIGKILL)
@@ -138,10 +139,10 @@ def test_ten_kills_change_nothing(finished, small_config, tmp_path):
 
 def test_one_process_at_a_time(finished):
     with run._locked(finished):
-        assert run.is_running(finished)
+        assert is_running(finished)
         with pytest.raises(RunError, match="another process"):
             run.carry_out(finished)
-    assert not run.is_running(finished)
+    assert not is_running(finished)
 
 
 def test_a_failed_evaluation_is_an_error_and_no_score(small_config, tmp_path, monkeypatch):
@@ -178,7 +179,7 @@ def test_a_failed_report_takes_nobody_from_the_archive(small_config, tmp_path, m
         return draw(self, *arguments, **options)
 
     monkeypatch.setattr(LivePipeline, "generate", fail_once)
-    run.carry_out(store, lambda store: run.ask_to_stop(store) if store.count() == 1 else None)
+    run.carry_out(store, lambda store: ask_to_stop(store) if store.count() == 1 else None)
     first = store.individual("0001")
     assert (first.alive, first.entered, set(first.scores)) == (True, True, {"ja"})
     assert first.error == "the picture came out with NaN"
@@ -316,7 +317,7 @@ def test_options_survive_a_stop(small_config, with_references, tmp_path):
 
     def stop_after_the_ninth(store):
         if len(store.individuals()) == 9:
-            run.ask_to_stop(store)
+            ask_to_stop(store)
 
     run.carry_out(stopped, stop_after_the_ninth)
     assert len(stopped.individuals()) == 9
@@ -346,7 +347,7 @@ def test_early_rejection_changes_nothing_but_the_work(small_config, with_referen
 
     def without_report(store):
         if store.get("status") == "reporting":
-            run.ask_to_stop(store)
+            ask_to_stop(store)
 
     run.carry_out(early, without_report)
     run.carry_out(full, without_report)

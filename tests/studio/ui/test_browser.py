@@ -14,7 +14,7 @@ import uvicorn
 from playwright.sync_api import expect, sync_playwright
 
 from studio.i18n import LANGUAGES, t
-from studio.run import is_running
+from studio.process import is_running
 from studio.ui import offer
 from studio.ui.app import build_app
 from studio.ui.shared import Studio

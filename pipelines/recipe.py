@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, ValidationInfo, model_validator
 
 from .errors import RecipeError
 from .files import write_whole
@@ -44,13 +43,7 @@ class Segment(_Part):
     """A stretch of a chromosome with one weight per source; it ends before element `stop`."""
 
     stop: Annotated[int, Field(gt=0)]
-    weights: tuple[float, ...]
-
-    @model_validator(mode="after")
-    def _finite(self) -> Segment:
-        if not all(map(math.isfinite, self.weights)):
-            raise ValueError("weights must be finite numbers")
-        return self
+    weights: tuple[FiniteFloat, ...]
 
 
 class Chromosome(_Part):

@@ -18,7 +18,7 @@ from studio.config import checked, embedded
 from studio.errors import ConfigError, RunError
 from studio.evaluate import Evaluator, Scored
 from studio.evolution.archive import Archive
-from studio.process import ask_to_stop, is_running
+from studio.process import ask_to_stop, is_running, locked
 from studio.store import create_run, open_run
 from studio.summary import lineage, run_json, status
 
@@ -138,7 +138,7 @@ def test_ten_kills_change_nothing(finished, small_config, tmp_path):
 
 
 def test_one_process_at_a_time(finished):
-    with run._locked(finished):
+    with locked(finished):
         assert is_running(finished)
         with pytest.raises(RunError, match="another process"):
             run.carry_out(finished)

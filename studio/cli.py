@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -64,23 +64,33 @@ def evolve(
     seed: Annotated[int | None, typer.Option(min=0, help="random seed")] = None,
     pictures: Pictures = None,
     out: Annotated[Path | None, typer.Option(help="the run's folder; runs/DATE if left out")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="go on with the run in --out")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="go on with the run in --out, to another budget with --evaluations")
+    ] = False,
+    fork: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="a new run as that one was asked, which begins with its archive"),
+    ] = None,
     preflight: Annotated[
         bool, typer.Option("--preflight", help="only say what the run will need, and whether it fits this machine")
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Breed offspring from a few checkpoints. / 交配を始める、または再開する。"""
-    changes = {"evaluations": evaluations, "archive": archive, "seed": seed}
-    changes = {field: value for field, value in changes.items() if value is not None}
-    if resume and (out is None or run_yaml or preset or changes or pictures or preflight):
-        _usage("--resume goes with --out RUN and nothing else: a run keeps its settings.")
-    if not resume and (run_yaml is None) == (preset is None):
-        _usage("Name a RUN.yaml, or --preset embedded.")
-    asked = run_yaml or (out if resume else None)
+    asked_for = {"evaluations": evaluations, "archive": archive, "seed": seed}
+    changes: dict[str, Any] = {field: value for field, value in asked_for.items() if value is not None}
+    if resume and (
+        out is None or run_yaml or preset or fork or changes.keys() - {"evaluations"} or pictures or preflight
+    ):
+        _usage("--resume goes with --out RUN, and at most --evaluations: a run keeps its settings.")
+    if not resume and [run_yaml, preset, fork].count(None) != 2:
+        _usage("Name a RUN.yaml, --preset embedded, or --fork RUN.")
+    asked = run_yaml or fork or (out if resume else None)
     if asked and is_any(asked):
-        if out is None or pictures or preflight:
-            _usage("A run with kind: any needs --out RUN, and has neither --pictures nor --preflight.")
+        if out is None or pictures or preflight or fork or (resume and changes):
+            _usage(
+                "A run with kind: any needs --out RUN, and knows no --pictures, --preflight, --fork or other budget."
+            )
         from .anynet import commands
 
         commands.evolve(run_yaml, changes, out, as_json)
@@ -91,7 +101,11 @@ def evolve(
 
     if resume and out is not None:
         opened = store.open_run(out)
+        if evaluations is not None:
+            run.extend(opened, evaluations)
     else:
+        if fork is not None:
+            run_yaml, changes = fork / "run.yaml", {**changes, "start": str(fork.resolve())}
         config = configured(run_yaml, changes, pictures)
         folder = out or run.default_folder(Path("runs"))
         if preflight:

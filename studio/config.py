@@ -95,6 +95,9 @@ class RunConfig(BaseModel):
     early_rejection: bool = Field(
         False, description="stop drawing an offspring that can no longer enter the archive; the archive stays the same"
     )
+    start: str | None = Field(
+        None, description="a run whose archive becomes the first offspring, or a folder of recipes over these sources"
+    )
     evaluations: int = Field(200, ge=0, description="offspring to make")
     archive: int = Field(20, ge=2, description="individuals kept alive")
     seed: int = Field(0, ge=0, description="random seed of parents, split points and mixing ratios")
@@ -213,6 +216,7 @@ def load_config(path: str | Path) -> RunConfig:
             "held_out": str(here / config.held_out),
             "scorer": _scorer_at(here, config.scorer),
             "reporter": _scorer_at(here, config.reporter),
+            "start": None if config.start is None else str(here / config.start),
         }
     )
 

@@ -16,6 +16,7 @@ from pipelines.errors import M2N2Error
 
 from .errors import RunError
 from .store import C, RunStore
+from .turns import turn
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ class Stopped(Exception):
 
 
 def carry(store: RunStore[C], work: Callable[[], None]) -> None:
-    """Do the work of a run, and keep in the store how it stands.
+    """Do the work of a run as soon as a device is free, and keep in the store how it stands.
 
     Args:
         store: a new, stopped or interrupted run.
@@ -35,10 +36,20 @@ def carry(store: RunStore[C], work: Callable[[], None]) -> None:
         RunError: another process carries this run already.
         M2N2Error: the run cannot go on; the reason is in the store too.
     """
+
+    def waiting(before: int) -> None:
+        if store.get("stop"):
+            raise Stopped
+        if store.get("before") != before:
+            logger.info("waiting for %d other run(s) on this machine", before)
+            store.put(status="queued", before=before)
+
     with locked(store), stop_on_signal(store):
-        store.put(status="running", stop=False, error=None)
+        store.put(stop=False, error=None, before=0)
         try:
-            work()
+            with turn(waiting):
+                store.put(status="running", before=0)
+                work()
             store.put(status="done")
         except Stopped:
             store.put(status="stopped")

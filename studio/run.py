@@ -24,12 +24,13 @@ from pipelines.errors import GenerationError, RecipeError
 from pipelines.generate import best_device
 from pipelines.recipe import Recipe
 
-from .breeding import Breeder, hand_made, source_recipes
+from .breeding import Breeder, source_recipes
 from .errors import RunError
 from .evaluate import Drawn, Evaluator, Scored, check_captions, save_picture
 from .evolution.archive import Archive
 from .evolution.early import hopeless, telling
 from .evolution.search import Offspring, Search
+from .given import given_offspring
 from .preflight import measured_rate, preflight
 from .process import Stopped, carry, is_running
 from .results import Reporter
@@ -78,6 +79,32 @@ def start(store: RunStore) -> None:
     threading.Thread(target=process.wait, daemon=True).start()  # an ended child nobody waits for stays as a zombie
 
 
+def extend(store: RunStore, evaluations: int) -> None:
+    """Give a run that stands still another budget; resumed, it goes on as if it had had it from the beginning.
+
+    Args:
+        store: a run that no process carries.
+        evaluations: offspring in all, at least those that are made.
+
+    Raises:
+        RunError: a process carries it, or more offspring are made already.
+    """
+    made = store.count()
+    if is_running(store):
+        raise RunError(f"{store.folder} is being carried out by another process; stop it before its budget changes.")
+    if evaluations < made:
+        raise RunError(
+            f"{store.folder} has made {made} offspring. Expected a budget of at least as many, found {evaluations}."
+        )
+    store.change(evaluations=evaluations)
+    store.put(finish=False, results=None, comparisons=None)
+
+
+def finish(store: RunStore) -> None:
+    """Ask the process that carries a run to make no more offspring, and to report on those there are."""
+    store.put(finish=True)
+
+
 class _Run:
     def __init__(self, store: RunStore, watch: Watch) -> None:
         self.store, self.config, self.watch = store, store.config, watch
@@ -117,12 +144,12 @@ class _Run:
         for name, recipe in self.first.items():
             if name not in known:
                 self._evaluate_source(name, recipe)
-        merges = hand_made(self.config, self.sources) if self.config.breeding.merges else []
-        while (made := self.store.count()) < self.config.evaluations:
+        given = given_offspring(self.config, self.sources)
+        while (made := self.store.count()) < self.config.evaluations and not self.store.get("finish"):
             if self.config.noise_rotation and made // self.config.noise_rotation > self.evaluator.rotation:
                 self._rotate(made // self.config.noise_rotation)
-            if made < len(merges):
-                self._evaluate_offspring(merges[made], None)
+            if made < len(given):
+                self._evaluate_offspring(given[made], None)
             else:
                 self.breeder.number = made + 1
                 offspring = self.search.ask(self._random_sources(made))
@@ -179,7 +206,7 @@ class _Run:
         self._record(Individual(name, None, None, recipe, scores, True, True, time.monotonic() - started, now()))
 
     def _evaluate_offspring(self, recipe: Recipe, offspring: Offspring[Recipe] | None) -> None:
-        """Evaluate what the search bred, or, without `offspring`, a merge that was made by hand."""
+        """Evaluate what the search bred, or, without `offspring`, what was given to it."""
         started = time.monotonic()
         lineage = recipe.lineage
         assert lineage is not None

@@ -21,15 +21,15 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, rela
 from typing_extensions import TypeVar
 
 from pipelines.files import write_whole
-from pipelines.recipe import Recipe, parse_recipe
+from pipelines.recipe import Recipe, load_recipe, parse_recipe
 
 from .anynet import is_any
-from .config import RunConfig, load_config
+from .config import RunConfig, checked, load_config
 from .errors import RunError
 
 SCHEMA = 1
 Kind = Literal["ja", "en", "consistency", "score"]
-Status = Literal["new", "running", "reporting", "stopped", "done", "failed"]
+Status = Literal["new", "queued", "running", "reporting", "stopped", "done", "failed"]
 
 
 class Config(Protocol):
@@ -193,6 +193,18 @@ class RunStore(Generic[C]):
             for key, value in values.items():
                 session.merge(_State(key=key, value=json.dumps(value)))
 
+    def change(self: RunStore[RunConfig], **fields: Any) -> None:
+        """Change what the run is asked to do, in its `run.yaml` too; everything else there stays as it is written.
+
+        Raises:
+            ConfigError: a value that does not fit.
+        """
+        path = self.folder / "run.yaml"
+        content = {**yaml.safe_load(path.read_text("utf-8")), **fields}
+        checked(content, where=str(path))
+        write_whole(path, yaml.safe_dump(content, allow_unicode=True, sort_keys=False).encode())
+        self.config = load_config(path)
+
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
@@ -202,7 +214,7 @@ def create_run(folder: str | Path, config: RunConfig) -> RunStore:
     """Make a run's folder.
 
     Raises:
-        RunError: there is something in it already.
+        RunError: there is something in it already, or `start` is no run.
         PromptSetError: a prompt set cannot be read, holds nothing, or lacks the pictures that fitness looks at.
     """
     config.niches(), config.report_prompts()
@@ -211,8 +223,31 @@ def create_run(folder: str | Path, config: RunConfig) -> RunStore:
     inside = {field: f"{field}.yaml" for field in ("prompts", "held_out")}
     for field, name in inside.items():  # scores mean these captions, whatever becomes of the original files
         write_whole(folder / name, _with_whole_paths(Path(getattr(config, field))).encode())
+    if config.start is not None:
+        inside["start"] = "start"
+        copy_recipes(Path(config.start), folder / "start")
     config.model_copy(update=inside).save(folder / "run.yaml")
     return new_store(folder, load_config(folder / "run.yaml"))
+
+
+def copy_recipes(start: Path, target: Path) -> None:
+    """Copy the recipes of the offspring alive in a run, or of a folder of recipes, oldest first.
+
+    Raises:
+        RunError: it is neither.
+    """
+    if (start / "run.db").is_file():
+        store = open_run(start)
+        recipes = [one.recipe for one in store.individuals() if one.alive and not one.is_source]
+        store.close()
+    else:
+        recipes = [load_recipe(path) for path in sorted(start.glob("*.json"))]
+    if not recipes:
+        raise RunError(
+            f"{start} has nobody to start from. Expected the folder of a run with offspring alive, or of recipes."
+        )
+    for number, recipe in enumerate(recipes, start=1):
+        recipe.save(target / f"{number:04d}.json")
 
 
 def new_folder(folder: str | Path) -> Path:

@@ -18,12 +18,12 @@ def status(store: RunStore) -> dict[str, Any]:
     """Where a run stands.
 
     Returns:
-        `status` (new, running, reporting, stopped, interrupted, done, failed), `done` and `of` in offspring,
-        `seconds_left` (None where unknown), `report_rows`
-        (done and in all, while reporting), `error`, and the captions the scorer cuts short as `truncated`.
+        `status` (new, queued, running, reporting, stopped, interrupted, done, failed), runs `before` this one in the
+        queue, `done` and `of` in offspring, `seconds_left` (None where unknown), `report_rows` (done and in all, while
+        reporting), `error`, and the captions the scorer cuts short as `truncated`.
     """
     said = store.get("status", "new")
-    if said in ("new", "running", "reporting") and not is_running(store):
+    if said in ("new", "queued", "running", "reporting") and not is_running(store):
         said = "interrupted" if said != "new" else "new"
     offspring = [individual for individual in store.individuals() if not individual.is_source]
     recent = [individual.seconds for individual in offspring[-RECENT:]]
@@ -34,6 +34,7 @@ def status(store: RunStore) -> dict[str, Any]:
         "of": store.config.evaluations,
         "seconds_left": left * sum(recent) / len(recent) if recent and said == "running" else None,
         "report_rows": store.get("report_rows", [0, 0]) if said == "reporting" else None,
+        "before": store.get("before", 0),
         "error": store.get("error"),
         "truncated": store.get("truncated", []),
     }

@@ -9,8 +9,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
+import threading
 import warnings
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
 
 import assets
+from pipelines.errors import M2N2Error
 from studio.errors import RunError
 from studio.i18n import LANGUAGES, Lang, preferred, t
 
@@ -148,6 +151,7 @@ def serve(runs: Path, *, host: str = "127.0.0.1", port: int = 7860) -> None:
         RunError: the port is in use, or the address is not this machine's.
     """
     listener = _listener(host, port)
+    threading.Thread(target=_warm, args=(Studio(runs.resolve()),), daemon=True).start()
     app = build_app(runs)
     shown = "127.0.0.1" if host == "0.0.0.0" else host
     print(f"m2n2-studio: http://{shown}:{listener.getsockname()[1]}  (Ctrl-C ends it; runs go on)", flush=True)
@@ -158,6 +162,13 @@ def serve(runs: Path, *, host: str = "127.0.0.1", port: int = 7860) -> None:
         pass
     finally:
         listener.close()
+
+
+def _warm(studio: Studio) -> None:
+    """Read the newest run once: what is slow about recipes is kept for the pages."""
+    for name in studio.names()[:1]:
+        with contextlib.suppress(M2N2Error), studio.run(name) as store:
+            store.individuals()
 
 
 def _listener(host: str, port: int) -> socket.socket:

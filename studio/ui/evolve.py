@@ -1,10 +1,11 @@
-"""The Evolve page: choose sources and captions, start, watch, stop, resume.
+"""The Evolve page: choose sources and captions, start, watch, pause, end, go on with more, fork.
 
 The work is in a process of its own; the page reads the run's folder every few seconds and may be closed at any time.
 """
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import gradio as gr
@@ -20,7 +21,8 @@ from studio.i18n import Lang, t
 from studio.store import create_run
 
 from . import views
-from .form import Form, expect, fields_of
+from .fields import fields_of, former_runs
+from .form import Form, asked_form, expect, form_of
 from .shared import Studio, asked, gigabytes, head, listen
 from .watch import LINES, Seen, duration, line_legend, look, results_header, span
 
@@ -87,6 +89,23 @@ def stop(studio: Studio, name: str) -> None:
         process.ask_to_stop(store)
 
 
+def finish(studio: Studio, name: str) -> None:
+    """Ask a run to breed nobody else, and to report."""
+    with studio.run(name) as store:
+        run.finish(store)
+
+
+def extend(studio: Studio, name: str, evaluations: int) -> None:
+    """Give a run that stands still another budget, and go on with it.
+
+    Raises:
+        RunError: it is going on, or has made more offspring already.
+    """
+    with studio.run(name) as store:
+        run.extend(store, evaluations)
+    resume(studio, name)
+
+
 def resume(studio: Studio, name: str) -> None:
     """Go on with a run that was stopped, or whose process is gone."""
     studio.previewer.release()
@@ -114,9 +133,17 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     with gr.Column(visible=returning) as live:
         with gr.Row(elem_classes="bar"):
             chosen = gr.Dropdown([], label=t(lang, "run"), scale=2)
-            halt = gr.Button(t(lang, "stop"), variant="stop", scale=1, interactive=False)
-            again = gr.Button(t(lang, "resume"), scale=1, interactive=False)
+            halt = gr.Button(t(lang, "pause"), scale=1, interactive=False, elem_id="halt")
+            again = gr.Button(t(lang, "resume"), scale=1, interactive=False, elem_id="again")
+            end = gr.Button(t(lang, "finish"), variant="stop", scale=1, interactive=False, elem_id="end")
         headline = gr.HTML(elem_id="headline", min_height=64)
+        onward = gr.Accordion(t(lang, "go_on"), open=False, visible=False, elem_id="go-on")
+        with onward, gr.Row(equal_height=True):
+            budget = gr.Number(
+                label=t(lang, "budget"), info=t(lang, "budget_info"), precision=0, minimum=1, elem_id="budget"
+            )
+            more = gr.Button(t(lang, "go_on_now"), elem_id="more")
+            fork = gr.Button(t(lang, "fork"), elem_id="fork")
         newest = gr.HTML(elem_id="newest", min_height=190, container=True, padding=True)
         with gr.Row():
             with gr.Column(min_width=320):
@@ -129,11 +156,12 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
                     color_title=" ",  # its own legend is cut off at this height: `line_legend` stands below
                     label=t(lang, "climb"),
                     height=300,
-                    color_map={t(lang, f"best_{kind}"): colour for kind, colour in LINES.items()},
+                    color_map={t(lang, line): colour for line, colour in LINES.items()},
                     buttons=["fullscreen"],
                 )
                 gr.HTML(line_legend(lang))
             niches = gr.HTML(elem_id="niches", min_height=300, container=True, padding=True)
+        tree = gr.HTML(elem_id="tree", container=True, padding=True)
         with gr.Column(visible=False, elem_id="report") as report:
             verdict = gr.Markdown()
             table = gr.Dataframe(headers=results_header(lang), label=t(lang, "report"), interactive=False, wrap=True)
@@ -144,8 +172,9 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         with gr.Row(equal_height=True):
             go = gr.Button(t(lang, "evolve_four"), variant="primary", scale=1, elem_id="go")
             price = gr.Markdown(elem_id="cost", container=True, min_height=64)
-        fields = fields_of(lang)
-    outputs = [mark, live, chosen, headline, halt, again, plot, niches, newest, report, table, verdict]
+        fields = fields_of(lang, studio)
+    controls = [halt, again, end, onward, budget]
+    outputs = [mark, live, chosen, headline, *controls, plot, niches, tree, newest, report, table, verdict]
 
     def shown(name: str | None) -> list[Any]:
         """Every output of the live part, for one run."""
@@ -155,7 +184,18 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     def on_load(request: gr.Request) -> list[Any]:
         name = current(studio, asked(request, "run"))
-        return [gr.Accordion(open=name is None), *shown(name)]
+        form = asked_form(studio, request.query_params)
+        return [gr.Accordion(open=name is None or form is not None), *filled(form), *shown(name)]
+
+    def filled(form: Form | None) -> list[Any]:
+        """The form's fields; as they are where nobody asked for anything."""
+        if form is None:
+            return [gr.Dropdown(choices=former_runs(studio, lang)) if key == "start" else gr.skip() for key in fields]
+        values = asdict(form)
+        updates = {key: gr.update(value=values[key]) for key in fields}
+        updates["host"] = gr.update(choices=form.names, value=form.lender)
+        updates["start"] = gr.update(choices=former_runs(studio, lang), value=form.start)
+        return list(updates.values())
 
     def on_tick(name: str | None, seen: str) -> list[Any]:
         """Only what changed is sent: a page must not jump or flicker while somebody reads it."""
@@ -180,30 +220,42 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         gr.Info(t(lang, "resuming"))
         return gr.Button(interactive=False)
 
+    def on_finish(name: str) -> Any:
+        finish(studio, name)
+        gr.Info(t(lang, "finishing"))
+        return gr.Button(interactive=False)
+
+    def on_more(name: str, evaluations: float) -> list[Any]:
+        extend(studio, name, int(evaluations or 0))
+        return shown(name)
+
+    def on_fork(name: str) -> list[Any]:
+        with studio.run(name) as store:
+            form = form_of(store.config, start=store.folder)
+        return [gr.Accordion(open=True), *filled(form)]
+
     def on_form(**values: Any) -> tuple[str, Any, Any]:
         form = Form(**values)
         four = form.names == list(assets.NAMES)
         button = gr.Button(t(lang, "evolve_four") if four else t(lang, "evolve_these", n=len(form.names)))
         return cost(studio, lang, form), button, gr.Dropdown(choices=form.names, value=form.lender)
 
-    listen(demo.load, lang, on_load, None, [new, *outputs], show_progress="hidden")
-    listen(demo.load, lang, on_form, None, [price, go, fields["host"]], inputs_kwargs=fields, show_progress="hidden")
+    priced = {"outputs": [price, go, fields["host"]], "inputs_kwargs": fields, "show_progress": "hidden"}
+    loaded = listen(demo.load, lang, on_load, None, [new, *fields.values(), *outputs], show_progress="hidden")
+    listen(loaded.then, lang, on_form, None, **priced)
     listen(gr.Timer(POLL).tick, lang, on_tick, [chosen, mark], outputs, show_progress="hidden")
     listen(chosen.input, lang, shown, chosen, outputs, show_progress="hidden")
     listen(go.click, lang, on_start, None, [new, *outputs], inputs_kwargs=fields)
     listen(halt.click, lang, on_stop, chosen, halt)
     listen(again.click, lang, on_resume, chosen, again)
+    listen(end.click, lang, on_finish, chosen, end)
+    listen(more.click, lang, on_more, [chosen, budget], outputs)
+    forked = listen(fork.click, lang, on_fork, chosen, [new, *fields.values()])
+    listen(forked.then, lang, on_form, None, **priced).then(
+        None, None, None, js="() => document.getElementById('go').scrollIntoView({ block: 'center' })"
+    )
     for field in fields.values():
-        listen(
-            field.input,
-            lang,
-            on_form,
-            None,
-            [price, go, fields["host"]],
-            inputs_kwargs=fields,
-            show_progress="hidden",
-            trigger_mode="always_last",
-        )
+        listen(field.input, lang, on_form, None, trigger_mode="always_last", **priced)
 
 
 def _updates(found: Seen, names: list[str], name: str) -> list[Any]:
@@ -215,8 +267,12 @@ def _updates(found: Seen, names: list[str], name: str) -> list[Any]:
         found.headline,
         gr.Button(interactive=found.can_stop),
         gr.Button(interactive=found.can_resume),
+        gr.Button(interactive=found.can_finish),
+        gr.Accordion(visible=not found.can_stop),
+        gr.Number(value=found.budget) if found.budget else gr.skip(),
         gr.LinePlot(found.progress, y_lim=span(found.progress)),
         found.niches,
+        found.tree,
         found.newest,
         gr.Column(visible=found.table is not None),
         found.table,

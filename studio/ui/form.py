@@ -1,20 +1,18 @@
-"""The Evolve page's form: its fields, the run they ask for, and what that run will take in time and disk."""
+"""What the Evolve page's form says: the run it asks for, what that will take, and the form for a run there is."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
-
-import gradio as gr
+from typing import Any, Literal
 
 import assets
-from eval.catalogue import RECOMMENDED, REPORTER, SCORER
+from eval.catalogue import REPORTER, SCORER
 from pipelines.origins import name_of, open_origin, resolved
 from pipelines.settings import PresetName, Settings
 from studio.config import RunConfig, embedded, preset
 from studio.errors import ConfigError
-from studio.i18n import Lang, t
 from studio.preflight import Preflight, measured_rate, preflight
 
 from .shared import Studio
@@ -22,11 +20,33 @@ from .shared import Studio
 EMBEDDED = "embedded"  # stands for the shipped file or model in a field that also takes a path or a name
 # One picture and denoising step of the embedded family on two CPU cores, scoring included; until a run tells better.
 SECONDS_PER_STEP = 0.0055
+Judged = Literal["text", "image", "both"]
+FITNESS: Mapping[Judged, dict[str, float]] = {
+    "text": {"text": 1.0},
+    "image": {"image": 1.0},
+    "both": {"text": 0.5, "image": 0.5},
+}
+# What goes beyond the paper, each as one tick with the strength that `benchmarks/search` compares.
+BREEDING: Mapping[str, dict[str, Any]] = {
+    "merges": {"merges": True},
+    "warm_up": {"warm_up": 20},
+    "compatibility": {"compatibility": 1.0},
+    "guided": {"guided": True},
+    "splits": {"split_points": 3, "split_growth": 50},
+    "beta": {"beta": 5.0},
+    "one_ratio": {"one_ratio": True},
+    "step": {"step": 0.3},
+}
+OPTIONS: Mapping[str, dict[str, Any]] = {
+    "bilingual": {"compete": ("ja", "en")},
+    "rotation": {"noise_rotation": 50},
+    **{name: {"breeding": changes} for name, changes in BREEDING.items()},
+}
 
 
 @dataclass(frozen=True)
 class Form:
-    """The fields of the page, as they come from it."""
+    """The fields of the page, as they come from it. `start` is the run whose archive comes first, or empty."""
 
     sources: list[str]
     own: str
@@ -45,6 +65,9 @@ class Form:
     merge_text_encoders: bool
     scorer: str
     reporter: str
+    fitness: Judged
+    options: list[str]
+    start: str
 
     @property
     def folders(self) -> list[str]:
@@ -96,6 +119,10 @@ class Form:
             angle=self.angle,
             merge_text_encoders=self.merge_text_encoders,
             pictures=self.settings.model_dump(),
+            fitness=FITNESS[self.fitness],
+            start=self.start or None,
+            breeding={key: value for name in self.options for key, value in BREEDING.get(name, {}).items()},
+            **{key: value for name in self.options if name not in BREEDING for key, value in OPTIONS[name].items()},
             **({"scorer": SCORER, "reporter": REPORTER} if self.own.strip() else {}),
             **{field: value.strip() for field, value in named.items() if value and value.strip() != EMBEDDED},
         )
@@ -117,6 +144,83 @@ class Form:
         return config
 
 
+def form_of(config: RunConfig, *, start: Path | None = None) -> Form:
+    """The form that asks for a run, with its pictures' steps and guidance; `start` is the run to begin from."""
+    own = [uri for uri in config.sources if Path(uri).parent != assets.FAMILY]
+    shipped = embedded()
+
+    def own_or_embedded(field: str) -> str:
+        value: str = getattr(config, field)
+        return EMBEDDED if value == getattr(shipped, field) else value
+
+    breeding = config.breeding.model_dump()
+    return Form(
+        sources=[Path(uri).name for uri in config.sources if uri not in own],
+        own="\n".join(own),
+        host=config.host.get("default"),
+        prompts=own_or_embedded("prompts"),
+        held_out=own_or_embedded("held_out"),
+        evaluations=config.evaluations,
+        archive=config.archive,
+        noises=config.noises,
+        seed=config.seed,
+        alpha=config.alpha,
+        angle=config.angle,
+        pictures="standard",
+        steps=config.pictures.steps,
+        guidance=config.pictures.guidance,
+        merge_text_encoders=config.merge_text_encoders,
+        scorer=own_or_embedded("scorer"),
+        reporter=own_or_embedded("reporter"),
+        fitness=next((name for name, weights in FITNESS.items() if weights == config.fitness), "text"),
+        options=[
+            *(name for name in OPTIONS if name not in BREEDING and _asked_for(config.model_dump(), OPTIONS[name])),
+            *(name for name, changes in BREEDING.items() if _asked_for(breeding, changes)),
+        ],
+        start=str(start.resolve()) if start else "",
+    )
+
+
+def _asked_for(fields: Mapping[str, Any], changes: Mapping[str, Any]) -> bool:
+    return all(fields[key] == value for key, value in changes.items())
+
+
+def asked_form(studio: Studio, query: Mapping[str, str]) -> Form | None:
+    """The form that the page's address asks for: `fork=RUN`, `sources` (one a line), `prompts`, `noises`.
+
+    Raises:
+        M2N2Error: there is no such run, or a number is none.
+    """
+    wanted = {key: query[key] for key in ("fork", "sources", "prompts", "noises") if query.get(key)}
+    if not wanted:
+        return None
+    form = form_of(embedded())
+    if "fork" in wanted:
+        with studio.run(wanted["fork"]) as store:
+            form = form_of(store.config, start=store.folder)
+    if "sources" in wanted:
+        uris = wanted["sources"].splitlines()
+        own = [uri for uri in uris if Path(uri).parent != assets.FAMILY]
+        form = replace(form, sources=[Path(uri).name for uri in uris if uri not in own], own="\n".join(own))
+        form = replace(form, host=form.lender)
+    if "prompts" in wanted:
+        form = replace(form, prompts=wanted["prompts"])
+    if "noises" in wanted:
+        form = replace(form, noises=_whole_number(wanted["noises"], "noises"))
+    return form
+
+
+def _whole_number(text: str, what: str) -> int:
+    """A number from the page's address.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if not text.isdecimal():
+        raise ConfigError(f"The address asks for {what}={text!r}. Expected a whole number.")
+    return int(text)
+
+
 def expect(studio: Studio, config: RunConfig) -> Preflight:
     """What a run will take; time from an earlier run over the same sources, else from what the embedded family takes.
 
@@ -129,65 +233,3 @@ def expect(studio: Studio, config: RunConfig) -> Preflight:
 
 def _is_embedded(config: RunConfig) -> bool:
     return all(Path(folder).parent == assets.FAMILY for folder in config.sources)
-
-
-def fields_of(lang: Lang) -> dict[str, Any]:
-    """The form, by the fields of `Form`."""
-    fields: dict[str, Any] = {}
-    with gr.Row():
-        fields["sources"] = gr.CheckboxGroup(list(assets.NAMES), value=list(assets.NAMES), label=t(lang, "sources"))
-        fields["prompts"] = _embedded_or_own(lang, "prompts")
-        fields["evaluations"] = gr.Slider(
-            1,
-            1000,
-            200,
-            step=1,
-            label=t(lang, "evaluations"),
-            info=t(lang, "evaluations_info"),
-            elem_id="evaluations",
-        )
-    with gr.Accordion(t(lang, "own_checkpoints"), open=False):
-        fields["own"] = gr.Textbox("", lines=3, label=t(lang, "own_folders"), info=t(lang, "own_folders_info"))
-    with gr.Accordion(t(lang, "advanced"), open=False):
-        with gr.Row():
-            fields["archive"] = gr.Slider(2, 200, 20, step=1, label=t(lang, "archive_size"))
-            fields["noises"] = gr.Slider(1, 8, 1, step=1, label=t(lang, "noises"))
-            fields["seed"] = gr.Number(0, precision=0, minimum=0, label=t(lang, "seed"))
-        with gr.Row():
-            fields["alpha"] = gr.Slider(0, 3, 1, step=0.1, label=t(lang, "alpha"))
-            fields["angle"] = gr.Radio(
-                [(t(lang, "angle_chromosome"), "chromosome"), (t(lang, "angle_tensor"), "tensor")],
-                value="chromosome",
-                label=t(lang, "angle"),
-            )
-            fields["pictures"] = gr.Radio(
-                [(t(lang, f"pictures_{name}"), name) for name in get_args(PresetName)],
-                value="standard",
-                label=t(lang, "drawing"),
-                info=t(lang, "pictures_info"),
-            )
-            fields["steps"] = gr.Slider(0, 50, 0, step=1, label=t(lang, "steps"), info=t(lang, "as_preset"))
-            fields["guidance"] = gr.Slider(0, 12, 0, step=0.5, label=t(lang, "guidance"), info=t(lang, "as_preset"))
-        with gr.Row():
-            fields["host"] = gr.Dropdown(
-                list(assets.NAMES), value="ja", label=t(lang, "host"), info=t(lang, "host_info")
-            )
-            fields["merge_text_encoders"] = gr.Checkbox(False, label=t(lang, "merge_text_encoders"))
-        with gr.Row():
-            for key in ("held_out", "scorer", "reporter"):
-                fields[key] = _embedded_or_own(lang, key)
-    return fields
-
-
-def _embedded_or_own(lang: Lang, key: str) -> gr.Dropdown:
-    """A field that offers what comes with the studio, for scorers the recommended ones; takes a path or a name too."""
-    offered = [(t(lang, f"{key}_embedded"), EMBEDDED)]
-    if key in ("scorer", "reporter"):
-        offered += [(f"{one.model} ({one.licence}, {one.bytes / 1e9:.1f} GB)", one.name) for one in RECOMMENDED]
-    return gr.Dropdown(
-        offered,
-        value=EMBEDDED,
-        label=t(lang, key),
-        info=t(lang, f"{key}_info"),
-        allow_custom_value=True,
-    )

@@ -1,7 +1,8 @@
-"""Drawings of a run and of an individual: who holds which niche, and which source each depth came from (SVG)."""
+"""Drawings of a run and of an individual as SVG: niches, family tree, and which source each depth came from."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,10 +14,13 @@ from studio.evolution.niches import adjusted, owners
 from studio.i18n import Lang, t
 from studio.store import Individual
 
+from .shared import page_link
+
 # Okabe and Ito's palette: apart for colour-blind readers, and on light and dark ground.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8b8000", "#7f7f7f")
 ROW, CELL, LABEL = 13, 12, 76  # of the niche map, in SVG units
 WIDTH, BAR = 640, 46  # of the depth strip
+TREE_WIDTH, TREE_HEIGHT, TREE_MARGIN = 1200, 260, 14
 
 
 def niche_map(lang: Lang, alive: Sequence[Individual], prompts: PromptSet) -> Markup:
@@ -66,6 +70,69 @@ def niche_map(lang: Lang, alive: Sequence[Individual], prompts: PromptSet) -> Ma
         '<svg class="niche-map" role="img" aria-label="{0}" viewBox="0 0 {1} {2}" style="max-width:{3}px">{4}</svg>'
         '</div><p class="quiet">{5}</p>'
     ).format(t(lang, "niche_map"), width, height, int(width * 1.2), Markup("").join(parts), t(lang, "niche_legend"))
+
+
+def family_tree(lang: Lang, run: str, everyone: Sequence[Individual]) -> Markup:
+    """Those alive and their ancestors: when each was born, how well it draws Japanese, whose child it is.
+
+    The colour is the source that weighs most in it; who is alive is filled. Each leads to its place in the archive.
+    """
+    known = {one.id: one for one in everyone}
+    kin, waiting = set(), [one.id for one in everyone if one.alive]
+    while waiting:
+        id = waiting.pop()
+        if id in known and id not in kin:
+            kin.add(id)
+            waiting += [parent for parent in (known[id].mother, known[id].father) if parent]
+    shown = [(number, one) for number, one in enumerate(everyone) if one.id in kin and one.mean("ja") is not None]
+    if len(shown) < 2:
+        return Markup("")
+    means = [one.mean("ja") or 0.0 for _, one in shown]
+    low, high = min(means), max(max(means), min(means) + 1e-6)
+    sources = [source.name for source in shown[0][1].recipe.sources]
+    place = {
+        one.id: (
+            TREE_MARGIN + (TREE_WIDTH - 2 * TREE_MARGIN) * number / max(1, len(everyone) - 1),
+            TREE_HEIGHT - TREE_MARGIN - (TREE_HEIGHT - 2 * TREE_MARGIN) * (mean - low) / (high - low),
+        )
+        for (number, one), mean in zip(shown, means, strict=True)
+    }
+    lines = Markup("").join(
+        Markup('<path d="M{:.1f} {:.1f} L{:.1f} {:.1f}"/>').format(*place[parent], *place[one.id])
+        for _, one in shown
+        for parent in dict.fromkeys((one.mother, one.father))
+        if parent in place
+    )
+    dots = Markup("").join(
+        Markup(
+            '<a href="{}"><circle class="{}" cx="{:.1f}" cy="{:.1f}" r="{}" style="--of:{}"/><title>{}</title></a>'
+        ).format(
+            page_link(lang, "archive", run=run, id=one.id),
+            "alive" if one.alive else "gone",
+            *place[one.id],
+            6 if one.is_source else 4,
+            COLOURS[sources.index(_heaviest(one)) % len(COLOURS)],
+            t(lang, "tree_node", id=one.id, score=f"{mean:.3f}", source=_heaviest(one)),
+        )
+        for (_, one), mean in zip(shown, means, strict=True)
+    )
+    legend = Markup("").join(
+        Markup('<span><i style="background:{}"></i>{}</span>').format(COLOURS[k % len(COLOURS)], name)
+        for k, name in enumerate(sources)
+    )
+    return Markup(
+        '<h3 class="heading">{0}</h3><div class="legend">{1}<em>{2}</em></div>'
+        '<svg class="tree" role="group" aria-label="{0}" viewBox="0 0 {3} {4}"><g>{5}</g>{6}</svg>'
+    ).format(t(lang, "tree"), legend, t(lang, "tree_legend"), TREE_WIDTH, TREE_HEIGHT, lines, dots)
+
+
+def _heaviest(one: Individual) -> str:
+    """The source that weighs most in an individual, over all chromosomes."""
+    totals: dict[str, float] = defaultdict(float)
+    for name, chromosome in one.recipe.shares.items():
+        for source, share in chromosome.items():
+            totals[source] += abs(share) * one.recipe.chromosomes[name].size
+    return max(totals, key=lambda source: totals[source])
 
 
 def depth_strip(lang: Lang, one: Individual) -> Markup:

@@ -10,26 +10,31 @@ from markupsafe import Markup
 
 from studio.i18n import Lang, t
 from studio.results import KINDS
-from studio.store import Individual, Kind, RunStore
-from studio.summary import status
+from studio.run import LANGUAGES
+from studio.store import Individual, RunStore
+from studio.summary import RECENT, status
 
 from . import maps, views
 from .shared import Studio, best_source, score
 
 NEWEST = 4  # offspring shown as they arrive
-LINES: dict[Kind, str] = {"ja": "#d55e00", "en": "#8aa4c0"}  # colours of the plot
+LINES: dict[str, str] = {"best_ja": "#d55e00", "mean_ja": "#f0b48a", "best_en": "#5f7f9f", "mean_en": "#a9bccd"}
+MORE = 100  # offspring that are offered beyond those made
 STARTING = 60  # seconds in which a new run may still be loading its models
 
 
 class Seen(NamedTuple):
-    """A run as the page shows it. `mark` changes when anything but the time left does."""
+    """A run as the page shows it. `mark` changes when anything but the time left does; `budget` is offered next."""
 
     mark: str
     headline: Markup
     can_stop: bool
     can_resume: bool
+    can_finish: bool
+    budget: int
     progress: pd.DataFrame
     niches: Markup
+    tree: Markup
     newest: Markup
     table: list[list[str]] | None
     verdict: str
@@ -46,10 +51,13 @@ def look(studio: Studio, lang: Lang, name: str) -> Seen:
         return Seen(
             mark=f"{name}/{now['status']}/{len(everyone)}",
             headline=headline(lang, name, now, len(everyone) - len(offspring)),
-            can_stop=now["status"] in ("running", "reporting"),
+            can_stop=now["status"] in ("queued", "running", "reporting"),
             can_resume=now["status"] in ("stopped", "interrupted", "failed") or _never_started(now["status"], store),
+            can_finish=now["status"] == "running" and bool(offspring) and not store.get("finish"),
+            budget=max(store.config.evaluations, len(offspring) + MORE),
             progress=climb(lang, everyone),
             niches=maps.niche_map(lang, sorted(alive, key=lambda one: -(one.mean("ja") or 0)), store.config.niches()),
+            tree=maps.family_tree(lang, name, everyone),
             newest=views.newest(lang, store, offspring[: -NEWEST - 1 : -1], best_source(everyone)),
             table=results_table(lang, results, store.get("child"), store.get("realism") or {}) if results else None,
             verdict=verdict(lang, comparisons) if comparisons else "",
@@ -66,6 +74,8 @@ def headline(lang: Lang, name: str, now: dict[str, Any], sources: int) -> Markup
             if not now["done"]
             else t(lang, "running", done=now["done"], of=now["of"], left=duration(lang, left or 0))
         )
+    elif now["status"] == "queued":
+        words = t(lang, "queued", before=now["before"])
     elif now["report_rows"]:
         done, of = now["report_rows"]
         words = Markup("{} {} / {}").format(words, done, of or "–")
@@ -79,24 +89,27 @@ def headline(lang: Lang, name: str, now: dict[str, Any], sources: int) -> Markup
 
 
 def climb(lang: Lang, everyone: list[Individual]) -> pd.DataFrame:
-    """The best Japanese and English score so far after each evaluation, as rows of a line plot."""
+    """Best score so far and mean of the last twenty, in either language, after each evaluation: rows of a line plot."""
     rows = []
-    for kind in LINES:
-        best, made = None, 0
+    for kind in LANGUAGES:
+        found: list[float] = []
+        made = 0
         for one in everyone:
             made += not one.is_source
             mean = one.mean(kind)
-            best = mean if best is None else max(best, mean or 0.0)
-            if best is not None:
-                rows.append((made, best, t(lang, f"best_{kind}")))
+            if mean is not None:
+                found.append(mean)
+            if found:
+                rows.append((made, max(found), t(lang, f"best_{kind}")))
+                rows.append((made, sum(found[-RECENT:]) / len(found[-RECENT:]), t(lang, f"mean_{kind}")))
     return pd.DataFrame(rows, columns=["made", "score", "line"]).drop_duplicates(["made", "line"], keep="last")
 
 
 def line_legend(lang: Lang) -> Markup:
     """Which line of the plot is which."""
     entries = Markup("").join(
-        Markup('<span><i style="background:{}"></i>{}</span>').format(colour, t(lang, f"best_{kind}"))
-        for kind, colour in LINES.items()
+        Markup('<span><i style="background:{}"></i>{}</span>').format(colour, t(lang, line))
+        for line, colour in LINES.items()
     )
     return Markup('<div class="legend">{}</div>').format(entries)
 

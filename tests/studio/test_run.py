@@ -167,6 +167,29 @@ def test_a_failed_evaluation_is_an_error_and_no_score(small_config, tmp_path, mo
     assert status(store)["done"] == 2
 
 
+def test_a_run_ended_early_and_given_more_equals_the_one_that_had_it_at_once(finished, small_config, tmp_path):
+    store = create_run(tmp_path / "run", small_config)
+    run.carry_out(store, lambda store: run.finish(store) if store.count() == 2 else None)
+    assert (status(store)["status"], status(store)["done"]) == ("done", 2)
+    assert store.get("results")["child"]["ja"]["mean"] > 0
+    with pytest.raises(RunError, match="has made 2 offspring. Expected a budget of at least as many, found 1"):
+        run.extend(store, 1)
+    run.extend(store, 4)
+    assert store.get("results") is None  # those were of another child
+    run.carry_out(open_run(store.folder))
+    assert archive_of(store) == archive_of(finished)
+
+
+def test_a_fork_begins_with_the_archive_of_its_run(finished, small_config, tmp_path):
+    alive = [one for one in finished.individuals() if one.alive and not one.is_source]
+    changed = {"start": str(finished.folder), "evaluations": len(alive) + 1, "seed": 9}
+    store = create_run(tmp_path / "fork", checked({**small_config.model_dump(), **changed}))
+    run.carry_out(store, lambda store: ask_to_stop(store) if store.get("status") == "reporting" else None)
+    first = store.individuals()[4:]
+    assert [one.recipe.chromosomes for one in first[:-1]] == [one.recipe.chromosomes for one in alive]
+    assert [one.scores["ja"].tobytes() for one in first[:-1]] == [one.scores["ja"].tobytes() for one in alive]
+
+
 def test_a_failed_report_takes_nobody_from_the_archive(small_config, tmp_path, monkeypatch):
     store = create_run(tmp_path / "run", small_config.model_copy(update={"evaluations": 2}))
     draw = LivePipeline.generate

@@ -31,6 +31,9 @@ FORM = form.Form(
     merge_text_encoders=False,
     scorer=form.EMBEDDED,
     reporter=form.EMBEDDED,
+    fitness="text",
+    options=[],
+    start="",
 )
 
 
@@ -62,6 +65,37 @@ def test_what_does_not_fit_is_refused_and_no_run_is_made(empty, changed, message
     assert empty.names() == []
 
 
+def test_a_form_and_the_run_it_asks_for_are_two_views_of_one_thing(finished):
+    asked = replace(FORM, options=["bilingual", "merges", "beta"], fitness="both", steps=4, noises=2)
+    config = asked.config()
+    assert (config.compete, config.breeding.beta, config.breeding.merges) == (("ja", "en"), 5.0, True)
+    assert config.fitness == {"text": 0.5, "image": 0.5}
+    assert form.form_of(config).config() == config
+    with finished.run("first") as store:
+        fork = form.form_of(store.config, start=store.folder)
+        assert fork.config() == store.config.model_copy(update={"start": str(store.folder)})
+
+
+def test_the_address_fills_the_form(finished):
+    assert form.asked_form(finished, {"run": "first"}) is None
+    fork = form.asked_form(finished, {"fork": "first", "noises": "3"})
+    assert (fork.start, fork.noises, fork.evaluations) == (str(finished.runs / "first"), 3, 3)
+    two = form.asked_form(finished, {"sources": f"{assets.FAMILY / 'real'}\n/models/mine.safetensors"})
+    assert (two.sources, two.own, two.host) == (["real"], "/models/mine.safetensors", "real")
+    with pytest.raises(ConfigError, match="noises='many'"):
+        form.asked_form(finished, {"noises": "many"})
+    with pytest.raises(RunError, match="no run called"):
+        form.asked_form(finished, {"fork": "nobody"})
+
+
+def test_the_family_tree_leads_to_everyone_alive(finished):
+    tree = watch.look(finished, "en", "first").tree
+    with finished.run("first") as store:
+        alive = [one.id for one in store.individuals() if one.alive]
+    assert all(f"/en/archive?run=first&amp;id={id}" in tree for id in alive)
+    assert 'class="gone"' not in tree or len(alive) < 7
+
+
 def test_the_cost_is_told_before_the_start(empty, finished):
     assert "200 offspring: about" in evolve.cost(empty, "en", FORM)
     assert "子 200 体" in evolve.cost(empty, "ja", FORM)
@@ -78,7 +112,7 @@ def test_a_run_is_seen_with_its_report(finished):
     assert "Done" in seen.headline
     assert not seen.can_stop
     assert not seen.can_resume
-    assert list(seen.progress["line"].unique()) == ["Japanese", "English (not optimised)"]
+    assert set(seen.progress["line"]) == {watch.t("en", line) for line in watch.LINES}
     assert seen.progress["made"].max() == 3
     assert [row[0] for row in seen.table][:4] == list(assets.NAMES)
     assert "best source" in seen.verdict
@@ -114,7 +148,7 @@ def test_stop_and_resume_carry_a_run_to_its_end(empty, prompt_files):
     wait_until(lambda seen: seen.can_stop)
     evolve.stop(empty, name)
     wait_until(lambda seen: seen.can_resume)
-    assert "Stopped" in watch.look(empty, "en", name).headline
+    assert "Paused" in watch.look(empty, "en", name).headline
     evolve.resume(empty, name)
     wait_until(lambda seen: seen.table is not None and not seen.can_stop)
     with empty.run(name) as store:

@@ -3,7 +3,7 @@
 /                       to /en/ or /ja/: the language last chosen, else the browser's
 /en/ ... /ja/export     the pages; ?run=NAME&id=ID opens a run and an individual
 /language/LANG/PAGE     remember a language and go to that page
-/pictures/...           PNG files of runs, of sources' previews, and of what Compare drew
+/pictures/...           PNG files of runs, whole or small, of sources' previews, and of what Compare drew
 """
 
 from __future__ import annotations
@@ -30,8 +30,10 @@ from studio.i18n import LANGUAGES, Lang, preferred, t
 
 from . import archive, compare, evolve, export
 from .shared import PAGES, Studio, page_link
+from .tiles import small
 
 COOKIE = "language"
+KEPT = {"Cache-Control": "max-age=3600"}  # by the browser
 _HERE = Path(__file__).resolve().parent
 _BUILDERS = {"evolve": evolve.page, "archive": archive.page, "compare": compare.page, "export": export.page}
 # Plain CSS names: a web font would need the network, and Gradio brings no Japanese face.
@@ -122,6 +124,12 @@ def _add_routes(app: FastAPI, studio: Studio) -> None:
             raise HTTPException(404)
         return _picture(studio.runs / run / "images", individual, file)
 
+    @app.get("/pictures/small/{run}/{individual}/{file}")
+    def _small_of_run(run: str, individual: str, file: str) -> Response:
+        if run not in studio.names():
+            raise HTTPException(404)
+        return FileResponse(small(_png(studio.runs / run / "images", individual, file)), headers=KEPT)
+
     @app.get("/pictures/source/{name}/{file}")
     def _of_source(name: str, file: str) -> Response:
         if name not in assets.NAMES:
@@ -138,10 +146,14 @@ def _add_routes(app: FastAPI, studio: Studio) -> None:
 
 def _picture(folder: Path, *parts: str) -> Response:
     """A PNG under a folder of pictures, and nothing else."""
+    return FileResponse(_png(folder, *parts), media_type="image/png", headers=KEPT)
+
+
+def _png(folder: Path, *parts: str) -> Path:
     file = folder.joinpath(*parts).resolve()
     if not file.is_relative_to(folder.resolve()) or file.suffix != ".png" or not file.is_file():
         raise HTTPException(404)
-    return FileResponse(file, media_type="image/png", headers={"Cache-Control": "max-age=3600"})
+    return file
 
 
 def serve(runs: Path, *, host: str = "127.0.0.1", port: int = 7860) -> None:

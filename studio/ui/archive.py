@@ -2,161 +2,94 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
-from markupsafe import Markup
 from PIL import Image
 
-from eval.prompts import PromptSet
 from studio.i18n import Lang, t
 from studio.i18n import category as category_name
-from studio.store import Individual, RunStore
-from studio.summary import lineage
+from studio.marks import MOST, Marked, mark, marks
+from studio.store import Individual
 
-from . import maps, views
+from . import tiles, views
+from .browse import SHOWS, SORTS, WALL, Show, Sort, Wanted, arranged, rows_of
+from .detail import detail, said_of
 from .evolve import current
-from .shared import Studio, asked, best_source, head, listen, page_link, score
-
-Sort = Literal["ja", "en", "consistency", "newest"]
-SORTS: tuple[Sort, ...] = ("ja", "en", "consistency", "newest")
-TILE = 128  # pixels of a picture on the wall
-WALL = 60  # individuals on the wall
-ANCESTORS = 24
+from .shared import Studio, asked, head, listen, score
 
 
-def arranged(
-    everyone: Sequence[Individual], prompts: PromptSet, *, sort: Sort, category: str | None, alive: bool
-) -> list[Individual]:
-    """The individuals on the wall, best first.
+@dataclass(frozen=True)
+class Wall:
+    """A page of the wall: a tile with its words for each individual, whose they are, and how many pages there are."""
 
-    Args:
-        everyone: all of the run.
-        prompts: its niches.
-        sort: by a score, or by age.
-        category: scores count only over this category's prompts; `None` counts all.
-        alive: leave out the dead.
-    """
-    rows = [row for row, name in enumerate(prompts.categories) if category in (None, name)]
-    wanted = [one for one in everyone if "ja" in one.scores and (one.alive or not alive)]
-    if sort == "newest":
-        return wanted[::-1][:WALL]
-    measured = [one for one in wanted if sort in one.scores]
-    return sorted(measured, key=lambda one: -float(one.scores[sort][rows].mean()))[:WALL]
+    tiles: list[tuple[Image.Image, str]]
+    ids: list[str]
+    pages: int
+    found: int
 
 
-def wall(
-    lang: Lang, store: RunStore, individuals: Sequence[Individual], category: str | None
-) -> list[tuple[Image.Image, str]]:
-    """A tile per individual, four pictures that show it at its best and its worst, with its scores."""
-    prompts = store.config.niches()
-    rows = [row for row, name in enumerate(prompts.categories) if category in (None, name)]
-    tiles = []
-    for one in individuals:
-        means = " · ".join(
-            f"{t(lang, f'{kind}_short')} {score(float(one.scores[kind][rows].mean()))}"
-            for kind in ("ja", "en")
-            if kind in one.scores
-        )
-        tiles.append((tile(tuple(shown_pictures(store, one, prompts, rows))), f"{one.id} · {means}"))
-    return tiles
-
-
-def shown_pictures(store: RunStore, one: Individual, prompts: PromptSet, rows: Sequence[int]) -> list[Path]:
-    """The files of up to four Japanese pictures among these prompts, from its best to its worst."""
-    kept = [row for row in rows if store.image(one.id, prompts.prompts[row].id, "ja", 0).is_file()]
-    known = one.scores.get("ja", one.scores.get("partial"))  # who was turned away early has pictures of some prompts
-    order = kept if known is None else sorted(kept, key=lambda row: -float(known[row].mean()))
-    half = views.STRIP // 2
-    chosen = order if len(order) <= views.STRIP else [*order[:half], *order[-half:]]
-    return [store.image(one.id, prompts.prompts[row].id, "ja", 0) for row in chosen]
-
-
-@functools.lru_cache(maxsize=512)
-def tile(files: tuple[Path, ...]) -> Image.Image:
-    """Up to four pictures as one, two by two; missing ones stay grey. Kept, for pictures of a run never change."""
-    canvas = Image.new("RGB", (2 * TILE, 2 * TILE), (128, 128, 128))
-    for place, file in enumerate(files[:4]):
-        with Image.open(file) as picture:
-            small = picture.convert("RGB").resize((TILE, TILE), Image.Resampling.LANCZOS)
-        canvas.paste(small, (place % 2 * TILE, place // 2 * TILE))
-    return canvas
-
-
-class Detail(NamedTuple):
-    """One individual as the page shows it."""
-
-    title: Markup
-    depth: Markup
-    pairs: Markup
-    recipe: str
-    command: str
-    ancestors: list[str]
-    family: list[tuple[Image.Image, str]]
-
-
-def detail(studio: Studio, lang: Lang, name: str, id: str) -> Detail:
-    """Read an individual for the page.
+def wall(studio: Studio, lang: Lang, name: str, wanted: Wanted, page: int = 1) -> Wall:
+    """The individuals that somebody asks for, each as four pictures that show it at its best and its worst.
 
     Raises:
-        RunError: there is no such run or individual.
+        RunError: there is no such run.
     """
     with studio.run(name) as store:
-        one = store.individual(id)
-        everyone = store.individuals()
-        known = {other.id: other for other in everyone}
-        others = [
-            views.Against(t(lang, key, id=parent), known[parent])
-            for key, parent in (("mother", one.mother), ("father", one.father))
-            if parent is not None
-        ]
-        best = best_source(everyone)
-        if best is not None and best.id not in {one.id, *(other.individual.id for other in others)}:
-            others.append(views.Against(t(lang, "best_source", id=best.id), best))
-        ancestors = lineage(store, id)[1 : ANCESTORS + 1]
-        prompts = store.config.niches()
-        rows = range(len(prompts))
-        return Detail(
-            title=_title(lang, name, one, best),
-            depth=maps.depth_strip(lang, one),
-            pairs=views.prompt_pairs(lang, store, one, others),
-            recipe=one.recipe.to_json(),
-            command=f"m2n2 export {studio.runs / name} {id} --out {studio.exports / f'{name}-{id}'}",
-            ancestors=[other.id for other in ancestors],
-            family=[(tile(tuple(shown_pictures(store, other, prompts, rows))), other.id) for other in ancestors],
-        )
+        prompts, marked = store.config.niches(), marks(store)
+        found = arranged(store.individuals(), prompts, wanted, marked)
+        pages = max(1, -(-len(found) // WALL))
+        shown = found[(min(page, pages) - 1) * WALL :][:WALL]
+        rows = rows_of(prompts, wanted)
+        pictures = tiles.tiles([tiles.shown_pictures(store, one, prompts, rows) for one in shown])
+    words = [_words(lang, one, rows, marked.get(one.recipe.digest) if marked else None) for one in shown]
+    return Wall(list(zip(pictures, words, strict=True)), [one.id for one in shown], pages, len(found))
 
 
-def _title(lang: Lang, name: str, one: Individual, best: Individual | None) -> Markup:
-    numbers = Markup(" · ").join(
-        Markup("{} <b>{}</b> {}").format(
-            t(lang, f"kind_{kind}"),
-            score(one.mean(kind)),
-            views.change(one.mean(kind), best.mean(kind), t(lang, "against_best_source", name=best.id))
-            if best is not None and best.id != one.id
-            else "",
-        )
-        for kind in ("ja", "en", "consistency")
-    )
-    origin = t(lang, "is_source") if one.is_source else t(lang, "child_of", mother=one.mother, father=one.father)
-    links = Markup(" ").join(
-        Markup('<a class="action" href="{}">{}</a>').format(
-            page_link(lang, page, run=name, id=one.id), t(lang, f"to_{page}")
-        )
-        for page in ("compare", "export")
-    )
-    return Markup('<div class="title"><h2>{}</h2><p>{}</p><p class="quiet">{}</p><p>{}</p></div>').format(
-        one.id, numbers, origin, links
-    )
+def _words(lang: Lang, one: Individual, rows: Sequence[int], said: Marked | None) -> str:
+    means = [
+        f"{t(lang, f'{kind}_short')} {score(float(one.scores[kind][rows].mean()))}"
+        for kind in ("ja", "en")
+        if kind in one.scores
+    ]
+    stars = [f"★{said.stars:.1f}".removesuffix(".0")] if said and said.stars else []
+    return " · ".join([one.id, *means, *stars])
 
 
-def categories(studio: Studio, name: str) -> list[str]:
-    """The categories of a run's prompts."""
+@dataclass(frozen=True)
+class Choices:
+    """What a run's individuals can be filtered by."""
+
+    categories: list[str]
+    sources: list[str]
+    tags: list[str]
+
+
+def choices_of(studio: Studio, name: str) -> Choices:
+    """Categories of the prompts, sources, and tags that somebody gave.
+
+    Raises:
+        RunError: there is no such run.
+    """
     with studio.run(name) as store:
-        return list(dict.fromkeys(store.config.niches().categories))
+        everyone = store.individuals()
+        return Choices(
+            categories=list(dict.fromkeys(store.config.niches().categories)),
+            sources=[one.id for one in everyone if one.is_source],
+            tags=sorted({tag for marked in marks(store).values() for tag in marked.tags}),
+        )
+
+
+def say(studio: Studio, name: str, id: str, *, rater: str, stars: int, tags: str, note: str) -> None:
+    """Star, tag and note an individual.
+
+    Raises:
+        RunError: there is no such run or individual, or no so many stars.
+    """
+    with studio.run(name) as store:
+        mark(store, store.individual(id), rater=rater, stars=stars, tags=tags, note=note)
 
 
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
@@ -167,11 +100,18 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         chosen = gr.Dropdown([], label=t(lang, "run"), scale=2)
         sort = gr.Dropdown([(t(lang, f"sort_{key}"), key) for key in SORTS], value="ja", label=t(lang, "sort"))
         category = gr.Dropdown([], label=t(lang, "category"))
-        alive = gr.Radio([(t(lang, "alive"), True), (t(lang, "all"), False)], value=True, label=t(lang, "show"))
+        show = gr.Radio([(t(lang, f"show_{key}"), key) for key in SHOWS], value="alive", label=t(lang, "show"), scale=2)
+    with gr.Accordion(t(lang, "filter"), open=False), gr.Row(elem_classes="bar"):
+        text = gr.Textbox(label=t(lang, "filter_text"), info=t(lang, "filter_text_info"), max_lines=1)
+        source = gr.Dropdown([], label=t(lang, "filter_source"), info=t(lang, "filter_source_info"))
+        share = gr.Slider(0, 100, 30, step=5, label=t(lang, "filter_share"))
+        stars = gr.Slider(0, MOST, 0, step=1, label=t(lang, "filter_stars"))
+        tag = gr.Dropdown([], label=t(lang, "filter_tag"))
     empty = gr.HTML(visible=False)
     with gr.Row(equal_height=False) as found_row:
         with gr.Column(scale=5, min_width=360):
             gr.Markdown(t(lang, "archive"), elem_classes="quiet")
+            number = gr.Slider(1, 2, 1, step=1, label=t(lang, "wall_page"), visible=False, elem_id="wall-page")
             gallery = gr.Gallery(
                 show_label=False,
                 columns=3,
@@ -186,6 +126,16 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             title = gr.HTML(views.message(t(lang, "click_one")), elem_id="title", min_height=90)
             depth = gr.HTML(min_height=40)
             pairs = gr.HTML()
+            with gr.Accordion(t(lang, "marks"), open=False, visible=False, elem_id="marks") as marking:
+                said = gr.HTML(elem_id="said")
+                with gr.Row(elem_classes="bar"):
+                    given = gr.Radio([(t(lang, "stars_none"), 0), *(("★" * n, n) for n in range(1, MOST + 1))],
+                                     value=0, label=t(lang, "stars"), scale=3)  # fmt: skip
+                    rater = gr.Textbox(label=t(lang, "rater"), max_lines=1)
+                with gr.Row(elem_classes="bar"):
+                    tags = gr.Textbox(label=t(lang, "tags"), placeholder=t(lang, "tags_info"), max_lines=1)
+                    note = gr.Textbox(label=t(lang, "note"), max_lines=2, scale=2)
+                    keep = gr.Button(t(lang, "keep_mark"), min_width=90, scale=0, elem_id="keep")
             with gr.Accordion(t(lang, "lineage"), open=False):
                 family = gr.Gallery(
                     show_label=False,
@@ -205,48 +155,85 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
                     buttons=["copy", "download"],
                     max_lines=16,
                 )
-    details = [chosen_id, title, depth, pairs, recipe, command, ancestor_ids, family]
+    details = [chosen_id, title, depth, pairs, recipe, command, ancestor_ids, family, said, marking]
+    filters = [sort, show, category, text, source, share, stars, tag]
 
-    def refill(name: str | None, by: Sort, of: str, living: bool) -> list[Any]:
+    def wanted(
+        by: Sort, whom: Show, of: str, words: str, made_of: str, percent: float, least: float, word: str
+    ) -> Wanted:
+        return Wanted(by, whom, of or "", words or "", made_of or "", percent / 100, least, word or "")
+
+    def filled(name: str | None, asked_for: Wanted, page: int = 1) -> list[Any]:
         if name is None:
-            return [[], [], gr.HTML(views.message(t(lang, "no_runs")), visible=True), gr.Row(visible=False)]
-        with studio.run(name) as store:
-            of_category = of if of in store.config.niches().categories else None
-            found = arranged(store.individuals(), store.config.niches(), sort=by, category=of_category, alive=living)
-            tiles = wall(lang, store, found, of_category)
-        nobody = gr.HTML(views.message(t(lang, "nobody_yet")), visible=not found)
-        return [tiles, [one.id for one in found], nobody, gr.Row(visible=bool(found))]
+            return [[], [], gr.HTML(views.message(t(lang, "no_runs")), visible=True), gr.Row(visible=False), gr.skip()]
+        found = wall(studio, lang, name, asked_for, page)
+        nobody = gr.HTML(
+            views.message(t(lang, "nobody_yet" if asked_for == Wanted() else "nobody_fits")), visible=not found.ids
+        )
+        pages = gr.Slider(
+            maximum=max(2, found.pages), value=min(page, found.pages), visible=found.pages > 1,
+            info=t(lang, "wall_found", n=found.found),
+        )  # fmt: skip
+        return [found.tiles, found.ids, nobody, gr.Row(visible=bool(found.ids)), pages]
 
     def opened(name: str | None, id: str | None) -> list[Any]:
         if not name or not id:
-            return [None, views.message(t(lang, "click_one")), "", "", "", "", [], []]
-        return [id, *detail(studio, lang, name, id)]
+            return [None, views.message(t(lang, "click_one")), "", "", "", "", [], [], "", gr.Accordion(visible=False)]
+        return [id, *detail(studio, lang, name, id), gr.Accordion(visible=True)]
 
-    def of_run(name: str | None) -> Any:
-        names = (
-            [(t(lang, "all_categories"), ""), *((category_name(lang, c), c) for c in categories(studio, name))]
-            if name
-            else []
-        )
-        return gr.Dropdown(choices=names, value="" if name else None)
+    def of_run(name: str | None) -> list[Any]:
+        """The filters, as they are before anybody sets them."""
+        if not name:
+            return [gr.skip()] * len(filters)
+        found = choices_of(studio, name)
+        any_of = (t(lang, "anything"), "")
+        return [
+            gr.skip(),
+            gr.skip(),
+            gr.Dropdown(
+                choices=[(t(lang, "all_categories"), ""), *((category_name(lang, c), c) for c in found.categories)],
+                value="",
+            ),
+            "",
+            gr.Dropdown(choices=[any_of, *found.sources], value=""),
+            gr.skip(),
+            0,
+            gr.Dropdown(choices=[any_of, *found.tags], value=""),
+        ]
 
     def on_load(request: gr.Request) -> list[Any]:
         name = current(studio, asked(request, "run"))
         runs = gr.Dropdown(choices=studio.names(), value=name)
-        return [runs, of_run(name), *refill(name, "ja", "", True), *opened(name, asked(request, "id"))]
+        return [runs, *of_run(name), *filled(name, Wanted()), *opened(name, asked(request, "id"))]
 
-    def on_run(name: str, by: Sort, living: bool) -> list[Any]:
-        return [of_run(name), *refill(name, by, "", living), *opened(name, None)]
+    def on_run(name: str, by: Sort, whom: Show) -> list[Any]:
+        return [*of_run(name), *filled(name, Wanted(sort=by, show=whom)), *opened(name, None)]
+
+    def on_filter(name: str | None, *values: Any) -> list[Any]:
+        return filled(name, wanted(*values))
+
+    def on_page(name: str | None, page: float, *values: Any) -> list[Any]:
+        return filled(name, wanted(*values), int(page))
 
     def on_select(name: str, ids: list[str], event: gr.SelectData) -> list[Any]:
         return opened(name, ids[event.index])
 
-    filled = [gallery, shown_ids, empty, found_row]
+    def on_keep(name: str, id: str, who: str, count: int, words: str, text: str) -> list[Any]:
+        say(studio, name, id, rater=who, stars=count, tags=words, note=text)
+        found = choices_of(studio, name)
+        with studio.run(name) as store:
+            now = said_of(lang, marks(store)[store.individual(id).recipe.digest])
+        return [now, gr.Dropdown(choices=[(t(lang, "anything"), ""), *found.tags])]
+
+    walled = [gallery, shown_ids, empty, found_row, number]
     hidden = {"show_progress": "hidden"}
-    listen(demo.load, lang, on_load, None, [chosen, category, *filled, *details], **hidden)
-    listen(chosen.input, lang, on_run, [chosen, sort, alive], [category, *filled, *details], **hidden)
-    for control in (sort, category, alive):
-        listen(control.input, lang, refill, [chosen, sort, category, alive], filled, **hidden)
+    listen(demo.load, lang, on_load, None, [chosen, *filters, *walled, *details], **hidden)
+    listen(chosen.input, lang, on_run, [chosen, sort, show], [*filters, *walled, *details], **hidden)
+    for trigger in (*(one.input for one in (sort, show, category, source, tag)), text.submit, text.blur,
+                    share.release, stars.release):  # fmt: skip
+        listen(trigger, lang, on_filter, [chosen, *filters], walled, trigger_mode="always_last", **hidden)
+    listen(number.release, lang, on_page, [chosen, number, *filters], walled, **hidden)
+    listen(keep.click, lang, on_keep, [chosen, chosen_id, rater, given, tags, note], [said, tag], **hidden)
     for gallery_of, ids in ((gallery, shown_ids), (family, ancestor_ids)):
         listen(gallery_of.select, lang, on_select, [chosen, ids], details, **hidden).then(
             None, [chosen, chosen_id], None, js="(run, id) => studioAddress(run, id)"

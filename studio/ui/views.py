@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from eval.prompts import Language, Prompt, PromptSet
+from eval.prompts import Language, Prompt
 from pipelines.sources import Source
 from studio.i18n import Lang, t
 from studio.store import Individual, RunStore
@@ -16,13 +16,18 @@ from studio.store import Individual, RunStore
 from .shared import gigabytes, score
 
 STRIP = 4  # pictures that stand for an individual
+RUN, SMALL = "/pictures/run/", "/pictures/small/"  # addresses of a run's pictures, whole and for a page
 TINY = 5e-4  # a change in score that would print as 0.000
 
 
 def figure(src: str | None, alt: str, caption: str | Markup = "", css: str = "") -> Markup:
-    """A picture with its caption; an empty frame where there is none."""
+    """A picture with its caption; an empty frame where there is none. One of a run leads to its whole file."""
     inner = (
         Markup('<img src="{}" alt="{}" loading="lazy" decoding="async">').format(src, alt)
+        if src and not src.startswith(RUN)
+        else Markup('<a href="{}"><img src="{}" alt="{}" loading="lazy" decoding="async"></a>').format(
+            src, src.replace(RUN, SMALL, 1), alt
+        )
         if src
         else Markup('<span class="no-picture" role="img" aria-label="{}"></span>').format(alt)
     )
@@ -33,7 +38,7 @@ def figure(src: str | None, alt: str, caption: str | Markup = "", css: str = "")
 def run_picture(store: RunStore, individual: str, prompt: str, language: Language, noise: int = 0) -> str | None:
     """The address of a picture of a run, `None` where it was not kept."""
     file = store.image(individual, prompt, language, noise)
-    return "/pictures/run/" + "/".join(map(quote, (store.name, individual, file.name))) if file.is_file() else None
+    return RUN + "/".join(map(quote, (store.name, individual, file.name))) if file.is_file() else None
 
 
 def captions(prompt: Prompt) -> list[tuple[Language, str | None]]:
@@ -91,15 +96,6 @@ def change(now: float | None, before: float | None, what: str) -> Markup:
     difference = now - before
     css, arrow = ("same", "＝") if abs(difference) < TINY else (("up", "▲") if difference > 0 else ("down", "▼"))
     return Markup('<span class="change {}" title="{}">{} {:+.3f}</span>').format(css, what, arrow, difference)
-
-
-def extremes(individual: Individual, prompts: PromptSet, count: int = STRIP) -> list[Prompt]:
-    """The prompts that show an individual at its best and its worst, the best first."""
-    if "ja" not in individual.scores or len(prompts) <= count:
-        return list(prompts.prompts[:count])
-    order = (-individual.scores["ja"].mean(axis=1)).argsort(kind="stable")
-    half = count // 2
-    return [prompts.prompts[row] for row in [*order[: count - half], *order[len(order) - half :]]]
 
 
 def newest(lang: Lang, store: RunStore, latest: Sequence[Individual], best: Individual | None) -> Markup:

@@ -66,7 +66,10 @@ def test_pictures_are_served_and_nothing_else_is(client, finished):
     answer = client.get(f"/pictures/run/first/base/{picture.name}")
     assert answer.status_code == 200
     assert answer.content == picture.read_bytes()
+    assert client.get(f"/pictures/small/first/base/{picture.name}").content == picture.read_bytes()  # small already
     for path in (
+        "/pictures/small/first/%2e%2e/run.db",
+        "/pictures/small/other/base/x.png",
         "/pictures/run/first/base/absent.png",
         "/pictures/run/other/base/x.png",
         "/pictures/run/first/%2e%2e/run.db",

@@ -12,6 +12,7 @@ from pipelines.recipe import load_recipe
 from studio.errors import ConfigError, RunError
 from studio.store import create_run
 from studio.ui import archive, compare, evolve, form, offer, shared, watch
+from studio.ui.browse import Wanted
 
 FORM = form.Form(
     sources=list(assets.NAMES),
@@ -155,21 +156,30 @@ def test_stop_and_resume_carry_a_run_to_its_end(empty, prompt_files):
         assert store.count() == 2
 
 
-def test_the_wall_sorts_and_filters(finished):
+def test_the_wall_shows_whom_somebody_asks_for(finished):
+    found = archive.wall(finished, "en", "first", Wanted())
     with finished.run("first") as store:
-        prompts, everyone = store.config.niches(), store.individuals()
-        best = archive.arranged(everyone, prompts, sort="ja", category=None, alive=True)
-        means = [one.mean("ja") for one in best]
-        assert means == sorted(means, reverse=True)
-        assert all(one.alive for one in best)
-        category = prompts.categories[0]
-        row = [one.scores["ja"][[k for k, c in enumerate(prompts.categories) if c == category]].mean() for one in best]
-        sorted_by = archive.arranged(everyone, prompts, sort="ja", category=category, alive=True)
-        assert sorted_by[0].id == best[max(range(len(row)), key=row.__getitem__)].id
-        assert archive.arranged(everyone, prompts, sort="newest", category=None, alive=False)[0].id == "0003"
-        tiles = archive.wall("en", store, best, category)
-    assert len(tiles) == len(best)
-    assert tiles[0][1].startswith(best[0].id)
+        alive = sorted((one for one in store.individuals() if one.alive), key=lambda one: -one.mean("ja"))
+    assert found.ids == [one.id for one in alive]
+    assert (found.found, found.pages) == (len(alive), 1)
+    picture, words = found.tiles[0]
+    assert picture.size == (256, 256)
+    assert words == f"{alive[0].id} · JA {alive[0].mean('ja'):.3f} · EN {alive[0].mean('en'):.3f}"
+    assert archive.wall(finished, "en", "first", Wanted(text="no caption says this")).ids == []
+
+
+def test_what_people_say_is_on_the_wall_and_filters_it(finished):
+    archive.say(finished, "first", "ja", rater="美咲", stars=4, tags="柔らかい, keep", note="線がきれい")
+    archive.say(finished, "first", "ja", rater="Ken", stars=5, tags="", note="<b>")
+    assert archive.wall(finished, "en", "first", Wanted(stars=4)).tiles[0][1].endswith("★4.5")
+    assert archive.wall(finished, "en", "first", Wanted(tag="柔らかい")).ids == ["ja"]
+    assert archive.choices_of(finished, "first").tags == ["keep", "柔らかい"]
+    said = archive.detail(finished, "ja", "first", "ja").said
+    assert "★ 平均 4.5" in said
+    assert "線がきれい" in said
+    assert "<b>Ken" not in said
+    with pytest.raises(RunError, match="Expected 0 to 5 stars, found 6"):
+        archive.say(finished, "first", "ja", rater="Ken", stars=6, tags="", note="")
 
 
 @pytest.mark.parametrize("lang", ["en", "ja"])

@@ -1,0 +1,36 @@
+"""Pictures of full-size models are made small once; those of the embedded family are small already."""
+
+from PIL import Image
+
+from studio.ui.tiles import small, tile
+
+
+def test_a_large_picture_is_made_small_once(tmp_path):
+    file = tmp_path / "images" / "0001" / "cat-ja-0.png"
+    file.parent.mkdir(parents=True)
+    Image.new("RGB", (1024, 768), "red").save(file)
+    made = small(file)
+    assert made == tmp_path / "small" / "0001" / "cat-ja-0.webp"
+    assert Image.open(made).size == (256, 192)
+    before = made.stat().st_mtime_ns
+    assert small(file) == made
+    assert made.stat().st_mtime_ns == before
+
+
+def test_a_small_picture_stands_for_itself(finished):
+    with finished.run("first") as store:
+        file = store.images("ja")[0]
+    assert small(file) == file
+
+
+def test_a_tile_has_up_to_four_and_stays_grey_where_there_are_none(tmp_path):
+    folder = tmp_path / "images" / "one"
+    folder.mkdir(parents=True)
+    for colour in ("red", "blue"):
+        Image.new("RGB", (64, 64), colour).save(folder / f"{colour}.png")
+    whole = tile((folder / "red.png", folder / "blue.png"))
+    assert [whole.getpixel(place) for place in ((10, 10), (200, 10), (10, 200))] == [
+        (255, 0, 0),
+        (0, 0, 255),
+        (128, 128, 128),
+    ]

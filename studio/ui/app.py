@@ -39,12 +39,40 @@ _BUILDERS = {"evolve": evolve.page, "archive": archive.page, "compare": compare.
 # Plain CSS names: a web font would need the network, and Gradio brings no Japanese face.
 _FONTS = ["Hiragino Sans", "Yu Gothic UI", "Noto Sans JP", "Noto Sans CJK JP", "Meiryo", "system-ui", "sans-serif"]
 _MONO = ["ui-monospace", "Consolas", "Noto Sans Mono CJK JP", "monospace"]
-_HEAD = """<script>
+# Soft's own greys are too pale to read for many: WCAG asks for 4.5 to 1.
+_CONTRAST = {
+    "body_text_color_subdued": "*neutral_600",
+    "body_text_color_subdued_dark": "*neutral_300",
+    "input_placeholder_color": "*neutral_500",
+    "input_placeholder_color_dark": "*neutral_300",
+    "color_accent": "*primary_600",
+    "button_primary_background_fill": "*primary_600",
+    "button_primary_background_fill_dark": "*primary_600",
+    "checkbox_label_background_fill_selected": "*primary_600",
+    "checkbox_label_background_fill_selected_dark": "*primary_600",
+    "block_title_text_color": "*primary_700",
+    "block_label_text_color": "*primary_700",
+    "link_text_color": "*secondary_700",
+    "link_text_color_dark": "*secondary_300",
+}
+# Gradio keeps `studio.css` to what is inside its container; who closed the tour is written on the page's root.
+_HEAD = """<style>[data-tour="on"] .gradio-container .tour { display: flex !important; }</style>
+<script>
 // The language switch keeps what the page shows, and the address always names it.
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a.language");
   if (link) link.href = link.href.split("?")[0] + window.location.search;
 });
+// The tour of a first visit stays until somebody closes it.
+const tour = () => { document.documentElement.dataset.tour = localStorage.getItem("studio_tour") || "on"; };
+tour();
+document.addEventListener("click", (event) => {
+  if (event.target.closest(".tour-close")) { localStorage.setItem("studio_tour", "off"); tour(); }
+});
+// Gradio names what is empty, but does not say that it is a picture: screen readers would skip it.
+new MutationObserver(() => {
+  for (const one of document.querySelectorAll("div.empty[aria-label]:not([role])")) one.setAttribute("role", "img");
+}).observe(document, { childList: true, subtree: true });
 function studioAddress(run, id) {
   const query = new URLSearchParams({ run, id });
   window.history.replaceState(window.history.state, "", `${window.location.pathname}?${query}`);
@@ -77,7 +105,7 @@ async def _assemble(studio: Studio) -> FastAPI:
 
 
 def _mount(app: FastAPI, pages: gr.Blocks, lang: Lang) -> None:
-    theme = gr.themes.Soft(font=_FONTS, font_mono=_MONO)
+    theme = gr.themes.Soft(font=_FONTS, font_mono=_MONO).set(**_CONTRAST)
     with warnings.catch_warnings():
         # Gradio says so for every mounted application of several pages, also when server-side rendering is off.
         warnings.filterwarnings("ignore", "SSR mode is not supported with multi-page apps")

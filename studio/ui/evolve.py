@@ -26,6 +26,7 @@ from .form import Form, asked_form, expect, form_of
 from .shared import Studio, asked, gigabytes, head, listen
 from .watch import LINES, Seen, duration, line_legend, look, results_header, span
 
+QUICK = 60  # offspring of a first look around: minutes, where 200 show what merging can do
 POLL = 2.0  # seconds between two looks at the run
 
 
@@ -171,6 +172,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         gr.HTML(welcome(lang), elem_id="cards")
         with gr.Row(equal_height=True):
             go = gr.Button(t(lang, "evolve_four"), variant="primary", scale=1, elem_id="go")
+            quick = gr.Button(t(lang, "quick", n=QUICK), scale=1, elem_id="quick", visible=not returning)
             price = gr.Markdown(elem_id="cost", container=True, min_height=64)
         fields = fields_of(lang, studio)
     controls = [halt, again, end, onward, budget]
@@ -210,6 +212,9 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         name = begin(studio, Form(**values))
         return [gr.Accordion(open=False), *shown(name)]
 
+    def on_quick(**values: Any) -> list[Any]:
+        return on_start(**{**values, "evaluations": QUICK})
+
     def on_stop(name: str) -> Any:
         stop(studio, name)
         gr.Info(t(lang, "stopping"))
@@ -246,6 +251,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     listen(gr.Timer(POLL).tick, lang, on_tick, [chosen, mark], outputs, show_progress="hidden")
     listen(chosen.input, lang, shown, chosen, outputs, show_progress="hidden")
     listen(go.click, lang, on_start, None, [new, *outputs], inputs_kwargs=fields)
+    listen(quick.click, lang, on_quick, None, [new, *outputs], inputs_kwargs=fields)
     listen(halt.click, lang, on_stop, chosen, halt)
     listen(again.click, lang, on_resume, chosen, again)
     listen(end.click, lang, on_finish, chosen, end)

@@ -27,6 +27,7 @@ from studio.preview import Previewer
 from studio.store import Individual, Kind, RunStore, open_run
 
 PAGES = ("evolve", "archive", "compare", "export")  # the first one is a language's start page
+TOUR = ("evolve", "archive", "compare", "export")  # pages that a first visit leads through
 DRAWN_KEPT = 400  # pictures drawn for the Compare page that are kept in memory, newest last
 
 P = ParamSpec("P")
@@ -125,7 +126,7 @@ def listen(
 
 
 def head(lang: Lang, page: str) -> None:
-    """The top of a page: its name in the navigation and the switch to the other language."""
+    """The top of a page: its name in the navigation, the switch to the other language, the tour of a first visit."""
     gr.Navbar(main_page_name=t(lang, "page_evolve"))
     others = [other for other in LANGUAGES if other != lang]
     links = Markup("").join(
@@ -135,11 +136,25 @@ def head(lang: Lang, page: str) -> None:
         for other in others
     )
     gr.HTML(
-        Markup('<header class="studio-head"><strong>m2n2-studio</strong><span>{}</span>{}</header>').format(
-            t(lang, "tagline"), links
+        Markup('<header class="studio-head"><h1>m2n2-studio</h1><span>{}</span>{}</header>{}').format(
+            t(lang, "tagline"), links, _tour(lang, page)
         ),
         elem_classes="studio-top",
     )
+
+
+def _tour(lang: Lang, page: str) -> Markup:
+    """The way of a first visit, until somebody closes it; the browser remembers that."""
+    steps = Markup("").join(
+        Markup('<li{}><a href="{}">{}</a></li>').format(
+            Markup(' aria-current="step"') if step == page else "", page_link(lang, step), t(lang, f"page_{step}")
+        )
+        for step in TOUR
+    )
+    return Markup(
+        '<nav class="tour" aria-label="{0}"><b>{0}</b><ol>{1}</ol><span>{2}</span>'
+        '<button type="button" class="tour-close" aria-label="{3}">×</button></nav>'
+    ).format(t(lang, "tour"), steps, t(lang, f"tour_{page}") if page in TOUR else "", t(lang, "tour_close"))
 
 
 def page_link(lang: Lang, page: str, **query: str) -> str:

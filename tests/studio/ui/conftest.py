@@ -13,6 +13,7 @@ from studio.config import embedded
 from studio.run import carry_out
 from studio.store import create_run
 from studio.ui.shared import Studio
+from tests.studio.ui.browser import chromium, served
 
 EVALUATIONS = 3
 
@@ -49,3 +50,24 @@ def finished(tmp_path_factory, prompt_files):
 def empty(tmp_path):
     """A studio on its first day."""
     return Studio(tmp_path / "runs")
+
+
+@pytest.fixture
+def address(empty):
+    """The studio on its first day, served on a port of its own."""
+    with served(empty) as found:
+        yield found
+
+
+@pytest.fixture
+def finished_address(finished):
+    """The studio whose run is done, served on a port of its own."""
+    with served(finished) as found:
+        yield found
+
+
+@pytest.fixture
+def open_page():
+    """Opens pages in a browser."""
+    with chromium() as opened:
+        yield opened

@@ -2,76 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-import shutil
-import threading
 import time
-from pathlib import Path
 
 import pytest
-import uvicorn
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from studio.i18n import LANGUAGES, t
 from studio.process import is_running
 from studio.ui import offer
-from studio.ui.app import build_app
 from studio.ui.shared import Studio
-
-expect.set_options(timeout=30_000)
-SHOTS = Path(__file__).resolve().parents[3] / "test-artefacts"
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-LOADING = 90_000  # ms until a process of its own has loaded its models, on a busy machine
-
-
-@pytest.fixture
-def address(empty):
-    """The studio on its first day, served on a port of its own."""
-    server = uvicorn.Server(uvicorn.Config(build_app(empty.runs), port=0, log_level="error"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.05)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
-
-
-@pytest.fixture
-def open_page():
-    """A browser at a laptop's size; whatever its console calls an error fails the test."""
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    assert program, "Chromium was not found; `make test` installs it, or: apt-get install chromium"
-    errors = []
-    with (
-        sync_playwright() as playwright,
-        contextlib.closing(playwright.chromium.launch(executable_path=program, args=FLAGS)) as browser,
-    ):
-
-        def opened(locale):
-            page = browser.new_page(viewport={"width": 1280, "height": 720}, locale=locale)
-            page.set_default_timeout(LOADING)
-            page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-            page.on("pageerror", lambda error: errors.append(str(error)))
-            return page
-
-        yield opened
-    assert errors == []
-
-
-def shoot(page, lang, name):
-    """Keep a screenshot to look at, and refuse a page that is wider than its window."""
-    SHOTS.mkdir(exist_ok=True)
-    page.screenshot(path=SHOTS / f"{lang}-{name}.png")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, shoot
 
 
 def slow(ship):
@@ -101,7 +42,7 @@ def wait_for_the_end(studio, seconds=120):
 def test_a_first_afternoon(
     lang, address, empty: Studio, prompt_files, monkeypatch, open_page
 ):  # Playwright's loop comes last
-    page = open_page({"en": "en-GB", "ja": "ja-JP"}[lang])
+    page = open_page(LOCALES[lang])
 
     def say(key, **values):
         return t(lang, key, **values)

@@ -1,0 +1,46 @@
+"""No page has what axe-core calls a serious barrier, neither in light nor in dark."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from studio.i18n import t
+from studio.ui.shared import PAGES, page_link
+from tests.studio.ui.browser import LOCALES
+
+# Gradio's statistics of its own queue use what pandas has deprecated.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning"),
+]
+
+
+@pytest.mark.parametrize(("lang", "theme"), [("en", "light"), ("ja", "dark")])
+def test_no_page_has_a_serious_barrier(lang, theme, finished_address, open_page):
+    found = {}
+    page = open_page(LOCALES[lang], color_scheme=theme)
+    for name in PAGES:
+        link = page_link(lang, name, run="first", id="0001", __theme=theme)
+        page.goto(finished_address + link)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        expect(page.locator(".wrap.generating, .wrap.translucent")).to_have_count(0)
+        page.wait_for_timeout(500)  # Gradio shows what it has loaded by and by, and fades it in
+        barriers = [one for one in Axe().run(page).response["violations"] if one["impact"] in ("serious", "critical")]
+        if barriers:
+            found[name] = [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in barriers]
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1280, name
+    assert found == {}
+
+
+def test_the_tour_stays_closed(finished_address, open_page):
+    page = open_page(LOCALES["en"])
+    page.goto(f"{finished_address}/en/archive")
+    tour = page.get_by_role("navigation", name=t("en", "tour"))
+    expect(tour).to_contain_text(t("en", "tour_archive"))
+    expect(tour.locator("[aria-current=step]")).to_have_text(t("en", "page_archive"))
+    tour.get_by_role("button", name=t("en", "tour_close")).click()
+    expect(tour).to_be_hidden()
+    page.goto(f"{finished_address}/en/compare")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.locator(".tour")).to_be_hidden()

@@ -40,6 +40,7 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 from pipelines.files import write_whole
+from studio.evolution.niches import coverage, entropy
 
 from .digits_methods import METHODS, Method
 from .digits_report import PUBLISHED, report
@@ -81,23 +82,6 @@ class Job:
     def path(self, folder: Path) -> Path:
         """Where its result is."""
         return folder / "digits" / f"{self.setting}-{self.method}-{self.seed}.json"
-
-
-def coverage(solved: Solved) -> float:
-    """The share of pictures that at least one member gets right (section 4.1); `solved` is [members, pictures]."""
-    return float(solved.any(axis=0).mean())
-
-
-def entropy(solved: Solved) -> float:
-    """How much the members disagree: 0 where all or none get a picture right, 1 bit where half do; mean (section 4.1).
-
-    Args:
-        solved: bool [members, pictures].
-    """
-    share = solved.mean(axis=0)
-    split = share[(share > 0) & (share < 1)]
-    bits = -(split * np.log2(split) + (1 - split) * np.log2(1 - split))
-    return float(bits.sum() / len(share))
 
 
 def advance(method: Method, evaluations: int, points: int = POINTS) -> Iterator[int]:

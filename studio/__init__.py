@@ -10,6 +10,9 @@ Read in this order:
     breeding    the first individuals, and the crossover the search breeds with
     run         the process that carries a run to its end; stop, resume
     results     the held-out report: sources, average, child
+    history     the archive after each offspring, played again
+    report/     a run as one page that opens anywhere
+    contact_sheet   models by captions by noises, as a picture and as a page
     summary     a run as one JSON object, for `--json` and the pages
     scoring     scores of one model outside a run; how alike sources are
     models      what a person may name: a source, a recipe file, RUN:INDIVIDUAL
@@ -18,7 +21,12 @@ Read in this order:
     card        the model card
     ship        export an individual with its card, recipe and licences; push it to the hub
     preview     pictures for a page, drawn one at a time
-    cli         the command line (cli_sources, cli_recipe, cli_prompts); console shows its tables and progress
+    pictures    PNG files that say how they were made
+    standalone  pages that open without a server, from `templates/`; fonts finds one with Japanese
+    machine     what a run is computed on
+    wording     numbers as people read them
+    cli         the command line (cli_sources, cli_recipe, cli_prompts, cli_report)
+    console     its tables and progress
     i18n        words in English and Japanese
     ui/         one file per page
 """

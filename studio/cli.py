@@ -20,6 +20,7 @@ from . import console
 from .anynet import is_any
 from .cli_prompts import prompts_app
 from .cli_recipe import recipe_app
+from .cli_report import report
 from .cli_sources import sources_app
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.add_typer(sources_app, name="sources")
 app.add_typer(recipe_app, name="recipe")
 app.add_typer(prompts_app, name="prompts")
+app.command()(report)
 
 Out = Annotated[Path, typer.Option(help="a single file where it ends in .safetensors, else a diffusers folder to make")]
 Dtype = Annotated[

@@ -29,6 +29,7 @@ from pipelines.sources import Source
 
 from .config import RunConfig
 from .errors import ConfigError
+from .results import SHOWN
 from .store import RunStore, open_run
 
 KEPT = 0.85  # share of offspring that enter the archive, for estimates: only they are drawn in English too
@@ -192,7 +193,7 @@ def _pictures(config: RunConfig, names: list[str]) -> tuple[int, int]:
     again = rotations * min(config.archive, config.evaluations + len(names))
     fitness, twins = config.evaluations * languages + len(names), entered if languages == 1 else len(names)
     drawn = (fitness + twins + 2 * again) * niches + 2 * rows * held_out
-    return round(drawn), round(2 * entered * niches)
+    return round(drawn), round(2 * entered * niches + 2 * rows * min(SHOWN, len(config.report_prompts())))
 
 
 def _refusals(needs: Mapping[str, int], available: Mapping[str, int], machine: Machine, folder: Path) -> list[str]:

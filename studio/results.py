@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,19 +13,26 @@ from PIL import Image
 
 from eval.clip import ClipScorer
 from eval.metrics import bootstrap, by_category, paired_bootstrap
+from eval.prompts import PromptSet
 from eval.realism import cmmd
 from pipelines.errors import GenerationError, RecipeError
 from pipelines.recipe import Recipe
 from pipelines.sources import COMPONENTS, Source
 
 from .breeding import source_recipes, weighted
-from .evaluate import Evaluator, check_captions
+from .evaluate import Drawn, Evaluator, check_captions, save_picture
 from .store import Individual, RunStore
 
 logger = logging.getLogger(__name__)
 
 Row = dict[str, np.ndarray]  # kind to scores per prompt
 KINDS = ("ja", "en", "consistency")
+SHOWN = 8  # held-out prompts whose pictures are kept: spread over the categories, chosen before anybody was scored
+
+
+def shown_prompts(prompts: PromptSet) -> PromptSet:
+    """The held-out prompts whose pictures a report shows."""
+    return prompts.subset(min(SHOWN, len(prompts)))
 
 
 class Reporter:
@@ -56,6 +63,7 @@ class Reporter:
         if child is not None:
             rows["child"] = child
         self._done, self._rows = 0, len(rows) + len(sources)
+        self._kept: dict[str, str] = {}
         self._failed: dict[str, str] = {}
         scored = {name: self._row(recipe, name) for name, recipe in sources.items()}
         scored |= self._if_drawn({name: partial(self._row, rows[name], name) for name in rows if name not in sources})
@@ -67,6 +75,7 @@ class Reporter:
             child=child.name if child else None,
             realism={name: float(row["cmmd"][0]) for name, row in scored.items() if "cmmd" in row},
             failed_rows=self._failed,
+            report_keys=self._kept,
             reporter={
                 **self.reporter.identity,
                 "prompts": self.prompts.name,
@@ -97,20 +106,29 @@ class Reporter:
 
         With reference pictures also "cmmd", how far the Japanese pictures are from them as a set: float64 [1].
         """
-        key = f"held_out:{name}:{recipe.digest}:{self.reporter.digest[:16]}"
+        key = self._kept[name] = f"held_out:{name}:{recipe.digest}:{self.reporter.digest[:16]}"
         kept = self.store.get(key)
         if kept is None:
             evaluator = self.evaluator
-            ja = evaluator.score(evaluator.draw(recipe, self.prompts, "ja", self.tick))
-            en = evaluator.score(evaluator.draw(recipe, self.prompts, "en", self.tick))
+            drawn = [evaluator.draw(recipe, self.prompts, language, self.tick) for language in ("ja", "en")]
+            ja, en = map(evaluator.score, drawn)
             scores = {"ja": ja.scores, "en": en.scores, "consistency": evaluator.consistency(ja, en)}
             kept = {kind: values.mean(axis=1).tolist() for kind, values in scores.items()}
             if self.references is not None:
                 kept["cmmd"] = [cmmd(ja.features, self.references)]
+            self._show(name, recipe, [*drawn[0], *drawn[1]])
             self.store.put(**{key: kept})
         self._done += 1
         self.store.put(report_rows=[self._done, self._rows])
         return {kind: np.array(values) for kind, values in kept.items()}
+
+    def _show(self, name: str, recipe: Recipe, drawn: Sequence[Drawn]) -> None:
+        """Keep the pictures of a few prompts to be looked at; those of the others can be drawn again."""
+        shown = shown_prompts(self.prompts).ids
+        for picture in drawn:
+            if picture.prompt in shown and picture.noise == 0:
+                file = self.store.report_image(name, picture.prompt, picture.language)
+                save_picture(picture, file, individual=recipe.name, settings=self.evaluator.settings)
 
     def _row_as_shipped(self, name: str, recipe: Recipe) -> dict[str, np.ndarray]:
         """The same for a source with its own text encoders, as it lies on disk, or the host's where it has none."""

@@ -31,6 +31,7 @@ from .evolution.archive import Archive
 from .evolution.early import hopeless, telling
 from .evolution.search import Offspring, Search
 from .given import given_offspring
+from .machine import described
 from .preflight import measured_rate, preflight
 from .process import Stopped, carry, is_running
 from .results import Reporter
@@ -135,7 +136,7 @@ class _Run:
         if cut:
             logger.warning("captions too long, only their beginning counts: %s", ", ".join(cut))
         _check_scorer(store, scorer)
-        store.put(truncated=cut, scorer=scorer.identity)
+        store.put(truncated=cut, scorer=scorer.identity, machine=described())
         self.search = self._search()
 
     def go(self) -> None:

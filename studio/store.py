@@ -127,6 +127,10 @@ class RunStore(Generic[C]):
         """The pictures kept of an individual."""
         return sorted((self.folder / "images" / individual).glob("*.png"))
 
+    def report_image(self, row: str, prompt: str, language: str) -> Path:
+        """Where a picture of the held-out report lies, if it is one of those kept."""
+        return self.folder / "report" / row / f"{prompt}-{language}.png"
+
     def record(self, individual: Individual, state: Mapping[str, Any], alive: Sequence[str]) -> None:
         """Commit an evaluated individual, who is alive now, and the search's state, in one transaction."""
         with Session(self._engine) as session, session.begin():

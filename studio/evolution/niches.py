@@ -144,6 +144,45 @@ def owners(scores: ArrayLike) -> NDArray[np.int64]:
     return np.where(s.max(axis=0) > 0, s.argmax(axis=0), -1).astype(np.int64)
 
 
+def coverage(scores: ArrayLike) -> float:
+    """How much of the niches the archive can draw: the mean over niches of the best score there (M2N2, section 4.1).
+
+    The paper counts the share of data points that at least one member solves, which is what this is for scores of 0
+    and 1. Between them a niche counts in part, as it does in the paper's capacity for continuous scores (section 3).
+
+    Args:
+        scores: float64 [individuals, niches], raw; bool does as well.
+
+    Returns:
+        0..1. It falls where the last individual that was good at something has left.
+    """
+    return float(check_scores(scores).max(axis=0).mean())
+
+
+def entropy(scores: ArrayLike) -> float:
+    """How much the archive disagrees, in bits per niche (M2N2, section 4.1).
+
+    For scores of 0 and 1 it is the paper's: the entropy of the share of members that solve a point, mean over points.
+    A score between them is taken as the chance to solve the niche, and what each member is unsure of by itself is no
+    disagreement: H(mean_i s_ij) - mean_i H(s_ij), the Jensen-Shannon divergence (Lin 1991).
+
+    Args:
+        scores: float64 [individuals, niches], raw; bool does as well.
+
+    Returns:
+        0 where all score alike in every niche, 1 where half of them solve each niche and the others do not.
+    """
+    scores = check_scores(scores)
+    return float((_bits(scores.mean(axis=0)) - _bits(scores).mean(axis=0)).mean())
+
+
+def _bits(chance: Floats) -> Floats:
+    """Entropy in bits of something that happens with this chance; 0 at both ends."""
+    open_ended = (chance > 0) & (chance < 1)
+    p = np.where(open_ended, chance, 0.5)
+    return np.where(open_ended, -(p * np.log2(p) + (1 - p) * np.log2(1 - p)), 0.0)
+
+
 def roulette(weights: ArrayLike, rng: np.random.Generator) -> int:
     """An index drawn with probability proportional to its weight; uniformly when all weights are zero.
 

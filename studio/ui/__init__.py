@@ -1,4 +1,4 @@
-"""The studio in a browser: four pages in English and Japanese.
+"""The studio in a browser: pages in English and Japanese.
 
 Read in this order:
 
@@ -6,5 +6,10 @@ Read in this order:
     shared      what pages have in common: runs by name, the frame of a page, errors as messages
     views       HTML fragments that no Gradio component draws: strips, tables of pictures
     maps        drawings of a run: niches, depth
+    contenders  who is compared: individuals of any run, recipe files
+    places      what is drawn where in a comparison, and what a picture is known by
+    kept        pictures and scores that a run kept of it
+    grid        a comparison: what there is of it, and drawing what it lacks; grid_view shows it
+    downloads   contact sheets and reports as files
     evolve, archive, compare, export    one page each: handlers are plain functions, then `page` wires them
 """

@@ -1,7 +1,8 @@
 """The studio as a web application: both languages of every page, their pictures, and the server.
 
 /                       to /en/ or /ja/: the language last chosen, else the browser's
-/en/ ... /ja/export     the pages; ?run=NAME&id=ID opens a run and an individual
+/en/ ... /ja/export     the pages; ?run=NAME&id=ID opens a run and an individual; Compare also
+                        takes id=A,B and prompt=ID,ID
 /language/LANG/PAGE     remember a language and go to that page
 /pictures/...           PNG files of runs, whole or small, of sources' previews, and of what Compare drew
 """
@@ -73,8 +74,8 @@ document.addEventListener("click", (event) => {
 new MutationObserver(() => {
   for (const one of document.querySelectorAll("div.empty[aria-label]:not([role])")) one.setAttribute("role", "img");
 }).observe(document, { childList: true, subtree: true });
-function studioAddress(run, id) {
-  const query = new URLSearchParams({ run, id });
+function studioAddress(run, id, more = {}) {
+  const query = `${new URLSearchParams({ run, id, ...more })}`.replaceAll("%2C", ",");
   window.history.replaceState(window.history.state, "", `${window.location.pathname}?${query}`);
 }
 </script>"""
@@ -141,7 +142,7 @@ def _add_routes(app: FastAPI, studio: Studio) -> None:
     def _language(request: Request, lang: Lang, page: str) -> RedirectResponse:
         if page not in PAGES:
             raise HTTPException(404)
-        kept = {key: request.query_params[key] for key in ("run", "id") if key in request.query_params}
+        kept = {key: request.query_params[key] for key in ("run", "id", "prompt") if key in request.query_params}
         answer = RedirectResponse(page_link(lang, page, **kept))
         answer.set_cookie(COOKIE, lang, max_age=365 * 86400, samesite="lax", httponly=True)
         return answer

@@ -1,239 +1,276 @@
-"""The Compare page: two to four individuals draw the same prompt in both languages, from the same noise."""
+"""The Compare page: up to four models draw the same captions in both languages, from the same noise."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import threading
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
-from markupsafe import Markup
-from PIL import Image
 
-from eval.metrics import consistency
-from pipelines.generate import Request
-from studio.errors import RunError
-from studio.evaluate import noise_seed
+from pipelines.errors import M2N2Error
 from studio.i18n import Lang, t
-from studio.models import open_recipe_sources
 
 from . import views
+from .contenders import MOST, contenders, first_choice
+from .downloads import sheet_files
 from .evolve import current
-from .shared import Studio, asked, choices, head, listen, score
+from .grid import Grid, draw, look
+from .grid_view import first_two, noise_label, overlay, picture_names, table
+from .places import AS_RUN, MOST_PROMPTS, Quality, ask
+from .shared import Studio, asked, asked_all, head, listen
 
-MOST = 4  # models side by side
-NOISES = 3
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One picture on the page."""
-
-    image: Image.Image
-    score: float
-
-
-@dataclass(frozen=True)
-class Row:
-    """What one individual draws: per noise the picture of each caption, and how alike the two are."""
-
-    id: str
-    cells: list[dict[str, Cell]]
-    consistency: list[float | None]
+NOISES = 8  # of a caption, at most
+QUALITIES: tuple[Quality, ...] = (AS_RUN, "draft", "final")
+# Arrow keys step through noises, but not while somebody types, chooses or moves a slider.
+KEYS = """document.addEventListener("keydown", (event) => {
+  const busy = event.target.closest("input, textarea, select, [contenteditable], [role=listbox], [role=slider]");
+  const button = { ArrowLeft: "noise-back", ArrowRight: "noise-next" }[event.key];
+  if (button && !busy && !event.altKey && !event.ctrlKey && !event.metaKey) document.getElementById(button)?.click();
+});"""
+ADDRESS = "(run, ids, prompts) => studioAddress(run, ids.join(','), { prompt: prompts.join(',') })"
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What to draw: captions by language, and the seeds of the noise."""
-
-    captions: dict[str, str]
-    seeds: list[int]
+class Cancelled(M2N2Error):
+    """Somebody pressed Cancel."""
 
 
-def ask(studio: Studio, name: str, ja: str, en: str, noises: int) -> Asked:
-    """What a prompt typed or chosen asks for; a prompt of the run's set gets the noise it was judged by.
-
-    Raises:
-        RunError: both captions are blank.
-    """
-    captions = {language: text.strip() for language, text in (("ja", ja), ("en", en)) if text.strip()}
-    if not captions:
-        raise RunError("Both captions are blank. Expected a prompt in Japanese, in English, or in both.")
-    with studio.run(name) as store:
-        known = {(prompt.ja, prompt.en): prompt.id for prompt in store.config.niches().prompts}
-    seeded = known.get((captions.get("ja"), captions.get("en")), "/".join(captions.values()))
-    return Asked(captions, [noise_seed(seeded, noise) for noise in range(noises)])
-
-
-def draw(
-    studio: Studio, name: str, ids: list[str], wanted: Asked, progress: Callable[[int, int], None] | None = None
-) -> list[Row]:
-    """Draw and score.
-
-    Args:
-        studio: whose pipeline and scorer are used.
-        name: the run.
-        ids: individuals or sources of it.
-        wanted: what each of them draws.
-        progress: told (pictures done, pictures in all).
+def compared(
+    studio: Studio,
+    lang: Lang,
+    name: str,
+    models: Sequence[str],
+    known: Sequence[str],
+    ja: str,
+    en: str,
+    noises: int,
+    quality: Quality,
+) -> Grid | None:
+    """What there is of a comparison, without drawing; `None` while no model or no caption is chosen.
 
     Raises:
-        M2N2Error: too few or too many individuals; their sources are gone; a picture could not be made.
+        M2N2Error: too many models or captions; one that is not there; sources that a preset asks are gone.
     """
-    if not 1 <= len(ids) <= MOST:
-        raise RunError(f"Expected one to {MOST} individuals to compare, found {len(ids)}. Choose them from the list.")
-    requests = [Request(text, seed) for seed in wanted.seeds for text in wanted.captions.values()]
-    total = len(ids) * len(requests)
+    if not models or not (known or ja.strip() or en.strip()):
+        return None
     with studio.run(name) as store:
-        config = store.config
-        recipes = [store.individual(id).recipe for id in ids]
-    scorer = studio.scorer(config.scorer)
-    rows = []
-    for k, (id, recipe) in enumerate(zip(ids, recipes, strict=True)):
-        told = (lambda done, k=k: progress(k * len(requests) + done, total)) if progress else None
-        images = studio.previewer.draw(
-            recipe, open_recipe_sources(recipe), requests, config.pictures, told, scorer=scorer.weights_bytes
-        )
-        with scorer.on_device():
-            scores = scorer.text_image(images, [request.prompt for request in requests])
-            features = scorer.image_features(images)
-        width = len(wanted.captions)
-        cells, alike = [], []
-        for start in range(0, len(images), width):
-            places = range(start, start + width)
-            cells.append(
-                {
-                    language: Cell(images[p], float(scores[p]))
-                    for language, p in zip(wanted.captions, places, strict=True)
-                }
-            )
-            alike.append(float(consistency(features[[start]], features[[start + 1]])[0]) if width == 2 else None)
-        rows.append(Row(id, cells, alike))
-    return rows
-
-
-def sheet(studio: Studio, lang: Lang, wanted: Asked, rows: list[Row]) -> Markup:
-    """The pictures as a table: a row per individual, a column per noise, Japanese beside English in each."""
-    tops = Markup("").join(
-        Markup('<th scope="col">{}</th>').format(t(lang, "noise_column", n=n + 1, seed=seed))
-        for n, seed in enumerate(wanted.seeds)
-    )
-    lines = []
-    for row in rows:
-        columns = []
-        for cells, alike in zip(row.cells, row.consistency, strict=True):
-            pictures = Markup("").join(
-                views.figure(
-                    studio.drawn.keep(cell.image),
-                    f"{row.id}: {wanted.captions[language]}",
-                    Markup('<span lang="{}">{}</span> <b>{}</b>').format(
-                        language, wanted.captions[language], score(cell.score)
-                    ),
-                )
-                for language, cell in cells.items()
-            )
-            note = t(lang, "pair_consistency", value=score(alike)) if alike is not None else ""
-            columns.append(
-                Markup('<td><div class="strip two">{}</div><p class="quiet">{}</p></td>').format(pictures, note)
-            )
-        lines.append(Markup('<tr><th scope="row">{}</th>{}</tr>').format(row.id, Markup("").join(columns)))
-    return Markup(
-        '<div class="sheet" tabindex="0" role="region" aria-label="{}"><table><thead><tr><td></td>{}</tr></thead>'
-        "<tbody>{}</tbody></table></div>"
-    ).format(t(lang, "page_compare"), tops, Markup("").join(lines))
-
-
-def first_choice(studio: Studio, lang: Lang, name: str, id: str | None) -> tuple[list[tuple[str, str]], list[str]]:
-    """Whom the page can compare, and who is chosen at first: the one asked for or the best, and the best source."""
-    with studio.run(name) as store:
-        found = choices(lang, store)
-        ids = [value for _, value in found]
-        sources = [one.id for one in store.individuals() if one.is_source]
-        if id and id not in ids:
-            store.individual(id)  # refuses an unknown one; the dead can be looked at too
-            found, ids = [(id, id), *found], [id, *ids]
-    best = next((value for value in ids if value in sources), None)
-    chosen = [id] if id else ids[:1]
-    return found, list(dict.fromkeys([*chosen, *([best] if best else [])]))
+        wanted = ask(store.config, known, ja, en, noises=noises, quality=quality)
+    return look(studio, contenders(studio, lang, name, models), wanted)
 
 
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     """Lay the page out and wire it."""
     head(lang, "compare")
+    cancels: dict[str | None, threading.Event] = {}  # by session: a drawing that is going on
+    shown_grid, shown_noise = gr.State(None), gr.State(0)
     with gr.Row(elem_classes="bar"):
         chosen = gr.Dropdown([], label=t(lang, "run"), scale=2)
         models = gr.Dropdown(
             [],
             multiselect=True,
             max_choices=MOST,
+            allow_custom_value=True,
             label=t(lang, "models"),
             info=t(lang, "models_info", most=MOST),
-            scale=5,
+            scale=6,
+            elem_id="models",
+        )
+        quality = gr.Dropdown(
+            [(t(lang, f"quality_{one}"), one) for one in QUALITIES],
+            value=AS_RUN,
+            label=t(lang, "quality"),
+            scale=2,
         )
     with gr.Row(elem_classes="bar"):
-        known = gr.Dropdown([], label=t(lang, "from_set"), scale=2)
+        known = gr.Dropdown(
+            [],
+            multiselect=True,
+            max_choices=MOST_PROMPTS,
+            label=t(lang, "from_set"),
+            info=t(lang, "from_set_info"),
+            scale=4,
+            elem_id="known",
+        )
         ja = gr.Textbox(label=t(lang, "caption_ja"), placeholder="金継ぎの茶碗", scale=3, max_lines=1)
         en = gr.Textbox(label=t(lang, "caption_en"), placeholder=t(lang, "twin_optional"), scale=3, max_lines=1)
         noises = gr.Slider(1, NOISES, 2, step=1, label=t(lang, "noises_drawn"), scale=2)
-        go = gr.Button(t(lang, "draw"), variant="primary", scale=1, min_width=110, elem_id="draw")
-    table = gr.HTML(views.message(t(lang, "compare_empty")), elem_id="sheet", min_height=380)
+    with gr.Row(elem_classes="bar"):
+        go = gr.Button(t(lang, "draw"), variant="primary", elem_id="draw")
+        cancel = gr.Button(t(lang, "cancel"), variant="stop", elem_id="cancel", visible=False)
+        back = gr.Button(t(lang, "noise_back"), elem_id="noise-back", min_width=120)
+        which = gr.HTML(elem_id="noise", min_height=24)
+        following = gr.Button(t(lang, "noise_next"), elem_id="noise-next", min_width=120)
+        make = gr.Button(t(lang, "contact_sheet"), elem_id="make-sheet")
+        as_png = gr.DownloadButton(t(lang, "sheet_png"), visible=False, elem_id="sheet-png")
+        as_html = gr.DownloadButton(t(lang, "sheet_html"), visible=False, elem_id="sheet-html")
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=7, min_width=400):
+            shown_table = gr.HTML(
+                views.message(t(lang, "compare_empty")), elem_id="sheet", min_height=380, js_on_load=KEYS
+            )
+        with gr.Column(scale=4, min_width=320):
+            slider = gr.ImageSlider(
+                label=t(lang, "laid_over"), interactive=False, format="png", max_height=420, elem_id="over"
+            )
+            with gr.Row():
+                left = gr.Dropdown([], label=t(lang, "left_picture"), min_width=140)
+                right = gr.Dropdown([], label=t(lang, "right_picture"), min_width=140)
 
-    def filled(name: str | None, id: str | None = None) -> list[Any]:
+    def view(grid: Grid | None, noise: int = 0) -> list[Any]:
+        """Every output that shows a grid, in the order of `viewed`."""
+        hidden = [gr.DownloadButton(visible=False)] * 2
+        if grid is None:
+            nothing, off = gr.Dropdown(choices=[], value=None), gr.Button(interactive=False)
+            go_off = gr.Button(t(lang, "draw"), interactive=False)
+            empty = views.message(t(lang, "compare_empty"))
+            return [None, 0, empty, go_off, off, "", off, off, nothing, nothing, None, *hidden]
+        noise %= grid.asked.noises
+        names = picture_names(lang, grid, noise)
+        two = first_two(names)
+        steps = gr.Button(interactive=grid.asked.noises > 1)
+        lacking = len(grid.missing)
+        return [
+            grid,
+            noise,
+            table(lang, grid, noise),
+            gr.Button(t(lang, "draw_missing", n=lacking) if lacking else t(lang, "all_drawn"), interactive=lacking > 0),
+            steps,
+            noise_label(lang, grid, noise),
+            steps,
+            gr.Button(interactive=bool(grid.cells)),
+            gr.Dropdown(choices=names, value=two[0]),
+            gr.Dropdown(choices=names, value=two[1]),
+            overlay(studio, grid, noise, *two),
+            *hidden,
+        ]
+
+    def on_form(name: str | None, *form: Any) -> list[Any]:
+        return view(compared(studio, lang, name, *form) if name else None)
+
+    def filled(name: str | None, ids: Sequence[str] = (), captions: Sequence[str] = ()) -> list[Any]:
         if name is None:
-            return [gr.skip(), gr.skip(), "", "", views.message(t(lang, "no_runs"))]
-        found, first = first_choice(studio, lang, name, id)
+            return [gr.skip(), gr.skip(), *view(None)]
+        found, first = first_choice(studio, lang, name, ids)
         with studio.run(name) as store:
             prompts = store.config.niches().prompts
-        names = [(views.caption(prompt), row) for row, prompt in enumerate(prompts)]
-        return [
-            gr.Dropdown(choices=found, value=first),
-            gr.Dropdown(choices=names, value=0),
-            prompts[0].ja or "",
-            prompts[0].en or "",
-            gr.skip(),
-        ]
+        names = [(views.caption(prompt), prompt.id) for prompt in prompts]
+        there = {prompt.id for prompt in prompts}
+        wanted = [id for id in captions if id in there][:MOST_PROMPTS] or [prompts[0].id]
+        grid = compared(studio, lang, name, first, wanted, "", "", 2, AS_RUN)
+        return [gr.Dropdown(choices=found, value=first), gr.Dropdown(choices=names, value=wanted), *view(grid)]
 
     def on_load(request: gr.Request) -> list[Any]:
         name = current(studio, asked(request, "run"))
-        return [gr.Dropdown(choices=studio.names(), value=name), *filled(name, asked(request, "id"))]
+        chosen_run = gr.Dropdown(choices=studio.names(), value=name)
+        return [chosen_run, *filled(name, asked_all(request, "id"), asked_all(request, "prompt"))]
 
-    def on_known(name: str, row: int) -> tuple[str, str]:
-        with studio.run(name) as store:
-            prompt = store.config.niches().prompts[row]
-        return prompt.ja or "", prompt.en or ""
+    def on_run(name: str | None) -> list[Any]:
+        return [*filled(name), "", "", 2, AS_RUN]
+
+    def on_step(grid: Grid, noise: int, by: int) -> list[Any]:
+        return view(grid, noise + by)
+
+    def on_overlay(grid: Grid | None, noise: int, one: str | None, other: str | None) -> Any:
+        return overlay(studio, grid, noise, one, other) if grid else None
+
+    def on_begin(request: gr.Request) -> list[Any]:
+        cancels[request.session_hash] = threading.Event()
+        return [gr.Button(interactive=False), gr.Button(visible=True, interactive=True)]
 
     def on_draw(
         name: str | None,
+        noise: int,
         ids: list[str],
+        captions: list[str],
         japanese: str,
         english: str,
         count: int,
+        how: Quality,
+        request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
-    ) -> Markup:
-        if name is None:
-            raise RunError(t(lang, "no_runs"))
-        wanted = ask(studio, name, japanese, english, int(count))
-        progress(0.0, desc=t(lang, "loading"))
-        rows = draw(
-            studio,
-            name,
-            ids,
-            wanted,
-            lambda done, of: progress((done, of), desc=t(lang, "drawing"), unit=t(lang, "pictures")),
-        )
-        return sheet(studio, lang, wanted, rows)
+    ) -> list[Any]:
+        asked_to_stop = cancels[request.session_hash]
 
-    form = [models, known, ja, en, table]
-    listen(demo.load, lang, on_load, None, [chosen, *form], show_progress="hidden")
-    listen(chosen.input, lang, filled, chosen, form, show_progress="hidden")
-    listen(known.input, lang, on_known, [chosen, known], [ja, en], show_progress="hidden")
-    for trigger in (go.click, ja.submit, en.submit):
+        def tell(done: int, of: int) -> None:
+            if asked_to_stop.is_set():
+                raise Cancelled(t(lang, "drawing_cancelled"))
+            progress((done, of), desc=t(lang, "drawing"), unit=t(lang, "pictures"))
+
+        grid = compared(studio, lang, name, ids, captions, japanese, english, count, how) if name else None
+        if grid is not None:
+            progress(0.0, desc=t(lang, "loading"))
+            try:
+                draw(studio, grid, tell)
+            except Cancelled as end:
+                gr.Info(str(end))
+            grid = look(studio, grid.rows, grid.asked)
+        return view(grid, noise)
+
+    def on_cancel(request: gr.Request) -> Any:
+        if asked_to_stop := cancels.get(request.session_hash):
+            asked_to_stop.set()
+        return gr.Button(interactive=False)
+
+    def on_end(request: gr.Request) -> Any:
+        cancels.pop(request.session_hash, None)
+        return gr.Button(visible=False)
+
+    def on_failure(request: gr.Request) -> list[Any]:
+        return [gr.Button(interactive=True), on_end(request)]
+
+    def on_sheet(name: str, grid: Grid) -> list[Any]:
+        files = sheet_files(studio, lang, name, grid)
+        if not files.has_japanese:
+            gr.Warning(t(lang, "no_japanese_font"), duration=15)
+        return [gr.DownloadButton(value=str(file), visible=True) for file in (files.png, files.html)]
+
+    form = [models, known, ja, en, noises, quality]
+    viewed = [
+        shown_grid,
+        shown_noise,
+        shown_table,
+        go,
+        back,
+        which,
+        following,
+        make,
+        left,
+        right,
+        slider,
+        as_png,
+        as_html,
+    ]
+    hidden = {"show_progress": "hidden"}
+    address = {"fn": None, "inputs": [chosen, models, known], "outputs": None, "js": ADDRESS}
+    listen(demo.load, lang, on_load, None, [chosen, models, known, *viewed], **hidden)
+    listen(chosen.input, lang, on_run, chosen, [models, known, *viewed, ja, en, noises, quality], **hidden).then(
+        **address
+    )
+    for change in (models.input, known.input, ja.input, en.input, noises.release, quality.input):
+        listen(change, lang, on_form, [chosen, *form], viewed, trigger_mode="always_last", **hidden).then(**address)
+    for button, by in ((back, -1), (following, 1)):
         listen(
-            trigger,
+            button.click,
             lang,
-            on_draw,
-            [chosen, models, ja, en, noises],
-            table,
-            concurrency_limit=1,
-            concurrency_id="pictures",
+            lambda grid, noise, by=by: on_step(grid, noise, by),
+            [shown_grid, shown_noise],
+            viewed,
+            **hidden,
         )
+    for picked in (left, right):
+        listen(picked.input, lang, on_overlay, [shown_grid, shown_noise, left, right], slider, **hidden)
+    begun = listen(go.click, lang, on_begin, None, [go, cancel], **hidden)
+    ended = listen(
+        begun.then,
+        lang,
+        on_draw,
+        [chosen, shown_noise, *form],
+        viewed,
+        show_progress_on=shown_table,
+        concurrency_limit=1,
+        concurrency_id="pictures",
+    )
+    listen(ended.then, lang, on_end, None, cancel, **hidden)
+    listen(ended.failure, lang, on_failure, None, [go, cancel], **hidden)
+    listen(cancel.click, lang, on_cancel, None, cancel, **hidden)
+    listen(make.click, lang, on_sheet, [chosen, shown_grid], [as_png, as_html], show_progress_on=make)

@@ -19,12 +19,13 @@ from pipelines.sources import open_source
 from studio import process, run
 from studio.i18n import Lang, t
 from studio.store import create_run
+from studio.wording import duration
 
 from . import views
 from .fields import fields_of, former_runs
 from .form import Form, asked_form, expect, form_of
 from .shared import Studio, asked, gigabytes, head, listen
-from .watch import LINES, Seen, duration, line_legend, look, results_header, span
+from .watch import LINES, Seen, line_legend, look, results_header, span
 
 QUICK = 60  # offspring of a first look around: minutes, where 200 show what merging can do
 POLL = 2.0  # seconds between two looks at the run
@@ -166,7 +167,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         with gr.Column(visible=False, elem_id="report") as report:
             verdict = gr.Markdown()
             table = gr.Dataframe(headers=results_header(lang), label=t(lang, "report"), interactive=False, wrap=True)
-            gr.Markdown(t(lang, "report_note"), elem_classes="quiet")
+            gr.Markdown(f"{t(lang, 'report_note')} {t(lang, 'cmmd_note')}", elem_classes="quiet")
     with gr.Accordion(t(lang, "new_run"), open=not returning) as new:
         gr.HTML(Markup("<h2>{}</h2><p>{}</p>").format(t(lang, "start_here"), t(lang, "start_here_text")))
         gr.HTML(welcome(lang), elem_id="cards")

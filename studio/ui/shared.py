@@ -5,16 +5,16 @@ from __future__ import annotations
 import collections
 import functools
 import hashlib
-import io
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 from urllib.parse import urlencode
 
 import gradio as gr
+import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
@@ -23,8 +23,10 @@ from pipelines.errors import M2N2Error
 from pipelines.generate import best_device
 from studio.errors import RunError
 from studio.i18n import LANGUAGES, Lang, t
+from studio.pictures import png
 from studio.preview import Previewer
 from studio.store import Individual, Kind, RunStore, open_run
+from studio.wording import score
 
 PAGES = ("evolve", "archive", "compare", "export")  # the first one is a language's start page
 TOUR = ("evolve", "archive", "compare", "export")  # pages that a first visit leads through
@@ -32,29 +34,59 @@ DRAWN_KEPT = 400  # pictures drawn for the Compare page that are kept in memory,
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
+
+
+class Recent(Generic[T]):
+    """The newest values by name; the oldest are forgotten."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._kept: collections.OrderedDict[str, T] = collections.OrderedDict()
+        self._lock = threading.Lock()
+
+    def keep(self, name: str, value: T) -> None:
+        """Keep a value."""
+        with self._lock:
+            self._kept[name] = value
+            self._kept.move_to_end(name)
+            while len(self._kept) > self.limit:
+                self._kept.popitem(last=False)
+
+    def get(self, name: str) -> T | None:
+        """A kept value."""
+        return self._kept.get(name)
 
 
 class Drawn:
     """Pictures drawn for a page and no run: PNG bytes by content hash, the oldest forgotten."""
 
     def __init__(self) -> None:
-        self._kept: collections.OrderedDict[str, bytes] = collections.OrderedDict()
-        self._lock = threading.Lock()
+        self._kept: Recent[bytes] = Recent(DRAWN_KEPT)
 
-    def keep(self, image: Image.Image) -> str:
-        """Keep a picture; returns the address it is served at."""
-        buffer = io.BytesIO()
-        image.save(buffer, "PNG")
-        name = hashlib.sha256(buffer.getvalue()).hexdigest()
-        with self._lock:
-            self._kept[name] = buffer.getvalue()
-            while len(self._kept) > DRAWN_KEPT:
-                self._kept.popitem(last=False)
+    def keep(self, image: Image.Image, data: Mapping[str, Any]) -> str:
+        """Keep a picture with how it was made; returns the address it is served at."""
+        content = png(image, data)
+        name = hashlib.sha256(content).hexdigest()
+        self._kept.keep(name, content)
         return f"/pictures/drawn/{name}.png"
 
     def get(self, name: str) -> bytes | None:
         """A kept picture's bytes."""
         return self._kept.get(name)
+
+    def at(self, address: str) -> bytes | None:
+        """The bytes of the picture that `keep` gave this address."""
+        return self.get(address.rsplit("/", 1)[-1].removesuffix(".png"))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the scorer made of a picture: how well it fits its caption, and what it saw; and where it is served."""
+
+    score: float
+    features: np.ndarray
+    address: str
 
 
 @dataclass(frozen=True)
@@ -64,6 +96,7 @@ class Studio:
     runs: Path
     previewer: Previewer = field(default_factory=Previewer)
     drawn: Drawn = field(default_factory=Drawn)
+    judged: Recent[Judged] = field(default_factory=lambda: Recent(2 * DRAWN_KEPT))
 
     @property
     def exports(self) -> Path:
@@ -168,6 +201,12 @@ def asked(request: gr.Request | None, key: str) -> str | None:
     return request.query_params.get(key) if request else None
 
 
+def asked_all(request: gr.Request | None, key: str) -> list[str]:
+    """All values of the page's address under a key: repeated, with commas between, or both."""
+    values = request.query_params.getlist(key) if request else []
+    return list(dict.fromkeys(part for value in values for part in value.split(",") if part))
+
+
 def individual_label(lang: Lang, individual: Individual) -> str:
     """An individual in a list: its id, whether it is a source, and its Japanese score."""
     mean = individual.mean("ja")
@@ -180,11 +219,6 @@ def choices(lang: Lang, store: RunStore) -> list[tuple[str, str]]:
     usable = [one for one in store.individuals() if one.alive or one.is_source]
     usable.sort(key=lambda one: (one.is_source, -(one.mean("ja") or 0.0)))
     return [(individual_label(lang, one), one.id) for one in usable]
-
-
-def score(value: float | None) -> str:
-    """A score as pages print it."""
-    return "–" if value is None else f"{value:.3f}"
 
 
 def best_source(everyone: list[Individual], kind: Kind = "ja") -> Individual | None:

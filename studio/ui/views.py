@@ -38,7 +38,12 @@ def figure(src: str | None, alt: str, caption: str | Markup = "", css: str = "")
 def run_picture(store: RunStore, individual: str, prompt: str, language: Language, noise: int = 0) -> str | None:
     """The address of a picture of a run, `None` where it was not kept."""
     file = store.image(individual, prompt, language, noise)
-    return RUN + "/".join(map(quote, (store.name, individual, file.name))) if file.is_file() else None
+    return picture_address(store.name, individual, file.name) if file.is_file() else None
+
+
+def picture_address(run: str, individual: str, file: str) -> str:
+    """Where a run's picture is served."""
+    return RUN + "/".join(map(quote, (run, individual, file)))
 
 
 def captions(prompt: Prompt) -> list[tuple[Language, str | None]]:

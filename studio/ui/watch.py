@@ -13,9 +13,10 @@ from studio.results import KINDS
 from studio.run import LANGUAGES
 from studio.store import Individual, RunStore
 from studio.summary import RECENT, status
+from studio.wording import duration, score, verdict
 
 from . import maps, views
-from .shared import Studio, best_source, score
+from .shared import Studio, best_source
 
 NEWEST = 4  # offspring shown as they arrive
 LINES: dict[str, str] = {"best_ja": "#d55e00", "mean_ja": "#f0b48a", "best_en": "#5f7f9f", "mean_en": "#a9bccd"}
@@ -138,26 +139,6 @@ def results_table(lang: Lang, results: dict[str, Any], child: str | None, realis
         ]
         rows.append([called, *cells, f"{realism[name]:.2f}" if name in realism else "–"])
     return rows
-
-
-def verdict(lang: Lang, compared: dict[str, Any]) -> str:
-    """The report in a sentence: the child against the best source, and whether that is more than chance."""
-    if "child_minus_best_source" not in compared:
-        return t(lang, "verdict_no_child")
-    difference = compared["child_minus_best_source"]["ja"]
-    sure = difference["low"] > 0 or difference["high"] < 0
-    key = "verdict_unsure" if not sure else "verdict_better" if difference["mean"] > 0 else "verdict_worse"
-    numbers = {part: f"{difference[part]:+.3f}" for part in ("mean", "low", "high")}
-    return t(lang, key, source=compared["best_source"], **numbers)
-
-
-def duration(lang: Lang, seconds: float) -> str:
-    """A length of time as people say it."""
-    if seconds < 90:
-        return t(lang, "seconds", n=max(1, round(seconds)))
-    if seconds < 5400:
-        return t(lang, "minutes", n=round(seconds / 60))
-    return t(lang, "hours", n=f"{seconds / 3600:.1f}")
 
 
 def _never_started(said: str, store: RunStore) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.digits import Job, carry_out, coverage, entropy, run
+from benchmarks.digits import Job, carry_out, run
 from benchmarks.digits_methods import METHODS, Genome, breeding, cross
 from benchmarks.digits_report import PUBLISHED, Summary, band, report
 from benchmarks.digits_task import SIZE, SPREAD, _threefry, digits, new_weights, specialists
@@ -97,14 +97,6 @@ def test_without_mating_a_child_is_its_mother_and_noise():
     assert child.dtype == np.float32
     assert child.mean() == pytest.approx(0, abs=5 * SPREAD / math.sqrt(SIZE))
     assert child.std() == pytest.approx(SPREAD, rel=0.05)
-
-
-def test_coverage_and_entropy_by_hand():
-    solved = np.array([[1, 1, 0, 0], [1, 1, 0, 0], [1, 0, 0, 1]], dtype=bool)  # shares 1, 2/3, 0, 1/3
-    third = math.log2(3) - 2 / 3  # entropy of one against two
-    assert coverage(solved) == 0.75
-    assert entropy(solved) == pytest.approx(2 * third / 4)
-    assert entropy(np.array([[True], [False]])) == 1
 
 
 @pytest.mark.parametrize("method", METHODS)

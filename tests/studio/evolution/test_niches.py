@@ -6,6 +6,8 @@ raw                    s = raw - worst         c = max s, z = sum s
 [.25 .50 .25 .50]      [.00 .25 .00 .25]       c / z = [1  2/3  1/2  1]
 """
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,6 +21,8 @@ from studio.evolution.niches import (
     attraction,
     capacity,
     check_scores,
+    coverage,
+    entropy,
     fitness,
     owners,
     price,
@@ -245,3 +249,28 @@ def test_competition_hands_out_its_capacity_and_no_more(scores):
 def test_equal_individuals_are_equally_fit_to_the_bit(scores, alpha):
     won = fitness(np.vstack([scores, scores[:1]]), alpha=alpha)
     assert won[0] == won[-1]
+
+
+def test_coverage_and_entropy_of_solved_and_unsolved_are_the_papers():
+    solved = np.array([[1, 1, 0, 0], [1, 1, 0, 0], [1, 0, 0, 1]], dtype=bool)  # shares 1, 2/3, 0, 1/3
+    third = math.log2(3) - 2 / 3  # entropy of one against two
+    assert coverage(solved) == 0.75
+    assert entropy(solved) == pytest.approx(2 * third / 4)
+    assert entropy(np.array([[True], [False]])) == 1
+
+
+def test_a_niche_that_is_solved_in_part_counts_in_part():
+    assert coverage(RAW) == (0.50 + 0.75 + 0.75 + 0.50) / 4
+    assert coverage([[0.5, 0.0], [0.25, 1.0]]) == 0.75
+
+
+def test_the_archive_disagrees_only_where_scores_differ():
+    quarter = -(0.25 * math.log2(0.25) + 0.75 * math.log2(0.75))  # entropy of a chance of 1/4, and of 3/4
+    assert entropy([[0.25, 0.75], [0.25, 0.75]]) == 0  # unsure, but of one mind
+    assert entropy([[0.25], [0.75]]) == pytest.approx(1 - quarter)
+    assert entropy([[0.25, 0.5], [0.75, 0.5]]) == pytest.approx((1 - quarter) / 2)
+
+
+@given(matrices)
+def test_entropy_is_never_negative_nor_above_a_bit(scores):
+    assert -1e-12 <= entropy(scores) <= 1

@@ -1,6 +1,7 @@
 """Both languages say everything, with the same placeholders, and nothing that no page uses."""
 
 import ast
+import re
 import string
 from pathlib import Path
 
@@ -10,7 +11,13 @@ import studio
 from studio.i18n import LANGUAGES, preferred, t, words
 
 _STUDIO = Path(studio.__file__).parent
-SOURCES = [*sorted(_STUDIO.glob("ui/*.py")), _STUDIO / "i18n.py", _STUDIO / "ledger.py"]
+_OTHERS = ("i18n", "ledger", "wording", "contact_sheet")
+SOURCES = [
+    *sorted(_STUDIO.glob("ui/*.py")),
+    *sorted(_STUDIO.glob("report/*.py")),
+    *(_STUDIO / f"{name}.py" for name in _OTHERS),
+]
+TEMPLATES = sorted(_STUDIO.glob("templates/*.html"))
 
 
 def placeholders(phrase):
@@ -28,6 +35,12 @@ def literals():
                 beginnings.add(node.values[1].value)
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 whole.add(node.value)
+    for file in TEMPLATES:
+        text = file.read_text("utf-8")
+        whole |= set(re.findall(r"""["'](\w+)["']""", text))
+        beginnings |= {
+            part for pair in re.findall(r"""["']([a-z]+_)["'] ~|~ ["'](_[a-z]+)["']""", text) for part in pair
+        }
     return whole, {beginning for beginning in beginnings if len(beginning) > 2 and " " not in beginning}
 
 
@@ -56,6 +69,12 @@ def test_every_phrase_asked_for_exists():
                 key = node.args[1]
                 if isinstance(key, ast.Constant):
                     assert key.value in words("en"), f"{file.name}: {key.value}"
+
+
+def test_every_phrase_that_a_template_asks_for_exists():
+    for file in TEMPLATES:
+        for key in re.findall(r"""\bt\(["']([^"']+)["'](?! ~)""", file.read_text("utf-8")):
+            assert key in words("en"), f"{file.name}: {key}"
 
 
 def test_placeholders_are_filled_in():

@@ -11,7 +11,7 @@ import assets
 from pipelines.recipe import load_recipe
 from studio.errors import ConfigError, RunError
 from studio.store import create_run
-from studio.ui import archive, compare, evolve, form, offer, shared, watch
+from studio.ui import archive, evolve, form, offer, shared, watch
 from studio.ui.browse import Wanted
 
 FORM = form.Form(
@@ -201,34 +201,6 @@ def test_text_from_outside_is_escaped(finished):
         shared.guarded("en", archive.detail)(finished, "en", "first", "<b>nobody</b>")
     assert "<b>nobody" not in caught.value.message
     assert "has no individual" in caught.value.message
-
-
-def test_models_are_compared_in_both_languages_from_the_same_noise(finished):
-    found, chosen = compare.first_choice(finished, "en", "first", "0001")
-    assert chosen[0] == "0001"
-    assert {value for _, value in found} >= set(assets.NAMES)
-    with finished.run("first") as store:
-        prompt = store.config.niches().prompts[0]
-    wanted = compare.ask(finished, "first", prompt.ja, prompt.en, 2)
-    told = []
-    rows = compare.draw(finished, "first", ["0001", "ja"], wanted, lambda done, of: told.append((done, of)))
-    assert told[-1] == (8, 8)
-    assert [row.id for row in rows] == ["0001", "ja"]
-    assert all(set(cell) == {"ja", "en"} for row in rows for cell in row.cells)
-    sheet = compare.sheet(finished, "en", wanted, rows)
-    assert sheet.count("<img") == 8
-    assert str(wanted.seeds[1]) in sheet
-
-
-def test_a_typed_prompt_may_lack_its_twin(finished):
-    wanted = compare.ask(finished, "first", " 金継ぎの茶碗 ", "", 1)
-    assert wanted.captions == {"ja": "金継ぎの茶碗"}
-    rows = compare.draw(finished, "first", ["ja"], wanted)
-    assert rows[0].consistency == [None]
-    with pytest.raises(RunError, match="Both captions are blank"):
-        compare.ask(finished, "first", " ", "", 1)
-    with pytest.raises(RunError, match="one to 4"):
-        compare.draw(finished, "first", [], wanted)
 
 
 @pytest.mark.parametrize("kind", ["folder", "file"])

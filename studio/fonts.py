@@ -1,0 +1,42 @@
+"""A font with Japanese, for what is drawn here and not in a browser: contact sheets and the figures of a report."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import NamedTuple
+
+# As matplotlib calls the fonts that systems bring; a part of the name does, for foundries add weights and regions.
+NAMES = (
+    "CJK JP",
+    "Noto Sans JP",
+    "Hiragino",
+    "Yu Gothic",
+    "Meiryo",
+    "BIZ UDGothic",
+    "IPAexGothic",
+    "IPAGothic",
+    "TakaoGothic",
+    "VL Gothic",
+    "MS Gothic",
+)
+
+
+class Font(NamedTuple):
+    """A font of this machine: what matplotlib calls it, and its file."""
+
+    name: str
+    file: Path
+
+
+@functools.cache
+def japanese_font() -> Font | None:
+    """The first font of `NAMES` that this machine has; `None` where it has none."""
+    from matplotlib.font_manager import fontManager  # here, not above: it takes a second
+
+    for name in NAMES:
+        found = [font for font in fontManager.ttflist if name in font.name and "Serif" not in font.name]
+        if found:
+            regular = min(found, key=lambda font: abs(int(font.weight) - 400) if str(font.weight).isdigit() else 0)
+            return Font(regular.name, Path(regular.fname))
+    return None

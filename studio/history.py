@@ -1,0 +1,75 @@
+"""How an archive went, one offspring at a time: played again from what the run store keeps of everyone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .config import RunConfig
+from .evolution.archive import Archive
+from .evolution.niches import coverage, entropy
+from .store import Individual
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The archive after so many offspring.
+
+    Attributes:
+        made: offspring evaluated so far.
+        best: highest mean score alive, by language.
+        mean: mean score of those alive, by language.
+        coverage: of the niches that compete, see `evolution.niches`.
+        entropy: likewise, in bits.
+    """
+
+    made: int
+    best: dict[str, float]
+    mean: dict[str, float]
+    coverage: float
+    entropy: float
+
+
+def history(everyone: Sequence[Individual], config: RunConfig) -> list[Moment]:
+    """The archive after the sources and after each offspring.
+
+    Exact: the same insertions in the same order. Only where a run changes its noise on the way are the scores of those
+    alive then the last ones they were given.
+
+    Args:
+        everyone: of the run, oldest first.
+        config: of the run.
+    """
+    archive = Archive(config.archive, alpha=config.alpha)
+    known = {one.id: one for one in everyone}
+    made = 0
+    moments: list[Moment] = []
+    for one in everyone:
+        made += not one.is_source
+        if all(language in one.scores for language in config.compete):  # else it failed, or was turned away early
+            archive.insert(one.id, np.concatenate([one.scores[language].mean(axis=1) for language in config.compete]))
+        moment = _moment(made, [known[id] for id in archive.ids], archive)
+        if moments and moments[-1].made == made:
+            moments.pop()  # the sources are one moment
+        moments += [moment] if moment else []
+    return moments
+
+
+def _moment(made: int, alive: Sequence[Individual], archive: Archive) -> Moment | None:
+    if not alive:
+        return None
+    means = {language: list(_means(alive, language)) for language in ("ja", "en")}
+    scores = archive.scores
+    return Moment(
+        made=made,
+        best={language: max(found) for language, found in means.items() if found},
+        mean={language: float(np.mean(found)) for language, found in means.items() if found},
+        coverage=coverage(scores),
+        entropy=entropy(scores),
+    )
+
+
+def _means(alive: Sequence[Individual], language: str) -> Iterator[float]:
+    return (float(one.scores[language].mean()) for one in alive if language in one.scores)

@@ -1,0 +1,59 @@
+"""Pictures as files that say how they were made: a PNG's text chunk `m2n2` holds its generation data as JSON."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from PIL import Image, UnidentifiedImageError
+from PIL.PngImagePlugin import PngImageFile, PngInfo
+
+CHUNK = "m2n2"
+QUALITY = 88  # of a WebP: hard to tell from the PNG, and a tenth of it
+
+
+def write_png(image: Image.Image, target: Path | IO[bytes], data: Mapping[str, Any]) -> None:
+    """Write a picture with its generation data."""
+    info = PngInfo()
+    info.add_itxt(CHUNK, json.dumps(dict(data), ensure_ascii=False))
+    image.save(target, "PNG", pnginfo=info, compress_level=1)  # a tenth larger, in half the time
+
+
+def png(image: Image.Image, data: Mapping[str, Any]) -> bytes:
+    """A picture with its generation data, as the bytes of a PNG file."""
+    buffer = io.BytesIO()
+    write_png(image, buffer, data)
+    return buffer.getvalue()
+
+
+def generation_data(file: Path | IO[bytes]) -> dict[str, Any] | None:
+    """What a PNG says of how it was made; `None` where it is no picture of ours. Reads the file's head alone."""
+    try:
+        with Image.open(file) as picture:
+            said = json.loads(picture.text[CHUNK]) if isinstance(picture, PngImageFile) else None
+    except (OSError, KeyError, ValueError, UnidentifiedImageError):
+        return None
+    return said if isinstance(said, dict) else None
+
+
+def fitted(image: Image.Image, side: int) -> Image.Image:
+    """A picture no larger than `side` pixels either way, in RGB."""
+    small = image.convert("RGB")
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return small
+
+
+def data_uri(image: Image.Image, side: int) -> str:
+    """A picture for a page that brings its pictures along: WebP, no larger than `side` pixels either way."""
+    buffer = io.BytesIO()
+    fitted(image, side).save(buffer, "WEBP", quality=QUALITY, method=4)
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def png_uri(content: bytes) -> str:
+    """A PNG file for a page that brings its pictures along, as it is, with its generation data."""
+    return f"data:image/png;base64,{base64.b64encode(content).decode()}"

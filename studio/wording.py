@@ -1,0 +1,33 @@
+"""Numbers as people read them, in either language: scores, lengths of time, and what a report comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .i18n import Lang, t
+
+
+def score(value: float | None) -> str:
+    """A score as pages print it."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def duration(lang: Lang, seconds: float) -> str:
+    """A length of time as people say it."""
+    if seconds < 90:
+        return t(lang, "seconds", n=max(1, round(seconds)))
+    if seconds < 5400:
+        return t(lang, "minutes", n=round(seconds / 60))
+    return t(lang, "hours", n=f"{seconds / 3600:.1f}")
+
+
+def verdict(lang: Lang, compared: Mapping[str, Any]) -> str:
+    """The report in a sentence: the child against the best source, and whether that is more than chance."""
+    if "child_minus_best_source" not in compared:
+        return t(lang, "verdict_no_child")
+    difference = compared["child_minus_best_source"]["ja"]
+    sure = difference["low"] > 0 or difference["high"] < 0
+    key = "verdict_unsure" if not sure else "verdict_better" if difference["mean"] > 0 else "verdict_worse"
+    numbers = {part: f"{difference[part]:+.3f}" for part in ("mean", "low", "high")}
+    return t(lang, key, source=compared["best_source"], **numbers)

@@ -1,0 +1,110 @@
+"""Compare in a real Chromium, in both languages: links, typed captions, arrow keys, the slider, contact sheets."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+
+import pytest
+import uvicorn
+from playwright.sync_api import expect
+
+from studio.evaluate import noise_seed
+from studio.i18n import LANGUAGES, t
+from studio.pictures import generation_data
+from studio.ui.app import build_app
+from tests.studio.ui.test_browser import LOADING, SHOTS, open_page, shoot  # noqa: F401  (a fixture)
+
+
+@pytest.fixture
+def served(finished):
+    """The studio with its finished run, served on a port of its own."""
+    server = uvicorn.Server(uvicorn.Config(build_app(finished.runs), port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+
+
+# Gradio's statistics of its own queue use what pandas has deprecated.
+@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_compare(lang, served, finished, tmp_path, open_page):  # noqa: F811
+    page = open_page({"en": "en-GB", "ja": "ja-JP"}[lang])
+
+    def say(key, **values):
+        return t(lang, key, **values)
+
+    with finished.run("first") as store:
+        first, second = store.config.niches().prompts[:2]
+
+    # A link names models and captions; what the run kept is there at once.
+    page.goto(f"{served}/{lang}/compare?run=first&id=ja,real&id=flat&prompt={first.id},{second.id}")
+    expect(page.locator("#sheet tbody tr")).to_have_count(3)
+    expect(page.locator("#sheet img")).to_have_count(12)
+    expect(page.locator("#over img").first).to_be_visible()
+    expect(page.locator("#noise")).to_contain_text(say("noise_of", n=1, of=2))
+    expect(page.locator("#sheet thead")).to_contain_text(str(noise_seed(first.id, 0)))
+    shoot(page, lang, "compare-1-kept")
+
+    # The address follows the choice, and the other language shows the same.
+    page.locator("#known").get_by_role("button").nth(1).click()
+    expect(page.locator("#sheet img")).to_have_count(6)
+    expect(page).to_have_url(re.compile(rf"id=ja,real,flat&prompt={first.id}$"))
+    page.locator("a.language").click()
+    expect(page).to_have_url(re.compile(rf"/(?!{lang})\w\w/compare\?.*prompt={first.id}$"))
+    expect(page.locator("#sheet img")).to_have_count(6)
+    page.locator("a.language").click()
+    expect(page.locator("#sheet img")).to_have_count(6)
+
+    # A caption nobody planned, without its twin; arrow keys mean letters while somebody types.
+    page.get_by_label(say("caption_ja"), exact=True).fill("金継ぎの茶碗")
+    expect(page.locator("#sheet thead th")).to_have_count(2)
+    page.get_by_label(say("caption_ja"), exact=True).press("ArrowRight")
+    expect(page.locator("#noise")).to_contain_text(say("noise_of", n=1, of=2))
+    expect(page.locator("#draw")).to_have_text(say("draw_missing", n=12))
+    page.locator("#draw").click()
+    page.locator("#cancel").click()  # and somebody who thinks better of it
+    expect(page.locator("#cancel")).to_be_hidden(timeout=LOADING)
+    page.locator("#draw").click()
+    expect(page.locator("#draw")).to_have_text(say("all_drawn"), timeout=LOADING)
+    expect(page.locator("#sheet img")).to_have_count(9)
+    page.screenshot(path=SHOTS / f"{lang}-compare-2-drawn.png", full_page=True)
+
+    # Arrow keys step through noises, round and round.
+    page.locator("#sheet thead").click()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#noise")).to_contain_text(say("noise_of", n=2, of=2))
+    expect(page.locator("#sheet thead")).to_contain_text(str(noise_seed(first.id, 1)))
+    expect(page.locator("#sheet .drawn img")).to_have_count(9)
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#noise")).to_contain_text(say("noise_of", n=1, of=2))
+
+    # Contact sheets: a picture with its data, and a page that needs no server.
+    page.locator("#make-sheet").click()
+    with page.expect_download() as picture:
+        page.locator("#sheet-png").click()
+    picture.value.save_as(SHOTS / f"{lang}-compare-sheet.png")
+    assert len(generation_data(SHOTS / f"{lang}-compare-sheet.png")["pictures"]) == 18
+    with page.expect_download() as sheet:
+        page.locator("#sheet-html").click()
+    sheet.value.save_as(tmp_path / "sheet.html")
+    page.goto(f"file://{tmp_path / 'sheet.html'}")
+    expect(page.locator("img")).to_have_count(18)
+    assert page.evaluate("[...document.images].every((image) => image.naturalWidth === 64)")
+    page.get_by_text(say("sheet_data_of", n=18)).click()
+    shoot(page, lang, "compare-3-sheet")
+
+    # What does not fit is said, and the page stays as it was.
+    page.goto(f"{served}/{lang}/compare?run=first&id=ja")
+    expect(page.locator("#sheet img").first).to_be_visible()
+    page.locator("#models input").fill("nobody/0001")
+    page.locator("#models input").press("Enter")
+    expect(page.get_by_text(say("error_title"))).to_be_visible()
+    expect(page.locator("#sheet img").first).to_be_visible()

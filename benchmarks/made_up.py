@@ -74,12 +74,12 @@ def make(folder: Path, *, individuals: int = 500, pictures: int = 20_000, seed: 
             born=BORN + timedelta(seconds=3 * number),
         )
         store.record(one, {}, archive.ids)
-        _draw(store, id, references, pictures // individuals, number)
+        _draw(store, recipe, references, pictures // individuals, number)
     store.put(status="stopped")
     return store
 
 
-def _draw(store: RunStore, id: str, references: list[Image.Image], count: int, number: int) -> None:
+def _draw(store: RunStore, recipe: Recipe, references: list[Image.Image], count: int, number: int) -> None:
     prompts = store.config.niches()
     tint = Image.new("RGB", references[0].size, tuple(np.random.default_rng(number).integers(0, 256, 3).tolist()))
     wanted = [(row, language) for row in range(len(prompts)) for language in ("ja", "en")][:count]
@@ -87,7 +87,9 @@ def _draw(store: RunStore, id: str, references: list[Image.Image], count: int, n
         prompt = prompts.prompts[row]
         request = Request((prompt.ja if language == "ja" else prompt.en) or "", noise_seed(prompt.id, 0))
         drawn = Drawn(Image.blend(references[row], tint, 0.2), prompt.id, language, 0, request)
-        save_picture(drawn, store.image(id, prompt.id, language, 0), individual=id, settings=store.config.pictures)
+        save_picture(
+            drawn, store.image(recipe.name, prompt.id, language, 0), recipe=recipe, settings=store.config.pictures
+        )
 
 
 def main() -> None:

@@ -182,11 +182,11 @@ def check_captions(prompts: PromptSet, scorer: ClipScorer, pipeline: LivePipelin
     return list(dict.fromkeys([*scorer.truncated(captions), *pipeline.truncated(captions)]))
 
 
-def save_picture(drawn: Drawn, path: Path, *, individual: str, settings: Settings) -> None:
-    """Write a picture as PNG with its generation data in a text chunk."""
+def save_picture(drawn: Drawn, path: Path, *, recipe: Recipe, settings: Settings) -> None:
+    """Write a picture as PNG with its generation data in a text chunk: whoever has it finds the individual again."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    request = drawn.request
-    write_png(drawn.image, path, picture_data(individual, request, drawn.language, settings))
+    data = picture_data(recipe.name, drawn.request, drawn.language, settings)
+    write_png(drawn.image, path, {**data, "recipe": recipe.digest})
 
 
 def picture_data(individual: str, request: Request, language: str, settings: Settings) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,24 +43,27 @@ def history(everyone: Sequence[Individual], config: RunConfig) -> list[Moment]:
         config: of the run.
     """
     archive = Archive(config.archive, alpha=config.alpha)
-    known = {one.id: one for one in everyone}
+    means = {
+        one.id: {language: float(one.scores[language].mean()) for language in ("ja", "en") if language in one.scores}
+        for one in everyone
+    }
     made = 0
     moments: list[Moment] = []
     for one in everyone:
         made += not one.is_source
         if all(language in one.scores for language in config.compete):  # else it failed, or was turned away early
             archive.insert(one.id, np.concatenate([one.scores[language].mean(axis=1) for language in config.compete]))
-        moment = _moment(made, [known[id] for id in archive.ids], archive)
+        moment = _moment(made, [means[id] for id in archive.ids], archive)
         if moments and moments[-1].made == made:
             moments.pop()  # the sources are one moment
         moments += [moment] if moment else []
     return moments
 
 
-def _moment(made: int, alive: Sequence[Individual], archive: Archive) -> Moment | None:
+def _moment(made: int, alive: Sequence[Mapping[str, float]], archive: Archive) -> Moment | None:
     if not alive:
         return None
-    means = {language: list(_means(alive, language)) for language in ("ja", "en")}
+    means = {language: [one[language] for one in alive if language in one] for language in ("ja", "en")}
     scores = archive.scores
     return Moment(
         made=made,
@@ -69,7 +72,3 @@ def _moment(made: int, alive: Sequence[Individual], archive: Archive) -> Moment 
         coverage=coverage(scores),
         entropy=entropy(scores),
     )
-
-
-def _means(alive: Sequence[Individual], language: str) -> Iterator[float]:
-    return (float(one.scores[language].mean()) for one in alive if language in one.scores)

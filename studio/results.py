@@ -128,7 +128,7 @@ class Reporter:
         for picture in drawn:
             if picture.prompt in shown and picture.noise == 0:
                 file = self.store.report_image(name, picture.prompt, picture.language)
-                save_picture(picture, file, individual=recipe.name, settings=self.evaluator.settings)
+                save_picture(picture, file, recipe=recipe, settings=self.evaluator.settings)
 
     def _row_as_shipped(self, name: str, recipe: Recipe) -> dict[str, np.ndarray]:
         """The same for a source with its own text encoders, as it lies on disk, or the host's where it has none."""

@@ -203,7 +203,7 @@ class _Run:
         started = time.monotonic()
         scores, drawn = self._both_languages(recipe)
         self.search.add(name, recipe, self._niches(scores))
-        self._keep(drawn, name)
+        self._keep(drawn, recipe)
         self._record(Individual(name, None, None, recipe, scores, True, True, time.monotonic() - started, now()))
 
     def _evaluate_offspring(self, recipe: Recipe, offspring: Offspring[Recipe] | None) -> None:
@@ -223,9 +223,9 @@ class _Run:
                 told = self.search.tell(recipe.name, offspring, niches) if offspring else None
                 entered = (told or self.search.add(recipe.name, recipe, niches)).entered
             for drawn, _ in seen.values():
-                self._keep(drawn if entered else drawn[:: max(1, len(drawn) // STRIP)][:STRIP], recipe.name)
+                self._keep(drawn if entered else drawn[:: max(1, len(drawn) // STRIP)][:STRIP], recipe)
             if entered:  # the report's English costs as much again, so it is drawn for those that stay
-                self._keep(self._report_twins(recipe, seen, scores), recipe.name)
+                self._keep(self._report_twins(recipe, seen, scores), recipe)
         except (GenerationError, RecipeError) as failure:
             logger.warning("%s failed: %s", recipe.name, failure)
             error = str(failure)
@@ -292,14 +292,14 @@ class _Run:
         again: dict[str, dict[str, np.ndarray]] = {}
         for id in self.search.archive.ids:
             again[id], drawn = self._both_languages(self.search.genomes[id])
-            self._keep(drawn, id)
+            self._keep(drawn, self.search.genomes[id])
         self.search.rescore({id: self._niches(scores) for id, scores in again.items()})
         self.store.rescore(again, self.search.state(), rotation)
 
-    def _keep(self, drawn: list[Drawn], individual: str) -> None:
+    def _keep(self, drawn: list[Drawn], recipe: Recipe) -> None:
         for picture in drawn:
-            path = self.store.image(individual, picture.prompt, picture.language, picture.noise)
-            save_picture(picture, path, individual=individual, settings=self.config.pictures)
+            path = self.store.image(recipe.name, picture.prompt, picture.language, picture.noise)
+            save_picture(picture, path, recipe=recipe, settings=self.config.pictures)
 
     def _record(self, individual: Individual) -> None:
         self.store.record(individual, self.search.state(), self.search.archive.ids)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -18,6 +19,7 @@ from . import tiles, views
 from .browse import SHOWS, SORTS, WALL, Show, Sort, Wanted, arranged, rows_of
 from .detail import detail, said_of
 from .evolve import current
+from .finder import found_by_picture
 from .shared import Studio, asked, head, listen, score
 
 
@@ -101,6 +103,10 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         sort = gr.Dropdown([(t(lang, f"sort_{key}"), key) for key in SORTS], value="ja", label=t(lang, "sort"))
         category = gr.Dropdown([], label=t(lang, "category"))
         show = gr.Radio([(t(lang, f"show_{key}"), key) for key in SHOWS], value="alive", label=t(lang, "show"), scale=2)
+    with gr.Accordion(t(lang, "drop_picture"), open=False):
+        dropped = gr.File(
+            label=t(lang, "drop_picture_info"), file_types=[".png"], type="filepath", height=110, elem_id="dropped"
+        )
     with gr.Accordion(t(lang, "filter"), open=False), gr.Row(elem_classes="bar"):
         text = gr.Textbox(label=t(lang, "filter_text"), info=t(lang, "filter_text_info"), max_lines=1)
         source = gr.Dropdown([], label=t(lang, "filter_source"), info=t(lang, "filter_source_info"))
@@ -209,6 +215,11 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     def on_run(name: str, by: Sort, whom: Show) -> list[Any]:
         return [*of_run(name), *filled(name, Wanted(sort=by, show=whom)), *opened(name, None)]
 
+    def on_drop(file: str, by: Sort, whom: Show) -> list[Any]:
+        name, id = found_by_picture(studio, Path(file))
+        chosen_run = gr.Dropdown(value=name)
+        return [None, chosen_run, *of_run(name), *filled(name, Wanted(sort=by, show=whom)), *opened(name, id)]
+
     def on_filter(name: str | None, *values: Any) -> list[Any]:
         return filled(name, wanted(*values))
 
@@ -234,6 +245,9 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         listen(trigger, lang, on_filter, [chosen, *filters], walled, trigger_mode="always_last", **hidden)
     listen(number.release, lang, on_page, [chosen, number, *filters], walled, **hidden)
     listen(keep.click, lang, on_keep, [chosen, chosen_id, rater, given, tags, note], [said, tag], **hidden)
+    listen(dropped.upload, lang, on_drop, [dropped, sort, show], [dropped, chosen, *filters, *walled, *details]).then(
+        None, [chosen, chosen_id], None, js="(run, id) => studioAddress(run, id)"
+    )
     for gallery_of, ids in ((gallery, shown_ids), (family, ancestor_ids)):
         listen(gallery_of.select, lang, on_select, [chosen, ids], details, **hidden).then(
             None, [chosen, chosen_id], None, js="(run, id) => studioAddress(run, id)"

@@ -5,6 +5,7 @@ The work is in a process of its own; the page reads the run's folder every few s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -22,10 +23,11 @@ from studio.store import create_run
 from studio.wording import duration
 
 from . import views
+from .downloads import report_file
 from .fields import fields_of, former_runs
 from .form import Form, asked_form, expect, form_of
 from .shared import Studio, asked, gigabytes, head, listen
-from .watch import LINES, Seen, line_legend, look, results_header, span
+from .watch import LINES, SPREAD, Seen, line_legend, look, results_header, span
 
 QUICK = 60  # offspring of a first look around: minutes, where 200 show what merging can do
 POLL = 2.0  # seconds between two looks at the run
@@ -148,24 +150,21 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             fork = gr.Button(t(lang, "fork"), elem_id="fork")
         newest = gr.HTML(elem_id="newest", min_height=190, container=True, padding=True)
         with gr.Row():
-            with gr.Column(min_width=320):
-                plot = gr.LinePlot(
-                    x="made",
-                    y="score",
-                    color="line",
-                    x_title=t(lang, "offspring"),
-                    y_title=t(lang, "best_so_far"),
-                    color_title=" ",  # its own legend is cut off at this height: `line_legend` stands below
-                    label=t(lang, "climb"),
-                    height=300,
-                    color_map={t(lang, line): colour for line, colour in LINES.items()},
-                    buttons=["fullscreen"],
-                )
-                gr.HTML(line_legend(lang))
+            with gr.Column(min_width=320), gr.Tabs():
+                with gr.Tab(t(lang, "climb")):
+                    plot = _plot(lang, "score", "best_so_far", LINES)
+                with gr.Tab(t(lang, "spread"), render_children=True):
+                    breadth = _plot(lang, "value", "spread_value", SPREAD)
+                    gr.Markdown(t(lang, "spread_note"), elem_classes="quiet")
             niches = gr.HTML(elem_id="niches", min_height=300, container=True, padding=True)
         tree = gr.HTML(elem_id="tree", container=True, padding=True)
         with gr.Column(visible=False, elem_id="report") as report:
-            verdict = gr.Markdown()
+            with gr.Row(elem_classes="bar"):
+                verdict = gr.Markdown()
+                make_page = gr.Button(t(lang, "report_make"), scale=0, min_width=220, elem_id="report-make")
+                made_page = gr.DownloadButton(
+                    t(lang, "report_page"), scale=0, min_width=220, elem_id="report-page", visible=False
+                )
             table = gr.Dataframe(headers=results_header(lang), label=t(lang, "report"), interactive=False, wrap=True)
             gr.Markdown(f"{t(lang, 'report_note')} {t(lang, 'cmmd_note')}", elem_classes="quiet")
     with gr.Accordion(t(lang, "new_run"), open=not returning) as new:
@@ -177,7 +176,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             price = gr.Markdown(elem_id="cost", container=True, min_height=64)
         fields = fields_of(lang, studio)
     controls = [halt, again, end, onward, budget]
-    outputs = [mark, live, chosen, headline, *controls, plot, niches, tree, newest, report, table, verdict]
+    outputs = [mark, live, chosen, headline, *controls, plot, breadth, niches, tree, newest, report, table, verdict]
 
     def shown(name: str | None) -> list[Any]:
         """Every output of the live part, for one run."""
@@ -235,6 +234,9 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         extend(studio, name, int(evaluations or 0))
         return shown(name)
 
+    def on_report(name: str) -> Any:
+        return gr.DownloadButton(value=str(report_file(studio, lang, name)), visible=True)
+
     def on_fork(name: str) -> list[Any]:
         with studio.run(name) as store:
             form = form_of(store.config, start=store.folder)
@@ -257,12 +259,32 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     listen(again.click, lang, on_resume, chosen, again)
     listen(end.click, lang, on_finish, chosen, end)
     listen(more.click, lang, on_more, [chosen, budget], outputs)
+    listen(make_page.click, lang, on_report, chosen, made_page)
+    listen(chosen.input, lang, lambda: gr.DownloadButton(visible=False), None, made_page, show_progress="hidden")
     forked = listen(fork.click, lang, on_fork, chosen, [new, *fields.values()])
     listen(forked.then, lang, on_form, None, **priced).then(
         None, None, None, js="() => document.getElementById('go').scrollIntoView({ block: 'center' })"
     )
     for field in fields.values():
         listen(field.input, lang, on_form, None, trigger_mode="always_last", **priced)
+
+
+def _plot(lang: Lang, y: str, title: str, lines: Mapping[str, str]) -> gr.LinePlot:
+    """A plot of lines over offspring, with its legend below: its own is cut off at this height."""
+    plot = gr.LinePlot(
+        x="made",
+        y=y,
+        color="line",
+        x_title=t(lang, "offspring"),
+        y_title=t(lang, title),
+        color_title=" ",
+        show_label=False,
+        height=300,
+        color_map={t(lang, line): colour for line, colour in lines.items()},
+        buttons=["fullscreen"],
+    )
+    gr.HTML(line_legend(lang, lines))
+    return plot
 
 
 def _updates(found: Seen, names: list[str], name: str) -> list[Any]:
@@ -278,6 +300,7 @@ def _updates(found: Seen, names: list[str], name: str) -> list[Any]:
         gr.Accordion(visible=not found.can_stop),
         gr.Number(value=found.budget) if found.budget else gr.skip(),
         gr.LinePlot(found.progress, y_lim=span(found.progress)),
+        found.spread,
         found.niches,
         found.tree,
         found.newest,

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
 from markupsafe import Markup
 
+from studio.history import Moment, history
 from studio.i18n import Lang, t
 from studio.results import KINDS
-from studio.run import LANGUAGES
-from studio.store import Individual, RunStore
-from studio.summary import RECENT, status
+from studio.store import RunStore
+from studio.summary import status
 from studio.wording import duration, score, verdict
 
 from . import maps, views
 from .shared import Studio, best_source
 
 NEWEST = 4  # offspring shown as they arrive
+SPREAD = {"coverage": "#009e73", "entropy": "#cc79a7"}
 LINES: dict[str, str] = {"best_ja": "#d55e00", "mean_ja": "#f0b48a", "best_en": "#5f7f9f", "mean_en": "#a9bccd"}
 MORE = 100  # offspring that are offered beyond those made
 STARTING = 60  # seconds in which a new run may still be loading its models
@@ -34,6 +36,7 @@ class Seen(NamedTuple):
     can_finish: bool
     budget: int
     progress: pd.DataFrame
+    spread: pd.DataFrame
     niches: Markup
     tree: Markup
     newest: Markup
@@ -48,6 +51,7 @@ def look(studio: Studio, lang: Lang, name: str) -> Seen:
         everyone = store.individuals()
         alive = [one for one in everyone if one.alive]
         offspring = [one for one in everyone if not one.is_source]
+        moments = history(everyone, store.config)
         results, comparisons = store.get("results"), store.get("comparisons")
         return Seen(
             mark=f"{name}/{now['status']}/{len(everyone)}",
@@ -56,7 +60,8 @@ def look(studio: Studio, lang: Lang, name: str) -> Seen:
             can_resume=now["status"] in ("stopped", "interrupted", "failed") or _never_started(now["status"], store),
             can_finish=now["status"] == "running" and bool(offspring) and not store.get("finish"),
             budget=max(store.config.evaluations, len(offspring) + MORE),
-            progress=climb(lang, everyone),
+            progress=climb(lang, moments),
+            spread=spread(lang, moments),
             niches=maps.niche_map(lang, sorted(alive, key=lambda one: -(one.mean("ja") or 0)), store.config.niches()),
             tree=maps.family_tree(lang, name, everyone),
             newest=views.newest(lang, store, offspring[: -NEWEST - 1 : -1], best_source(everyone)),
@@ -89,28 +94,32 @@ def headline(lang: Lang, name: str, now: dict[str, Any], sources: int) -> Markup
     ).format(name, words, now["done"], max(1, now["of"]), t(lang, "progress"), " ".join(notes))
 
 
-def climb(lang: Lang, everyone: list[Individual]) -> pd.DataFrame:
-    """Best score so far and mean of the last twenty, in either language, after each evaluation: rows of a line plot."""
-    rows = []
-    for kind in LANGUAGES:
-        found: list[float] = []
-        made = 0
-        for one in everyone:
-            made += not one.is_source
-            mean = one.mean(kind)
-            if mean is not None:
-                found.append(mean)
-            if found:
-                rows.append((made, max(found), t(lang, f"best_{kind}")))
-                rows.append((made, sum(found[-RECENT:]) / len(found[-RECENT:]), t(lang, f"mean_{kind}")))
-    return pd.DataFrame(rows, columns=["made", "score", "line"]).drop_duplicates(["made", "line"], keep="last")
+def climb(lang: Lang, moments: Sequence[Moment]) -> pd.DataFrame:
+    """Best and mean score alive in either language after each offspring: rows of a line plot."""
+    rows = [
+        (moment.made, values[language], t(lang, f"{what}_{language}"))
+        for moment in moments
+        for what, values in (("best", moment.best), ("mean", moment.mean))
+        for language in values
+    ]
+    return pd.DataFrame(rows, columns=["made", "score", "line"])
 
 
-def line_legend(lang: Lang) -> Markup:
-    """Which line of the plot is which."""
+def spread(lang: Lang, moments: Sequence[Moment]) -> pd.DataFrame:
+    """Coverage and entropy of the archive after each offspring: rows of a line plot."""
+    rows = [
+        (moment.made, value, t(lang, what))
+        for moment in moments
+        for what, value in (("coverage", moment.coverage), ("entropy", moment.entropy))
+    ]
+    return pd.DataFrame(rows, columns=["made", "value", "line"])
+
+
+def line_legend(lang: Lang, lines: Mapping[str, str]) -> Markup:
+    """Which line of a plot is which, by colour."""
     entries = Markup("").join(
         Markup('<span><i style="background:{}"></i>{}</span>').format(colour, t(lang, line))
-        for line, colour in LINES.items()
+        for line, colour in lines.items()
     )
     return Markup('<div class="legend">{}</div>').format(entries)
 

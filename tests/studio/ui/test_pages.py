@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import gradio as gr
 import pytest
+from PIL import Image
 
 import assets
 from pipelines.recipe import load_recipe
@@ -13,6 +14,7 @@ from studio.errors import ConfigError, RunError
 from studio.store import create_run
 from studio.ui import archive, evolve, form, offer, shared, watch
 from studio.ui.browse import Wanted
+from studio.ui.finder import found_by_picture
 
 FORM = form.Form(
     sources=list(assets.NAMES),
@@ -194,6 +196,18 @@ def test_an_individual_is_shown_with_its_recipe_and_ancestors(finished, lang):
     assert "<line" in found.depth
     assert found.command.startswith("m2n2 export ")
     assert "run=first&amp;id=0002" in found.title
+
+
+def test_a_picture_leads_to_whoever_drew_it(finished, tmp_path):
+    with finished.run("first") as store:
+        file = store.images("0002")[0]
+    assert found_by_picture(finished, file) == ("first", "0002")
+    converted = tmp_path / "converted.png"
+    Image.open(file).convert("RGB").save(converted)
+    with pytest.raises(RunError, match="does not say how it was made"):
+        found_by_picture(finished, converted)
+    with pytest.raises(RunError, match="Nobody in the runs here"):
+        found_by_picture(shared.Studio(tmp_path), file)
 
 
 def test_text_from_outside_is_escaped(finished):

@@ -246,7 +246,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     listen(chosen.input, lang, on_run, chosen, [models, known, *viewed, ja, en, noises, quality], **hidden).then(
         **address
     )
-    for change in (models.input, known.input, ja.input, en.input, noises.release, quality.input):
+    # A text that comes from an input method or a paste changes without an input event of Gradio's.
+    for change in (models.input, known.input, ja.change, en.change, noises.release, quality.input):
         listen(change, lang, on_form, [chosen, *form], viewed, trigger_mode="always_last", **hidden).then(**address)
     for button, by in ((back, -1), (following, 1)):
         listen(

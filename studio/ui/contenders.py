@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,11 @@ class Contender:
     def label(self) -> str:
         """What the page calls it."""
         return Path(self.named).stem if self.individual is None else self.named
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """The hash of its recipe, which is long for late descendants."""
+        return self.recipe.digest
 
     def sources(self) -> dict[str, Source]:
         """Its opened sources.

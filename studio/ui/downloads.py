@@ -55,7 +55,7 @@ def sheet_of(studio: Studio, lang: Lang, name: str, grid: Grid) -> Sheet:
     asked = grid.asked
     return Sheet(
         title=t(lang, "sheet_title", run=name),
-        models=[Model(row.label, row.recipe.to_json(), row.recipe.digest) for row in grid.rows],
+        models=[Model(row.label, row.recipe.to_json(), row.digest) for row in grid.rows],
         columns=[
             Column(
                 {language: getattr(prompt, language) for language in LANGUAGES},

@@ -85,7 +85,7 @@ class _Known:
         wanted = picture_data(row.individual.id, request, place.language, self.asked.settings)
         if said is None or matter(said) != matter(wanted):
             return None
-        data = {**said, "individual": row.label, "recipe": row.recipe.digest}
+        data = {**said, "individual": row.label, "recipe": row.digest}
         score = self.score(row.individual, place)
         if score is None and (judged := studio.judged.get(key_of(data, self.asked))):
             score = judged.score

@@ -118,7 +118,7 @@ def data_of(row: Contender, asked: Asked, place: Place) -> dict[str, Any]:
     request = asked.request(place)
     assert request is not None
     alone = asked.settings.model_copy(update={"batch": 1})
-    return {**picture_data(row.label, request, place.language, alone), "recipe": row.recipe.digest}
+    return {**picture_data(row.label, request, place.language, alone), "recipe": row.digest}
 
 
 def key_of(data: Mapping[str, Any], asked: Asked) -> str:

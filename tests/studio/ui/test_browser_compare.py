@@ -104,7 +104,7 @@ def test_compare(lang, served, finished, tmp_path, open_page):  # noqa: F811
     # What does not fit is said, and the page stays as it was.
     page.goto(f"{served}/{lang}/compare?run=first&id=ja")
     expect(page.locator("#sheet img").first).to_be_visible()
-    page.locator("#models input").fill("nobody/0001")
+    page.locator("#models input").press_sequentially("nobody/0001")
     page.locator("#models input").press("Enter")
     expect(page.get_by_text(say("error_title"))).to_be_visible()
     expect(page.locator("#sheet img").first).to_be_visible()

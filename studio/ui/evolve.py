@@ -278,6 +278,7 @@ def _plot(lang: Lang, y: str, title: str, lines: Mapping[str, str]) -> gr.LinePl
         x_title=t(lang, "offspring"),
         y_title=t(lang, title),
         color_title=" ",
+        colors_in_legend=[],
         show_label=False,
         height=300,
         color_map={t(lang, line): colour for line, colour in lines.items()},

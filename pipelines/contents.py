@@ -280,6 +280,12 @@ def read_card(folder: Path) -> Mapping[str, Any]:
         return {}
 
 
+def stated_licence(card: Mapping[str, Any], metadata: Mapping[str, str]) -> str | None:
+    """The licence that a card's front matter or a file's header names; `None` where they name none."""
+    named = card.get("license_name") or card.get("license") or metadata.get("modelspec.license")
+    return str(named) if named else None
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from a file.
 

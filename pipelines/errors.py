@@ -8,6 +8,7 @@ do about it.
     ├── RecipeError          a recipe file that cannot be read, or does not fit its sources
     ├── GenerationError      a picture that could not be made
     ├── DeviceError          a device that has not got the memory; says nothing about the model
+    ├── DiskError            a disk that has not got the room; nothing was written
     ├── ExportError          a checkpoint that could not be written
     ├── EvalError            (eval/errors.py)   prompt sets and scorers
     ├── EvolutionError       (studio/evolution/errors.py) scores and archives that M2N2 is not defined for
@@ -34,6 +35,10 @@ class GenerationError(M2N2Error):
 
 class DeviceError(M2N2Error):
     """A device ran out of memory: no fault of the individual in hand, so a run stops and can be resumed."""
+
+
+class DiskError(M2N2Error):
+    """A disk that has not got the room for what is to be written; nothing was written."""
 
 
 class ExportError(M2N2Error):

@@ -21,9 +21,11 @@ import torch
 
 from .contents import TOKENIZERS
 from .errors import ExportError
+from .files import lies_in
 from .keys import MODEL, WEIGHTED
 from .plan import Plan
 from .recipe import Recipe
+from .room import check_room
 from .single_file import BUFFERS, LOGIT_SCALE, logit_scale, single_file_entries
 from .sources import COMPONENTS
 from .tensor_file import CODES, TensorFile
@@ -42,7 +44,6 @@ CONFIG = "config"  # in the documents of a single file: what from_single_file(co
 _PLACEHOLDER = "0x" + 64 * "0"
 _VOCABULARY = (".json", ".txt", ".model", ".jinja")  # of a tokenizer's files; code and pickles stay behind
 _LICENCES = ("LICENSE", "LICENCE", "NOTICE", "COPYING")
-_SPARE = 16 << 20  # bytes for everything that is not a tensor
 Documents = Mapping[str, bytes]
 Progress = Callable[[int, int], None]
 
@@ -67,7 +68,8 @@ def export_folder(
         The folder.
 
     Raises:
-        ExportError: the target is taken, the disk is full or cannot be written.
+        DiskError: the disk has not got the room.
+        ExportError: the target is taken, the disk cannot be written.
         RecipeError: the recipe does not fit the sources.
     """
     folder = _new_folder(target)
@@ -120,7 +122,7 @@ def export_network(plan: Plan, target: str | Path, *, progress: Progress | None 
             _check(entries, path)
             done += sum(entry.size for entry in entries)
         for paper in sorted(host.path.iterdir()) if host.path.is_dir() else ():
-            if paper.is_file() and (paper.suffix in _VOCABULARY or paper.stem.upper() in _LICENCES):
+            if lies_in(paper, host.path) and (paper.suffix in _VOCABULARY or paper.stem.upper() in _LICENCES):
                 shutil.copyfile(paper, unfinished / paper.name)
         _write_documents(unfinished, plan, None, unfinished)
         if folder.exists():
@@ -152,8 +154,9 @@ def export_file(
         The file.
 
     Raises:
-        ExportError: the target is taken or is no `.safetensors`, the disk is full or cannot be written, or the text
-            encoders are not SDXL's.
+        DiskError: the disk has not got the room.
+        ExportError: the target is taken or is no `.safetensors`, the disk cannot be written, or the text encoders are
+            not SDXL's.
         RecipeError: the recipe does not fit the sources.
     """
     path = Path(target).expanduser()
@@ -238,13 +241,8 @@ def _beside(*targets: Path, size: int) -> Iterator[list[Path]]:
     """Paths beside the targets, renamed to them at the end, all or none; removed if anything goes wrong."""
     place = targets[0].parent
     try:
+        check_room(place, size, targets[0].name)
         place.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(place).free
-        if free < size + _SPARE:
-            raise ExportError(
-                f"{place} has {free / 1e9:.2f} GB free; the checkpoint needs {(size + _SPARE) / 1e9:.2f} GB. "
-                "Free some space, or choose another place."
-            )
         with tempfile.TemporaryDirectory(dir=place, prefix=f".{targets[0].name}.") as folder:
             unfinished = [Path(folder) / target.name for target in targets]
             yield unfinished

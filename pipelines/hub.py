@@ -25,7 +25,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import validate_repo_id
 
-from .errors import SourceError
+from .errors import DiskError, SourceError
 from .keys import WEIGHTED
 from .pickled import SUFFIXES
 from .room import check_room
@@ -71,11 +71,12 @@ def fetch(source: HubId) -> Path:
 
     Raises:
         SourceError: no such repository, revision or file; a licence to be accepted first; no safetensors weights; no
-            network, or offline mode, and not in the cache; no room.
+            network, or offline mode, and not in the cache.
+        DiskError: no room.
     """
     try:
         return _cached(source, complete=True) or _download(source)
-    except SourceError:
+    except (SourceError, DiskError):
         raise
     except Exception as error:  # huggingface_hub lets errors of several libraries through
         place = _cached(source, complete=False)

@@ -39,7 +39,8 @@ def as_safetensors(path: Path) -> Path:
     files older than torch 1.6 cannot be mapped and are read whole.
 
     Raises:
-        SourceError: no such file, no checkpoint, a pickle that asks for more than weights, no room.
+        SourceError: no such file, no checkpoint, a pickle that asks for more than weights.
+        DiskError: no room.
     """
     try:
         stat = path.stat()

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from . import hub
-from .contents import read_card
+from .contents import read_card, stated_licence
 from .errors import M2N2Error
 from .files import cache_dir, write_whole
 from .origins import hub_id, terms
@@ -36,6 +36,7 @@ class Origin:
         repo: its repository on the hub, if it is from there.
         home: the folder whose card and licence texts are its own; none for a file among others.
         licence: the one that its card or its header names.
+        author: who made it, as far as hub, card or header say so.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Origin:
     repo: str | None
     home: Path | None
     licence: str | None
+    author: str | None = None
 
 
 def origins(source: Source) -> list[Origin]:
@@ -164,6 +166,13 @@ def file_sha256(path: Path, progress: Callable[[int], None] | None = None) -> st
     entry = cache_dir() / "sha256" / hashlib.sha256(identity.encode()).hexdigest()
     if entry.exists():
         return entry.read_text()
+    digest = read_sha256(path, progress)
+    write_whole(entry, digest.encode())
+    return digest
+
+
+def read_sha256(path: Path, progress: Callable[[int], None] | None = None) -> str:
+    """The same, always from the bytes themselves: a disk that fails changes them and not the time of change."""
     digest, done = hashlib.sha256(), 0
     with open(path, "rb") as file:
         while block := file.read(1 << 22):
@@ -171,7 +180,6 @@ def file_sha256(path: Path, progress: Callable[[int], None] | None = None) -> st
             done += len(block)
             if progress:
                 progress(done)
-    write_whole(entry, digest.hexdigest().encode())
     return digest.hexdigest()
 
 
@@ -184,16 +192,10 @@ def _origin(path: Path, identifier: hub.HubId | None, name: str, licence: str | 
     if identifier:
         repo = identifier.repo
         home = path.parents[len(PurePosixPath(identifier.file).parts) - 1] if identifier.file else path
-    return Origin(name, path, repo, home, licence or _stated(path, home))
-
-
-def _stated(path: Path, home: Path | None) -> str | None:
-    """The licence that a file's header or the card in its home names."""
-    card: Mapping[str, Any] = read_card(home) if home else {}
-    named = card.get("license_name") or card.get("license")
-    if not named and path.suffix == ".safetensors" and path.is_file():
-        named = TensorFile(path).metadata.get("modelspec.license")
-    return str(named) if named else None
+    card = read_card(home) if home else {}
+    header = TensorFile(path).metadata if path.suffix == ".safetensors" and path.is_file() else {}
+    author = repo.split("/")[0] if repo else card.get("author") or header.get("modelspec.author")
+    return Origin(name, path, repo, home, licence or stated_licence(card, header), author and str(author))
 
 
 def _parents(source: Source) -> tuple[dict[str, Any] | None, dict[str, Any]]:

@@ -1,13 +1,24 @@
-"""Room on the disk, asked for before anything big is fetched or converted."""
+"""Room on the disk, asked for before anything big is fetched, converted or exported."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
-from .errors import SourceError
+from .errors import DiskError
 
-_SPARE = 64 << 20  # bytes left over, for headers and for everybody else
+SPARE = 64 << 20  # bytes left over, for headers, documents and everybody else
+
+
+def free_space(folder: Path) -> int:
+    """Bytes that are free where a folder lies, or will lie; it need not be there yet."""
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    return shutil.disk_usage(there).free
+
+
+def has_room(folder: Path, size: int) -> bool:
+    """Whether `size` bytes and a little to spare are free for a folder."""
+    return size + SPARE <= free_space(folder)
 
 
 def check_room(folder: Path, size: int, what: str) -> None:
@@ -19,12 +30,10 @@ def check_room(folder: Path, size: int, what: str) -> None:
         what: to be written, for the message.
 
     Raises:
-        SourceError: less than `size` bytes and a little to spare are free.
+        DiskError: less than `size` bytes and a little to spare are free.
     """
-    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
-    free = shutil.disk_usage(there).free
-    if size + _SPARE > free:
-        raise SourceError(
-            f"{what} needs {size / 1e9:.2f} GB, {folder} has {free / 1e9:.2f} GB free. Free some space, or move that "
-            "folder to another disk."
+    if not has_room(folder, size):
+        raise DiskError(
+            f"{what} needs {(size + SPARE) / 1e9:.2f} GB, the disk of {folder} has {free_space(folder) / 1e9:.2f} GB "
+            "free. Free some space, or choose a folder on another disk."
         )

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from .architecture import Architecture, recognise, refuse_mixing
 from .component import Component, difference
-from .contents import TOKENIZERS, Contents, read_card, read_folder, read_network, read_single_file
+from .contents import TOKENIZERS, Contents, read_card, read_folder, read_network, read_single_file, stated_licence
 from .errors import SourceError
 from .keys import MODEL, TEXT_ENCODERS, Layout, Patterns
 
@@ -83,10 +83,7 @@ class Source:
     @property
     def licence(self) -> str | None:
         """The licence that the card or the file's header names, `None` where they name none."""
-        named = (
-            self.card.get("license_name") or self.card.get("license") or self.contents.metadata.get("modelspec.license")
-        )
-        return str(named) if named else None
+        return stated_licence(self.card, self.contents.metadata)
 
     @property
     def languages(self) -> tuple[str, ...]:

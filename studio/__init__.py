@@ -18,14 +18,21 @@ Read in this order:
     models      what a person may name: a source, a recipe file, RUN:INDIVIDUAL
     preflight   what a run will need, and whether that fits
     ledger      licences, and what a merge inherits
+    about       what is known of a checkpoint beside its recipe
+    birth       the certificate that an export takes along: what was measured of it, and how
     card        the model card
-    ship        export an individual with its card, recipe and licences; push it to the hub
+    ship        export an individual with its card, recipe and licences: plan, preview, send; push it to the hub
+    package     a recipe-only export: a zip from which the weights are rebuilt
+    names       names of exports
+    exports     exports as they lie on the disk, and which one is in use
+    verify      an export beside its recipe, bit for bit
+    measure     scores of an exported checkpoint, as at its birth; drift compares, monitor keeps schedules
     preview     pictures for a page, drawn one at a time
     pictures    PNG files that say how they were made
     standalone  pages that open without a server, from `templates/`; fonts finds one with Japanese
     machine     what a run is computed on
     wording     numbers as people read them
-    cli         the command line (cli_sources, cli_recipe, cli_prompts, cli_report)
+    cli         the command line (cli_sources, cli_recipe, cli_prompts, cli_report, cli_verify, cli_monitor)
     console     its tables and progress
     i18n        words in English and Japanese
     ui/         one file per page

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCardData
@@ -16,51 +15,11 @@ from pipelines.plan import Plan
 from pipelines.provenance import portable_uri
 from pipelines.settings import FEW_STEP, Settings
 
+from .about import About, Drawing, Sample, Score
 from .i18n import words
 from .ledger import Inherited, all_terms, common_licence, has_text, warnings
 
 HUB = "https://huggingface.co"
-
-
-@dataclass(frozen=True)
-class Score:
-    """A mean score over a prompt set, as a scorer that `by` names gave it."""
-
-    kind: str  # "ja", "en" or "consistency"
-    mean: float
-    prompts: str
-    split: str  # "bred on" or "held out"
-    by: str
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A picture that goes along, and the caption it answers."""
-
-    name: str
-    caption: str
-    content: bytes
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A picture to draw: what the code on a card shows."""
-
-    caption: str
-    seed: int
-    settings: Settings
-
-
-@dataclass(frozen=True)
-class About:
-    """What a card says of a checkpoint beside what its recipe says."""
-
-    title: str
-    summary: str
-    languages: tuple[str, ...] = ()
-    scores: tuple[Score, ...] = ()
-    samples: tuple[Sample, ...] = ()
-    drawing: Drawing | None = None
 
 
 def card(plan: Plan, about: About, entries: list[Inherited], checkpoint: str, hashes: Mapping[str, str]) -> str:
@@ -86,6 +45,7 @@ def card(plan: Plan, about: About, entries: list[Inherited], checkpoint: str, ha
         "",
         *licence_table(plan, entries),
         "",
+        *_attribution(about),
         *_scores(about.scores),
         *_samples(about.samples),
         "## How to open it",
@@ -113,6 +73,7 @@ def notice(plan: Plan, about: About, entries: list[Inherited]) -> str:
         *_warnings(entries),
         *licence_table(plan, entries),
         "",
+        *_attribution(about),
     ]
     return "\n".join(lines)
 
@@ -239,6 +200,10 @@ def _samples(samples: Iterable[Sample]) -> list[str]:
     pictures = [f"![{_cell(one.caption)}](samples/{one.name})" for one in samples]
     note = "The first caption of each category, none of them chosen by score."
     return ["## Pictures", "", note, "", *pictures, ""] if pictures else []
+
+
+def _attribution(about: About) -> list[str]:
+    return ["## Attribution", "", about.attribution.strip(), ""] if about.attribution.strip() else []
 
 
 def _how_to(plan: Plan, about: About, checkpoint: str) -> list[str]:

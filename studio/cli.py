@@ -18,10 +18,12 @@ from pipelines.errors import M2N2Error
 
 from . import console
 from .anynet import is_any
+from .cli_monitor import monitor
 from .cli_prompts import prompts_app
 from .cli_recipe import recipe_app
 from .cli_report import report
 from .cli_sources import sources_app
+from .cli_verify import verify
 
 if TYPE_CHECKING:
     from . import ship
@@ -39,6 +41,8 @@ app.add_typer(sources_app, name="sources")
 app.add_typer(recipe_app, name="recipe")
 app.add_typer(prompts_app, name="prompts")
 app.command()(report)
+app.command()(verify)
+app.command()(monitor)
 
 Out = Annotated[Path, typer.Option(help="a single file where it ends in .safetensors, else a diffusers folder to make")]
 Dtype = Annotated[
@@ -185,7 +189,7 @@ def merge(
 
     def write(progress: Callable[[int, int], None]) -> ship.Shipped:
         loaded, opened = open_model(str(recipe))
-        return ship.ship_recipe(loaded, opened, out, precision=dtype, progress=progress)
+        return ship.prepare_recipe(loaded, opened, out, precision=dtype).send(progress)
 
     _shipped(write, push, as_json)
 
@@ -210,7 +214,7 @@ def export(
     from . import ship, store
 
     opened = store.open_run(run)
-    _shipped(lambda told: ship.ship(opened, individual, out, precision=dtype, progress=told), push, as_json)
+    _shipped(lambda told: ship.prepare(opened, individual, out, precision=dtype).send(told), push, as_json)
 
 
 def _refuse_sdxl_options(out: Path, dtype: str | None, push: str | None) -> None:

@@ -132,13 +132,28 @@ def ends_tidily() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def bytes_progress() -> Iterator[Callable[[int, int], None]]:
-    """A bar of bytes written; gives the callback that an export calls. Before it come the hashes of the sources."""
+def bytes_progress(doing: str = "writing") -> Iterator[Callable[[int, int], None]]:
+    """A bar of bytes; gives the callback that an export calls. Before it come the hashes of the sources."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=errors, disable=not errors.is_terminal) as bar:
         task = bar.add_task("checking the sources", total=None)
 
         def told(done: int, of: int) -> None:
-            bar.update(task, completed=done, total=of, description="writing" if done < of else "checking")
+            bar.update(task, completed=done, total=of, description=doing if done < of else "checking")
+
+        yield told
+
+
+@contextlib.contextmanager
+def stages_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar of what is in hand; gives the callback that a measurement calls with stage, how far, and of how much."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, disable=not errors.is_terminal) as bar:
+        task = bar.add_task("files", total=None)
+
+        def told(stage: str, done: int, of: int) -> None:
+            if bar.tasks[task].description != stage:
+                bar.reset(task, description=stage)
+            bar.update(task, completed=done, total=of)
 
         yield told

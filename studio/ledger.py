@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.export import about_folder
+from pipelines.files import lies_in
 from pipelines.provenance import Origin, origins
 from pipelines.recipe import Recipe
 from pipelines.sources import Source
@@ -48,6 +49,17 @@ _SPELLINGS = {  # as headers and cards spell them, without spaces and the word l
     "stabilityai-community": "stabilityai-ai-community",
     "stability-ai-non-commercial-research-community": "sai-nc-community",
     "stabilityai-nc-research-community": "sai-nc-community",
+}
+_LINKS = {  # where the text of a licence stands, for those that ask for a link to it
+    "apache-2.0": "https://www.apache.org/licenses/LICENSE-2.0",
+    "mit": "https://opensource.org/license/mit",
+    "cc0-1.0": "https://creativecommons.org/publicdomain/zero/1.0/",
+    "cc-by-4.0": "https://creativecommons.org/licenses/by/4.0/",
+    "cc-by-sa-4.0": "https://creativecommons.org/licenses/by-sa/4.0/",
+    "cc-by-nc-4.0": "https://creativecommons.org/licenses/by-nc/4.0/",
+    "cc-by-nc-sa-4.0": "https://creativecommons.org/licenses/by-nc-sa/4.0/",
+    "openrail++": "https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0/blob/main/LICENSE.md",
+    "faipl-1.0-sd": "https://freedevproject.org/faipl-1.0-sd/",
 }
 _JOINED = " AND "  # of several licences that all hold, as SPDX writes it
 _TEXT = re.compile(r"(licen[sc]es?|notice|copying)([.-].*)?", re.IGNORECASE)
@@ -139,12 +151,27 @@ def warnings(entries: Iterable[Inherited], lang: Lang) -> list[str]:
     return [f"{entry.name}: {said[f'warning_{entry.warning}']}" for entry in entries if entry.warning]
 
 
+def credit_lines(entries: Iterable[Inherited]) -> list[str]:
+    """A sentence for each source that names its author and its licence as attribution asks for; Markdown, in English.
+
+    Authors are known of what comes from the hub, and where a card or a header names them; others are for a person to
+    fill in.
+    """
+    said = []
+    for entry in entries:
+        author = f" by {entry.origin.author}" if entry.origin.author else ""
+        terms = [f"[{term}]({_LINKS[term]})" if term in _LINKS else term for term in entry.terms]
+        licence = f"licensed under {' and '.join(terms)}" if terms else "licence not stated"
+        said.append(f"{entry.name}{author}, {licence}; changed: merged with others by weighted sums.")
+    return said
+
+
 def licence_texts(entries: Iterable[Inherited]) -> dict[str, bytes]:
     """The licence files and cards that go along with an export, as file name to content.
 
     A folder's own go along, and those beside a single file that bear its name: `NAME.LICENSE`, or what its export left
     in `NAME.about`. Nothing is taken from files that merely lie in the same folder. What an export gathered from its
-    own sources is passed on.
+    own sources is passed on. Links that lead out of a source's folder are not followed.
     """
     texts = {}
     for entry in entries:
@@ -163,11 +190,13 @@ def _papers(origin: Origin) -> Iterator[tuple[str, Path]]:
     home = origin.home or about_folder(origin.path)
     found = {file.name: file for file in home.glob("*") if _TEXT.fullmatch(file.name) or file.name == "README.md"}
     found |= {file.relative_to(home).as_posix(): file for file in (home / _TEXTS).rglob("*")}
+    papers = {name: file for name, file in found.items() if lies_in(file, home)}
     if origin.home is None:
         beside = {file.name.removeprefix(f"{origin.path.stem}."): file for file in origin.path.parent.iterdir()}
-        found |= {name: file for name, file in beside.items() if name != file.name and _TEXT.fullmatch(name)}
-    for name, file in sorted(found.items()):
-        if file.is_file() and file.stat().st_size <= _LONGEST:
+        named = {name: file for name, file in beside.items() if name != file.name and _TEXT.fullmatch(name)}
+        papers |= {name: file for name, file in named.items() if lies_in(file, file.parent)}
+    for name, file in sorted(papers.items()):
+        if file.stat().st_size <= _LONGEST:
             yield name, file
 
 

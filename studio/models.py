@@ -35,6 +35,11 @@ def open_model(named: str) -> Model:
         source = open_origin(named)
     except SourceError as error:
         raise SourceError(f"{error} A recipe file, or RUN:INDIVIDUAL, does as well.") from error
+    return alone(source)
+
+
+def alone(source: Source) -> Model:
+    """A source as the recipe that takes all from it."""
     chromosomes = {"attention": [1.0], "backbone": [1.0]}
     return blend([source], chromosomes, host={"default": source.name}, name=source.name), {source.name: source}
 

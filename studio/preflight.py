@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from pipelines import cost
 from pipelines.devices import DEVICE_RESERVE, DevicePlan, Machine, plan_device, this_machine
 from pipelines.errors import M2N2Error
 from pipelines.keys import TEXT_ENCODERS
+from pipelines.room import free_space
 from pipelines.sources import Source
 
 from .config import RunConfig
@@ -242,10 +242,9 @@ def _warnings(
 
 def _available(machine: Machine, folder: Path) -> dict[str, int]:
     """Bytes that are free now."""
-    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
     free = {
         "memory": min(psutil.virtual_memory().available, machine.ram),
-        "disk": shutil.disk_usage(there).free,
+        "disk": free_space(folder),
     }
     if machine.memory is not None:
         if machine.device.type == "mps":

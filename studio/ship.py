@@ -2,6 +2,10 @@
 
 NAME/                      a diffusers folder, with README.md, LICENSE.md, recipe.json, licences/ and samples/
 NAME.safetensors           a single file, and beside it NAME.about/ with the same documents and `config/`
+
+An individual of a run also takes its birth certificate along: birth.json, and birth/ with pictures.
+
+A `Shipment` is the plan of an export. What a preview shows and what `send` writes come from the same one.
 """
 
 from __future__ import annotations
@@ -9,29 +13,33 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from eval.prompts import Prompt
-from pipelines.export import PRECISIONS, SINGLE_FILE, TENSOR_HASH, export_file, export_folder
+from pipelines.export import PRECISIONS, SINGLE_FILE, TENSOR_HASH, about_folder, export_file, export_folder, model_index
 from pipelines.metadata import header, source_date, thumbnail
 from pipelines.plan import Plan
-from pipelines.provenance import file_sha256, portable, used
+from pipelines.provenance import file_sha256, portable
 from pipelines.recipe import Recipe
+from pipelines.single_file import single_file_entries
 from pipelines.sources import Source, open_source
 from pipelines.tensor_file import TensorFile
 
-from .card import About, Drawing, Sample, Score, card, notice
-from .console import scorer_label
-from .evaluate import noise_seed
+from .about import About, about_individual, about_recipe, attribution
+from .birth import BIRTH, Birth, birth_of, birth_pictures
+from .card import card, notice
 from .i18n import Lang
 from .ledger import Inherited, inherited, joint_licence, licence_texts, warnings
 from .models import open_recipe_sources
-from .store import Individual, Kind, RunStore
+from .store import RunStore
 
-SAMPLES = 3  # categories, each with a picture in either language
-KINDS: tuple[Kind, ...] = ("ja", "en", "consistency")
 Progress = Callable[[int, int], None]
+_HASHES = {  # what a checkpoint is known by, as cards call it
+    "unet": "the UNet's tensors, as a recipe names it",
+    "tensors": "the tensors (`modelspec.hash_sha256`)",
+    "file": "the file (A1111 and Civitai show its first ten digits)",
+}
 
 
 @dataclass(frozen=True)
@@ -68,16 +76,122 @@ class Shipped:
         }
 
 
-def ship(
+@dataclass(frozen=True)
+class Shipment:
+    """An export that is planned and not written yet.
+
+    Attributes:
+        plan: its weights.
+        target: a single file where it ends in `.safetensors`, else a diffusers folder.
+        about: what its card says.
+        inherited: whose weights are in it.
+        date: for a single file's header.
+        birth: its birth certificate, if it comes from a run.
+        judged: the pictures it was judged by; small copies go along with the certificate.
+    """
+
+    plan: Plan
+    target: Path
+    about: About
+    inherited: list[Inherited]
+    date: datetime | None = None
+    birth: Birth | None = None
+    judged: tuple[Path, ...] = ()
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it will be a single file."""
+        return self.target.suffix == SINGLE_FILE
+
+    @property
+    def size(self) -> int:
+        """Bytes of its weights.
+
+        Raises:
+            ExportError: no single file can hold them.
+        """
+        return sum(entry.size for entry in single_file_entries(self.plan)) if self.is_file else self.plan.size()
+
+    @cached_property
+    def metadata(self) -> dict[str, str]:
+        """The header of a single file, its hash still empty; nothing for a folder, whose files have none.
+
+        Raises:
+            SourceError: a source's file cannot be read.
+        """
+        if not self.is_file:
+            return {}
+        return header(
+            self.plan,
+            title=self.about.title,
+            description=self.about.summary,
+            licence=joint_licence(self.inherited),
+            tags=("merge", "m2n2"),
+            date=self.date,
+            thumbnail=thumbnail(self.about.samples[0].content) if self.about.samples else None,
+        )
+
+    @property
+    def index(self) -> dict[str, Any]:
+        """The `model_index.json` that goes along."""
+        return model_index(self.plan)
+
+    def readme(self, hashes: Mapping[str, str] | None = None) -> str:
+        """The card; before anything is written, without the hashes of what is not there yet."""
+        known = hashes or dict.fromkeys(("tensors", "file") if self.is_file else ("unet",), "known when it is written")
+        labelled = {_HASHES[what]: digest for what, digest in known.items()}
+        return card(self.plan, self.about, self.inherited, self.target.name, labelled)
+
+    def documents(self, hashes: Mapping[str, str], files: Mapping[str, str]) -> dict[str, bytes]:
+        """Everything that goes along with the weights, by its place in the export.
+
+        Args:
+            hashes: as in `Shipped`.
+            files: SHA-256 of what is written already, for the birth certificate.
+        """
+        birth = self.birth and self.birth.model_copy(update={"files": dict(files)})
+        return {
+            "README.md": self.readme(hashes).encode(),
+            "LICENSE.md": notice(self.plan, self.about, self.inherited).encode(),
+            **licence_texts(self.inherited),
+            **{f"samples/{sample.name}": sample.content for sample in self.about.samples},
+            **({BIRTH: birth.to_json(), **birth_pictures(self.judged)} if birth else {}),
+        }
+
+    def send(self, progress: Progress | None = None) -> Shipped:
+        """Write it.
+
+        Args:
+            progress: told (bytes written, bytes in all); raise in it to give up.
+
+        Raises:
+            M2N2Error: see `pipelines.export`; nothing half-written is left behind.
+        """
+        hashes: dict[str, str] = {}
+
+        def documents(checkpoint: Path) -> dict[str, bytes]:
+            hashes.update(_hashes(checkpoint))
+            return self.documents(hashes, _files(checkpoint) if self.birth else {})
+
+        if self.is_file:
+            export_file(self.plan, self.target, metadata=self.metadata, documents=documents, progress=progress)
+        else:
+            export_folder(self.plan, self.target, documents=documents, progress=progress)
+        files = [self.target] if self.is_file else self.target.rglob("*.safetensors")
+        size = sum(file.stat().st_size for file in files)
+        return Shipped(self.target, size, hashes, self.inherited, portable(self.plan))
+
+
+def prepare(
     store: RunStore,
     id: str,
     target: str | Path,
     *,
     title: str | None = None,
     precision: str | None = None,
-    progress: Progress | None = None,
-) -> Shipped:
-    """Write an individual of a run.
+    credit: str | None = None,
+) -> Shipment:
+    """Plan the export of an individual of a run.
 
     Args:
         store: the run.
@@ -85,101 +199,41 @@ def ship(
         target: a single file where it ends in `.safetensors`, else a diffusers folder; must not exist.
         title: what to call it; the target's name if left out.
         precision: `fp16`, `bf16` or `fp32`; that of the host's file if left out.
-        progress: told (bytes written, bytes in all); raise in it to give up.
+        credit: whose work it is, as the card is to say it; what the sources say of themselves if left out.
 
     Raises:
-        M2N2Error: see `pipelines.export`; the sources are gone or changed.
+        M2N2Error: there is no such individual; its sources are gone or changed.
     """
     individual = store.individual(id)
-    sources = open_recipe_sources(individual.recipe)
-    born = individual.born.replace(tzinfo=UTC)  # the database keeps no time zone
-    about = About(
-        title=title or _name(Path(target)),
-        summary=f"A merge of {len(used(individual.recipe))} SDXL checkpoints, bred with M2N2 "
-        f"(individual {individual.id} of run {store.name}).",
-        languages=tuple(dict.fromkeys(["ja", "en", *_languages(individual.recipe, sources)])),  # it was judged in two
-        scores=_scores(store, individual),
-        samples=_samples(store, id),
-        drawing=drawing(store),
-    )
-    return ship_merge(
-        individual.recipe, sources, target, about=about, precision=precision, date=born, progress=progress
-    )
-
-
-def ship_recipe(
-    recipe: Recipe,
-    sources: Mapping[str, Source],
-    target: str | Path,
-    *,
-    precision: str | None = None,
-    progress: Progress | None = None,
-) -> Shipped:
-    """Write what a recipe describes, for which there is no run; the arguments are those of `ship`.
-
-    Raises:
-        M2N2Error: see `pipelines.export`; the sources do not fit the recipe.
-    """
-    names = used(recipe)
-    about = About(
-        title=_name(Path(target)),
-        summary=f"A merge of {len(names)} SDXL checkpoints: {', '.join(names)}.",
-        languages=_languages(recipe, sources),
-    )
-    return ship_merge(recipe, sources, target, about=about, precision=precision, date=source_date(), progress=progress)
-
-
-def ship_merge(
-    recipe: Recipe,
-    sources: Mapping[str, Source],
-    target: str | Path,
-    *,
-    about: About,
-    precision: str | None = None,
-    date: datetime | None = None,
-    progress: Progress | None = None,
-) -> Shipped:
-    """Write a merge with all that is known about it; see `ship`.
-
-    Args:
-        recipe: what to build.
-        sources: its opened sources.
-        target: as for `ship`.
-        about: what the card says.
-        precision: as for `ship`.
-        date: for a single file's header.
-        progress: as for `ship`.
-    """
     path = Path(target).expanduser()
-    named = recipe.model_copy(update={"name": about.title})
-    plan = Plan(named, sources, dtype=PRECISIONS[precision] if precision else None)
-    entries = inherited(named, sources)
-    hashes: dict[str, str] = {}
+    name = title or _name(path)
+    plan, entries = _plan(individual.recipe, open_recipe_sources(individual.recipe), name, precision)
+    return Shipment(
+        plan,
+        path,
+        about_individual(store, individual, plan.sources, name, attribution(entries) if credit is None else credit),
+        entries,
+        date=individual.born.replace(tzinfo=UTC),  # the database keeps no time zone
+        birth=birth_of(store, individual),
+        judged=tuple(store.images(individual.id)),
+    )
 
-    def documents(checkpoint: Path) -> dict[str, bytes]:
-        hashes.update(_hashes(checkpoint))
-        return {
-            "README.md": card(plan, about, entries, path.name, _labelled(hashes)).encode(),
-            "LICENSE.md": notice(plan, about, entries).encode(),
-            **licence_texts(entries),
-            **{f"samples/{sample.name}": sample.content for sample in about.samples},
-        }
 
-    if path.suffix == SINGLE_FILE:
-        metadata = header(
-            plan,
-            title=about.title,
-            description=about.summary,
-            licence=joint_licence(entries),
-            tags=("merge", "m2n2"),
-            date=date,
-            thumbnail=thumbnail(about.samples[0].content) if about.samples else None,
-        )
-        export_file(plan, path, metadata=metadata, documents=documents, progress=progress)
-    else:
-        export_folder(plan, path, documents=documents, progress=progress)
-    files = [path] if path.is_file() else path.rglob("*.safetensors")
-    return Shipped(path, sum(file.stat().st_size for file in files), hashes, entries, portable(plan))
+def prepare_recipe(
+    recipe: Recipe, sources: Mapping[str, Source], target: str | Path, *, precision: str | None = None
+) -> Shipment:
+    """Plan what a recipe describes, for which there is no run; arguments and errors are those of `prepare`."""
+    path = Path(target).expanduser()
+    plan, entries = _plan(recipe, sources, _name(path), precision)
+    about = about_recipe(recipe, sources, _name(path), attribution(entries))
+    return Shipment(plan, path, about, entries, date=source_date())
+
+
+def _plan(
+    recipe: Recipe, sources: Mapping[str, Source], name: str, precision: str | None
+) -> tuple[Plan, list[Inherited]]:
+    named = recipe.model_copy(update={"name": name})
+    return Plan(named, sources, dtype=PRECISIONS[precision] if precision else None), inherited(named, sources)
 
 
 def _name(target: Path) -> str:
@@ -196,51 +250,9 @@ def _hashes(checkpoint: Path) -> dict[str, str]:
     }
 
 
-def _labelled(hashes: Mapping[str, str]) -> dict[str, str]:
-    labels = {
-        "unet": "the UNet's tensors, as a recipe names it",
-        "tensors": "the tensors (`modelspec.hash_sha256`)",
-        "file": "the file (A1111 and Civitai show its first ten digits)",
-    }
-    return {labels[what]: digest for what, digest in hashes.items()}
-
-
-def _languages(recipe: Recipe, sources: Mapping[str, Source]) -> tuple[str, ...]:
-    """The languages that the cards name, those of the text encoder's lender first."""
-    names = [recipe.lender("text_encoder"), *used(recipe)]
-    return tuple(dict.fromkeys(language for name in names for language in sources[name].languages))
-
-
-def _scores(store: RunStore, individual: Individual) -> tuple[Score, ...]:
-    """The scores it was bred by, and those on held-out captions where the report is about it."""
-    scorer = scorer_label(store.config.scorer)
-    niches = store.config.niches().name
-    found = [
-        Score(kind, mean, niches, "bred on", scorer) for kind in KINDS if (mean := individual.mean(kind)) is not None
-    ]
-    reporter: dict[str, Any] = store.get("reporter") or {}
-    results: dict[str, Any] = store.get("results") or {}
-    row = results.get("child" if store.get("child") == individual.id else individual.id, {})
-    by = scorer_label(str(reporter.get("name", "")))
-    found += [Score(kind, row[kind]["mean"], reporter["prompts"], "held out", by) for kind in KINDS if kind in row]
-    return tuple(found)
-
-
-def _samples(store: RunStore, id: str) -> tuple[Sample, ...]:
-    """Pictures of the first captions of the categories, each in both languages."""
-    firsts: dict[str, Prompt] = {}
-    for prompt in store.config.niches().prompts:
-        firsts.setdefault(prompt.category, prompt)
-    found = []
-    for prompt in firsts.values():
-        for language, caption in (("ja", prompt.ja), ("en", prompt.en)):
-            picture = store.image(id, prompt.id, language, 0)
-            if caption and picture.is_file():
-                found.append(Sample(picture.name, caption, picture.read_bytes()))
-    return tuple(found[: 2 * SAMPLES])
-
-
-def drawing(store: RunStore) -> Drawing:
-    """The picture that the code on a card draws: the first caption, from the noise it was judged by."""
-    first = store.config.niches().prompts[0]
-    return Drawing(first.ja or first.en or "", noise_seed(first.id, 0), store.config.pictures)
+def _files(checkpoint: Path) -> dict[str, str]:
+    """SHA-256 of all that decides a checkpoint's pictures, by its place in the export."""
+    folder = checkpoint if checkpoint.is_dir() else about_folder(checkpoint)
+    files = {file.relative_to(folder).as_posix(): file for file in sorted(folder.rglob("*")) if file.is_file()}
+    files |= {checkpoint.name: checkpoint} if checkpoint.is_file() else {}
+    return {name: file_sha256(file) for name, file in files.items()}

@@ -16,8 +16,8 @@ from .score import TASKS, encoded
 
 BATCH = 128
 BASE = {"sums": 0.5, "spelling": 0.5}
-BASE_STEPS, STEPS = 1500, 200
-SPECIALISTS = {"sums": {"sums": 0.75, "spelling": 0.25}, "spelling": {"sums": 0.25, "spelling": 0.75}}
+BASE_STEPS, STEPS = 800, 150
+SPECIALISTS = {"sums": {"sums": 0.9, "spelling": 0.1}, "spelling": {"sums": 0.1, "spelling": 0.9}}
 
 
 def train(model: torch.nn.Module, shares: dict[str, float], *, steps: int, rate: float, seed: int) -> None:
@@ -52,7 +52,7 @@ def make(folder: Path, *, seed: int = 0) -> Path:
     model.save_pretrained(folder / "base")
     for name, shares in SPECIALISTS.items():
         specialist = score.LlamaForCausalLM.from_pretrained(folder / "base")
-        train(specialist, shares, steps=STEPS, rate=5e-4, seed=seed + 1)
+        train(specialist, shares, steps=STEPS, rate=1e-3, seed=seed + 1)
         specialist.save_pretrained(folder / name)
     run = {
         "kind": "any",

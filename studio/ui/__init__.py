@@ -11,5 +11,7 @@ Read in this order:
     kept        pictures and scores that a run kept of it
     grid        a comparison: what there is of it, and drawing what it lacks; grid_view shows it
     downloads   contact sheets and reports as files
-    evolve, archive, compare, export    one page each: handlers are plain functions, then `page` wires them
+    offer       what the Export page plans, previews and sends
+    drifts      what the Monitor page shows of exports and their measurements
+    evolve, archive, compare, export, monitor    one page each: handlers are plain functions, then `page` wires them
 """

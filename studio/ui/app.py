@@ -4,7 +4,7 @@
 /en/ ... /ja/export     the pages; ?run=NAME&id=ID opens a run and an individual; Compare also
                         takes id=A,B and prompt=ID,ID
 /language/LANG/PAGE     remember a language and go to that page
-/pictures/...           PNG files of runs, whole or small, of sources' previews, and of what Compare drew
+/pictures/...           pictures of runs, whole or small, of exports, of sources' previews, and of what Compare drew
 """
 
 from __future__ import annotations
@@ -26,17 +26,27 @@ from fastapi.responses import FileResponse, RedirectResponse
 
 import assets
 from pipelines.errors import M2N2Error
+from studio.birth import PICTURES
 from studio.errors import RunError
+from studio.exports import list_exports
 from studio.i18n import LANGUAGES, Lang, preferred, t
+from studio.monitor import keep_schedules
 
-from . import archive, compare, evolve, export
+from . import archive, compare, evolve, export, monitor
 from .shared import PAGES, Studio, page_link
 from .tiles import small
 
 COOKIE = "language"
 KEPT = {"Cache-Control": "max-age=3600"}  # by the browser
+_PICTURES = {".png": "image/png", ".webp": "image/webp"}
 _HERE = Path(__file__).resolve().parent
-_BUILDERS = {"evolve": evolve.page, "archive": archive.page, "compare": compare.page, "export": export.page}
+_BUILDERS = {
+    "evolve": evolve.page,
+    "archive": archive.page,
+    "compare": compare.page,
+    "export": export.page,
+    "monitor": monitor.page,
+}
 # Plain CSS names: a web font would need the network, and Gradio brings no Japanese face.
 _FONTS = ["Hiragino Sans", "Yu Gothic UI", "Noto Sans JP", "Noto Sans CJK JP", "Meiryo", "system-ui", "sans-serif"]
 _MONO = ["ui-monospace", "Consolas", "Noto Sans Mono CJK JP", "monospace"]
@@ -82,7 +92,7 @@ function studioAddress(run, id, more = {}) {
 
 
 def build(studio: Studio, lang: Lang) -> gr.Blocks:
-    """The four pages in one language."""
+    """The pages in one language."""
     with gr.Blocks(title=f"m2n2-studio · {t(lang, 'title_bar')}", analytics_enabled=False) as demo:
         _BUILDERS[PAGES[0]](demo, studio, lang)
     for name in PAGES[1:]:
@@ -157,13 +167,20 @@ def _add_routes(app: FastAPI, studio: Studio) -> None:
     def _small_of_run(run: str, individual: str, file: str) -> Response:
         if run not in studio.names():
             raise HTTPException(404)
-        return FileResponse(small(_png(studio.runs / run / "images", individual, file)), headers=KEPT)
+        return FileResponse(small(_inside(studio.runs / run / "images", individual, file)), headers=KEPT)
 
     @app.get("/pictures/source/{name}/{file}")
     def _of_source(name: str, file: str) -> Response:
         if name not in assets.NAMES:
             raise HTTPException(404)
         return _picture(assets.FAMILY / name / "previews", "", file)
+
+    @app.get("/pictures/export/{name}/{place}/{file}")
+    def _of_export(name: str, place: str, file: str) -> Response:
+        export = next((one for one in list_exports(studio.exports) if one.name == name), None)
+        if export is None:
+            raise HTTPException(404)
+        return _picture(export.documents if place == PICTURES else export.monitor, place, file)
 
     @app.get("/pictures/drawn/{file}")
     def _drawn(file: str) -> Response:
@@ -174,13 +191,14 @@ def _add_routes(app: FastAPI, studio: Studio) -> None:
 
 
 def _picture(folder: Path, *parts: str) -> Response:
-    """A PNG under a folder of pictures, and nothing else."""
-    return FileResponse(_png(folder, *parts), media_type="image/png", headers=KEPT)
+    """A picture under a folder of pictures, and nothing else."""
+    file = _inside(folder, *parts)
+    return FileResponse(file, media_type=_PICTURES[file.suffix], headers=KEPT)
 
 
-def _png(folder: Path, *parts: str) -> Path:
+def _inside(folder: Path, *parts: str) -> Path:
     file = folder.joinpath(*parts).resolve()
-    if not file.is_relative_to(folder.resolve()) or file.suffix != ".png" or not file.is_file():
+    if not file.is_relative_to(folder.resolve()) or file.suffix not in _PICTURES or not file.is_file():
         raise HTTPException(404)
     return file
 
@@ -192,7 +210,9 @@ def serve(runs: Path, *, host: str = "127.0.0.1", port: int = 7860) -> None:
         RunError: the port is in use, or the address is not this machine's.
     """
     listener = _listener(host, port)
-    threading.Thread(target=_warm, args=(Studio(runs.resolve()),), daemon=True).start()
+    studio = Studio(runs.resolve())
+    threading.Thread(target=_warm, args=(studio,), daemon=True).start()
+    threading.Thread(target=keep_schedules, args=(studio.exports,), daemon=True).start()
     app = build_app(runs)
     shown = "127.0.0.1" if host == "0.0.0.0" else host
     print(f"m2n2-studio: http://{shown}:{listener.getsockname()[1]}  (Ctrl-C ends it; runs go on)", flush=True)

@@ -1,57 +1,93 @@
-"""An export before and after it is written, as the Export page shows it."""
+"""An export before and after it is written, as the Export page shows it: plan, preview, send."""
 
 from __future__ import annotations
 
+import json
 import re
-import shutil
-import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+from urllib.parse import quote
+
+from markupsafe import Markup
 
 from pipelines.errors import ExportError
-from pipelines.export import PRECISIONS, SINGLE_FILE
+from pipelines.export import SINGLE_FILE
 from pipelines.plan import Plan
+from pipelines.room import free_space, has_room
 from pipelines.single_file import single_file_entries
+from studio import names
+from studio.about import drawing
 from studio.card import is_full_size, snippet
 from studio.errors import RunError
 from studio.i18n import Lang, t
-from studio.ledger import inherited, warnings
+from studio.ledger import warnings
 from studio.models import open_recipe_sources
-from studio.ship import Shipped, drawing, ship
+from studio.package import ENDING, Package
+from studio.ship import Shipment, prepare
 
-from .shared import Studio, choices, gigabytes
+from . import views
+from .shared import Studio, choices, gigabytes, score
+from .watch import duration
 
-Form = Literal["file", "folder"]
+Form = Literal["file", "folder", "recipe"]
+FORMS: tuple[Form, ...] = ("file", "folder", "recipe")
 HOST = "host"  # the precision of the host's file
-_NAME = re.compile(r"[\w][\w .-]{0,79}")  # one folder's name: letters of any script, digits, no separators
-_LONGEST = 200  # bytes of a name; most disks take 255, and unfinished exports bear longer ones
+_PACKAGE = 100_000  # bytes of a recipe-only export, about: recipe, card and licence texts
+_SHOWN = 400  # letters of a value of the header
 
 
 @dataclass(frozen=True)
-class Offer:
-    """What an export of one individual would be."""
+class Wish:
+    """What somebody asks for: the fields of the page."""
 
-    licences: list[list[str]]
+    run: str
+    id: str
+    title: str
+    form: Form = "folder"
+    precision: str = HOST
+    credit: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The export's name without an ending."""
+        return names.bare(self.title)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the licences of an individual's sources ask for."""
+
+    rows: list[list[str]]
     warnings: list[str]
-    size: int
-    free: int
-    path: Path
+    credit: str
 
 
-def offer(
-    studio: Studio, lang: Lang, name: str, id: str, title: str, form: Form = "folder", precision: str = HOST
-) -> Offer:
-    """Size, place and licences of an export, before anything is written.
+def plan(studio: Studio, lang: Lang, wish: Wish) -> Shipment | Package:
+    """Plan what is asked for; the preview shows it, and `export` sends it.
 
     Raises:
-        M2N2Error: no such individual; its sources are gone; the title is no name; no single file can hold it.
+        M2N2Error: no such run or individual; its sources are gone; the title is no name.
     """
-    with studio.run(name) as store:
-        recipe = store.individual(id).recipe
-    sources = open_recipe_sources(recipe)
-    entries = inherited(recipe, sources)
+    if problem := names.problem(wish.title, studio.exports):
+        raise RunError(t(lang, f"name_{problem}"))
+    target = studio.exports / (f"{wish.name}{SINGLE_FILE}" if wish.form == "file" else wish.name)
+    with studio.run(wish.run) as store:
+        shipment = prepare(
+            store,
+            wish.id,
+            target,
+            title=wish.name,
+            precision=None if wish.precision == HOST else wish.precision,
+            credit=wish.credit,
+        )
+    return Package(shipment, studio.exports / f"{wish.name}{ENDING}") if wish.form == "recipe" else shipment
+
+
+def terms(lang: Lang, planned: Shipment | Package) -> Terms:
+    """Licences by source, what must be read before going on, and whose work it is."""
+    entries = _shipment(planned).inherited
     rows = [
         [
             entry.name,
@@ -61,98 +97,164 @@ def offer(
         ]
         for entry in entries
     ]
-    path = target(studio, title, form)
-    plan = Plan(recipe, sources, dtype=PRECISIONS.get(precision))
-    size = sum(entry.size for entry in single_file_entries(plan)) if form == "file" else plan.size()
-    return Offer(rows, warnings(entries, lang), size, shutil.disk_usage(studio.runs).free, path)
+    return Terms(rows, warnings(entries, lang), _shipment(planned).about.attribution)
 
 
-def fitting_form(studio: Studio, name: str, id: str) -> Form:
-    """The form to offer first: a single file where ComfyUI and A1111 can open it."""
-    with studio.run(name) as store:
-        recipe = store.individual(id).recipe
-    plan = Plan(recipe, open_recipe_sources(recipe))
-    try:
-        single_file_entries(plan)
-    except ExportError:
-        return "folder"
-    return "file" if is_full_size(plan) else "folder"
-
-
-def target(studio: Studio, title: str, form: Form = "folder") -> Path:
-    """Where an export of that title is written.
+def facts(studio: Studio, lang: Lang, planned: Shipment | Package) -> tuple[str, bool]:
+    """Size, free space and place in words, and whether it fits.
 
     Raises:
-        RunError: the title cannot be a folder's name.
+        ExportError: no single file can hold it.
     """
-    name = title.strip().removesuffix(SINGLE_FILE)
-    if not _NAME.fullmatch(name) or len(name.encode()) > _LONGEST:
-        raise RunError(
-            f"The name {title!r} cannot be a folder's. Expected letters, digits, spaces, dots and dashes, at most 80, "
-            "the first a letter or a digit."
+    size = _PACKAGE if isinstance(planned, Package) else planned.size
+    fits = has_room(studio.exports, size)
+    key = "facts_recipe" if isinstance(planned, Package) else "facts" if fits else "facts_too_big"
+    free = gigabytes(free_space(studio.exports))
+    return t(lang, key, size=gigabytes(size), free=free, path=str(planned.target)), fits
+
+
+def fitting_form(studio: Studio, run: str, id: str) -> Form:
+    """The form to offer first: a single file where ComfyUI and A1111 can open it."""
+    with studio.run(run) as store:
+        recipe = store.individual(id).recipe
+    built = Plan(recipe, open_recipe_sources(recipe))
+    try:
+        single_file_entries(built)
+    except ExportError:
+        return "folder"
+    return "file" if is_full_size(built) else "folder"
+
+
+def portrait(studio: Studio, lang: Lang, run: str, id: str) -> Markup:
+    """An individual at a glance: scores, and pictures that show it at its best and its worst."""
+    with studio.run(run) as store:
+        one = store.individual(id)
+        pictures = Markup("").join(
+            views.figure(views.run_picture(store, id, prompt.id, language), f"{id}: {text}", text or "")
+            for prompt in views.extremes(one, store.config.niches(), 4)
+            for language, text in views.captions(prompt)
         )
-    return studio.exports / (f"{name}{SINGLE_FILE}" if form == "file" else name)
+    means = " · ".join(f"{t(lang, f'kind_{kind}')} {score(one.mean(kind))}" for kind in ("ja", "en", "consistency"))
+    return Markup('<div class="portrait"><p class="number">{}</p><div class="strip eight">{}</div></div>').format(
+        means, pictures
+    )
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What will be written beside the weights."""
+
+    card: str
+    front_matter: str
+    metadata: dict[str, Any]
+    pictures: Markup
+
+
+def preview(lang: Lang, planned: Shipment | Package, run: str, id: str) -> Preview:
+    """The card as it will be written, with the pictures where the browser finds them, and what files say of it.
+
+    Raises:
+        M2N2Error: a source's file cannot be read.
+    """
+    shipment = _shipment(planned)
+    _, front, card = planned.readme().split("---\n", 2) if isinstance(planned, Shipment) else ("", "", planned.readme())
+    place = f"/pictures/run/{quote(run)}/{quote(id)}/"
+    samples = Markup("").join(
+        views.figure(place + quote(sample.name), sample.caption, sample.caption) for sample in shipment.about.samples
+    )
+    if isinstance(planned, Package):
+        metadata: dict[str, Any] = json.loads(planned.recipe.to_json())
+    else:
+        metadata = {key: _shown(value) for key, value in shipment.metadata.items()} or shipment.index
+    gone_along = samples or Markup('<p class="quiet">{}</p>').format(t(lang, "no_pictures"))
+    return Preview(
+        card=re.sub(r"\]\(samples/([^)]+)\)", lambda found: f"]({place}{quote(found[1])})", card),
+        front_matter=front,
+        metadata=metadata,
+        pictures=Markup('<div class="strip six">{}</div>').format(gone_along),
+    )
 
 
 @dataclass(frozen=True)
 class Done:
-    """A finished export, and how to open it: `other` says what to do in ComfyUI and A1111, if they can open it."""
+    """A finished export: where it lies, what it is known by, and the code that opens it with diffusers."""
 
-    shipped: Shipped
+    planned: Shipment | Package
+    size: int
+    hashes: Mapping[str, str]
     code: str
-    full_size: bool
-    architecture: str
+
+    @property
+    def is_recipe(self) -> bool:
+        """Whether it is a recipe without weights."""
+        return isinstance(self.planned, Package)
 
 
 def export(
     studio: Studio,
-    name: str,
-    id: str,
-    title: str,
-    form: Form = "folder",
-    precision: str = HOST,
+    lang: Lang,
+    wish: Wish,
+    read: Sequence[str],
     progress: Callable[[int, int], None] | None = None,
 ) -> Done:
-    """Write the checkpoint.
+    """Write what is asked for.
+
+    Args:
+        studio: whose exports folder takes it.
+        lang: of the warnings.
+        wish: the page's fields.
+        read: the warnings that were ticked as read.
+        progress: told (bytes done, bytes in all); raise in it to give up.
 
     Raises:
-        M2N2Error: see `studio.ship.ship`; nothing half-written is left behind.
+        RunError: a warning was not ticked.
+        M2N2Error: see `studio.ship`; nothing half-written is left behind.
     """
-    path = target(studio, title, form)
-    chosen = None if precision == HOST else precision
-    with studio.run(name) as store:
-        shipped = ship(store, id, path, precision=chosen, progress=progress)
-        recipe = store.individual(id).recipe
-        plan = Plan(recipe, open_recipe_sources(recipe))
-        full_size = is_full_size(plan)
-        code = snippet(str(shipped.path), drawing(store), full_size=full_size)
-    return Done(shipped, code, full_size, str(plan.lender("unet").architecture))
+    planned = plan(studio, lang, wish)
+    if set(terms(lang, planned).warnings) - set(read):
+        raise RunError(t(lang, "tick_first"))
+    if isinstance(planned, Package):
+        hashes = planned.send(progress)
+        return Done(planned, planned.target.stat().st_size, hashes, "\n".join(planned.commands))
+    shipped = planned.send(progress)
+    with studio.run(wish.run) as store:
+        code = snippet(str(shipped.path), drawing(store), full_size=is_full_size(planned.plan))
+    return Done(planned, shipped.size, shipped.hashes, code)
 
 
 def told(lang: Lang, done: Done) -> str:
     """Where an export lies, and the hashes it is known by."""
-    shipped = done.shipped
-    hashes = "\n".join(f"- {t(lang, f'sha256_{what}')}: `{digest}`" for what, digest in shipped.hashes.items())
-    return t(lang, "exported", path=str(shipped.path), size=gigabytes(shipped.size)) + f"\n\n{hashes}"
+    known = {f"sha256_{what}": digest for what, digest in done.hashes.items()}
+    lines = [f"- {t(lang, key)}: `{digest}`" for key, digest in known.items()]
+    key = "exported_recipe" if done.is_recipe else "exported"
+    return "\n".join([t(lang, key, path=str(done.planned.target), size=gigabytes(done.size)), "", *lines])
 
 
 def how_to(lang: Lang, done: Done, program: Literal["comfyui", "a1111"]) -> str:
     """How to open an export in a program other than diffusers."""
-    path = done.shipped.path
-    if not done.full_size:
-        return t(lang, "howto_other_shapes", architecture=done.architecture)
-    if path.suffix != SINGLE_FILE:
+    shipment = _shipment(done.planned)
+    if not is_full_size(shipment.plan):
+        architecture = shipment.plan.lender("unet").architecture
+        return t(lang, "howto_other_shapes", architecture=str(architecture))
+    if not shipment.is_file:
         return t(lang, "howto_needs_file")
-    return t(lang, f"howto_{program}", file=path.name)
+    return t(lang, f"howto_{program}", file=shipment.target.name)
 
 
-def recipe_file(studio: Studio, name: str, id: str) -> Path:
-    """The recipe alone, as a file to download; `m2n2 merge` rebuilds the weights from it and the sources."""
-    with studio.run(name) as store:
-        recipe = store.individual(id).recipe
-    path = Path(tempfile.mkdtemp(prefix="m2n2-recipe-")) / f"{name}-{id}.recipe.json"
-    recipe.save(path)
-    return path
+class Clock:
+    """Bytes and the time left, in words, as an export goes on."""
+
+    def __init__(self, lang: Lang, now: Callable[[], float] = time.monotonic) -> None:
+        self._lang, self._now = lang, now
+        self._began = now()
+
+    def words(self, done: int, of: int) -> str:
+        """How far it is; the time left is what the rest takes at the speed so far."""
+        if done >= of:
+            return t(self._lang, "checking")
+        left = (self._now() - self._began) / done * (of - done) if done else None
+        said = t(self._lang, "written", done=gigabytes(done), of=gigabytes(of))
+        return said if left is None else f"{said} · {t(self._lang, 'time_left', time=duration(self._lang, left))}"
 
 
 def first_choice(studio: Studio, lang: Lang, name: str, id: str | None) -> tuple[list[tuple[str, str]], str | None]:
@@ -165,3 +267,21 @@ def first_choice(studio: Studio, lang: Lang, name: str, id: str | None) -> tuple
             found, ids = [(id, id), *found], [id, *ids]
         child = store.get("child")
     return found, next((value for value in (id, child, *ids) if value in ids), None)
+
+
+def suggested(studio: Studio, name: str, id: str) -> str:
+    """A readable name for an export of an individual."""
+    with studio.run(name) as store:
+        return names.suggest(store.individual(id), studio.exports)
+
+
+def _shipment(planned: Shipment | Package) -> Shipment:
+    return planned.shipment if isinstance(planned, Package) else planned
+
+
+def _shown(value: str) -> Any:
+    """A value of a header as a person reads it: JSON as what it says, pictures and long texts cut short."""
+    if value.startswith("{"):
+        content = json.loads(value)
+        return content if len(value) <= 10 * _SHOWN else f"{value[:_SHOWN]}…"
+    return value if len(value) <= _SHOWN else f"{value[:60]}… ({len(value)})"

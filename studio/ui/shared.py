@@ -28,7 +28,7 @@ from studio.preview import Previewer
 from studio.store import Individual, Kind, RunStore, open_run
 from studio.wording import score
 
-PAGES = ("evolve", "archive", "compare", "export")  # the first one is a language's start page
+PAGES = ("evolve", "archive", "compare", "export", "monitor")  # the first one is a language's start page
 TOUR = ("evolve", "archive", "compare", "export")  # pages that a first visit leads through
 DRAWN_KEPT = 400  # pictures drawn for the Compare page that are kept in memory, newest last
 

@@ -103,6 +103,15 @@ def change(now: float | None, before: float | None, what: str) -> Markup:
     return Markup('<span class="change {}" title="{}">{} {:+.3f}</span>').format(css, what, arrow, difference)
 
 
+def extremes(individual: Individual, prompts: PromptSet, count: int = STRIP) -> list[Prompt]:
+    """The prompts that show an individual at its best and its worst, the best first."""
+    if "ja" not in individual.scores or len(prompts) <= count:
+        return list(prompts.prompts[:count])
+    order = (-individual.scores["ja"].mean(axis=1)).argsort(kind="stable")
+    half = count // 2
+    return [prompts.prompts[row] for row in [*order[: count - half], *order[len(order) - half :]]]
+
+
 def newest(lang: Lang, store: RunStore, latest: Sequence[Individual], best: Individual | None) -> Markup:
     """The newest offspring, newest on the left: pictures, Japanese score, change against the best source."""
     prompts = {prompt.id: prompt for prompt in store.config.niches().prompts}
@@ -177,6 +186,11 @@ def prompt_pairs(lang: Lang, store: RunStore, one: Individual, others: Iterable[
     return Markup('<div class="pairs" tabindex="0" role="region" aria-label="{}">{}</div>').format(
         t(lang, "pictures_and_scores"), Markup("").join(pairs)
     )
+
+
+def alert(text: str) -> Markup:
+    """What is wrong with what was typed, told to screen readers as it appears; nothing where nothing is."""
+    return Markup('<p class="alert" role="alert">{}</p>').format(text) if text else Markup("")
 
 
 def message(text: str) -> Markup:

@@ -167,3 +167,31 @@ def test_a_sources_name_stays_in_its_folder(family, name):
     )
     assert {path.split("/")[0] for path in told} == {"licences"}
     assert all(len(path.split("/")) == 3 and ".." not in path.split("/") for path in told)
+
+
+def test_a_link_that_leads_out_of_a_source_is_not_followed(copied, tmp_path):
+    others = tmp_path / "others"
+    others.mkdir()
+    (others / "LICENSE").write_text("mine")
+    folder = copied("ja")
+    (folder / "NOTICE").symlink_to(others / "LICENSE")
+    (folder / "COPYING").symlink_to(folder / "LICENSE")
+    (folder / "licences").symlink_to(others)
+    path = small_single_file(copied("flat"), folder.parent / "flat" / "one.safetensors")
+    path.with_name("one.LICENSE").symlink_to(others / "LICENSE")
+    texts = licence_texts(inherited(*merge(open_source(folder), open_source(path))))
+    assert set(texts) == {"licences/ja/COPYING", "licences/ja/LICENSE", "licences/ja/README.md"}
+    assert b"mine" not in texts.values()
+
+
+def test_a_snapshot_of_the_hub_is_links_to_files_of_its_own(tmp_path):
+    cache = tmp_path / "models--owner--name"
+    snapshot = cache / "snapshots" / "0123"
+    for folder in (cache / "blobs", snapshot):
+        folder.mkdir(parents=True)
+    (cache / "blobs" / "abc").write_text("terms")
+    (snapshot / "LICENSE").symlink_to("../../blobs/abc")
+    (tmp_path / "elsewhere").write_text("mine")
+    (snapshot / "NOTICE").symlink_to(tmp_path / "elsewhere")
+    origin = Origin("name", snapshot, "owner/name", snapshot, "mit")
+    assert licence_texts([replace(entry("mit", "name"), origin=origin)]) == {"licences/name/LICENSE": b"terms"}

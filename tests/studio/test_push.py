@@ -86,7 +86,10 @@ def api(hub):
 @pytest.fixture(scope="module")
 def shipped(family, one_hot, tmp_path_factory):
     place = tmp_path_factory.mktemp("shipped")
-    return {name: ship.ship_recipe(one_hot["flat"], family, place / name) for name in ("sakura", "sakura.safetensors")}
+    return {
+        name: ship.prepare_recipe(one_hot["flat"], family, place / name).send()
+        for name in ("sakura", "sakura.safetensors")
+    }
 
 
 @pytest.mark.parametrize("name", ["sakura", "sakura.safetensors"])

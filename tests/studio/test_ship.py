@@ -19,7 +19,8 @@ from pipelines.settings import presets
 from pipelines.sources import Source, open_source
 from pipelines.tensor_file import TensorFile
 from studio import run, ship
-from studio.card import About, Drawing, card, snippet
+from studio.about import About, Drawing
+from studio.card import card, snippet
 from studio.evaluate import noise_seed
 from studio.ledger import common_licence, inherited
 from studio.models import open_recipe_sources
@@ -39,7 +40,9 @@ def store(small_config, tmp_path_factory):
 def shipped(store, tmp_path_factory):
     """The same individual as a folder and as a single file."""
     place = tmp_path_factory.mktemp("shipped")
-    return {name: ship.ship(store, "0001", place / name, title="桜") for name in ("sakura", "sakura.safetensors")}
+    return {
+        name: ship.prepare(store, "0001", place / name, title="桜").send() for name in ("sakura", "sakura.safetensors")
+    }
 
 
 @pytest.mark.slow
@@ -117,13 +120,13 @@ def test_the_header_of_the_file(store, shipped):
 
 
 def test_an_individual_gives_the_same_bytes_twice(store, shipped, tmp_path):
-    again = ship.ship(store, "0001", tmp_path / "sakura.safetensors", title="桜")
+    again = ship.prepare(store, "0001", tmp_path / "sakura.safetensors", title="桜").send()
     assert again.path.read_bytes() == shipped["sakura.safetensors"].path.read_bytes()
 
 
 def test_a_plain_recipe_has_a_card_too(family, one_hot, tmp_path, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
-    done = ship.ship_recipe(one_hot["flat"], family, tmp_path / "平ら.safetensors", precision="bf16")
+    done = ship.prepare_recipe(one_hot["flat"], family, tmp_path / "平ら.safetensors", precision="bf16").send()
     assert TensorFile(done.path).metadata["modelspec.date"] == "1970-01-02T00:00:00Z"
     assert TensorFile(done.path).metadata["modelspec.license"] == "apache-2.0 AND cc-by-4.0"
     text = (tmp_path / "平ら.about" / "README.md").read_text("utf-8")
@@ -160,7 +163,7 @@ def test_nothing_is_left_of_a_failed_shipment(store, tmp_path, monkeypatch):
     monkeypatch.setattr(ship, "card", fails)
     for name in ("out", "out.safetensors"):
         with pytest.raises(ExportError, match="no card today"):
-            ship.ship(store, "0001", tmp_path / name)
+            ship.prepare(store, "0001", tmp_path / name).send()
     assert list(tmp_path.iterdir()) == []
 
 

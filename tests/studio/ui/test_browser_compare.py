@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 import re
-import threading
-import time
 
 import pytest
-import uvicorn
 from playwright.sync_api import expect
 
 from studio.evaluate import noise_seed
 from studio.i18n import LANGUAGES, t
 from studio.pictures import generation_data
-from studio.ui.app import build_app
-from tests.studio.ui.test_browser import LOADING, SHOTS, open_page, shoot  # noqa: F401  (a fixture)
-
-
-@pytest.fixture
-def served(finished):
-    """The studio with its finished run, served on a port of its own."""
-    server = uvicorn.Server(uvicorn.Config(build_app(finished.runs), port=0, log_level="error"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.05)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, shoot
 
 
 # Gradio's statistics of its own queue use what pandas has deprecated.
@@ -35,8 +18,8 @@ def served(finished):
 @pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_compare(lang, served, finished, tmp_path, open_page):  # noqa: F811
-    page = open_page({"en": "en-GB", "ja": "ja-JP"}[lang])
+def test_compare(lang, finished_address, finished, tmp_path, open_page):
+    page = open_page(LOCALES[lang])
 
     def say(key, **values):
         return t(lang, key, **values)
@@ -45,7 +28,7 @@ def test_compare(lang, served, finished, tmp_path, open_page):  # noqa: F811
         first, second = store.config.niches().prompts[:2]
 
     # A link names models and captions; what the run kept is there at once.
-    page.goto(f"{served}/{lang}/compare?run=first&id=ja,real&id=flat&prompt={first.id},{second.id}")
+    page.goto(f"{finished_address}/{lang}/compare?run=first&id=ja,real&id=flat&prompt={first.id},{second.id}")
     expect(page.locator("#sheet tbody tr")).to_have_count(3)
     expect(page.locator("#sheet img")).to_have_count(12)
     expect(page.locator("#over img").first).to_be_visible()
@@ -102,7 +85,7 @@ def test_compare(lang, served, finished, tmp_path, open_page):  # noqa: F811
     shoot(page, lang, "compare-3-sheet")
 
     # What does not fit is said, and the page stays as it was.
-    page.goto(f"{served}/{lang}/compare?run=first&id=ja")
+    page.goto(f"{finished_address}/{lang}/compare?run=first&id=ja")
     expect(page.locator("#sheet img").first).to_be_visible()
     page.locator("#models input").press_sequentially("nobody/0001")
     page.locator("#models input").press("Enter")

@@ -9,10 +9,9 @@ import pytest
 from PIL import Image
 
 import assets
-from pipelines.recipe import load_recipe
 from studio.errors import ConfigError, RunError
 from studio.store import create_run
-from studio.ui import archive, evolve, form, offer, shared, watch
+from studio.ui import archive, evolve, form, shared, watch
 from studio.ui.browse import Wanted
 from studio.ui.finder import found_by_picture
 
@@ -215,56 +214,6 @@ def test_text_from_outside_is_escaped(finished):
         shared.guarded("en", archive.detail)(finished, "en", "first", "<b>nobody</b>")
     assert "<b>nobody" not in caught.value.message
     assert "has no individual" in caught.value.message
-
-
-@pytest.mark.parametrize("kind", ["folder", "file"])
-def test_an_export_is_described_then_written(finished, kind):
-    _, first = offer.first_choice(finished, "en", "first", None)
-    told, title = [], f"sakura 07 {kind}"
-    described = offer.offer(finished, "en", "first", first, title, kind)
-    assert described.licences[0][0] in assets.NAMES
-    assert described.warnings == []
-    assert described.path == finished.exports / (title if kind == "folder" else f"{title}.safetensors")
-    done = offer.export(finished, "first", first, title, kind, progress=lambda *now: told.append(now))
-    assert done.shipped.path == described.path
-    assert told[-1] == (described.size, described.size)
-    assert str(described.path) in done.code
-    assert all(digest in offer.told("ja", done) for digest in done.shipped.hashes.values())
-    assert "this is SDXL layout, 160 wide" in offer.how_to("en", done, "comfyui")
-    documents = described.path if kind == "folder" else described.path.with_suffix(".about")
-    digest = load_recipe(offer.recipe_file(finished, "first", first)).digest
-    assert load_recipe(documents / "recipe.json").digest == digest
-    with pytest.raises(Exception, match="exists already"):
-        offer.export(finished, "first", first, title, kind)
-
-
-def test_the_size_follows_the_precision(finished):
-    half, full = (offer.offer(finished, "en", "first", "ja", "x", "file", kind) for kind in ("fp16", "fp32"))
-    assert full.size == pytest.approx(2 * half.size, rel=1e-4)
-    assert offer.offer(finished, "en", "first", "ja", "x", "file").size == half.size  # that of the host
-
-
-def test_what_comfyui_cannot_open_is_offered_as_a_folder(finished, monkeypatch):
-    assert offer.fitting_form(finished, "first", "ja") == "folder"
-    monkeypatch.setattr(offer, "is_full_size", lambda _: True)
-    assert offer.fitting_form(finished, "first", "ja") == "file"
-    done = offer.export(finished, "first", "ja", "for comfyui", "file")
-    assert "`for comfyui.safetensors`" in offer.how_to("ja", done, "comfyui")
-    assert "models/Stable-diffusion" in offer.how_to("en", done, "a1111")
-    folder = replace(done, shipped=replace(done.shipped, path=done.shipped.path.with_suffix("")))
-    assert "open single files" in offer.how_to("en", folder, "a1111")
-
-
-@pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "a\\b", "x" * 81, "桜" * 70, ".safetensors"])
-def test_a_name_that_leaves_its_place_is_refused(finished, name):
-    for kind in ("folder", "file"):
-        with pytest.raises(RunError, match="cannot be a folder's"):
-            offer.target(finished, name, kind)
-
-
-def test_an_ending_is_not_doubled(finished):
-    assert offer.target(finished, "桜.safetensors", "file").name == "桜.safetensors"
-    assert offer.target(finished, "桜.safetensors", "folder").name == "桜"
 
 
 def test_a_run_without_sources_to_merge_is_a_config_error():

@@ -1,0 +1,44 @@
+"""A small run and what is exported of it, made once per session; a test that damages an export copies it first."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from studio.exports import Export, open_export
+from studio.run import carry_out
+from studio.ship import prepare
+from studio.store import create_run
+
+
+@pytest.fixture(scope="session")
+def bred(small_config, tmp_path_factory):
+    """A run with one offspring, 0001."""
+    store = create_run(tmp_path_factory.mktemp("runs") / "bred", small_config.model_copy(update={"evaluations": 1}))
+    carry_out(store)
+    return store
+
+
+@pytest.fixture(scope="session")
+def exported(bred, tmp_path_factory):
+    """The offspring as a folder and as a single file."""
+    place = tmp_path_factory.mktemp("exports")
+    for name in ("momiji", "momiji.safetensors"):
+        prepare(bred, "0001", place / name, title="momiji").send()
+    return place
+
+
+@pytest.fixture(params=["momiji", "momiji.safetensors"])
+def either(request, exported):
+    """An export in one form, then in the other; not to be changed."""
+    return open_export(exported / request.param)
+
+
+@pytest.fixture
+def own_copy(either, tmp_path) -> Export:
+    """A copy of it that a test may measure and damage."""
+    if either.path.is_dir():
+        return open_export(shutil.copytree(either.path, tmp_path / either.name))
+    shutil.copytree(either.documents, tmp_path / either.documents.name)
+    return open_export(shutil.copyfile(either.path, tmp_path / either.name))

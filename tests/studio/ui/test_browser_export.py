@@ -1,0 +1,182 @@
+"""Export and Monitor in a real Chromium, in both languages: every step, cancel, recipe only; measured, damaged."""
+
+from __future__ import annotations
+
+import time
+import zipfile
+
+import pytest
+from playwright.sync_api import expect
+
+from studio import ledger, ship
+from studio.exports import open_export
+from studio.i18n import LANGUAGES, t
+from studio.monitor import is_measuring
+from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, shoot
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    # Gradio's statistics of its own queue use what pandas has deprecated.
+    pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning"),
+]
+
+
+def slow(export):
+    """An export that takes as long as a large one."""
+
+    def slowly(*arguments, progress, **options):
+        return export(*arguments, progress=lambda *now: (time.sleep(0.2), progress(*now)), **options)
+
+    return slowly
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_walk_through_every_step(lang, finished_address, finished, monkeypatch, open_page):
+    monkeypatch.delitem(ledger.KNOWN, "apache-2.0")  # a licence to be read first
+    name = f"walk-{lang}"
+    page = open_page(LOCALES[lang])
+
+    def say(key, **values):
+        return t(lang, key, **values)
+
+    # Who, and a name: a readable one is suggested, a bad one is refused while it is typed.
+    page.goto(f"{finished_address}/{lang}/export?run=first&id=0001")
+    title = page.get_by_label(say("title"), exact=True)
+    expect(title).not_to_have_value("")
+    expect(page.locator(".portrait img")).to_have_count(8)
+    title.fill("a/b")
+    expect(page.get_by_role("alert")).to_have_text(say("name_letters"))
+    expect(page.locator("#next-1")).to_be_disabled()
+    shoot(page, lang, "export-1-who")
+    title.fill(name)
+    expect(page.get_by_role("alert")).to_have_count(0)
+    page.locator("#next-1").click()
+
+    # Licences: every warning is ticked before it goes on; attribution is there.
+    expect(page.locator("#read input").first).to_be_visible()
+    expect(page.locator("#next-2")).to_be_disabled()
+    ticks = page.locator("#read input")
+    for number in range(ticks.count()):
+        expect(page.locator("#next-2")).to_be_disabled()
+        ticks.nth(number).check()
+    expect(page.locator("#next-2")).to_be_enabled()
+    assert "licensed under" in page.locator("#credit textarea").input_value()
+    page.locator("#credit textarea").fill("- made by 美咲")
+    shoot(page, lang, "export-2-licences")
+    page.locator("#next-2").click()
+
+    # Format and precision, with size and place.
+    expect(page.locator("#facts")).to_contain_text(name)
+    page.get_by_text(say("form_file")).click()
+    expect(page.locator("#facts")).to_contain_text(f"{name}.safetensors")
+    page.locator("#precision").get_by_text("fp32", exact=True).click()
+    expect(page.locator("#facts")).to_contain_text("26.7 MB")
+    shoot(page, lang, "export-3-format")
+    page.locator("#next-3").click()
+
+    # The preview: the card with its pictures, the header.
+    expect(page.locator("#card h1")).to_have_text(name)
+    expect(page.locator("#card")).to_contain_text("made by 美咲")
+    expect(page.locator("#metadata")).to_contain_text("modelspec.title")
+    expect(page.locator("#samples img")).to_have_count(6)
+    page.wait_for_function("[...document.querySelectorAll('#samples img')].every(one => one.naturalWidth > 0)")
+    shoot(page, lang, "export-4-preview")
+    page.locator("#back-4").click()
+    page.get_by_text(say("form_folder")).click()
+    page.locator("#precision").get_by_text(say("precision_host"), exact=True).click()
+    expect(page.locator("#facts")).not_to_contain_text(".safetensors")
+    page.locator("#next-3").click()
+    expect(page.locator("#card h1")).to_have_text(name)
+    page.locator("#next-4").click()
+
+    # Write: cancelled, nothing is left; then to the end.
+    expect(page.locator("#place")).to_contain_text(name)
+    before = sorted(finished.exports.iterdir()) if finished.exports.is_dir() else []
+    with monkeypatch.context() as patch:
+        patch.setattr(ship, "export_folder", slow(ship.export_folder))
+        page.locator("#go").click()
+        expect(page.locator("#finished")).to_contain_text("MB")
+        page.screenshot(path=SHOTS / f"{lang}-export-5-writing.png")
+        page.locator("#cancel").click()
+        expect(page.locator("#finished")).to_contain_text(say("cancelled"))
+    expect(page.locator("#cancel")).to_be_hidden()
+    assert sorted(finished.exports.iterdir()) == before
+    page.locator("#go").click()
+    expect(page.locator("#finished")).to_contain_text("sha256", timeout=LOADING)
+    assert (finished.exports / name / "birth.json").is_file()
+    page.get_by_role("tab", name="ComfyUI").click()
+    expect(page.locator("#comfyui")).to_contain_text("SDXL")
+    page.get_by_role("tab", name="diffusers").click()
+    page.locator("#use").click()
+    expect(page.locator("#use")).to_have_text(say("is_in_use"))
+    shoot(page, lang, "export-6-written")
+
+    # Another one: the recipe alone.
+    page.locator("#again").click()
+    expect(title).not_to_have_value(name)
+    title.fill(f"{name} recipe")
+    page.locator("#next-1").click()
+    expect(page.locator("#read input:checked")).to_have_count(ticks.count())  # of the same individual: read before
+    page.locator("#next-2").click()
+    page.get_by_text(say("form_recipe")).click()
+    expect(page.locator("#facts")).to_contain_text(".recipe.zip")
+    page.locator("#next-3").click()
+    expect(page.locator("#card")).to_contain_text("rebuild.py")
+    page.locator("#next-4").click()
+    page.locator("#go").click()
+    expect(page.locator("#finished")).to_contain_text(".recipe.zip", timeout=LOADING)
+    with page.expect_download() as download:
+        page.locator("#recipe").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert "recipe.json" in archive.namelist()
+    shoot(page, lang, "export-7-recipe")
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_watched_measured_damaged_and_gone_back(lang, finished_address, finished, open_page):
+    names = [f"kept-{lang}", f"former-{lang}"]
+    for name in names:
+        with finished.run("first") as store:
+            ship.prepare(store, "0001", finished.exports / name).send()
+    page = open_page(LOCALES[lang])
+
+    def say(key, **values):
+        return t(lang, key, **values)
+
+    # Measured again in a process of its own: the same bits.
+    export = open_export(finished.exports / names[0])
+    page.goto(f"{finished_address}/{lang}/monitor?export={names[0]}")
+    expect(page.locator("#verdict")).to_contain_text(say("never_measured"))
+    page.locator("#use").click()
+    expect(page.locator("#use")).to_have_text(say("is_in_use"))
+    page.locator("#go").click()
+    expect(page.locator("#headline progress")).to_be_visible(timeout=LOADING)
+    shoot(page, lang, "monitor-1-measuring")
+    expect(page.locator("#verdict")).to_contain_text(say("drift_equal"), timeout=LOADING)
+    expect(page.locator("#all")).to_contain_text(say("state_equal"))
+    expect(page.locator("#headline")).not_to_contain_text("%")
+    shoot(page, lang, "monitor-2-equal")
+
+    # A damaged file is found.
+    file = export.path / "unet" / "diffusion_pytorch_model.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-3] ^= 1
+    file.write_bytes(content)
+    page.locator("#go").click()
+    expect(page.locator("#verdict")).to_contain_text(say("drift_damaged"), timeout=LOADING)
+    expect(page.locator("#verdict")).to_contain_text("unet/diffusion_pytorch_model.safetensors")
+    shoot(page, lang, "monitor-3-damaged")
+
+    # Back to a former one.
+    page.goto(f"{finished_address}/{lang}/monitor?export={names[1]}")
+    page.locator("#use").click()
+    expect(page.locator("#history")).to_contain_text(names[1])
+    assert (finished.exports / "current").read_text("utf-8").strip() == names[1]
+    page.screenshot(path=SHOTS / f"{lang}-monitor-4-former.png", full_page=True)
+
+    # Cancelled, nothing is recorded.
+    page.locator("#go").click()
+    page.locator("#cancel").click()
+    expect(page.locator("#headline")).to_contain_text(say("measure_stopped"), timeout=LOADING)
+    assert not is_measuring(open_export(finished.exports / names[1]))

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from eval.prompts import Language, Prompt
+from eval.prompts import Language, Prompt, PromptSet
 from pipelines.sources import Source
 from studio.i18n import Lang, t
 from studio.store import Individual, RunStore

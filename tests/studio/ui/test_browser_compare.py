@@ -18,7 +18,7 @@ from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, shoot
 @pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_compare(lang, finished_address, finished, tmp_path, open_page):
+def test_compare(lang, finished_address, finished, tmp_path, open_page):  # Playwright's loop comes last
     page = open_page(LOCALES[lang])
 
     def say(key, **values):

@@ -7,6 +7,8 @@ Read in this order:
     stair       prompt sets from STAIR Captions and their photographs
     metrics     cosine similarity, cross-lingual consistency, averages with bootstrap intervals; numpy only
     realism     how far a set of pictures is from a set of photographs: CMMD; numpy only
+    ratings     votes to Bradley-Terry strengths with intervals; how often a scorer agrees with people
+    taste       what somebody prefers, learned from votes on features of pictures
     catalogue   the scorers recommended for full-size sources, and why
     hub         files of hub repositories: from a folder or the cache, downloaded, or what to download
     names       the names of scorers, and the files they stand for

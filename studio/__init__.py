@@ -1,4 +1,4 @@
-"""What a person does: evolve, browse, compare, export.
+"""What a person does: evolve, browse, compare, judge, export.
 
 Read in this order:
 
@@ -10,6 +10,9 @@ Read in this order:
     breeding    the first individuals, and the crossover the search breeds with
     run         the process that carries a run to its end; stop, resume
     results     the held-out report: sources, average, child
+    votes       what people said of two pictures, blind; pairs chooses which two
+    standing    what votes say: rankings, agreement
+    taste       votes as niches of another run
     history     the archive after each offspring, played again
     report/     a run as one page that opens anywhere
     contact_sheet   models by captions by noises, as a picture and as a page
@@ -32,7 +35,7 @@ Read in this order:
     standalone  pages that open without a server, from `templates/`; fonts finds one with Japanese
     machine     what a run is computed on
     wording     numbers as people read them
-    cli         the command line (cli_sources, cli_recipe, cli_prompts, cli_report, cli_verify, cli_monitor)
+    cli         the command line (cli_sources, cli_recipe, cli_prompts, cli_report, cli_verify, cli_monitor, cli_votes)
     console     its tables and progress
     i18n        words in English and Japanese
     ui/         one file per page

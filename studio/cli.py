@@ -24,6 +24,7 @@ from .cli_recipe import recipe_app
 from .cli_report import report
 from .cli_sources import sources_app
 from .cli_verify import verify
+from .cli_votes import votes
 
 if TYPE_CHECKING:
     from . import ship
@@ -43,6 +44,7 @@ app.add_typer(prompts_app, name="prompts")
 app.command()(report)
 app.command()(verify)
 app.command()(monitor)
+app.command()(votes)
 
 Out = Annotated[Path, typer.Option(help="a single file where it ends in .safetensors, else a diffusers folder to make")]
 Dtype = Annotated[

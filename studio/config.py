@@ -103,6 +103,9 @@ class RunConfig(BaseModel):
     seed: int = Field(0, ge=0, description="random seed of parents, split points and mixing ratios")
     alpha: float = Field(1.0, ge=0, description="strength of competition; 0 is none")
     angle: Angle = Field("chromosome", description="one SLERP angle per chromosome, or per tensor")
+    votes: str | None = Field(
+        None, description="a run's folder, or its votes.jsonl: what people preferred there is niches here"
+    )
     breeding: Breeding = Field(Breeding(), description="how offspring are made, where that differs from the paper")
     scorer: str = Field(SCORER, description="open_clip model that is fitness")
     reporter: str = Field(REPORTER, description="open_clip model of another family that only reports")
@@ -122,12 +125,21 @@ class RunConfig(BaseModel):
             raise ValueError(f"fitness has the weights {self.fitness}; expected numbers above 0, leave out what is off")
         if self.early_rejection and self.compete != ("ja",):
             raise ValueError("early_rejection stops within one language; expected compete: [ja] beside it")
+        if self.early_rejection and self.votes:
+            raise ValueError(
+                "early_rejection stops before all pictures are drawn, votes need them; expected one of the two"
+            )
         if self.scorer == self.reporter:
             raise ValueError(
                 f"scorer and reporter are both {self.scorer}; expected another model to report, as fitness flatters "
                 "what was bred for it"
             )
         return self
+
+    @property
+    def competing(self) -> tuple[str, ...]:
+        """The kinds of scores that are niches, one after the other: languages, then people's votes."""
+        return (*self.compete, "votes") if self.votes else self.compete
 
     def open_sources(self) -> dict[str, Source]:
         """Open the sources, by name, and refuse what cannot be merged.
@@ -214,6 +226,7 @@ def load_config(path: str | Path) -> RunConfig:
             "sources": tuple(resolved(source, here) for source in config.sources),
             "prompts": str(here / config.prompts),
             "held_out": str(here / config.held_out),
+            "votes": config.votes and str(here / Path(config.votes).expanduser()),
             "scorer": _scorer_at(here, config.scorer),
             "reporter": _scorer_at(here, config.reporter),
             "start": None if config.start is None else str(here / config.start),

@@ -51,8 +51,8 @@ def history(everyone: Sequence[Individual], config: RunConfig) -> list[Moment]:
     moments: list[Moment] = []
     for one in everyone:
         made += not one.is_source
-        if all(language in one.scores for language in config.compete):  # else it failed, or was turned away early
-            archive.insert(one.id, np.concatenate([one.scores[language].mean(axis=1) for language in config.compete]))
+        if all(kind in one.scores for kind in config.competing):  # else it failed, or was turned away early
+            archive.insert(one.id, np.concatenate([one.scores[kind].mean(axis=1) for kind in config.competing]))
         moment = _moment(made, [means[id] for id in archive.ids], archive)
         if moments and moments[-1].made == made:
             moments.pop()  # the sources are one moment

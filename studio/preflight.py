@@ -179,7 +179,7 @@ def _kind(config: RunConfig) -> tuple[object, ...]:
 
 def _rate(store: RunStore) -> float | None:
     offspring = [one for one in store.individuals() if not one.is_source and "ja" in one.scores]
-    drawn = sum(values.size for one in offspring for kind, values in one.scores.items() if kind != "consistency")
+    drawn = sum(values.size for one in offspring for kind, values in one.scores.items() if kind in ("ja", "en"))
     return sum(one.seconds for one in offspring) / (drawn * store.config.pictures.steps) if drawn else None
 
 

@@ -36,6 +36,8 @@ from .preflight import measured_rate, preflight
 from .process import Stopped, carry, is_running
 from .results import Reporter
 from .store import Individual, RunStore, now
+from .taste import Learned, learn_niches, liking
+from .votes import votes_for
 
 logger = logging.getLogger(__name__)
 
@@ -137,6 +139,7 @@ class _Run:
             logger.warning("captions too long, only their beginning counts: %s", ", ".join(cut))
         _check_scorer(store, scorer)
         store.put(truncated=cut, scorer=scorer.identity, machine=described())
+        self.tastes = self._tastes()
         self.search = self._search()
 
     def go(self) -> None:
@@ -188,8 +191,21 @@ class _Run:
         return search
 
     def _niches(self, scores: Mapping[str, np.ndarray]) -> np.ndarray:
-        """What competes: means over noises, float64 [niches], of one language after the other."""
-        return np.concatenate([scores[language].mean(axis=1) for language in self.config.compete])
+        """What competes: means over noises, float64 [niches], of one language after the other, then people's votes."""
+        return np.concatenate([scores[kind].mean(axis=1) for kind in self.config.competing])
+
+    def _tastes(self) -> list[Learned]:
+        """The niches that are made of votes: learned once, so that what is voted later changes nothing in this run."""
+        if self.config.votes and self.store.get("tastes") is None:
+            learned = learn_niches(*votes_for(self.config.votes), self.evaluator.scorer)
+            self.store.put(tastes=[one.to_json() for one in learned])
+        return [Learned.from_json(one) for one in self.store.get("tastes", [])]
+
+    def _add_votes(self, judged: Mapping[Language, Scored], scores: dict[str, np.ndarray]) -> None:
+        """What people would say of the pictures that compete, beside their scores."""
+        if self.tastes:
+            features = [judged[language].features for language in self.config.compete]
+            scores["votes"] = liking(self.tastes, features, self.config.noises)
 
     def _random_sources(self, made: int) -> tuple[str, str] | None:
         """Parents of a warm-up offspring: two of the sources alive, at random (as in M2N2's experiment with LLMs)."""
@@ -244,6 +260,7 @@ class _Run:
             drawn = self.evaluator.draw(recipe, self.prompts, language, self._tick)
             seen[language] = drawn, self.evaluator.score(drawn)
             scores[language] = seen[language][1].scores
+        self._add_votes({language: judged for language, (_, judged) in seen.items()}, scores)
         return seen
 
     def _until_hopeless(self, recipe: Recipe, scores: dict[str, np.ndarray]) -> Seen:
@@ -284,6 +301,7 @@ class _Run:
                 judged[language] = self.evaluator.score(new)
                 scores[language] = judged[language].scores
         scores["consistency"] = self.evaluator.consistency(judged["ja"], judged["en"])
+        self._add_votes(judged, scores)
         return new
 
     def _rotate(self, rotation: int) -> None:

@@ -26,9 +26,10 @@ from pipelines.recipe import Recipe, load_recipe, parse_recipe
 from .anynet import is_any
 from .config import RunConfig, checked, load_config
 from .errors import RunError
+from .votes import votes_for
 
 SCHEMA = 1
-Kind = Literal["ja", "en", "consistency", "score"]
+Kind = Literal["ja", "en", "consistency", "score", "votes"]
 Status = Literal["new", "queued", "running", "reporting", "stopped", "done", "failed"]
 
 
@@ -81,8 +82,9 @@ class Individual:
 
     `scores` maps "ja", "en" and "consistency" to float64 [prompts, noises]; the report's English and consistency are
     only there for those that entered the archive. One that was turned away early has "partial" instead, with NaN for
-    prompts that were not drawn. A network that draws no pictures has "score", float64 [items, 1]. `error` says why an
-    evaluation failed; there are no scores then.
+    prompts that were not drawn. In a run that votes steer there is "votes" too, float64 [raters, noises]. A network
+    that draws no pictures has "score", float64 [items, 1]. `error` says why an evaluation failed; there are no scores
+    then.
     """
 
     id: str
@@ -218,10 +220,12 @@ def create_run(folder: str | Path, config: RunConfig) -> RunStore:
     """Make a run's folder.
 
     Raises:
-        RunError: there is something in it already, or `start` is no run.
+        RunError: there is something in it already, `start` is no run, or there are too few votes to steer it.
         PromptSetError: a prompt set cannot be read, holds nothing, or lacks the pictures that fitness looks at.
     """
     config.niches(), config.report_prompts()
+    if config.votes:
+        votes_for(config.votes)
     folder = new_folder(folder)
     (folder / "images").mkdir()
     inside = {field: f"{field}.yaml" for field in ("prompts", "held_out")}
@@ -230,6 +234,8 @@ def create_run(folder: str | Path, config: RunConfig) -> RunStore:
     if config.start is not None:
         inside["start"] = "start"
         copy_recipes(Path(config.start), folder / "start")
+    if config.votes:
+        inside["votes"] = str(Path(config.votes).resolve())
     config.model_copy(update=inside).save(folder / "run.yaml")
     return new_store(folder, load_config(folder / "run.yaml"))
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .process import is_running
-from .store import Individual, RunStore
+from .store import Individual, Kind, RunStore
 
 RECENT = 20  # evaluations whose mean length tells the time left
 
@@ -46,11 +46,17 @@ def individual_json(individual: Individual) -> dict[str, Any]:
         "id": individual.id,
         "parents": None if individual.is_source else [individual.mother, individual.father],
         "alive": individual.alive,
-        "scores": {kind: individual.mean(kind) for kind in ("ja", "en", "consistency")},
+        "scores": {kind: individual.mean(kind) for kind in kinds(individual)},
         "shares": individual.recipe.shares,
         "recipe": json.loads(individual.recipe.to_json()),
         "error": individual.error,
     }
+
+
+def kinds(individual: Individual) -> tuple[Kind, ...]:
+    """The scores an individual is shown with; what votes make of it only where votes steer the run."""
+    always: tuple[Kind, ...] = ("ja", "en", "consistency")
+    return (*always, "votes") if "votes" in individual.scores else always
 
 
 def run_json(store: RunStore) -> dict[str, Any]:

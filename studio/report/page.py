@@ -88,7 +88,7 @@ def _settings(lang: Lang, told: Told) -> list[tuple[str, str]]:
         ("host", ", ".join(f"{part}: {name}" for part, name in config.host.items())),
         ("prompts", f"{told.niches.name} ({len(told.niches)})"),
         ("held_out", f"{told.held_out.name} ({len(told.held_out)})"),
-        ("compete", ", ".join(t(lang, f"kind_{language}") for language in config.compete)),
+        ("compete", ", ".join(t(lang, f"kind_{kind}") for kind in config.competing)),
         ("fitness", fitness),
         ("evaluations", config.evaluations),
         ("archive_size", config.archive),

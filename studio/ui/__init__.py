@@ -13,5 +13,8 @@ Read in this order:
     downloads   contact sheets and reports as files
     offer       what the Export page plans, previews and sends
     drifts      what the Monitor page shows of exports and their measurements
-    evolve, archive, compare, export, monitor    one page each: handlers are plain functions, then `page` wires them
+    blind       a question to a judge: pictures under random addresses, answers, arrow keys
+    verdict     what Judge tells after the votes
+    evolve, archive, compare, judge, export, monitor    one page each: handlers are plain functions, then `page`
+                wires them
 """

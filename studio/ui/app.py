@@ -4,7 +4,8 @@
 /en/ ... /ja/export     the pages; ?run=NAME&id=ID opens a run and an individual; Compare also
                         takes id=A,B and prompt=ID,ID
 /language/LANG/PAGE     remember a language and go to that page
-/pictures/...           pictures of runs, whole or small, of exports, of sources' previews, and of what Compare drew
+/pictures/...           pictures of runs, whole or small, of exports, of sources' previews, of what Compare drew, and
+                        of Judge's questions
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from studio.exports import list_exports
 from studio.i18n import LANGUAGES, Lang, preferred, t
 from studio.monitor import keep_schedules
 
-from . import archive, compare, evolve, export, monitor
+from . import archive, compare, evolve, export, judge, monitor
 from .shared import PAGES, Studio, page_link
 from .tiles import small
 
@@ -44,6 +45,7 @@ _BUILDERS = {
     "evolve": evolve.page,
     "archive": archive.page,
     "compare": compare.page,
+    "judge": judge.page,
     "export": export.page,
     "monitor": monitor.page,
 }
@@ -188,6 +190,13 @@ def _add_routes(app: FastAPI, studio: Studio) -> None:
         if content is None:
             raise HTTPException(404)
         return Response(content, media_type="image/png", headers={"Cache-Control": "max-age=86400"})
+
+    @app.get("/pictures/blind/{file}")
+    def _blind(file: str) -> Response:
+        content = studio.blind.get(file.removesuffix(".png"))
+        if content is None:
+            raise HTTPException(404)
+        return Response(content, media_type="image/png", headers={"Cache-Control": "no-store"})
 
 
 def _picture(folder: Path, *parts: str) -> Response:

@@ -10,7 +10,7 @@ from PIL import Image
 from studio.i18n import Lang, t
 from studio.marks import Marked, marks
 from studio.store import Individual
-from studio.summary import lineage
+from studio.summary import kinds, lineage
 
 from . import maps, tiles, views
 from .shared import Studio, best_source, page_link, score
@@ -79,7 +79,7 @@ def _title(lang: Lang, name: str, one: Individual, best: Individual | None) -> M
             if best is not None and best.id != one.id
             else "",
         )
-        for kind in ("ja", "en", "consistency")
+        for kind in kinds(one)
     )
     origin = t(lang, "is_source") if one.is_source else t(lang, "child_of", mother=one.mother, father=one.father)
     links = Markup(" ").join(

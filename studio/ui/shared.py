@@ -28,7 +28,9 @@ from studio.preview import Previewer
 from studio.store import Individual, Kind, RunStore, open_run
 from studio.wording import score
 
-PAGES = ("evolve", "archive", "compare", "export", "monitor")  # the first one is a language's start page
+from .blind import Blind
+
+PAGES = ("evolve", "archive", "compare", "judge", "export", "monitor")  # the first one is a language's start page
 TOUR = ("evolve", "archive", "compare", "export")  # pages that a first visit leads through
 DRAWN_KEPT = 400  # pictures drawn for the Compare page that are kept in memory, newest last
 
@@ -97,6 +99,7 @@ class Studio:
     previewer: Previewer = field(default_factory=Previewer)
     drawn: Drawn = field(default_factory=Drawn)
     judged: Recent[Judged] = field(default_factory=lambda: Recent(2 * DRAWN_KEPT))
+    blind: Blind = field(default_factory=Blind)
 
     @property
     def exports(self) -> Path:
@@ -177,7 +180,9 @@ def head(lang: Lang, page: str) -> None:
 
 
 def _tour(lang: Lang, page: str) -> Markup:
-    """The way of a first visit, until somebody closes it; the browser remembers that."""
+    """The way of a first visit, on the pages it leads through; it stays until somebody closes it."""
+    if page not in TOUR:
+        return Markup("")
     steps = Markup("").join(
         Markup('<li{}><a href="{}">{}</a></li>').format(
             Markup(' aria-current="step"') if step == page else "", page_link(lang, step), t(lang, f"page_{step}")
@@ -187,7 +192,7 @@ def _tour(lang: Lang, page: str) -> Markup:
     return Markup(
         '<nav class="tour" aria-label="{0}"><b>{0}</b><ol>{1}</ol><span>{2}</span>'
         '<button type="button" class="tour-close" aria-label="{3}">×</button></nav>'
-    ).format(t(lang, "tour"), steps, t(lang, f"tour_{page}") if page in TOUR else "", t(lang, "tour_close"))
+    ).format(t(lang, "tour"), steps, t(lang, f"tour_{page}"), t(lang, "tour_close"))
 
 
 def page_link(lang: Lang, page: str, **query: str) -> str:

@@ -1,4 +1,4 @@
-"""A small run and what is exported of it, made once per session; a test that damages an export copies it first."""
+"""Small runs and what is exported of one, made once per session; a test that damages an export copies it first."""
 
 from __future__ import annotations
 
@@ -42,3 +42,18 @@ def own_copy(either, tmp_path) -> Export:
         return open_export(shutil.copytree(either.path, tmp_path / either.name))
     shutil.copytree(either.documents, tmp_path / either.documents.name)
     return open_export(shutil.copyfile(either.path, tmp_path / either.name))
+
+
+@pytest.fixture(scope="session")
+def sources_drawn(small_config, tmp_path_factory):
+    """The folder of a run over the embedded family with no offspring."""
+    store = create_run(tmp_path_factory.mktemp("runs") / "sources", small_config.model_copy(update={"evaluations": 0}))
+    carry_out(store)
+    store.close()
+    return store.folder
+
+
+@pytest.fixture
+def ballot(sources_drawn, tmp_path):
+    """A copy of it to vote on."""
+    return shutil.copytree(sources_drawn, tmp_path / "runs" / "ballot")

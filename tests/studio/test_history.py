@@ -9,7 +9,7 @@ import pytest
 from studio.history import history
 from studio.store import Individual
 
-CONFIG = SimpleNamespace(archive=2, alpha=1.0, compete=("ja",))
+CONFIG = SimpleNamespace(archive=2, alpha=1.0, competing=("ja",))
 
 
 def one(id, *ja, en=None, mother=None):

@@ -1,0 +1,113 @@
+"""A blind question in the browser: two pictures under addresses that mean nothing, four answers, arrow keys.
+
+What the browser receives tells nothing about whose pictures they are: both are in memory before the page names either,
+their bytes hold pixels alone, their addresses are random and new for every question, and the question itself stays in
+the server's memory.
+"""
+
+from __future__ import annotations
+
+import collections
+import secrets
+import threading
+
+from markupsafe import Markup
+
+from studio.i18n import Lang, t
+from studio.pairs import Pair
+from studio.votes import Answer
+
+KEPT = 64  # pictures of open questions kept in memory: those of the 32 raters who were asked last
+ARROWS: dict[Answer, str] = {"left": "←", "right": "→", "both good": "↑", "both bad": "↓"}
+
+# Answers wait until both pictures can be painted. Keys are left alone while somebody types, or holds one down.
+SCRIPT = """
+const keys = {ArrowLeft: "left", ArrowRight: "right", ArrowUp: "both good", ArrowDown: "both bad"};
+const buttons = () => [...element.querySelectorAll("button[data-answer]")];
+const pictures = () => [...element.querySelectorAll("img")];
+const addresses = () => pictures().map((picture) => picture.src).join();
+function answer(button) {
+  if (button && !button.disabled) trigger("answer", {choice: button.dataset.answer});
+}
+async function prepare() {
+  const shown = addresses();
+  buttons().forEach((button) => { button.disabled = true; });
+  if (!shown) return;
+  const arrived = await Promise.all(pictures().map((picture) => picture.decode())).then(() => true, () => false);
+  if (shown !== addresses()) return;
+  buttons().forEach((button) => { button.disabled = !arrived; });
+  element.querySelector(".lost").hidden = arrived;
+}
+element.addEventListener("click", (event) => answer(event.target.closest("button[data-answer]")));
+document.addEventListener("keydown", (event) => {
+  const choice = keys[event.key];
+  if (!choice || !element.isConnected || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest?.("input, textarea, select, [contenteditable]")) return;
+  const button = buttons().find((each) => each.dataset.answer === choice);
+  if (button) event.preventDefault();
+  answer(button);
+});
+watch("value", prepare);
+prepare();
+"""
+
+
+class Blind:
+    """Pictures of open questions, as PNG bytes by a random token; an answered one's are forgotten."""
+
+    def __init__(self) -> None:
+        self._kept: collections.OrderedDict[str, bytes] = collections.OrderedDict()
+        self._lock = threading.Lock()
+
+    def keep(self, png: bytes) -> str:
+        """Keep a picture; returns a token nobody can guess, another one each time."""
+        token = secrets.token_urlsafe(24)
+        with self._lock:
+            self._kept[token] = png
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return token
+
+    def forget(self, tokens: tuple[str, ...]) -> None:
+        """Serve these no more."""
+        with self._lock:
+            for token in tokens:
+                self._kept.pop(token, None)
+
+    def get(self, token: str) -> bytes | None:
+        """A kept picture's bytes."""
+        return self._kept.get(token)
+
+
+def question(lang: Lang, pair: Pair, tokens: tuple[str, str], number: int, of: int) -> Markup:
+    """The pair as the page shows it: caption, progress, two pictures, four answers."""
+    pictures = Markup("").join(
+        Markup('<figure class="picture"><img src="/pictures/blind/{}.png" alt="{}"></figure>').format(
+            token, t(lang, f"picture_{side}")
+        )
+        for token, side in zip(tokens, ("left", "right"), strict=True)
+    )
+    # In the order of the arrow keys: left and right below their pictures, both between them.
+    order: tuple[Answer, ...] = ("left", "both good", "both bad", "right")
+    answers = Markup("").join(
+        Markup('<button type="button" data-answer="{}" disabled><kbd>{}</kbd> {}</button>').format(
+            answer, ARROWS[answer], t(lang, f"answer_{answer.replace(' ', '_')}")
+        )
+        for answer in order
+    )
+    return Markup(
+        '<section class="blind" aria-label="{}"><p class="asked"><q lang="{}">{}</q><span class="number">{}</span></p>'
+        '<progress max="{}" value="{}" aria-label="{}"></progress><div class="strip two">{}</div>'
+        '<div class="answers">{}</div><p class="lost" role="alert" hidden>{}</p></section>'
+    ).format(
+        t(lang, "page_judge"),
+        pair.language,
+        pair.caption,
+        t(lang, "question_number", n=number, of=of),
+        of,
+        number - 1,
+        t(lang, "votes_given"),
+        pictures,
+        answers,
+        t(lang, "pictures_lost"),
+    )

@@ -123,14 +123,15 @@ def _means(lang: Lang, birth: Birth) -> Markup:
 def _changes(lang: Lang, latest: Drift) -> Markup:
     cells = Markup(" · ").join(
         Markup('{} <span class="number">{} → <b>{}</b> ({})</span>').format(
-            t(lang, f"kind_{kind}"),
-            score(one.then),
-            score(one.now),
-            f"{one.difference:+.1e}" if one.difference else "＝",
+            t(lang, f"kind_{kind}"), score(one.then), score(one.now), _difference(one.difference)
         )
         for kind, one in latest.means.items()
     )
     return Markup("<p>{}</p>").format(cells) if cells else Markup("")
+
+
+def _difference(value: float) -> str:
+    return f"{value:+.1e}" if value else "＝"
 
 
 def _pairs(lang: Lang, export: Export, birth: Birth, events: list[dict[str, Any]], latest: Drift) -> Markup:

@@ -66,7 +66,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             )
             read = gr.CheckboxGroup([], label=t(lang, "read_first"), info=t(lang, "read_first_info"), elem_id="read")
             credit = gr.Textbox(
-                label=t(lang, "attribution"), info=t(lang, "attribution_info"), lines=3, max_lines=8, elem_id="credit"
+                label=t(lang, "attribution"), info=t(lang, "attribution_info"), lines=2, max_lines=8, elem_id="credit"
             )
             back2, next2 = _buttons(lang, 2)
         with gr.Step(t(lang, "step_format"), id=3):
@@ -241,9 +241,10 @@ def _wire_writing(
             asked_to_stop.set()
         return gr.Button(interactive=False)
 
-    def on_end(request: gr.Request) -> list[Any]:
+    def on_end(called: str, request: gr.Request) -> list[Any]:
         cancels.pop(request.session_hash, None)
-        return [gr.Button(interactive=True), gr.Button(visible=False), gr.Button(interactive=True)]
+        free = names.problem(called, studio.exports) is None  # not once it is written
+        return [gr.Button(interactive=free), gr.Button(visible=False), gr.Button(interactive=True)]
 
     began = listen(go.click, lang, on_begin, None, [*buttons, finished, opening, packed, again], **HIDDEN)
     ended = listen(
@@ -257,7 +258,7 @@ def _wire_writing(
         concurrency_id="weights",
     )
     for after in (ended.then, ended.failure):  # Gradio runs `then` after what went well only, whatever it says
-        listen(after, lang, on_end, None, [*buttons], **HIDDEN)
+        listen(after, lang, on_end, fields.title, [*buttons], **HIDDEN)
     listen(cancel.click, lang, on_cancel, None, cancel, **HIDDEN)
 
 
@@ -275,7 +276,8 @@ def _results(lang: Lang, done: offer.Done) -> list[Any]:
 
 
 def _buttons(lang: Lang, number: int) -> list[gr.Button]:
-    """Back and Next of a step; the first has nothing to go back to."""
+    """Back and Next of a step; the first has nothing to go back to, and waits for somebody to be chosen."""
     with gr.Row():
         back = [gr.Button(t(lang, "back"), elem_id=f"back-{number}")] if number > 1 else []
-        return [*back, gr.Button(t(lang, "next"), variant="primary", elem_id=f"next-{number}")]
+        forward = gr.Button(t(lang, "next"), variant="primary", elem_id=f"next-{number}", interactive=number > 1)
+        return [*back, forward]

@@ -69,9 +69,9 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             chosen = gr.Dropdown([], label=t(lang, "export_name"), scale=3, elem_id="which")
             kinds = [(t(lang, f"schedule_{one}"), one) for one in SCHEDULES]
             schedule = gr.Dropdown(kinds, value="off", label=t(lang, "schedule"), scale=2, elem_id="schedule")
-            go = gr.Button(t(lang, "measure"), variant="primary", scale=1, elem_id="go")
+            go = gr.Button(t(lang, "measure"), variant="primary", scale=1, elem_id="go", interactive=False)
             cancel = gr.Button(t(lang, "cancel"), variant="stop", scale=1, elem_id="cancel", interactive=False)
-            in_use = gr.Button(t(lang, "use_this"), scale=1, elem_id="use")
+            in_use = gr.Button(t(lang, "use_this"), scale=1, elem_id="use", interactive=False)
         progress = gr.HTML(elem_id="headline")
         verdict = gr.HTML(elem_id="verdict", min_height=80)
         with gr.Row(equal_height=False):

@@ -234,4 +234,6 @@ def best_source(everyone: list[Individual], kind: Kind = "ja") -> Individual | N
 
 def gigabytes(number: float) -> str:
     """Bytes as people read them."""
+    if number < 1e5:
+        return f"{number / 1e3:.0f} kB"
     return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.1f} MB"

@@ -170,6 +170,7 @@ def test_watched_measured_damaged_and_gone_back(lang, finished_address, finished
 
     # Back to a former one.
     page.goto(f"{finished_address}/{lang}/monitor?export={names[1]}")
+    expect(page.locator("#verdict")).to_contain_text(say("never_measured"))
     page.locator("#use").click()
     expect(page.locator("#history")).to_contain_text(names[1])
     assert (finished.exports / "current").read_text("utf-8").strip() == names[1]

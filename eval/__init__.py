@@ -4,6 +4,7 @@ Read in this order:
 
     errors      what can go wrong with a prompt set, a scorer or a list of numbers
     prompts     prompt sets: captions in Japanese and English, their files, subsets spread over the categories
+    prompt_edit prompt sets in the making: tables, twins, duplicates, splits
     stair       prompt sets from STAIR Captions and their photographs
     metrics     cosine similarity, cross-lingual consistency, averages with bootstrap intervals; numpy only
     realism     how far a set of pictures is from a set of photographs: CMMD; numpy only

@@ -38,8 +38,12 @@ class Files:
     options: dict[str, Any]  # further arguments of `open_clip.create_model_and_transforms`
 
 
-def locate(name: str) -> Files:
+def locate(name: str, *, weights: bool = True) -> Files:
     """Find a scorer's files, downloading what the cache lacks unless the hub is switched off.
+
+    Args:
+        name: see above.
+        weights: look for the weights too; without them a tokenizer can be opened, and no model.
 
     Raises:
         ScorerError: no model has this name, or its files are neither here nor to be had; says what to download.
@@ -51,12 +55,13 @@ def locate(name: str) -> Files:
     elif name.startswith(REPOSITORY):
         hub = Hub()
         repository = name.removeprefix(REPOSITORY)
-        config, weights = hub.file(repository, (CONFIG,)), hub.file(repository, WEIGHTS)
-        files = _of_folder(config.parent, hub) if config and weights else None
+        config = hub.file(repository, (CONFIG,))
+        whole = not weights or hub.file(repository, WEIGHTS)
+        files = _of_folder(config.parent, hub) if config and whole else None
     else:
         model, tag, own = split_name(name)
         hub = Hub(own)
-        files = _of_tag(model, tag, hub)
+        files = _of_tag(model, tag, hub, weights)
     if files is None or hub.missing:
         raise ScorerError(hub.what_to_download(name))
     return files
@@ -112,10 +117,10 @@ def split_name(name: str) -> tuple[str, str, Path | None]:
     )
 
 
-def _of_tag(model: str, tag: str, hub: Hub) -> Files:
+def _of_tag(model: str, tag: str, hub: Hub, weights: bool) -> Files:
     pretrained = open_clip.get_pretrained_cfg(model, tag)
     options = {
-        "pretrained": str(hub.file(*_weights_of(model, tag))),
+        **({"pretrained": str(hub.file(*_weights_of(model, tag)))} if weights else {}),
         "force_quick_gelu": pretrained.get("quick_gelu", False),  # of the weights; the architecture may lack it
         **{f"image_{key}": pretrained.get(key) for key in ("mean", "std", "interpolation", "resize_mode")},
     }

@@ -30,6 +30,9 @@ FORMAT: Literal["m2n2-prompts"] = "m2n2-prompts"
 VERSION: Literal[1] = 1
 
 Language = Literal["ja", "en"]
+_Reader = getattr(
+    yaml, "CSafeLoader", yaml.SafeLoader
+)  # the C library's takes a seventh of the time, where it is there
 Text = Annotated[str, StringConstraints(pattern=r"\S")]
 
 
@@ -43,6 +46,11 @@ class Prompt(BaseModel):
     ja: Text | None = None
     en: Text | None = None
     reference: Text | None = None
+
+    @property
+    def captions(self) -> "tuple[tuple[Language, str | None], ...]":
+        """Its text by language, Japanese first."""
+        return ("ja", self.ja), ("en", self.en)
 
     @model_validator(mode="after")
     def _has_a_caption(self) -> "Prompt":
@@ -133,6 +141,20 @@ class PromptSet(BaseModel):
             )
         return paths
 
+    def referring_from(self, folder: Path) -> "PromptSet":
+        """The same set with whole paths of reference pictures, so that it means the same in any folder.
+
+        Args:
+            folder: where the prompt set's file lies.
+        """
+        whole = [
+            prompt.model_copy(update={"reference": str(Path(folder) / prompt.reference)})
+            if prompt.reference
+            else prompt
+            for prompt in self.prompts
+        ]
+        return self.model_copy(update={"prompts": tuple(whole)})
+
     def subset(self, n: int, *, seed: int = 0) -> "PromptSet":
         """`n` prompts spread evenly over the categories, chosen by `seed`, in the set's own order.
 
@@ -158,6 +180,22 @@ class PromptSet(BaseModel):
         return [prompt.id for prompt in self.prompts if getattr(prompt, language) is None]
 
 
+def to_yaml(prompts: PromptSet) -> str:
+    """A prompt set as the text of its file, a prompt a line."""
+    content = prompts.model_dump(mode="json", exclude_none=True)
+    if not prompts.description:
+        del content["description"]
+    return yaml.dump(
+        content, Dumper=_Writer, allow_unicode=True, default_flow_style=None, sort_keys=False, width=float("inf")
+    )
+
+
+class _Writer(yaml.SafeDumper):  # the C library's is four times as fast, but writes emoji as numbers
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        """Indent lists as people do."""
+        super().increase_indent(flow, False)
+
+
 def load_prompts(path: str | Path) -> PromptSet:
     """Read and check a prompt set's YAML file.
 
@@ -167,7 +205,7 @@ def load_prompts(path: str | Path) -> PromptSet:
     """
     path = Path(path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Reader)
     except OSError as error:
         raise PromptSetError(
             f"prompt set {path}: expected a readable YAML file, found: {error.strerror}; check the path"

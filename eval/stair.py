@@ -26,7 +26,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from eval.errors import PromptSetError
@@ -139,12 +138,6 @@ def from_stair(
         held_out=held,
         pairs=held.subset(pairs).model_copy(update=about) if pairs else None,
     )
-
-
-def to_yaml(prompts: PromptSet) -> str:
-    """A prompt set as the text of its file, a prompt a line."""
-    content = prompts.model_dump(mode="json", exclude_none=True)
-    return yaml.safe_dump(content, allow_unicode=True, default_flow_style=None, sort_keys=False, width=float("inf"))
 
 
 def _read(path: Path) -> _CaptionsFile:

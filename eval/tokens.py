@@ -50,11 +50,24 @@ def truncated_by(name: str, texts: Sequence[str]) -> list[str]:
     Raises:
         ScorerError: as `locate`, or its tokenizer cannot be opened.
     """
-    files = locate(name)
+    tokenizer = tokenizer_of(name)
+    return [text for text in texts if token_count(tokenizer, text) > tokenizer.context_length]
+
+
+def tokenizer_of(name: str, *, weights: bool = True) -> Any:
+    """A scorer's tokenizer, without opening its model; see `open_tokenizer`.
+
+    Args:
+        name: the scorer's.
+        weights: make sure that these are here too.
+
+    Raises:
+        ScorerError: as `locate`, or its tokenizer cannot be opened.
+    """
+    files = locate(name, weights=weights)
     try:
-        tokenizer = open_tokenizer(files)
+        return open_tokenizer(files)
     except Exception as error:  # transformers, tokenizers: whatever they raise, a person needs one line
         raise ScorerError(
             f"scorer {name!r}: expected a tokenizer that open_clip can use, found: {error}; check the folder's files"
         ) from error
-    return [text for text in texts if token_count(tokenizer, text) > tokenizer.context_length]

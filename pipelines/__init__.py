@@ -16,6 +16,7 @@ Read in this order:
     recipe        the recipe file: types, JSON, validation
     pinning       a recipe against the sources at hand
     gram          inner products of the sources over any stretch of a chromosome
+    compatibility    how alike sources are, and what each changed of a base
     crossover     split point, mixing ratio, SLERP: two recipes to one
     plan          what a recipe asks of its sources, tensor by tensor, and how a block of it is built
     parallel      blocks of work on every core

@@ -6,9 +6,10 @@ import functools
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -143,10 +144,17 @@ class Component:
         Raises:
             SourceError: a tensor holds NaN or infinity.
         """
-        identity = json.dumps([self.name, [file.stamp for file in self.files]])
-        entry = cache_dir() / "sha256" / hashlib.sha256(identity.encode()).hexdigest()
-        if self.files and entry.exists():
-            return entry.read_text()
+        return self.hashed()
+
+    @property
+    def is_hashed(self) -> bool:
+        """Whether the hash is known already, so that asking for it reads no weights."""
+        return not self.files or self._hash_entry.exists()
+
+    def hashed(self, progress: Callable[[int], None] | None = None) -> str:
+        """`sha256`, told on the way how many more bytes have been read; `progress` may raise to stop."""
+        if self.files and self._hash_entry.exists():
+            return self._hash_entry.read_text()
         digest = hashlib.sha256()
         with ThreadPoolExecutor(1) as beside:  # one core hashes, another looks for NaN
             for name in (key for key, ref in self.tensors.items() if self.name == MODEL or is_merged(key, ref.dtype)):
@@ -158,9 +166,17 @@ class Component:
                         f"{self.place}: tensor {name} holds NaN or infinity. Expected finite weights; "
                         "the file is damaged or was saved from a diverged training: use another checkpoint."
                     )
+                if progress:
+                    progress(tensor.nbytes)
         if self.files:
-            write_whole(entry, digest.hexdigest().encode())
+            write_whole(self._hash_entry, digest.hexdigest().encode())
         return digest.hexdigest()
+
+    @property
+    def _hash_entry(self) -> Path:
+        """Where the hash of these files, as they are now, is kept."""
+        identity = json.dumps([self.name, [file.stamp for file in self.files]])
+        return cache_dir() / "sha256" / hashlib.sha256(identity.encode()).hexdigest()
 
     def read_flat(self, layout: Layout, start: int, stop: int) -> torch.Tensor:
         """Elements `start` to `stop` of a flattened chromosome of this component: float32 [stop - start]."""

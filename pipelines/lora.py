@@ -12,9 +12,8 @@ of float32. What is exact does not depend on any order. The delta is then rounde
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -85,20 +84,27 @@ class LoraComponent(Component):
         """Keep what is read of the base in the memory of `device`; the delta is computed there."""
         self._base.hold(device)
 
-    @functools.cached_property
-    def sha256(self) -> str:
+    @property
+    def is_hashed(self) -> bool:
+        """Whether the hashes of the base and of the LoRA are known already."""
+        return self._base.is_hashed and self._factors.is_hashed
+
+    def hashed(self, progress: Callable[[int], None] | None = None) -> str:
         """What tells these weights from others: SHA-256 of `{base's sha256}+{scale!r}*{LoRA's}`, in hex.
 
         The LoRA's is over a line `name alpha/rank` for each tensor that it changes, in canonical order, and the hex
         SHA-256 over the raw bytes of their factors in that order. So no tensor has to be computed to be named, and the
         same LoRA in kohya's and in diffusers' naming is the same.
 
+        Args:
+            progress: told how many more bytes of the base have been read; may raise to stop.
+
         Raises:
             SourceError: the base or the LoRA holds NaN or infinity.
         """
         lines = "".join(f"{name} {pair.ratio!r}\n" for name, pair in self._pairs.items())
         lora = hashlib.sha256((lines + self._factors.sha256).encode()).hexdigest()
-        return hashlib.sha256(f"{self._base.sha256}+{self._scale!r}*{lora}".encode()).hexdigest()
+        return hashlib.sha256(f"{self._base.hashed(progress)}+{self._scale!r}*{lora}".encode()).hexdigest()
 
     def _delta(self, name: str, start: int, stop: int, device: torch.device) -> torch.Tensor:
         """What is added to elements `start` to `stop` of a flattened tensor: float32 [stop - start]."""

@@ -21,6 +21,9 @@ Read in this order:
     models      what a person may name: a source, a recipe file, RUN:INDIVIDUAL
     preflight   what a run will need, and whether that fits
     ledger      licences, and what a merge inherits
+    shelf       the sources a studio knows; fetching brings one here, strengths says what each is good at
+    prompt_shelf    the prompt sets a studio knows; captions counts how long theirs are
+    weak        weak spots of a run, and what its numbers suggest
     about       what is known of a checkpoint beside its recipe
     birth       the certificate that an export takes along: what was measured of it, and how
     card        the model card

@@ -1,4 +1,4 @@
-"""`m2n2 prompts`: prompt sets from published captions."""
+"""`m2n2 prompts`: prompt sets from published captions, checked, and split."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from . import console
+
+Json = Annotated[bool, typer.Option("--json", help="print one JSON object on stdout and nothing else there")]
 
 prompts_app = typer.Typer(
     help="Prompt sets: what to draw, in both languages. / プロンプト集（日英の文）。", no_args_is_help=True
@@ -29,12 +31,11 @@ def import_stair(
     pairs: Annotated[
         int, typer.Option(min=0, help="how many of those to take for cross-lingual consistency; 0: none")
     ] = 100,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="print one JSON object on stdout and nothing else there")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """The paper's captions and photographs as prompt sets. / 論文の文と写真をプロンプト集にする。"""
-    from eval.stair import from_stair, to_yaml
+    from eval.prompts import to_yaml
+    from eval.stair import from_stair
     from pipelines.files import write_whole
 
     sets = from_stair(captions, pictures, out, english=english, evolve=evolve, held_out=held_out, pairs=pairs)
@@ -57,3 +58,93 @@ def import_stair(
         return
     for one in written.values():
         print(one["path"])
+
+
+@prompts_app.command("check")
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="a prompt set (YAML) or a table (CSV)")],
+    scorer: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="the open_clip model that will score; the embedded judge if left out"),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(metavar="SOURCE", help="the host, whose text encoders will draw; the embedded `ja`")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Missing twins, duplicates, captions that would be cut short. / 対訳の不足、重複、長すぎる文を調べる。"""
+    import assets
+    from eval.prompt_edit import findings, read_rows
+    from pipelines.origins import open_origin
+
+    from .captions import lengths, scorer_reader, source_readers
+
+    rows = read_rows(file)
+    found = findings(rows)
+    readers = [
+        scorer_reader(scorer or f"local-dir:{assets.JUDGE}"),
+        *source_readers(open_origin(source or assets.FAMILY / "ja")),
+    ]
+    cut = [one for one in lengths(rows, readers) if one.cut_by]
+    if as_json:
+        console.print_json(
+            {
+                "prompts": len(rows),
+                "lacks": found.lacks,
+                "repeated": found.repeated,
+                "same": [{"language": language, "caption": text, "ids": ids} for language, text, ids in found.same],
+                "limits": {reader.name: reader.limit for reader in readers},
+                "cut": [
+                    {
+                        "id": one.id,
+                        "language": one.language,
+                        "caption": one.caption,
+                        "tokens": dict(zip((reader.name for reader in readers), one.tokens, strict=True)),
+                    }
+                    for one in cut
+                ],
+            }
+        )
+        return
+    print(f"{len(rows)} prompts")
+    for language, ids in found.lacks.items():
+        if ids:
+            print(f"no {language} caption: {', '.join(ids)}")
+    if found.repeated:
+        print(f"ids that occur more than once: {', '.join(found.repeated)}")
+    for language, text, ids in found.same:
+        print(f"the same {language} caption, {text}: {', '.join(ids)}")
+    for one in cut:
+        counts = ", ".join(
+            f"{reader.name} takes {reader.limit} tokens of {count}"
+            for reader, count in zip(readers, one.tokens, strict=True)
+            if reader.name in one.cut_by
+        )
+        print(f"cut short: {one.id} ({one.language}) {one.caption}: {counts}")
+
+
+@prompts_app.command("split")
+def split_set(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="a prompt set (YAML) or a table (CSV)")],
+    out: Annotated[Path, typer.Option(help="folder for the two sets")],
+    held_out: Annotated[float, typer.Option(help="share of the prompts to hold out, of every category alike")] = 0.6,
+    seed: Annotated[int, typer.Option(min=0, help="random seed of the choice")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Two sets, to evolve on and held out, no prompt in both. / 進化用と評価専用に分ける。"""
+    from eval.prompt_edit import read_rows, split, to_set
+
+    from .prompt_shelf import check_free, moved, save
+
+    rows = moved(read_rows(file), file.resolve().parent, out.resolve())
+    halves = split(to_set(rows, file.stem), held_out, seed=seed)
+    written = {key: (out / f"{half.name}.yaml", half) for key, half in zip(("evolve", "held_out"), halves, strict=True)}
+    for path, _ in written.values():
+        check_free(path)
+    for path, half in written.values():
+        save(path, half)
+    if as_json:
+        console.print_json({key: {"path": str(path), "prompts": len(half)} for key, (path, half) in written.items()})
+        return
+    for path, _ in written.values():
+        print(path)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -123,10 +123,24 @@ def inherited(recipe: Recipe, sources: Mapping[str, Source]) -> list[Inherited]:
         lent = ("text_encoder", "text_encoder_2", "vae", "tokenizer", "tokenizer_2", "scheduler")
         parts += [part for part in lent if part not in recipe.merged_components and recipe.lender(part) == named.name]
         if parts:
-            base, *loras = origins(sources[named.name])
-            found.append(Inherited(named.name, base, base.licence or named.licence, tuple(dict.fromkeys(parts))))
-            found += [Inherited(f"{named.name} + {lora.name}", lora, lora.licence, ("lora",)) for lora in loras]
+            base, *loras = of_source(sources[named.name])
+            licence = base.licence or named.licence
+            found.append(replace(base, name=named.name, licence=licence, parts=tuple(dict.fromkeys(parts))))
+            found += loras
     return found
+
+
+def of_source(source: Source) -> list[Inherited]:
+    """A source's own licence, then those of the LoRAs on it.
+
+    Raises:
+        SourceError: a LoRA is gone.
+    """
+    base, *loras = origins(source)
+    return [
+        Inherited(source.name, base, base.licence, ()),
+        *(Inherited(f"{source.name} + {lora.name}", lora, lora.licence, ("lora",)) for lora in loras),
+    ]
 
 
 def all_terms(entries: Iterable[Inherited]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -15,9 +14,9 @@ from eval.catalogue import REPORTER
 from eval.clip import ClipScorer
 from eval.metrics import bootstrap, by_category
 from eval.prompts import Language, load_prompts
+from pipelines.compatibility import angles, gram_matrices
 from pipelines.cost import native_side
 from pipelines.generate import best_device
-from pipelines.gram import gram
 from pipelines.origins import open_origin
 from pipelines.settings import LARGE, PresetName
 from pipelines.sources import check_mergeable, text_encoders_mergeable
@@ -94,15 +93,8 @@ def compare_sources(paths: Sequence[str | Path]) -> dict[str, Any]:
     """
     sources = [open_origin(path) for path in paths]
     check_mergeable(sources)
-    angles = {}
-    for name, layout in sources[0].components["unet"].layouts.items():
-        products = gram(sources, layout).between(0, layout.size)
-        norms = np.sqrt(np.diag(products))
-        cosines = np.clip(products / np.outer(norms, norms), -1.0, 1.0)
-        np.fill_diagonal(cosines, 1.0)
-        angles[name] = [[math.degrees(math.acos(cosine)) for cosine in row] for row in cosines]
     return {
         "sources": [source.name for source in sources],
-        "angles": angles,
+        "angles": {name: angles(products).tolist() for name, products in gram_matrices(sources).items()},
         "text_encoders": text_encoders_mergeable(sources),
     }

@@ -20,6 +20,7 @@ from sqlalchemy import Engine, ForeignKey, LargeBinary, create_engine, event, fu
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 from typing_extensions import TypeVar
 
+from eval.prompts import load_prompts, to_yaml
 from pipelines.files import write_whole
 from pipelines.recipe import Recipe, load_recipe, parse_recipe
 
@@ -168,6 +169,12 @@ class RunStore(Generic[C]):
             rows = session.scalars(select(_Individual).where(_Individual.number > after).order_by(_Individual.number))
             return [_individual(row) for row in rows]
 
+    def sources(self) -> list[Individual]:
+        """The sources that have been evaluated, in the run's order."""
+        with Session(self._engine) as session:
+            rows = session.scalars(select(_Individual).where(_Individual.mother.is_(None)).order_by(_Individual.number))
+            return [_individual(row) for row in rows]
+
     def count(self) -> int:
         """How many offspring were evaluated so far."""
         with Session(self._engine) as session:
@@ -283,11 +290,7 @@ def new_store(folder: Path, config: C) -> RunStore[C]:
 
 def _with_whole_paths(path: Path) -> str:
     """A prompt set to be read from another folder: its reference pictures, like sources, stay where they are."""
-    content = yaml.safe_load(path.read_text("utf-8"))
-    for prompt in content["prompts"]:
-        if "reference" in prompt:
-            prompt["reference"] = str(path.resolve().parent / prompt["reference"])
-    return yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
+    return to_yaml(load_prompts(path).referring_from(path.resolve().parent))
 
 
 def open_run(folder: str | Path) -> RunStore:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import yaml
 from PIL import Image
 
 from assets.training.data import Name, names, pictures
 from assets.training.settings import CATEGORIES, PROMPTS, TOKENS
 from assets.training.tokenizer import tokenizer
+from eval.prompts import Prompt, PromptSet, to_yaml
 
 SETS = {
     "evolve": ("emoji-evolve", "Emoji names that evolution is scored on.", 65),
@@ -61,16 +61,22 @@ def main() -> None:
         old.unlink()
     for key, rows in chosen().items():
         title, about, _ = SETS[key]
-        lines = ["format: m2n2-prompts", "version: 1", f"name: {title}", f"description: {about}", "prompts:"]
+        prompts = []
         for row in rows:
             name = names()[row]
             picture = references / f"{name.hexcode}.png"
             Image.fromarray(pictures()[row, 0]).quantize(64).save(picture, optimize=True)
-            entry = {"id": name.hexcode, "category": name.category, "ja": name.ja, "en": name.en}
-            entry["reference"] = f"references/{picture.name}"
-            flow = yaml.safe_dump(entry, allow_unicode=True, default_flow_style=True, sort_keys=False, width=1000)
-            lines.append(f"  - {flow.strip()}")
-        (PROMPTS / f"{key}.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+            prompts.append(
+                Prompt(
+                    id=name.hexcode,
+                    category=name.category,
+                    ja=name.ja,
+                    en=name.en,
+                    reference=f"references/{picture.name}",
+                )
+            )
+        written = to_yaml(PromptSet(name=title, description=about, prompts=tuple(prompts)))
+        (PROMPTS / f"{key}.yaml").write_text(written, encoding="utf-8")
         print(title, len(rows), ", ".join(names()[row].en for row in rows))
 
 

@@ -15,6 +15,9 @@ Read in this order:
     drifts      what the Monitor page shows of exports and their measurements
     blind       a question to a judge: pictures under random addresses, answers, arrow keys
     verdict     what Judge tells after the votes
-    evolve, archive, compare, judge, export, monitor    one page each: handlers are plain functions, then `page`
-                wires them
+    long_work   work that takes long, with its cancel button
+    evolve, sources, archive, compare, judge, weak, export, monitor, prompt_sets
+                one page each: handlers are plain functions, then `page` wires them; some pages have theirs beside:
+                form, fields, watch (evolve); ledger_cards, kinship (sources); browse, tiles, detail, finder (archive);
+                prompt_desk (prompt_sets)
 """

@@ -4,8 +4,8 @@
 /en/ ... /ja/export     the pages; ?run=NAME&id=ID opens a run and an individual; Compare also
                         takes id=A,B and prompt=ID,ID
 /language/LANG/PAGE     remember a language and go to that page
-/pictures/...           pictures of runs, whole or small, of exports, of sources' previews, of what Compare drew, and
-                        of Judge's questions
+/pictures/...           pictures of runs, whole or small, of exports, of sources' previews, of prompts, of what Compare
+                        drew, and of Judge's questions
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ from fastapi.responses import FileResponse, RedirectResponse
 
 import assets
 from pipelines.errors import M2N2Error
+from studio import prompt_shelf, shelf
 from studio.birth import PICTURES
 from studio.errors import RunError
 from studio.exports import list_exports
 from studio.i18n import LANGUAGES, Lang, preferred, t
 from studio.monitor import keep_schedules
 
-from . import archive, compare, evolve, export, judge, monitor
+from . import archive, compare, evolve, export, judge, monitor, prompt_sets, sources, weak
 from .shared import PAGES, Studio, page_link
 from .tiles import small
 
@@ -43,12 +44,16 @@ _PICTURES = {".png": "image/png", ".webp": "image/webp"}
 _HERE = Path(__file__).resolve().parent
 _BUILDERS = {
     "evolve": evolve.page,
+    "sources": sources.page,
     "archive": archive.page,
     "compare": compare.page,
     "judge": judge.page,
+    "weak": weak.page,
     "export": export.page,
     "monitor": monitor.page,
+    "prompts": prompt_sets.page,
 }
+_SHOWN = {".png", ".jpg", ".jpeg", ".webp"}  # reference pictures, by their file's ending
 # Plain CSS names: a web font would need the network, and Gradio brings no Japanese face.
 _FONTS = ["Hiragino Sans", "Yu Gothic UI", "Noto Sans JP", "Noto Sans CJK JP", "Meiryo", "system-ui", "sans-serif"]
 _MONO = ["ui-monospace", "Consolas", "Noto Sans Mono CJK JP", "monospace"]
@@ -154,7 +159,8 @@ def _add_routes(app: FastAPI, studio: Studio) -> None:
     def _language(request: Request, lang: Lang, page: str) -> RedirectResponse:
         if page not in PAGES:
             raise HTTPException(404)
-        kept = {key: request.query_params[key] for key in ("run", "id", "prompt") if key in request.query_params}
+        shown = ("run", "id", "prompt", "set")
+        kept = {key: request.query_params[key] for key in shown if key in request.query_params}
         answer = RedirectResponse(page_link(lang, page, **kept))
         answer.set_cookie(COOKIE, lang, max_age=365 * 86400, samesite="lax", httponly=True)
         return answer
@@ -184,6 +190,21 @@ def _add_routes(app: FastAPI, studio: Studio) -> None:
             raise HTTPException(404)
         return _picture(export.documents if place == PICTURES else export.monitor, place, file)
 
+    @app.get("/pictures/shelf/{key}/{file}")
+    def _of_shelf(key: str, file: str) -> Response:
+        known = next((one for one in shelf.known(studio.runs) if one.key == key), None)
+        if known is None:
+            raise HTTPException(404)
+        return _picture(Path(known.uri) / "previews", "", file)
+
+    @app.get("/pictures/prompts/{name}/{prompt:path}")
+    def _of_prompts(name: str, prompt: str) -> Response:
+        return _reference(prompt_shelf.sets(studio.prompts).get(name), prompt)
+
+    @app.get("/pictures/reference/{run}/{prompt:path}")
+    def _of_run_prompts(run: str, prompt: str) -> Response:
+        return _reference(studio.runs / run / "prompts.yaml" if run in studio.names() else None, prompt)
+
     @app.get("/pictures/drawn/{file}")
     def _drawn(file: str) -> Response:
         content = studio.drawn.get(file.removesuffix(".png"))
@@ -210,6 +231,21 @@ def _inside(folder: Path, *parts: str) -> Path:
     if not file.is_relative_to(folder.resolve()) or file.suffix not in _PICTURES or not file.is_file():
         raise HTTPException(404)
     return file
+
+
+def _reference(prompts: Path | None, id: str) -> Response:
+    """The reference picture that a prompt set names for a prompt."""
+    if prompts is None:
+        raise HTTPException(404)
+    try:
+        found = prompt_shelf.load_known(prompts)
+    except M2N2Error:
+        raise HTTPException(404) from None
+    named = next((prompt.reference for prompt in found.prompts if prompt.id == id), None)
+    file = prompts.parent / (named or "")
+    if named is None or file.suffix.lower() not in _SHOWN or not file.is_file():
+        raise HTTPException(404)
+    return FileResponse(file, headers=KEPT)
 
 
 def serve(runs: Path, *, host: str = "127.0.0.1", port: int = 7860) -> None:

@@ -144,7 +144,7 @@ def _pairs(lang: Lang, export: Export, birth: Birth, events: list[dict[str, Any]
         prompt = birth.prompts.prompts[row]
         strips = Markup("").join(
             views.figure(src, f"{t(lang, when)}: {text}", t(lang, when))
-            for language, text in views.captions(prompt)
+            for language, text in prompt.captions
             for when, src in (
                 ("then", _then(export, prompt.id, language)),
                 ("now", _now(export, kept.get(f"{prompt.id}-{language}"))),

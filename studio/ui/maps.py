@@ -13,6 +13,7 @@ from pipelines.recipe import Lineage
 from studio.evolution.niches import adjusted, owners
 from studio.i18n import Lang, t
 from studio.store import Individual
+from studio.weak import is_weak
 
 from .shared import page_link
 
@@ -35,7 +36,7 @@ def niche_map(lang: Lang, alive: Sequence[Individual], prompts: PromptSet) -> Ma
     shade = above / np.where(above.max(axis=0) > 0, above.max(axis=0), 1.0)
     holder = owners(scores)
     best = scores.max(axis=0)
-    weak = (best <= np.quantile(best, 0.25)) & (best < np.median(best))
+    weak = is_weak(best)
     width, height = LABEL + CELL * len(best), ROW * (len(alive) + 1) + 2
     parts = []
     for column, prompt in enumerate(prompts.prompts):

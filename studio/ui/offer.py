@@ -132,7 +132,7 @@ def portrait(studio: Studio, lang: Lang, run: str, id: str) -> Markup:
         pictures = Markup("").join(
             views.figure(views.run_picture(store, id, prompt.id, language), f"{id}: {text}", text or "")
             for prompt in views.extremes(one, store.config.niches(), 4)
-            for language, text in views.captions(prompt)
+            for language, text in prompt.captions
         )
     means = " · ".join(f"{t(lang, f'kind_{kind}')} {score(one.mean(kind))}" for kind in ("ja", "en", "consistency"))
     return Markup('<div class="portrait"><p class="number">{}</p><div class="strip eight">{}</div></div>').format(

@@ -30,7 +30,8 @@ from studio.wording import score
 
 from .blind import Blind
 
-PAGES = ("evolve", "archive", "compare", "judge", "export", "monitor")  # the first one is a language's start page
+# The first one is a language's start page.
+PAGES = ("evolve", "sources", "archive", "compare", "judge", "weak", "export", "monitor", "prompts")
 TOUR = ("evolve", "archive", "compare", "export")  # pages that a first visit leads through
 DRAWN_KEPT = 400  # pictures drawn for the Compare page that are kept in memory, newest last
 
@@ -105,6 +106,11 @@ class Studio:
     def exports(self) -> Path:
         """Where exports are written: beside the runs."""
         return self.runs.parent / "exports"
+
+    @property
+    def prompts(self) -> Path:
+        """Where prompt sets of one's own lie: beside the runs."""
+        return self.runs.parent / "prompts"
 
     def names(self) -> list[str]:
         """The runs there are, newest first."""

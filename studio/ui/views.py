@@ -46,9 +46,14 @@ def picture_address(run: str, individual: str, file: str) -> str:
     return RUN + "/".join(map(quote, (run, individual, file)))
 
 
-def captions(prompt: Prompt) -> list[tuple[Language, str | None]]:
-    """A prompt's text by language, Japanese first."""
-    return [("ja", prompt.ja), ("en", prompt.en)]
+def prompt_picture(name: str, prompt: str) -> str:
+    """The address of a reference picture of a known prompt set."""
+    return f"/pictures/prompts/{quote(name)}/{quote(prompt, safe='')}"
+
+
+def reference_picture(store: RunStore, prompt: str) -> str:
+    """The address of a reference picture of a run's prompts."""
+    return f"/pictures/reference/{quote(store.name)}/{quote(prompt, safe='')}"
 
 
 def caption(prompt: Prompt) -> str:
@@ -69,7 +74,7 @@ def _source_card(lang: Lang, source: Source, prompts: Mapping[str, Prompt]) -> M
     strip = Markup("").join(
         figure(f"/pictures/source/{quote(source.name)}/{quote(file.name)}", f"{source.name}: {shown}", shown)
         for file in previews
-        for shown in [_preview_caption(file.stem, prompts)]
+        for shown in [preview_caption(file.stem, prompts)]
     )
     if not previews:
         strip = Markup('<p class="quiet">{}</p>').format(t(lang, "no_previews"))
@@ -84,7 +89,7 @@ def _source_card(lang: Lang, source: Source, prompts: Mapping[str, Prompt]) -> M
     )
 
 
-def _preview_caption(stem: str, prompts: Mapping[str, Prompt]) -> str:
+def preview_caption(stem: str, prompts: Mapping[str, Prompt]) -> str:
     """The caption of a preview, whose name holds its prompt's id and language: `1f436-ja`, perhaps after a number."""
     parts = stem.split("-")
     prompt = next((prompts[part] for part in (stem, *parts) if part in prompts), None)
@@ -164,7 +169,7 @@ def prompt_pairs(lang: Lang, store: RunStore, one: Individual, others: Iterable[
         prompt = prompts.prompts[row]
         pictures = Markup("").join(
             figure(run_picture(store, one.id, prompt.id, language), f"{one.id}: {text}", text or "")
-            for language, text in captions(prompt)
+            for language, text in prompt.captions
         )
         numbers = [
             f"{t(lang, f'{kind}_short')} {score(float(values[row]))}"

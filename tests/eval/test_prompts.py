@@ -3,12 +3,14 @@
 import hashlib
 import textwrap
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+import assets
 from eval.errors import PromptSetError
-from eval.prompts import Prompt, PromptSet, load_prompts
+from eval.prompts import Prompt, PromptSet, load_prompts, to_yaml
 from pipelines.errors import M2N2Error
 
 GOOD = """
@@ -69,7 +71,7 @@ def test_a_good_file_is_read(write):
         ((", ja: 温かい飲み物, en: hot beverage", ""), "prompt '2615' has neither `ja` nor `en`; write a caption"),
         (("category: food, ", ""), r"`prompts\.1\.category` is missing; add it"),
         (("name: tiny", "name: {"), "expected YAML in UTF-8"),
-        (("two of a kind", "two: of a kind"), "found: mapping values are not allowed here in .* line 5, column 17"),
+        (("two of a kind", "two: of a kind"), "found: mapping values are not allowed .* line 5, column 17"),
     ],
 )
 def test_a_bad_file_is_refused_with_what_to_do(write, change, message):
@@ -165,3 +167,23 @@ def test_a_subset_of_impossible_size_is_refused(n):
 def test_sets_do_not_change():
     with pytest.raises(ValidationError, match="frozen"):
         prompts_of({"a": 1}).name = "other"
+
+
+@pytest.mark.parametrize("file", [assets.EVOLVE, assets.HELD_OUT])
+def test_a_set_is_written_as_it_was_read(file):
+    assert to_yaml(load_prompts(file)) == file.read_text("utf-8")
+
+
+def test_any_text_survives_writing(tmp_path):
+    texts = ["🍣 寿司: {a, b}", "yes", "0777", "- x # y", "'\"", "長い" * 300, "tab\tline\nend"]
+    prompts = PromptSet(name="x", prompts=tuple(Prompt(id=str(n), category="c", ja=s) for n, s in enumerate(texts)))
+    path = tmp_path / "x.yaml"
+    path.write_text(to_yaml(prompts), "utf-8")
+    assert load_prompts(path) == prompts
+
+
+def test_references_may_be_named_from_anywhere():
+    whole = load_prompts(assets.EVOLVE).referring_from(assets.EVOLVE.parent)
+    assert all(file.is_file() for file in whole.references(Path("/elsewhere")))
+    bare = PromptSet(name="x", prompts=(Prompt(id="1", category="c", ja="猫"),))
+    assert bare.referring_from(Path("/x")) == bare

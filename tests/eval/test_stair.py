@@ -5,8 +5,8 @@ import json
 import pytest
 
 from eval.errors import PromptSetError
-from eval.prompts import load_prompts
-from eval.stair import from_stair, to_yaml
+from eval.prompts import load_prompts, to_yaml
+from eval.stair import from_stair
 from tests.stair_files import write_stair
 
 
@@ -65,7 +65,7 @@ def test_the_text_of_a_set_holds_a_prompt_a_line_and_is_read_back(files, folder)
     prompts = from_stair(files.captions, files.pictures, folder, english=files.english, evolve=2, held_out=5, pairs=0)
     text = to_yaml(prompts.evolve)
     assert text.splitlines()[-2:] == [
-        f"- {{id: '{id}', category: coco, ja: 写真{row}, en: photograph {row}, "
+        f"  - {{id: '{id}', category: coco, ja: 写真{row}, en: photograph {row}, "
         f"reference: ../coco/val2014/COCO_val2014_000000000{id}.png}}"
         for id, row in ((994, 6), (993, 7))
     ]

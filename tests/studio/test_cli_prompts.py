@@ -74,3 +74,34 @@ def test_pairs_give_the_cross_lingual_consistency_of_a_model(files, imported, tm
     assert set(scored["scores"]) == {"ja", "en", "consistency"}
     assert len(scored["per_prompt"]["consistency"]) == 2
     assert 0 < scored["scores"]["consistency"]["mean"] <= 1
+
+
+def test_a_table_is_checked(tmp_path):
+    file = tmp_path / "mine.csv"
+    file.write_text(f"id,ja,en\n1,猫,cat\n2,{'とても長い題材' * 10},dog\n3,ﾈｺ,\n4,ネコ,cat\n", "utf-8")
+    done = CliRunner().invoke(app, ["prompts", "check", str(file)])
+    assert done.exit_code == 0, done.output
+    lines = done.stdout.splitlines()
+    assert lines[0] == "4 prompts"
+    assert "no en caption: 3" in lines
+    assert "the same ja caption, ネコ: 3, 4" in lines
+    assert "the same en caption, cat: 1, 4" in lines
+    assert lines[-1].startswith("cut short: 2 (ja) とても")
+    assert "judge takes " in lines[-1]
+    told = json.loads(CliRunner().invoke(app, ["prompts", "check", str(file), "--json"]).stdout)
+    assert told["lacks"] == {"ja": [], "en": ["3"]}
+    assert [one["id"] for one in told["cut"]] == ["2"]
+    assert set(told["limits"]) == {"judge", "ja tokenizer", "ja tokenizer_2"}
+
+
+def test_a_set_is_split_and_its_pictures_are_still_found(tmp_path):
+    done = CliRunner().invoke(
+        app, ["prompts", "split", str(assets.EVOLVE), "--out", str(tmp_path), "--held-out", "0.4"]
+    )
+    assert done.exit_code == 0, done.output
+    evolve, held_out = map(load_prompts, done.stdout.split())
+    assert (len(evolve), len(held_out)) == (39, 26)
+    assert not set(evolve.ids) & set(held_out.ids)
+    assert len(evolve.references(tmp_path)) == 39
+    again = CliRunner().invoke(app, ["prompts", "split", str(assets.EVOLVE), "--out", str(tmp_path)])
+    assert "exists already" in str(again.exception)

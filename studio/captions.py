@@ -1,0 +1,80 @@
+"""How long captions are for those who read them: the scorer, and the text encoders that draw.
+
+Both cut the end off a long caption without a word, so that it is drawn and judged by its beginning alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, get_args
+
+from eval.prompt_edit import Row
+from eval.prompts import Language
+from eval.tokens import token_count, tokenizer_of
+from pipelines.build import tokenizer
+from pipelines.contents import TOKENIZERS
+from pipelines.sources import Source
+
+from .strengths import scorer_name
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Somebody who reads captions: what it is called, its limit, and how it counts, marks at both ends included."""
+
+    name: str
+    limit: int
+    count: Callable[[str], int]
+
+
+@dataclass(frozen=True)
+class Length:
+    """A caption of a prompt, and its tokens for each reader."""
+
+    id: str
+    language: Language
+    caption: str
+    tokens: tuple[int, ...]
+    cut_by: tuple[str, ...]  # the readers that see only its beginning
+
+
+def scorer_reader(name: str) -> Reader:
+    """The tokenizer of a scorer, whose model is not opened.
+
+    Raises:
+        ScorerError: its files are neither here nor to be had.
+    """
+    opened = tokenizer_of(name, weights=False)
+    return Reader(scorer_name(None, name), opened.context_length, lambda text: token_count(opened, text))
+
+
+def source_readers(source: Source) -> list[Reader]:
+    """The tokenizers of a source's text encoders; none where it is a UNet alone.
+
+    Raises:
+        SourceError: a tokenizer cannot be read.
+    """
+    return [
+        Reader(f"{source.name} {part}", opened.model_max_length, partial(_count, opened))
+        for part in TOKENIZERS
+        if part in source.contents.tokenizers
+        for opened in [tokenizer(part, source)]
+    ]
+
+
+def _count(opened: Any, text: str) -> int:
+    return len(opened(text, verbose=False).input_ids)
+
+
+def lengths(rows: Sequence[Row], readers: Sequence[Reader]) -> list[Length]:
+    """How long every caption is, those that are cut first, then the longest."""
+    found = []
+    for row in rows:
+        for language in get_args(Language):
+            if caption := getattr(row, language):
+                tokens = tuple(reader.count(caption) for reader in readers)
+                cut = tuple(one.name for one, count in zip(readers, tokens, strict=True) if count > one.limit)
+                found.append(Length(row.id, language, caption, tokens, cut))
+    return sorted(found, key=lambda one: (-len(one.cut_by), -max(one.tokens, default=0)))

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from PIL import Image
 
+from eval.ratings import ranking
 from studio.i18n import Lang, t
 from studio.i18n import category as category_name
 from studio.marks import MOST, Marked, mark, marks
 from studio.store import Individual
+from studio.votes import read_votes
 
 from . import tiles, views
 from .browse import SHOWS, SORTS, WALL, Show, Sort, Wanted, arranged, rows_of
@@ -41,7 +43,9 @@ def wall(studio: Studio, lang: Lang, name: str, wanted: Wanted, page: int = 1) -
     """
     with studio.run(name) as store:
         prompts, marked = store.config.niches(), marks(store)
-        found = arranged(store.individuals(), prompts, wanted, marked)
+        voted = ranking([vote.comparison for vote in read_votes(store.folder)]) if wanted.sort == "votes" else []
+        strengths = {rating.name: rating.strength for rating in voted}
+        found = arranged(store.individuals(), prompts, wanted, marked, strengths)
         pages = max(1, -(-len(found) // WALL))
         shown = found[(min(page, pages) - 1) * WALL :][:WALL]
         rows = rows_of(prompts, wanted)
@@ -92,6 +96,13 @@ def say(studio: Studio, name: str, id: str, *, rater: str, stars: int, tags: str
     """
     with studio.run(name) as store:
         mark(store, store.individual(id), rater=rater, stars=stars, tags=tags, note=note)
+
+
+def _why_nobody(wanted: Wanted) -> str:
+    """The phrase for an empty wall: nobody is there yet, nobody was voted on, or nobody fits."""
+    if replace(wanted, sort="votes") == Wanted(sort="votes"):
+        return "no_votes_yet" if wanted.sort == "votes" else "nobody_yet"
+    return "nobody_fits"
 
 
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
@@ -173,9 +184,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         if name is None:
             return [[], [], gr.HTML(views.message(t(lang, "no_runs")), visible=True), gr.Row(visible=False), gr.skip()]
         found = wall(studio, lang, name, asked_for, page)
-        nobody = gr.HTML(
-            views.message(t(lang, "nobody_yet" if asked_for == Wanted() else "nobody_fits")), visible=not found.ids
-        )
+        nobody = gr.HTML(views.message(t(lang, _why_nobody(asked_for))), visible=not found.ids)
         pages = gr.Slider(
             maximum=max(2, found.pages), value=min(page, found.pages), visible=found.pages > 1,
             info=t(lang, "wall_found", n=found.found),

@@ -13,7 +13,7 @@ from studio.evolution.niches import owners
 from studio.marks import Marked
 from studio.store import Individual
 
-Sort = Literal["ja", "en", "consistency", "niches", "diversity", "stars", "newest"]
+Sort = Literal["ja", "en", "consistency", "niches", "diversity", "votes", "stars", "newest"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
 Show = Literal["alive", "fame", "all"]
 SHOWS: tuple[Show, ...] = get_args(Show)
@@ -25,7 +25,8 @@ class Wanted:
     """What somebody asks the wall for.
 
     Attributes:
-        sort: by a mean score, by how many niches it holds or how different it is among those shown, by stars, by age.
+        sort: by a mean score, by how many niches it holds or how different it is among those shown, by how people's
+            blind votes rank it, by stars, by age.
         show: those alive, the hall of fame, or everybody ever evaluated.
         category: scores count over this category's prompts alone; empty for all.
         text: only prompts with this in a caption count; empty for all.
@@ -57,7 +58,11 @@ def rows_of(prompts: PromptSet, wanted: Wanted) -> list[int]:
 
 
 def arranged(
-    everyone: Sequence[Individual], prompts: PromptSet, wanted: Wanted, marked: Mapping[str, Marked]
+    everyone: Sequence[Individual],
+    prompts: PromptSet,
+    wanted: Wanted,
+    marked: Mapping[str, Marked],
+    strengths: Mapping[str, float],
 ) -> list[Individual]:
     """The individuals to show, best first; of equals the older first.
 
@@ -66,6 +71,7 @@ def arranged(
         prompts: its niches.
         wanted: what is asked for.
         marked: stars and tags by the recipe's digest.
+        strengths: by id, of those that were voted on.
     """
     rows = rows_of(prompts, wanted)
     scored = [one for one in everyone if "ja" in one.scores]
@@ -92,6 +98,8 @@ def arranged(
         table = np.stack([one.scores["ja"][rows].mean(axis=1) for one in shown])
         worth = niches_held(table) if wanted.sort == "niches" else diversity(table)
         return [shown[place] for place in np.argsort(-worth, kind="stable")]
+    if wanted.sort == "votes":
+        return sorted((one for one in shown if one.id in strengths), key=lambda one: -strengths[one.id])
     if wanted.sort == "stars":
         return sorted(shown, key=lambda one: -said(one).stars)
     kind = wanted.sort

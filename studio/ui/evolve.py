@@ -24,7 +24,7 @@ from studio.wording import duration
 
 from . import views
 from .downloads import report_file
-from .fields import fields_of, former_runs
+from .fields import fields_of, former_runs, voted_runs
 from .form import Form, asked_form, expect, form_of
 from .shared import Studio, asked, gigabytes, head, listen
 from .watch import LINES, SPREAD, Seen, line_legend, look, results_header, span
@@ -191,12 +191,12 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     def filled(form: Form | None) -> list[Any]:
         """The form's fields; as they are where nobody asked for anything."""
-        if form is None:
-            return [gr.Dropdown(choices=former_runs(studio, lang)) if key == "start" else gr.skip() for key in fields]
-        values = asdict(form)
-        updates = {key: gr.update(value=values[key]) for key in fields}
-        updates["host"] = gr.update(choices=form.names, value=form.lender)
-        updates["start"] = gr.update(choices=former_runs(studio, lang), value=form.start)
+        values = asdict(form) if form else {}
+        updates = {key: gr.update(value=values[key]) if form else gr.skip() for key in fields}
+        if form:
+            updates["host"] = gr.update(choices=form.names, value=form.lender)
+        for key, runs in (("start", former_runs), ("votes", voted_runs)):
+            updates[key] = gr.update(choices=runs(studio, lang), value=values.get(key, ""))
         return list(updates.values())
 
     def on_tick(name: str | None, seen: str) -> list[Any]:

@@ -10,6 +10,7 @@ import assets
 from eval.catalogue import RECOMMENDED
 from pipelines.settings import PresetName
 from studio.i18n import Lang, t
+from studio.votes import steering_runs
 
 from .form import EMBEDDED, FITNESS, OPTIONS
 from .shared import Studio
@@ -72,9 +73,13 @@ def fields_of(lang: Lang, studio: Studio) -> dict[str, Any]:
             label=t(lang, "options"),
             info=t(lang, "options_info"),
         )
-    fields["start"] = gr.Dropdown(
-        former_runs(studio, lang), value="", label=t(lang, "start"), info=t(lang, "start_info"), elem_id="start"
-    )
+    with gr.Row():
+        fields["start"] = gr.Dropdown(
+            former_runs(studio, lang), value="", label=t(lang, "start"), info=t(lang, "start_info"), elem_id="start"
+        )
+        fields["votes"] = gr.Dropdown(
+            voted_runs(studio, lang), value="", label=t(lang, "votes"), info=t(lang, "votes_info"), elem_id="votes"
+        )
     return fields
 
 
@@ -83,6 +88,17 @@ def former_runs(studio: Studio, lang: Lang) -> list[tuple[str, str]]:
     return [
         (t(lang, "start_sources"), ""),
         *((t(lang, "start_run", name=name), str((studio.runs / name).resolve())) for name in studio.names()),
+    ]
+
+
+def voted_runs(studio: Studio, lang: Lang) -> list[tuple[str, str]]:
+    """Whose votes can be niches: nobody's, or those on a run that has enough of them."""
+    return [
+        (t(lang, "votes_none"), ""),
+        *(
+            (t(lang, "votes_run", name=name), str((studio.runs / name).resolve()))
+            for name in steering_runs(studio.runs)
+        ),
     ]
 
 

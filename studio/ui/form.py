@@ -46,7 +46,7 @@ OPTIONS: Mapping[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Form:
-    """The fields of the page, as they come from it. `start` is the run whose archive comes first, or empty."""
+    """The fields of the page, as they come from it. `start` and `votes` are runs, or empty."""
 
     sources: list[str]
     own: str
@@ -68,6 +68,7 @@ class Form:
     fitness: Judged
     options: list[str]
     start: str
+    votes: str
 
     @property
     def folders(self) -> list[str]:
@@ -121,6 +122,7 @@ class Form:
             pictures=self.settings.model_dump(),
             fitness=FITNESS[self.fitness],
             start=self.start or None,
+            votes=self.votes or None,
             breeding={key: value for name in self.options for key, value in BREEDING.get(name, {}).items()},
             **{key: value for name in self.options if name not in BREEDING for key, value in OPTIONS[name].items()},
             **({"scorer": SCORER, "reporter": REPORTER} if self.own.strip() else {}),
@@ -178,6 +180,7 @@ def form_of(config: RunConfig, *, start: Path | None = None) -> Form:
             *(name for name, changes in BREEDING.items() if _asked_for(breeding, changes)),
         ],
         start=str(start.resolve()) if start else "",
+        votes=config.votes or "",
     )
 
 

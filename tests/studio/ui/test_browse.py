@@ -37,8 +37,8 @@ def everyone(family):
     return found
 
 
-def ids(everyone, marked=None, **wanted):
-    return [one.id for one in arranged(everyone, PROMPTS, Wanted(**wanted), marked or {})]
+def ids(everyone, marked=None, strengths=None, **wanted):
+    return [one.id for one in arranged(everyone, PROMPTS, Wanted(**wanted), marked or {}, strengths or {})]
 
 
 def test_those_alive_come_by_their_mean_and_the_older_first(everyone):
@@ -76,6 +76,10 @@ def test_stars_and_tags_filter_and_sort(everyone):
     assert ids(everyone, marked, sort="stars") == ["dog", "twin", "cook"]
     assert ids(everyone, marked, stars=3) == ["dog"]
     assert ids(everyone, marked, tag="keep") == ["dog"]
+
+
+def test_votes_rank_those_that_were_voted_on(everyone):
+    assert ids(everyone, strengths={"dog": -0.4, "twin": 1.1, "old": 2.0}, sort="votes") == ["twin", "dog"]
 
 
 def test_niches_are_counted_by_their_holders():

@@ -36,6 +36,7 @@ FORM = form.Form(
     fitness="text",
     options=[],
     start="",
+    votes="",
 )
 
 

@@ -32,7 +32,7 @@ class Spot:
         prompt: what is drawn.
         best: the best of everybody alive.
         score: that one's mean score over the noises.
-        source: the best of the sources, alive or not.
+        source: the best of the sources, alive or not; `source_alive` says which.
         source_score: that one's.
         margin: how far it is ahead of the next source; 0 where there is none.
         offspring: the best of the offspring alive; `None` where there are none.
@@ -45,6 +45,7 @@ class Spot:
     score: float
     source: str
     source_score: float
+    source_alive: bool
     margin: float
     offspring: str | None
     offspring_score: float | None
@@ -120,6 +121,7 @@ def spots(everyone: Sequence[Individual], prompts: Sequence[Prompt], language: L
                 score=float(best[row]),
                 source=source[0],
                 source_score=source[1],
+                source_alive=source[0] in alive.names,
                 margin=ahead,
                 offspring=bred[0] if bred else None,
                 offspring_score=bred[1] if bred else None,

@@ -87,9 +87,10 @@ tour();
 document.addEventListener("click", (event) => {
   if (event.target.closest(".tour-close")) { localStorage.setItem("studio_tour", "off"); tour(); }
 });
-// Gradio names what is empty, but does not say that it is a picture: screen readers would skip it.
+// Gradio names what is empty, but does not say that it is a picture, and tables' search fields by a tooltip alone.
 new MutationObserver(() => {
   for (const one of document.querySelectorAll("div.empty[aria-label]:not([role])")) one.setAttribute("role", "img");
+  for (const one of document.querySelectorAll("input.search-input:not([aria-label])")) one.ariaLabel = one.title;
 }).observe(document, { childList: true, subtree: true });
 function studioAddress(run, id, more = {}) {
   const query = `${new URLSearchParams({ run, id, ...more })}`.replaceAll("%2C", ",");

@@ -91,7 +91,7 @@ def _strip(lang: Lang, one: Entry, found: Strengths | None, captions: Mapping[st
     pictures = [(f"/pictures/shelf/{one.known.key}/{quote(f.name)}", captions.get(f.stem, f.stem)) for f in previews]
     if not pictures and found:
         pictures = [
-            (f"/pictures/run/{quote(found.run)}/{quote(file.parent.name)}/{quote(file.name)}", text)
+            (views.RUN + "/".join(map(quote, (found.run, file.parent.name, file.name))), text)
             for text, _, file in found.pictures[:PICTURES]
         ]
     if not pictures:

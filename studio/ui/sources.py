@@ -42,6 +42,11 @@ def choices(studio: Studio) -> list[tuple[str, str]]:
     return [(one.name if names.count(one.name) == 1 else f"{one.name} ({one.uri})", one.uri) for one in known]
 
 
+def in_order(studio: Studio, uris: Sequence[str]) -> list[str]:
+    """Chosen sources in the order of the shelf, whatever the order they were ticked in; unknown ones are left out."""
+    return [one.uri for one in shelf.known(studio.runs) if one.uri in uris]
+
+
 def evolve_link(lang: Lang, uris: Sequence[str]) -> Markup:
     """The way to the Evolve page with these sources chosen."""
     if len(uris) < 2:
@@ -176,7 +181,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     def shelf_now(ticked: Sequence[str]) -> list[Any]:
         """Cards, choices, the link, and what can be forgotten."""
         known = choices(studio)
-        kept = [uri for uri in ticked if uri in [value for _, value in known]]
+        kept = in_order(studio, ticked)
         own_ones = [(label, uri) for label, uri in known if uri in shelf.added(studio.runs)]
         return [
             ledger(studio, lang),
@@ -190,7 +195,12 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return shelf_now([str(path) for path in assets.sources()])
 
     def on_chosen(uris: list[str]) -> list[Any]:
-        return [evolve_link(lang, uris), None, "", gr.Dropdown(choices=[], value=None, interactive=False)]
+        return [
+            evolve_link(lang, in_order(studio, uris)),
+            None,
+            "",
+            gr.Dropdown(choices=[], value=None, interactive=False),
+        ]
 
     def on_drop(file: str | None) -> list[Any]:
         text = "\n".join(sources_in(Path(file))) if file else ""
@@ -238,7 +248,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> list[Any]:
         try:
-            found = measure(uris, lang, telling(request, progress))
+            found = measure(in_order(studio, uris), lang, telling(request, progress))
         except Cancelled:
             return [None, t(lang, "measure_cancelled"), gr.skip()]
         first = found.central

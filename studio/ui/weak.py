@@ -23,6 +23,7 @@ from .evolve import current
 from .shared import Studio, asked, head, listen, page_link, score
 
 PICTURED = 24  # weak prompts whose pictures are shown
+GONE = "†"  # after the name of a source that is not alive
 
 
 class Survey(NamedTuple):
@@ -145,7 +146,9 @@ def attempts(lang: Lang, store: RunStore, weak: Sequence[Spot], language: Langua
             views.figure(
                 views.run_picture(store, id, spot.prompt.id, language),
                 f"{id}: {text}",
-                Markup("{} <b>{}</b>").format(id, score(value)),
+                Markup("{}{} <b>{}</b>").format(
+                    id, GONE if id == spot.source and not spot.source_alive else "", score(value)
+                ),
             )
             for id, value in sorted(shown.items(), key=lambda item: -item[1])
         ]

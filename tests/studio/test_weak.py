@@ -61,7 +61,8 @@ def test_every_prompt_has_its_owners_with_their_margin(archive):
     first = found[0]
     assert (first.best, first.score) == ("0001", 0.5)  # real has died
     assert (first.source, first.source_score, first.margin) == ("real", 0.9, pytest.approx(0.8))
-    assert (first.offspring, first.offspring_score) == ("0001", 0.5)
+    assert (first.offspring, first.offspring_score, first.source_alive) == ("0001", 0.5, False)
+    assert found[5].source_alive
     assert (found[5].best, found[5].source) == ("ja", "ja")  # the oldest of two equally good
     assert [spot.weak for spot in found] == [False] * 8 + [True]
     assert spots(archive, PROMPTS, "en") == []

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import re
 import shutil
-import threading
 import time
 from urllib.parse import parse_qs, urlparse
 
 import pytest
-import uvicorn
 from playwright.sync_api import expect
 
 import assets
 from eval.prompts import load_prompts
 from studio import shelf
 from studio.i18n import LANGUAGES, t
-from studio.ui.app import build_app
 from studio.ui.shared import Studio
-from tests.studio.ui.test_browser import LOADING, SHOTS, open_page, shoot  # noqa: F401  (a fixture)
+from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, served, shoot
 
-LOCALES = {"en": "en-GB", "ja": "ja-JP"}
 pytestmark = [
     # Gradio's statistics of its own queue use what pandas has deprecated.
     pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning"),
@@ -37,16 +33,10 @@ def studio(finished, tmp_path):
 
 
 @pytest.fixture
-def served(studio):
-    """The studio, served on a port of its own."""
-    server = uvicorn.Server(uvicorn.Config(build_app(studio.runs), port=0, log_level="error"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.05)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+def address(studio):
+    """That studio, served on a port of its own."""
+    with served(studio) as found:
+        yield found
 
 
 def query(link):
@@ -55,13 +45,13 @@ def query(link):
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_sources(lang, served, studio, copied, monkeypatch, open_page):  # noqa: F811
+def test_sources(lang, address, studio, copied, monkeypatch, open_page):
     page = open_page(LOCALES[lang])
 
     def say(key, **values):
         return t(lang, key, **values)
 
-    page.goto(f"{served}/{lang}/sources")
+    page.goto(f"{address}/{lang}/sources")
     cards = page.locator("#ledger article")
     expect(cards).to_have_count(4)
     expect(cards.nth(1)).to_contain_text("Apache-2.0", ignore_case=True)
@@ -120,13 +110,13 @@ def test_sources(lang, served, studio, copied, monkeypatch, open_page):  # noqa:
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_prompts(lang, served, studio, tmp_path, open_page):  # noqa: F811
+def test_prompts(lang, address, studio, tmp_path, open_page):
     page = open_page(LOCALES[lang])
 
     def say(key, **values):
         return t(lang, key, **values)
 
-    page.goto(f"{served}/{lang}/prompts")
+    page.goto(f"{address}/{lang}/prompts")
     expect(page.locator("#stands")).to_contain_text("65")
     expect(page.locator("#rows")).to_contain_text("アザラシ")
     expect(page.locator("#use a")).to_have_attribute("href", re.compile(r"prompts=.+evolve\.yaml"))
@@ -150,7 +140,7 @@ def test_prompts(lang, served, studio, tmp_path, open_page):  # noqa: F811
     expect(page.locator("#use a")).to_have_count(0)
 
     # A cell is edited, and the state follows.
-    page.locator("#rows td[data-row='2'][data-col='3']").dblclick()
+    page.locator("#rows [data-row='2'][data-col='3']").dblclick()
     page.keyboard.type("noodles")
     page.keyboard.press("Enter")
     expect(page.locator("#stands")).not_to_contain_text(say("set_lacks_en", n=1, ids="3"))
@@ -178,13 +168,13 @@ def test_prompts(lang, served, studio, tmp_path, open_page):  # noqa: F811
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_weak_spots(lang, served, studio, open_page):  # noqa: F811
+def test_weak_spots(lang, address, studio, open_page):
     page = open_page(LOCALES[lang])
 
     def say(key, **values):
         return t(lang, key, **values)
 
-    page.goto(f"{served}/{lang}/weak?run=first")
+    page.goto(f"{address}/{lang}/weak?run=first")
     expect(page.locator("#headline")).to_contain_text("judge")
     expect(page.locator("#attempts article").first).to_be_visible()
     expect(page.locator("#grouped")).to_contain_text(say("weak_column_margin"))

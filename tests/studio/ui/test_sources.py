@@ -54,7 +54,7 @@ def test_a_source_without_previews_shows_what_it_drew_in_a_run(finished, copied)
     (Path(known.uri) / "previews").rename(Path(known.uri) / "other")
     found = strengths(finished.runs, shelf.known(finished.runs))[str(assets.FAMILY / "real")]
     shown = cards("en", [entry(known)], {known.uri: found}, {})
-    assert shown.count('src="/pictures/small/first/real/') == 6
+    assert shown.count('href="/pictures/run/first/real/') == 6
     assert "No pictures come with this source" in cards("en", [entry(known)], {}, {})
     assert "Take it into a run" in cards("en", [entry(known)], {}, {})
 
@@ -71,6 +71,7 @@ def test_chosen_sources_go_to_the_evolve_page(finished):
     assert address.path == "/ja/"
     assert parse_qs(address.query)["sources"] == ["\n".join(FAMILY[:2])]
     assert "href" not in sources.evolve_link("en", FAMILY[:1])
+    assert sources.in_order(finished, [FAMILY[3], "gone", FAMILY[0]]) == [FAMILY[0], FAMILY[3]]
 
 
 def test_what_adding_takes_is_told_before_anything_long(empty, copied):

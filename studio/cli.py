@@ -41,10 +41,6 @@ app = typer.Typer(
 app.add_typer(sources_app, name="sources")
 app.add_typer(recipe_app, name="recipe")
 app.add_typer(prompts_app, name="prompts")
-app.command()(report)
-app.command()(verify)
-app.command()(monitor)
-app.command()(votes)
 
 Out = Annotated[Path, typer.Option(help="a single file where it ends in .safetensors, else a diffusers folder to make")]
 Dtype = Annotated[
@@ -299,6 +295,13 @@ def studio(
     from .ui.app import serve
 
     serve(runs, host=host, port=port)
+
+
+# Commands of modules of their own come after those above in the list that --help prints.
+app.command()(report)
+app.command()(verify)
+app.command()(monitor)
+app.command()(votes)
 
 
 def main() -> None:

@@ -88,7 +88,7 @@ def write(request, tmp_path):
 def test_refuses_a_disk_that_is_too_small(family, one_hot, tmp_path, monkeypatch, write):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10, 5, 5))
-    with pytest.raises(DiskError, match=r"needs 0\.07 GB, the disk of .* has 0\.00 GB free"):
+    with pytest.raises(DiskError, match=r"needs 0\.08 GB, the disk of .* has 0\.00 GB free"):
         write(Plan(one_hot["ja"], family))
     assert list(tmp_path.iterdir()) == []
 

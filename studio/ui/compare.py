@@ -246,8 +246,9 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     listen(chosen.input, lang, on_run, chosen, [models, known, *viewed, ja, en, noises, quality], **hidden).then(
         **address
     )
-    # A text that comes from an input method or a paste changes without an input event of Gradio's.
-    for change in (models.input, known.input, ja.change, en.change, noises.release, quality.input):
+    # Gradio tells of input neither what is pasted or comes from an input method, nor a choice that is on no list.
+    typed = (models.key_up, models.blur, ja.change, en.change)
+    for change in (models.input, known.input, *typed, noises.release, quality.input):
         listen(change, lang, on_form, [chosen, *form], viewed, trigger_mode="always_last", **hidden).then(**address)
     for button, by in ((back, -1), (following, 1)):
         listen(

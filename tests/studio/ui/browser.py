@@ -59,7 +59,7 @@ def chromium():
             return page
 
         yield opened
-    assert errors == []
+    assert errors == [], errors
 
 
 def shoot(page, lang, name):

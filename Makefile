@@ -13,7 +13,7 @@ run: $(VENV)/.installed  ## install what is needed and open the studio on the em
 	$(BIN)/m2n2 studio --port $(PORT)
 
 test: $(VENV)/.installed system  ## install what is needed and run the whole suite
-	$(BIN)/python -m pytest --durations=10
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --durations=10
 
 check: $(VENV)/.installed  ## format check, lint, types
 	$(BIN)/ruff format --check .

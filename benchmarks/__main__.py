@@ -1,10 +1,11 @@
 """Run every benchmark in turn; runs of `digits` and `search` whose results are there are not repeated."""
 
-from . import digits, evaluation, live, search, weave
+from . import digits, evaluation, live, pages, search, weave
 from .any_network import __main__ as any_network
 
 if __name__ == "__main__":
     evaluation.main()
+    pages.main()
     any_network.main()
     weave.main()
     live.main()

@@ -83,9 +83,9 @@ class Individual:
 
     `scores` maps "ja", "en" and "consistency" to float64 [prompts, noises]; the report's English and consistency are
     only there for those that entered the archive. One that was turned away early has "partial" instead, with NaN for
-    prompts that were not drawn. In a run that votes steer there is "votes" too, float64 [raters, noises]. A network
-    that draws no pictures has "score", float64 [items, 1]. `error` says why an evaluation failed; there are no scores
-    then.
+    prompts that were not drawn. In a run that votes steer there is "votes" too, float64 [raters * prompts, noises]. A
+    network that draws no pictures has "score", float64 [items, 1]. `error` says why an evaluation failed; there are no
+    scores then.
     """
 
     id: str

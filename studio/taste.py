@@ -25,7 +25,7 @@ from .votes import ENOUGH, Vote, decided, niches
 
 @dataclass(frozen=True)
 class Learned:
-    """A niche made of votes: whose they are, the taste, how many votes it rests on and how many it foresees."""
+    """A rater's niches, made of votes: whose, the taste, how many votes it rests on and how many it foresees."""
 
     whose: str
     taste: Taste
@@ -81,15 +81,18 @@ def learn_niches(folder: Path, votes: Sequence[Vote], scorer: ClipScorer) -> lis
 
 
 def liking(learned: Sequence[Learned], features: Sequence[np.ndarray], noises: int) -> np.ndarray:
-    """How much each niche likes an individual: the mean over its prompts and languages, float64 [niches, noises].
+    """How much raters like an individual's pictures: float64 [raters * prompts, noises], rater by rater.
+
+    A prompt is a niche for each of them, as it is for the scorer: one niche for all prompts would weigh as much as a
+    single caption. Where both languages compete it is the mean over the two pictures.
 
     Args:
-        learned: the niches.
+        learned: the raters.
         features: per language that competes, float32 [prompts * noises, d], prompt by prompt.
         noises: pictures per prompt.
     """
-    each = [[one.taste.liking(of).reshape(-1, noises).mean(axis=0) for of in features] for one in learned]
-    return np.array(each).mean(axis=1)
+    each = [np.mean([one.taste.liking(of).reshape(-1, noises) for of in features], axis=0) for one in learned]
+    return np.concatenate(each)
 
 
 def _file(folder: Path, vote: Vote, id: str) -> Path:

@@ -52,16 +52,17 @@ def test_votes_without_their_pictures_teach_nothing(voted, judge):
         learn_niches(folder, votes, judge)
 
 
-def test_liking_is_the_mean_over_prompts_and_languages():
+def test_each_rater_likes_each_prompt_apart():
     rng = np.random.default_rng(0)
     ja, en = (rng.normal(size=(6, 3)).astype(np.float32) for _ in range(2))  # three prompts, two noises
-    one = Learned("Aya", Taste(np.array([1.0, 2.0, 0.0]), np.zeros(3)), 30, None)
-    found = liking([one], [ja, en], 2)
-    by_hand = [
-        np.mean([1 / (1 + np.exp(-(f[0] + 2.0 * f[1]))) for of in (ja, en) for f in of[noise::2].astype(float)])
-        for noise in (0, 1)
+    raters = [
+        Learned(who, Taste(np.array(w), np.zeros(3)), 30, None) for who, w in (("Aya", [1, 2, 0]), ("Ren", [0, 0, 1]))
     ]
-    assert found == pytest.approx(np.array([by_hand]))
+    found = liking(raters, [ja, en], 2)
+    assert found.shape == (2 * 3, 2)
+    second = [1 / (1 + np.exp(-(f[0] + 2.0 * f[1]))) for f in (ja[3].astype(float), en[3].astype(float))]
+    assert found[1, 1] == pytest.approx(np.mean(second))  # Aya, the second prompt, its second noise
+    assert found[3, 0] == pytest.approx(np.mean([1 / (1 + np.exp(-float(of[0, 2]))) for of in (ja, en)]))
 
 
 @pytest.mark.slow
@@ -69,7 +70,7 @@ def test_votes_compete_as_niches_and_later_ones_change_nothing(small_config, vot
     whole = create_run(tmp_path / "whole", steered(small_config, voted))
     run.carry_out(whole)
     for one in whole.individuals():
-        assert one.scores["votes"].shape == (1, 1)
+        assert one.scores["votes"].shape == (5, 1)
         assert 0 < one.mean("votes") < 1
     likings = [one.mean("votes") for one in whole.individuals()]
     assert max(likings) - min(likings) > 0.01
@@ -101,7 +102,7 @@ def test_with_two_languages_and_new_noise_votes_are_scored_too(small_config, vot
     config = steered(small_config, voted, compete=("ja", "en"), noises=2, noise_rotation=1, evaluations=2)
     store = create_run(tmp_path / "run", config)
     run.carry_out(store)
-    assert all(one.scores["votes"].shape == (1, 2) for one in store.individuals())
+    assert all(one.scores["votes"].shape == (5, 2) for one in store.individuals())
 
 
 def test_too_few_votes_are_refused_before_a_run_is_made(small_config, ballot, tmp_path):

@@ -21,7 +21,7 @@ from PIL import Image
 from eval.errors import ScorerError
 from eval.metrics import similarity
 from eval.names import Files, locate
-from eval.tokens import cleaning, open_tokenizer, token_count
+from eval.tokens import cleaning, open_tokenizer, token_counts
 
 logger = logging.getLogger(__name__)
 
@@ -218,7 +218,7 @@ class ClipScorer:
 
     def token_count(self, text: str) -> int:
         """Tokens of a caption before truncation, begin and end marks included."""
-        return token_count(self._tokenizer, text)
+        return token_counts(self._tokenizer, [text])[0]
 
     def truncated(self, texts: Sequence[str]) -> list[str]:
         """The captions that do not fit into `context_length`: open_clip cuts their end off without a word."""

@@ -36,12 +36,13 @@ def cleaning(tokenizer: Any) -> str:
     return next(word for word in ("whitespace", "lower", "canonicalize") if get_clean_fn(word) is tokenizer.clean_fn)
 
 
-def token_count(tokenizer: Any, text: str) -> int:
-    """Tokens of a caption before truncation, begin and end marks included."""
+def token_counts(tokenizer: Any, texts: Sequence[str]) -> list[int]:
+    """Tokens of captions before truncation, begin and end marks included."""
     inner = getattr(tokenizer, "tokenizer", None)
     if inner is None:  # open_clip's own byte pairs: begin and end are added around `encode`
-        return len(tokenizer.encode(text)) + 2
-    return len(inner(tokenizer.clean_fn(text), truncation=False, verbose=False).input_ids)
+        return [len(tokenizer.encode(text)) + 2 for text in texts]
+    cleaned = [tokenizer.clean_fn(text) for text in texts]
+    return list(map(len, inner(cleaned, truncation=False, verbose=False).input_ids)) if cleaned else []
 
 
 def truncated_by(name: str, texts: Sequence[str]) -> list[str]:
@@ -51,7 +52,8 @@ def truncated_by(name: str, texts: Sequence[str]) -> list[str]:
         ScorerError: as `locate`, or its tokenizer cannot be opened.
     """
     tokenizer = tokenizer_of(name)
-    return [text for text in texts if token_count(tokenizer, text) > tokenizer.context_length]
+    counts = token_counts(tokenizer, texts)
+    return [text for text, count in zip(texts, counts, strict=True) if count > tokenizer.context_length]
 
 
 def tokenizer_of(name: str, *, weights: bool = True) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from eval.prompt_edit import Row
 from eval.prompts import Language
-from eval.tokens import token_count, tokenizer_of
+from eval.tokens import token_counts, tokenizer_of
 from pipelines.build import tokenizer
 from pipelines.contents import TOKENIZERS
 from pipelines.sources import Source
@@ -26,7 +26,7 @@ class Reader:
 
     name: str
     limit: int
-    count: Callable[[str], int]
+    counts: Callable[[Sequence[str]], list[int]]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def scorer_reader(name: str) -> Reader:
         ScorerError: its files are neither here nor to be had.
     """
     opened = tokenizer_of(name, weights=False)
-    return Reader(scorer_name(None, name), opened.context_length, lambda text: token_count(opened, text))
+    return Reader(scorer_name(None, name), opened.context_length, partial(token_counts, opened))
 
 
 def source_readers(source: Source) -> list[Reader]:
@@ -57,24 +57,28 @@ def source_readers(source: Source) -> list[Reader]:
         SourceError: a tokenizer cannot be read.
     """
     return [
-        Reader(f"{source.name} {part}", opened.model_max_length, partial(_count, opened))
+        Reader(f"{source.name} {part}", opened.model_max_length, partial(_counts, opened))
         for part in TOKENIZERS
         if part in source.contents.tokenizers
         for opened in [tokenizer(part, source)]
     ]
 
 
-def _count(opened: Any, text: str) -> int:
-    return len(opened(text, verbose=False).input_ids)
+def _counts(opened: Any, texts: Sequence[str]) -> list[int]:
+    return list(map(len, opened(list(texts), verbose=False).input_ids)) if texts else []
 
 
 def lengths(rows: Sequence[Row], readers: Sequence[Reader]) -> list[Length]:
     """How long every caption is, those that are cut first, then the longest."""
+    captions = [
+        (row.id, language, caption)
+        for row in rows
+        for language in get_args(Language)
+        if (caption := getattr(row, language))
+    ]
+    counts = [reader.counts([caption for *_, caption in captions]) for reader in readers]
     found = []
-    for row in rows:
-        for language in get_args(Language):
-            if caption := getattr(row, language):
-                tokens = tuple(reader.count(caption) for reader in readers)
-                cut = tuple(one.name for one, count in zip(readers, tokens, strict=True) if count > one.limit)
-                found.append(Length(row.id, language, caption, tokens, cut))
-    return sorted(found, key=lambda one: (-len(one.cut_by), -max(one.tokens, default=0)))
+    for tokens, (id, language, caption) in zip(zip(*counts, strict=True), captions, strict=True):
+        cut = tuple(one.name for one, count in zip(readers, tokens, strict=True) if count > one.limit)
+        found.append(Length(id, language, caption, tokens, cut))
+    return sorted(found, key=lambda one: (-len(one.cut_by), -max(one.tokens)))

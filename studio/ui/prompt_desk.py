@@ -127,7 +127,7 @@ def _same(lang: Lang, found: Findings) -> list[str]:
     return shown + ([t(lang, "set_same_more", n=rest)] if rest > 0 else [])
 
 
-def measured(studio: Studio, lang: Lang, table: Cells, scorer: str, source: str | None) -> tuple[str, dict[str, Any]]:
+def measured(lang: Lang, table: Cells, scorer: str, source: str | None) -> tuple[str, dict[str, Any]]:
     """How long the captions are for a scorer and for a source's text encoders: a sentence, and a table.
 
     Raises:

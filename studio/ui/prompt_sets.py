@@ -63,8 +63,9 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             over = gr.Checkbox(False, label=t(lang, "overwrite"), elem_id="over")
             with gr.Row():
                 keep = gr.Button(t(lang, "save"), variant="primary", elem_id="save", min_width=90)
-                csv = gr.DownloadButton("CSV", elem_id="csv", min_width=70)
-                yaml = gr.DownloadButton("YAML", elem_id="yaml", min_width=70)
+                csv = gr.Button(t(lang, "as_csv"), elem_id="csv", min_width=70)
+                yaml = gr.Button(t(lang, "as_yaml"), elem_id="yaml", min_width=70)
+            file = gr.File(label=t(lang, "exported_file"), interactive=False, visible=False, elem_id="exported")
     with gr.Accordion(t(lang, "import"), open=False, elem_id="import"):
         gr.Markdown(t(lang, "import_text"), elem_classes="quiet")
         with gr.Row():
@@ -149,7 +150,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return [title, read_table, came_from, state(lang, read_table), *_nothing(), None, ""]
 
     def on_count(now: Cells, scorer: str, source: str | None) -> list[Any]:
-        return [*measured(studio, lang, now, scorer, source)]
+        return [*measured(lang, now, scorer, source)]
 
     def on_save(now: Cells, called: str, words: str, folder: str, overwrite: bool) -> list[Any]:
         saved = save(studio, now, called, words, folder, overwrite=overwrite)
@@ -172,13 +173,14 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         on_import,
         [dropped, path, table, join],
         [name, table, place, stands, shown, use, dropped, path],
+        **quiet,
     )
-    listen(count.click, lang, on_count, [table, judge, painter], [verdict, counted])
-    listen(keep.click, lang, on_save, [table, name, about, place, over], [chosen, over, *opened])
-    listen(cut.click, lang, on_split, [table, name, place, share, seed, over], [chosen, halves])
+    listen(count.click, lang, on_count, [table, judge, painter], [verdict, counted], show_progress_on=verdict)
+    listen(keep.click, lang, on_save, [table, name, about, place, over], [chosen, over, *opened], **quiet)
+    listen(cut.click, lang, on_split, [table, name, place, share, seed, over], [chosen, halves], **quiet)
     for button, kind in ((csv, "csv"), (yaml, "yaml")):
 
-        def on_export(now: Cells, called: str, folder: str, kind: str = kind) -> str:
-            return exported(now, called, folder, kind)
+        def on_export(now: Cells, called: str, folder: str, kind: str = kind) -> Any:
+            return gr.File(exported(now, called, folder, kind), visible=True)
 
-        listen(button.click, lang, on_export, [table, name, place], button, **quiet)
+        listen(button.click, lang, on_export, [table, name, place], file, **quiet)

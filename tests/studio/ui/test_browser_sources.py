@@ -162,8 +162,9 @@ def test_prompts(lang, address, studio, tmp_path, open_page):
     expect(page.locator("#halves")).to_contain_text("麺-held-out")
     assert {file.stem for file in studio.prompts.glob("*.yaml")} == {"麺", "麺-evolve", "麺-held-out"}
     page.screenshot(path=SHOTS / f"{lang}-prompts-2.png", full_page=True)
+    page.locator("#csv").click()
     with page.expect_download() as download:
-        page.locator("#csv").click()
+        page.locator("#exported a").first.click()
     assert download.value.suggested_filename == "麺.csv"
 
 

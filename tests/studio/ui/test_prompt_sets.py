@@ -83,16 +83,16 @@ def test_tables_are_imported_instead_of_or_into_what_is_there(tmp_path):
     assert [row[0] for row in desk.imported(file, [CAT, DOG], join=False)] == ["2", "3"]
 
 
-def test_captions_that_would_be_cut_stand_first(empty):
+def test_captions_that_would_be_cut_stand_first():
     table = [CAT, ["2", "animals", "とても長い題材" * 10, "dog", ""]]
-    said, counted = desk.measured(empty, "en", table, f"local-dir:{assets.JUDGE}", str(assets.FAMILY / "ja"))
+    said, counted = desk.measured("en", table, f"local-dir:{assets.JUDGE}", str(assets.FAMILY / "ja"))
     assert "1 captions are cut short" in said
     assert counted["headers"][3].startswith("judge (at most ")
     assert [header.split(" (")[0] for header in counted["headers"][3:]] == ["judge", "ja tokenizer", "ja tokenizer_2"]
     assert counted["data"][0][0] == "2"
     assert counted["data"][0][3].startswith("⚠ ")
     assert len(counted["data"]) == 4
-    said, _ = desk.measured(empty, "ja", [CAT], f"local-dir:{assets.JUDGE}", None)
+    said, _ = desk.measured("ja", [CAT], f"local-dir:{assets.JUDGE}", None)
     assert "すべて収まります" in said
 
 

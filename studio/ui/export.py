@@ -173,10 +173,10 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     outputs = [steps, answered, licences, read, credit, form, precision, next2]
     for trigger in (next1.click, title.submit):
         listen(trigger, lang, to_licences, [run, who, title, answered], outputs, **walk)
-    listen(read.input, lang, on_read, [read, run, who, title], next2, **HIDDEN)
+    listen(read.input, lang, on_read, [read, run, who, title], next2, trigger_mode="always_last", **HIDDEN)
     listen(next2.click, lang, to_format, [*fields], [steps, facts, next3], **walk)
     for change in (form.input, precision.input):
-        listen(change, lang, described, [*fields], [facts, next3], **HIDDEN)
+        listen(change, lang, described, [*fields], [facts, next3], trigger_mode="always_last", **HIDDEN)
     listen(next3.click, lang, to_preview, [*fields], [steps, card, front, metadata, samples])
     listen(next4.click, lang, to_write, [*fields], [steps, place, go, finished, opening, packed, again], **walk)
     for number, button in ((1, back2), (2, back3), (3, back4), (4, back5), (1, again)):

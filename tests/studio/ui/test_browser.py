@@ -74,7 +74,8 @@ def test_a_first_afternoon(lang, address, empty: Studio, prompt_files, open_page
     page.screenshot(path=SHOTS / f"{lang}-3-done.png", full_page=True)
 
     # The archive: click one, travel to an ancestor.
-    page.get_by_role("link", name=say("page_archive")).click()
+    tour = page.get_by_role("navigation", name=say("tour"))
+    tour.get_by_role("link", name=say("page_archive")).click()
     page.locator("#wall button.gallery-item, #wall .thumbnail-item").first.click()
     expect(page.locator("#detail article.pair").first).to_be_visible()
     expect(page).to_have_url(re.compile(r"/archive\?run=.+&id="))

@@ -3,7 +3,7 @@
     python -m benchmarks.pages
 
 A page is opened in Chromium at a laptop's size, from the address with nothing cached to the moment its content is
-there: the median of five visits after a first one, which is given apart.
+there: the median of three visits after a first one, which is given apart.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from studio.ui.shared import PAGES, page_link
 from .digits import machine
 from .made_up import make
 
-VISITS = 5
+VISITS = 3
 RUNS = {"small": (24, 960), "large": (500, 20_000)}  # individuals, pictures
 # What is there when a page has all it shows of a run: by page, a selector.
 CONTENT = {

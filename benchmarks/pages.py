@@ -52,6 +52,11 @@ def visit(browser: Browser, address: str, page: str) -> float:
         context.close()
 
 
+def chromium() -> str | None:
+    """Where a Chromium is on this machine; `None` where there is none."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
 @contextlib.contextmanager
 def served(runs: Path) -> Iterator[str]:
     """The studio over a folder of runs; gives its address."""
@@ -67,14 +72,13 @@ def served(runs: Path) -> Iterator[str]:
 
 def main() -> None:
     """Make the runs, visit every page, print the table."""
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     table = Table("page", "run", "first visit, s", f"median of {VISITS}, s", title=machine())
     with tempfile.TemporaryDirectory() as folder:
         runs = Path(folder) / "runs"
         for name, (individuals, pictures) in RUNS.items():
             make(runs / name, individuals=individuals, pictures=pictures).close()
         with served(runs) as address, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=program, args=["--headless", "--no-sandbox"])
+            browser = playwright.chromium.launch(executable_path=chromium(), args=["--headless", "--no-sandbox"])
             for page in PAGES:
                 for name in RUNS:
                     link = address + page_link("en", page, run=name, id="0001")

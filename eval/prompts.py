@@ -18,7 +18,7 @@ import hashlib
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 import yaml
@@ -30,6 +30,7 @@ FORMAT: Literal["m2n2-prompts"] = "m2n2-prompts"
 VERSION: Literal[1] = 1
 
 Language = Literal["ja", "en"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)  # Japanese first, as every page shows them
 _Reader = getattr(
     yaml, "CSafeLoader", yaml.SafeLoader
 )  # the C library's takes a seventh of the time, where it is there
@@ -95,7 +96,7 @@ class PromptSet(BaseModel):
     @property
     def languages(self) -> tuple[Language, ...]:
         """The languages that every prompt has a caption in; two of them make a bilingual report possible."""
-        return tuple(language for language in ("ja", "en") if not self._without(language))
+        return tuple(language for language in LANGUAGES if not self._without(language))
 
     @property
     def digest(self) -> str:

@@ -15,10 +15,10 @@ from pipelines.sources import Source
 from .console import scorer_label
 from .evaluate import noise_seed
 from .ledger import Inherited, credit_lines
-from .store import Individual, Kind, RunStore
+from .results import KINDS
+from .store import Individual, RunStore
 
 SAMPLES = 3  # categories, each with a picture in either language
-KINDS: tuple[Kind, ...] = ("ja", "en", "consistency")
 
 
 @dataclass(frozen=True)

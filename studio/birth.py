@@ -21,8 +21,8 @@ from eval.prompts import PromptSet
 from pipelines.errors import ExportError
 from pipelines.settings import Settings
 
-from .about import KINDS
 from .environment import environment
+from .results import KINDS
 from .store import Individual, RunStore, now
 
 BIRTH = "birth.json"

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eval.prompts import LANGUAGES
+
 from .config import RunConfig
 from .evolution.archive import Archive
 from .evolution.niches import coverage, entropy
@@ -43,8 +45,8 @@ def history(everyone: Sequence[Individual], config: RunConfig) -> list[Moment]:
         config: of the run.
     """
     archive = Archive(config.archive, alpha=config.alpha)
-    means = {
-        one.id: {language: float(one.scores[language].mean()) for language in ("ja", "en") if language in one.scores}
+    means: dict[str, Mapping[str, float]] = {
+        one.id: {language: float(one.scores[language].mean()) for language in LANGUAGES if language in one.scores}
         for one in everyone
     }
     made = 0
@@ -63,7 +65,7 @@ def history(everyone: Sequence[Individual], config: RunConfig) -> list[Moment]:
 def _moment(made: int, alive: Sequence[Mapping[str, float]], archive: Archive) -> Moment | None:
     if not alive:
         return None
-    means = {language: [one[language] for one in alive if language in one] for language in ("ja", "en")}
+    means = {language: [one[language] for one in alive if language in one] for language in LANGUAGES}
     scores = archive.scores
     return Moment(
         made=made,

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from eval.clip import ClipScorer
-from eval.prompts import Language
+from eval.prompts import LANGUAGES, Language
 from pipelines.errors import ExportError
 from pipelines.files import write_whole
 from pipelines.generate import best_device
@@ -29,7 +29,6 @@ from .journal import Journal
 from .models import alone
 from .store import now
 
-LANGUAGES: tuple[Language, ...] = ("ja", "en")
 SHOWN = 6  # prompts whose pictures are kept, those that changed most
 Stage = Literal["files", "pictures"]
 Progress = Callable[[Stage, int, int], None]

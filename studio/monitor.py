@@ -11,15 +11,10 @@ from __future__ import annotations
 
 import json
 import logging
-import subprocess
-import sys
-import threading
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args
-
-import filelock
 
 from pipelines.errors import ExportError, M2N2Error
 from pipelines.files import write_whole
@@ -27,7 +22,7 @@ from pipelines.files import write_whole
 from .errors import RunError
 from .exports import Export, list_exports
 from .measure import Progress, Stage, journal, measure
-from .process import Stopped
+from .process import Stopped, held, is_held, spawn
 from .store import now
 from .turns import turn
 
@@ -65,7 +60,7 @@ def carry_out(export: Export, progress: Progress | None = None) -> dict[str, Any
             raise Stopped
         _put(export, state="queued", before=before, started=started)
 
-    with _locked(export):
+    with held(export.monitor / "monitor.lock", _busy(export)):
         try:
             with turn(waiting):
                 told("files", 0, 1)
@@ -92,19 +87,11 @@ def start(export: Export) -> None:
     """
     export.birth  # noqa: B018  (refuses before a process is started)
     if is_measuring(export):
-        raise RunError(f"{export.name} is being measured already; wait for it, or cancel it first.")
+        raise RunError(_busy(export))
     export.monitor.mkdir(parents=True, exist_ok=True)
     (export.monitor / "stop").unlink(missing_ok=True)
     _put(export, state="starting", started=time.time())
-    with open(export.monitor / "monitor.log", "ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "studio.cli", "monitor", str(export.path.resolve()), "--json"],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    threading.Thread(target=process.wait, daemon=True).start()  # an ended child nobody waits for stays as a zombie
+    spawn(["monitor", str(export.path.resolve()), "--json"], export.monitor / "monitor.log")
 
 
 def ask_to_stop(export: Export) -> None:
@@ -115,13 +102,7 @@ def ask_to_stop(export: Export) -> None:
 
 def is_measuring(export: Export) -> bool:
     """Whether a process measures it now; a killed one does not, whatever it last wrote."""
-    if not export.monitor.is_dir():
-        return False
-    try:
-        with _lock(export).acquire(timeout=0):
-            return False
-    except filelock.Timeout:
-        return True
+    return export.monitor.is_dir() and is_held(export.monitor / "monitor.lock")
 
 
 def status(export: Export) -> dict[str, Any]:
@@ -200,12 +181,5 @@ def _put(export: Export, **values: Any) -> None:
     write_whole(export.monitor / "status.json", json.dumps(values).encode())
 
 
-def _lock(export: Export) -> filelock.BaseFileLock:
-    return filelock.FileLock(export.monitor / "monitor.lock")
-
-
-def _locked(export: Export) -> filelock.AcquireReturnProxy:
-    try:
-        return _lock(export).acquire(timeout=1)  # `is_measuring` holds it for a moment
-    except filelock.Timeout:
-        raise RunError(f"{export.name} is being measured already; wait for it, or cancel it first.") from None
+def _busy(export: Export) -> str:
+    return f"{export.name} is being measured already; wait for it, or cancel it first."

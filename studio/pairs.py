@@ -14,14 +14,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from eval.prompts import Language
+from eval.prompts import LANGUAGES, Language
 
 from .pictures import generation_data
-from .store import Individual, RunStore
-from .votes import Answer, Reads, Vote, moment
+from .store import Individual, RunStore, now
+from .votes import Answer, Reads, Vote
 
 BEST = 10  # of all who ever entered the archive, alive or not
-LANGUAGES: tuple[Language, ...] = ("ja", "en")
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Pair:
     def vote(self, rater: str, reads: Reads, answer: Answer) -> Vote:
         """The answer to it, for the journal."""
         return Vote(
-            time=moment(),
+            time=now().isoformat(timespec="seconds"),
             rater=rater,
             reads=reads,
             prompt=self.prompt,

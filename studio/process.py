@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -61,12 +64,7 @@ def carry(store: RunStore[C], work: Callable[[], None]) -> None:
 
 def is_running(store: RunStore[C]) -> bool:
     """Whether a process carries this run now; a killed one does not, whatever it last wrote."""
-    lock = filelock.FileLock(store.folder / "run.lock")
-    try:
-        with lock.acquire(timeout=0):
-            return False
-    except filelock.Timeout:
-        return True
+    return is_held(store.folder / "run.lock")
 
 
 def ask_to_stop(store: RunStore[C]) -> None:
@@ -81,15 +79,49 @@ def locked(store: RunStore[C]) -> Iterator[None]:
     Raises:
         RunError: another one has it.
     """
-    lock = filelock.FileLock(store.folder / "run.lock")
+    refusal = f"{store.folder} is being carried out by another process; watch it, or stop it first."
+    with held(store.folder / "run.lock", refusal):
+        yield
+
+
+def is_held(lock: Path) -> bool:
+    """Whether a process holds a lock file now."""
     try:
-        lock.acquire(timeout=1)  # `is_running` holds it for a moment
+        with filelock.FileLock(lock).acquire(timeout=0):
+            return False
     except filelock.Timeout:
-        raise RunError(f"{store.folder} is being carried out by another process; watch it, or stop it first.") from None
+        return True
+
+
+@contextlib.contextmanager
+def held(lock: Path, refusal: str) -> Iterator[None]:
+    """Hold a lock file against other processes.
+
+    Raises:
+        RunError: another one has it; says `refusal`.
+    """
+    file = filelock.FileLock(lock)
+    try:
+        file.acquire(timeout=1)  # `is_held` has it for a moment
+    except filelock.Timeout:
+        raise RunError(refusal) from None
     try:
         yield
     finally:
-        lock.release()
+        file.release()
+
+
+def spawn(arguments: Sequence[str], log: Path) -> None:
+    """Start a command of `m2n2` in a process of its own, which outlives this one; what it prints goes to `log`."""
+    with open(log, "ab") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "studio.cli", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+    threading.Thread(target=process.wait, daemon=True).start()  # an ended child nobody waits for stays as a zombie
 
 
 @contextlib.contextmanager

@@ -21,12 +21,12 @@ from pipelines.sources import COMPONENTS, Source
 
 from .breeding import source_recipes, weighted
 from .evaluate import Drawn, Evaluator, check_captions, save_picture
-from .store import Individual, RunStore
+from .store import Individual, Kind, RunStore
 
 logger = logging.getLogger(__name__)
 
 Row = dict[str, np.ndarray]  # kind to scores per prompt
-KINDS = ("ja", "en", "consistency")
+KINDS: tuple[Kind, ...] = ("ja", "en", "consistency")
 SHOWN = 8  # held-out prompts whose pictures are kept: spread over the categories, chosen before anybody was scored
 
 

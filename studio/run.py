@@ -7,9 +7,6 @@ the prompts. So a resumed run equals the uninterrupted one, bit for bit, on the 
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,7 +15,7 @@ import numpy as np
 
 from eval.clip import ClipScorer
 from eval.names import weights_size
-from eval.prompts import Language, PromptSet
+from eval.prompts import LANGUAGES, Language, PromptSet
 from eval.tokens import truncated_by
 from pipelines.errors import GenerationError, RecipeError
 from pipelines.generate import best_device
@@ -33,7 +30,7 @@ from .evolution.search import Offspring, Search
 from .given import given_offspring
 from .machine import described
 from .preflight import measured_rate, preflight
-from .process import Stopped, carry, is_running
+from .process import Stopped, carry, is_running, spawn
 from .results import Reporter
 from .store import Individual, RunStore, now
 from .taste import Learned, learn_niches, liking
@@ -41,7 +38,6 @@ from .votes import votes_for
 
 logger = logging.getLogger(__name__)
 
-LANGUAGES: tuple[Language, ...] = ("ja", "en")
 Seen = dict[Language, tuple[list[Drawn], Scored]]  # pictures of an individual and what the scorer saw, per language
 STRIP = 4  # pictures kept of an offspring that was turned away
 Watch = Callable[[RunStore], None]
@@ -71,15 +67,7 @@ def start(store: RunStore) -> None:
     """
     if is_running(store):
         raise RunError(f"{store.folder} is being carried out by another process; watch it, or stop it first.")
-    with open(store.folder / "run.log", "ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "studio.cli", "evolve", "--resume", "--out", str(store.folder.resolve())],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    threading.Thread(target=process.wait, daemon=True).start()  # an ended child nobody waits for stays as a zombie
+    spawn(["evolve", "--resume", "--out", str(store.folder.resolve())], store.folder / "run.log")
 
 
 def extend(store: RunStore, evaluations: int) -> None:

@@ -14,8 +14,12 @@ from .store import Individual, Kind, RunStore
 RECENT = 20  # evaluations whose mean length tells the time left
 
 
-def status(store: RunStore) -> dict[str, Any]:
+def status(store: RunStore, everyone: Sequence[Individual] | None = None) -> dict[str, Any]:
     """Where a run stands.
+
+    Args:
+        store: the run.
+        everyone: in it, where somebody has read them already.
 
     Returns:
         `status` (new, queued, running, reporting, stopped, interrupted, done, failed), runs `before` this one in the
@@ -25,7 +29,8 @@ def status(store: RunStore) -> dict[str, Any]:
     said = store.get("status", "new")
     if said in ("new", "queued", "running", "reporting") and not is_running(store):
         said = "interrupted" if said != "new" else "new"
-    offspring = [individual for individual in store.individuals() if not individual.is_source]
+    everyone = store.individuals() if everyone is None else everyone
+    offspring = [individual for individual in everyone if not individual.is_source]
     recent = [individual.seconds for individual in offspring[-RECENT:]]
     left = store.config.evaluations - len(offspring)
     return {
@@ -64,7 +69,7 @@ def run_json(store: RunStore) -> dict[str, Any]:
     everyone = store.individuals()
     return {
         "run": str(store.folder),
-        **status(store),
+        **status(store, everyone),
         "evaluations": sum(not individual.is_source for individual in everyone),
         "pictures_spared": pictures_spared(everyone),
         "individuals": [individual_json(individual) for individual in everyone],
@@ -86,13 +91,23 @@ def pictures_spared(individuals: Sequence[Individual]) -> int:
 
 
 def lineage(store: RunStore, id: str) -> list[Individual]:
-    """An individual and all its ancestors, youngest first."""
-    known = {individual.id: individual for individual in store.individuals()}
-    store.individual(id)  # refuses an unknown id
-    found, waiting = [], [id]
+    """An individual and all its ancestors, youngest first.
+
+    Raises:
+        RunError: nobody has that id.
+    """
+    store.individual(id)
+    return ancestry(store.individuals(), [id])
+
+
+def ancestry(everyone: Sequence[Individual], ids: Sequence[str]) -> list[Individual]:
+    """Some individuals and all their ancestors, parents after their children; `everyone` is in the run."""
+    known = {individual.id: individual for individual in everyone}
+    found: dict[str, Individual] = {}
+    waiting = list(ids)
     while waiting:
         individual = known[waiting.pop(0)]
-        if individual not in found:
-            found.append(individual)
+        if individual.id not in found:
+            found[individual.id] = individual
             waiting += [parent for parent in (individual.mother, individual.father) if parent]
-    return found
+    return list(found.values())

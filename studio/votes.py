@@ -7,7 +7,6 @@ taken anew with other noise.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -172,8 +171,3 @@ def _can_steer(file: Path) -> bool:
     except M2N2Error:
         return False
     return True
-
-
-def moment() -> str:
-    """The time of a vote: ISO 8601, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval.prompts import Language, Prompt, PromptSet
+from eval.prompts import LANGUAGES, Language, Prompt, PromptSet
 
 from ..pictures import generation_data
 from ..results import SHOWN, shown_prompts
 from ..store import Individual, RunStore
 
-LANGUAGES: tuple[Language, ...] = ("ja", "en")
 Place = tuple[str, Language]  # model and language
 
 

@@ -166,17 +166,18 @@ def _add_routes(app: FastAPI, studio: Studio) -> None:
         answer.set_cookie(COOKIE, lang, max_age=365 * 86400, samesite="lax", httponly=True)
         return answer
 
-    @app.get("/pictures/run/{run}/{individual}/{file}")
-    def _of_run(run: str, individual: str, file: str) -> Response:
+    def _images(run: str) -> Path:
         if run not in studio.names():
             raise HTTPException(404)
-        return _picture(studio.runs / run / "images", individual, file)
+        return studio.runs / run / "images"
+
+    @app.get("/pictures/run/{run}/{individual}/{file}")
+    def _of_run(run: str, individual: str, file: str) -> Response:
+        return _picture(_images(run), individual, file)
 
     @app.get("/pictures/small/{run}/{individual}/{file}")
     def _small_of_run(run: str, individual: str, file: str) -> Response:
-        if run not in studio.names():
-            raise HTTPException(404)
-        return FileResponse(small(_inside(studio.runs / run / "images", individual, file)), headers=KEPT)
+        return FileResponse(small(_inside(_images(run), individual, file)), headers=KEPT)
 
     @app.get("/pictures/source/{name}/{file}")
     def _of_source(name: str, file: str) -> Response:
@@ -208,17 +209,18 @@ def _add_routes(app: FastAPI, studio: Studio) -> None:
 
     @app.get("/pictures/drawn/{file}")
     def _drawn(file: str) -> Response:
-        content = studio.drawn.get(file.removesuffix(".png"))
-        if content is None:
-            raise HTTPException(404)
-        return Response(content, media_type="image/png", headers={"Cache-Control": "max-age=86400"})
+        return _png(studio.drawn.get(file.removesuffix(".png")), "max-age=86400")
 
     @app.get("/pictures/blind/{file}")
     def _blind(file: str) -> Response:
-        content = studio.blind.get(file.removesuffix(".png"))
-        if content is None:
-            raise HTTPException(404)
-        return Response(content, media_type="image/png", headers={"Cache-Control": "no-store"})
+        return _png(studio.blind.get(file.removesuffix(".png")), "no-store")
+
+
+def _png(content: bytes | None, caching: str) -> Response:
+    """A picture that is kept in memory."""
+    if content is None:
+        raise HTTPException(404)
+    return Response(content, media_type="image/png", headers={"Cache-Control": caching})
 
 
 def _picture(folder: Path, *parts: str) -> Response:

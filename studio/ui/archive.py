@@ -80,10 +80,9 @@ def choices_of(studio: Studio, name: str) -> Choices:
         RunError: there is no such run.
     """
     with studio.run(name) as store:
-        everyone = store.individuals()
         return Choices(
             categories=list(dict.fromkeys(store.config.niches().categories)),
-            sources=[one.id for one in everyone if one.is_source],
+            sources=[one.id for one in store.sources()],
             tags=sorted({tag for marked in marks(store).values() for tag in marked.tags}),
         )
 

@@ -10,7 +10,7 @@ from PIL import Image
 from studio.i18n import Lang, t
 from studio.marks import Marked, marks
 from studio.store import Individual
-from studio.summary import kinds, lineage
+from studio.summary import ancestry, kinds
 
 from . import maps, tiles, views
 from .shared import Studio, best_source, page_link, score
@@ -49,7 +49,7 @@ def detail(studio: Studio, lang: Lang, name: str, id: str) -> Detail:
         best = best_source(everyone)
         if best is not None and best.id not in {one.id, *(other.individual.id for other in others)}:
             others.append(views.Against(t(lang, "best_source", id=best.id), best))
-        ancestors = lineage(store, id)[1 : ANCESTORS + 1]
+        ancestors = ancestry(everyone, [id])[1 : ANCESTORS + 1]
         prompts = store.config.niches()
         rows = range(len(prompts))
         return Detail(

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from eval.prompts import LANGUAGES
 from studio.console import scorer_label
 from studio.contact_sheet import Column, Model, Sheet, Tile, has_japanese, sheet_html, sheet_png
 from studio.i18n import Lang, t
@@ -13,7 +14,6 @@ from studio.report import write_report
 
 from .grid import Grid, content
 from .grid_view import drawn_with
-from .places import LANGUAGES
 from .shared import Studio
 
 

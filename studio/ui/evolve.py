@@ -27,7 +27,7 @@ from .downloads import report_file
 from .fields import fields_of, former_runs, voted_runs
 from .form import Form, asked_form, expect, form_of
 from .shared import Studio, asked, gigabytes, head, listen
-from .watch import LINES, SPREAD, Seen, line_legend, look, results_header, span
+from .watch import LINES, SPREAD, Seen, glance, line_legend, look, results_header, span
 
 QUICK = 60  # offspring of a first look around: minutes, where 200 show what merging can do
 POLL = 2.0  # seconds between two looks at the run
@@ -203,10 +203,10 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         """Only what changed is sent: a page must not jump or flicker while somebody reads it."""
         if not name or name not in studio.names():
             return [gr.skip()] * len(outputs)
-        found = look(studio, lang, name)
-        if found.mark == seen:
-            return [found.headline if output is headline else gr.skip() for output in outputs]
-        return [*_updates(found, studio.names(), name)]
+        mark, words = glance(studio, lang, name)
+        if mark == seen:
+            return [words if output is headline else gr.skip() for output in outputs]
+        return shown(name)
 
     def on_start(**values: Any) -> list[Any]:
         name = begin(studio, Form(**values))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -148,7 +148,7 @@ class Form:
 
 def form_of(config: RunConfig, *, start: Path | None = None) -> Form:
     """The form that asks for a run, with its pictures' steps and guidance; `start` is the run to begin from."""
-    own = [uri for uri in config.sources if Path(uri).parent != assets.FAMILY]
+    sources, own = _ticked_and_own(config.sources)
     shipped = embedded()
 
     def own_or_embedded(field: str) -> str:
@@ -157,8 +157,8 @@ def form_of(config: RunConfig, *, start: Path | None = None) -> Form:
 
     breeding = config.breeding.model_dump()
     return Form(
-        sources=[Path(uri).name for uri in config.sources if uri not in own],
-        own="\n".join(own),
+        sources=sources,
+        own=own,
         host=config.host.get("default"),
         prompts=own_or_embedded("prompts"),
         held_out=own_or_embedded("held_out"),
@@ -184,6 +184,12 @@ def form_of(config: RunConfig, *, start: Path | None = None) -> Form:
     )
 
 
+def _ticked_and_own(uris: Sequence[str]) -> tuple[list[str], str]:
+    """Sources as the form has them: names of the embedded family, and all others, one a line."""
+    own = [uri for uri in uris if Path(uri).parent != assets.FAMILY]
+    return [Path(uri).name for uri in uris if uri not in own], "\n".join(own)
+
+
 def _asked_for(fields: Mapping[str, Any], changes: Mapping[str, Any]) -> bool:
     return all(fields[key] == value for key, value in changes.items())
 
@@ -202,9 +208,8 @@ def asked_form(studio: Studio, query: Mapping[str, str]) -> Form | None:
         with studio.run(wanted["fork"]) as store:
             form = form_of(store.config, start=store.folder)
     if "sources" in wanted:
-        uris = wanted["sources"].splitlines()
-        own = [uri for uri in uris if Path(uri).parent != assets.FAMILY]
-        form = replace(form, sources=[Path(uri).name for uri in uris if uri not in own], own="\n".join(own))
+        sources, own = _ticked_and_own(wanted["sources"].splitlines())
+        form = replace(form, sources=sources, own=own)
         form = replace(form, host=form.lender)
     if "prompts" in wanted:
         form = replace(form, prompts=wanted["prompts"])

@@ -14,12 +14,13 @@ import numpy as np
 from PIL import Image
 
 from eval.metrics import consistency, similarity
+from eval.prompts import LANGUAGES
 from studio.errors import RunError
 from studio.pictures import png
 
 from .contenders import Contender
 from .kept import Kept, kept
-from .places import LANGUAGES, Asked, Cell, Place, data_of, key_of
+from .places import Asked, Cell, Place, data_of, key_of
 from .shared import Judged, Studio
 
 

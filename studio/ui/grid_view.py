@@ -5,11 +5,12 @@ from __future__ import annotations
 from markupsafe import Markup
 from PIL import Image
 
+from eval.prompts import LANGUAGES
 from studio.i18n import Lang, t
 
 from . import views
 from .grid import Grid, picture
-from .places import LANGUAGES, Cell, Place
+from .places import Cell, Place
 from .shared import Studio, score
 
 LAID_OVER = 416  # pixels of a picture in the slider, at the least: small ones are enlarged

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from eval.prompts import LANGUAGES
 from studio.evaluate import picture_data
 from studio.pictures import generation_data
 from studio.store import Individual, RunStore
 
 from .contenders import Contender
-from .places import LANGUAGES, Asked, Cell, Place, key_of, matter
+from .places import Asked, Cell, Place, key_of, matter
 from .shared import Studio
 from .views import picture_address
 

@@ -13,6 +13,7 @@ from pipelines.recipe import Lineage
 from studio.evolution.niches import adjusted, owners
 from studio.i18n import Lang, t
 from studio.store import Individual
+from studio.summary import ancestry
 from studio.weak import is_weak
 
 from .shared import page_link
@@ -78,13 +79,7 @@ def family_tree(lang: Lang, run: str, everyone: Sequence[Individual]) -> Markup:
 
     The colour is the source that weighs most in it; who is alive is filled. Each leads to its place in the archive.
     """
-    known = {one.id: one for one in everyone}
-    kin, waiting = set(), [one.id for one in everyone if one.alive]
-    while waiting:
-        id = waiting.pop()
-        if id in known and id not in kin:
-            kin.add(id)
-            waiting += [parent for parent in (known[id].mother, known[id].father) if parent]
+    kin = {one.id for one in ancestry(everyone, [one.id for one in everyone if one.alive])}
     shown = [(number, one) for number, one in enumerate(everyone) if one.id in kin and one.mean("ja") is not None]
     if len(shown) < 2:
         return Markup("")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from eval.prompts import Language, Prompt
+from eval.prompts import LANGUAGES, Language, Prompt
 from pipelines.generate import Request
 from pipelines.origins import open_origin
 from pipelines.settings import Settings
@@ -19,7 +19,6 @@ from studio.evaluate import noise_seed, picture_data
 
 from .contenders import Contender
 
-LANGUAGES: tuple[Language, ...] = ("ja", "en")
 Quality = Literal["run", "draft", "final"]
 AS_RUN: Literal["run"] = "run"  # drawn as the run draws
 MOST_PROMPTS = 6  # captions side by side

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from studio.history import Moment, history
 from studio.i18n import Lang, t
 from studio.results import KINDS
-from studio.store import RunStore
+from studio.store import Individual, RunStore
 from studio.summary import status
 from studio.wording import duration, score, verdict
 
@@ -47,14 +47,14 @@ class Seen(NamedTuple):
 def look(studio: Studio, lang: Lang, name: str) -> Seen:
     """Read a run for the page."""
     with studio.run(name) as store:
-        now = status(store)
         everyone = store.individuals()
+        now = status(store, everyone)
         alive = [one for one in everyone if one.alive]
         offspring = [one for one in everyone if not one.is_source]
         moments = history(everyone, store.config)
         results, comparisons = store.get("results"), store.get("comparisons")
         return Seen(
-            mark=f"{name}/{now['status']}/{len(everyone)}",
+            mark=_mark(name, now, everyone),
             headline=headline(lang, name, now, len(everyone) - len(offspring)),
             can_stop=now["status"] in ("queued", "running", "reporting"),
             can_resume=now["status"] in ("stopped", "interrupted", "failed") or _never_started(now["status"], store),
@@ -68,6 +68,18 @@ def look(studio: Studio, lang: Lang, name: str) -> Seen:
             table=results_table(lang, results, store.get("child"), store.get("realism") or {}) if results else None,
             verdict=verdict(lang, comparisons) if comparisons else "",
         )
+
+
+def glance(studio: Studio, lang: Lang, name: str) -> tuple[str, Markup]:
+    """The mark and the headline alone: what is looked at every few seconds."""
+    with studio.run(name) as store:
+        everyone = store.individuals()
+        now = status(store, everyone)
+    return _mark(name, now, everyone), headline(lang, name, now, len(everyone) - now["done"])
+
+
+def _mark(name: str, now: dict[str, Any], everyone: Sequence[Individual]) -> str:
+    return f"{name}/{now['status']}/{len(everyone)}"
 
 
 def headline(lang: Lang, name: str, now: dict[str, Any], sources: int) -> Markup:

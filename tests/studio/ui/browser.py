@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-import threading
-import time
 from pathlib import Path
 
-import uvicorn
 from playwright.sync_api import expect, sync_playwright
 
-from studio.ui.app import build_app
+from benchmarks.pages import chromium
 
 expect.set_options(timeout=30_000)
 SHOTS = Path(__file__).resolve().parents[3] / "test-artefacts"
@@ -23,29 +19,23 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# What Gradio's client says when a page is left, or closed, while it still listens to the server.
+LEFT = ("AbortError: signal is aborted", "Connection errored out")
 LOADING = 90_000  # ms until a process of its own has loaded its models, on a busy machine
 LOCALES = {"en": "en-GB", "ja": "ja-JP"}
 
 
 @contextlib.contextmanager
-def served(studio):
-    """A studio on a port of its own; gives its address."""
-    server = uvicorn.Server(uvicorn.Config(build_app(studio.runs), port=0, log_level="error"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.05)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
-
-
-@contextlib.contextmanager
-def chromium():
+def browsing():
     """Opens pages at a laptop's size; whatever their console calls an error is a failure in the end."""
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    program = chromium()
     assert program, "Chromium was not found; `make test` installs it, or: apt-get install chromium"
     errors = []
+
+    def heard(said):
+        if not any(known in said for known in LEFT):
+            errors.append(said)
+
     with (
         sync_playwright() as playwright,
         contextlib.closing(playwright.chromium.launch(executable_path=program, args=FLAGS)) as browser,
@@ -54,8 +44,8 @@ def chromium():
         def opened(locale, **options):
             page = browser.new_page(viewport={"width": 1280, "height": 720}, locale=locale, **options)
             page.set_default_timeout(LOADING)
-            page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-            page.on("pageerror", lambda error: errors.append(str(error)))
+            page.on("console", lambda said: heard(said.text) if said.type == "error" else None)
+            page.on("pageerror", lambda error: heard(str(error)))
             return page
 
         yield opened

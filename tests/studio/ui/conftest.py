@@ -8,12 +8,13 @@ import pytest
 import yaml
 
 import assets
+from benchmarks.pages import served
 from eval.prompts import load_prompts
 from studio.config import embedded
 from studio.run import carry_out
 from studio.store import create_run
 from studio.ui.shared import Studio
-from tests.studio.ui.browser import chromium, served
+from tests.studio.ui.browser import browsing
 
 EVALUATIONS = 3
 
@@ -55,19 +56,19 @@ def empty(tmp_path):
 @pytest.fixture
 def address(empty):
     """The studio on its first day, served on a port of its own."""
-    with served(empty) as found:
+    with served(empty.runs) as found:
         yield found
 
 
 @pytest.fixture
 def finished_address(finished):
     """The studio whose run is done, served on a port of its own."""
-    with served(finished) as found:
+    with served(finished.runs) as found:
         yield found
 
 
 @pytest.fixture
 def open_page():
     """Opens pages in a browser."""
-    with chromium() as opened:
+    with browsing() as opened:
         yield opened

@@ -13,11 +13,12 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import expect
 
+from benchmarks.pages import served
 from studio.i18n import LANGUAGES, t
 from studio.ui import judge
 from studio.ui.shared import Studio
 from studio.votes import read_votes
-from tests.studio.ui.browser import LOCALES, SHOTS, served, shoot
+from tests.studio.ui.browser import LOCALES, SHOTS, shoot
 
 SECRET = "unmasked-"
 KEYS = {"ArrowLeft": "left", "ArrowRight": "right", "ArrowUp": "both good", "ArrowDown": "both bad"}
@@ -38,7 +39,7 @@ def voting(finished, tmp_path):
 
 @pytest.fixture
 def voting_address(voting):
-    with served(voting) as found:
+    with served(voting.runs) as found:
         yield found
 
 

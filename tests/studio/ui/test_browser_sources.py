@@ -11,11 +11,12 @@ import pytest
 from playwright.sync_api import expect
 
 import assets
+from benchmarks.pages import served
 from eval.prompts import load_prompts
 from studio import shelf
 from studio.i18n import LANGUAGES, t
 from studio.ui.shared import Studio
-from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, served, shoot
+from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, shoot
 
 pytestmark = [
     # Gradio's statistics of its own queue use what pandas has deprecated.
@@ -35,7 +36,7 @@ def studio(finished, tmp_path):
 @pytest.fixture
 def address(studio):
     """That studio, served on a port of its own."""
-    with served(studio) as found:
+    with served(studio.runs) as found:
         yield found
 
 

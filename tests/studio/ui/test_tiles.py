@@ -11,7 +11,8 @@ def test_a_large_picture_is_made_small_once(tmp_path):
     Image.new("RGB", (1024, 768), "red").save(file)
     made = small(file)
     assert made == tmp_path / "small" / "0001" / "cat-ja-0.webp"
-    assert Image.open(made).size == (256, 192)
+    with Image.open(made) as picture:
+        assert picture.size == (256, 192)
     before = made.stat().st_mtime_ns
     assert small(file) == made
     assert made.stat().st_mtime_ns == before

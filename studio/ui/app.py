@@ -23,24 +23,18 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before Gradio is imported: i
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request, Response
-from fastapi.responses import FileResponse, RedirectResponse
+from fastapi.responses import RedirectResponse
 
-import assets
 from pipelines.errors import M2N2Error
-from studio import prompt_shelf, shelf
-from studio.birth import PICTURES
 from studio.errors import RunError
-from studio.exports import list_exports
 from studio.i18n import LANGUAGES, Lang, preferred, t
 from studio.monitor import keep_schedules
 
 from . import archive, compare, evolve, export, judge, monitor, prompt_sets, sources, weak
+from .picture_routes import picture_routes
 from .shared import PAGES, Studio, page_link
-from .tiles import small
 
 COOKIE = "language"
-KEPT = {"Cache-Control": "max-age=3600"}  # by the browser
-_PICTURES = {".png": "image/png", ".webp": "image/webp"}
 _HERE = Path(__file__).resolve().parent
 _BUILDERS = {
     "evolve": evolve.page,
@@ -53,7 +47,6 @@ _BUILDERS = {
     "monitor": monitor.page,
     "prompts": prompt_sets.page,
 }
-_SHOWN = {".png", ".jpg", ".jpeg", ".webp"}  # reference pictures, by their file's ending
 # Plain CSS names: a web font would need the network, and Gradio brings no Japanese face.
 _FONTS = ["Hiragino Sans", "Yu Gothic UI", "Noto Sans JP", "Noto Sans CJK JP", "Meiryo", "system-ui", "sans-serif"]
 _MONO = ["ui-monospace", "Consolas", "Noto Sans Mono CJK JP", "monospace"]
@@ -117,7 +110,8 @@ def build_app(runs: Path) -> FastAPI:
 
 async def _assemble(studio: Studio) -> FastAPI:
     app = FastAPI(title="m2n2-studio", docs_url=None, redoc_url=None, openapi_url=None)
-    _add_routes(app, studio)
+    _add_routes(app)
+    app.include_router(picture_routes(studio))
     for lang in LANGUAGES:
         _mount(app, build(studio, lang), lang)
     return app
@@ -145,7 +139,7 @@ def _mount(app: FastAPI, pages: gr.Blocks, lang: Lang) -> None:
         )
 
 
-def _add_routes(app: FastAPI, studio: Studio) -> None:
+def _add_routes(app: FastAPI) -> None:
     @app.get("/")
     def _start(request: Request) -> RedirectResponse:
         chosen = request.cookies.get(COOKIE)
@@ -165,90 +159,6 @@ def _add_routes(app: FastAPI, studio: Studio) -> None:
         answer = RedirectResponse(page_link(lang, page, **kept))
         answer.set_cookie(COOKIE, lang, max_age=365 * 86400, samesite="lax", httponly=True)
         return answer
-
-    def _images(run: str) -> Path:
-        if run not in studio.names():
-            raise HTTPException(404)
-        return studio.runs / run / "images"
-
-    @app.get("/pictures/run/{run}/{individual}/{file}")
-    def _of_run(run: str, individual: str, file: str) -> Response:
-        return _picture(_images(run), individual, file)
-
-    @app.get("/pictures/small/{run}/{individual}/{file}")
-    def _small_of_run(run: str, individual: str, file: str) -> Response:
-        return FileResponse(small(_inside(_images(run), individual, file)), headers=KEPT)
-
-    @app.get("/pictures/source/{name}/{file}")
-    def _of_source(name: str, file: str) -> Response:
-        if name not in assets.NAMES:
-            raise HTTPException(404)
-        return _picture(assets.FAMILY / name / "previews", "", file)
-
-    @app.get("/pictures/export/{name}/{place}/{file}")
-    def _of_export(name: str, place: str, file: str) -> Response:
-        export = next((one for one in list_exports(studio.exports) if one.name == name), None)
-        if export is None:
-            raise HTTPException(404)
-        return _picture(export.documents if place == PICTURES else export.monitor, place, file)
-
-    @app.get("/pictures/shelf/{key}/{file}")
-    def _of_shelf(key: str, file: str) -> Response:
-        known = next((one for one in shelf.known(studio.runs) if one.key == key), None)
-        if known is None:
-            raise HTTPException(404)
-        return _picture(Path(known.uri) / "previews", "", file)
-
-    @app.get("/pictures/prompts/{name}/{prompt:path}")
-    def _of_prompts(name: str, prompt: str) -> Response:
-        return _reference(prompt_shelf.sets(studio.prompts).get(name), prompt)
-
-    @app.get("/pictures/reference/{run}/{prompt:path}")
-    def _of_run_prompts(run: str, prompt: str) -> Response:
-        return _reference(studio.runs / run / "prompts.yaml" if run in studio.names() else None, prompt)
-
-    @app.get("/pictures/drawn/{file}")
-    def _drawn(file: str) -> Response:
-        return _png(studio.drawn.get(file.removesuffix(".png")), "max-age=86400")
-
-    @app.get("/pictures/blind/{file}")
-    def _blind(file: str) -> Response:
-        return _png(studio.blind.get(file.removesuffix(".png")), "no-store")
-
-
-def _png(content: bytes | None, caching: str) -> Response:
-    """A picture that is kept in memory."""
-    if content is None:
-        raise HTTPException(404)
-    return Response(content, media_type="image/png", headers={"Cache-Control": caching})
-
-
-def _picture(folder: Path, *parts: str) -> Response:
-    """A picture under a folder of pictures, and nothing else."""
-    file = _inside(folder, *parts)
-    return FileResponse(file, media_type=_PICTURES[file.suffix], headers=KEPT)
-
-
-def _inside(folder: Path, *parts: str) -> Path:
-    file = folder.joinpath(*parts).resolve()
-    if not file.is_relative_to(folder.resolve()) or file.suffix not in _PICTURES or not file.is_file():
-        raise HTTPException(404)
-    return file
-
-
-def _reference(prompts: Path | None, id: str) -> Response:
-    """The reference picture that a prompt set names for a prompt."""
-    if prompts is None:
-        raise HTTPException(404)
-    try:
-        found = prompt_shelf.load_known(prompts)
-    except M2N2Error:
-        raise HTTPException(404) from None
-    named = next((prompt.reference for prompt in found.prompts if prompt.id == id), None)
-    file = prompts.parent / (named or "")
-    if named is None or file.suffix.lower() not in _SHOWN or not file.is_file():
-        raise HTTPException(404)
-    return FileResponse(file, headers=KEPT)
 
 
 def serve(runs: Path, *, host: str = "127.0.0.1", port: int = 7860) -> None:

@@ -14,8 +14,8 @@ from studio.store import create_run
 
 @pytest.fixture(scope="session")
 def bred(small_config, tmp_path_factory):
-    """A run with one offspring, 0001."""
-    store = create_run(tmp_path_factory.mktemp("runs") / "bred", small_config.model_copy(update={"evaluations": 1}))
+    """A run with four offspring, 0001 to 0004, and its report; not to be changed."""
+    store = create_run(tmp_path_factory.mktemp("runs") / "bred", small_config)
     carry_out(store)
     return store
 

@@ -8,18 +8,14 @@ import pytest
 from huggingface_hub import constants
 
 from pipelines.tensor_file import TensorFile
-from studio import run
-from studio.store import create_run
 from tests.conftest import python
 
 COMMANDS = {"evolve", "show", "merge", "export", "score", "sources", "studio"}
 
 
-@pytest.fixture(scope="module")
-def finished(small_config, tmp_path_factory):
-    store = create_run(tmp_path_factory.mktemp("runs") / "finished", small_config)
-    run.carry_out(store)
-    return store.folder
+@pytest.fixture
+def finished(bred):
+    return bred.folder
 
 
 def refused(done, *expected):

@@ -29,6 +29,9 @@ from studio.process import Stopped
 from studio.ship import prepare
 from studio.turns import turn
 
+# Its form makes no difference to a process, and a process takes seconds to begin.
+one_form = pytest.mark.parametrize("either", ["momiji"], indirect=True)
+
 
 def until(export, reached, seconds=120):
     deadline = time.monotonic() + seconds
@@ -121,6 +124,7 @@ def test_stopped_it_records_nothing(own_copy):
     assert status(own_copy)["state"] == "stopped"
 
 
+@one_form
 def test_in_a_process_of_its_own_one_at_a_time(own_copy):
     start(own_copy)
     until(own_copy, lambda: is_measuring(own_copy))
@@ -158,6 +162,7 @@ def test_a_schedule_is_due_a_period_after_the_last_measurement(own_copy):
         set_schedule(own_copy, "hourly")
 
 
+@one_form
 def test_what_is_due_is_started_and_nothing_before_its_time(own_copy):
     set_schedule(own_copy, "daily")
     assert start_due(own_copy.path.parent) == []
@@ -170,6 +175,7 @@ def test_what_is_due_is_started_and_nothing_before_its_time(own_copy):
     wait_for_the_end(own_copy)
 
 
+@one_form
 def test_it_waits_for_its_turn_on_the_machine(own_copy):
     with turn(lambda _: None):
         start(own_copy)

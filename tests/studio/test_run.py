@@ -1,8 +1,9 @@
 """Runs on the embedded family: the loop, its record, and that a killed run ends as if nothing had happened."""
 
+import multiprocessing
+import os
 import random
 import signal
-import subprocess
 import sys
 import time
 
@@ -13,7 +14,7 @@ import yaml
 import assets
 from pipelines.errors import GenerationError
 from pipelines.generate import LivePipeline
-from studio import run
+from studio import cli, run
 from studio.config import checked, embedded
 from studio.errors import ConfigError, RunError
 from studio.evaluate import Evaluator, Scored
@@ -23,11 +24,15 @@ from studio.store import create_run, open_run
 from studio.summary import lineage, run_json, status
 
 
-@pytest.fixture(scope="module")
-def finished(small_config, tmp_path_factory):
-    store = create_run(tmp_path_factory.mktemp("runs") / "finished", small_config)
-    run.carry_out(store)
-    return store
+def without_report(store):
+    """Ask a run to stop where its report begins."""
+    if store.get("status") == "reporting":
+        ask_to_stop(store)
+
+
+@pytest.fixture
+def finished(bred):
+    return bred
 
 
 def archive_of(store):
@@ -119,21 +124,34 @@ def test_stop_and_resume_equal_the_uninterrupted_run(finished, small_config, tmp
     assert archive_of(store) == archive_of(finished)
 
 
+def resume(folder):
+    """Go on with a run by the command line, in a process of its own."""
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (the process ends with it)
+    sys.argv = ["m2n2", "evolve", "--resume", "--out", str(folder)]
+    cli.main()
+
+
 @pytest.mark.slow
 def test_ten_kills_change_nothing(finished, small_config, tmp_path):
     """SIGKILL at ten random moments: the final archive equals the uninterrupted run's, bit for bit."""
     store = create_run(tmp_path / "run", small_config)
     moments = random.Random(11)
-    command = [sys.executable, "-m", "studio.cli", "evolve", "--resume", "--out", str(store.folder)]
+    fresh = multiprocessing.get_context("forkserver")  # its processes are new, but for the imports, which take seconds
+    fresh.set_forkserver_preload(["studio.cli", "studio.run", __name__])
     for _ in range(10):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while not is_running(store) and process.poll() is None:
+        process = fresh.Process(target=resume, args=(store.folder,))
+        process.start()
+        while not is_running(store) and process.is_alive():
             time.sleep(0.05)
         time.sleep(moments.uniform(0, 3))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.kill()
+        process.join()
+        assert process.exitcode in (-signal.SIGKILL, 0)
         assert status(store)["status"] in ("new", "interrupted", "done")
-    assert subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 0
+    process = fresh.Process(target=resume, args=(store.folder,))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
     assert archive_of(store) == archive_of(finished)
 
 
@@ -157,7 +175,7 @@ def test_a_failed_evaluation_is_an_error_and_no_score(small_config, tmp_path, mo
         return draw(self, *arguments, **options)
 
     monkeypatch.setattr(LivePipeline, "generate", fail_once)
-    run.carry_out(store)
+    run.carry_out(store, without_report)
     failed, other = store.individual("0001"), store.individual("0002")
     assert failed.error == "the picture came out with NaN"
     assert failed.scores == {}
@@ -184,7 +202,7 @@ def test_a_fork_begins_with_the_archive_of_its_run(finished, small_config, tmp_p
     alive = [one for one in finished.individuals() if one.alive and not one.is_source]
     changed = {"start": str(finished.folder), "evaluations": len(alive) + 1, "seed": 9}
     store = create_run(tmp_path / "fork", checked({**small_config.model_dump(), **changed}))
-    run.carry_out(store, lambda store: ask_to_stop(store) if store.get("status") == "reporting" else None)
+    run.carry_out(store, without_report)
     first = store.individuals()[4:]
     assert [one.recipe.chromosomes for one in first[:-1]] == [one.recipe.chromosomes for one in alive]
     assert [one.scores["ja"].tobytes() for one in first[:-1]] == [one.scores["ja"].tobytes() for one in alive]
@@ -231,7 +249,7 @@ def test_a_row_that_cannot_be_drawn_costs_the_report_that_row(small_config, tmp_
 def test_text_encoders_can_be_merged_too(small_config, tmp_path):
     config = small_config.model_copy(update={"merge_text_encoders": True, "evaluations": 1})
     store = create_run(tmp_path / "run", config)
-    run.carry_out(store)
+    run.carry_out(store, without_report)
     assert set(store.individual("0001").recipe.chromosomes) == {
         "attention",
         "backbone",
@@ -367,10 +385,6 @@ def test_early_rejection_changes_nothing_but_the_work(small_config, with_referen
     fields = {**small_config.model_dump(), **asked}
     early = create_run(tmp_path / "early", checked({**fields, "early_rejection": True}))
     full = create_run(tmp_path / "full", checked(fields))
-
-    def without_report(store):
-        if store.get("status") == "reporting":
-            ask_to_stop(store)
 
     run.carry_out(early, without_report)
     run.carry_out(full, without_report)

@@ -18,22 +18,19 @@ from pipelines.recipe import blend, load_recipe
 from pipelines.settings import presets
 from pipelines.sources import Source, open_source
 from pipelines.tensor_file import TensorFile
-from studio import run, ship
+from studio import ship
 from studio.about import About, Drawing
 from studio.card import card, snippet
 from studio.evaluate import noise_seed
 from studio.ledger import common_licence, inherited
 from studio.models import open_recipe_sources
 from studio.preview import Previewer
-from studio.store import create_run
 from tests.conftest import python
 
 
 @pytest.fixture(scope="module")
-def store(small_config, tmp_path_factory):
-    store = create_run(tmp_path_factory.mktemp("runs") / "run", small_config.model_copy(update={"evaluations": 1}))
-    run.carry_out(store)
-    return store
+def store(bred):
+    return bred
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +110,7 @@ def test_the_header_of_the_file(store, shipped):
     individual = store.individual("0001")
     assert header["modelspec.title"] == "桜"
     assert header["modelspec.date"] == f"{individual.born:%Y-%m-%dT%H:%M:%S}Z"
-    assert header["modelspec.description"].endswith("bred with M2N2 (individual 0001 of run run).")
+    assert header["modelspec.description"].endswith("bred with M2N2 (individual 0001 of run bred).")
     assert recipe_of(file).digest == individual.recipe.digest
     picture = Image.open(io.BytesIO(base64.b64decode(header["modelspec.thumbnail"].partition(",")[2])))
     assert picture.size == (256, 256)

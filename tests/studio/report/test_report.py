@@ -3,6 +3,7 @@
 import html
 import json
 import re
+import shutil
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -17,13 +18,13 @@ from studio.report import report_html
 from studio.report.figures import curves
 from studio.report.gather import gather
 from studio.results import SHOWN, shown_prompts
-from studio.store import create_run
+from studio.store import create_run, open_run
 
 
 @pytest.fixture(scope="module")
-def finished(small_config, tmp_path_factory):
-    store = create_run(tmp_path_factory.mktemp("runs") / "sakura", small_config)
-    run.carry_out(store)
+def finished(bred, tmp_path_factory):
+    """A copy of a finished run, for these tests change what it says of itself."""
+    store = open_run(shutil.copytree(bred.folder, tmp_path_factory.mktemp("runs") / "sakura"))
     yield store
     store.close()
 

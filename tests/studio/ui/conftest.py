@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 import yaml
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
 import assets
 from benchmarks.pages import served
 from eval.prompts import load_prompts
-from studio.config import embedded
+from studio.config import EMBEDDED_PICTURES, embedded
 from studio.run import carry_out
 from studio.store import create_run
+from studio.ui.picture_routes import picture_routes
 from studio.ui.shared import Studio
 from tests.studio.ui.browser import browsing
 
@@ -40,7 +43,15 @@ def finished(tmp_path_factory, prompt_files):
     runs = tmp_path_factory.mktemp("studio") / "runs"
     evolve, held_out = map(str, prompt_files)
     store = create_run(
-        runs / "first", embedded(prompts=evolve, held_out=held_out, evaluations=EVALUATIONS, archive=6, seed=3)
+        runs / "first",
+        embedded(
+            prompts=evolve,
+            held_out=held_out,
+            evaluations=EVALUATIONS,
+            archive=6,
+            seed=3,
+            pictures={**EMBEDDED_PICTURES.model_dump(), "steps": 2},
+        ),
     )
     carry_out(store)
     store.close()
@@ -60,11 +71,23 @@ def address(empty):
         yield found
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def finished_address(finished):
-    """The studio whose run is done, served on a port of its own."""
+    """The studio whose run is done, served on a port of its own; one for all, for a studio takes seconds to build."""
     with served(finished.runs) as found:
         yield found
+
+
+@pytest.fixture
+def served_pictures():
+    """Gives a client of the addresses of a studio's pictures; they need no page."""
+
+    def client(studio):
+        app = FastAPI()
+        app.include_router(picture_routes(studio))
+        return TestClient(app)
+
+    return client
 
 
 @pytest.fixture

@@ -7,10 +7,18 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from benchmarks.pages import served
 from studio.evaluate import noise_seed
 from studio.i18n import LANGUAGES, t
 from studio.pictures import generation_data
 from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, shoot
+
+
+@pytest.fixture
+def address(finished):
+    """The studio whose run is done, before it has drawn anything for this page."""
+    with served(finished.runs) as found:
+        yield found
 
 
 # Gradio's statistics of its own queue use what pandas has deprecated.
@@ -18,7 +26,7 @@ from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, shoot
 @pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_compare(lang, finished_address, finished, tmp_path, open_page):  # Playwright's loop comes last
+def test_compare(lang, address, finished, tmp_path, open_page):  # Playwright's loop comes last
     page = open_page(LOCALES[lang])
 
     def say(key, **values):
@@ -28,7 +36,7 @@ def test_compare(lang, finished_address, finished, tmp_path, open_page):  # Play
         first, second = store.config.niches().prompts[:2]
 
     # A link names models and captions; what the run kept is there at once.
-    page.goto(f"{finished_address}/{lang}/compare?run=first&id=ja,real&id=flat&prompt={first.id},{second.id}")
+    page.goto(f"{address}/{lang}/compare?run=first&id=ja,real&id=flat&prompt={first.id},{second.id}")
     expect(page.locator("#sheet tbody tr")).to_have_count(3)
     expect(page.locator("#sheet img")).to_have_count(12)
     expect(page.locator("#over img").first).to_be_visible()
@@ -85,7 +93,7 @@ def test_compare(lang, finished_address, finished, tmp_path, open_page):  # Play
     shoot(page, lang, "compare-3-sheet")
 
     # What does not fit is said, and the page stays as it was.
-    page.goto(f"{finished_address}/{lang}/compare?run=first&id=ja")
+    page.goto(f"{address}/{lang}/compare?run=first&id=ja")
     expect(page.locator("#sheet img").first).to_be_visible()
     page.locator("#models input").press_sequentially("nobody/0001")
     page.locator("#models input").press("Enter")

@@ -26,14 +26,21 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def studio(finished, tmp_path):
+@pytest.fixture(scope="module", params=LANGUAGES)
+def lang(request):
+    """Both languages, one after the other: a studio takes seconds to build."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def studio(finished, tmp_path_factory, lang):
     """A copy of the finished studio, to add sources and prompt sets to."""
-    shutil.copytree(finished.runs, tmp_path / "studio" / "runs")
-    return Studio(tmp_path / "studio" / "runs")
+    place = tmp_path_factory.mktemp(f"studio-{lang}")
+    shutil.copytree(finished.runs, place / "runs")
+    return Studio(place / "runs")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def address(studio):
     """That studio, served on a port of its own."""
     with served(studio.runs) as found:
@@ -45,7 +52,6 @@ def query(link):
     return parse_qs(urlparse(link.get_attribute("href")).query)
 
 
-@pytest.mark.parametrize("lang", LANGUAGES)
 def test_sources(lang, address, studio, copied, monkeypatch, open_page):
     page = open_page(LOCALES[lang])
 
@@ -110,7 +116,6 @@ def test_sources(lang, address, studio, copied, monkeypatch, open_page):
     expect(page.locator("#own textarea")).to_have_value(re.compile("family/base\n"))
 
 
-@pytest.mark.parametrize("lang", LANGUAGES)
 def test_prompts(lang, address, studio, tmp_path, open_page):
     page = open_page(LOCALES[lang])
 
@@ -169,7 +174,6 @@ def test_prompts(lang, address, studio, tmp_path, open_page):
     assert download.value.suggested_filename == "麺.csv"
 
 
-@pytest.mark.parametrize("lang", LANGUAGES)
 def test_weak_spots(lang, address, studio, open_page):
     page = open_page(LOCALES[lang])
 

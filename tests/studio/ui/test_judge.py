@@ -4,12 +4,10 @@ import re
 import shutil
 
 import pytest
-from fastapi.testclient import TestClient
 
 from studio.errors import RunError
 from studio.i18n import LANGUAGES
 from studio.ui import judge, verdict
-from studio.ui.app import build_app
 from studio.ui.blind import KEPT, Blind, question
 from studio.ui.shared import Studio
 from studio.votes import read_votes, write_vote
@@ -56,15 +54,16 @@ def test_a_question_names_nobody(voting, lang):
     assert shown.count("disabled") == 4
 
 
-def test_blind_pictures_are_served_under_their_token_until_it_is_forgotten(voting):
-    client = TestClient(build_app(voting.runs))
-    blind = Blind()
+def test_blind_pictures_are_served_under_their_token_until_it_is_forgotten(voting, served_pictures):
+    client, blind = served_pictures(voting), voting.blind
     one, other = blind.keep(b"picture"), blind.keep(b"picture")
     assert one != other
-    assert client.get(f"/pictures/blind/{one}.png").status_code == 404  # another studio's
+    assert client.get(f"/pictures/blind/{one}.png").content == b"picture"
     for number in range(KEPT - 1):
         blind.keep(bytes([number]))
-    assert (blind.get(one), blind.get(other)) == (None, b"picture")
+    assert client.get(f"/pictures/blind/{one}.png").status_code == 404
+    assert client.get(f"/pictures/blind/{other}.png").content == b"picture"
+    assert client.get(f"/pictures/blind/{Blind().keep(b'picture')}.png").status_code == 404  # another studio's
 
 
 def test_the_name_is_the_login_or_what_was_typed():

@@ -5,7 +5,6 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
 import pytest
-from fastapi.testclient import TestClient
 
 import assets
 from eval.errors import PromptSetError
@@ -14,7 +13,6 @@ from eval.prompts import load_prompts
 from pipelines.errors import M2N2Error
 from studio.prompt_shelf import SHIPPED
 from studio.ui import prompt_desk as desk
-from studio.ui.app import build_app
 
 CAT, DOG = list(astuple(Row("1", "animals", "猫", "cat"))), list(astuple(Row("2", "animals", "犬")))
 
@@ -32,13 +30,13 @@ def test_the_shipped_sets_are_there_and_open_under_another_name(empty):
         desk.open_set(empty, "../elsewhere")
 
 
-def test_a_shipped_set_saved_as_ones_own_keeps_its_pictures(empty):
+def test_a_shipped_set_saved_as_ones_own_keeps_its_pictures(empty, served_pictures):
     opened = desk.open_set(empty, "embedded-evolve")
     name = desk.save(empty, opened.cells, opened.name, opened.description, opened.place, overwrite=False)
     found = load_prompts(empty.prompts / f"{name}.yaml")
     assert found.texts("ja") == load_prompts(assets.EVOLVE).texts("ja")
     assert all(file.is_file() for file in found.references(empty.prompts))
-    client = TestClient(build_app(empty.runs))
+    client = served_pictures(empty)
     picture = (assets.EVOLVE.parent / "references" / "1f9ad.png").read_bytes()
     for known in (name, "embedded-evolve"):
         assert client.get(f"/pictures/prompts/{known}/1f9ad").content == picture

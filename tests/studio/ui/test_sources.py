@@ -7,7 +7,6 @@ from urllib.parse import parse_qs, urlparse
 import gradio as gr
 import numpy as np
 import pytest
-from fastapi.testclient import TestClient
 
 import assets
 from pipelines.errors import M2N2Error
@@ -16,7 +15,6 @@ from studio import shelf
 from studio.i18n import LANGUAGES
 from studio.strengths import strengths
 from studio.ui import kinship, sources
-from studio.ui.app import build_app
 from studio.ui.ledger_cards import cards, entry
 from studio.ui.long_work import Cancelled, LongWork
 
@@ -152,8 +150,8 @@ def test_what_cannot_be_compared_is_refused_with_what_to_do(finished):
         kinship.measure([FAMILY[0], "owner/name"], "en", nobody)
 
 
-def test_only_pictures_of_known_sources_are_served(finished, copied):
-    client = TestClient(build_app(finished.runs))
+def test_only_pictures_of_known_sources_are_served(finished, served_pictures):
+    client = served_pictures(finished)
     key = shelf.Known(FAMILY[1]).key
     assert client.get(f"/pictures/shelf/{key}/0-1face-ja.png").status_code == 200
     for path in (f"{key}/..%2fmodel_index.json", f"{key}/absent.png", "0123/0-1face-ja.png"):

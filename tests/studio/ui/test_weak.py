@@ -4,13 +4,11 @@ import html
 from urllib.parse import parse_qs, urlparse
 
 import pytest
-from fastapi.testclient import TestClient
 
 from eval.prompts import load_prompts
 from pipelines.errors import M2N2Error
 from studio.i18n import LANGUAGES
 from studio.ui import weak
-from studio.ui.app import build_app
 from studio.weak import Suggestion, spots
 
 
@@ -61,7 +59,7 @@ def test_the_weak_prompts_become_a_set_of_their_own(finished):
         weak.save_weak(finished, "other", "ja")
 
 
-def test_reference_pictures_of_a_run_are_served_where_it_has_them(finished):
-    client = TestClient(build_app(finished.runs))
+def test_reference_pictures_of_a_run_are_served_where_it_has_them(finished, served_pictures):
+    client = served_pictures(finished)
     for address in ("first/absent", "other/1f9ad", "first/1f9ad"):  # this run's prompts name no pictures
         assert client.get(f"/pictures/reference/{address}").status_code == 404

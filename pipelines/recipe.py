@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, ValidationInfo, model_validator
 
 from .errors import RecipeError
@@ -59,6 +60,12 @@ class Chromosome(_Part):
         if stops != sorted(set(stops)) or not stops or stops[-1] != self.size:
             raise ValueError(f"segment stops must rise and end at size {self.size}, found {stops}")
         return self
+
+    def mean_weights(self) -> list[float]:
+        """Per source, the mean weight over all elements."""
+        lengths = np.diff([segment.stop for segment in self.segments], prepend=0)
+        means: list[float] = (lengths @ np.array([segment.weights for segment in self.segments]) / self.size).tolist()
+        return means
 
     def pieces(self, start: int, stop: int) -> Iterator[tuple[int, int, tuple[float, ...]]]:
         """The segments that overlap elements `start` to `stop`, cut to them: (start, stop, weights)."""
@@ -160,14 +167,9 @@ class Recipe(_Part):
     @property
     def shares(self) -> dict[str, dict[str, float]]:
         """Per chromosome and source, the mean weight over all elements."""
+        names = [source.name for source in self.sources]
         return {
-            name: {
-                source.name: sum(
-                    (stop - start) * weights[k] for start, stop, weights in chromosome.pieces(0, chromosome.size)
-                )
-                / chromosome.size
-                for k, source in enumerate(self.sources)
-            }
+            name: dict(zip(names, chromosome.mean_weights(), strict=True))
             for name, chromosome in self.chromosomes.items()
         }
 

@@ -47,11 +47,16 @@ def fitted(image: Image.Image, side: int) -> Image.Image:
     return small
 
 
+def webp(image: Image.Image) -> bytes:
+    """A picture as the bytes of a WebP file, for pages."""
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", quality=QUALITY, method=4)
+    return buffer.getvalue()
+
+
 def data_uri(image: Image.Image, side: int) -> str:
     """A picture for a page that brings its pictures along: WebP, no larger than `side` pixels either way."""
-    buffer = io.BytesIO()
-    fitted(image, side).save(buffer, "WEBP", quality=QUALITY, method=4)
-    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return f"data:image/webp;base64,{base64.b64encode(webp(fitted(image, side))).decode()}"
 
 
 def png_uri(content: bytes) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from PIL import Image
 
 from eval.ratings import ranking
 from studio.i18n import Lang, t
@@ -27,9 +26,9 @@ from .shared import Studio, asked, head, listen, score
 
 @dataclass(frozen=True)
 class Wall:
-    """A page of the wall: a tile with its words for each individual, whose they are, and how many pages there are."""
+    """A page of the wall: for each individual a tile's file and its words; whose they are; how many pages there are."""
 
-    tiles: list[tuple[Image.Image, str]]
+    tiles: list[tuple[str, str]]
     ids: list[str]
     pages: int
     found: int

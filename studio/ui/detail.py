@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from markupsafe import Markup
-from PIL import Image
 
 from studio.i18n import Lang, t
 from studio.marks import Marked, marks
@@ -27,7 +26,7 @@ class Detail(NamedTuple):
     recipe: str
     command: str
     ancestors: list[str]
-    family: list[tuple[Image.Image, str]]
+    family: list[tuple[str, str]]
     said: Markup
 
 

@@ -27,7 +27,7 @@ from .downloads import report_file
 from .fields import fields_of, former_runs, voted_runs
 from .form import Form, asked_form, expect, form_of
 from .shared import Studio, asked, gigabytes, head, listen
-from .watch import LINES, SPREAD, Seen, glance, line_legend, look, results_header, span
+from .watch import LINES, SPREAD, Seen, drawings, glance, line_legend, look, results_header, span
 
 QUICK = 60  # offspring of a first look around: minutes, where 200 show what merging can do
 POLL = 2.0  # seconds between two looks at the run
@@ -176,13 +176,19 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             price = gr.Markdown(elem_id="cost", container=True, min_height=64)
         fields = fields_of(lang, studio)
     controls = [halt, again, end, onward, budget]
-    outputs = [mark, live, chosen, headline, *controls, plot, breadth, niches, tree, newest, report, table, verdict]
+    outputs = [mark, live, chosen, headline, *controls, newest, report, table, verdict]
 
     def shown(name: str | None) -> list[Any]:
         """Every output of the live part, for one run."""
         if name is None:
             return [gr.skip()] * len(outputs)
         return [*_updates(look(studio, lang, name), studio.names(), name)]
+
+    def on_change(name: str | None) -> list[Any]:
+        if not name:
+            return [gr.skip()] * 4
+        found = drawings(studio, lang, name)
+        return [gr.LinePlot(found.progress, y_lim=span(found.progress)), *found[1:]]
 
     def on_load(request: gr.Request) -> list[Any]:
         name = current(studio, asked(request, "run"))
@@ -253,6 +259,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     listen(loaded.then, lang, on_form, None, **priced)
     listen(gr.Timer(POLL).tick, lang, on_tick, [chosen, mark], outputs, show_progress="hidden")
     listen(chosen.input, lang, shown, chosen, outputs, show_progress="hidden")
+    # Drawn when everything else is there: a page is read from its top.
+    listen(mark.change, lang, on_change, chosen, [plot, breadth, niches, tree], show_progress="hidden")
     listen(go.click, lang, on_start, None, [new, *outputs], inputs_kwargs=fields)
     listen(quick.click, lang, on_quick, None, [new, *outputs], inputs_kwargs=fields)
     listen(halt.click, lang, on_stop, chosen, halt)
@@ -300,10 +308,6 @@ def _updates(found: Seen, names: list[str], name: str) -> list[Any]:
         gr.Button(interactive=found.can_finish),
         gr.Accordion(visible=not found.can_stop),
         gr.Number(value=found.budget) if found.budget else gr.skip(),
-        gr.LinePlot(found.progress, y_lim=span(found.progress)),
-        found.spread,
-        found.niches,
-        found.tree,
         found.newest,
         gr.Column(visible=found.table is not None),
         found.table,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 from markupsafe import Markup
+from PIL import Image
 
 from eval.prompts import PromptSet
 from pipelines.recipe import Lineage
 from studio.evolution.niches import adjusted, owners
 from studio.i18n import Lang, t
+from studio.pictures import png_uri
 from studio.store import Individual
 from studio.summary import ancestry
 from studio.weak import is_weak
@@ -28,7 +31,8 @@ TREE_WIDTH, TREE_HEIGHT, TREE_MARGIN = 1200, 260, 14
 def niche_map(lang: Lang, alive: Sequence[Individual], prompts: PromptSet) -> Markup:
     """Individuals by prompts: the darker, the further above the archive's worst; a ring marks who holds the niche.
 
-    A prompt whose best score is among the lowest quarter is marked as a weak spot.
+    A prompt whose best score is among the lowest quarter is marked as a weak spot. The shades are one picture: as
+    thousands of elements they would take a page a second.
     """
     if not alive:
         return Markup("")
@@ -39,9 +43,19 @@ def niche_map(lang: Lang, alive: Sequence[Individual], prompts: PromptSet) -> Ma
     best = scores.max(axis=0)
     weak = is_weak(best)
     width, height = LABEL + CELL * len(best), ROW * (len(alive) + 1) + 2
-    parts = []
+    parts = [
+        Markup(
+            '<mask id="niche-shades"><image href="{0}" x="{1}" y="{2}" width="{3}" height="{4}"/>'
+            '</mask><rect class="shades" mask="url(#niche-shades)" x="{1}" y="{2}" width="{3}" height="{4}"/>'
+        ).format(_shades(shade), LABEL, ROW, width - LABEL, height - ROW - 2)
+    ]
     for column, prompt in enumerate(prompts.prompts):
         x = LABEL + CELL * column
+        parts.append(
+            Markup('<rect class="column" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>').format(
+                x, ROW, CELL, height - ROW - 2, prompt.ja
+            )
+        )
         if weak[column]:
             words = t(lang, "weak_spot", prompt=prompt.ja, score=f"{best[column]:.3f}")
             parts.append(
@@ -49,18 +63,14 @@ def niche_map(lang: Lang, alive: Sequence[Individual], prompts: PromptSet) -> Ma
                     x + CELL / 2, ROW - 3, words
                 )
             )
-        for row, one in enumerate(alive):
-            held = holder[column] == row
-            words = t(lang, "niche_cell", id=one.id, prompt=prompt.ja, score=f"{scores[row, column]:.3f}")
+        row = int(holder[column])
+        if row >= 0:
+            words = t(lang, "niche_cell", id=alive[row].id, prompt=prompt.ja, score=f"{scores[row, column]:.3f}")
             parts.append(
-                Markup(
-                    '<rect class="{}" x="{}" y="{}" width="{}" height="{}" style="--shade:{:.2f}">'
-                    "<title>{}</title></rect>"
-                ).format(
-                    "held" if held else "cell", x + 1, ROW * (row + 1) + 1, CELL - 2, ROW - 2, shade[row, column],
-                    words + (t(lang, "niche_held") if held else ""),
+                Markup('<rect class="held" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>').format(
+                    x + 1, ROW * (row + 1) + 1, CELL - 2, ROW - 2, words + t(lang, "niche_held")
                 )
-            )  # fmt: skip
+            )
     for row, one in enumerate(alive):
         parts.append(
             Markup('<text class="{}" x="{}" y="{}">{}</text>').format(
@@ -72,6 +82,14 @@ def niche_map(lang: Lang, alive: Sequence[Individual], prompts: PromptSet) -> Ma
         '<svg class="niche-map" role="img" aria-label="{0}" viewBox="0 0 {1} {2}" style="max-width:{3}px">{4}</svg>'
         '</div><p class="quiet">{5}</p>'
     ).format(t(lang, "niche_map"), width, height, int(width * 1.2), Markup("").join(parts), t(lang, "niche_legend"))
+
+
+def _shades(shade: np.ndarray) -> str:
+    """The shades, 0..1 [individuals, prompts], as a grey picture of cells with gaps between them: a data URI."""
+    cell = np.pad(np.ones((ROW - 2, CELL - 2)), 1)
+    buffer = io.BytesIO()
+    Image.fromarray(np.kron(np.round((0.06 + 0.7 * shade) * 255), cell).astype(np.uint8)).save(buffer, "PNG")
+    return png_uri(buffer.getvalue())
 
 
 def family_tree(lang: Lang, run: str, everyone: Sequence[Individual]) -> Markup:
@@ -99,6 +117,7 @@ def family_tree(lang: Lang, run: str, everyone: Sequence[Individual]) -> Markup:
         for parent in dict.fromkeys((one.mother, one.father))
         if parent in place
     )
+    heaviest = [_heaviest(one) for _, one in shown]
     dots = Markup("").join(
         Markup(
             '<a href="{}"><circle class="{}" cx="{:.1f}" cy="{:.1f}" r="{}" style="--of:{}"/><title>{}</title></a>'
@@ -107,10 +126,10 @@ def family_tree(lang: Lang, run: str, everyone: Sequence[Individual]) -> Markup:
             "alive" if one.alive else "gone",
             *place[one.id],
             6 if one.is_source else 4,
-            COLOURS[sources.index(_heaviest(one)) % len(COLOURS)],
-            t(lang, "tree_node", id=one.id, score=f"{mean:.3f}", source=_heaviest(one)),
+            COLOURS[sources.index(source) % len(COLOURS)],
+            t(lang, "tree_node", id=one.id, score=f"{mean:.3f}", source=source),
         )
-        for (_, one), mean in zip(shown, means, strict=True)
+        for (_, one), mean, source in zip(shown, means, heaviest, strict=True)
     )
     legend = Markup("").join(
         Markup('<span><i style="background:{}"></i>{}</span>').format(COLOURS[k % len(COLOURS)], name)

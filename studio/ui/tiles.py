@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
-import io
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from gradio.processing_utils import save_bytes_to_cache
+from gradio.utils import get_upload_folder
 from PIL import Image
 
 from eval.prompts import PromptSet
 from pipelines.files import write_whole
+from studio.pictures import webp
 from studio.store import Individual, RunStore
 
 from .views import STRIP
@@ -31,9 +33,7 @@ def small(file: Path) -> Path:
         picture.draft("RGB", (SMALL, SMALL))
         copy = picture.convert("RGB")
     copy.thumbnail((SMALL, SMALL), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    copy.save(buffer, "WEBP", quality=85)
-    write_whole(kept, buffer.getvalue())
+    write_whole(kept, webp(copy))
     return kept
 
 
@@ -49,18 +49,20 @@ def shown_pictures(store: RunStore, one: Individual, prompts: PromptSet, rows: S
     return [store.image(one.id, prompts.prompts[row].id, "ja", 0) for row in chosen]
 
 
-def tiles(files: Sequence[Sequence[Path]]) -> list[Image.Image]:
-    """A tile for each individual's files; several are read at a time."""
+def tiles(files: Sequence[Sequence[Path]]) -> list[str]:
+    """A tile for each individual's files, as files that a gallery may show; several are read at a time."""
     with ThreadPoolExecutor(8) as pool:
-        return list(pool.map(tile, map(tuple, files)))
+        made = pool.map(tile, map(tuple, files))
+        # A gallery that is given pictures would compress each of them again whenever it is shown.
+        return [save_bytes_to_cache(content, "tile.webp", get_upload_folder()) for content in made]
 
 
-@functools.lru_cache(maxsize=1024)
-def tile(files: tuple[Path, ...]) -> Image.Image:
-    """Up to four pictures as one, two by two; missing ones stay grey. Kept, for pictures of a run never change."""
+@functools.lru_cache(maxsize=4096)
+def tile(files: tuple[Path, ...]) -> bytes:
+    """Up to four pictures as one WebP, two by two; missing ones stay grey. Kept: pictures of a run never change."""
     canvas = Image.new("RGB", (2 * TILE, 2 * TILE), (128, 128, 128))
     for place, file in enumerate(files[:STRIP]):
         with Image.open(small(file)) as picture:
             quarter = picture.convert("RGB").resize((TILE, TILE), Image.Resampling.LANCZOS)
         canvas.paste(quarter, (place % 2 * TILE, place // 2 * TILE))
-    return canvas
+    return webp(canvas)

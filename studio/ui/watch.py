@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
@@ -22,6 +23,7 @@ from .shared import Studio, best_source
 NEWEST = 4  # offspring shown as they arrive
 SPREAD = {"coverage": "#009e73", "entropy": "#cc79a7"}
 LINES: dict[str, str] = {"best_ja": "#d55e00", "mean_ja": "#f0b48a", "best_en": "#5f7f9f", "mean_en": "#a9bccd"}
+POINTS = 120  # of a line in a plot
 MORE = 100  # offspring that are offered beyond those made
 STARTING = 60  # seconds in which a new run may still be loading its models
 
@@ -35,13 +37,18 @@ class Seen(NamedTuple):
     can_resume: bool
     can_finish: bool
     budget: int
+    newest: Markup
+    table: list[list[str]] | None
+    verdict: str
+
+
+class Drawings(NamedTuple):
+    """What takes longer to draw of a run, and may come a moment later: two plots, the niche map, the family tree."""
+
     progress: pd.DataFrame
     spread: pd.DataFrame
     niches: Markup
     tree: Markup
-    newest: Markup
-    table: list[list[str]] | None
-    verdict: str
 
 
 def look(studio: Studio, lang: Lang, name: str) -> Seen:
@@ -49,9 +56,7 @@ def look(studio: Studio, lang: Lang, name: str) -> Seen:
     with studio.run(name) as store:
         everyone = store.individuals()
         now = status(store, everyone)
-        alive = [one for one in everyone if one.alive]
         offspring = [one for one in everyone if not one.is_source]
-        moments = history(everyone, store.config)
         results, comparisons = store.get("results"), store.get("comparisons")
         return Seen(
             mark=_mark(name, now, everyone),
@@ -60,14 +65,30 @@ def look(studio: Studio, lang: Lang, name: str) -> Seen:
             can_resume=now["status"] in ("stopped", "interrupted", "failed") or _never_started(now["status"], store),
             can_finish=now["status"] == "running" and bool(offspring) and not store.get("finish"),
             budget=max(store.config.evaluations, len(offspring) + MORE),
-            progress=climb(lang, moments),
-            spread=spread(lang, moments),
-            niches=maps.niche_map(lang, sorted(alive, key=lambda one: -(one.mean("ja") or 0)), store.config.niches()),
-            tree=maps.family_tree(lang, name, everyone),
             newest=views.newest(lang, store, offspring[: -NEWEST - 1 : -1], best_source(everyone)),
             table=results_table(lang, results, store.get("child"), store.get("realism") or {}) if results else None,
             verdict=verdict(lang, comparisons) if comparisons else "",
         )
+
+
+def drawings(studio: Studio, lang: Lang, name: str) -> Drawings:
+    """Draw a run for the page."""
+    with studio.run(name) as store:
+        everyone = store.individuals()
+        moments = thinned(history(everyone, store.config))
+        alive = sorted((one for one in everyone if one.alive), key=lambda one: -(one.mean("ja") or 0))
+        return Drawings(
+            progress=climb(lang, moments),
+            spread=spread(lang, moments),
+            niches=maps.niche_map(lang, alive, store.config.niches()),
+            tree=maps.family_tree(lang, name, everyone),
+        )
+
+
+def thinned(moments: Sequence[Moment]) -> list[Moment]:
+    """At most POINTS of them, evenly, with the first and the last: a plot is no wider, and each point costs it time."""
+    places = np.linspace(0, len(moments) - 1, min(len(moments), POINTS)).round().astype(int)
+    return [moments[place] for place in places]
 
 
 def glance(studio: Studio, lang: Lang, name: str) -> tuple[str, Markup]:

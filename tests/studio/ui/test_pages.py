@@ -92,7 +92,7 @@ def test_the_address_fills_the_form(finished):
 
 
 def test_the_family_tree_leads_to_everyone_alive(finished):
-    tree = watch.look(finished, "en", "first").tree
+    tree = watch.drawings(finished, "en", "first").tree
     with finished.run("first") as store:
         alive = [one.id for one in store.individuals() if one.alive]
     assert all(f"/en/archive?run=first&amp;id={id}" in tree for id in alive)
@@ -115,12 +115,34 @@ def test_a_run_is_seen_with_its_report(finished):
     assert "Done" in seen.headline
     assert not seen.can_stop
     assert not seen.can_resume
-    assert set(seen.progress["line"]) == {watch.t("en", line) for line in watch.LINES}
-    assert seen.progress["made"].max() == 3
+    drawn = watch.drawings(finished, "en", "first")
+    assert set(drawn.progress["line"]) == {watch.t("en", line) for line in watch.LINES}
+    assert drawn.progress["made"].max() == 3
     assert [row[0] for row in seen.table][:4] == list(assets.NAMES)
     assert "best source" in seen.verdict
     assert seen.newest.index("0003") < seen.newest.index("0002")
     assert watch.look(finished, "ja", "first").mark == seen.mark
+
+
+def test_the_map_rings_who_holds_each_niche(finished):
+    with finished.run("first") as store:
+        prompts = store.config.niches()
+        alive = sorted((one for one in store.individuals() if one.alive), key=lambda one: -one.mean("ja"))
+    shown = watch.drawings(finished, "en", "first").niches
+    for row, prompt in enumerate(prompts.prompts):
+        best = max(alive, key=lambda one: one.scores["ja"][row].mean())
+        said = watch.t("en", "niche_cell", id=best.id, prompt=prompt.ja, score=f"{best.scores['ja'][row].mean():.3f}")
+        assert f"<title>{said}{watch.t('en', 'niche_held')}</title>" in shown
+    assert shown.count('class="held"') == len(prompts)
+    assert shown.count('class="column"') == len(prompts)
+
+
+def test_a_long_history_is_thinned_and_keeps_both_ends():
+    assert watch.thinned(range(1000))[:2] == [0, 8]  # 999 / 119 is 8.4
+    assert watch.thinned(range(1000))[-1] == 999
+    assert len(watch.thinned(range(1000))) == watch.POINTS
+    assert watch.thinned(range(3)) == [0, 1, 2]
+    assert watch.thinned([]) == []
 
 
 def test_a_run_nobody_carries_any_more_can_be_resumed(empty, finished, prompt_files):
@@ -164,8 +186,9 @@ def test_the_wall_shows_whom_somebody_asks_for(finished):
         alive = sorted((one for one in store.individuals() if one.alive), key=lambda one: -one.mean("ja"))
     assert found.ids == [one.id for one in alive]
     assert (found.found, found.pages) == (len(alive), 1)
-    picture, words = found.tiles[0]
-    assert picture.size == (256, 256)
+    file, words = found.tiles[0]
+    with Image.open(file) as picture:
+        assert picture.size == (256, 256)
     assert words == f"{alive[0].id} · JA {alive[0].mean('ja'):.3f} · EN {alive[0].mean('en'):.3f}"
     assert archive.wall(finished, "en", "first", Wanted(text="no caption says this")).ids == []
 

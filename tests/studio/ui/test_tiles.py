@@ -1,5 +1,8 @@
 """Pictures of full-size models are made small once; those of the embedded family are small already."""
 
+import io
+
+import numpy as np
 from PIL import Image
 
 from studio.ui.tiles import small, tile
@@ -30,8 +33,6 @@ def test_a_tile_has_up_to_four_and_stays_grey_where_there_are_none(tmp_path):
     for colour in ("red", "blue"):
         Image.new("RGB", (64, 64), colour).save(folder / f"{colour}.png")
     whole = tile((folder / "red.png", folder / "blue.png"))
-    assert [whole.getpixel(place) for place in ((10, 10), (200, 10), (10, 200))] == [
-        (255, 0, 0),
-        (0, 0, 255),
-        (128, 128, 128),
-    ]
+    with Image.open(io.BytesIO(whole)) as picture:
+        seen = [picture.convert("RGB").getpixel(place) for place in ((10, 10), (200, 10), (10, 200))]
+    np.testing.assert_allclose(seen, [(255, 0, 0), (0, 0, 255), (128, 128, 128)], atol=6)  # WebP is not exact

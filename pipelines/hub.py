@@ -23,6 +23,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.utils import validate_repo_id
 
 from .errors import DiskError, SourceError
@@ -83,6 +84,25 @@ def fetch(source: HubId) -> Path:
         if place is None:
             raise _explained(source, error) from error
         return place
+
+
+def come(source: HubId) -> tuple[int, int] | None:
+    """How much of what is needed is here, while another process fetches it; asks nobody.
+
+    Returns:
+        Bytes that have come, and bytes in all; `None` as long as the hub has not said what there is.
+    """
+    folder = _snapshot(source)
+    try:
+        sizes = _listing(source)
+        needed = choose(sizes, source).files
+    except (CachedRepoTreeNotFoundError, SourceError):
+        return None
+    whole = sum(sizes[file] for file in needed if folder and (folder / file).is_file())
+    total = sum(sizes[file] for file in needed)
+    blobs = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=source.repo, repo_type="model") / "blobs"
+    parts = sum(file.stat().st_size for file in blobs.glob("*.incomplete"))
+    return min(whole + parts, total), total
 
 
 def _explained(source: HubId, error: Exception) -> SourceError:

@@ -72,6 +72,14 @@ def is_at_hand(uri: str) -> bool:
     return True
 
 
+def come(uri: str) -> tuple[int, int] | None:
+    """Bytes that have come from the hub of what a source needs, and bytes in all; `None` where that is not known."""
+    base, loras = terms(uri)
+    parts = [hub.come(named) for text in (base, *(lora for _, lora in loras)) if (named := hub_id(text))]
+    known = [part for part in parts if part is not None]
+    return (sum(done for done, _ in known), sum(of for _, of in known)) if parts and known == parts else None
+
+
 def terms(text: str) -> tuple[str, list[tuple[str, str]]]:
     """The base, and scale and LoRA of each further term, as written.
 

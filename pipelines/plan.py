@@ -137,6 +137,14 @@ class Plan:
         """Bytes of all tensors."""
         return sum(thread.size * thread.dtype.itemsize for part in WEIGHTED for thread in self.threads(part))
 
+    def keeps_precision(self) -> bool:
+        """Whether every tensor has the dtype that it has in the host's file."""
+        return all(
+            thread.dtype == DTYPES[self.lender(part).components[part].tensors[thread.name].dtype]
+            for part in WEIGHTED
+            for thread in self.threads(part)
+        )
+
     def _lay_out(self, component: str) -> Iterator[Thread]:
         lender = self.lender(component).components[component]
         merged = lender.grouped(self.recipe.patterns) if component in self.recipe.merged_components else {}

@@ -47,8 +47,8 @@ class Birth(BaseModel):
         settings: how pictures were drawn.
         scorer: what the scores depend on beside pictures and captions; see `ClipScorer.identity`.
         scores: per kind, a row per prompt with a number per noise. Empty where a measurement of the export could not
-            be compared with the run's: its fitness looked at reference pictures, which do not go along, or the noise
-            has changed since it was scored.
+            be compared with the run's: its fitness looked at reference pictures, which do not go along, the noise has
+            changed since it was scored, or the weights are rounded otherwise. The first measurement stands in then.
         environment: versions and device when it was exported.
         files: SHA-256 of the export's files, by their place in it.
     """
@@ -75,11 +75,19 @@ class Birth(BaseModel):
         return (json.dumps(self.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n").encode()
 
 
-def birth_of(store: RunStore, individual: Individual) -> Birth:
-    """The certificate of an individual that is about to be exported, without the hashes of its files."""
+def birth_of(store: RunStore, individual: Individual, *, as_drawn: bool = True) -> Birth:
+    """The certificate of an individual that is about to be exported, without the hashes of its files.
+
+    Args:
+        store: its run.
+        individual: who is exported.
+        as_drawn: whether it is exported in the precision that the run drew it in.
+    """
     prompts = store.config.niches()
     captions = tuple(prompt.model_copy(update={"reference": None}) for prompt in prompts.prompts)
-    comparable = set(store.config.fitness) == {"text"} and (individual.alive or not store.config.noise_rotation)
+    comparable = (
+        as_drawn and set(store.config.fitness) == {"text"} and (individual.alive or not store.config.noise_rotation)
+    )
     scores = {kind: individual.scores[kind].tolist() for kind in KINDS if kind in individual.scores}
     return Birth(
         run=store.name,

@@ -9,16 +9,17 @@ import time
 from collections.abc import Callable
 
 from pipelines.errors import SourceError
+from pipelines.origins import come
 
 POLL = 0.2  # seconds between two looks
 
 
-def fetch(uri: str, progress: Callable[[float], None] | None = None) -> None:
+def fetch(uri: str, progress: Callable[[float, tuple[int, int] | None], None] | None = None) -> None:
     """Fetch or convert what a source needs, and check every byte of it; what has come is kept if this is stopped.
 
     Args:
         uri: what a person would write for it, paths made absolute.
-        progress: told the seconds that have passed; may raise to stop.
+        progress: told the seconds that have passed, and bytes done and in all where they are known; may raise to stop.
 
     Raises:
         SourceError: it cannot be had, or it is no source.
@@ -30,7 +31,7 @@ def fetch(uri: str, progress: Callable[[float], None] | None = None) -> None:
         try:
             while process.poll() is None:
                 if progress:
-                    progress(time.monotonic() - started)
+                    progress(time.monotonic() - started, come(uri))
                 time.sleep(POLL)
         finally:
             process.terminate()

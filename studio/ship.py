@@ -214,7 +214,7 @@ def prepare(
         about_individual(store, individual, plan.sources, name, attribution(entries) if credit is None else credit),
         entries,
         date=individual.born.replace(tzinfo=UTC),  # the database keeps no time zone
-        birth=birth_of(store, individual),
+        birth=birth_of(store, individual, as_drawn=plan.keeps_precision()),
         judged=tuple(store.images(individual.id)),
     )
 

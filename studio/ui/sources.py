@@ -21,6 +21,7 @@ from studio.errors import RunError
 from studio.fetching import fetch
 from studio.i18n import Lang, t
 from studio.strengths import strengths
+from studio.wording import duration
 
 from . import views
 from .kinship import Measured, Tell, heat_maps, measure
@@ -107,7 +108,7 @@ def add(studio: Studio, lang: Lang, text: str, tell: Tell) -> list[str]:
         raise RunError(t(lang, "add_nothing"))
     for uri in uris:
         if not is_at_hand(uri):
-            fetch(uri, lambda seconds: tell(0.0, t(lang, "fetching", seconds=round(seconds))))
+            fetch(uri, lambda seconds, come: tell(*_fetching(lang, seconds, come)))
         source = open_origin(uri)
         check_mergeable([source])
         shelf.hash_source(
@@ -116,6 +117,15 @@ def add(studio: Studio, lang: Lang, text: str, tell: Tell) -> list[str]:
         )
         shelf.add(studio.runs, uri)
     return uris
+
+
+def _fetching(lang: Lang, seconds: float, come: tuple[int, int] | None) -> tuple[float, str]:
+    """How far a source has come, as a share and in words."""
+    done, of = come or (0, 0)
+    if not done:
+        return 0.0, t(lang, "fetching", seconds=round(seconds))
+    left = duration(lang, seconds * (of - done) / done)
+    return done / of, t(lang, "fetching_bytes", done=gigabytes(done), of=gigabytes(of), left=left)
 
 
 def sources_in(path: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -97,6 +98,30 @@ def test_what_is_in_the_cache_asks_nobody(fetched):
     answer, asked = fetched["team/sdxl@main"]
     assert answer == fetched["team/sdxl"][0]
     assert asked == []
+
+
+def test_how_much_has_come_is_known_without_asking(fetched, home, tmp_path):
+    half = shutil.copytree(home, tmp_path / "half", symlinks=True)
+    weights = next(half.glob(f"**/models--team--sdxl/snapshots/{COMMIT}/unet/*.safetensors"))
+    blob = weights.resolve()
+    weights.unlink()
+    size = blob.stat().st_size
+    blob.rename(blob.with_suffix(".incomplete"))
+    os.truncate(blob.with_suffix(".incomplete"), 10)
+    code = """
+import json, sys
+from pipelines.origins import come
+for text in sys.argv[2:]:
+    print(json.dumps(come(text)))
+"""
+    total = sum(len(f"team/sdxl {file}") for file in SDXL)
+    lora = sum(len(f"team/lora {file}") for file in ("README.md", "adapter_config.json", "adapter_model.safetensors"))
+    assert run(half, ["team/sdxl", "team/sdxl + 0.5 * team/lora", "team/nowhere", "/here"], code=code) == [
+        [total - size + 10, total],
+        [total + lora - size + 10, total + lora],
+        None,
+        None,
+    ]
 
 
 def test_a_unet_alone(fetched):

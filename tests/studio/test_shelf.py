@@ -97,7 +97,7 @@ def test_a_source_is_fetched_in_a_process_of_its_own(copied, tmp_path):
     with pytest.raises(Exception, match="There is nothing at"):
         fetch(str(tmp_path / "absent"))
 
-    def stop(seconds):
+    def stop(seconds, come):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

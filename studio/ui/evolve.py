@@ -29,7 +29,7 @@ from .form import Form, asked_form, expect, form_of
 from .shared import Studio, asked, gigabytes, head, listen
 from .watch import LINES, SPREAD, Seen, drawings, glance, line_legend, look, results_header, span
 
-QUICK = 60  # offspring of a first look around: minutes, where 200 show what merging can do
+QUICK = 40  # offspring of a first look around: a visit of ten minutes, where 200 show what merging can do
 POLL = 2.0  # seconds between two looks at the run
 
 

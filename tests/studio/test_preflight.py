@@ -86,10 +86,10 @@ def test_the_embedded_family_fits(small_config, tmp_path):
         == {"memory", "disk"} | ({"accelerator"} if torch.accelerator.is_available() else set())
     )
     # 5 captions: 4 offspring, then 3.4 of them and the 4 sources in English, the sources in Japanese, 9 report rows
-    assert found.pictures == 20 + 37 + 20 + 2 * 9 * 5
+    assert found.pictures == 20 + 37 + 20 + 2 * 9 * 3
     assert found.seconds == pytest.approx(0.01 * 2 * found.pictures)
     # kept: both languages of 3.4 offspring and 4 sources, and of the 9 rows, which have fewer captions than are kept
-    assert found.needs["disk"] == int((74 + 2 * 9 * 5) * 3 * 64**2 * 0.7)
+    assert found.needs["disk"] == int((74 + 2 * 9 * 3) * 3 * 64**2 * 0.7)
     assert found.cache == sum(source.components["unet"].size for source in sources.values())
     assert found.reading == found.cache + sum(source.size for source in sources.values())
     assert json.loads(json.dumps(found.to_json()))["plan"]["offload"] == "none"

@@ -2,7 +2,7 @@
 
 /                       to /en/ or /ja/: the language last chosen, else the browser's
 /en/ ... /ja/export     the pages; ?run=NAME&id=ID opens a run and an individual; Compare also
-                        takes id=A,B and prompt=ID,ID
+                        takes id=A,B, prompt=ID,ID and what was typed, ja=TEXT and en=TEXT
 /language/LANG/PAGE     remember a language and go to that page
 /pictures/...           pictures of runs, whole or small, of exports, of sources' previews, of prompts, of what Compare
                         drew, and of Judge's questions
@@ -154,7 +154,7 @@ def _add_routes(app: FastAPI) -> None:
     def _language(request: Request, lang: Lang, page: str) -> RedirectResponse:
         if page not in PAGES:
             raise HTTPException(404)
-        shown = ("run", "id", "prompt", "set")
+        shown = ("run", "id", "prompt", "set", "ja", "en")
         kept = {key: request.query_params[key] for key in shown if key in request.query_params}
         answer = RedirectResponse(page_link(lang, page, **kept))
         answer.set_cookie(COOKIE, lang, max_age=365 * 86400, samesite="lax", httponly=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from eval.prompts import LANGUAGES
 from pipelines.errors import M2N2Error
 from studio.i18n import Lang, t
 
@@ -28,7 +29,8 @@ KEYS = """document.addEventListener("keydown", (event) => {
   const button = { ArrowLeft: "noise-back", ArrowRight: "noise-next" }[event.key];
   if (button && !busy && !event.altKey && !event.ctrlKey && !event.metaKey) document.getElementById(button)?.click();
 });"""
-ADDRESS = "(run, ids, prompts) => studioAddress(run, ids.join(','), { prompt: prompts.join(',') })"
+ADDRESS = """(run, ids, prompts, ja, en) =>
+  studioAddress(run, ids.join(","), { prompt: prompts.join(","), ...(ja && { ja }), ...(en && { en }) })"""
 
 
 class Cancelled(M2N2Error):
@@ -147,7 +149,9 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     def on_form(name: str | None, *form: Any) -> list[Any]:
         return view(compared(studio, lang, name, *form) if name else None)
 
-    def filled(name: str | None, ids: Sequence[str] = (), captions: Sequence[str] = ()) -> list[Any]:
+    def filled(
+        name: str | None, ids: Sequence[str] = (), captions: Sequence[str] = (), japanese: str = "", english: str = ""
+    ) -> list[Any]:
         if name is None:
             return [gr.skip(), gr.skip(), *view(None)]
         found, first = first_choice(studio, lang, name, ids)
@@ -155,14 +159,18 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             prompts = store.config.niches().prompts
         names = [(views.caption(prompt), prompt.id) for prompt in prompts]
         there = {prompt.id for prompt in prompts}
-        wanted = [id for id in captions if id in there][:MOST_PROMPTS] or [prompts[0].id]
-        grid = compared(studio, lang, name, first, wanted, "", "", 2, AS_RUN)
+        wanted = [id for id in captions if id in there][:MOST_PROMPTS]
+        if not (wanted or japanese or english):
+            wanted = [prompts[0].id]
+        grid = compared(studio, lang, name, first, wanted, japanese, english, 2, AS_RUN)
         return [gr.Dropdown(choices=found, value=first), gr.Dropdown(choices=names, value=wanted), *view(grid)]
 
     def on_load(request: gr.Request) -> list[Any]:
         name = current(studio, asked(request, "run"))
         chosen_run = gr.Dropdown(choices=studio.names(), value=name)
-        return [chosen_run, *filled(name, asked_all(request, "id"), asked_all(request, "prompt"))]
+        japanese, english = (asked(request, language) or "" for language in LANGUAGES)
+        shown = filled(name, asked_all(request, "id"), asked_all(request, "prompt"), japanese, english)
+        return [chosen_run, *shown, japanese, english]
 
     def on_run(name: str | None) -> list[Any]:
         return [*filled(name), "", "", 2, AS_RUN]
@@ -241,8 +249,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         as_html,
     ]
     hidden = {"show_progress": "hidden"}
-    address = {"fn": None, "inputs": [chosen, models, known], "outputs": None, "js": ADDRESS}
-    listen(demo.load, lang, on_load, None, [chosen, models, known, *viewed], **hidden)
+    address = {"fn": None, "inputs": [chosen, models, known, ja, en], "outputs": None, "js": ADDRESS}
+    listen(demo.load, lang, on_load, None, [chosen, models, known, *viewed, ja, en], **hidden)
     listen(chosen.input, lang, on_run, chosen, [models, known, *viewed, ja, en, noises, quality], **hidden).then(
         **address
     )

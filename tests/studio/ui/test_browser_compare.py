@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import expect
@@ -67,6 +68,13 @@ def test_compare(lang, address, finished, tmp_path, open_page):  # Playwright's 
     expect(page.locator("#draw")).to_have_text(say("all_drawn"), timeout=LOADING)
     expect(page.locator("#sheet img")).to_have_count(9)
     page.screenshot(path=SHOTS / f"{lang}-compare-2-drawn.png", full_page=True)
+
+    # The address holds what was typed: whoever gets the link sees the same.
+    expect(page).to_have_url(re.compile(rf"prompt={first.id}&ja={quote('金継ぎの茶碗')}$"))
+    page.reload()
+    expect(page.get_by_label(say("caption_ja"), exact=True)).to_have_value("金継ぎの茶碗")
+    expect(page.locator("#sheet img")).to_have_count(9)
+    expect(page.locator("#draw")).to_have_text(say("all_drawn"))
 
     # Arrow keys step through noises, round and round.
     page.locator("#sheet thead").click()

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from eval.errors import PromptSetError
-from eval.prompts import Language, Prompt, PromptSet, load_prompts
+from eval.prompts import LANGUAGES, Language, Prompt, PromptSet, load_prompts
 
 CATEGORY = "general"  # of a prompt that nobody gave one
 _SEPARATORS = ",\t;"
@@ -170,7 +170,7 @@ def normal(caption: str) -> str:
 def findings(rows: Sequence[Row]) -> Findings:
     """What should be looked at: missing twins, captions and ids that occur more than once."""
     same: list[tuple[Language, str, list[str]]] = []
-    for language in ("ja", "en"):
+    for language in LANGUAGES:
         groups = defaultdict(list)
         for row in rows:
             if caption := normal(getattr(row, language)):

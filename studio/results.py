@@ -13,7 +13,7 @@ from PIL import Image
 
 from eval.clip import ClipScorer
 from eval.metrics import bootstrap, by_category, paired_bootstrap
-from eval.prompts import PromptSet
+from eval.prompts import LANGUAGES, PromptSet
 from eval.realism import cmmd
 from pipelines.errors import GenerationError, RecipeError
 from pipelines.recipe import Recipe
@@ -110,7 +110,7 @@ class Reporter:
         kept = self.store.get(key)
         if kept is None:
             evaluator = self.evaluator
-            drawn = [evaluator.draw(recipe, self.prompts, language, self.tick) for language in ("ja", "en")]
+            drawn = [evaluator.draw(recipe, self.prompts, language, self.tick) for language in LANGUAGES]
             ja, en = map(evaluator.score, drawn)
             scores = {"ja": ja.scores, "en": en.scores, "consistency": evaluator.consistency(ja, en)}
             kept = {kind: values.mean(axis=1).tolist() for kind, values in scores.items()}

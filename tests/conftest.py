@@ -18,6 +18,7 @@ from pipelines.recipe import blend
 from pipelines.sources import open_source
 from studio import cli
 from studio.config import embedded
+from studio.process import ask_to_stop
 
 NAMES = list(assets.NAMES)
 
@@ -91,6 +92,12 @@ def small_config(few_prompts, fewer_prompts):
         seed=3,
         pictures={"steps": 2},
     )
+
+
+def without_report(store):
+    """Ask a run to stop where its report begins."""
+    if store.get("status") == "reporting":
+        ask_to_stop(store)
 
 
 def python(*arguments, timeout=300):

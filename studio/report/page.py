@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup, escape
 from PIL import Image
 
+from eval.prompts import LANGUAGES
 from pipelines.files import write_whole
 
 from .. import standalone
@@ -151,7 +152,7 @@ def _group(shown: Shown, models: Sequence[str]) -> dict[str, Any]:
     return {
         "prompt": shown.prompt,
         "seed": shown.seed,
-        "models": [(name, {language: cell((name, language)) for language in ("ja", "en")}) for name in models],
+        "models": [(name, {language: cell((name, language)) for language in LANGUAGES}) for name in models],
     }
 
 

@@ -22,12 +22,7 @@ from studio.evolution.archive import Archive
 from studio.process import ask_to_stop, is_running, locked
 from studio.store import create_run, open_run
 from studio.summary import lineage, run_json, status
-
-
-def without_report(store):
-    """Ask a run to stop where its report begins."""
-    if store.get("status") == "reporting":
-        ask_to_stop(store)
+from tests.conftest import without_report
 
 
 @pytest.fixture

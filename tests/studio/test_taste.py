@@ -15,6 +15,7 @@ from studio.store import create_run, open_run
 from studio.summary import run_json
 from studio.taste import Learned, learn_niches, liking
 from studio.votes import FILE, read_votes, votes_for
+from tests.conftest import without_report
 from tests.voters import vote_for_bright_pictures
 
 
@@ -63,12 +64,6 @@ def test_each_rater_likes_each_prompt_apart():
     second = [1 / (1 + np.exp(-(f[0] + 2.0 * f[1]))) for f in (ja[3].astype(float), en[3].astype(float))]
     assert found[1, 1] == pytest.approx(np.mean(second))  # Aya, the second prompt, its second noise
     assert found[3, 0] == pytest.approx(np.mean([1 / (1 + np.exp(-float(of[0, 2]))) for of in (ja, en)]))
-
-
-def without_report(store):
-    """Ask a run to stop where its report begins."""
-    if store.get("status") == "reporting":
-        ask_to_stop(store)
 
 
 @pytest.mark.slow

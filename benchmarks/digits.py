@@ -14,7 +14,8 @@ Where this is not the reference code, although the rules are the paper's:
   niches that everybody solves then hand out nothing, where they would give all the same: who leaves the archive and who
   attracts whom stay as they were; the mother is drawn with more weight on what not everybody can do.
 - Of several equally unfit the newest leaves, in the reference the one in the first slot; and two parents are always two
-  different individuals, where the reference draws both with replacement when there is no attraction.
+  different individuals, where the reference draws both with replacement when there is no attraction (without mutation,
+  one that mates with itself has itself as a child): a row of its own follows it there.
 - CMA-ES has a diagonal covariance, not a full one. Random numbers are numpy's, with 65,536 values of the noise of a
   mutation; only the two specialists are drawn as in the reference (`digits_task`).
 """

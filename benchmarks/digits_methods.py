@@ -112,7 +112,7 @@ class Niches:
         attract: bool = True,
     ):
         self.evaluations = 0
-        self._train = train
+        self._train, self._rng, self._breed = train, rng, breed
         self._search = Search(Archive(ARCHIVE, alpha=alpha), rng=rng, crossover=breed, attract=attract)
         for number, weights in enumerate(founders):
             self._search.add(f"founder {number}", Genome(weights), train.solved(weights))
@@ -127,6 +127,18 @@ class Niches:
 
     def best(self) -> Weights:
         return self._search.genomes[self._search.archive.best()].weights
+
+
+class Replacement(Niches):
+    """M2N2 without attraction as the reference draws its parents: both by fitness, and one may mate with itself."""
+
+    def step(self) -> None:
+        search = self._search
+        fitness = search.archive.competition.fitness
+        mother, father = (search.archive.ids[roulette(fitness, self._rng)] for _ in range(2))
+        child = self._breed(search.genomes[mother], search.genomes[father], self._rng)
+        search.add(str(self.evaluations), child, self._train.solved(child.weights))
+        self.evaluations += 1
 
 
 class Elites:
@@ -240,6 +252,7 @@ METHODS: dict[str, Begin] = {
     "no-attraction": lambda train, founders, rng, mutation: Niches(
         train, founders, rng, breeding(mutation=mutation), attract=False
     ),
+    "replacement": lambda train, founders, rng, mutation: Replacement(train, founders, rng, breeding(mutation=mutation)),
     "no-split": lambda train, founders, rng, mutation: Niches(
         train, founders, rng, breeding(mutation=mutation, split=False)
     ),

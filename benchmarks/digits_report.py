@@ -35,6 +35,7 @@ PUBLISHED: dict[str, dict[str, float | None]] = {
     "pretrained": {
         "m2n2": 68.3,
         "no-attraction": 66.2,
+        "replacement": 66.2,
         "map-elites": 62.3,
         "no-split": 57.8,
         "brute-force": 57.8,
@@ -46,6 +47,7 @@ TITLES = {
     "pretrained": "pre-trained",
     "m2n2": "M2N2",
     "no-attraction": "M2N2 without attraction",
+    "replacement": "the same, parents drawn with replacement",
     "no-split": "M2N2 without split point",
     "no-crossover": "M2N2 without crossover",
     "ga": "GA",

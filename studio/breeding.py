@@ -116,6 +116,8 @@ class Breeder:
 
     def learn(self, lineage: Lineage | None, entered: bool) -> None:
         """Note where an offspring was split and whether that paid; told of all of them, in order."""
+        if not self.config.breeding.guided:
+            return
         for name, splits in (lineage.splits if lineage else {}).items():
             for split in (splits,) if isinstance(splits, int) else splits:
                 self._paid[name][split * BINS // self.layouts[name].size] += (1.0, float(entered))

@@ -113,6 +113,18 @@ def test_specialists_get_better_together_without_mutation():
     assert train[1] > train[0]
 
 
+@pytest.mark.parametrize(("method", "alone"), [("no-attraction", 0), ("replacement", 1)])
+def test_a_network_mates_with_itself_only_where_parents_are_drawn_with_replacement(method, alone):
+    train, _ = digits()
+    founders = list(specialists())
+    search = METHODS[method](train, founders, np.random.default_rng(5), False)
+    for _ in range(18):  # 20 individuals with the founders: nobody has left yet
+        search.step()
+    solved = search.solved()
+    copies = [any((row == founder).all() for founder in solved[:2]) for row in solved[2:]]
+    assert (sum(copies) > 0) == alone
+
+
 def test_band_by_hand():
     mean, half = band([1.0, 2.0, 3.0])
     assert mean == 2

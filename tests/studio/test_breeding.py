@@ -91,6 +91,15 @@ def test_one_split_through_the_whole_network(breeder, one_hot, layouts):
     assert {name.split(".")[0] for name in last.values()} == {"up_blocks"}
 
 
+def test_a_split_beyond_a_chromosome_is_learned_from_without_harm(breeder, one_hot, layouts):
+    together = breeder(together=True)
+    size = layouts["attention"].size
+    rng = np.random.default_rng(4)
+    children = (together(one_hot["ja"], one_hot["real"], rng) for _ in range(1000))
+    child = next(child for child in children if child.lineage.splits["attention"] == size)
+    together.learn(child.lineage, entered=True)
+
+
 def test_guided_splits_fall_where_they_paid(breeder, one_hot, layouts):
     guided = breeder(guided=True)
     size = layouts["attention"].size

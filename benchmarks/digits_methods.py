@@ -252,7 +252,9 @@ METHODS: dict[str, Begin] = {
     "no-attraction": lambda train, founders, rng, mutation: Niches(
         train, founders, rng, breeding(mutation=mutation), attract=False
     ),
-    "replacement": lambda train, founders, rng, mutation: Replacement(train, founders, rng, breeding(mutation=mutation)),
+    "replacement": lambda train, founders, rng, mutation: Replacement(
+        train, founders, rng, breeding(mutation=mutation)
+    ),
     "no-split": lambda train, founders, rng, mutation: Niches(
         train, founders, rng, breeding(mutation=mutation, split=False)
     ),

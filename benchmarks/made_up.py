@@ -22,7 +22,8 @@ from studio.breeding import Breeder, source_recipes
 from studio.config import embedded
 from studio.evaluate import Drawn, noise_seed, save_picture
 from studio.evolution.archive import Archive
-from studio.store import Individual, RunStore, create_run
+from studio.individual import Individual
+from studio.store import RunStore, create_run
 
 ALIVE = 60
 KINDS = ("ja", "en", "consistency")

@@ -14,9 +14,10 @@ from pipelines.sources import Source
 
 from .console import scorer_label
 from .evaluate import noise_seed
+from .individual import Individual
 from .ledger import Inherited, credit_lines
 from .results import KINDS
-from .store import Individual, RunStore
+from .store import RunStore
 
 SAMPLES = 3  # categories, each with a picture in either language
 

@@ -22,8 +22,9 @@ from pipelines.errors import ExportError
 from pipelines.settings import Settings
 
 from .environment import environment
+from .individual import Individual
 from .results import KINDS
-from .store import Individual, RunStore, now
+from .store import RunStore, now
 
 BIRTH = "birth.json"
 PICTURES = "birth"  # folder of the pictures beside it

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from . import console
-
-Json = Annotated[bool, typer.Option("--json", help="print one JSON object on stdout and nothing else there")]
+from .cli_options import Json
 
 prompts_app = typer.Typer(
     help="Prompt sets: what to draw, in both languages. / プロンプト集（日英の文）。", no_args_is_help=True

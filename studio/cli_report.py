@@ -1,4 +1,4 @@
-"""`m2n2 report`: a run as one page."""
+"""`m2n2 show` and `m2n2 report`: a run as a table, and as one page."""
 
 from __future__ import annotations
 
@@ -6,9 +6,40 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
+from . import console
 from .anynet import is_any
+from .cli_options import Json
 from .errors import RunError
+
+
+def show(run: Annotated[Path, typer.Argument(metavar="RUN", help="a run's folder")], as_json: Json = False) -> None:
+    """The archive, scores per language, lineage of the best. / アーカイブと点数、最良個体の系譜。"""
+    if is_any(run):
+        from .anynet import commands
+
+        commands.show(run, as_json)
+        return
+
+    from . import store, summary
+
+    opened = store.open_run(run)
+    if as_json:
+        console.print_json(summary.run_json(opened))
+        return
+    everyone = sorted((one for one in opened.individuals() if one.alive), key=lambda one: -(one.mean("ja") or 0))
+    table = Table("id", "Japanese", "English", "consistency", "parents", title=f"{opened.folder} (fitness prompts)")
+    for one in everyone:
+        scores = [f"{mean:.4f}" if (mean := one.mean(kind)) is not None else "" for kind in ("ja", "en", "consistency")]
+        table.add_row(one.id, *scores, "" if one.is_source else f"{one.mother} x {one.father}")
+    out = Console()
+    out.print(table)
+    if everyone:
+        line = " <- ".join(one.id for one in summary.lineage(opened, everyone[0].id))
+        out.print(f"lineage of {everyone[0].id}: {line}")
+    console.print_results(summary.run_json(opened))
 
 
 def report(

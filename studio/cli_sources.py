@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from . import console
+from .cli_options import Json
 
 FORMS = "a folder, a .safetensors or .ckpt file, a hub id, or 'BASE + 0.8 * LORA'"
-Json = Annotated[bool, typer.Option("--json", help="print one JSON object on stdout and nothing else there")]
 
 sources_app = typer.Typer(
     help="Checkpoints that evolution starts from. / 進化の元になるチェックポイント。", no_args_is_help=True

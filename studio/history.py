@@ -12,7 +12,7 @@ from eval.prompts import LANGUAGES
 from .config import RunConfig
 from .evolution.archive import Archive
 from .evolution.niches import coverage, entropy
-from .store import Individual
+from .individual import Individual
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from statistics import fmean
 from typing import Any
 
 from .errors import RunError
+from .individual import Individual
 from .journal import Journal
-from .store import Individual, RunStore, now
+from .store import RunStore, now
 
 FILE = "marks.jsonl"
 MOST = 5  # stars

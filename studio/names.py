@@ -8,8 +8,8 @@ from typing import Literal
 
 from pipelines.export import SINGLE_FILE, about_folder
 
+from .individual import Individual
 from .package import ENDING
-from .store import Individual
 
 Problem = Literal["empty", "letters", "ending", "reserved", "long", "taken"]
 _WORDS = ("sakura", "momiji", "hotaru", "tsubaki", "kaede", "nami", "hoshi", "asahi", "ume", "sora", "kaze", "tsuki")

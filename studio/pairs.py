@@ -16,8 +16,9 @@ from PIL import Image
 
 from eval.prompts import LANGUAGES, Language
 
+from .individual import Individual
 from .pictures import generation_data
-from .store import Individual, RunStore, now
+from .store import RunStore, now
 from .votes import Answer, Reads, Vote
 
 BEST = 10  # of all who ever entered the archive, alive or not

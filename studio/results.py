@@ -21,7 +21,8 @@ from pipelines.sources import COMPONENTS, Source
 
 from .breeding import source_recipes, weighted
 from .evaluate import Drawn, Evaluator, check_captions, save_picture
-from .store import Individual, Kind, RunStore
+from .individual import Individual, Kind
+from .store import RunStore
 
 logger = logging.getLogger(__name__)
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from eval.clip import ClipScorer
 from eval.names import weights_size
-from eval.prompts import LANGUAGES, Language, PromptSet
+from eval.prompts import PromptSet
 from eval.tokens import truncated_by
 from pipelines.errors import GenerationError, RecipeError
 from pipelines.generate import best_device
@@ -23,22 +23,22 @@ from pipelines.recipe import Recipe
 
 from .breeding import Breeder, source_recipes
 from .errors import RunError
-from .evaluate import Drawn, Evaluator, Scored, check_captions, save_picture
+from .evaluate import Drawn, Evaluator, check_captions, save_picture
 from .evolution.archive import Archive
-from .evolution.early import hopeless, telling
 from .evolution.search import Offspring, Search
 from .given import given_offspring
+from .individual import Individual
+from .judging import Judging
 from .machine import described
 from .preflight import measured_rate, preflight
 from .process import Stopped, carry, is_running, spawn
 from .results import Reporter
-from .store import Individual, RunStore, now
-from .taste import Learned, learn_niches, liking
+from .store import RunStore, now
+from .taste import Learned, learn_niches
 from .votes import votes_for
 
 logger = logging.getLogger(__name__)
 
-Seen = dict[Language, tuple[list[Drawn], Scored]]  # pictures of an individual and what the scorer saw, per language
 STRIP = 4  # pictures kept of an offspring that was turned away
 Watch = Callable[[RunStore], None]
 
@@ -127,7 +127,7 @@ class _Run:
             logger.warning("captions too long, only their beginning counts: %s", ", ".join(cut))
         _check_scorer(store, scorer)
         store.put(truncated=cut, scorer=scorer.identity, machine=described())
-        self.tastes = self._tastes()
+        self.judging = Judging(self.config, self.evaluator, self.prompts, self._tastes(), self._tick)
         self.search = self._search()
 
     def go(self) -> None:
@@ -171,16 +171,12 @@ class _Run:
             search = Search.restore(
                 state,
                 genomes={individual.id: individual.recipe for individual in alive},
-                scores={individual.id: self._niches(individual.scores) for individual in alive},
+                scores={individual.id: self.judging.niches(individual.scores) for individual in alive},
                 crossover=self.breeder,
                 compatibility=compatibility,
             )
         self.breeder.better = lambda mother, father: max((mother, father), key=search.archive.mean)
         return search
-
-    def _niches(self, scores: Mapping[str, np.ndarray]) -> np.ndarray:
-        """What competes: means over noises, float64 [niches], of one language after the other, then people's votes."""
-        return np.concatenate([scores[kind].mean(axis=1) for kind in self.config.competing])
 
     def _tastes(self) -> list[Learned]:
         """The niches that are made of votes: learned once, so that what is voted later changes nothing in this run."""
@@ -188,12 +184,6 @@ class _Run:
             learned = learn_niches(*votes_for(self.config.votes), self.evaluator.scorer)
             self.store.put(tastes=[one.to_json() for one in learned])
         return [Learned.from_json(one) for one in self.store.get("tastes", [])]
-
-    def _add_votes(self, judged: Mapping[Language, Scored], scores: dict[str, np.ndarray]) -> None:
-        """What people would say of the pictures that compete, beside their scores."""
-        if self.tastes:
-            features = [judged[language].features for language in self.config.compete]
-            scores["votes"] = liking(self.tastes, features, self.config.noises)
 
     def _random_sources(self, made: int) -> tuple[str, str] | None:
         """Parents of a warm-up offspring: two of the sources alive, at random (as in M2N2's experiment with LLMs)."""
@@ -205,8 +195,8 @@ class _Run:
 
     def _evaluate_source(self, name: str, recipe: Recipe) -> None:
         started = time.monotonic()
-        scores, drawn = self._both_languages(recipe)
-        self.search.add(name, recipe, self._niches(scores))
+        scores, drawn = self.judging.both_languages(recipe)
+        self.search.add(name, recipe, self.judging.niches(scores))
         self._keep(drawn, recipe)
         self._record(Individual(name, None, None, recipe, scores, True, True, time.monotonic() - started, now()))
 
@@ -219,17 +209,17 @@ class _Run:
         entered, error = False, None
         scores: dict[str, np.ndarray] = {}
         try:
-            seen = self._fitness(recipe, scores)
+            seen = self.judging.fitness(recipe, self.search.archive, scores)
             if "partial" in scores:
                 self.search.discard()
             else:
-                niches = self._niches(scores)
+                niches = self.judging.niches(scores)
                 told = self.search.tell(recipe.name, offspring, niches) if offspring else None
                 entered = (told or self.search.add(recipe.name, recipe, niches)).entered
             for drawn, _ in seen.values():
                 self._keep(drawn if entered else drawn[:: max(1, len(drawn) // STRIP)][:STRIP], recipe)
             if entered:  # the report's English costs as much again, so it is drawn for those that stay
-                self._keep(self._report_twins(recipe, seen, scores), recipe)
+                self._keep(self.judging.report_twins(recipe, seen, scores), recipe)
         except (GenerationError, RecipeError) as failure:
             logger.warning("%s failed: %s", recipe.name, failure)
             error = str(failure)
@@ -239,67 +229,14 @@ class _Run:
         seconds = time.monotonic() - started
         self._record(Individual(recipe.name, mother, father, recipe, scores, entered, entered, seconds, now(), error))
 
-    def _fitness(self, recipe: Recipe, scores: dict[str, np.ndarray]) -> Seen:
-        """Draw and score the languages that compete; `scores` has "partial" instead where that was cut short."""
-        if self.config.early_rejection and self.search.archive.is_full:
-            return self._until_hopeless(recipe, scores)
-        seen: Seen = {}
-        for language in self.config.compete:
-            drawn = self.evaluator.draw(recipe, self.prompts, language, self._tick)
-            seen[language] = drawn, self.evaluator.score(drawn)
-            scores[language] = seen[language][1].scores
-        self._add_votes({language: judged for language, (_, judged) in seen.items()}, scores)
-        return seen
-
-    def _until_hopeless(self, recipe: Recipe, scores: dict[str, np.ndarray]) -> Seen:
-        """Draw a round of prompts after another, those that tell most first, until the child cannot enter any more."""
-        (language,) = self.config.compete
-        rounds = self.evaluator.rounds(self.prompts)
-        stops = np.cumsum([len(some) for some in rounds])
-        rows = np.full((len(self.prompts), self.config.noises), np.nan)
-        found: dict[int, tuple[list[Drawn], Scored]] = {}
-        weights = telling(self.search.archive)
-        order = sorted(range(len(rounds)), key=lambda k: -weights[stops[k] - len(rounds[k]) : stops[k]].sum())
-        for number in order:
-            drawn = self.evaluator.draw(recipe, rounds[number], language, self._tick)
-            found[number] = drawn, self.evaluator.score(drawn)
-            rows[stops[number] - len(rounds[number]) : stops[number]] = found[number][1].scores
-            if len(found) < len(rounds) and hopeless(self.search.archive, rows.mean(axis=1)):
-                break
-        scores["partial" if np.isnan(rows).any() else language] = rows
-        parts = [found[number] for number in sorted(found)]
-        pictures = [one for drawn, _ in parts for one in drawn]
-        features = np.concatenate([judged.features for _, judged in parts])
-        return {language: (pictures, Scored(rows, features))}
-
-    def _both_languages(self, recipe: Recipe) -> tuple[dict[str, np.ndarray], list[Drawn]]:
-        scores: dict[str, np.ndarray] = {}
-        ja = self.evaluator.draw(recipe, self.prompts, "ja", self._tick)
-        judged = self.evaluator.score(ja)
-        scores["ja"] = judged.scores
-        return scores, [*ja, *self._report_twins(recipe, {"ja": (ja, judged)}, scores)]
-
-    def _report_twins(self, recipe: Recipe, seen: Seen, scores: dict[str, np.ndarray]) -> list[Drawn]:
-        """Draw and score the language that did not compete, and how alike the twins are; returns the new pictures."""
-        new: list[Drawn] = []
-        judged: dict[Language, Scored] = {language: one for language, (_, one) in seen.items()}
-        for language in LANGUAGES:
-            if language not in judged:
-                new = self.evaluator.draw(recipe, self.prompts, language, self._tick)
-                judged[language] = self.evaluator.score(new)
-                scores[language] = judged[language].scores
-        scores["consistency"] = self.evaluator.consistency(judged["ja"], judged["en"])
-        self._add_votes(judged, scores)
-        return new
-
     def _rotate(self, rotation: int) -> None:
         """Score everyone alive again, with other noise."""
         self.evaluator.rotation = rotation
         again: dict[str, dict[str, np.ndarray]] = {}
         for id in self.search.archive.ids:
-            again[id], drawn = self._both_languages(self.search.genomes[id])
+            again[id], drawn = self.judging.both_languages(self.search.genomes[id])
             self._keep(drawn, self.search.genomes[id])
-        self.search.rescore({id: self._niches(scores) for id, scores in again.items()})
+        self.search.rescore({id: self.judging.niches(scores) for id, scores in again.items()})
         self.store.rescore(again, self.search.state(), rotation)
 
     def _keep(self, drawn: list[Drawn], recipe: Recipe) -> None:

@@ -6,31 +6,30 @@ last transaction left it.
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Generic, Literal, Protocol
 
 import numpy as np
 import yaml
-from sqlalchemy import Engine, ForeignKey, LargeBinary, create_engine, event, func, select
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
+from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
 from typing_extensions import TypeVar
 
 from eval.prompts import load_prompts, to_yaml
 from pipelines.files import write_whole
-from pipelines.recipe import Recipe, load_recipe, parse_recipe
+from pipelines.recipe import load_recipe
 
 from .anynet import is_any
 from .config import RunConfig, checked, load_config
 from .errors import RunError
+from .individual import Individual
+from .tables import IndividualRow, StateRow, create_tables, from_row, open_database, packed, to_row
 from .votes import votes_for
 
 SCHEMA = 1
-Kind = Literal["ja", "en", "consistency", "score", "votes"]
 Status = Literal["new", "queued", "running", "reporting", "stopped", "done", "failed"]
 
 
@@ -41,72 +40,8 @@ class Config(Protocol):
         """Write it as YAML."""
 
 
+_BY_AGE = select(IndividualRow).order_by(IndividualRow.number)
 C = TypeVar("C", bound=Config, default=RunConfig)
-
-
-class _Base(DeclarativeBase):
-    pass
-
-
-class _Individual(_Base):
-    __tablename__ = "individuals"
-    number: Mapped[int] = mapped_column(primary_key=True)
-    id: Mapped[str] = mapped_column(unique=True)
-    mother: Mapped[str | None]
-    father: Mapped[str | None]
-    recipe: Mapped[str]
-    entered: Mapped[bool]
-    alive: Mapped[bool]
-    seconds: Mapped[float]
-    born: Mapped[datetime]
-    error: Mapped[str | None]
-    scores: Mapped[list[_Scores]] = relationship(cascade="all, delete-orphan", lazy="selectin")
-
-
-class _Scores(_Base):
-    __tablename__ = "scores"
-    individual: Mapped[int] = mapped_column(ForeignKey("individuals.number"), primary_key=True)
-    kind: Mapped[str] = mapped_column(primary_key=True)
-    values: Mapped[bytes] = mapped_column(LargeBinary)  # float64 [prompts, noises]
-    noises: Mapped[int]
-
-
-class _State(_Base):
-    __tablename__ = "state"
-    key: Mapped[str] = mapped_column(primary_key=True)
-    value: Mapped[str]  # JSON
-
-
-@dataclass(frozen=True)
-class Individual:
-    """An individual as the store knows it.
-
-    `scores` maps "ja", "en" and "consistency" to float64 [prompts, noises]; the report's English and consistency are
-    only there for those that entered the archive. One that was turned away early has "partial" instead, with NaN for
-    prompts that were not drawn. In a run that votes steer there is "votes" too, float64 [raters * prompts, noises]. A
-    network that draws no pictures has "score", float64 [items, 1]. `error` says why an evaluation failed; there are no
-    scores then.
-    """
-
-    id: str
-    mother: str | None
-    father: str | None
-    recipe: Recipe
-    scores: Mapping[str, np.ndarray]
-    entered: bool
-    alive: bool
-    seconds: float
-    born: datetime
-    error: str | None = None
-
-    def mean(self, kind: Kind) -> float | None:
-        """The mean score over prompts and noises, `None` where it was not measured."""
-        return float(self.scores[kind].mean()) if kind in self.scores else None
-
-    @property
-    def is_source(self) -> bool:
-        """Whether it is a source, and no offspring."""
-        return self.mother is None
 
 
 class RunStore(Generic[C]):
@@ -137,48 +72,39 @@ class RunStore(Generic[C]):
     def record(self, individual: Individual, state: Mapping[str, Any], alive: Sequence[str]) -> None:
         """Commit an evaluated individual, who is alive now, and the search's state, in one transaction."""
         with Session(self._engine) as session, session.begin():
-            session.add(
-                _Individual(
-                    id=individual.id,
-                    mother=individual.mother,
-                    father=individual.father,
-                    recipe=individual.recipe.to_json(),
-                    entered=individual.entered,
-                    alive=individual.id in alive,
-                    seconds=individual.seconds,
-                    born=individual.born,
-                    error=individual.error,
-                    scores=_packed(individual.scores),
-                )
-            )
-            for row in session.scalars(select(_Individual).where(_Individual.alive)):
+            session.add(to_row(individual, alive=individual.id in alive))
+            for row in session.scalars(select(IndividualRow).where(IndividualRow.alive)):
                 row.alive = row.id in alive
-            session.merge(_State(key="search", value=json.dumps(dict(state))))
+            session.merge(StateRow(key="search", value=json.dumps(dict(state))))
 
     def rescore(self, scores: Mapping[str, Mapping[str, np.ndarray]], state: Mapping[str, Any], rotation: int) -> None:
         """Commit new scores of individuals, the search's state and which noises they are from, in one transaction."""
         with Session(self._engine) as session, session.begin():
-            for row in session.scalars(select(_Individual).where(_Individual.id.in_(scores))):
-                row.scores = _packed(scores[row.id])
-            session.merge(_State(key="search", value=json.dumps(dict(state))))
-            session.merge(_State(key="rotation", value=json.dumps(rotation)))
+            for row in session.scalars(select(IndividualRow).where(IndividualRow.id.in_(scores))):
+                row.scores = packed(scores[row.id])
+            session.merge(StateRow(key="search", value=json.dumps(dict(state))))
+            session.merge(StateRow(key="rotation", value=json.dumps(rotation)))
 
     def individuals(self, *, after: int = 0) -> list[Individual]:
         """Everyone evaluated so far, oldest first; `after` skips that many."""
         with Session(self._engine) as session:
-            rows = session.scalars(select(_Individual).where(_Individual.number > after).order_by(_Individual.number))
-            return [_individual(row) for row in rows]
+            rows = session.scalars(
+                select(IndividualRow).where(IndividualRow.number > after).order_by(IndividualRow.number)
+            )
+            return [from_row(row) for row in rows]
 
     def sources(self) -> list[Individual]:
         """The sources that have been evaluated, in the run's order."""
         with Session(self._engine) as session:
-            rows = session.scalars(select(_Individual).where(_Individual.mother.is_(None)).order_by(_Individual.number))
-            return [_individual(row) for row in rows]
+            rows = session.scalars(
+                select(IndividualRow).where(IndividualRow.mother.is_(None)).order_by(IndividualRow.number)
+            )
+            return [from_row(row) for row in rows]
 
     def count(self) -> int:
         """How many offspring were evaluated so far."""
         with Session(self._engine) as session:
-            offspring = select(func.count()).select_from(_Individual).where(_Individual.mother.is_not(None))
+            offspring = select(func.count()).select_from(IndividualRow).where(IndividualRow.mother.is_not(None))
             return session.scalar(offspring) or 0
 
     def individual(self, id: str) -> Individual:
@@ -188,23 +114,25 @@ class RunStore(Generic[C]):
             RunError: nobody has that id; names some who are there.
         """
         with Session(self._engine) as session:
-            row = session.scalar(select(_Individual).where(_Individual.id == id))
+            row = session.scalar(select(IndividualRow).where(IndividualRow.id == id))
             if row is not None:
-                return _individual(row)
-            known = session.scalars(select(_Individual.id).where(_Individual.alive).order_by(_Individual.number)).all()
+                return from_row(row)
+            known = session.scalars(
+                select(IndividualRow.id).where(IndividualRow.alive).order_by(IndividualRow.number)
+            ).all()
         raise RunError(f"Run {self.name} has no individual {id!r}. Alive in it: {', '.join(known) or 'nobody yet'}.")
 
     def get(self, key: str, default: Any = None) -> Any:
         """A value of the run's state."""
         with Session(self._engine) as session:
-            row = session.get(_State, key)
+            row = session.get(StateRow, key)
             return json.loads(row.value) if row else default
 
     def put(self, **values: Any) -> None:
         """Set values of the run's state, in one transaction."""
         with Session(self._engine) as session, session.begin():
             for key, value in values.items():
-                session.merge(_State(key=key, value=json.dumps(value)))
+                session.merge(StateRow(key=key, value=json.dumps(value)))
 
     def change(self: RunStore[RunConfig], **fields: Any) -> None:
         """Change what the run is asked to do, in its `run.yaml` too; everything else there stays as it is written.
@@ -282,8 +210,8 @@ def new_folder(folder: str | Path) -> Path:
 
 def new_store(folder: Path, config: C) -> RunStore[C]:
     """The store of a new run, whose `run.yaml` lies in its folder already."""
-    store = RunStore(folder, _engine(folder), config)
-    _Base.metadata.create_all(store._engine)
+    store = RunStore(folder, open_database(folder), config)
+    create_tables(store._engine)
     store.put(schema=SCHEMA, status="new")
     return store
 
@@ -312,7 +240,7 @@ def open_store(folder: str | Path, load: Callable[[Path], C]) -> RunStore[C]:
         raise RunError(
             f"{folder} holds no run. Expected run.yaml and run.db; start one with `m2n2 evolve --out {folder}`."
         )
-    store = RunStore(folder, _engine(folder), load(folder / "run.yaml"))
+    store = RunStore(folder, open_database(folder), load(folder / "run.yaml"))
     schema = store.get("schema")
     if schema != SCHEMA:
         raise RunError(
@@ -324,43 +252,3 @@ def open_store(folder: str | Path, load: Callable[[Path], C]) -> RunStore[C]:
 def now() -> datetime:
     """The time, for records."""
     return datetime.now(UTC)
-
-
-def _engine(folder: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{folder / 'run.db'}", connect_args={"timeout": 30})
-
-    @event.listens_for(engine, "connect")
-    def _(connection: Any, _: Any) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")  # readers never wait for the writer
-        connection.execute("PRAGMA wal_autocheckpoint=100")  # pages; a killed run leaves a small log behind
-        connection.execute("PRAGMA synchronous=FULL")  # a transaction that returned is on disk
-
-    return engine
-
-
-def _packed(scores: Mapping[str, np.ndarray]) -> list[_Scores]:
-    return [
-        _Scores(kind=kind, values=values.astype("<f8").tobytes(), noises=values.shape[1])
-        for kind, values in scores.items()
-    ]
-
-
-@functools.lru_cache(maxsize=4096)
-def _recipe(text: str) -> Recipe:
-    """Pages read a run every few seconds, and recipes never change."""
-    return parse_recipe(text, where="a recipe in run.db")
-
-
-def _individual(row: _Individual) -> Individual:
-    return Individual(
-        id=row.id,
-        mother=row.mother,
-        father=row.father,
-        recipe=_recipe(row.recipe),
-        scores={part.kind: np.frombuffer(part.values, "<f8").reshape(-1, part.noises) for part in row.scores},
-        entered=row.entered,
-        alive=row.alive,
-        seconds=row.seconds,
-        born=row.born,
-        error=row.error,
-    )

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from .individual import Individual, Kind
 from .process import is_running
-from .store import Individual, Kind, RunStore
+from .store import RunStore
 
 RECENT = 20  # evaluations whose mean length tells the time left
 

@@ -17,7 +17,7 @@ import numpy as np
 from eval.metrics import paired_bootstrap
 from eval.prompts import Language, Prompt
 
-from .store import Individual
+from .individual import Individual
 
 QUARTER = 0.25  # of the prompts: those with the lowest best scores are looked at
 FEWEST = 5  # prompts of a category from which a difference is told from chance

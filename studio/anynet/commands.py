@@ -20,8 +20,8 @@ from pipelines.recipe import Recipe, load_recipe
 from pipelines.sources import open_network
 
 from .. import console
+from ..individual import Individual
 from ..process import is_running
-from ..store import Individual
 from .config import load
 from .run import AnyStore, carry_out, create, open_any
 

@@ -23,8 +23,9 @@ from ..errors import RunError
 from ..evolution.archive import Archive
 from ..evolution.errors import EvolutionError
 from ..evolution.search import Offspring, Search
+from ..individual import Individual
 from ..process import Stopped, carry
-from ..store import Individual, RunStore, new_folder, new_store, now, open_store
+from ..store import RunStore, new_folder, new_store, now, open_store
 from .breeding import Breeder, Weaver
 from .config import AnyConfig, load
 from .scorer import Scorer, ScorerError, file_sha256

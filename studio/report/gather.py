@@ -21,10 +21,11 @@ from pipelines.sources import Source
 from ..config import RunConfig
 from ..evolution.niches import owners
 from ..history import Moment, history
+from ..individual import Individual
 from ..ledger import Inherited, inherited
 from ..models import open_recipe_sources
 from ..results import best_child
-from ..store import Individual, RunStore
+from ..store import RunStore
 from ..summary import lineage, status
 from .shown import Pictures, pictures
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from eval.prompts import LANGUAGES, Language, Prompt, PromptSet
 
+from ..individual import Individual
 from ..pictures import generation_data
 from ..results import SHOWN, shown_prompts
-from ..store import Individual, RunStore
+from ..store import RunStore
 
 Place = tuple[str, Language]  # model and language
 

@@ -12,8 +12,8 @@ import gradio as gr
 from eval.ratings import ranking
 from studio.i18n import Lang, t
 from studio.i18n import category as category_name
+from studio.individual import Individual
 from studio.marks import MOST, Marked, mark, marks
-from studio.store import Individual
 from studio.votes import read_votes
 
 from . import tiles, views

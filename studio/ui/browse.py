@@ -10,8 +10,8 @@ import numpy as np
 
 from eval.prompts import PromptSet
 from studio.evolution.niches import owners
+from studio.individual import Individual
 from studio.marks import Marked
-from studio.store import Individual
 
 Sort = Literal["ja", "en", "consistency", "niches", "diversity", "votes", "stars", "newest"]
 SORTS: tuple[Sort, ...] = get_args(Sort)

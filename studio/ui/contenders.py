@@ -11,8 +11,9 @@ from pipelines.recipe import Recipe, load_recipe
 from pipelines.sources import Source
 from studio.errors import RunError
 from studio.i18n import Lang, t
+from studio.individual import Individual
 from studio.models import open_recipe_sources
-from studio.store import Individual, RunStore
+from studio.store import RunStore
 
 from . import views
 from .shared import Studio, best_source, choices

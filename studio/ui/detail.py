@@ -7,8 +7,8 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from studio.i18n import Lang, t
+from studio.individual import Individual
 from studio.marks import Marked, marks
-from studio.store import Individual
 from studio.summary import ancestry, kinds
 
 from . import maps, tiles, views

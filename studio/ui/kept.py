@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from eval.prompts import LANGUAGES
 from studio.evaluate import picture_data
+from studio.individual import Individual
 from studio.pictures import generation_data
-from studio.store import Individual, RunStore
+from studio.store import RunStore
 
 from .contenders import Contender
 from .places import Asked, Cell, Place, key_of, matter

@@ -14,8 +14,8 @@ from eval.prompts import PromptSet
 from pipelines.recipe import Lineage
 from studio.evolution.niches import adjusted, owners
 from studio.i18n import Lang, t
+from studio.individual import Individual
 from studio.pictures import png_uri
-from studio.store import Individual
 from studio.summary import ancestry
 from studio.weak import is_weak
 

@@ -23,9 +23,10 @@ from pipelines.errors import M2N2Error
 from pipelines.generate import best_device
 from studio.errors import RunError
 from studio.i18n import LANGUAGES, Lang, t
+from studio.individual import Individual, Kind
 from studio.pictures import png
 from studio.preview import Previewer
-from studio.store import Individual, Kind, RunStore, open_run
+from studio.store import RunStore, open_run
 from studio.wording import score
 
 from .blind import Blind

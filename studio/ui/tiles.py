@@ -13,8 +13,9 @@ from PIL import Image
 
 from eval.prompts import PromptSet
 from pipelines.files import write_whole
+from studio.individual import Individual
 from studio.pictures import webp
-from studio.store import Individual, RunStore
+from studio.store import RunStore
 
 from .views import STRIP
 

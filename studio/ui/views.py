@@ -11,7 +11,8 @@ from markupsafe import Markup
 from eval.prompts import Language, Prompt, PromptSet
 from pipelines.sources import Source
 from studio.i18n import Lang, t
-from studio.store import Individual, RunStore
+from studio.individual import Individual
+from studio.store import RunStore
 
 from .shared import gigabytes, score
 

@@ -12,8 +12,9 @@ from markupsafe import Markup
 
 from studio.history import Moment, history
 from studio.i18n import Lang, t
+from studio.individual import Individual
 from studio.results import KINDS
-from studio.store import Individual, RunStore
+from studio.store import RunStore
 from studio.summary import status
 from studio.wording import duration, score, verdict
 

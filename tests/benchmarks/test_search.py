@@ -1,4 +1,4 @@
-"""The search benchmark: TIES, DARE and intervals by hand; every method on three prompts and a few evaluations."""
+"""The search benchmark: every method on three prompts and a few evaluations."""
 
 import json
 
@@ -7,12 +7,10 @@ import pytest
 from PIL import Image
 
 from benchmarks.search import Job, carry_out, complete, run
-from benchmarks.search_dense import added, dare, task_vectors, ties, trim
 from benchmarks.search_methods import HIGHEST, Elites, Evolution, RandomWeights, Rejection, Strategy
-from benchmarks.search_report import Summary, crossed_bootstrap, load, report, summarise
+from benchmarks.search_report import load, report
 from benchmarks.search_rows import METHODS, SCALES
 from benchmarks.search_task import Bench, compact, restored
-from eval.metrics import Estimate, paired_bootstrap
 from eval.prompts import load_prompts
 from pipelines.errors import RecipeError
 from pipelines.recipe import blend
@@ -48,50 +46,6 @@ def runs(bench):
 
 def scores(*values):
     return np.array(values, dtype=np.float64)
-
-
-def test_trimming_keeps_the_largest_of_either_sign():
-    vector = np.array([4, -3, 1, 0.5], np.float32)
-    assert trim(vector, 0.5).tolist() == [4, -3, 0, 0]
-    assert trim(vector, 0.25).tolist() == [4, 0, 0, 0]
-    assert trim(vector, 1.0).tolist() == vector.tolist()
-
-
-def test_ties_by_hand():
-    vectors = np.array([[4, -3, 1, 0.5], [-1, -5, 2, 0.1], [-2, 6, 0, 3]], np.float32)
-    # trimmed to half: [4, -3, 0, 0], [0, -5, 2, 0], [0, 6, 0, 3]; signs of the sums [4, -2, 2, 3]: + - + +
-    assert ties(vectors, density=0.5).tolist() == [4, (-3 - 5) / 2, 2, 3]
-    opposed = np.array([[1, 2, 0, 0], [-1, 2, 0, 0]], np.float32)
-    assert ties(opposed, density=0.5).tolist() == [0, 2, 0, 0]
-
-
-def test_dare_by_hand():
-    vectors = np.array([[1, 2, 3, 4], [10, 20, 30, 40]], np.float32)
-    assert dare(vectors, np.random.default_rng(0), drop=0.0).tolist() == [11, 22, 33, 44]
-    kept = np.random.default_rng(7).random((2, 4), dtype=np.float32) >= 0.5
-    assert kept.any()
-    assert not kept.all()
-    assert dare(vectors, np.random.default_rng(7), drop=0.5).tolist() == (2 * vectors * kept).sum(axis=0).tolist()
-
-
-def test_dares_expectation_is_the_plain_sum():
-    rng, vectors = np.random.default_rng(0), np.array([[1, -2, 0, 4], [0, 1, 0, -1]], np.float32)
-    mean = np.mean([dare(vectors, rng) for _ in range(4000)], axis=0)
-    assert mean == pytest.approx([1, -1, 0, 3], abs=0.6)  # standard error of the last: sqrt(17 * 9 / 4000) = 0.2
-
-
-def test_a_dense_merge_opens_as_a_source_with_what_was_added(family, tmp_path):
-    vectors = task_vectors(family, "base")  # ja, flat, real
-    merged = added(family["base"], vectors[0], tmp_path / "sum")
-    assert merged.name == "sum"
-    for name, layout in merged.components["unet"].layouts.items():
-        ja = family["ja"].components["unet"].read_flat(layout, 0, layout.size).numpy()
-        found = merged.components["unet"].read_flat(layout, 0, layout.size).numpy()
-        assert name in ("attention", "backbone")
-        assert np.abs(found - ja).max() < 1e-6  # base + (ja - base)
-    attention = family["base"].components["unet"].layouts["attention"].size
-    assert not vectors[1, attention:].any()  # flat differs from base in the attention alone
-    assert not vectors[2, :attention].any()  # real in everything else
 
 
 def test_runs_make_their_evaluations_and_report_their_best(runs):
@@ -258,52 +212,6 @@ def test_a_winner_is_restored_from_its_segments(bench):
         for one, other in zip(again.chromosomes[name].segments, chromosome.segments, strict=True):
             assert one.weights == pytest.approx(other.weights, abs=5.1e-6)
     assert again.host == recipe.host
-
-
-def test_intervals_cover_seeds_and_prompts():
-    flat = crossed_bootstrap([[0.5, 0.5], [0.5, 0.5]])
-    assert (flat.mean, flat.low, flat.high) == pytest.approx((0.5, 0.5, 0.5))
-    by_prompt = crossed_bootstrap([[0, 1], [0, 1]])  # of two prompts both, one or the other: means 0, 1/2, 1/2, 1
-    assert (by_prompt.mean, by_prompt.low, by_prompt.high) == (0.5, 0, 1)
-    by_seed = crossed_bootstrap([[0, 0], [1, 1]])
-    assert (by_seed.mean, by_seed.low, by_seed.high) == (0.5, 0, 1)
-    one_seed = np.random.default_rng(0).random(96)
-    ours, usual = crossed_bootstrap([one_seed]), paired_bootstrap(one_seed, np.zeros(96))
-    assert (ours.low, ours.high) == pytest.approx((usual.low, usual.high), abs=0.003)
-
-
-def made(ja, en=0.3):
-    held_out = {"ja": [ja, ja + 0.1], "en": [en, en], "consistency": [0.5, 0.5]}
-    return {"curve": [0.2, ja], "held_out": held_out, "cmmd": 1.0, "cost": 1}
-
-
-@pytest.mark.parametrize(
-    ("ja", "en", "verdict"),
-    [
-        (0.4, 0.3, "wins"),
-        (0.4, 0.2, "wins in Japanese alone"),
-        (0.3, 0.9, "even"),
-        (0.2, 0.9, "loses"),
-    ],
-)
-def test_verdicts(ja, en, verdict):
-    reference = {0: made(0.3), 1: made(0.3)}
-    found = summarise("beta", {0: made(ja, en), 1: made(ja, en)}, reference)
-    assert found.verdict == verdict
-    assert found.over["ja"].mean == pytest.approx(ja - 0.3)
-    assert summarise("m2n2", reference, reference).verdict == ""
-
-
-def test_differences_pair_the_seeds_that_both_have():
-    reference = {0: made(0.3), 1: made(0.5), 2: made(0.7)}
-    assert summarise("beta", {1: made(0.6)}, reference).over["ja"].mean == pytest.approx(0.1)
-    assert summarise("average", {0: made(0.4)}, reference).over["ja"].mean == pytest.approx(-0.1)  # 0.4 for all three
-    assert summarise("beta", {7: made(0.6)}, reference).over == {}
-
-
-def test_verdict_needs_an_interval_apart_from_zero():
-    unsure = {"ja": Estimate(0.1, -0.01, 0.2), "en": Estimate(0.1, 0.0, 0.2), "consistency": Estimate(0, 0, 0)}
-    assert Summary("beta", 5, 0.3, unsure, (1.0, 1.0, 1.0), unsure).verdict == "even"
 
 
 def test_runs_are_written_and_reported(bench, tmp_path):

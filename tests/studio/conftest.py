@@ -57,3 +57,19 @@ def sources_drawn(small_config, tmp_path_factory):
 def ballot(sources_drawn, tmp_path):
     """A copy of it to vote on."""
     return shutil.copytree(sources_drawn, tmp_path / "runs" / "ballot")
+
+
+def archive_of(store):
+    """Everything about a run that must not depend on how often it was interrupted, to the last bit."""
+    return [
+        (
+            one.id,
+            one.mother,
+            one.father,
+            one.recipe.to_json(),
+            one.entered,
+            one.alive,
+            {kind: values.tobytes() for kind, values in one.scores.items()},
+        )
+        for one in store.individuals()
+    ] + [store.get("search"), store.get("results")]

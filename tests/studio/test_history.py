@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from studio.history import history
-from studio.store import Individual
+from studio.individual import Individual
 
 CONFIG = SimpleNamespace(archive=2, alpha=1.0, competing=("ja",))
 

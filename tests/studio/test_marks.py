@@ -4,8 +4,9 @@ import pytest
 
 from pipelines.recipe import blend
 from studio.errors import RunError
+from studio.individual import Individual
 from studio.marks import Marked, mark, marks
-from studio.store import Individual, create_run, now
+from studio.store import create_run, now
 
 
 @pytest.fixture

@@ -19,8 +19,9 @@ from pipelines.settings import presets
 from studio.breeding import source_recipes
 from studio.config import embedded
 from studio.errors import ConfigError
+from studio.individual import Individual
 from studio.preflight import measured_rate, multiplication_speed, preflight
-from studio.store import Individual, create_run, now
+from studio.store import create_run, now
 
 PLENTY = {"memory": 60 * GIB, "disk": 1000 * GIB, "accelerator": 24 * GIB}
 CPU, CARD = torch.device("cpu"), torch.device("cuda")

@@ -7,7 +7,7 @@ import pytest
 
 from eval.prompts import Prompt
 from pipelines.recipe import blend
-from studio.store import Individual
+from studio.individual import Individual
 from studio.weak import categories, is_weak, noises_wanted, share_alive, spots, suggestions
 
 PROMPTS = [Prompt(id=str(row), category="food" if row < 5 else "animals", ja=f"題材{row}") for row in range(9)]

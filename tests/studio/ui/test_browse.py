@@ -7,8 +7,9 @@ import pytest
 
 from eval.prompts import Prompt, PromptSet
 from pipelines.recipe import blend
+from studio.individual import Individual
 from studio.marks import Marked
-from studio.store import Individual, now
+from studio.store import now
 from studio.ui.browse import Wanted, arranged, diversity, hall_of_fame, niches_held, rows_of, source_share
 
 PROMPTS = PromptSet(

@@ -1,0 +1,22 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+Out = Annotated[Path, typer.Option(help="a single file where it ends in .safetensors, else a diffusers folder to make")]
+Dtype = Annotated[
+    Literal["fp16", "bf16", "fp32"] | None, typer.Option(help="precision of all weights; the host's if left out")
+]
+Push = Annotated[
+    str | None,
+    typer.Option(metavar="OWNER/NAME", help="upload it to this Hugging Face repository, made private if it is new"),
+]
+Pictures = Annotated[
+    Literal["draft", "standard", "final"] | None,
+    typer.Option(help="how pictures are drawn: few steps to look around, for runs, or to keep; standard if left out"),
+]
+Json = Annotated[bool, typer.Option("--json", help="print one JSON object on stdout and nothing else there")]

@@ -26,10 +26,12 @@ from .search_task import Bench, restored
 
 RESAMPLES = 10_000
 KINDS = ("ja", "en", "consistency")
+EARLY = 50  # evaluations after which one can see who is quick
 COLUMNS = (
     "method",
     "seeds",
     "judge",
+    f"judge after {EARLY}",
     "Japanese",
     "English",
     "consistency",
@@ -45,12 +47,12 @@ BITS = 6  # a colour channel: steps too small to see, and the file is half as la
 
 EXPLAINED = """\
 Each search has {evaluations} evaluations of {niches} pictures, those of the sources among them. Judge: mean
-fitness, on Japanese captions, of what the search would ship. All else: the jury on the same, with {reported}
-held-out prompts. CMMD: of the Japanese pictures to the reference pictures, by the jury's features; smaller is more
-alike; in brackets the least and the largest over seeds. Other brackets: 95 % intervals of a bootstrap that draws
-seeds and prompts anew; differences are paired by both. A row wins if it is better in Japanese, the interval apart
-from zero, and in English not worse on average; it loses if it is worse in Japanese, the interval apart from zero.
-Among twenty rows as good as M2N2, chance alone lets about one win or lose.
+fitness, on Japanese captions, of what the search would ship, in the end and after {early} evaluations. All else: the
+jury on the same, with {reported} held-out prompts. CMMD: of the Japanese pictures to the reference pictures, by the
+jury's features; smaller is more alike; in brackets the least and the largest over seeds. Other brackets: 95 % intervals
+of a bootstrap that draws seeds and prompts anew; differences are paired by both. A row wins if it is better in
+Japanese, the interval apart from zero, and in English not worse on average; it loses if it is worse in Japanese, the
+interval apart from zero. Among twenty rows as good as M2N2, chance alone lets about one win or lose.
 """
 
 Run = dict[str, Any]
@@ -93,6 +95,7 @@ class Summary:
 
     Attributes:
         judge: mean fitness of what it would ship, in Japanese, on the niches.
+        early: the same after EARLY evaluations, where it has as many.
         scores: by the jury on the held-out prompts, by kind.
         cmmd: mean, least and largest over seeds.
         over: scores minus those of M2N2 with the same seeds, by kind; none for M2N2 itself or without its runs.
@@ -101,6 +104,7 @@ class Summary:
     method: str
     seeds: int
     judge: float
+    early: float | None
     scores: dict[str, Estimate]
     cmmd: tuple[float, float, float]
     over: dict[str, Estimate]
@@ -128,6 +132,7 @@ class Summary:
             METHODS[self.method].title,
             str(self.seeds),
             f"{self.judge:.3f}",
+            "" if self.early is None else f"{self.early:.3f}",
             *(_interval(self.scores[kind]) for kind in KINDS),
             f"{mean:.3f}" if self.seeds == 1 else f"{mean:.3f} ({low:.3f} to {high:.3f})",
             *(_interval(self.over[kind], "+") if self.over else "" for kind in ("ja", "en")),
@@ -149,10 +154,17 @@ def summarise(method: str, runs: dict[int, Run], reference: dict[int, Run]) -> S
         method,
         len(runs),
         judge=float(np.mean([run["curve"][-1] for run in runs.values()])),
+        early=_early(list(runs.values())),
         scores={kind: crossed_bootstrap([run["held_out"][kind] for run in runs.values()]) for kind in KINDS},
         cmmd=(float(np.mean(distances)), min(distances), max(distances)),
         over=over,
     )
+
+
+def _early(runs: list[Run]) -> float | None:
+    own = [run["curve"][: EARLY // run["cost"]] for run in runs]
+    whole = all(len(curve) * run["cost"] >= EARLY for curve, run in zip(own, runs, strict=True))
+    return float(np.mean([curve[-1] for curve in own])) if whole else None
 
 
 def _once(method: str) -> bool:
@@ -193,7 +205,7 @@ def page(summaries: list[Summary], everyone: list[Run], rejection: dict[int, Run
     lines = [
         "# search",
         "",
-        EXPLAINED.format(reported=len(first["held_out"]["ja"]), **first),
+        EXPLAINED.format(early=EARLY, reported=len(first["held_out"]["ja"]), **first),
         f"Extensions that win: {_titles(winners['extensions'])}. Other searches and merges that win: "
         f"{_titles(winners['searches'] + winners['merges'])}. Ablations that win: {_titles(winners['ablations'])}.",
         f"Best in Japanese: {METHODS[best.method].title}, {_interval(best.scores['ja'])}.",

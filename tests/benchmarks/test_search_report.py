@@ -50,4 +50,11 @@ def test_differences_pair_the_seeds_that_both_have():
 
 def test_verdict_needs_an_interval_apart_from_zero():
     unsure = {"ja": Estimate(0.1, -0.01, 0.2), "en": Estimate(0.1, 0.0, 0.2), "consistency": Estimate(0, 0, 0)}
-    assert Summary("beta", 5, 0.3, unsure, (1.0, 1.0, 1.0), unsure).verdict == "even"
+    assert Summary("beta", 5, 0.3, None, unsure, (1.0, 1.0, 1.0), unsure).verdict == "even"
+
+
+def test_judge_after_fifty_evaluations():
+    one, two = ({**made(0.3), "curve": [start + 0.001 * n for n in range(60)]} for start in (0.2, 0.3))
+    assert summarise("beta", {0: one, 1: two}, {}).early == pytest.approx((0.249 + 0.349) / 2)
+    assert summarise("bilingual", {0: {**one, "cost": 2}}, {}).early == pytest.approx(0.224)  # 25 individuals
+    assert summarise("ties", {0: {**one, "curve": [0.3] * 49}}, {}).early is None

@@ -23,7 +23,7 @@ CONFIG = LlamaConfig(
     eos_token_id=0,
     pad_token_id=0,
 )
-BRED, UNSEEN = 250, 500  # problems of each task that are fitness, and that only report
+BRED, UNSEEN = 500, 1000  # problems of each task that are fitness, and that only report
 CONSONANTS, VOWELS = "bdgklmnprst", "aeiou"
 Problem = tuple[str, str]  # what is asked, what is to be answered
 

@@ -147,8 +147,9 @@ def test_prompts(lang, address, studio, tmp_path, open_page):
 
     # A cell is edited, and the state follows.
     page.locator("#rows [data-row='2'][data-col='3']").dblclick()
-    page.keyboard.type("noodles")
-    page.keyboard.press("Enter")
+    editor = page.locator("#rows textarea:focus, #rows input:focus")  # letters typed before it is there are lost
+    editor.fill("noodles")
+    editor.press("Enter")
     expect(page.locator("#stands")).not_to_contain_text(say("set_lacks_en", n=1, ids="3"))
 
     # Saved once; not over it unless asked.

@@ -162,9 +162,10 @@ def summarise(method: str, runs: dict[int, Run], reference: dict[int, Run]) -> S
 
 
 def _early(runs: list[Run]) -> float | None:
-    own = [run["curve"][: EARLY // run["cost"]] for run in runs]
-    whole = all(len(curve) * run["cost"] >= EARLY for curve, run in zip(own, runs, strict=True))
-    return float(np.mean([curve[-1] for curve in own])) if whole else None
+    last = [EARLY // run["cost"] - 1 for run in runs]
+    if any(len(run["curve"]) <= index for run, index in zip(runs, last, strict=True)):
+        return None
+    return float(np.mean([run["curve"][index] for run, index in zip(runs, last, strict=True)]))
 
 
 def _once(method: str) -> bool:

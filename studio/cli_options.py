@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="a run's folder")]
 Out = Annotated[Path, typer.Option(help="a single file where it ends in .safetensors, else a diffusers folder to make")]
 Dtype = Annotated[
     Literal["fp16", "bf16", "fp32"] | None, typer.Option(help="precision of all weights; the host's if left out")

@@ -11,11 +11,11 @@ from rich.table import Table
 
 from . import console
 from .anynet import is_any
-from .cli_options import Json
+from .cli_options import Json, Run
 from .errors import RunError
 
 
-def show(run: Annotated[Path, typer.Argument(metavar="RUN", help="a run's folder")], as_json: Json = False) -> None:
+def show(run: Run, as_json: Json = False) -> None:
     """The archive, scores per language, lineage of the best. / アーカイブと点数、最良個体の系譜。"""
     if is_any(run):
         from .anynet import commands
@@ -43,7 +43,7 @@ def show(run: Annotated[Path, typer.Argument(metavar="RUN", help="a run's folder
 
 
 def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="a run's folder")],
+    run: Run,
     lang: Annotated[Literal["en", "ja"], typer.Option(help="language of the page")] = "en",
     out: Annotated[
         Path | None, typer.Option(metavar="FILE.html", help="the page to write; beside the run if left out")

@@ -10,7 +10,7 @@ import typer
 
 from . import console
 from .anynet import is_any
-from .cli_options import Dtype, Json, Out, Push
+from .cli_options import Dtype, Json, Out, Push, Run
 
 if TYPE_CHECKING:
     from . import ship
@@ -44,7 +44,7 @@ def merge(
 
 
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="a run's folder")],
+    run: Run,
     individual: Annotated[str, typer.Argument(metavar="INDIVIDUAL", help="its id, as `m2n2 show` prints it")],
     out: Out,
     dtype: Dtype = None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,12 +10,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from . import console
+from .cli_options import Run
 
 READERS = {"ja": "read Japanese best", "en": "read English best", "other": "read another language best"}
 
 
 def votes(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="a run's folder")],
+    run: Run,
     as_json: Annotated[
         bool, typer.Option("--json", help="print one JSON object on stdout and nothing else there")
     ] = False,

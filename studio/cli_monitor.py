@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from . import console
+from .cli_options import Json
 
 SAID = {
     "damaged": "DAMAGED: {files} not as written; export it again, or fetch it again",
@@ -22,9 +23,7 @@ def monitor(
     export: Annotated[
         Path, typer.Argument(metavar="EXPORT", help="an export's folder, or its .safetensors with NAME.about beside it")
     ],
-    as_json: Annotated[
-        bool, typer.Option("--json", help="print one JSON object on stdout and nothing else there")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Measure an export as at its birth; exit code 1 if it changed. / 書き出し時と同じ条件で測り直す。"""
     from .drift import drift

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from . import console
+from .cli_options import Json
 
 
 def verify(
@@ -19,9 +20,7 @@ def verify(
     hashes: Annotated[
         Path | None, typer.Option(metavar="FILE", help="compare with hashes.json of a recipe-only export, not sources")
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="print one JSON object on stdout and nothing else there")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Rebuild an export from its recipe and compare every bit. / レシピから作り直し、全ビットを照合する。"""
     from .exports import open_export

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from . import console
-from .cli_options import Run
+from .cli_options import Json, Run
 
 READERS = {"ja": "read Japanese best", "en": "read English best", "other": "read another language best"}
 
 
 def votes(
     run: Run,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="print one JSON object on stdout and nothing else there")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """People's ranking, and how often the scorer agrees. / 人の投票による順位と、採点モデルとの一致率。"""
     from . import standing

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +13,7 @@ from studio.report import write_report
 
 from .grid import Grid, content
 from .grid_view import drawn_with
-from .shared import Studio
+from .shared import Studio, download_folder
 
 
 class Files(NamedTuple):
@@ -31,7 +30,7 @@ def sheet_files(studio: Studio, lang: Lang, name: str, grid: Grid) -> Files:
     Raises:
         RunError: its pictures were drawn too long ago.
     """
-    folder = Path(tempfile.mkdtemp(prefix="m2n2-sheet-"))
+    folder = download_folder()
     sheet = sheet_of(studio, lang, name, grid)
     files = Files(folder / f"{name}-compare.png", folder / f"{name}-compare.html", has_japanese())
     files.png.write_bytes(sheet_png(sheet, lang))
@@ -45,7 +44,7 @@ def report_file(studio: Studio, lang: Lang, name: str) -> Path:
     Raises:
         M2N2Error: there is no such run, or it cannot be read.
     """
-    folder = Path(tempfile.mkdtemp(prefix="m2n2-report-"))
+    folder = download_folder()
     with studio.run(name) as store:
         return write_report(store, lang, folder / f"{name}-report-{lang}.html")
 

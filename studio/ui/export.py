@@ -6,9 +6,7 @@ A step is open once the one before it is answered. What is previewed and what is
 from __future__ import annotations
 
 import shutil
-import tempfile
 import threading
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -21,7 +19,7 @@ from studio.i18n import Lang, t
 from . import offer, views
 from .evolve import current
 from .offer import FORMS, HOST, Wish
-from .shared import Studio, asked, head, listen, page_link
+from .shared import Studio, asked, download_folder, head, listen, page_link
 
 STEPS = ("who", "licences", "format", "preview", "write")
 HIDDEN = {"show_progress": "hidden"}
@@ -267,8 +265,7 @@ def _results(lang: Lang, done: offer.Done) -> list[Any]:
     said = [offer.told(lang, done), gr.Column(visible=not done.is_recipe), gr.Column(visible=done.is_recipe)]
     more = gr.Button(visible=True)
     if done.is_recipe:
-        folder = Path(tempfile.mkdtemp(prefix="m2n2-recipe-"))  # only what lies here may be downloaded
-        copy = shutil.copy(done.planned.target, folder)
+        copy = shutil.copy(done.planned.target, download_folder())
         return [*said, more, "", "", "", done.code, gr.DownloadButton(value=str(copy)), gr.skip()]
     others = [offer.how_to(lang, done, "comfyui"), offer.how_to(lang, done, "a1111")]
     fresh = gr.Button(t(lang, "use_this"), interactive=True)

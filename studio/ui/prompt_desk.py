@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,7 +29,7 @@ from studio.errors import RunError
 from studio.i18n import Lang, t
 
 from . import views
-from .shared import Studio, page_link
+from .shared import Studio, download_folder, page_link
 
 PICTURES = 60  # reference pictures shown at once
 SHOWN = 200  # lines of the table of lengths
@@ -189,7 +188,7 @@ def save_split(
 
 def exported(table: Cells, name: str, place: str, kind: str) -> str:
     """The table as a file to download: "csv", or "yaml" with whole paths of reference pictures."""
-    folder = Path(tempfile.mkdtemp(prefix="m2n2-prompts-"))
+    folder = download_folder()
     stem = Path(name.strip() or "prompts").name
     if kind == "csv":
         path = folder / f"{stem}.csv"

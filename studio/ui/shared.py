@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import collections
 import functools
 import hashlib
+import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -237,6 +240,18 @@ def best_source(everyone: list[Individual], kind: Kind = "ja") -> Individual | N
     """The source with the best mean."""
     sources = [one for one in everyone if one.is_source and one.mean(kind) is not None]
     return max(sources, key=lambda one: one.mean(kind) or 0.0, default=None)
+
+
+def download_folder() -> Path:
+    """A new empty folder for what a page offers to download, where Gradio may read it; gone when the studio ends."""
+    return Path(tempfile.mkdtemp(dir=_downloads()))
+
+
+@functools.cache
+def _downloads() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="m2n2-downloads-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def gigabytes(number: float) -> str:

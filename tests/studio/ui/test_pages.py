@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import gradio as gr
 import pytest
@@ -14,6 +15,7 @@ from studio.store import create_run
 from studio.ui import archive, evolve, form, shared, watch
 from studio.ui.browse import Wanted
 from studio.ui.finder import found_by_picture
+from tests.conftest import python
 
 FORM = form.Form(
     sources=list(assets.NAMES),
@@ -243,3 +245,11 @@ def test_text_from_outside_is_escaped(finished):
 def test_a_run_without_sources_to_merge_is_a_config_error():
     with pytest.raises(ConfigError):
         replace(FORM, sources=[]).config()
+
+
+def test_what_was_offered_to_download_is_gone_when_the_studio_ends():
+    offer = "from studio.ui.shared import download_folder as new; a, b = new(), new(); (a / 'x').touch(); print(a, b)"
+    first, second = python("-c", offer).stdout.split()
+    assert first != second
+    assert Path(first).parent == Path(second).parent
+    assert not Path(first).parent.exists()

@@ -17,7 +17,7 @@ from ribs.archives import GridArchive
 from eval.prompts import PromptSet
 from pipelines.recipe import Recipe, blend
 from pipelines.sources import Source
-from studio.breeding import Breeder, hand_made, source_recipes
+from studio.breeding import Breeder, hand_made, source_recipes, warm_up_parents
 from studio.config import RunConfig
 from studio.evolution.archive import Archive
 from studio.evolution.early import hopeless, telling
@@ -160,7 +160,8 @@ class Evolution:
         if self._made < len(self._merges):
             return self._merges[self._made]
         self._breeder.number = self._made + 1
-        self._bred = self._search.ask(self._random_sources())
+        parents = warm_up_parents(self._config, self.sources, self._search.archive, self._made)
+        self._bred = self._search.ask(parents)
         return self._bred.genome
 
     def tell(self, recipe: Recipe, scores: Floats | None) -> None:
@@ -194,14 +195,6 @@ class Evolution:
 
     def _scores(self, id: str) -> Floats:
         return self._search.archive.scores[self._search.archive.ids.index(id)]
-
-    def _random_sources(self) -> tuple[str, str] | None:
-        """Parents of a warm-up offspring, drawn as in `studio.run`."""
-        alive = [name for name in self.sources if name in self._search.archive]
-        if self._made >= self._config.breeding.warm_up or len(alive) < 2:
-            return None
-        mother, father = np.random.default_rng([self._config.seed, self._made]).permutation(len(alive))[:2]
-        return alive[mother], alive[father]
 
 
 class Rejection(Evolution):

@@ -6,7 +6,7 @@ import functools
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -18,6 +18,7 @@ from pipelines.recipe import Lineage, Recipe, blend
 from pipelines.sources import Source
 
 from .config import RunConfig
+from .evolution.archive import Archive
 from .evolution.niches import roulette
 
 N = TypeVar("N", int, float)
@@ -68,6 +69,25 @@ def hand_made(config: RunConfig, sources: Mapping[str, Source]) -> list[Recipe]:
         )
         for number, (row, group) in enumerate(made.items(), start=1)
     ]
+
+
+def warm_up_parents(config: RunConfig, sources: Iterable[str], archive: Archive, made: int) -> tuple[str, str] | None:
+    """Mother and father of a warm-up offspring: two of the sources alive, at random (as in M2N2's run with LLMs).
+
+    Args:
+        config: the run's settings.
+        sources: names of all sources.
+        archive: who is alive.
+        made: offspring so far; the same number gives the same two.
+
+    Returns:
+        None after the warm-up, or where fewer than two sources are alive: fitness and attraction choose then.
+    """
+    alive = [name for name in sources if name in archive]
+    if made >= config.breeding.warm_up or len(alive) < 2:
+        return None
+    mother, father = np.random.default_rng([config.seed, made]).permutation(len(alive))[:2]
+    return alive[mother], alive[father]
 
 
 class Breeder:

@@ -21,7 +21,7 @@ from pipelines.errors import GenerationError, RecipeError
 from pipelines.generate import best_device
 from pipelines.recipe import Recipe
 
-from .breeding import Breeder, source_recipes
+from .breeding import Breeder, source_recipes, warm_up_parents
 from .errors import RunError
 from .evaluate import Drawn, Evaluator, check_captions, save_picture
 from .evolution.archive import Archive
@@ -144,7 +144,8 @@ class _Run:
                 self._evaluate_offspring(given[made], None)
             else:
                 self.breeder.number = made + 1
-                offspring = self.search.ask(self._random_sources(made))
+                parents = warm_up_parents(self.config, self.sources, self.search.archive, made)
+                offspring = self.search.ask(parents)
                 self._evaluate_offspring(offspring.genome, offspring)
         self.store.put(status="reporting")
         self.watch(self.store)
@@ -184,14 +185,6 @@ class _Run:
             learned = learn_niches(*votes_for(self.config.votes), self.evaluator.scorer)
             self.store.put(tastes=[one.to_json() for one in learned])
         return [Learned.from_json(one) for one in self.store.get("tastes", [])]
-
-    def _random_sources(self, made: int) -> tuple[str, str] | None:
-        """Parents of a warm-up offspring: two of the sources alive, at random (as in M2N2's experiment with LLMs)."""
-        alive = [name for name in self.sources if name in self.search.archive]
-        if made >= self.config.breeding.warm_up or len(alive) < 2:
-            return None
-        mother, father = np.random.default_rng([self.config.seed, made]).permutation(len(alive))[:2]
-        return alive[mother], alive[father]
 
     def _evaluate_source(self, name: str, recipe: Recipe) -> None:
         started = time.monotonic()

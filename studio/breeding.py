@@ -56,7 +56,8 @@ def hand_made(config: RunConfig, sources: Mapping[str, Source]) -> list[Recipe]:
     base = config.breeding.task_arithmetic
     if base is not None:
         others = [name for name in names if name != base]
-        for group in [*itertools.combinations(others, 2), tuple(others)]:
+        groups = [*itertools.combinations(others, 2), tuple(others)]
+        for group in (group for group in groups if len(group) > 1):  # base + (a - base) is a
             row = sum(unit[names.index(one)] for one in group) - (len(group) - 1) * unit[names.index(base)]
             rows[group].append(row)
     made: dict[tuple[float, ...], tuple[str, ...]] = {}

@@ -17,9 +17,10 @@ from pipelines.crossover import Angle
 from pipelines.files import write_whole
 from pipelines.origins import open_origin, resolved
 from pipelines.settings import LARGE, PresetName, Settings, presets
-from pipelines.sources import Source, check_mergeable, text_encoders_mergeable
+from pipelines.sources import COMPONENTS, Source, check_mergeable, text_encoders_mergeable
 
 from .errors import ConfigError
+from .evolution.niches import MAX_ALPHA
 
 EMBEDDED_PICTURES = Settings(steps=6, batch=33)  # small pictures: two batches for the 65 captions; 8 steps score alike
 RESERVED = ("average", "child")  # rows of every report
@@ -101,7 +102,7 @@ class RunConfig(BaseModel):
     evaluations: int = Field(200, ge=0, description="offspring to make")
     archive: int = Field(20, ge=2, description="individuals kept alive")
     seed: int = Field(0, ge=0, description="random seed of parents, split points and mixing ratios")
-    alpha: float = Field(1.0, ge=0, description="strength of competition; 0 is none")
+    alpha: float = Field(1.0, ge=0, le=MAX_ALPHA, description="strength of competition; 0 is none")
     angle: Angle = Field("chromosome", description="one SLERP angle per chromosome, or per tensor")
     votes: str | None = Field(
         None, description="a run's folder, or its votes.jsonl: what people preferred there is niches here"
@@ -119,6 +120,12 @@ class RunConfig(BaseModel):
             raise ValueError(
                 f"archive holds {self.archive}; expected room for the {len(self.sources)} sources at least"
             )
+        if "default" not in self.host:
+            raise ValueError(
+                f"host is {self.host}; expected a source for 'default', which lends what no other key names"
+            )
+        if unknown := self.host.keys() - {"default", *COMPONENTS}:
+            raise ValueError(f"host names {', '.join(sorted(unknown))}; expected default, {', '.join(COMPONENTS)}")
         if len(set(self.compete)) < len(self.compete):
             raise ValueError(f"compete names {list(self.compete)}; expected each language once")
         if not all(weight > 0 for weight in self.fitness.values()):
@@ -146,7 +153,8 @@ class RunConfig(BaseModel):
 
         Raises:
             SourceError: a source cannot be opened or merged with the others.
-            ConfigError: the host is not among them, or their text encoders cannot be merged as asked.
+            ConfigError: the host, or the base of task arithmetic, is not among them; or their text encoders cannot be
+                merged as asked.
         """
         sources = [open_origin(uri) for uri in self.sources]
         check_mergeable(sources)
@@ -159,6 +167,9 @@ class RunConfig(BaseModel):
         for lender in self.host.values():
             if lender not in by_name:
                 raise ConfigError(f"The host {lender!r} is not among the sources {', '.join(by_name)}.")
+        base = self.breeding.task_arithmetic
+        if base not in (None, *by_name):
+            raise ConfigError(f"task_arithmetic names {base!r}. Expected one of the sources {', '.join(by_name)}.")
         if self.merge_text_encoders and (reason := text_encoders_mergeable(sources)):
             raise ConfigError(f"The text encoders cannot be merged: {reason} Leave merge_text_encoders off.")
         return by_name
@@ -224,12 +235,13 @@ def load_config(path: str | Path) -> RunConfig:
     return config.model_copy(
         update={
             "sources": tuple(resolved(source, here) for source in config.sources),
-            "prompts": str(here / config.prompts),
-            "held_out": str(here / config.held_out),
-            "votes": config.votes and str(here / Path(config.votes).expanduser()),
+            "prompts": _placed(here, config.prompts),
+            "held_out": _placed(here, config.held_out),
+            "votes": config.votes and _placed(here, config.votes),
             "scorer": _scorer_at(here, config.scorer),
             "reporter": _scorer_at(here, config.reporter),
-            "start": None if config.start is None else str(here / config.start),
+            "start": config.start and _placed(here, config.start),
+            "pictures": _with_lora_at(here, config.pictures),
         }
     )
 
@@ -254,8 +266,19 @@ def _scorer_at(here: Path, name: str) -> str:
     for mark in ("local-dir:", "@"):
         before, found, folder = name.partition(mark)
         if found:
-            return f"{before}{found}{here / Path(folder).expanduser()}"
+            return f"{before}{found}{_placed(here, folder)}"
     return name
+
+
+def _with_lora_at(here: Path, pictures: Settings) -> Settings:
+    """Settings whose LoRA, where it is a file and not on the hub, is found from anywhere."""
+    if pictures.speed_lora is None or not (file := Path(_placed(here, pictures.speed_lora))).is_file():
+        return pictures
+    return pictures.model_copy(update={"speed_lora": str(file)})
+
+
+def _placed(here: Path, path: str) -> str:
+    return str(here / Path(path).expanduser())
 
 
 def checked(fields: dict[str, Any], *, where: str = "the run's settings") -> RunConfig:

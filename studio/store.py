@@ -20,11 +20,12 @@ from typing_extensions import TypeVar
 
 from eval.prompts import load_prompts, to_yaml
 from pipelines.files import write_whole
-from pipelines.recipe import load_recipe
+from pipelines.recipe import Recipe, load_recipe
 
 from .anynet import is_any
 from .config import RunConfig, checked, load_config
 from .errors import RunError
+from .given import carried_over
 from .individual import Individual
 from .tables import IndividualRow, StateRow, create_tables, from_row, open_database, packed, to_row
 from .votes import votes_for
@@ -156,27 +157,36 @@ def create_run(folder: str | Path, config: RunConfig) -> RunStore:
 
     Raises:
         RunError: there is something in it already, `start` is no run, or there are too few votes to steer it.
+        SourceError: a source cannot be opened or merged with the others.
+        ConfigError: the settings do not go with these sources, or with the individuals to start from.
         PromptSetError: a prompt set cannot be read, holds nothing, or lacks the pictures that fitness looks at.
     """
-    config.niches(), config.report_prompts()
+    niches, sources = config.niches(), config.open_sources()
+    config.report_prompts()
+    if "image" in config.fitness:
+        niches.references(Path(config.prompts).resolve().parent)
     if config.votes:
         votes_for(config.votes)
-    folder = new_folder(folder)
+    first = [] if config.start is None else recipes_of(Path(config.start))
+    for number, recipe in enumerate(first, start=1):
+        carried_over(recipe, config, sources, name=f"{number:04d}")
+    folder = new_folder(folder)  # the last that may fail: a mended file may then name the same folder
     (folder / "images").mkdir()
     inside = {field: f"{field}.yaml" for field in ("prompts", "held_out")}
     for field, name in inside.items():  # scores mean these captions, whatever becomes of the original files
         write_whole(folder / name, _with_whole_paths(Path(getattr(config, field))).encode())
     if config.start is not None:
         inside["start"] = "start"
-        copy_recipes(Path(config.start), folder / "start")
+        for number, recipe in enumerate(first, start=1):
+            recipe.save(folder / "start" / f"{number:04d}.json")
     if config.votes:
         inside["votes"] = str(Path(config.votes).resolve())
     config.model_copy(update=inside).save(folder / "run.yaml")
     return new_store(folder, load_config(folder / "run.yaml"))
 
 
-def copy_recipes(start: Path, target: Path) -> None:
-    """Copy the recipes of the offspring alive in a run, or of a folder of recipes, oldest first.
+def recipes_of(start: Path) -> list[Recipe]:
+    """The recipes of the offspring alive in a run, or of a folder of recipes, oldest first.
 
     Raises:
         RunError: it is neither.
@@ -191,8 +201,7 @@ def copy_recipes(start: Path, target: Path) -> None:
         raise RunError(
             f"{start} has nobody to start from. Expected the folder of a run with offspring alive, or of recipes."
         )
-    for number, recipe in enumerate(recipes, start=1):
-        recipe.save(target / f"{number:04d}.json")
+    return recipes
 
 
 def new_folder(folder: str | Path) -> Path:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+import assets
 from pipelines.crossover import genome_cosine
 from pipelines.recipe import Lineage
 from studio.breeding import BINS, Breeder, hand_made, weighted
@@ -135,6 +136,16 @@ def test_merges_made_by_hand(family):
     assert all(math.isclose(sum(row), 1.0) for row in rows)
     assert (made[0].lineage.mother, made[0].lineage.father) == ("base", "ja")
     assert len(hand_made(embedded(breeding={"merges": True}), family)) == 7
+
+
+def test_of_two_sources_task_arithmetic_adds_nothing(family):
+    """Base + (ja - base) is ja itself."""
+    two = {name: family[name] for name in ("base", "ja")}
+    config = embedded(
+        sources=[str(assets.FAMILY / name) for name in two], breeding={"merges": True, "task_arithmetic": "base"}
+    )
+    (mean,) = hand_made(config, two)
+    assert rows_of(mean) == (0.5, 0.5)
 
 
 def test_a_merge_of_two_is_made_once(family):

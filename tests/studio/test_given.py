@@ -60,6 +60,14 @@ def test_merges_by_hand_come_before_a_former_archive(tmp_path, merged, family, s
     assert given[-1].chromosomes == merged.chromosomes
 
 
+def test_an_individual_of_other_sources_leaves_no_folder_behind(tmp_path, merged, small_config):
+    merged.save(tmp_path / "mine" / "good.json")
+    asked = {"start": str(tmp_path / "mine"), "sources": [path for path in small_config.sources if "flat" not in path]}
+    with pytest.raises(ConfigError, match="is made of 'flat'"):
+        create_run(tmp_path / "fork", checked({**small_config.model_dump(), **asked}))
+    assert not (tmp_path / "fork").exists()
+
+
 def test_a_folder_with_nobody_in_it_is_refused(tmp_path, small_config):
     with pytest.raises(RunError, match="nobody to start from"):
         create_run(tmp_path / "fork", checked({**small_config.model_dump(), "start": str(tmp_path)}))

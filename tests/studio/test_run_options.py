@@ -6,8 +6,9 @@ import yaml
 
 import assets
 from eval.errors import PromptSetError
+from pipelines.errors import SourceError
 from studio import run
-from studio.config import checked, embedded
+from studio.config import checked, embedded, load_config
 from studio.errors import ConfigError, RunError
 from studio.evaluate import Evaluator, Scored
 from studio.process import ask_to_stop
@@ -23,6 +24,9 @@ from tests.studio.conftest import archive_of
         ({"archive": 3}, ConfigError, "expected room for the 4 sources"),
         ({"colour": 1}, ConfigError, "colour: unknown key"),
         ({"evaluations": -1}, ConfigError, "evaluations"),
+        ({"alpha": 11}, ConfigError, "at alpha: Input should be less than or equal to 10"),
+        ({"host": {"vae": "ja"}}, ConfigError, "expected a source for 'default'"),
+        ({"host": {"default": "ja", "lens": "ja"}}, ConfigError, "host names lens; expected default, unet, "),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(changes, error, expected):
@@ -44,9 +48,41 @@ def test_refused_before_anything_is_made(tmp_path, small_config):
         create_run(tmp_path / "full", small_config)
 
 
-def test_a_host_that_is_no_source(tmp_path, small_config):
-    with pytest.raises(ConfigError, match="host 'nobody' is not among the sources"):
-        small_config.model_copy(update={"host": {"default": "nobody"}}).open_sources()
+@pytest.mark.parametrize(
+    ("changes", "error", "expected"),
+    [
+        ({"host": {"default": "nobody"}}, ConfigError, "host 'nobody' is not among the sources"),
+        ({"sources": [str(assets.FAMILY / "ja"), "nowhere"]}, SourceError, "nowhere"),
+        ({"breeding": {"merges": True, "task_arithmetic": "sd"}}, ConfigError, "'sd'. Expected one of the sources"),
+        ({"fitness": {"image": 1.0}}, PromptSetError, "reference picture"),
+    ],
+)
+def test_what_does_not_go_together_leaves_no_folder_behind(tmp_path, small_config, changes, error, expected):
+    with pytest.raises(error, match=expected):
+        create_run(tmp_path / "run", checked({**small_config.model_dump(), **changes}))
+    assert not (tmp_path / "run").exists()
+
+
+def test_paths_in_a_run_file_are_relative_to_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "fast.safetensors").touch()
+    content = {
+        "sources": [str(assets.FAMILY / "ja"), str(assets.FAMILY / "base")],
+        "host": {"default": "ja"},
+        "prompts": "mine/evolve.yaml",
+        "held_out": "~/held_out.yaml",
+        "start": "../former",
+        "pictures": {"steps": 4, "guidance": 0, "speed": "lightning", "speed_lora": "fast.safetensors"},
+    }
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(content))
+    config = load_config(tmp_path / "run.yaml")
+    assert config.prompts == str(tmp_path / "mine" / "evolve.yaml")
+    assert config.held_out == str(tmp_path / "home" / "held_out.yaml")
+    assert config.start == str(tmp_path / ".." / "former")
+    assert config.pictures.speed_lora == str(tmp_path / "fast.safetensors")
+    content["pictures"]["speed_lora"] = "somebody/loras/fast.safetensors"  # on the hub
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(content))
+    assert load_config(tmp_path / "run.yaml").pictures.speed_lora == "somebody/loras/fast.safetensors"
 
 
 EVERY_OPTION = {

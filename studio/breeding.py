@@ -109,6 +109,7 @@ class Breeder:
         self.config = config
         self.number = 1
         self.better: Callable[[str, str], str] = lambda mother, _: mother
+        self._alive = len(ordered)  # sources and those that entered, as far as there was room
         # tries and successes per chromosome and bin: one of two, before anything is known
         self._paid = {name: np.array([[2.0, 1.0]] * BINS) for name in self.layouts}
 
@@ -136,8 +137,14 @@ class Breeder:
         return child.model_copy(update={"name": f"{self.number:04d}"})
 
     def learn(self, lineage: Lineage | None, entered: bool) -> None:
-        """Note where an offspring was split and whether that paid; told of all of them, in order."""
+        """Note where an offspring was split and whether that paid; told of all of them, in order.
+
+        As long as the archive has room everyone enters, which says nothing about where to split.
+        """
         if not self.config.breeding.guided:
+            return
+        if self._alive < self.config.archive:
+            self._alive += entered
             return
         for name, splits in (lineage.splits if lineage else {}).items():
             for split in (splits,) if isinstance(splits, int) else splits:

@@ -168,7 +168,8 @@ class _Run:
             everyone = self.store.individuals()
             alive = [individual for individual in everyone if individual.alive]
             for individual in everyone:
-                self.breeder.learn(individual.recipe.lineage, individual.entered)
+                if not individual.is_source:
+                    self.breeder.learn(individual.recipe.lineage, individual.entered)
             search = Search.restore(
                 state,
                 genomes={individual.id: individual.recipe for individual in alive},

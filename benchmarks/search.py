@@ -1,6 +1,6 @@
 """Is M2N2 the best search on pictures? Its ablations, other searches, plain merges and extensions at equal evaluations.
 
-    python -m benchmarks.search [--seeds 5] [--evaluations 200] [--methods m2n2 cma-es ...] [--jobs 2]
+    python -m benchmarks.search [--seeds 5] [--first-seed 0] [--evaluations 200] [--methods m2n2 cma-es ...] [--jobs 2]
     python -m benchmarks.search --report
 
 On the embedded family. Fitness is the judge, on the Japanese captions of 33 of the 65 prompts of evolution: one batch.
@@ -157,6 +157,7 @@ def main() -> None:
     """Complete the table, or only make it again."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=0, help="5 for the seeds that confirm what has won")
     parser.add_argument("--evaluations", type=int, default=EVALUATIONS)
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time, one thread each")
@@ -166,9 +167,9 @@ def main() -> None:
     if not asked.report:
         jobs = [
             Job(method, seed)
-            for seed in range(asked.seeds)
+            for seed in range(asked.first_seed, asked.first_seed + asked.seeds)
             for method, entry in METHODS.items()
-            if method in asked.methods and seed < (entry.seeds or asked.seeds)
+            if method in asked.methods and (entry.seeds is None or seed < entry.seeds)
         ]
         carry_out(jobs, asked.jobs, asked.evaluations)
     report(Bench(), RESULTS, asked.evaluations)

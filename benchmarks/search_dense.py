@@ -18,9 +18,6 @@ from safetensors.numpy import save_file
 from pipelines.export import WEIGHT_FILES
 from pipelines.sources import Source, open_source
 
-DENSITY = 0.2  # share of a task vector that TIES keeps: the paper's choice where nothing is tuned
-DROP = 0.9  # share of a task vector that DARE drops
-
 Floats = NDArray[np.float32]
 
 
@@ -32,12 +29,12 @@ def trim(task_vector: Floats, density: float) -> Floats:
     return np.where(magnitude >= least, task_vector, np.float32(0))
 
 
-def ties(task_vectors: Floats, *, density: float = DENSITY) -> Floats:
+def ties(task_vectors: Floats, *, density: float) -> Floats:
     """TIES-Merging (Yadav et al., arXiv 2306.01708, section 4): trim, elect a sign, mean of those that have it.
 
     Args:
         task_vectors: float32 [models, n].
-        density: share of each that is kept.
+        density: share of each that is kept; the paper's choice where nothing is tuned is 0.2.
 
     Returns:
         float32 [n]; zero where nobody's is kept or the signs outweigh each other exactly.
@@ -48,7 +45,7 @@ def ties(task_vectors: Floats, *, density: float = DENSITY) -> Floats:
     return merged
 
 
-def dare(task_vectors: Floats, rng: np.random.Generator, *, drop: float = DROP) -> Floats:
+def dare(task_vectors: Floats, rng: np.random.Generator, *, drop: float) -> Floats:
     """DARE with task arithmetic (Yu et al., arXiv 2311.03099, section 3): drop elements at random, rescale, add up.
 
     Args:

@@ -88,7 +88,7 @@ class RandomWeights(BestEver):
 
     def ask(self) -> Recipe:
         rows = self._rng.dirichlet(np.ones(len(self.sources)), size=len(CHROMOSOMES))
-        return _merge(self._config, self.sources, rows)
+        return merge(self._config, self.sources, rows)
 
 
 class Strategy(BestEver):
@@ -118,7 +118,7 @@ class Strategy(BestEver):
                 self._strategy.tell(self._generation, self._losses)
             self._generation, self._losses = self._strategy.ask(), []
         weights = self._generation[len(self._losses)].reshape(len(CHROMOSOMES), -1) + 1e-9  # never all zero
-        return _merge(self._config, self.sources, weights / weights.sum(axis=1, keepdims=True))
+        return merge(self._config, self.sources, weights / weights.sum(axis=1, keepdims=True))
 
     def tell(self, recipe: Recipe, scores: Floats | None) -> None:
         super().tell(recipe, scores)
@@ -270,7 +270,7 @@ class Elites:
         return None if elite is None else (elite["solution"], elite["scores"])
 
 
-def _merge(config: RunConfig, sources: Mapping[str, Source], rows: Floats) -> Recipe:
-    """One weight per source, [chromosomes, sources]."""
-    weights = dict(zip(CHROMOSOMES, rows.tolist(), strict=True))
+def merge(config: RunConfig, sources: Mapping[str, Source], rows: Sequence[Floats] | Floats) -> Recipe:
+    """The linear merge of one weight per source and chromosome, [chromosomes, sources]."""
+    weights = {name: list(map(float, row)) for name, row in zip(CHROMOSOMES, rows, strict=True)}
     return blend(list(sources.values()), weights, host=config.host)

@@ -1,32 +1,30 @@
-"""The runs of the search benchmark as a table, curves, and pictures of the winners."""
+"""The runs of the search benchmark as a table with verdicts."""
 
 from __future__ import annotations
 
-import io
 import json
-import textwrap
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.font_manager import fontManager
-from numpy.typing import ArrayLike, NDArray
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from eval.metrics import Estimate
 from pipelines.files import write_whole
 
+from .search_figures import Run, Runs, curves, pictures
 from .search_rows import METHODS
-from .search_task import Bench, restored
+from .search_statistics import Tested, crossed, holm
+from .search_task import Bench
 
-RESAMPLES = 10_000
 KINDS = ("ja", "en", "consistency")
 EARLY = 50  # evaluations after which one can see who is quick
+ENOUGH = 5  # seeds that a verdict takes; the seeds from there on confirm
+CHANCE = 0.05  # of calling anybody in a part of the table different who is not
+NOT_WORSE = 0.01  # in English: the interval begins above minus this
 COLUMNS = (
     "method",
     "seeds",
@@ -38,25 +36,23 @@ COLUMNS = (
     "CMMD",
     "Japanese over M2N2's",
     "English over M2N2's",
+    "p",
     "verdict",
 )
-SHOWN = 8  # held-out prompts in the picture
-FONT = "CJK JP"  # in the name of a font that has the captions
-SIDE, MARGIN, HEAD = 64, 190, 34  # pixels: a picture, the names on the left, the captions on top
-BITS = 6  # a colour channel: steps too small to see, and the file is half as large
 
 EXPLAINED = """\
 Each search has {evaluations} evaluations of {niches} pictures, those of the sources among them. Judge: mean
 fitness, on Japanese captions, of what the search would ship, in the end and after {early} evaluations. All else: the
 jury on the same, with {reported} held-out prompts. CMMD: of the Japanese pictures to the reference pictures, by the
 jury's features; smaller is more alike; in brackets the least and the largest over seeds. Other brackets: 95 % intervals
-of a bootstrap that draws seeds and prompts anew; differences are paired by both. A row wins if it is better in
-Japanese, the interval apart from zero, and in English not worse on average; it loses if it is worse in Japanese, the
-interval apart from zero. Among twenty rows as good as M2N2, chance alone lets about one win or lose.
-"""
+over seeds and prompts, both random (Hillis 2007); differences are paired by both.
 
-Run = dict[str, Any]
-Runs = dict[str, dict[int, Run]]  # by method and seed
+Verdicts take {enough} seeds. p is of the difference in Japanese, adjusted for the rows of its part of the table (Holm
+1979). A row wins if p is below {chance:.0%}, it is better in Japanese, and the interval in English begins above
+-{worse}; it loses if p is below {chance:.0%} and it is worse in Japanese. What is undecided may differ by as much as
+its interval says. An extension becomes a default if it wins here and again on seeds {enough} to {last}, with M2N2's
+runs on those; only figures of those seeds are then reported of it.
+"""
 
 
 def load(folder: Path, evaluations: int) -> Runs:
@@ -69,61 +65,42 @@ def load(folder: Path, evaluations: int) -> Runs:
     return found
 
 
-def crossed_bootstrap(values: ArrayLike, *, resamples: int = RESAMPLES, seed: int = 0) -> Estimate:
-    """The mean over seeds and prompts with a 95 % interval from drawing both anew.
-
-    Every resample draws seeds and, apart from them, prompts, both with replacement, and takes the mean over all pairs:
-    the pigeonhole bootstrap (Owen, Annals of Applied Statistics 1, 2007), for tables whose rows and columns are both
-    samples. It is rather too wide than too narrow; of a single seed it is the usual one over prompts.
-
-    Args:
-        values: [seeds, prompts].
-        resamples: how many.
-        seed: of the resampling.
-    """
-    values = np.asarray(values, dtype=np.float64)
-    rng = np.random.default_rng(seed)
-    by_seed, by_prompt = (rng.multinomial(n, [1 / n] * n, size=resamples) / n for n in values.shape)
-    means = (by_seed @ values * by_prompt).sum(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return Estimate(mean=float(values.mean()), low=float(low), high=float(high))
-
-
 @dataclass(frozen=True)
 class Summary:
     """A method's figures over its seeds.
 
     Attributes:
-        judge: mean fitness of what it would ship, in Japanese, on the niches.
+        judge: mean fitness of what it would ship, in Japanese, on the niches; None where their noise changes.
         early: the same after EARLY evaluations, where it has as many.
         scores: by the jury on the held-out prompts, by kind.
         cmmd: mean, least and largest over seeds.
         over: scores minus those of M2N2 with the same seeds, by kind; none for M2N2 itself or without its runs.
+        pairs: how many seeds that is.
+        p: of the difference in Japanese, adjusted; None without a verdict.
     """
 
     method: str
     seeds: int
-    judge: float
+    judge: float | None
     early: float | None
-    scores: dict[str, Estimate]
+    scores: dict[str, Tested]
     cmmd: tuple[float, float, float]
-    over: dict[str, Estimate]
+    over: dict[str, Tested]
+    pairs: int
+    p: float | None = None
 
     @property
     def verdict(self) -> str:
-        """Beside M2N2.
-
-        `wins`: better in Japanese, the interval apart from zero, and not worse in English on average; `loses`: worse in
-        Japanese, the interval apart from zero.
-        """
+        """Beside M2N2, see EXPLAINED."""
         if not self.over:
             return ""
-        ja, en = self.over["ja"], self.over["en"]
-        if not ja.apart_from_zero:
-            return "even"
-        if ja.mean < 0:
+        if self.p is None:
+            return "too few seeds"
+        if self.p >= CHANCE:
+            return "undecided"
+        if self.over["ja"].mean < 0:
             return "loses"
-        return "wins" if en.mean >= 0 else "wins in Japanese alone"
+        return "wins" if self.over["en"].low > -NOT_WORSE else "wins in Japanese alone"
 
     def row(self) -> list[str]:
         """Its row of the table."""
@@ -131,11 +108,12 @@ class Summary:
         return [
             METHODS[self.method].title,
             str(self.seeds),
-            f"{self.judge:.3f}",
+            "" if self.judge is None else f"{self.judge:.3f}",
             "" if self.early is None else f"{self.early:.3f}",
             *(_interval(self.scores[kind]) for kind in KINDS),
             f"{mean:.3f}" if self.seeds == 1 else f"{mean:.3f} ({low:.3f} to {high:.3f})",
             *(_interval(self.over[kind], "+") if self.over else "" for kind in ("ja", "en")),
+            "" if self.p is None else f"{self.p:.3f}",
             self.verdict,
         ]
 
@@ -148,17 +126,34 @@ def summarise(method: str, runs: dict[int, Run], reference: dict[int, Run]) -> S
     pairs = [(runs.get(seed) or runs[0], other) for seed, other in reference.items() if seed in runs or _once(method)]
     over = {}
     if method != "m2n2" and pairs:
-        over = {kind: crossed_bootstrap([_minus(*pair, kind) for pair in pairs]) for kind in KINDS}
+        over = {kind: crossed([_minus(*pair, kind) for pair in pairs]) for kind in KINDS}
     distances = [run["cmmd"] for run in runs.values()]
     return Summary(
         method,
         len(runs),
-        judge=float(np.mean([run["curve"][-1] for run in runs.values()])),
-        early=_early(list(runs.values())),
-        scores={kind: crossed_bootstrap([run["held_out"][kind] for run in runs.values()]) for kind in KINDS},
+        judge=None if METHODS[method].moves else float(np.mean([run["curve"][-1] for run in runs.values()])),
+        early=None if METHODS[method].moves else _early(list(runs.values())),
+        scores={kind: crossed([run["held_out"][kind] for run in runs.values()]) for kind in KINDS},
         cmmd=(float(np.mean(distances)), min(distances), max(distances)),
         over=over,
+        pairs=len(pairs) if over else 0,
     )
+
+
+def with_verdicts(summaries: Sequence[Summary]) -> list[Summary]:
+    """The summaries of one part of the table, with p-values adjusted for those that have seeds enough."""
+    ready = [place for place, one in enumerate(summaries) if one.pairs >= ENOUGH]
+    adjusted = dict(zip(ready, holm([summaries[place].over["ja"].p for place in ready]), strict=True))
+    return [replace(one, p=adjusted.get(place)) for place, one in enumerate(summaries)]
+
+
+def _table(found: Runs) -> list[Summary]:
+    """Everybody beside M2N2 on the same seeds, a part of the table after another."""
+    reference = found.get("m2n2", {})
+    groups: dict[str, list[Summary]] = {}
+    for method, runs in found.items():
+        groups.setdefault(METHODS[method].group, []).append(summarise(method, runs, reference))
+    return [one for summaries in groups.values() for one in with_verdicts(summaries)]
 
 
 def _early(runs: list[Run]) -> float | None:
@@ -178,24 +173,29 @@ def _minus(run: Run, other: Run, kind: str) -> NDArray[np.float64]:
 
 def report(bench: Bench, folder: Path, evaluations: int) -> None:
     """Print the table of all runs under `folder`/search; write it to `search.md`, with `search.png` and pictures."""
-    found = load(folder, evaluations)
-    rejection = found.pop("early-rejection", {})
-    reference = found.get("m2n2", {})
-    summaries = [summarise(method, runs, reference) for method, runs in found.items()]
+    whole = load(folder, evaluations)
+    rejection = whole.pop("early-rejection", {})
+    everyone = [run for runs in [*whole.values(), rejection] for run in runs.values()]
+    found, confirming = _of_seeds(whole, range(ENOUGH)), _of_seeds(whole, range(ENOUGH, 2 * ENOUGH))
+    summaries, again = _table(found), _table(confirming)
     table = Table(*COLUMNS)
-    for summary in summaries:
+    for summary in [*summaries, *again]:
         table.add_row(*summary.row())
     Console(width=200).print(table)
-    everyone = [run for runs in [*found.values(), rejection] for run in runs.values()]
-    if not everyone:
+    if not found:
         return
-    write_whole(folder / "search.md", page(summaries, everyone, rejection).encode())
-    write_whole(folder / "search.png", _curves(found))
-    write_whole(folder / "search-pictures.png", _pictures(bench, found))
+    write_whole(folder / "search.md", page(summaries, again, everyone, rejection).encode())
+    write_whole(folder / "search.png", curves(found))
+    write_whole(folder / "search-pictures.png", pictures(bench, found))
 
 
-def page(summaries: list[Summary], everyone: list[Run], rejection: dict[int, Run]) -> str:
-    """The table in Markdown, with what it says and how it was made."""
+def _of_seeds(found: Runs, seeds: range) -> Runs:
+    some = {method: {seed: run for seed, run in runs.items() if seed in seeds} for method, runs in found.items()}
+    return {method: runs for method, runs in some.items() if runs}
+
+
+def page(summaries: list[Summary], again: list[Summary], everyone: list[Run], rejection: dict[int, Run]) -> str:
+    """The table in Markdown, with what it says and how it was made; `again` are the seeds that confirm."""
     winners = {
         group: [one for one in summaries if one.verdict == "wins" and METHODS[one.method].group == group]
         for group in ("extensions", "searches", "merges", "ablations")
@@ -206,17 +206,28 @@ def page(summaries: list[Summary], everyone: list[Run], rejection: dict[int, Run
     lines = [
         "# search",
         "",
-        EXPLAINED.format(early=EARLY, reported=len(first["held_out"]["ja"]), **first),
+        EXPLAINED.format(
+            early=EARLY,
+            enough=ENOUGH,
+            last=2 * ENOUGH - 1,
+            chance=CHANCE,
+            worse=NOT_WORSE,
+            reported=len(first["held_out"]["ja"]),
+            **first,
+        ),
         f"Extensions that win: {_titles(winners['extensions'])}. Other searches and merges that win: "
         f"{_titles(winners['searches'] + winners['merges'])}. Ablations that win: {_titles(winners['ablations'])}.",
         f"Best in Japanese: {METHODS[best.method].title}, {_interval(best.scores['ja'])}.",
         *(_spared(run) for run in rejection.values()),
     ]
-    for group in ("merges", "searches", "ablations", "extensions"):
-        rows = [one.row() for one in summaries if METHODS[one.method].group == group]
-        if rows:
-            lines += ["", f"## {group}", "", f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
-            lines += [f"| {' | '.join(row)} |" for row in rows]
+    parts = {
+        group: [one for one in summaries if METHODS[one.method].group == group]
+        for group in ("merges", "searches", "ablations", "extensions")
+    }
+    for title, part in {**parts, f"seeds {ENOUGH} to {2 * ENOUGH - 1}": again}.items():
+        if part:
+            lines += ["", f"## {title}", "", f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
+            lines += [f"| {' | '.join(one.row())} |" for one in part]
     lines += ["", "![curves](search.png)", "", "![pictures of the first seed](search-pictures.png)", ""]
     lines += [f"Machine: {one}." for one in sorted({run["machine"] for run in everyone})]
     lines += [f"An evaluation took {np.median(spent):.2f} seconds (median over runs)."]
@@ -240,61 +251,3 @@ def _spared(run: Run) -> str:
 
 def _interval(estimate: Estimate, sign: str = "") -> str:
     return f"{estimate.mean:{sign}.3f} [{estimate.low:{sign}.3f}, {estimate.high:{sign}.3f}]"
-
-
-def _curves(found: Runs) -> bytes:
-    """Best mean fitness against evaluations, with the least and the largest over seeds, M2N2 in every panel; PNG."""
-    figure = Figure(figsize=(16, 5.5), layout="constrained")
-    for panel, group in zip(figure.subplots(1, 3, sharey=True), ("searches", "ablations", "extensions"), strict=True):
-        shown = [method for method in found if method == "m2n2" or METHODS[method].group == group]
-        for number, method in enumerate(shown):
-            runs = list(found[method].values())
-            curves = np.array([run["curve"] for run in runs])  # [seeds, evaluations]
-            mean = curves.mean(axis=0)
-            made = runs[0]["cost"] * np.arange(1, len(mean) + 1)
-            style = {"color": "black" if method == "m2n2" else f"C{number % 10}", "label": METHODS[method].title}
-            panel.plot(made, mean, linewidth=1.2, linestyle="-" if number < 10 else "--", **style)
-            panel.fill_between(made, *np.quantile(curves, [0, 1], axis=0), color=style["color"], alpha=0.1, linewidth=0)
-        if group == "searches":
-            for number, method in enumerate(one for one in found if METHODS[one].group == "merges"):
-                level = np.mean([run["curve"][-1] for run in found[method].values()])
-                panel.axhline(level, color=f"C{number}", linewidth=0.8, linestyle=":", label=METHODS[method].title)
-        panel.set_title(group, fontsize=10)
-        panel.set_xlabel("evaluations")
-        panel.grid(alpha=0.3)
-        if shown:
-            panel.legend(fontsize=7)
-    figure.axes[0].set_ylabel("best mean fitness")
-    if "average" in found:  # what lies below is the same for all: the sources, then a first child or two
-        figure.axes[0].set_ylim(bottom=found["average"][0]["curve"][-1] - 0.01)
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=90)
-    return file.getvalue()
-
-
-def _pictures(bench: Bench, found: Runs) -> bytes:
-    """What each method ships at its first seed, a row each, on the same prompts and noise; PNG."""
-    prompts = bench.held_out.subset(min(SHOWN, len(bench.held_out)))
-    rows = {"reference": bench.references(prompts)}
-    for method, runs in found.items():
-        entry, run = METHODS[method], runs[min(runs)]
-        config = entry.config(run["seed"], bench.pictures)
-        with TemporaryDirectory() as place:
-            sources = entry.begin(config, bench.sources, bench.niches, Path(place)).sources
-            recipe = restored(run["winner"], sources, config)
-            rows[entry.title] = [one.image for one in bench.draw(recipe, sources, prompts)]
-    path = next((font.fname for font in fontManager.ttflist if FONT in font.name), None)
-    font = ImageFont.truetype(path, 12) if path else ImageFont.load_default(12)
-    captions = ["\n".join(textwrap.wrap(text, 5)) for text in prompts.texts("ja")] if path else prompts.ids
-    sheet = Image.new("RGB", (MARGIN + SIDE * len(prompts), HEAD + SIDE * len(rows)), "white")
-    pen = ImageDraw.Draw(sheet)
-    for column, caption in enumerate(captions):
-        pen.multiline_text((MARGIN + SIDE * column + 2, 1), caption, fill="black", font=font, spacing=1)
-    for number, (title, images) in enumerate(rows.items()):
-        top = HEAD + SIDE * number
-        pen.text((4, top + SIDE // 2 - 8), title, fill="black", font=font)
-        for column, image in enumerate(images):
-            sheet.paste(image.resize((SIDE, SIDE)), (MARGIN + SIDE * column, top))
-    file = io.BytesIO()
-    ImageOps.posterize(sheet, BITS).save(file, format="png", optimize=True)
-    return file.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,10 +17,13 @@ from studio.breeding import source_recipes, weighted
 from studio.config import RunConfig, embedded
 
 from .search_dense import added, dare, task_vectors, ties
-from .search_methods import Elites, Evolution, Listed, Method, RandomWeights, Rejection, Strategy
+from .search_methods import Elites, Evolution, Listed, Method, RandomWeights, Rejection, Strategy, merge
 
 BASE = "base"
-SCALES = tuple(round(0.2 * step, 1) for step in range(1, 11))  # of TIES and DARE; the judge chooses
+# Of TIES and DARE; the judge chooses. The papers' own choices where nothing is tuned are to keep 0.2 and 0.1.
+SCALES = (0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0)
+KEPT = (0.1, 0.2, 0.5, 1.0)  # share of each task vector
+SHARES = tuple(step / 4 for step in range(5))  # of `ja` in a grid by hand
 
 Begin = Callable[[RunConfig, Mapping[str, Source], PromptSet, Path], Method]  # the last is a folder for new weights
 
@@ -32,14 +36,29 @@ def _source(name: str) -> Begin:
     return lambda config, sources, niches, folder: Listed(sources, [source_recipes(config, sources)[name]])
 
 
+def _grid(config: RunConfig, sources: Mapping[str, Source], niches: PromptSet, folder: Path) -> Method:
+    """For one who knows what each source changed: `ja` and `flat` in the attention, `ja` and `real` elsewhere."""
+    ja, flat, real = (np.array([one == name for one in sources], float) for name in ("ja", "flat", "real"))
+    pairs = itertools.product(SHARES, SHARES)
+    rows = [(a * ja + (1 - a) * flat, r * ja + (1 - r) * real) for a, r in pairs]
+    return Listed(sources, [merge(config, sources, row) for row in rows])
+
+
 def _dense(name: Literal["ties", "dare"]) -> Begin:
-    """The base and what TIES or DARE adds to it, at every scale."""
+    """The base and what TIES or DARE adds to it, for every share that is kept and at every scale."""
 
     def begin(config: RunConfig, sources: Mapping[str, Source], niches: PromptSet, folder: Path) -> Method:
-        vectors = task_vectors(sources, BASE)
-        merged = ties(vectors) if name == "ties" else dare(vectors, np.random.default_rng(config.seed))
-        more = {**sources, name: added(sources[BASE], merged, folder / name)}
-        rows = [[scale if one == name else (1 - scale) * (one == BASE) for one in more] for scale in SCALES]
+        vectors, rng = task_vectors(sources, BASE), np.random.default_rng(config.seed)
+        more = dict(sources)
+        for kept in KEPT:
+            merged = ties(vectors, density=kept) if name == "ties" else dare(vectors, rng, drop=1 - kept)
+            label = f"{name}-{kept}"
+            more[label] = added(sources[BASE], merged, folder / label)
+        rows = [
+            [scale if one == label else (1 - scale) * (one == BASE) for one in more]
+            for label in list(more)[len(sources) :]
+            for scale in SCALES
+        ]
         return Listed(more, [weighted(config, more, row, name=name) for row in rows])
 
     return begin
@@ -71,6 +90,11 @@ class Entry:
     seeds: int | None = None
     batch: int | None = None
 
+    @property
+    def moves(self) -> bool:
+        """Whether its scores come to be on other noise than everybody's, not to be set beside them."""
+        return "noise_rotation" in self.changes
+
     def config(self, seed: int, pictures: Settings) -> RunConfig:
         """The settings of a run whose pictures are drawn like this, but for the batch."""
         if self.batch:
@@ -88,8 +112,9 @@ METHODS: dict[str, Entry] = {  # in the order in which they matter
         name: Entry(f"source {name}", "merges", _source(name), most=1, seeds=1)
         for name in ("base", "ja", "flat", "real")
     },
-    "ties": Entry("TIES", "merges", _dense("ties"), most=len(SCALES), seeds=1),
-    "dare": Entry("DARE", "merges", _dense("dare"), most=len(SCALES)),
+    "ties": Entry("TIES", "merges", _dense("ties"), most=len(KEPT) * len(SCALES), seeds=1),
+    "dare": Entry("DARE", "merges", _dense("dare"), most=len(KEPT) * len(SCALES)),
+    "grid": Entry("grid by hand", "merges", _grid, most=len(SHARES) ** 2, seeds=1),
     "m2n2": Entry("M2N2", "searches"),
     "cma-es": Entry("CMA-ES", "searches", lambda config, sources, niches, folder: Strategy(config, sources)),
     "random": Entry(

@@ -39,7 +39,7 @@ class Breeding(BaseModel):
     split_growth: int = Field(
         0, ge=0, description="begin with one split point and allow one more every so many offspring; 0: all at once"
     )
-    guided: bool = Field(False, description="split where splits paid: more often where offspring won a place in a full archive")
+    guided: bool = Field(False, description="split where splits paid: where offspring won a place in a full archive")
     beta: float = Field(1.0, gt=0, description="mixing ratios from Beta(this, this); 1 is uniform, more is nearer half")
     one_ratio: bool = Field(False, description="one mixing ratio for all chromosomes")
     step: float = Field(

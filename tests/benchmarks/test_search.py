@@ -1,6 +1,7 @@
 """The search benchmark: every method on three prompts and a few evaluations."""
 
 import json
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -9,13 +10,16 @@ from PIL import Image
 from benchmarks.search import Job, carry_out, complete, run
 from benchmarks.search_methods import HIGHEST, Elites, Evolution, RandomWeights, Rejection, Strategy
 from benchmarks.search_report import load, report
-from benchmarks.search_rows import METHODS, SCALES
+from benchmarks.search_rows import KEPT, METHODS, SCALES
 from benchmarks.search_task import Bench, compact, restored
 from eval.prompts import load_prompts
 from pipelines.errors import RecipeError
 from pipelines.recipe import blend
 from studio.breeding import source_recipes
-from studio.config import EMBEDDED_PICTURES, embedded
+from studio.config import EMBEDDED_PICTURES, checked, embedded
+from studio.run import carry_out as carry_out_run
+from studio.store import create_run
+from tests.conftest import without_report
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +60,7 @@ def test_runs_make_their_evaluations_and_report_their_best(runs):
         assert [len(result["held_out"][kind]) for kind in ("ja", "en", "consistency")] == [3, 3, 3]
         assert json.loads(json.dumps(result))["seed"] == 1
     assert runs["m2n2"]["curve"][:4] == runs["map-elites"]["curve"][:4]  # the sources come first
-    assert [len(row) for _, row in runs["dare"]["winner"]["backbone"]] == [5]
+    assert [len(row) for _, row in runs["dare"]["winner"]["backbone"]] == [8]
 
 
 def test_the_same_seed_gives_the_same_run(runs, bench):
@@ -96,16 +100,43 @@ def test_every_search_is_one_of_its_own_and_repeats_itself(bench, tmp_path):
         assert asked[name] != told(bench, name, 4, 16, tmp_path)
 
 
-def test_a_scale_of_ties_is_a_recipe_over_the_base_and_one_more_source(bench, tmp_path):
+def test_a_scale_of_ties_is_a_recipe_over_the_base_and_a_source_for_each_share_kept(bench, tmp_path):
     config = METHODS["ties"].config(0, bench.pictures)
     method = METHODS["ties"].begin(config, bench.sources, bench.niches, tmp_path)
     recipes = list(iter(method.ask, None))
-    assert list(method.sources) == ["base", "ja", "flat", "real", "ties"]
+    assert list(method.sources)[4:] == ["ties-0.1", "ties-0.2", "ties-0.5", "ties-1.0"]
     rows = [recipe.chromosomes["attention"].segments[0].weights for recipe in recipes]
-    assert rows[0] == pytest.approx((0.8, 0, 0, 0, 0.2))
-    assert rows[4] == pytest.approx((0, 0, 0, 0, 1))
-    assert len(rows) == len(SCALES) == 10
+    assert rows[0] == pytest.approx((0.9, 0, 0, 0, 0.1, 0, 0, 0))
+    assert rows[6] == pytest.approx((0, 0, 0, 0, 1, 0, 0, 0))
+    assert rows[-1] == pytest.approx((-1, 0, 0, 0, 0, 0, 0, 2))
+    assert len(rows) == len(KEPT) * len(SCALES) == 40
     assert {recipe.host["default"] for recipe in recipes} == {"ja"}
+
+
+def test_a_grid_by_hand(bench, tmp_path):
+    config = METHODS["grid"].config(0, bench.pictures)
+    recipes = list(iter(METHODS["grid"].begin(config, bench.sources, bench.niches, tmp_path).ask, None))
+    assert len(recipes) == 25
+    rows = [{name: one.segments[0].weights for name, one in recipe.chromosomes.items()} for recipe in recipes]
+    assert rows[0] == {"attention": (0, 0, 1, 0), "backbone": (0, 0, 0, 1)}  # base, ja, flat, real
+    assert rows[7] == {"attention": (0, 0.25, 0.75, 0), "backbone": (0, 0.5, 0, 0.5)}
+
+
+def test_the_benchmark_breeds_what_a_run_breeds(bench, few_prompts, small_config, tmp_path):
+    changes = {"breeding": {"merges": True, "warm_up": 9, "guided": True}, "noise_rotation": 5, "evaluations": 12}
+    config = checked({**small_config.model_dump(), **changes})
+    with closing(create_run(tmp_path / "run", config)) as store:
+        carry_out_run(store, without_report)
+        everyone = store.individuals()
+    ours = Bench(load_prompts(few_prompts), bench.held_out, config.pictures)
+    method, asked = Evolution(config, ours.sources), {}
+    while len(asked) < len(everyone):
+        recipe = method.ask()
+        asked[recipe.name] = recipe.digest  # whoever is scored again on other noise is asked for again
+        method.tell(recipe, ours.scores(recipe, method.sources, config, method.rotation))
+    assert asked == {one.id: one.recipe.digest for one in everyone}
+    assert method.rotation == 2
+    assert set(method._search.archive.ids) == {one.id for one in everyone if one.alive}
 
 
 def test_weights_of_cma_es_and_of_random_search_sum_to_one_in_each_chromosome(bench):

@@ -27,6 +27,8 @@ from .sources import Source
 
 __all__ = ["LivePipeline", "Request", "Settings", "best_device"]
 
+EMBEDDINGS = 1 << 30  # bytes of main memory; captions beyond are encoded whenever they are drawn
+
 
 @dataclass(frozen=True)
 class Request:
@@ -82,6 +84,7 @@ class LivePipeline:
             ) from error
         self._hold(self.machine.device if self.plan.resident else torch.device("cpu"))
         self._embeddings: dict[tuple[str, ...], tuple[torch.Tensor, ...]] = {}
+        self._embedded, self._embedded_on = 0, torch.device("cpu")  # bytes in them, and where they are wanted
         self._drawn_with: tuple[str | None, str | None] = (None, None)  # family and file of a few-step LoRA
         self._compiled = False
 
@@ -92,7 +95,7 @@ class LivePipeline:
     def release(self) -> None:
         """Give back the memory of the device; the pipeline draws no more. For the next one to have room."""
         self._pipeline, self._live = None, {}
-        self._embeddings.clear()
+        self._forget_embeddings()
         self._hold(torch.device("cpu"))
         gc.collect()  # hooks of offloading hold modules in cycles
         if self.machine.memory is not None:
@@ -112,7 +115,7 @@ class LivePipeline:
             )
         plan = Plan(recipe, self.sources)
         if _encoders(recipe) != _encoders(self.recipe):  # embeddings hold for as long as the text encoders stay
-            self._embeddings.clear()
+            self._forget_embeddings()
         self.recipe = recipe
         return sum(live.weave(plan) for live in self._live.values())
 
@@ -169,7 +172,7 @@ class LivePipeline:
         plan = plan_device(self.machine, self._sizes, settings, scorer=self._scorer)
         decode_as_planned(self._pipeline.vae, plan)
         if (settings.speed, settings.lora) != self._drawn_with:
-            self._embeddings.clear()  # a LoRA may speak to the text encoders too
+            self._forget_embeddings()  # a LoRA may speak to the text encoders too
             if self._drawn_with[1]:
                 self._pipeline.unload_lora_weights()
             self._pipeline.scheduler = scheduler(self._schedulers)
@@ -250,13 +253,24 @@ class LivePipeline:
         """Embeddings of a batch: of the prompts and what guidance points away from, each with its pooled vector.
 
         Kept by batch, not by prompt: a text encoder rounds differently in another batch, and pictures are to equal
-        those of plain diffusers to the last bit.
+        those of plain diffusers to the last bit. Kept in main memory: those of thousands of captions, half a megabyte
+        each at full size, would fill an accelerator. The first ones stay, as a run asks for its captions in turn.
         """
-        if prompts not in self._embeddings:
-            with quiet():
-                embedded = self._pipeline.encode_prompt(list(prompts), do_classifier_free_guidance=True)
-            self._embeddings[prompts] = embedded
-        return self._embeddings[prompts]
+        if prompts in self._embeddings:
+            return tuple(tensor.to(self._embedded_on) for tensor in self._embeddings[prompts])
+        with quiet():
+            embedded: tuple[torch.Tensor, ...]
+            embedded = self._pipeline.encode_prompt(list(prompts), do_classifier_free_guidance=True)
+        size = sum(tensor.nbytes for tensor in embedded)
+        if self._embedded + size <= EMBEDDINGS:
+            self._embeddings[prompts] = tuple(tensor.cpu() for tensor in embedded)
+            self._embedded += size
+            self._embedded_on = embedded[0].device  # where they are wanted: offloading decides
+        return embedded
+
+    def _forget_embeddings(self) -> None:
+        self._embeddings.clear()
+        self._embedded = 0
 
     def _as_asked(self, settings: Settings) -> contextlib.AbstractContextManager[Any]:
         """Compiled or not: blocks that were compiled once can still be run as they are."""

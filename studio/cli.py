@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.markup import escape
@@ -53,13 +53,20 @@ for command in (evolve, show, merge, export, score, studio, report, verify, moni
 
 
 def main() -> None:
-    """Run the command line; an error of ours is one line and exit code 1."""
+    """Run the command line; an error of ours, or of a file, is one line and exit code 1."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr)
     try:
         app()
     except M2N2Error as error:
-        console.errors.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
-        sys.exit(1)
+        _refuse(str(error))
+    except OSError as error:
+        said = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        _refuse(f"{said}. Expected a place that may be read and written, with room left.")
+
+
+def _refuse(message: str) -> NoReturn:
+    console.errors.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True, highlight=False)
+    sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -173,7 +173,10 @@ def start_due(folder: Path) -> list[Export]:
 def keep_schedules(folder: Path) -> None:
     """Look after the schedules of a folder of exports, for as long as this thread lives."""
     while True:
-        start_due(folder)
+        try:
+            start_due(folder)
+        except Exception:  # a full disk, an export taken away meanwhile: the next look may go well
+            logger.exception("schedules of %s could not be looked after this time", folder)
         time.sleep(LOOK)
 
 

@@ -62,6 +62,12 @@ def carry(store: RunStore[C], work: Callable[[], None]) -> None:
             raise
 
 
+def standing(store: RunStore[C]) -> str:
+    """How a run stands: its status, or `interrupted` where its process is gone."""
+    said: str = store.get("status", "new")
+    return "interrupted" if said in ("queued", "running", "reporting") and not is_running(store) else said
+
+
 def is_running(store: RunStore[C]) -> bool:
     """Whether a process carries this run now; a killed one does not, whatever it last wrote."""
     return is_held(store.folder / "run.lock")
@@ -133,7 +139,8 @@ def stop_on_signal(store: RunStore[C]) -> Iterator[None]:
 
     def stop(number: int, _: FrameType | None) -> None:
         signal.signal(number, before[number])
-        ask_to_stop(store)
+        # In a thread: this one may be amid a transaction that the store would wait for.
+        threading.Thread(target=ask_to_stop, args=(store,)).start()
 
     before: dict[int, Any] = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

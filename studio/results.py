@@ -6,6 +6,7 @@ import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,14 @@ from PIL import Image
 
 from eval.clip import ClipScorer
 from eval.metrics import bootstrap, by_category, paired_bootstrap
-from eval.prompts import LANGUAGES, PromptSet
+from eval.prompts import LANGUAGES, Language, PromptSet
 from eval.realism import cmmd
 from pipelines.errors import GenerationError, RecipeError
 from pipelines.recipe import Recipe
 from pipelines.sources import COMPONENTS, Source
 
 from .breeding import source_recipes, weighted
-from .evaluate import Drawn, Evaluator, check_captions, save_picture
+from .evaluate import Drawn, Evaluator, Scored, check_captions, save_picture
 from .individual import Individual, Kind
 from .store import RunStore
 
@@ -28,6 +29,17 @@ logger = logging.getLogger(__name__)
 
 Row = dict[str, np.ndarray]  # kind to scores per prompt
 KINDS: tuple[Kind, ...] = ("ja", "en", "consistency")
+REPORTED = (  # what a report leaves in the run's state, beside the rows that it is made of
+    "results",
+    "as_shipped",
+    "comparisons",
+    "child",
+    "realism",
+    "failed_rows",
+    "report_keys",
+    "report_rows",
+    "reporter",
+)
 SHOWN = 8  # held-out prompts whose pictures are kept: spread over the categories, chosen before anybody was scored
 
 
@@ -55,7 +67,11 @@ class Reporter:
         self.references = self._references()
 
     def report(self) -> None:
-        """Score what is not scored yet, and store the results."""
+        """Score what is not scored yet, and store the results.
+
+        Raises:
+            GenerationError: none of the sources draws the held-out prompts, so there is nothing to compare with.
+        """
         config = self.store.config
         child = best_child(self.store)
         sources = source_recipes(config, self.sources)
@@ -66,13 +82,15 @@ class Reporter:
         self._done, self._rows = 0, len(rows) + len(sources)
         self._kept: dict[str, str] = {}
         self._failed: dict[str, str] = {}
-        scored = {name: self._row(recipe, name) for name, recipe in sources.items()}
-        scored |= self._if_drawn({name: partial(self._row, rows[name], name) for name in rows if name not in sources})
+        scored = self._if_drawn({name: partial(self._row, recipe, name) for name, recipe in rows.items()})
+        there = [name for name in sources if name in scored]
+        if not there:
+            raise GenerationError(f"No source draws the held-out prompts. {next(iter(self._failed.values()))}")
         shipped = self._if_drawn({name: partial(self._row_as_shipped, name, one) for name, one in sources.items()})
         self.store.put(
             results={name: estimates(row) for name, row in scored.items()},
             as_shipped={name: estimates(row) for name, row in shipped.items()},
-            comparisons=comparisons(scored, list(self.sources), self.prompts.categories),
+            comparisons=comparisons(scored, there, self.prompts.categories),
             child=child.name if child else None,
             realism={name: float(row["cmmd"][0]) for name, row in scored.items() if "cmmd" in row},
             failed_rows=self._failed,
@@ -89,7 +107,10 @@ class Reporter:
         files = [self.store.folder / (prompt.reference or "") for prompt in self.prompts.prompts]
         if len(files) < 2 or not all(file.is_file() for file in files):
             return None
-        return self.reporter.image_features([Image.open(file).convert("RGB") for file in files])
+        size, seen = self.evaluator.settings.batch, []
+        for start in range(0, len(files), size):  # thousands of photographs at once would fill the memory
+            seen.append(self.reporter.image_features([_opened(file) for file in files[start : start + size]]))
+        return np.concatenate(seen)
 
     def _if_drawn(self, rows: Mapping[str, Callable[[], Row]]) -> dict[str, Row]:
         """The rows that can be drawn; a broken picture costs its row and is recorded, not hours of other rows."""
@@ -107,21 +128,29 @@ class Reporter:
 
         With reference pictures also "cmmd", how far the Japanese pictures are from them as a set: float64 [1].
         """
-        key = self._kept[name] = f"held_out:{name}:{recipe.digest}:{self.reporter.digest[:16]}"
+        key = f"held_out:{name}:{recipe.digest}:{self.reporter.digest[:16]}"
         kept = self.store.get(key)
         if kept is None:
-            evaluator = self.evaluator
-            drawn = [evaluator.draw(recipe, self.prompts, language, self.tick) for language in LANGUAGES]
-            ja, en = map(evaluator.score, drawn)
-            scores = {"ja": ja.scores, "en": en.scores, "consistency": evaluator.consistency(ja, en)}
+            ja, en = (self._scored(recipe, name, language) for language in LANGUAGES)
+            scores = {"ja": ja.scores, "en": en.scores, "consistency": self.evaluator.consistency(ja, en)}
             kept = {kind: values.mean(axis=1).tolist() for kind, values in scores.items()}
             if self.references is not None:
                 kept["cmmd"] = [cmmd(ja.features, self.references)]
-            self._show(name, recipe, [*drawn[0], *drawn[1]])
             self.store.put(**{key: kept})
+        self._kept[name] = key
         self._done += 1
         self.store.put(report_rows=[self._done, self._rows])
         return {kind: np.array(values) for kind, values in kept.items()}
+
+    def _scored(self, recipe: Recipe, name: str, language: Language) -> Scored:
+        """Draw and score one language, a round at a time: ten thousand pictures are more than a machine holds."""
+        found = []
+        for some in self.evaluator.rounds(self.prompts):
+            drawn = self.evaluator.draw(recipe, some, language, self.tick)
+            found.append(self.evaluator.score(drawn))
+            self._show(name, recipe, drawn)
+        scores, features = ([getattr(one, part) for one in found] for part in ("scores", "features"))
+        return Scored(np.concatenate(scores), np.concatenate(features))
 
     def _show(self, name: str, recipe: Recipe, drawn: Sequence[Drawn]) -> None:
         """Keep the pictures of a few prompts to be looked at; those of the others can be drawn again."""
@@ -137,6 +166,11 @@ class Reporter:
         if all(recipe.lender(part) == lender for part, lender in own.items()):
             return self._row(recipe, name)
         return self._row(recipe.model_copy(update={"host": {"default": name, **own}}), f"{name} as shipped")
+
+
+def _opened(file: Path) -> Image.Image:
+    with Image.open(file) as picture:
+        return picture.convert("RGB")
 
 
 def best_child(store: RunStore) -> Recipe | None:

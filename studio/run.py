@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +32,7 @@ from .judging import Judging
 from .machine import described
 from .preflight import measured_rate, preflight
 from .process import Stopped, carry, is_running, spawn
-from .results import Reporter
+from .results import REPORTED, Reporter
 from .store import RunStore, now
 from .taste import Learned, learn_niches
 from .votes import votes_for
@@ -88,7 +88,8 @@ def extend(store: RunStore, evaluations: int) -> None:
             f"{store.folder} has made {made} offspring. Expected a budget of at least as many, found {evaluations}."
         )
     store.change(evaluations=evaluations)
-    store.put(finish=False, results=None, comparisons=None)
+    store.forget(*REPORTED)
+    store.put(finish=False)
 
 
 def finish(store: RunStore) -> None:
@@ -226,10 +227,15 @@ class _Run:
     def _rotate(self, rotation: int) -> None:
         """Score everyone alive again, with other noise."""
         self.evaluator.rotation = rotation
-        again: dict[str, dict[str, np.ndarray]] = {}
+        again: dict[str, Mapping[str, np.ndarray]] = {}
         for id in self.search.archive.ids:
-            again[id], drawn = self.judging.both_languages(self.search.genomes[id])
-            self._keep(drawn, self.search.genomes[id])
+            try:
+                again[id], drawn = self.judging.both_languages(self.search.genomes[id])
+            except (GenerationError, RecipeError) as error:
+                logger.warning("%s keeps its scores on former noise: %s", id, error)
+                again[id] = self.store.individual(id).scores
+            else:
+                self._keep(drawn, self.search.genomes[id])
         self.search.rescore({id: self.judging.niches(scores) for id, scores in again.items()})
         self.store.rescore(again, self.search.state(), rotation)
 

@@ -7,14 +7,16 @@ last transaction left it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Generic, Literal, Protocol
 
 import numpy as np
 import yaml
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, delete, func, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from typing_extensions import TypeVar
 
@@ -72,7 +74,7 @@ class RunStore(Generic[C]):
 
     def record(self, individual: Individual, state: Mapping[str, Any], alive: Sequence[str]) -> None:
         """Commit an evaluated individual, who is alive now, and the search's state, in one transaction."""
-        with Session(self._engine) as session, session.begin():
+        with self._session() as session, session.begin():
             session.add(to_row(individual, alive=individual.id in alive))
             for row in session.scalars(select(IndividualRow).where(IndividualRow.alive)):
                 row.alive = row.id in alive
@@ -80,7 +82,7 @@ class RunStore(Generic[C]):
 
     def rescore(self, scores: Mapping[str, Mapping[str, np.ndarray]], state: Mapping[str, Any], rotation: int) -> None:
         """Commit new scores of individuals, the search's state and which noises they are from, in one transaction."""
-        with Session(self._engine) as session, session.begin():
+        with self._session() as session, session.begin():
             for row in session.scalars(select(IndividualRow).where(IndividualRow.id.in_(scores))):
                 row.scores = packed(scores[row.id])
             session.merge(StateRow(key="search", value=json.dumps(dict(state))))
@@ -88,7 +90,7 @@ class RunStore(Generic[C]):
 
     def individuals(self, *, after: int = 0) -> list[Individual]:
         """Everyone evaluated so far, oldest first; `after` skips that many."""
-        with Session(self._engine) as session:
+        with self._session() as session:
             rows = session.scalars(
                 select(IndividualRow).where(IndividualRow.number > after).order_by(IndividualRow.number)
             )
@@ -96,7 +98,7 @@ class RunStore(Generic[C]):
 
     def sources(self) -> list[Individual]:
         """The sources that have been evaluated, in the run's order."""
-        with Session(self._engine) as session:
+        with self._session() as session:
             rows = session.scalars(
                 select(IndividualRow).where(IndividualRow.mother.is_(None)).order_by(IndividualRow.number)
             )
@@ -104,7 +106,7 @@ class RunStore(Generic[C]):
 
     def count(self) -> int:
         """How many offspring were evaluated so far."""
-        with Session(self._engine) as session:
+        with self._session() as session:
             offspring = select(func.count()).select_from(IndividualRow).where(IndividualRow.mother.is_not(None))
             return session.scalar(offspring) or 0
 
@@ -114,7 +116,7 @@ class RunStore(Generic[C]):
         Raises:
             RunError: nobody has that id; names some who are there.
         """
-        with Session(self._engine) as session:
+        with self._session() as session:
             row = session.scalar(select(IndividualRow).where(IndividualRow.id == id))
             if row is not None:
                 return from_row(row)
@@ -125,15 +127,20 @@ class RunStore(Generic[C]):
 
     def get(self, key: str, default: Any = None) -> Any:
         """A value of the run's state."""
-        with Session(self._engine) as session:
+        with self._session() as session:
             row = session.get(StateRow, key)
             return json.loads(row.value) if row else default
 
     def put(self, **values: Any) -> None:
         """Set values of the run's state, in one transaction."""
-        with Session(self._engine) as session, session.begin():
+        with self._session() as session, session.begin():
             for key, value in values.items():
                 session.merge(StateRow(key=key, value=json.dumps(value)))
+
+    def forget(self, *keys: str) -> None:
+        """Take values out of the run's state."""
+        with self._session() as session, session.begin():
+            session.execute(delete(StateRow).where(StateRow.key.in_(keys)))
 
     def change(self: RunStore[RunConfig], **fields: Any) -> None:
         """Change what the run is asked to do, in its `run.yaml` too; everything else there stays as it is written.
@@ -150,6 +157,18 @@ class RunStore(Generic[C]):
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        try:
+            with Session(self._engine) as session:
+                yield session
+        except SQLAlchemyError as error:
+            reason = str(error.__cause__ or error)
+            raise RunError(
+                f"{self.folder / 'run.db'} cannot be read or written ({reason}). Expected a run's database, in a "
+                "folder that may be written, with room on the disk; if it is damaged, put a copy in its place."
+            ) from error
 
 
 def create_run(folder: str | Path, config: RunConfig) -> RunStore:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .individual import Individual, Kind
-from .process import is_running
+from .process import standing
 from .store import RunStore
 
 RECENT = 20  # evaluations whose mean length tells the time left
@@ -27,9 +27,7 @@ def status(store: RunStore, everyone: Sequence[Individual] | None = None) -> dic
         queue, `done` and `of` in offspring, `seconds_left` (None where unknown), `report_rows` (done and in all, while
         reporting), `error`, and the captions the scorer cuts short as `truncated`.
     """
-    said = store.get("status", "new")
-    if said in ("new", "queued", "running", "reporting") and not is_running(store):
-        said = "interrupted" if said != "new" else "new"
+    said = standing(store)
     everyone = store.individuals() if everyone is None else everyone
     offspring = [individual for individual in everyone if not individual.is_source]
     recent = [individual.seconds for individual in offspring[-RECENT:]]

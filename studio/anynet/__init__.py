@@ -16,7 +16,8 @@ import yaml
 def is_any(path: Path) -> bool:
     """Whether a run file, or the folder of a run, breeds any other network."""
     try:
-        content = yaml.safe_load((path / "run.yaml" if path.is_dir() else path).read_text("utf-8"))
+        text = (path / "run.yaml" if path.is_dir() else path).read_text("utf-8")
+        content = yaml.safe_load(text) if "kind" in text else None  # pages ask this of every run, again and again
     except (OSError, ValueError, yaml.YAMLError):
         return False  # who opens it says why it cannot be read
     return isinstance(content, dict) and content.get("kind") == "any"

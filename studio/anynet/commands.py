@@ -21,7 +21,7 @@ from pipelines.sources import open_network
 
 from .. import console
 from ..individual import Individual
-from ..process import is_running
+from ..process import standing
 from .config import load
 from .run import AnyStore, carry_out, create, open_any
 
@@ -69,12 +69,9 @@ def write(recipe: Recipe, relative_to: Path, out: Path, as_json: bool) -> None:
 def run_json(store: AnyStore) -> dict[str, Any]:
     """The run, everyone ever evaluated in it, and the report where it is done."""
     everyone = store.individuals()
-    status = store.get("status")
-    if status in ("running", "reporting") and not is_running(store):
-        status = "interrupted"
     return {
         "run": str(store.folder),
-        "status": status,
+        "status": standing(store),
         "done": store.count(),
         "of": store.config.evaluations,
         "error": store.get("error"),

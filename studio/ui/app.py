@@ -35,6 +35,7 @@ from .picture_routes import picture_routes
 from .shared import PAGES, Studio, page_link
 
 COOKIE = "language"
+UPLOAD = "32mb"  # a picture of SDXL is two or three
 _HERE = Path(__file__).resolve().parent
 _BUILDERS = {
     "evolve": evolve.page,
@@ -133,7 +134,7 @@ def _mount(app: FastAPI, pages: gr.Blocks, lang: Lang) -> None:
             run_history=False,
             enable_monitoring=False,
             show_error=False,
-            max_file_size="1mb",
+            max_file_size=UPLOAD,
             ssr_mode=False,
             mcp_server=False,
         )

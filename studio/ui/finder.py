@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipelines.errors import M2N2Error
 from studio.errors import RunError
 from studio.pictures import generation_data
 
@@ -24,8 +25,11 @@ def found_by_picture(studio: Studio, file: Path) -> tuple[str, str]:
         )
     called = str(said.get("individual", "")).rsplit("/", 1)[-1]
     for name in studio.names():
-        with studio.run(name) as store:
-            everyone = store.individuals()
+        try:
+            with studio.run(name) as store:
+                everyone = store.individuals()
+        except M2N2Error:  # a run that cannot be read hides nobody in the others
+            continue
         for one in sorted(everyone, key=lambda one: one.id != called):  # most likely the one it was called then
             if one.recipe.digest == said["recipe"]:
                 return name, one.id

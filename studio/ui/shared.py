@@ -24,6 +24,7 @@ from PIL import Image
 from eval.clip import ClipScorer
 from pipelines.errors import M2N2Error
 from pipelines.generate import best_device
+from studio.anynet import is_any
 from studio.errors import RunError
 from studio.i18n import LANGUAGES, Lang, t
 from studio.individual import Individual, Kind
@@ -117,8 +118,9 @@ class Studio:
         return self.runs.parent / "prompts"
 
     def names(self) -> list[str]:
-        """The runs there are, newest first."""
-        folders = (file.parent for file in self.runs.glob("*/run.db") if (file.parent / "run.yaml").is_file())
+        """The runs with pictures to show, newest first; those of other networks are left to the command line."""
+        found = (file.parent for file in self.runs.glob("*/run.db") if (file.parent / "run.yaml").is_file())
+        folders = (folder for folder in found if not is_any(folder))
         return [folder.name for folder in sorted(folders, key=lambda f: (f / "run.yaml").stat().st_mtime, reverse=True)]
 
     @contextmanager

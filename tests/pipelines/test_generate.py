@@ -10,6 +10,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch._dynamo.utils import counters
 
+from pipelines import generate
 from pipelines.devices import GIB, HOST_RESERVE, Machine
 from pipelines.errors import DeviceError, GenerationError
 from pipelines.export import export_folder
@@ -71,6 +72,26 @@ def test_pictures_depend_on_prompt_seed_and_recipe_alone(one_hot, pipeline, mixe
     assert (other != first).any()
     assert (first[0] != first[1]).any()
     assert first.shape == (2, 64, 64, 3)
+
+
+def test_captions_beyond_what_is_kept_are_encoded_again(pipeline, monkeypatch):
+    one = SETTINGS.model_copy(update={"batch": 1, "steps": 1})
+    all_kept = pixels(pipeline.generate(REQUESTS, one))
+    encoded, encode = [], pipeline._pipeline.encode_prompt
+
+    def told(prompt=None, **how):
+        if prompt is not None:  # else diffusers has the embeddings already
+            encoded.append(prompt)
+        return encode(prompt, **how)
+
+    monkeypatch.setattr(pipeline._pipeline, "encode_prompt", told)
+    assert (pixels(pipeline.generate(REQUESTS, one)) == all_kept).all()
+    assert encoded == []
+    pipeline._forget_embeddings()
+    monkeypatch.setattr(generate, "EMBEDDINGS", 0)
+    for _ in range(2):
+        assert (pixels(pipeline.generate(REQUESTS[:2], one)) == all_kept[:2]).all()
+    assert encoded == [["柴犬"], ["shrimp"]] * 2
 
 
 def test_progress_counts_pictures(pipeline):

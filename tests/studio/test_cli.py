@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import socket
 
 import pytest
@@ -32,6 +33,15 @@ def test_help_lists_the_commands():
     done = python("-m", "studio.cli", "--help")  # as a person runs it: a process of its own
     assert done.returncode == 0
     assert all(command in done.stdout for command in COMMANDS)
+
+
+def test_what_cannot_be_written_or_read_is_one_line(m2n2, finished, small_config, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.touch()
+    refused(m2n2("report", finished, "--out", blocked / "report.html"), str(blocked), "may be read and written")
+    shutil.copytree(finished, tmp_path / "damaged", ignore=shutil.ignore_patterns("images", "run.db-*"))
+    (tmp_path / "damaged" / "run.db").write_bytes(b"no database" * 1000)
+    refused(m2n2("show", tmp_path / "damaged"), "run.db cannot be read or written", "database")
 
 
 @pytest.mark.slow

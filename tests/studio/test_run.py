@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import random
 import signal
+import sqlite3
 import sys
 import time
 
@@ -17,7 +18,8 @@ from studio.config import checked
 from studio.errors import RunError
 from studio.evaluate import Evaluator
 from studio.evolution.archive import Archive
-from studio.process import ask_to_stop, is_running, locked
+from studio.process import ask_to_stop, is_running, locked, stop_on_signal
+from studio.report import write_report
 from studio.store import create_run, open_run
 from studio.summary import lineage, run_json, status
 from tests.conftest import without_report
@@ -171,7 +173,8 @@ def test_a_run_ended_early_and_given_more_equals_the_one_that_had_it_at_once(fin
     with pytest.raises(RunError, match="has made 2 offspring. Expected a budget of at least as many, found 1"):
         run.extend(store, 1)
     run.extend(store, 4)
-    assert store.get("results") is None  # those were of another child
+    for key in ("results", "child", "realism", "report_keys"):  # those were of another child
+        assert store.get(key) is None
     run.carry_out(open_run(store.folder))
     assert archive_of(store) == archive_of(finished)
 
@@ -207,20 +210,86 @@ def test_a_failed_report_takes_nobody_from_the_archive(small_config, tmp_path, m
 
 
 def test_a_row_that_cannot_be_drawn_costs_the_report_that_row(small_config, tmp_path, monkeypatch):
-    draw = Evaluator.draw
+    draw, score, at_once = Evaluator.draw, Evaluator.score, []
 
-    def broken(self, recipe, *rest):
-        if recipe.name == "average":
+    def broken(self, recipe, prompts, *rest):
+        if recipe.name in ("average", "flat") and self.scorer.name == small_config.reporter:
             raise GenerationError("black")
-        return draw(self, recipe, *rest)
+        return draw(self, recipe, prompts, *rest)
+
+    def counted(self, drawn):
+        at_once.append(len(drawn))
+        return score(self, drawn)
 
     monkeypatch.setattr(Evaluator, "draw", broken)
-    store = create_run(tmp_path / "run", small_config.model_copy(update={"evaluations": 1}))
+    monkeypatch.setattr(Evaluator, "score", counted)
+    few_at_once = small_config.pictures.model_copy(update={"batch": 2})
+    store = create_run(tmp_path / "run", small_config.model_copy(update={"evaluations": 1, "pictures": few_at_once}))
     run.carry_out(store)
     assert store.get("status") == "done"
-    assert store.get("failed_rows") == {"average": "black"}
-    assert set(store.get("results")) == {"base", "ja", "flat", "real", "child"}
+    assert store.get("failed_rows") == {"average": "black", "flat": "black"}
+    assert set(store.get("results")) == {"base", "ja", "real", "child"}
     assert "child_minus_average" not in store.get("comparisons")
+    assert set(store.get("comparisons")["per_category"]) == {"base", "ja", "real", "child"}
+    assert at_once[-2:] == [2, 1]  # a report holds a batch of its pictures at a time, not all of them
+    page = write_report(store, "en", tmp_path / "report.html").read_text("utf-8")
+    assert "black" in page
+    store.close()
+
+
+def test_no_source_draws_what_reports(small_config, tmp_path, monkeypatch):
+    draw = Evaluator.draw
+
+    def broken(self, recipe, prompts, *rest):
+        if self.scorer.name == small_config.reporter:
+            raise GenerationError("black")
+        return draw(self, recipe, prompts, *rest)
+
+    monkeypatch.setattr(Evaluator, "draw", broken)
+    store = create_run(tmp_path / "run", small_config.model_copy(update={"evaluations": 0}))
+    with pytest.raises(GenerationError, match=r"No source draws the held-out prompts\. black"):
+        run.carry_out(store)
+    store.close()
+
+
+def test_who_cannot_be_drawn_on_other_noise_keeps_former_scores(small_config, tmp_path, monkeypatch):
+    draw = Evaluator.draw
+
+    def broken(self, recipe, prompts, *rest):
+        if recipe.name == "flat" and self.rotation == 1:
+            raise GenerationError("black")
+        return draw(self, recipe, prompts, *rest)
+
+    monkeypatch.setattr(Evaluator, "draw", broken)
+    config = small_config.model_copy(update={"evaluations": 2, "noise_rotation": 1, "archive": 6})
+    store = create_run(tmp_path / "run", config)
+    first = {}
+
+    def watch(store):
+        first.setdefault(store.count(), {one.id: one.scores["ja"].tobytes() for one in store.individuals()})
+        without_report(store)
+
+    run.carry_out(store, watch)
+    now = {one.id: one.scores["ja"].tobytes() for one in store.individuals()}
+    assert now["flat"] == first[1]["flat"]
+    assert now["real"] != first[1]["real"]
+    store.close()
+
+
+def test_ctrl_c_amid_a_transaction_waits_for_nobody(small_config, tmp_path):
+    """The handler runs between two lines of whatever the run does, here with the database locked by the run itself."""
+    store = create_run(tmp_path / "run", small_config)
+    store.put(stop=False)
+    with stop_on_signal(store):
+        with sqlite3.connect(store.folder / "run.db") as writing:
+            writing.execute("BEGIN IMMEDIATE")
+            signal.raise_signal(signal.SIGINT)
+            assert not store.get("stop")
+        writing.close()
+        deadline = time.monotonic() + 60
+        while not store.get("stop") and time.monotonic() < deadline:
+            time.sleep(0.05)
+    assert store.get("stop")
     store.close()
 
 

@@ -1,7 +1,9 @@
 """The pages' handlers without a browser, over a finished run."""
 
 import json
+import shutil
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from PIL import Image
 
 import assets
 from studio.errors import ConfigError, RunError
-from studio.store import create_run
+from studio.store import create_run, open_run
 from studio.ui import archive, evolve, form, shared, watch
 from studio.ui.browse import Wanted
 from studio.ui.finder import found_by_picture
@@ -159,6 +161,21 @@ def test_a_run_nobody_carries_any_more_can_be_resumed(empty, finished, prompt_fi
     assert seen.can_resume
     assert evolve.current(empty, None) == "left"
     assert evolve.current(empty, "nobody") == "left"
+
+
+def test_runs_that_no_page_can_show_hide_no_other(empty, finished):
+    other, newer = empty.runs / "language-models", empty.runs / "from-tomorrow"
+    for folder in (other, newer):
+        shutil.copytree(finished.runs / "first", folder)
+    (other / "run.yaml").write_text("kind: any\nsources: [a, b]\nscorer: score.py:score\n")
+    with closing(open_run(newer)) as store:
+        store.put(schema=99)
+    shutil.copytree(finished.runs / "first", empty.runs / "first")
+    assert "language-models" not in empty.names()
+    assert evolve.current(empty, None) in empty.names()
+    with finished.run("first") as store:
+        picture = store.images("0002")[0]
+    assert found_by_picture(empty, picture) == ("first", "0002")
 
 
 def test_stop_and_resume_carry_a_run_to_its_end(empty, prompt_files):

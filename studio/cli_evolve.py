@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
+import yaml
 
 from . import console
 from .anynet import is_any
@@ -24,6 +25,10 @@ def evolve(
     archive: Annotated[int | None, typer.Option(min=2, help="individuals kept alive")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="random seed")] = None,
     pictures: Pictures = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="any other setting, such as breeding.beta=5; may be repeated"),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="the run's folder; runs/DATE if left out")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="go on with the run in --out, to another budget with --evaluations")
@@ -40,6 +45,7 @@ def evolve(
     """Breed offspring from a few checkpoints. / 交配を始める、または再開する。"""
     asked_for = {"evaluations": evaluations, "archive": archive, "seed": seed}
     changes: dict[str, Any] = {field: value for field, value in asked_for.items() if value is not None}
+    changes |= dict(map(_setting, settings or []))
     if resume and (
         out is None or run_yaml or preset or fork or changes.keys() - {"evaluations"} or pictures or preflight
     ):
@@ -91,6 +97,15 @@ def _preflight(config: RunConfig, folder: Path, as_json: bool) -> None:
     else:
         console.print_preflight(found)
     found.check()
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """KEY=VALUE as a run file would have it."""
+    key, equals, value = text.partition("=")
+    try:
+        return key.strip(), yaml.safe_load(value) if equals else _usage(f"--set {text}: expected KEY=VALUE.")
+    except yaml.YAMLError:
+        _usage(f"--set {text}: {value!r} is no value of a run file.")
 
 
 def _usage(message: str) -> NoReturn:

@@ -174,6 +174,26 @@ class RunConfig(BaseModel):
             raise ConfigError(f"The text encoders cannot be merged: {reason} Leave merge_text_encoders off.")
         return by_name
 
+    def changed(self, changes: Mapping[str, Any]) -> RunConfig:
+        """The same with other values.
+
+        Args:
+            changes: values by field; `breeding.beta` is a field within another.
+
+        Raises:
+            ConfigError: an unknown field, or a value that does not fit.
+        """
+        fields = self.model_dump()
+        for name, value in changes.items():
+            *within, last = name.split(".")
+            inner = fields
+            for part in within:
+                inner = inner.setdefault(part, {})
+                if not isinstance(inner, dict):
+                    raise ConfigError(f"{name} cannot be changed: {part} holds no fields.")
+            inner[last] = value
+        return checked(fields)
+
     def niches(self) -> PromptSet:
         """The prompts whose Japanese captions individuals compete for."""
         return load_prompts(self.prompts)
@@ -205,14 +225,19 @@ def embedded(**changes: Any) -> RunConfig:
 def configured(path: Path | None, changes: Mapping[str, Any], pictures: PresetName | None) -> RunConfig:
     """The embedded family, or a run file, with changes.
 
+    Args:
+        path: the run file; None for the embedded family.
+        changes: values by field; `breeding.beta` is a field within another.
+        pictures: a preset that is to draw.
+
     Raises:
         ConfigError: see `load_config`.
         SourceError: the source whose pictures a preset is for cannot be opened.
     """
-    config = embedded(**changes) if path is None else load_config(path)
+    config = embedded() if path is None else load_config(path)
     if pictures:
-        changes = {**changes, "pictures": preset(pictures, open_origin(config.sources[0])).model_dump()}
-    return checked({**config.model_dump(), **changes}) if changes else config
+        changes = {"pictures": preset(pictures, open_origin(config.sources[0])).model_dump(), **changes}
+    return config.changed(changes)
 
 
 def load_config(path: str | Path) -> RunConfig:

@@ -24,7 +24,7 @@ from studio.wording import duration
 
 from . import views
 from .downloads import report_file
-from .fields import fields_of, former_runs, voted_runs
+from .fields import fields_of, forks, former_runs, voted_runs
 from .form import Form, asked_form, expect, form_of
 from .shared import Studio, asked, gigabytes, head, listen
 from .watch import LINES, SPREAD, Seen, drawings, glance, line_legend, look, results_header, span
@@ -200,6 +200,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         updates = {key: gr.update(value=values[key]) if form else gr.skip() for key in fields}
         if form:
             updates["host"] = gr.update(choices=form.names, value=form.lender)
+            updates["fork"] = gr.update(choices=forks(lang, form.fork), value=form.fork, visible=bool(form.fork))
         for key, runs in (("start", former_runs), ("votes", voted_runs)):
             updates[key] = gr.update(choices=runs(studio, lang), value=values.get(key, ""))
         return list(updates.values())
@@ -244,7 +245,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     def on_fork(name: str) -> list[Any]:
         with studio.run(name) as store:
-            form = form_of(store.config, start=store.folder)
+            form = form_of(store.config, fork=store.folder)
         return [gr.Accordion(open=True), *filled(form)]
 
     def on_form(**values: Any) -> tuple[str, Any, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, get_args
 
 import gradio as gr
@@ -80,7 +81,20 @@ def fields_of(lang: Lang, studio: Studio) -> dict[str, Any]:
         fields["votes"] = gr.Dropdown(
             voted_runs(studio, lang), value="", label=t(lang, "votes"), info=t(lang, "votes_info"), elem_id="votes"
         )
+        fields["fork"] = gr.Dropdown(
+            forks(lang, ""),
+            value="",
+            label=t(lang, "fork_of"),
+            info=t(lang, "fork_of_info"),
+            visible=False,
+            elem_id="fork-of",
+        )
     return fields
+
+
+def forks(lang: Lang, folder: str) -> list[tuple[str, str]]:
+    """Whose settings hold where the form says nothing: the run's that was forked, or nobody's."""
+    return [*([(Path(folder).name, folder)] if folder else []), (t(lang, "fork_of_nobody"), "")]
 
 
 def former_runs(studio: Studio, lang: Lang) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ import assets
 from eval.catalogue import REPORTER, SCORER
 from pipelines.origins import name_of, open_origin, resolved
 from pipelines.settings import PresetName, Settings
-from studio.config import RunConfig, embedded, preset
+from studio.config import RunConfig, embedded, load_config, preset
 from studio.errors import ConfigError
 from studio.preflight import Preflight, measured_rate, preflight
 
@@ -40,13 +40,17 @@ BREEDING: Mapping[str, dict[str, Any]] = {
 OPTIONS: Mapping[str, dict[str, Any]] = {
     "bilingual": {"compete": ("ja", "en")},
     "rotation": {"noise_rotation": 50},
+    "early_rejection": {"early_rejection": True},
     **{name: {"breeding": changes} for name, changes in BREEDING.items()},
 }
 
 
 @dataclass(frozen=True)
 class Form:
-    """The fields of the page, as they come from it. `start` and `votes` are runs, or empty."""
+    """The fields of the page, as they come from it. `start`, `votes` and `fork` are folders of runs, or empty.
+
+    What a form that forks a run does not show, or shows but was not changed, is as in that run.
+    """
 
     sources: list[str]
     own: str
@@ -69,6 +73,7 @@ class Form:
     options: list[str]
     start: str
     votes: str
+    fork: str = ""
 
     @property
     def folders(self) -> list[str]:
@@ -99,8 +104,17 @@ class Form:
         """The run that this form asks for.
 
         Raises:
-            ConfigError: fewer than two sources, or a value out of its range.
+            ConfigError: fewer than two sources, a value out of its range, or the run it forks cannot be read.
         """
+        if not self.fork:
+            return self._alone()
+        forked = load_config(Path(self.fork) / "run.yaml")
+        before, asked = (_flat(form._alone()) for form in (form_of(forked), self))
+        changes = {name: value for name, value in asked.items() if value != before.get(name)}
+        return forked.changed({**changes, "start": self.start or None})
+
+    def _alone(self) -> RunConfig:
+        """What the fields say, whatever run they were filled from."""
         if len(self.folders) < 2:
             raise ConfigError(f"Expected at least two sources to merge, found {len(self.folders)}. Tick another one.")
         named = {
@@ -146,8 +160,16 @@ class Form:
         return config
 
 
-def form_of(config: RunConfig, *, start: Path | None = None) -> Form:
-    """The form that asks for a run, with its pictures' steps and guidance; `start` is the run to begin from."""
+def _flat(config: RunConfig) -> dict[str, Any]:
+    """The settings, with those of pictures and breeding each by itself, as `RunConfig.changed` takes them."""
+    fields = config.model_dump()
+    for name in ("pictures", "breeding"):
+        fields |= {f"{name}.{key}": value for key, value in fields.pop(name).items()}
+    return fields
+
+
+def form_of(config: RunConfig, *, fork: Path | None = None) -> Form:
+    """The form that asks for a run, with its pictures' steps and guidance; `fork` is its folder, to begin from."""
     sources, own = _ticked_and_own(config.sources)
     shipped = embedded()
 
@@ -179,8 +201,9 @@ def form_of(config: RunConfig, *, start: Path | None = None) -> Form:
             *(name for name in OPTIONS if name not in BREEDING and _asked_for(config.model_dump(), OPTIONS[name])),
             *(name for name, changes in BREEDING.items() if _asked_for(breeding, changes)),
         ],
-        start=str(start.resolve()) if start else "",
+        start=str(fork.resolve()) if fork else "",
         votes=config.votes or "",
+        fork=str(fork.resolve()) if fork else "",
     )
 
 
@@ -206,7 +229,7 @@ def asked_form(studio: Studio, query: Mapping[str, str]) -> Form | None:
     form = form_of(embedded())
     if "fork" in wanted:
         with studio.run(wanted["fork"]) as store:
-            form = form_of(store.config, start=store.folder)
+            form = form_of(store.config, fork=store.folder)
     if "sources" in wanted:
         sources, own = _ticked_and_own(wanted["sources"].splitlines())
         form = replace(form, sources=sources, own=own)

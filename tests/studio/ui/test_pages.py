@@ -79,8 +79,32 @@ def test_a_form_and_the_run_it_asks_for_are_two_views_of_one_thing(finished):
     assert config.fitness == {"text": 0.5, "image": 0.5}
     assert form.form_of(config).config() == config
     with finished.run("first") as store:
-        fork = form.form_of(store.config, start=store.folder)
+        fork = form.form_of(store.config, fork=store.folder)
         assert fork.config() == store.config.model_copy(update={"start": str(store.folder)})
+
+
+def test_a_fork_keeps_what_the_form_does_not_show(finished, empty):
+    """And what it shows, unless that was changed there."""
+    unseen = {
+        "pictures": {"steps": 4, "guidance": 0.0, "size": 48, "batch": 7, "speed": "lightning"},
+        "breeding": {"beta": 2.0, "attraction": False},
+        "fitness": {"text": 1.0, "image": 2.0},
+        "host": {"default": "ja", "vae": "base"},
+        "noise_rotation": 7,
+    }
+    with finished.run("first") as store:
+        config = store.config.changed(unseen)
+    folder = empty.runs / "former"
+    folder.mkdir(parents=True)
+    config.save(folder / "run.yaml")
+    fork = form.form_of(config, fork=folder)
+    as_it_was = config.model_copy(update={"start": str(folder)})
+    assert fork.config() == as_it_was
+    changed = replace(fork, seed=5, options=["one_ratio"], start="", steps=8)
+    assert changed.config() == config.changed(
+        {"seed": 5, "breeding.one_ratio": True, "start": None, "pictures.steps": 8}
+    )
+    assert replace(fork, fork="").config().pictures.size is None
 
 
 def test_the_address_fills_the_form(finished):

@@ -97,9 +97,9 @@ def attribution(entries: Iterable[Inherited]) -> str:
 
 
 def drawing(store: RunStore) -> Drawing:
-    """The picture that the code on a card draws: the first caption, from the noise it was judged by."""
-    first = store.config.niches().prompts[0]
-    return Drawing(first.ja or first.en or "", noise_seed(first.id, 0), store.config.pictures)
+    """The picture that the code on a card draws: the first caption, from the first noise it was last judged by."""
+    first, noise = store.config.niches().prompts[0], store.get("rotation", 0) * store.config.noises
+    return Drawing(first.ja or first.en or "", noise_seed(first.id, noise), store.config.pictures)
 
 
 def _languages(recipe: Recipe, sources: Mapping[str, Source]) -> tuple[str, ...]:

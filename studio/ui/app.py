@@ -35,6 +35,8 @@ from .picture_routes import picture_routes
 from .shared import PAGES, Studio, page_link
 
 COOKIE = "language"
+# What pages know of their address; the switch to the other language keeps it.
+SHOWN = ("run", "id", "prompt", "set", "ja", "en", "export", "fork", "sources", "prompts", "noises")
 UPLOAD = "32mb"  # a picture of SDXL is two or three
 _HERE = Path(__file__).resolve().parent
 _BUILDERS = {
@@ -88,6 +90,14 @@ new MutationObserver(() => {
 }).observe(document, { childList: true, subtree: true });
 function studioAddress(run, id, more = {}) {
   const query = `${new URLSearchParams({ run, id, ...more })}`.replaceAll("%2C", ",");
+  window.history.replaceState(window.history.state, "", `${window.location.pathname}?${query}`);
+}
+// The address names what a page was asked to show; who is chosen belongs to that alone.
+function studioShows(key, value) {
+  const query = new URLSearchParams(window.location.search);
+  if (!value || query.get(key) === value) return;
+  if (query.has(key)) query.delete("id");
+  query.set(key, value);
   window.history.replaceState(window.history.state, "", `${window.location.pathname}?${query}`);
 }
 </script>"""
@@ -155,8 +165,7 @@ def _add_routes(app: FastAPI) -> None:
     def _language(request: Request, lang: Lang, page: str) -> RedirectResponse:
         if page not in PAGES:
             raise HTTPException(404)
-        shown = ("run", "id", "prompt", "set", "ja", "en")
-        kept = {key: request.query_params[key] for key in shown if key in request.query_params}
+        kept = {key: request.query_params[key] for key in SHOWN if key in request.query_params}
         answer = RedirectResponse(page_link(lang, page, **kept))
         answer.set_cookie(COOKIE, lang, max_age=365 * 86400, samesite="lax", httponly=True)
         return answer

@@ -26,7 +26,7 @@ from . import views
 from .downloads import report_file
 from .fields import fields_of, forks, former_runs, voted_runs
 from .form import Form, asked_form, expect, form_of
-from .shared import Studio, asked, gigabytes, head, listen
+from .shared import Studio, addressed, asked, gigabytes, head, listen
 from .watch import LINES, SPREAD, Seen, drawings, glance, line_legend, look, results_header, span
 
 QUICK = 40  # offspring of a first look around: a visit of ten minutes, where 200 show what merging can do
@@ -256,6 +256,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     priced = {"outputs": [price, go, fields["host"]], "inputs_kwargs": fields, "show_progress": "hidden"}
     loaded = listen(demo.load, lang, on_load, None, [new, *fields.values(), *outputs], show_progress="hidden")
+    addressed(chosen)
     listen(loaded.then, lang, on_form, None, **priced)
     listen(gr.Timer(POLL).tick, lang, on_tick, [chosen, mark], outputs, show_progress="hidden")
     listen(chosen.input, lang, shown, chosen, outputs, show_progress="hidden")

@@ -19,7 +19,7 @@ from studio.i18n import Lang, t
 from . import offer, views
 from .evolve import current
 from .offer import FORMS, HOST, Wish
-from .shared import Studio, asked, download_folder, head, listen, page_link
+from .shared import Studio, addressed, asked, download_folder, head, listen, page_link
 
 STEPS = ("who", "licences", "format", "preview", "write")
 HIDDEN = {"show_progress": "hidden"}
@@ -165,6 +165,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     walk = {"show_progress": "minimal"}
     listen(demo.load, lang, on_load, None, [empty, run, who, title, portrait, said, next1], **HIDDEN)
+    addressed(run)
+    addressed(who, "id")
     listen(run.input, lang, of_run, run, [who, title, portrait, said, next1], **HIDDEN)
     listen(who.input, lang, of_individual, [run, who], [title, portrait, said, next1], **HIDDEN)
     listen(title.change, lang, checked, title, [said, next1], trigger_mode="always_last", **HIDDEN)

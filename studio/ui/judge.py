@@ -16,7 +16,7 @@ from studio.votes import ANSWERS, READS, Answer, Reads, Vote, read_votes, write_
 from . import verdict, views
 from .blind import SCRIPT, question
 from .evolve import current
-from .shared import Studio, asked, head, listen
+from .shared import Studio, addressed, asked, head, listen
 
 SITTING = 30  # votes, after which the names are shown
 LONGEST = 60  # letters of a rater's name
@@ -172,6 +172,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     hidden = {"show_progress": "hidden"}
     listen(demo.load, lang, on_load, remembered, [chosen, name, reads], **hidden)
+    addressed(chosen)
     for trigger in (go.click, name.submit):
         listen(trigger, lang, on_start, [chosen, name, reads], [remembered, who, *outputs], **hidden)
     listen(blind.answer, lang, on_answer, [who, pending], outputs, **hidden)

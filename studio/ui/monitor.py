@@ -17,7 +17,7 @@ from studio.i18n import Lang, t
 from studio.monitor import SCHEDULES, Schedule
 
 from . import drifts, views
-from .shared import Studio, asked, head, listen
+from .shared import Studio, addressed, asked, head, listen
 
 POLL = 2.0  # seconds between two looks at a measurement that is going on
 
@@ -173,6 +173,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     hidden = {"show_progress": "hidden"}
     listen(demo.load, lang, on_load, None, [mark, empty, shown, chosen, *of_one, *of_all], **hidden)
+    addressed(chosen, "export")
     listen(gr.Timer(POLL).tick, lang, on_tick, [chosen, mark], [mark, *of_one, *of_all], **hidden)
     listen(chosen.input, lang, one, chosen, of_one, **hidden)
     listen(table.select, lang, on_row, None, [chosen, *of_one], **hidden)

@@ -30,7 +30,7 @@ from .prompt_desk import (
     save_split,
     state,
 )
-from .shared import Studio, asked, head, listen
+from .shared import Studio, addressed, asked, head, listen
 
 
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
@@ -164,6 +164,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     quiet = {"show_progress": "hidden"}
     listen(demo.load, lang, on_load, None, [chosen, painter, *opened], **quiet)
+    addressed(chosen, "set")
     listen(chosen.input, lang, fill, chosen, opened, **quiet)
     listen(new.click, lang, on_new, None, [chosen, *opened], **quiet)
     listen(table.input, lang, on_edit, table, [stands, use], trigger_mode="always_last", **quiet)

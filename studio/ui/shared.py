@@ -213,6 +213,11 @@ def page_link(lang: Lang, page: str, **query: str) -> str:
     return f"{path}?{urlencode(query)}" if query else path
 
 
+def addressed(chosen: gr.Dropdown, key: str = "run") -> None:
+    """Let the page's address name what is chosen, for whoever copies it or changes the language."""
+    chosen.change(None, chosen, None, js=f"(value) => studioShows('{key}', value)")
+
+
 def asked(request: gr.Request | None, key: str) -> str | None:
     """A value of the page's address."""
     return request.query_params.get(key) if request else None

@@ -26,7 +26,7 @@ TILE = 128  # pixels of a picture on the wall
 def small(file: Path) -> Path:
     """A picture of a run at SMALL pixels a side at most: itself, or a copy that is made when first asked for."""
     kept = file.parents[2] / "small" / file.parent.name / f"{file.stem}.webp"
-    if kept.is_file():
+    if kept.is_file() and kept.stat().st_mtime_ns >= file.stat().st_mtime_ns:  # other noise replaces pictures
         return kept
     with Image.open(file) as picture:
         if max(picture.size) <= SMALL:
@@ -53,16 +53,21 @@ def shown_pictures(store: RunStore, one: Individual, prompts: PromptSet, rows: S
 def tiles(files: Sequence[Sequence[Path]]) -> list[str]:
     """A tile for each individual's files, as files that a gallery may show; several are read at a time."""
     with ThreadPoolExecutor(8) as pool:
-        made = pool.map(tile, map(tuple, files))
+        made = pool.map(tile, files)
         # A gallery that is given pictures would compress each of them again whenever it is shown.
         return [save_bytes_to_cache(content, "tile.webp", get_upload_folder()) for content in made]
 
 
+def tile(files: Sequence[Path]) -> bytes:
+    """Up to four pictures as one WebP, two by two; missing ones stay grey."""
+    return _tile(tuple((file, file.stat().st_mtime_ns) for file in files[:STRIP]))
+
+
 @functools.lru_cache(maxsize=4096)
-def tile(files: tuple[Path, ...]) -> bytes:
-    """Up to four pictures as one WebP, two by two; missing ones stay grey. Kept: pictures of a run never change."""
+def _tile(files: tuple[tuple[Path, int], ...]) -> bytes:
+    """Kept for as long as the files are those of that time."""
     canvas = Image.new("RGB", (2 * TILE, 2 * TILE), (128, 128, 128))
-    for place, file in enumerate(files[:STRIP]):
+    for place, (file, _) in enumerate(files):
         with Image.open(small(file)) as picture:
             quarter = picture.convert("RGB").resize((TILE, TILE), Image.Resampling.LANCZOS)
         canvas.paste(quarter, (place % 2 * TILE, place // 2 * TILE))

@@ -20,7 +20,7 @@ from studio.weak import Category, Spot, Suggestion, categories, spots, suggestio
 
 from . import views
 from .evolve import current
-from .shared import Studio, asked, head, listen, page_link, score
+from .shared import Studio, addressed, asked, head, listen, page_link, score
 
 PICTURED = 24  # weak prompts whose pictures are shown
 GONE = "†"  # after the name of a source that is not alive
@@ -264,6 +264,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     quiet = {"show_progress": "hidden"}
     listen(demo.load, lang, on_load, None, [chosen, *shown, keep, saved], **quiet)
+    addressed(chosen)
     for control in (chosen, spoken):
         listen(control.input, lang, filled, [chosen, spoken], [*shown, keep, saved], **quiet)
     listen(keep.click, lang, on_save, [chosen, spoken], saved, **quiet)

@@ -55,6 +55,8 @@ def test_the_start_page_remembers_then_listens_to_the_browser(client, cookie, he
 def test_the_switch_keeps_what_is_shown_and_remembers(client):
     answer = client.get("/language/ja/archive?run=first&id=0001&prompt=a&other=x")
     assert answer.headers["location"] == "/ja/archive?run=first&id=0001&prompt=a"
+    form = "/ja/?fork=first&prompts=%2Fweak.yaml&noises=3"
+    assert client.get("/language/ja/evolve?fork=first&prompts=%2Fweak.yaml&noises=3").headers["location"] == form
     assert answer.headers["set-cookie"].startswith("language=ja;")
     assert client.get("/language/fr/archive").status_code == 422
     assert client.get("/language/ja/elsewhere").status_code == 404

@@ -73,6 +73,8 @@ def test_a_first_afternoon(lang, address, empty: Studio, prompt_files, open_page
     expect(page.locator("#report")).to_contain_text(say("row_average"))
     page.screenshot(path=SHOTS / f"{lang}-3-done.png", full_page=True)
 
+    expect(page).to_have_url(re.compile(rf"/{lang}/\?run={re.escape(empty.names()[0])}$"))
+
     # The archive: click one, travel to an ancestor.
     tour = page.get_by_role("navigation", name=say("tour"))
     tour.get_by_role("link", name=say("page_archive")).click()
@@ -117,3 +119,19 @@ def test_a_first_afternoon(lang, address, empty: Studio, prompt_files, open_page
     expect(page.locator("#finished")).to_contain_text("sha256", timeout=LOADING)
     assert (empty.exports / "sakura-07" / "model_index.json").is_file()
     page.screenshot(path=SHOTS / f"{lang}-6-export.png", full_page=True)
+
+
+@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
+@pytest.mark.browser
+def test_an_address_names_what_is_shown_and_the_switch_keeps_it(finished_address, open_page):
+    page = open_page(LOCALES["en"])
+    for name, chosen in (("judge", r"run=first$"), ("weak", r"run=first$"), ("export", r"run=first&id=\w+$")):
+        page.goto(f"{finished_address}/en/{name}")
+        expect(page).to_have_url(re.compile(rf"/en/{name}\?{chosen}"))
+    page.goto(f"{finished_address}/en/?fork=first&noises=3")
+    expect(page.locator("#fork-of")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/en/\?fork=first&noises=3&run=first$"))
+    page.locator("a.language").click()
+    expect(page).to_have_url(re.compile(r"/ja/\?run=first&fork=first&noises=3$"))
+    expect(page.locator("#fork-of input")).to_have_value("first")
+    shoot(page, "ja", "fork")

@@ -1,6 +1,7 @@
 """Pictures of full-size models are made small once; those of the embedded family are small already."""
 
 import io
+import os
 
 import numpy as np
 from PIL import Image
@@ -19,6 +20,12 @@ def test_a_large_picture_is_made_small_once(tmp_path):
     before = made.stat().st_mtime_ns
     assert small(file) == made
     assert made.stat().st_mtime_ns == before
+    whole = tile([file])
+    Image.new("RGB", (1024, 768), "blue").save(file)  # as a run does that changes its noise
+    os.utime(file, ns=(before + 1, before + 1))
+    with Image.open(small(file)) as picture:
+        assert picture.convert("RGB").getpixel((9, 9))[2] > 200
+    assert tile([file]) != whole
 
 
 def test_a_small_picture_stands_for_itself(finished):

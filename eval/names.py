@@ -19,9 +19,8 @@ from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
 from eval.catalogue import RECOMMENDED
 from eval.errors import ScorerError
 from eval.hub import Hub, cached
+from eval.naming import FOLDER, REPOSITORY
 
-FOLDER = "local-dir:"
-REPOSITORY = "hf-hub:"
 CONFIG = "open_clip_config.json"
 WEIGHTS: tuple[str, ...] = (HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME)
 # Any one of them makes a tokenizer; which one depends on its kind.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -92,6 +93,13 @@ class Settings(BaseModel):
                 f"most, found {self.steps} steps and guidance {self.guidance:g}"
             )
         return self
+
+    @property
+    def portable(self) -> Settings:
+        """These settings as they may leave this machine: of a LoRA's path only the file's name stays."""
+        if self.speed_lora is None or not Path(self.speed_lora).expanduser().is_absolute():
+            return self
+        return self.model_copy(update={"speed_lora": Path(self.speed_lora).name})
 
     @property
     def guided(self) -> bool:

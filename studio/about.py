@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from eval import naming
 from eval.prompts import Prompt
 from pipelines.provenance import used
 from pipelines.recipe import Recipe
 from pipelines.settings import Settings
 from pipelines.sources import Source
 
-from .console import scorer_label
 from .evaluate import noise_seed
 from .individual import Individual
 from .ledger import Inherited, credit_lines
@@ -110,7 +110,7 @@ def _languages(recipe: Recipe, sources: Mapping[str, Source]) -> tuple[str, ...]
 
 def _scores(store: RunStore, individual: Individual) -> tuple[Score, ...]:
     """The scores it was bred by, and those on held-out captions where the report is about it."""
-    scorer = scorer_label(store.config.scorer)
+    scorer = naming.label(store.config.scorer)
     niches = store.config.niches().name
     found = [
         Score(kind, mean, niches, "bred on", scorer) for kind in KINDS if (mean := individual.mean(kind)) is not None
@@ -118,7 +118,7 @@ def _scores(store: RunStore, individual: Individual) -> tuple[Score, ...]:
     reporter: dict[str, Any] = store.get("reporter") or {}
     results: dict[str, Any] = store.get("results") or {}
     row = results.get("child" if store.get("child") == individual.id else individual.id, {})
-    by = scorer_label(str(reporter.get("name", "")))
+    by = naming.label(str(reporter.get("name", "")))
     found += [Score(kind, row[kind]["mean"], reporter["prompts"], "held out", by) for kind in KINDS if kind in row]
     return tuple(found)
 

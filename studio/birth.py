@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from eval import naming
 from eval.prompts import PromptSet
 from pipelines.errors import ExportError
 from pipelines.settings import Settings
@@ -70,6 +71,12 @@ class Birth(BaseModel):
     scores: Scores
     environment: dict[str, str]
     files: dict[str, str] = {}
+
+    @property
+    def portable(self) -> Birth:
+        """The certificate as it may leave this machine."""
+        scorer = {**self.scorer, "name": naming.portable(str(self.scorer["name"]))}
+        return self.model_copy(update={"scorer": scorer, "settings": self.settings.portable})
 
     def to_json(self) -> bytes:
         """The file's content; floats are written so that they read back to the same bits."""

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, get_args
 
+from eval import naming
 from eval.prompt_edit import Row
 from eval.prompts import Language
 from eval.tokens import token_counts, tokenizer_of
 from pipelines.build import tokenizer
 from pipelines.contents import TOKENIZERS
 from pipelines.sources import Source
-
-from .strengths import scorer_name
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def scorer_reader(name: str) -> Reader:
         ScorerError: its files are neither here nor to be had.
     """
     opened = tokenizer_of(name, weights=False)
-    return Reader(scorer_name(None, name), opened.context_length, partial(token_counts, opened))
+    return Reader(naming.label(name), opened.context_length, partial(token_counts, opened))
 
 
 def source_readers(source: Source) -> list[Reader]:

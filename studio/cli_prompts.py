@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from eval import naming
+
 from . import console
 from .cli_options import Json
 
@@ -81,7 +83,7 @@ def check(
     rows = read_rows(file)
     found = findings(rows)
     readers = [
-        scorer_reader(scorer or f"local-dir:{assets.JUDGE}"),
+        scorer_reader(scorer or naming.of_folder(assets.JUDGE)),
         *source_readers(open_origin(source or assets.FAMILY / "ja")),
     ]
     cut = [one for one in lengths(rows, readers) if one.cut_by]

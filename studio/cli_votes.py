@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from eval import naming
+
 from . import console
 from .cli_options import Json, Run
 
@@ -25,7 +27,7 @@ def votes(
 
     opened = open_run(run)
     given = read_votes(opened.folder)
-    scorer = console.scorer_label(opened.config.scorer)
+    scorer = naming.label(opened.config.scorer)
     opened.close()
     found = standing.report(given) | {"scorer": scorer, "missing_to_steer": missing(given)}
     if as_json:

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 import assets
+from eval import naming
 from eval.catalogue import REPORTER, SCORER
 from eval.prompts import Language, PromptSet, load_prompts
 from pipelines.cost import native_side
@@ -215,8 +216,8 @@ def embedded(**changes: Any) -> RunConfig:
         "host": {"default": "ja"},
         "prompts": str(assets.EVOLVE),
         "held_out": str(assets.HELD_OUT),
-        "scorer": f"local-dir:{assets.JUDGE}",
-        "reporter": f"local-dir:{assets.JURY}",
+        "scorer": naming.of_folder(assets.JUDGE),
+        "reporter": naming.of_folder(assets.JURY),
         "pictures": EMBEDDED_PICTURES,
     }
     return checked({**fields, **changes})
@@ -263,8 +264,8 @@ def load_config(path: str | Path) -> RunConfig:
             "prompts": _placed(here, config.prompts),
             "held_out": _placed(here, config.held_out),
             "votes": config.votes and _placed(here, config.votes),
-            "scorer": _scorer_at(here, config.scorer),
-            "reporter": _scorer_at(here, config.reporter),
+            "scorer": naming.placed(config.scorer, here),
+            "reporter": naming.placed(config.reporter, here),
             "start": config.start and _placed(here, config.start),
             "pictures": _with_lora_at(here, config.pictures),
         }
@@ -284,15 +285,6 @@ def preset(name: PresetName, source: Source) -> Settings:
     """How pictures of a model are drawn for looking around, for runs, or to keep."""
     side = native_side(source)
     return EMBEDDED_PICTURES if name == "standard" and side < LARGE else presets(side)[name]
-
-
-def _scorer_at(here: Path, name: str) -> str:
-    """A scorer's name with the folder in it made absolute."""
-    for mark in ("local-dir:", "@"):
-        before, found, folder = name.partition(mark)
-        if found:
-            return f"{before}{found}{_placed(here, folder)}"
-    return name
 
 
 def _with_lora_at(here: Path, pictures: Settings) -> Settings:

@@ -7,7 +7,6 @@ import datetime
 import json
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -15,15 +14,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
+from eval import naming
+
 if TYPE_CHECKING:
     from .preflight import Preflight
 
 errors = Console(stderr=True)
-
-
-def scorer_label(name: str) -> str:
-    """A scorer's name, short where it is a folder's."""
-    return Path(name.removeprefix("local-dir:")).name if name.startswith("local-dir:") else name
 
 
 def print_json(content: Any) -> None:
@@ -60,7 +56,7 @@ def print_results(found: dict[str, Any]) -> None:
         box=None,
         padding=(0, 1, 0, 0),
         pad_edge=False,
-        title=f"held out, by {scorer_label(found['reporter']['name'])}",
+        title=f"held out, by {naming.label(found['reporter']['name'])}",
     )
     for name, row in found["results"].items():
         label = f"child ({found['child']})" if name == "child" else name

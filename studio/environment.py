@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
 from pipelines.generate import best_device
 
-_PACKAGES = ("m2n2-studio", "torch", "diffusers", "transformers", "open_clip_torch", "numpy", "pillow")
+from .machine import versions
 
 
 def environment() -> dict[str, str]:
     """Versions of what pictures and scores pass through, and the device; equal ones should give equal bits."""
-    found = {"python": platform.python_version(), "device": _device()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue  # the studio itself, run from its repository
-    return found
+    return {"python": platform.python_version(), "device": _device(), **versions()}
 
 
 def _device() -> str:

@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+import assets
+from eval import naming
 from eval.clip import ClipScorer
 from eval.prompts import LANGUAGES, Language
 from pipelines.errors import ExportError
@@ -87,7 +89,7 @@ def damage(export: Export, progress: Callable[[int, int], None] | None = None) -
 
 
 def _scored(export: Export, birth: Birth, event: Mapping[str, Any], told: Progress) -> dict[str, Any]:
-    judge = ClipScorer(str(birth.scorer["name"]), device=str(best_device()), parked=True)
+    judge = ClipScorer(_judge_of(birth), device=str(best_device()), parked=True)
     _check_scorer(birth, judge)
     model, sources = alone(open_source(export.path))
     evaluator = Evaluator(model, sources, judge, settings=birth.settings, noises=birth.noises)
@@ -131,6 +133,16 @@ def _once(evaluator: Evaluator, birth: Birth, told: Callable[[int], None]) -> tu
     rows["consistency"] = evaluator.consistency(judged["ja"], judged["en"])
     first = {(one.prompt, one.language): one for pictures in drawn.values() for one in pictures if one.noise == 0}
     return {kind: values.tolist() for kind, values in rows.items()}, first
+
+
+def _judge_of(birth: Birth) -> str:
+    """The scorer that was fitness; where its folder is not there any more, the studio's own one of that name."""
+    name = str(birth.scorer["name"])
+    folder = naming.folder_in(name)
+    if folder is None or folder.is_dir():
+        return name
+    own = next((one for one in (assets.JUDGE, assets.JURY) if one.name == folder.name), folder)
+    return naming.of_folder(own)
 
 
 def _check_scorer(birth: Birth, judge: ClipScorer) -> None:

@@ -12,6 +12,7 @@ from huggingface_hub.utils import validate_repo_id
 from pipelines.errors import ExportError
 from pipelines.export import CONFIG, about_folder
 
+from .birth import BIRTH, load_birth
 from .ship import Shipped
 
 _HINTS = {
@@ -46,7 +47,7 @@ def check_push(repo: str, api: HfApi | None = None) -> None:
 
 
 def push(shipped: Shipped, repo: str, api: HfApi | None = None) -> str:
-    """Upload an export and its documents; the recipe goes without the paths of this machine.
+    """Upload an export and its documents; recipe and birth certificate go without the paths of this machine.
 
     A repository that is new is made private; one that is there keeps what it is, and its other files.
 
@@ -62,7 +63,11 @@ def push(shipped: Shipped, repo: str, api: HfApi | None = None) -> str:
         ExportError: the hub refused it; the export on this disk is whole.
     """
     api = api or HfApi()
-    with _explained(repo, api, f" {shipped.path} is whole: `hf upload {repo} {shipped.path}` tries again."):
+    remains = (
+        f" {shipped.path} is whole. `hf upload {repo} {shipped.path}` sends it as it lies, recipe.json and "
+        f"{BIRTH} with the folders of this machine."
+    )
+    with _explained(repo, api, remains):
         page = api.create_repo(repo, private=True, exist_ok=True)
         api.create_commit(repo, _operations(shipped), commit_message=f"Add {shipped.path.name}")
     return str(page)
@@ -76,6 +81,8 @@ def _operations(shipped: Shipped) -> list[CommitOperationAdd]:
         files[path.name] = path
     card = files["README.md"].read_text("utf-8").replace(f'"{about.name}/{CONFIG}"', f'"{CONFIG}"')
     rewritten = {"README.md": card.encode(), "recipe.json": shipped.recipe.to_json().encode()}
+    if BIRTH in files:
+        rewritten[BIRTH] = load_birth(files[BIRTH]).portable.to_json()
     return [CommitOperationAdd(name, rewritten.get(name, str(file))) for name, file in files.items()]
 
 

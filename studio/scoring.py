@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 import assets
+from eval import naming
 from eval.catalogue import REPORTER
 from eval.clip import ClipScorer
 from eval.metrics import bootstrap, by_category
@@ -53,7 +54,7 @@ def score_model(
     wanted = load_prompts(prompts)
     recipe, sources = open_model(model)
     drawn_by = sources[recipe.lender("unet")]
-    usual = REPORTER if native_side(drawn_by) >= LARGE else f"local-dir:{assets.JURY}"
+    usual = REPORTER if native_side(drawn_by) >= LARGE else naming.of_folder(assets.JURY)
     judge = ClipScorer(scorer or usual, device=str(best_device()), parked=True)
     settings = preset(pictures, drawn_by)
     evaluator = Evaluator(recipe, sources, judge, settings=settings, noises=1)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import assets
+from eval import naming
 from eval.metrics import by_category
 from eval.prompts import Language
 from pipelines.errors import M2N2Error
@@ -78,12 +79,6 @@ def best_at(found: Mapping[str, Strengths], uri: str, language: Language = "ja")
     ]
 
 
-def scorer_name(identity: Mapping[str, object] | None, asked: str) -> str:
-    """What a scorer is called on a page: of a folder only its own name."""
-    name = str((identity or {}).get("name", asked))
-    return Path(name.removeprefix("local-dir:")).name if name.startswith("local-dir:") else name
-
-
 def _of_run(folder: Path) -> dict[str, Strengths]:
     """What a run tells of its sources, by name; nothing where it has not drawn any yet."""
     with _opened(folder) as store:
@@ -100,7 +95,7 @@ def _of_run(folder: Path) -> dict[str, Strengths]:
                 },
                 measured_in="run",
                 run=store.name,
-                scorer=scorer_name(store.get("scorer"), store.config.scorer),
+                scorer=naming.label(store.config.scorer),
                 prompts=len(prompts),
                 pictures=tuple(
                     (text, language, file)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from eval import naming
 from eval.prompts import Prompt, PromptSet
 from pipelines.errors import M2N2Error
 from pipelines.provenance import portable_uri
@@ -163,15 +164,13 @@ def _portable_recipe(recipe: Recipe, sources: Mapping[str, Source] | None) -> Re
 def _portable(config: RunConfig) -> RunConfig:
     """The settings as they may leave this machine: of paths, only the last part stays."""
 
-    def last(text: str) -> str:
-        before, mark, path = text.rpartition(":") if text.startswith("local-dir:") else ("", "", text)
-        return f"{before}{mark}{Path(path).name}" if Path(path).is_absolute() else text
-
     return config.model_copy(
         update={
             "sources": tuple(" + ".join(map(_last_term, source.split(" + "))) for source in config.sources),
-            **{field: last(getattr(config, field)) for field in ("prompts", "held_out", "scorer", "reporter")},
-            "start": None if config.start is None else last(config.start),
+            **{field: Path(getattr(config, field)).name for field in ("prompts", "held_out")},
+            **{field: naming.portable(getattr(config, field)) for field in ("scorer", "reporter")},
+            **{field: Path(at).name for field in ("start", "votes") if (at := getattr(config, field))},
+            "pictures": config.pictures.portable,
         }
     )
 

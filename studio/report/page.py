@@ -10,11 +10,11 @@ from typing import Any
 from markupsafe import Markup, escape
 from PIL import Image
 
+from eval import naming
 from eval.prompts import LANGUAGES
 from pipelines.files import write_whole
 
 from .. import standalone
-from ..console import scorer_label
 from ..i18n import Lang, t
 from ..machine import versions
 from ..pictures import data_uri
@@ -59,7 +59,7 @@ def report_html(store: RunStore, lang: Lang) -> str:
         model_name=lambda name: model_name(lang, told, name),
         score=score,
         ratios=_ratios,
-        reporter=scorer_label(told.config.reporter),
+        reporter=naming.label(told.config.reporter),
         kinds=[*KINDS, *(["cmmd"] if told.realism else [])],
         took=duration(lang, (told.ended - told.began).total_seconds()) if told.ended and told.began else None,
         versions=(told.state["machine"] or {}).get("versions") or versions(),
@@ -98,8 +98,8 @@ def _settings(lang: Lang, told: Told) -> list[tuple[str, str]]:
         ("alpha", f"{config.alpha:g}"),
         ("angle", t(lang, f"angle_{config.angle}")),
         ("drawing", f"{t(lang, 'steps')} {drawn.steps}, {t(lang, 'guidance')} {drawn.guidance:g}{size}"),
-        ("scorer", scorer_label(config.scorer)),
-        ("reporter", scorer_label(config.reporter)),
+        ("scorer", naming.label(config.scorer)),
+        ("reporter", naming.label(config.reporter)),
     ]
     return [(t(lang, key), str(value)) for key, value in asked]
 
@@ -138,7 +138,7 @@ def _hashes(told: Told) -> list[tuple[str, str]]:
             facts = [
                 str(scorer[key]) for key in ("dtype", "autocast", "context_length", "text_cleaning") if scorer.get(key)
             ]
-            found.append((", ".join([scorer_label(scorer["name"]), *facts]), scorer["sha256"]))
+            found.append((", ".join([naming.label(scorer["name"]), *facts]), scorer["sha256"]))
     return found + [(f"{prompts.name} ({len(prompts)})", prompts.digest) for prompts in (told.niches, told.held_out)]
 
 

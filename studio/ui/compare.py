@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 
 from eval.prompts import LANGUAGES
-from pipelines.errors import M2N2Error
 from studio.i18n import Lang, t
 
 from . import views
@@ -18,6 +16,7 @@ from .downloads import sheet_files
 from .evolve import current
 from .grid import Grid, draw, look
 from .grid_view import first_two, noise_label, overlay, picture_names, table
+from .long_work import Cancelled, LongWork
 from .places import AS_RUN, MOST_PROMPTS, Quality, ask
 from .shared import Studio, asked, asked_all, head, listen
 
@@ -31,10 +30,6 @@ KEYS = """document.addEventListener("keydown", (event) => {
 });"""
 ADDRESS = """(run, ids, prompts, ja, en) =>
   studioAddress(run, ids.join(","), { prompt: prompts.join(","), ...(ja && { ja }), ...(en && { en }) })"""
-
-
-class Cancelled(M2N2Error):
-    """Somebody pressed Cancel."""
 
 
 def compared(
@@ -63,7 +58,7 @@ def compared(
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     """Lay the page out and wire it."""
     head(lang, "compare")
-    cancels: dict[str | None, threading.Event] = {}  # by session: a drawing that is going on
+    drawing = LongWork()
     shown_grid, shown_noise = gr.State(None), gr.State(0)
     with gr.Row(elem_classes="bar"):
         chosen = gr.Dropdown([], label=t(lang, "run"), scale=2)
@@ -182,7 +177,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return overlay(studio, grid, noise, one, other) if grid else None
 
     def on_begin(request: gr.Request) -> list[Any]:
-        cancels[request.session_hash] = threading.Event()
+        drawing.begin(request)
         return [gr.Button(interactive=False), gr.Button(visible=True, interactive=True)]
 
     def on_draw(
@@ -197,11 +192,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> list[Any]:
-        asked_to_stop = cancels[request.session_hash]
-
         def tell(done: int, of: int) -> None:
-            if asked_to_stop.is_set():
-                raise Cancelled(t(lang, "drawing_cancelled"))
+            drawing.check(request)
             progress((done, of), desc=t(lang, "drawing"), unit=t(lang, "pictures"))
 
         grid = compared(studio, lang, name, ids, captions, japanese, english, count, how) if name else None
@@ -209,18 +201,17 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             progress(0.0, desc=t(lang, "loading"))
             try:
                 draw(studio, grid, tell)
-            except Cancelled as end:
-                gr.Info(str(end))
+            except Cancelled:
+                gr.Info(t(lang, "drawing_cancelled"))
             grid = look(studio, grid.rows, grid.asked)
         return view(grid, noise)
 
     def on_cancel(request: gr.Request) -> Any:
-        if asked_to_stop := cancels.get(request.session_hash):
-            asked_to_stop.set()
+        drawing.stop(request)
         return gr.Button(interactive=False)
 
     def on_end(request: gr.Request) -> Any:
-        cancels.pop(request.session_hash, None)
+        drawing.end(request)
         return gr.Button(visible=False)
 
     def on_failure(request: gr.Request) -> list[Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from eval import naming
 from eval.prompts import LANGUAGES
-from studio.console import scorer_label
 from studio.contact_sheet import Column, Model, Sheet, Tile, has_japanese, sheet_html, sheet_png
 from studio.i18n import Lang, t
 from studio.report import write_report
@@ -70,7 +70,7 @@ def sheet_of(studio: Studio, lang: Lang, name: str, grid: Grid) -> Sheet:
         },
         facts=[
             (t(lang, "run"), name),
-            (t(lang, "sheet_score"), t(lang, "sheet_scored_by", scorer=scorer_label(asked.scorer))),
+            (t(lang, "sheet_score"), t(lang, "sheet_scored_by", scorer=naming.label(asked.scorer))),
             (t(lang, "drawing"), drawn_with(lang, grid)),
         ],
     )

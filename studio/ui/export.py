@@ -6,27 +6,22 @@ A step is open once the one before it is answered. What is previewed and what is
 from __future__ import annotations
 
 import shutil
-import threading
 from typing import Any, NamedTuple
 
 import gradio as gr
 
-from pipelines.errors import ExportError
 from pipelines.export import PRECISIONS, SINGLE_FILE
 from studio import exports, names
 from studio.i18n import Lang, t
 
 from . import offer, views
 from .evolve import current
+from .long_work import Cancelled, LongWork
 from .offer import FORMS, HOST, Wish
 from .shared import Studio, addressed, asked, download_folder, head, listen, page_link
 
 STEPS = ("who", "licences", "format", "preview", "write")
 HIDDEN = {"show_progress": "hidden"}
-
-
-class Cancelled(ExportError):
-    """Somebody pressed Cancel."""
 
 
 class _Fields(NamedTuple):
@@ -204,10 +199,10 @@ def _wire_writing(
     """The last step: write, with bytes and the time left; cancel."""
     go, cancel, _ = buttons
     finished, opening, packed, again, *_ = results
-    cancels: dict[str | None, threading.Event] = {}  # by session: an export that is going on
+    writing = LongWork()
 
     def on_begin(request: gr.Request) -> list[Any]:
-        cancels[request.session_hash] = threading.Event()
+        writing.begin(request)
         hidden = [gr.Column(visible=False), gr.Column(visible=False), gr.Button(visible=False)]
         wait, may_cancel = gr.Button(interactive=False), gr.Button(visible=True, interactive=True)
         return [wait, may_cancel, wait, "", *hidden]
@@ -223,26 +218,24 @@ def _wire_writing(
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> list[Any]:
-        asked_to_stop, clock = cancels[request.session_hash], offer.Clock(lang)
+        clock = offer.Clock(lang)
 
         def tell(done: int, of: int) -> None:
-            if asked_to_stop.is_set():
-                raise Cancelled(t(lang, "cancelled"))
+            writing.check(request)
             progress(done / max(1, of), desc=clock.words(done, of), unit="%")
 
         try:
             done = offer.export(studio, lang, Wish(name, id, called, kind, precision, credit), ticked, tell)
-        except Cancelled as end:
-            return [str(end), *[gr.skip()] * (len(results) - 1)]
+        except Cancelled:
+            return [t(lang, "cancelled"), *[gr.skip()] * (len(results) - 1)]
         return _results(lang, done)
 
     def on_cancel(request: gr.Request) -> Any:
-        if asked_to_stop := cancels.get(request.session_hash):
-            asked_to_stop.set()
+        writing.stop(request)
         return gr.Button(interactive=False)
 
     def on_end(called: str, request: gr.Request) -> list[Any]:
-        cancels.pop(request.session_hash, None)
+        writing.end(request)
         free = names.problem(called, studio.exports) is None  # not once it is written
         return [gr.Button(interactive=free), gr.Button(visible=False), gr.Button(interactive=True)]
 

@@ -9,6 +9,7 @@ import gradio as gr
 from markupsafe import Markup
 
 import assets
+from eval import naming
 from eval.catalogue import RECOMMENDED
 from eval.prompt_edit import COLUMNS, Row
 from studio import prompt_shelf, shelf
@@ -85,10 +86,10 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         with gr.Row(elem_classes="bar"):
             judge = gr.Dropdown(
                 [
-                    (t(lang, "scorer_emoji"), f"local-dir:{assets.JUDGE}"),
+                    (t(lang, "scorer_emoji"), naming.of_folder(assets.JUDGE)),
                     *((one.model, one.name) for one in RECOMMENDED),
                 ],
-                value=f"local-dir:{assets.JUDGE}",
+                value=naming.of_folder(assets.JUDGE),
                 label=t(lang, "scorer"),
                 info=t(lang, "scorer_info"),
                 allow_custom_value=True,

@@ -9,13 +9,14 @@ import gradio as gr
 import pandas as pd
 from markupsafe import Markup
 
+from eval import naming
 from eval.prompts import Language
 from studio import prompt_shelf
 from studio.errors import RunError
 from studio.i18n import Lang, t
 from studio.i18n import category as category_name
 from studio.store import RunStore
-from studio.strengths import LANGUAGES, scorer_name
+from studio.strengths import LANGUAGES
 from studio.weak import Category, Spot, Suggestion, categories, spots, suggestions
 
 from . import views
@@ -50,7 +51,7 @@ def survey(studio: Studio, lang: Lang, name: str, language: Language) -> Survey:
             return Survey(t(lang, "nobody_yet"), Markup(""), _plot(lang, []), [], [], Markup(""))
         grouped = categories(everyone, found, language)
         weak = sorted((spot for spot in found if spot.weak), key=lambda spot: spot.score)
-        judge = scorer_name(store.get("scorer"), store.config.scorer)
+        judge = naming.label(store.config.scorer)
         return Survey(
             headline=_headline(lang, language, found, weak, judge),
             advice=advice(lang, name, suggestions(everyone, found, language)),

@@ -46,6 +46,15 @@ def wait_for_the_end(export):
     until(export, lambda: not is_measuring(export))
 
 
+@one_form
+def test_the_studios_own_scorer_is_found_wherever_the_studio_lies_now(own_copy):
+    """As after the checkout was moved, or on another machine."""
+    file = own_copy.documents / "birth.json"
+    file.write_bytes(own_copy.birth.portable.to_json())
+    carry_out(own_copy)
+    assert drift(own_copy.birth, journal(own_copy).events()).verdict == "equal"
+
+
 def test_measured_again_every_score_is_the_same_bits(own_copy):
     told = []
     event = carry_out(own_copy, lambda *now: told.append(now))

@@ -8,9 +8,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from huggingface_hub import HfApi, constants
 
+import assets
 from pipelines.errors import ExportError
 from pipelines.recipe import parse_recipe
 from studio import push, ship
+from studio.birth import Birth, load_birth
 
 
 class Hub(ThreadingHTTPServer):
@@ -110,6 +112,17 @@ def test_everything_goes_in_one_commit_without_paths_of_this_machine(hub, api, s
         assert hub.files[name] == shipped[name].path.read_bytes()
         assert 'config="config"' in hub.files["README.md"].decode()
         assert "config/model_index.json" in hub.files
+
+
+def test_a_birth_certificate_goes_without_paths_of_this_machine(hub, api, bred, tmp_path):
+    shipped = ship.prepare(bred, "0001", tmp_path / "momiji").send()
+    here = str(assets.JUDGE.parent).encode()
+    assert here in (shipped.path / "birth.json").read_bytes()  # this machine finds its scorer again
+    push.push(shipped, "owner/momiji", api)
+    assert not any(here in content for content in hub.files.values())
+    sent = Birth.model_validate_json(hub.files["birth.json"])
+    assert sent.scorer["name"] == "local-dir:judge"
+    assert sent.scores == load_birth(shipped.path / "birth.json").scores
 
 
 @pytest.mark.parametrize(

@@ -62,12 +62,13 @@ def cosine(mother: Chromosome, father: Chromosome, gram: Gram, start: int, stop:
 
 
 def genome_cosine(mother: Recipe, father: Recipe, grams: Mapping[str, Gram]) -> float:
-    """The cosine of the angle between two descendants over all their chromosomes together."""
+    """The cosine of the angle between two descendants, over all chromosomes in `grams` together."""
     return _cosine(
         np.sum(
             [
                 _inner(mine, father.chromosomes[name], grams[name], 0, mine.size)
                 for name, mine in mother.chromosomes.items()
+                if name in grams
             ],
             axis=0,
         )
@@ -134,10 +135,11 @@ def cross(
 ) -> Recipe:
     """The child of two recipes over the same sources and host; `genes`, `grams` and `layouts` are by chromosome.
 
+    A chromosome without genes is the mother's.
     `angle` is one for each chromosome, for each tensor, or for the whole genome.
     """
     chosen = genome_cosine(mother, father, grams) if angle == "genome" else angle
-    chromosomes = {
+    crossed = {
         name: cross_chromosomes(
             mother.chromosomes[name],
             father.chromosomes[name],
@@ -146,8 +148,9 @@ def cross(
             layout=layouts[name],
             angle=chosen,
         )
-        for name in mother.chromosomes
+        for name in genes
     }
+    chromosomes = {**mother.chromosomes, **crossed}
     return mother.model_copy(update={"name": "", "chromosomes": chromosomes, "lineage": lineage})
 
 

@@ -18,6 +18,7 @@ from pipelines.recipe import Lineage, Recipe, blend
 from pipelines.sources import Source
 
 from .config import RunConfig
+from .errors import ConfigError
 from .evolution.archive import Archive
 from .evolution.niches import roulette
 
@@ -34,12 +35,19 @@ def source_recipes(config: RunConfig, sources: Mapping[str, Source]) -> dict[str
 
 
 def weighted(config: RunConfig, sources: Mapping[str, Source], weights: Sequence[float], *, name: str) -> Recipe:
-    """A recipe with the same weights in every chromosome that the run merges."""
-    chromosomes = ["attention", "backbone"]
-    if config.merge_text_encoders:
-        chromosomes += TEXT_ENCODERS
-    rows = dict.fromkeys(chromosomes, weights)
-    return blend(list(sources.values()), rows, host=config.host, name=name)
+    """A recipe with the same weights in every chromosome that the run breeds, those that are frozen as asked.
+
+    Raises:
+        RecipeError: a pattern takes no tensor.
+    """
+    ordered, unit = list(sources.values()), dict(zip(sources, np.eye(len(sources)).tolist(), strict=True))
+    merged = ["unet", *(TEXT_ENCODERS if config.merge_text_encoders else ())]
+    patterns = config.chromosomes or None
+    rows = {
+        chromosome: unit[config.frozen[chromosome]] if chromosome in config.frozen else weights
+        for chromosome in ordered[0].layouts(merged, patterns)
+    }
+    return blend(ordered, rows, host=config.host, name=name, patterns=patterns)
 
 
 def hand_made(config: RunConfig, sources: Mapping[str, Source]) -> list[Recipe]:
@@ -100,11 +108,10 @@ class Breeder:
 
     def __init__(self, config: RunConfig, sources: Mapping[str, Source], recipe: Recipe) -> None:
         ordered = list(sources.values())
-        self.layouts = {
-            chromosome: layout
-            for component in recipe.merged_components
-            for chromosome, layout in ordered[0].components[component].layouts.items()
-        }
+        every = ordered[0].layouts(recipe.merged_components, recipe.patterns)
+        self.layouts = {name: layout for name, layout in every.items() if name not in config.frozen}
+        if not self.layouts:
+            raise ConfigError("Every chromosome is frozen. Expected one at least to breed; shorten frozen.")
         self.grams = {name: gram(ordered, layout) for name, layout in self.layouts.items()}
         self.config = config
         self.number = 1
@@ -119,7 +126,7 @@ class Breeder:
         What `config.breeding` asks for changes where splits fall and how ratios are drawn.
         """
         how = self.config.breeding
-        genes = self._one_for_all(rng) if how.together else self._apart(mother, rng)
+        genes = self._one_for_all(rng) if how.together else self._apart(rng)
         if how.step < 1 and self.better(mother.name, father.name) == father.name:
             genes = {name: Genes(one.split_points, tuple(1 - w for w in one.ratios)) for name, one in genes.items()}
         angle: Angle = "genome" if how.together else self.config.angle
@@ -165,10 +172,10 @@ class Breeder:
         cosines = np.clip(total / np.outer(norms, norms), -1.0, 1.0)
         return float(np.arccos(cosines[np.triu_indices(len(norms), 1)]).mean())
 
-    def _apart(self, mother: Recipe, rng: np.random.Generator) -> dict[str, Genes]:
+    def _apart(self, rng: np.random.Generator) -> dict[str, Genes]:
         genes: dict[str, Genes] = {}
-        for name, chromosome in sorted(mother.chromosomes.items()):
-            splits = sorted(self._split(name, chromosome.size, rng) for _ in range(self._split_points()))
+        for name, layout in sorted(self.layouts.items()):
+            splits = sorted(self._split(name, layout.size, rng) for _ in range(self._split_points()))
             if self.config.breeding.step < 1:
                 genes[name] = Genes(tuple(splits), tuple(self._ratio(rng) for _ in range(len(splits) + 1)))
             elif self.config.breeding.one_ratio and genes:

@@ -16,6 +16,7 @@ from eval.prompts import Language, PromptSet, load_prompts
 from pipelines.cost import native_side
 from pipelines.crossover import Angle
 from pipelines.files import write_whole
+from pipelines.keys import ATTENTION, BACKBONE, REST, TEXT_ENCODERS
 from pipelines.origins import open_origin, resolved
 from pipelines.settings import LARGE, PresetName, Settings, presets
 from pipelines.sources import COMPONENTS, Source, check_mergeable, text_encoders_mergeable
@@ -80,6 +81,12 @@ class RunConfig(BaseModel):
     )
     host: dict[str, str] = Field(description="which source lends what is not merged: {default: name}")
     merge_text_encoders: bool = Field(False, description="merge the text encoders too, each as a chromosome of its own")
+    chromosomes: dict[str, tuple[str, ...]] = Field(
+        {},
+        description="glob patterns that group the UNet's tensors otherwise than attention and the rest: the first that "
+        "matches takes a tensor, what is left is 'rest'",
+    )
+    frozen: dict[str, str] = Field({}, description="chromosomes that are not bred, and the source each is taken from")
     prompts: str = Field(description="prompt set whose captions are the niches")
     compete: tuple[Language, ...] = Field(
         ("ja",), min_length=1, max_length=2, description="languages whose captions are niches; the paper's is ja alone"
@@ -127,6 +134,12 @@ class RunConfig(BaseModel):
             )
         if unknown := self.host.keys() - {"default", *COMPONENTS}:
             raise ValueError(f"host names {', '.join(sorted(unknown))}; expected default, {', '.join(COMPONENTS)}")
+        if taken := self.chromosomes.keys() & {REST, *TEXT_ENCODERS}:
+            raise ValueError(f"chromosomes gives patterns for {', '.join(sorted(taken))}; expected a name of your own")
+        known = [*(self.chromosomes or (ATTENTION, BACKBONE)), *([REST] if self.chromosomes else [])]
+        known += TEXT_ENCODERS if self.merge_text_encoders else ()
+        if unknown := self.frozen.keys() - known:
+            raise ValueError(f"frozen names {', '.join(sorted(unknown))}; expected one of {', '.join(known)}")
         if len(set(self.compete)) < len(self.compete):
             raise ValueError(f"compete names {list(self.compete)}; expected each language once")
         if not all(weight > 0 for weight in self.fitness.values()):
@@ -154,8 +167,8 @@ class RunConfig(BaseModel):
 
         Raises:
             SourceError: a source cannot be opened or merged with the others.
-            ConfigError: the host, or the base of task arithmetic, is not among them; or their text encoders cannot be
-                merged as asked.
+            ConfigError: the host, the base of task arithmetic, or what a chromosome is frozen to is not among them; or
+                their text encoders cannot be merged as asked.
         """
         sources = [open_origin(uri) for uri in self.sources]
         check_mergeable(sources)
@@ -168,6 +181,9 @@ class RunConfig(BaseModel):
         for lender in self.host.values():
             if lender not in by_name:
                 raise ConfigError(f"The host {lender!r} is not among the sources {', '.join(by_name)}.")
+        for chromosome, name in self.frozen.items():
+            if name not in by_name:
+                raise ConfigError(f"frozen takes {chromosome} from {name!r}. Expected one of {', '.join(by_name)}.")
         base = self.breeding.task_arithmetic
         if base not in (None, *by_name):
             raise ConfigError(f"task_arithmetic names {base!r}. Expected one of the sources {', '.join(by_name)}.")

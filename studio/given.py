@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipelines.recipe import Lineage, Recipe, load_recipe
+from pipelines.recipe import Chromosome, Lineage, Recipe, Segment, load_recipe
 from pipelines.sources import Source
 
 from .breeding import hand_made, weighted
@@ -49,15 +49,16 @@ def carried_over(recipe: Recipe, config: RunConfig, sources: Mapping[str, Source
                 f"{', '.join(sources)}. Add that source, or start from another run."
             )
     empty = weighted(config, sources, [0.0] * len(sources), name=name)
-    layouts = {part: (chromosome.size, chromosome.layout) for part, chromosome in empty.chromosomes.items()}
-    theirs = {part: (chromosome.size, chromosome.layout) for part, chromosome in recipe.chromosomes.items()}
-    if layouts != theirs:
+    ours, theirs = set(empty.merged_components), set(recipe.merged_components)
+    if ours != theirs:
         raise ConfigError(
-            f"{recipe.name!r}, to start from, merges {', '.join(theirs)}; expected {', '.join(layouts)} with the same "
-            "layout. Merge the same parts as that run did, or start from another one."
+            f"{recipe.name!r}, to start from, merges {', '.join(sorted(theirs))}; expected {', '.join(sorted(ours))}. "
+            "Merge the same parts as that run did, or start from another one."
         )
     moved = {}
-    for part, chromosome in recipe.chromosomes.items():
+    for part, chromosome in _regrouped(recipe, empty, sources).items():
+        if part in config.frozen:
+            continue
         segments = []
         for segment in chromosome.segments:
             row = [0.0] * len(sources)
@@ -65,7 +66,36 @@ def carried_over(recipe: Recipe, config: RunConfig, sources: Mapping[str, Source
                 row[after] += segment.weights[before]
             segments.append(segment.model_copy(update={"weights": tuple(row)}))
         moved[part] = empty.chromosomes[part].model_copy(update={"segments": tuple(segments)})
-    child = empty.model_copy(update={"chromosomes": moved})
+    child = empty.model_copy(update={"chromosomes": {**empty.chromosomes, **moved}})
     totals = {one: sum(shares[one] for shares in child.shares.values()) for one in sources}
     mother, father = sorted(sources, key=lambda one: -abs(totals[one]))[:2]
     return child.model_copy(update={"lineage": Lineage(mother=mother, father=father)})
+
+
+def _regrouped(recipe: Recipe, wanted: Recipe, sources: Mapping[str, Source]) -> dict[str, Chromosome]:
+    """A recipe's chromosomes as another one groups the same tensors: each tensor keeps its weights.
+
+    Raises:
+        ConfigError: the tensors are not the same.
+    """
+    one = next(iter(sources.values()))
+    theirs = one.layouts(recipe.merged_components, recipe.patterns)
+    ours = one.layouts(wanted.merged_components, wanted.patterns)
+    if {part: (layout.size, layout.digest) for part, layout in theirs.items()} != {
+        part: (chromosome.size, chromosome.layout) for part, chromosome in recipe.chromosomes.items()
+    }:
+        raise ConfigError(
+            f"{recipe.name!r}, to start from, is over a network of another shape. Start from another run."
+        )
+    owner = {name: part for part, layout in theirs.items() for name in layout.names}
+    found = {}
+    for part, layout in ours.items():
+        segments: list[Segment] = []
+        for name, (start, _) in layout.spans.items():
+            before, (begin, end) = owner[name], theirs[owner[name]].spans[name]
+            for _, stop, weights in recipe.chromosomes[before].pieces(begin, end):
+                if segments and segments[-1].weights == weights:
+                    segments.pop()
+                segments.append(Segment(stop=start + stop - begin, weights=weights))
+        found[part] = wanted.chromosomes[part].model_copy(update={"segments": tuple(segments)})
+    return found

@@ -30,6 +30,11 @@ def category(lang: Lang, name: str) -> str:
     return words(lang).get(f"category_{name}", name)
 
 
+def chromosome(lang: Lang, name: str) -> str:
+    """What a chromosome is called: translated where the studio made it, else as the run file names it."""
+    return words(lang).get(f"chromosome_{name}", name)
+
+
 def preferred(accept_language: str | None) -> Lang:
     """The language that a browser's Accept-Language header prefers; English where it names neither.
 

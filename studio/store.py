@@ -25,6 +25,7 @@ from pipelines.files import write_whole
 from pipelines.recipe import Recipe, load_recipe
 
 from .anynet import is_any
+from .breeding import source_recipes
 from .config import RunConfig, checked, load_config
 from .errors import RunError
 from .given import carried_over
@@ -178,6 +179,7 @@ def create_run(folder: str | Path, config: RunConfig) -> RunStore:
         RunError: there is something in it already, `start` is no run, or there are too few votes to steer it.
         SourceError: a source cannot be opened or merged with the others.
         ConfigError: the settings do not go with these sources, or with the individuals to start from.
+        RecipeError: a pattern of the chromosomes takes no tensor.
         PromptSetError: a prompt set cannot be read, holds nothing, or lacks the pictures that fitness looks at.
     """
     niches, sources = config.niches(), config.open_sources()
@@ -186,6 +188,7 @@ def create_run(folder: str | Path, config: RunConfig) -> RunStore:
         niches.references(Path(config.prompts).resolve().parent)
     if config.votes:
         votes_for(config.votes)
+    source_recipes(config, sources)
     first = [] if config.start is None else recipes_of(Path(config.start))
     for number, recipe in enumerate(first, start=1):
         carried_over(recipe, config, sources, name=f"{number:04d}")

@@ -12,7 +12,7 @@ from pipelines.gram import gram
 from pipelines.keys import MODEL
 from pipelines.pinning import recipe_layouts
 from pipelines.plan import Plan
-from pipelines.recipe import Chromosome, Lineage, Recipe
+from pipelines.recipe import Lineage, Recipe
 from pipelines.sources import Source
 from pipelines.weave import LiveWeights
 
@@ -57,8 +57,8 @@ class Breeder:
         """One child; per chromosome that is bred, split s ~ uniform integer over its length and ratio w ~ U(0, 1)."""
         drawn = {name: (int(rng.integers(layout.size)), float(rng.random())) for name, layout in self.layouts.items()}
         child = cross(
-            mother.model_copy(update={"chromosomes": self._bred(mother)}),
-            father.model_copy(update={"chromosomes": self._bred(father)}),
+            mother,
+            father,
             {name: Genes.mirrored([split], ratio) for name, (split, ratio) in drawn.items()},
             grams=self.grams,
             layouts=self.layouts,
@@ -70,8 +70,4 @@ class Breeder:
                 seed=self.seed,
             ),
         )
-        chromosomes = {**mother.chromosomes, **child.chromosomes}
-        return child.model_copy(update={"name": f"{self.number:04d}", "chromosomes": chromosomes})
-
-    def _bred(self, recipe: Recipe) -> dict[str, Chromosome]:
-        return {name: recipe.chromosomes[name] for name in self.layouts}
+        return child.model_copy(update={"name": f"{self.number:04d}"})

@@ -24,7 +24,7 @@ from studio.wording import duration
 
 from . import views
 from .downloads import report_file
-from .fields import fields_of, forks, former_runs, voted_runs
+from .fields import cross_choices, fields_of, forks, former_runs, voted_runs
 from .form import Form, asked_form, expect, form_of
 from .shared import Studio, addressed, asked, gigabytes, head, listen
 from .watch import LINES, SPREAD, Seen, drawings, glance, line_legend, look, results_header, span
@@ -200,6 +200,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         updates = {key: gr.update(value=values[key]) if form else gr.skip() for key in fields}
         if form:
             updates["host"] = gr.update(choices=form.names, value=form.lender)
+            updates["cross"] = gr.update(choices=cross_choices(lang, form.names), value=form.cross)
             updates["fork"] = gr.update(choices=forks(lang, form.fork), value=form.fork, visible=bool(form.fork))
         for key, runs in (("start", former_runs), ("votes", voted_runs)):
             updates[key] = gr.update(choices=runs(studio, lang), value=values.get(key, ""))
@@ -248,13 +249,18 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             form = form_of(store.config, fork=store.folder)
         return [gr.Accordion(open=True), *filled(form)]
 
-    def on_form(**values: Any) -> tuple[str, Any, Any]:
+    def on_form(**values: Any) -> list[Any]:
         form = Form(**values)
+        cross = gr.Dropdown(choices=cross_choices(lang, form.names), value=form.cross_here)
         four = form.names == list(assets.NAMES)
         button = gr.Button(t(lang, "evolve_four") if four else t(lang, "evolve_these", n=len(form.names)))
-        return cost(studio, lang, form), button, gr.Dropdown(choices=form.names, value=form.lender)
+        return [cost(studio, lang, form), button, gr.Dropdown(choices=form.names, value=form.lender), cross]
 
-    priced = {"outputs": [price, go, fields["host"]], "inputs_kwargs": fields, "show_progress": "hidden"}
+    priced = {
+        "outputs": [price, go, fields["host"], fields["cross"]],
+        "inputs_kwargs": fields,
+        "show_progress": "hidden",
+    }
     loaded = listen(demo.load, lang, on_load, None, [new, *fields.values(), *outputs], show_progress="hidden")
     addressed(chosen)
     listen(loaded.then, lang, on_form, None, **priced)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,7 +14,7 @@ from pipelines.settings import PresetName
 from studio.i18n import Lang, t
 from studio.votes import steering_runs
 
-from .form import EMBEDDED, FITNESS, OPTIONS
+from .form import APART, EMBEDDED, FITNESS, OPTIONS, TOGETHER
 from .shared import Studio
 
 
@@ -58,6 +59,9 @@ def fields_of(lang: Lang, studio: Studio) -> dict[str, Any]:
             fields["host"] = gr.Dropdown(
                 list(assets.NAMES), value="ja", label=t(lang, "host"), info=t(lang, "host_info")
             )
+            fields["cross"] = gr.Dropdown(
+                cross_choices(lang, assets.NAMES), value=TOGETHER, label=t(lang, "cross"), info=t(lang, "cross_info")
+            )
             fields["merge_text_encoders"] = gr.Checkbox(False, label=t(lang, "merge_text_encoders"))
             fields["fitness"] = gr.Radio(
                 [(t(lang, f"fitness_{name}"), name) for name in FITNESS],
@@ -90,6 +94,12 @@ def fields_of(lang: Lang, studio: Studio) -> dict[str, Any]:
             elem_id="fork-of",
         )
     return fields
+
+
+def cross_choices(lang: Lang, names: Sequence[str]) -> list[tuple[str, str]]:
+    """How cross-attention is bred, or whose it always is."""
+    apart = [(t(lang, "cross_together"), TOGETHER), (t(lang, "cross_apart"), APART)]
+    return [*apart, *((t(lang, "cross_from", name=name), name) for name in names)]
 
 
 def forks(lang: Lang, folder: str) -> list[tuple[str, str]]:

@@ -37,6 +37,8 @@ BREEDING: Mapping[str, dict[str, Any]] = {
     "one_ratio": {"one_ratio": True},
     "step": {"step": 0.3},
 }
+TOGETHER, APART = "", "apart"
+CROSS_APART = {"self_attention": ("*.attn1.*",), "cross_attention": ("*.attn2.*",)}
 OPTIONS: Mapping[str, dict[str, Any]] = {
     "bilingual": {"compete": ("ja", "en")},
     "rotation": {"noise_rotation": 50},
@@ -67,6 +69,7 @@ class Form:
     steps: float  # 0: the preset's
     guidance: float  # 0: the preset's; 1 turns it off
     merge_text_encoders: bool
+    cross: str  # cross-attention: TOGETHER, APART, or the source that it is always taken from
     scorer: str
     reporter: str
     fitness: Judged
@@ -92,6 +95,11 @@ class Form:
         if self.host in self.names:
             return self.host
         return "ja" if "ja" in self.names else next(iter(self.names), None)
+
+    @property
+    def cross_here(self) -> str:
+        """How cross-attention is bred; TOGETHER where its source is not among those chosen any more."""
+        return self.cross if self.cross in (APART, *self.names) else TOGETHER
 
     @property
     def settings(self) -> Settings:
@@ -133,6 +141,8 @@ class Form:
             alpha=self.alpha,
             angle=self.angle,
             merge_text_encoders=self.merge_text_encoders,
+            chromosomes=CROSS_APART if self.cross_here else {},
+            frozen={} if self.cross_here in (TOGETHER, APART) else {"cross_attention": self.cross},
             pictures=self.settings.model_dump(),
             fitness=FITNESS[self.fitness],
             start=self.start or None,
@@ -194,6 +204,7 @@ def form_of(config: RunConfig, *, fork: Path | None = None) -> Form:
         steps=config.pictures.steps,
         guidance=config.pictures.guidance,
         merge_text_encoders=config.merge_text_encoders,
+        cross=config.frozen.get("cross_attention", APART) if config.chromosomes == CROSS_APART else TOGETHER,
         scorer=own_or_embedded("scorer"),
         reporter=own_or_embedded("reporter"),
         fitness=next((name for name, weights in FITNESS.items() if weights == config.fitness), "text"),

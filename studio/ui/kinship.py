@@ -13,6 +13,7 @@ from pipelines.origins import is_at_hand, name_of, open_origin
 from pipelines.sources import check_mergeable, text_encoders_mergeable
 from studio.errors import RunError
 from studio.i18n import Lang, t
+from studio.i18n import chromosome as chromosome_label
 
 Tell = Callable[[float, str], None]  # told the share that is done, 0..1, and what is being done
 
@@ -59,7 +60,7 @@ def heat_maps(lang: Lang, found: Measured, base: str) -> Markup:
     )
     blocks = [
         Markup('<section><h4>{}</h4><div class="heats">{}</div></section>').format(
-            t(lang, f"chromosome_{chromosome}"),
+            chromosome_label(lang, chromosome),
             Markup("").join(
                 heat_table(t(lang, key, base=found.names[row]), found.names, values(products), unit=unit, far=far)
                 for key, values, unit, far in kinds

@@ -14,6 +14,7 @@ from eval.prompts import PromptSet
 from pipelines.recipe import Lineage
 from studio.evolution.niches import adjusted, owners
 from studio.i18n import Lang, t
+from studio.i18n import chromosome as chromosome_label
 from studio.individual import Individual
 from studio.pictures import png_uri
 from studio.summary import ancestry
@@ -160,7 +161,7 @@ def depth_strip(lang: Lang, one: Individual) -> Markup:
     parts = []
     for row, (name, chromosome) in enumerate(recipe.chromosomes.items()):
         top = row * (BAR + 26) + 18
-        parts.append(Markup('<text x="0" y="{}">{}</text>').format(top - 5, t(lang, f"chromosome_{name}")))
+        parts.append(Markup('<text x="0" y="{}">{}</text>').format(top - 5, chromosome_label(lang, name)))
         for start, stop, weights in chromosome.pieces(0, chromosome.size):
             shares = np.abs(weights) / (np.abs(weights).sum() or 1.0)
             y = float(top)

@@ -8,7 +8,7 @@ import pytest
 import assets
 from pipelines.crossover import genome_cosine
 from pipelines.recipe import Lineage
-from studio.breeding import BINS, Breeder, hand_made, weighted
+from studio.breeding import BINS, Breeder, hand_made, source_recipes, weighted
 from studio.config import Breeding, embedded
 from studio.errors import ConfigError
 
@@ -99,6 +99,26 @@ def test_a_split_beyond_a_chromosome_is_learned_from_without_harm(breeder, one_h
     children = (together(one_hot["ja"], one_hot["real"], rng) for _ in range(1000))
     child = next(child for child in children if child.lineage.splits["attention"] == size)
     together.learn(child.lineage, entered=True)
+
+
+APART = {"self_attention": ["*.attn1.*"], "cross_attention": ["*.attn2.*"]}
+
+
+def test_a_boundary_keeps_a_group_from_one_source(family):
+    config = embedded(chromosomes=APART, frozen={"cross_attention": "ja"})
+    first = source_recipes(config, family)
+    bred = Breeder(config, family, first["ja"])
+    assert set(bred.layouts) == {"self_attention", "rest"}
+    child = bred(first["flat"], first["real"], np.random.default_rng(7))
+    (segment,) = child.chromosomes["cross_attention"].segments
+    assert segment.weights == (0, 1, 0, 0)  # base, ja, flat, real: whoever the parents are
+    assert set(child.lineage.splits) == set(child.lineage.ratios) == {"self_attention", "rest"}
+    before, after = child.chromosomes["self_attention"].segments
+    assert before.weights[1] == after.weights[1] == 0
+    assert bred.compatibility(first["flat"], first["real"]) == 1.0  # off: exp(0)
+    everything = embedded(frozen={"attention": "ja", "backbone": "real"})
+    with pytest.raises(ConfigError, match="Every chromosome is frozen"):
+        Breeder(everything, family, first["ja"])
 
 
 def test_guided_splits_fall_where_they_paid(breeder, one_hot, layouts):

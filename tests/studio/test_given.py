@@ -2,7 +2,8 @@
 
 import pytest
 
-from pipelines.recipe import blend, load_recipe
+from pipelines.plan import Plan
+from pipelines.recipe import Segment, blend, load_recipe
 from studio.config import checked
 from studio.errors import ConfigError, RunError
 from studio.given import carried_over, given_offspring
@@ -34,9 +35,27 @@ def test_a_source_that_weighs_something_may_not_be_missing(merged, family, small
         carried_over(merged, small_config, sources, name="0001")
 
 
+def test_a_fork_may_group_the_network_otherwise(merged, family, small_config):
+    """Every tensor keeps its weights, those of a frozen group aside."""
+    groups = {"cross": ["*.attn2.*"], "up": ["up_blocks.*"]}
+    config = checked({**small_config.model_dump(), "chromosomes": groups, "frozen": {"cross": "real"}})
+    size = merged.chromosomes["attention"].size
+    halves = ((size // 3, (1.0, 0.0, 0.0, 0.0)), (size, tuple(HALF["attention"])))
+    segments = tuple(Segment(stop=stop, weights=weights) for stop, weights in halves)  # the split falls within a tensor
+    attention = merged.chromosomes["attention"].model_copy(update={"segments": segments})
+    recipe = merged.model_copy(update={"chromosomes": {**merged.chromosomes, "attention": attention}})
+    child = carried_over(recipe, config, family, name="0001")
+    assert [one.weights for one in child.chromosomes["cross"].segments] == [(0, 0, 0, 1)]
+    flat, regrouped = Plan(recipe, family), Plan(child, family)
+    ours = {thread.name: thread for thread in regrouped.threads("unet")}
+    for thread in flat.threads("unet"):
+        if ".attn2." not in thread.name:
+            assert ours[thread.name].pieces == thread.pieces
+
+
 def test_the_same_parts_must_be_merged(merged, family, small_config):
     both = checked({**small_config.model_dump(), "merge_text_encoders": True})
-    with pytest.raises(ConfigError, match="merges attention, backbone; expected attention, backbone, text_encoder"):
+    with pytest.raises(ConfigError, match="merges unet; expected text_encoder, text_encoder_2, unet"):
         carried_over(merged, both, family, name="0001")
 
 

@@ -22,6 +22,7 @@ from studio.process import ask_to_stop, is_running, locked, stop_on_signal
 from studio.report import write_report
 from studio.store import create_run, open_run
 from studio.summary import lineage, run_json, status
+from studio.ui.maps import depth_strip
 from tests.conftest import without_report
 from tests.studio.conftest import archive_of
 
@@ -290,6 +291,19 @@ def test_ctrl_c_amid_a_transaction_waits_for_nobody(small_config, tmp_path):
         while not store.get("stop") and time.monotonic() < deadline:
             time.sleep(0.05)
     assert store.get("stop")
+    store.close()
+
+
+def test_cross_attention_can_be_taken_from_one_source(small_config, tmp_path):
+    groups = {"self_attention": ["*.attn1.*"], "cross_attention": ["*.attn2.*"]}
+    changes = {"chromosomes": groups, "frozen": {"cross_attention": "ja"}, "evaluations": 2}
+    store = create_run(tmp_path / "run", checked({**small_config.model_dump(), **changes}))
+    run.carry_out(store)
+    assert status(store)["status"] == "done"
+    for one in store.individuals():
+        assert one.recipe.shares["cross_attention"]["ja"] == 1
+        assert set(one.recipe.chromosomes) == {"self_attention", "cross_attention", "rest"}
+    assert "Cross-attention" in depth_strip("en", store.individual("0001"))
     store.close()
 
 

@@ -6,7 +6,7 @@ import yaml
 
 import assets
 from eval.errors import PromptSetError
-from pipelines.errors import SourceError
+from pipelines.errors import RecipeError, SourceError
 from studio import run
 from studio.config import checked, embedded, load_config
 from studio.errors import ConfigError, RunError
@@ -26,6 +26,8 @@ from tests.studio.conftest import archive_of
         ({"evaluations": -1}, ConfigError, "evaluations"),
         ({"alpha": 11}, ConfigError, "at alpha: Input should be less than or equal to 10"),
         ({"host": {"vae": "ja"}}, ConfigError, "expected a source for 'default'"),
+        ({"chromosomes": {"rest": ["*"]}}, ConfigError, "gives patterns for rest; expected a name of your own"),
+        ({"frozen": {"lens": "ja"}}, ConfigError, "frozen names lens; expected one of attention, backbone"),
         ({"host": {"default": "ja", "lens": "ja"}}, ConfigError, "host names lens; expected default, unet, "),
     ],
 )
@@ -54,6 +56,8 @@ def test_refused_before_anything_is_made(tmp_path, small_config):
         ({"host": {"default": "nobody"}}, ConfigError, "host 'nobody' is not among the sources"),
         ({"sources": [str(assets.FAMILY / "ja"), "nowhere"]}, SourceError, "nowhere"),
         ({"breeding": {"merges": True, "task_arithmetic": "sd"}}, ConfigError, "'sd'. Expected one of the sources"),
+        ({"frozen": {"attention": "sd"}}, ConfigError, "takes attention from 'sd'. Expected one of base, ja"),
+        ({"chromosomes": {"lens": ["*.lens.*"]}}, RecipeError, "takes no tensor"),
         ({"fitness": {"image": 1.0}}, PromptSetError, "reference picture"),
     ],
 )

@@ -35,6 +35,7 @@ FORM = form.Form(
     steps=0,
     guidance=0,
     merge_text_encoders=False,
+    cross="",
     scorer=form.EMBEDDED,
     reporter=form.EMBEDDED,
     fitness="text",
@@ -81,6 +82,15 @@ def test_a_form_and_the_run_it_asks_for_are_two_views_of_one_thing(finished):
     with finished.run("first") as store:
         fork = form.form_of(store.config, fork=store.folder)
         assert fork.config() == store.config.model_copy(update={"start": str(store.folder)})
+
+
+def test_cross_attention_apart_or_from_one_source():
+    apart, kept = (replace(FORM, cross=how).config() for how in ("apart", "ja"))
+    assert (apart.chromosomes, apart.frozen) == (form.CROSS_APART, {})
+    assert (kept.chromosomes, kept.frozen) == (form.CROSS_APART, {"cross_attention": "ja"})
+    assert [form.form_of(one).cross for one in (FORM.config(), apart, kept)] == ["", "apart", "ja"]
+    gone = replace(FORM, sources=["base", "real"], cross="ja")
+    assert (gone.cross_here, gone.config().frozen) == ("", {})
 
 
 def test_a_fork_keeps_what_the_form_does_not_show(finished, empty):

@@ -1,6 +1,7 @@
 """The paper's own experiment (M2N2, arXiv 2508.16204, section 4.1), with the evolution code that the studio runs.
 
     python -m benchmarks.digits [--setting pretrained|scratch|both] [--methods m2n2 ga ...] [--runs 10] [--jobs 2]
+    python -m benchmarks.digits --report
     python -m benchmarks.digits --speed
 
 Networks that read digits are evolved, from two random ones or from two specialists, without a gradient. The reported
@@ -44,13 +45,12 @@ from pipelines.files import write_whole
 from studio.evolution.niches import coverage, entropy
 
 from .digits_methods import METHODS, Method
-from .digits_report import PUBLISHED, report
+from .digits_report import PUBLISHED, WITHOUT_LUCK, report
 from .digits_task import Pictures, Solved, Weights, digits, new_weights, specialists
 
 RESULTS = Path(__file__).parent / "results"
 FIRST_SEED = 42
 POINTS = 100  # of a curve, beside its beginning
-WITHOUT_LUCK = ("brute-force",)  # one run says all
 PACKAGES = ("numpy", "torch", "scikit-learn", "cma", "ribs")
 
 
@@ -202,6 +202,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--runs", type=int, default=10, help=f"with the seeds {FIRST_SEED} and on")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time, one thread each")
+    parser.add_argument("--report", action="store_true", help="make table and figure of the runs that are there")
     parser.add_argument("--speed", action="store_true", help="print the speed table and nothing else")
     asked = parser.parse_args()
     if asked.speed:
@@ -214,7 +215,8 @@ def main() -> None:
         for method in PUBLISHED[setting]
         if method in asked.methods and (number == 0 or method not in WITHOUT_LUCK)
     ]
-    carry_out(jobs, asked.jobs)
+    if not asked.report:
+        carry_out(jobs, asked.jobs)
     report(RESULTS)
 
 

@@ -18,6 +18,7 @@ from scipy import stats
 from pipelines.files import write_whole
 
 CONFIDENCE = 0.95
+ENOUGH = 5  # runs of a method that luck touches, to be set beside a published figure
 READING = 0.5  # points by which a value read off the paper's figure may be wrong
 
 # Final test accuracy in %, read off figure 2 of the paper by eye; None where the paper shows no curve.
@@ -56,6 +57,7 @@ TITLES = {
     "cma-es": "CMA-ES (diagonal)",
     "brute-force": "brute force",
 }
+WITHOUT_LUCK = ("brute-force",)  # one run says all
 COLUMNS = ("start", "method", "runs", "test accuracy, %", "coverage, %", "entropy, bits", "published, %", "within")
 
 Floats = NDArray[np.float64]
@@ -94,6 +96,8 @@ class Summary:
         """Whether the published figure lies in the band, allowing for how well it can be read; ours minus it if not."""
         if self.published is None:
             return ""
+        if self.runs < ENOUGH and self.method not in WITHOUT_LUCK:
+            return "too few runs"
         mean, half = self.test
         return "yes" if abs(mean - self.published) <= half + READING else f"no, {mean - self.published:+.1f}"
 
@@ -101,7 +105,7 @@ class Summary:
         """Its row of the table."""
         published = "" if self.published is None else f"{self.published:g}"
         figures = [
-            f"{mean:.{digits}f} ± {half:.{digits}f}" if self.runs > 1 else f"{mean:.{digits}f}"
+            f"{mean:.{digits}f} ± {half:.{digits}f}" if self.runs >= ENOUGH else f"{mean:.{digits}f}"
             for (mean, half), digits in ((self.test, 1), (self.coverage, 1), (self.entropy, 2))
         ]
         return [TITLES[self.setting], TITLES[self.method], str(self.runs), *figures, published, self.within]
@@ -152,7 +156,7 @@ def _page(rows: list[list[str]], runs: list[Run]) -> str:
         "Final test accuracy of the network with the best training accuracy; coverage and entropy of the archive on",
         f"the training pictures. Mean over runs ± half of its {CONFIDENCE:.0%} interval (Student's t). Published: read",
         f"off the paper's figure 2 by eye, ± {READING}; `within` allows for that, and where not says by how much ours",
-        "differs. A method without a band has no randomness, or one run so far.",
+        f"differs. Bands take {ENOUGH} runs, and so does the comparison, but of a method without randomness.",
         "",
         f"| {' | '.join(COLUMNS)} |",
         f"|{' --- |' * len(COLUMNS)}",
@@ -167,7 +171,7 @@ def _page(rows: list[list[str]], runs: list[Run]) -> str:
 
 
 def _figure(found: dict[tuple[str, str], list[Run]]) -> bytes:
-    """A row of panels per setting: test accuracy, coverage and entropy against evaluations, with bands; PNG."""
+    """A row of panels per setting: test accuracy, coverage and entropy against evaluations; bands for ENOUGH; PNG."""
     settings = list(dict.fromkeys(setting for setting, _ in found))
     figure = Figure(figsize=(15, 3.8 * len(settings)), layout="constrained")
     panels = figure.subplots(len(settings), 3, squeeze=False)
@@ -178,7 +182,8 @@ def _figure(found: dict[tuple[str, str], list[Run]]) -> bytes:
             mean, half = band([np.array(run["curve"][name]) * scale for run in runs])
             made = runs[0]["curve"]["evaluations"]
             panel.plot(made, mean, color=colours[method], label=TITLES[method], linewidth=1.2)
-            panel.fill_between(made, mean - half, mean + half, color=colours[method], alpha=0.2, linewidth=0)
+            if len(runs) >= ENOUGH:
+                panel.fill_between(made, mean - half, mean + half, color=colours[method], alpha=0.2, linewidth=0)
     for setting, row in zip(settings, panels, strict=True):
         for panel, title in zip(row, ("test accuracy, %", "training coverage, %", "entropy, bits"), strict=True):
             panel.set_title(f"{TITLES[setting]}: {title}", fontsize=10)

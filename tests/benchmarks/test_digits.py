@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -139,6 +140,8 @@ def test_band_by_hand():
 def test_a_published_figure_is_within_the_band_and_half_a_point_of_reading(published, within):
     summary = Summary("scratch", "m2n2", 10, (70.0, 2.0), (99.0, 0.1), (0.4, 0.01), published)
     assert summary.within == within
+    assert replace(summary, runs=4).within == ("too few runs" if published else "")
+    assert replace(summary, runs=4).row()[3] == "70.0"
 
 
 def test_the_report_is_a_page_and_a_figure(tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -56,7 +57,9 @@ def detail(studio: Studio, lang: Lang, name: str, id: str) -> Detail:
             depth=maps.depth_strip(lang, one),
             pairs=views.prompt_pairs(lang, store, one, others),
             recipe=one.recipe.to_json(),
-            command=f"m2n2 export {studio.runs / name} {id} --out {studio.exports / f'{name}-{id}'}",
+            command=shlex.join(
+                ["m2n2", "export", str(studio.runs / name), id, "--out", str(studio.exports / f"{name}-{id}")]
+            ),
             ancestors=[other.id for other in ancestors],
             family=list(
                 zip(

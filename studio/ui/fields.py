@@ -50,7 +50,7 @@ def fields_of(lang: Lang, studio: Studio) -> dict[str, Any]:
             fields["pictures"] = gr.Radio(
                 [(t(lang, f"pictures_{name}"), name) for name in get_args(PresetName)],
                 value="standard",
-                label=t(lang, "drawing"),
+                label=t(lang, "drawn_how"),
                 info=t(lang, "pictures_info"),
             )
             fields["steps"] = gr.Slider(0, 50, 0, step=1, label=t(lang, "steps"), info=t(lang, "as_preset"))

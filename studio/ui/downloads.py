@@ -71,6 +71,6 @@ def sheet_of(studio: Studio, lang: Lang, name: str, grid: Grid) -> Sheet:
         facts=[
             (t(lang, "run"), name),
             (t(lang, "sheet_score"), t(lang, "sheet_scored_by", scorer=naming.label(asked.scorer))),
-            (t(lang, "drawing"), drawn_with(lang, grid)),
+            (t(lang, "drawn_how"), drawn_with(lang, grid)),
         ],
     )

@@ -140,6 +140,8 @@ class RunConfig(BaseModel):
         known += TEXT_ENCODERS if self.merge_text_encoders else ()
         if unknown := self.frozen.keys() - known:
             raise ValueError(f"frozen names {', '.join(sorted(unknown))}; expected one of {', '.join(known)}")
+        if self.frozen.keys() == set(known):
+            raise ValueError(f"frozen names all of {', '.join(known)}; expected one at least to breed")
         if len(set(self.compete)) < len(self.compete):
             raise ValueError(f"compete names {list(self.compete)}; expected each language once")
         if not all(weight > 0 for weight in self.fitness.values()):

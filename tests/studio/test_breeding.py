@@ -116,7 +116,8 @@ def test_a_boundary_keeps_a_group_from_one_source(family):
     before, after = child.chromosomes["self_attention"].segments
     assert before.weights[1] == after.weights[1] == 0
     assert bred.compatibility(first["flat"], first["real"]) == 1.0  # off: exp(0)
-    everything = embedded(frozen={"attention": "ja", "backbone": "real"})
+    everything = embedded(chromosomes={"all": ["*"]}, frozen={"all": "ja"})
+    first = source_recipes(everything, family)
     with pytest.raises(ConfigError, match="Every chromosome is frozen"):
         Breeder(everything, family, first["ja"])
 

@@ -27,6 +27,7 @@ from tests.studio.conftest import archive_of
         ({"alpha": 11}, ConfigError, "at alpha: Input should be less than or equal to 10"),
         ({"host": {"vae": "ja"}}, ConfigError, "expected a source for 'default'"),
         ({"chromosomes": {"rest": ["*"]}}, ConfigError, "gives patterns for rest; expected a name of your own"),
+        ({"frozen": {"attention": "ja", "backbone": "ja"}}, ConfigError, "expected one at least to breed"),
         ({"frozen": {"lens": "ja"}}, ConfigError, "frozen names lens; expected one of attention, backbone"),
         ({"host": {"default": "ja", "lens": "ja"}}, ConfigError, "host names lens; expected default, unet, "),
     ],

@@ -325,7 +325,12 @@ def checked(fields: dict[str, Any], *, where: str = "the run's settings") -> Run
     try:
         return RunConfig.model_validate(fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the whole"
-        reason = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{where}, at {place}: {reason}. Found {first['input']!r}.") from error
+        raise refused(error, where) from error
+
+
+def refused(error: ValidationError, where: str) -> ConfigError:
+    """The first thing that does not fit, in a sentence."""
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"])) or "the whole"
+    reason = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+    return ConfigError(f"{where}, at {place}: {reason}. Found {first['input']!r}.")

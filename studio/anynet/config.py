@@ -16,10 +16,10 @@ from pipelines.keys import MODEL, REST
 from pipelines.recipe import Recipe, blend
 from pipelines.sources import Source, check_mergeable, open_network
 
+from ..config import RESERVED, refused
 from ..errors import ConfigError
 from ..evolution.niches import MAX_ALPHA
 
-RESERVED = ("average", "child")  # rows of every report
 Function = Annotated[str, Field(pattern=r"^.+\.py:\w+$")]
 
 
@@ -108,10 +108,7 @@ def load(path: Path, changes: Mapping[str, int | None] | None = None) -> AnyConf
     try:
         config = AnyConfig.model_validate(content | dict(changes or {}))
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the whole"
-        reason = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{path}, at {place}: {reason}. Found {first['input']!r}.") from error
+        raise refused(error, str(path)) from error
     here = path.resolve().parent
 
     def placed(text: str) -> str:

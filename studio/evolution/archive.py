@@ -44,9 +44,7 @@ class Archive:
         self.alpha = alpha
         self._ids: list[str] = []
         self._table: Floats = np.empty((0, 0))  # [capacity + 1, niches], oldest first; made for the first who comes
-        self._room: Floats = np.empty(
-            (3, 0, 0)
-        )  # [3, capacity + 1, niches], for competition with and without a newcomer
+        self._room: Floats = np.empty((2, 0, 0))  # [2, capacity, niches], for competition to work in
         self._competition: Competition | None = None
 
     def __len__(self) -> int:

@@ -171,9 +171,9 @@ class Form:
 
 
 def _flat(config: RunConfig) -> dict[str, Any]:
-    """The settings, with those of pictures and breeding each by itself, as `RunConfig.changed` takes them."""
+    """The settings, with those within others each by itself, as `RunConfig.changed` takes them."""
     fields = config.model_dump()
-    for name in ("pictures", "breeding"):
+    for name in ("host", "pictures", "breeding"):
         fields |= {f"{name}.{key}": value for key, value in fields.pop(name).items()}
     return fields
 

@@ -110,9 +110,9 @@ def test_a_fork_keeps_what_the_form_does_not_show(finished, empty):
     fork = form.form_of(config, fork=folder)
     as_it_was = config.model_copy(update={"start": str(folder)})
     assert fork.config() == as_it_was
-    changed = replace(fork, seed=5, options=["one_ratio"], start="", steps=8)
+    changed = replace(fork, seed=5, options=["one_ratio"], start="", steps=8, host="real")
     assert changed.config() == config.changed(
-        {"seed": 5, "breeding.one_ratio": True, "start": None, "pictures.steps": 8}
+        {"seed": 5, "breeding.one_ratio": True, "start": None, "pictures.steps": 8, "host.default": "real"}
     )
     assert replace(fork, fork="").config().pictures.size is None
 

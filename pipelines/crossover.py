@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -120,7 +120,7 @@ def cross_chromosomes(
             for _, piece_end, mine, theirs in _aligned(mother, father, begin, end):
                 weights = tuple(a * x + b * y for x, y in zip(mine, theirs, strict=True))
                 segments.append(Segment(stop=piece_end, weights=weights))
-    return mother.model_copy(update={"segments": _joined(segments)})
+    return mother.model_copy(update={"segments": joined(segments)})
 
 
 def cross(
@@ -165,11 +165,11 @@ def _aligned(
             yield piece_begin, piece_end, mine, theirs
 
 
-def _joined(segments: list[Segment]) -> tuple[Segment, ...]:
+def joined(segments: Iterable[Segment]) -> tuple[Segment, ...]:
     """Neighbours with equal weights made one."""
-    joined: list[Segment] = []
+    found: list[Segment] = []
     for segment in segments:
-        if joined and joined[-1].weights == segment.weights:
-            joined.pop()
-        joined.append(segment)
-    return tuple(joined)
+        if found and found[-1].weights == segment.weights:
+            found.pop()
+        found.append(segment)
+    return tuple(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from pipelines.crossover import joined
 from pipelines.recipe import Chromosome, Lineage, Recipe, Segment, load_recipe
 from pipelines.sources import Source
 
@@ -90,12 +91,10 @@ def _regrouped(recipe: Recipe, wanted: Recipe, sources: Mapping[str, Source]) ->
     owner = {name: part for part, layout in theirs.items() for name in layout.names}
     found = {}
     for part, layout in ours.items():
-        segments: list[Segment] = []
+        segments = []
         for name, (start, _) in layout.spans.items():
             before, (begin, end) = owner[name], theirs[owner[name]].spans[name]
-            for _, stop, weights in recipe.chromosomes[before].pieces(begin, end):
-                if segments and segments[-1].weights == weights:
-                    segments.pop()
-                segments.append(Segment(stop=start + stop - begin, weights=weights))
-        found[part] = wanted.chromosomes[part].model_copy(update={"segments": tuple(segments)})
+            pieces = recipe.chromosomes[before].pieces(begin, end)
+            segments += [Segment(stop=start + stop - begin, weights=weights) for _, stop, weights in pieces]
+        found[part] = wanted.chromosomes[part].model_copy(update={"segments": joined(segments)})
     return found

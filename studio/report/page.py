@@ -97,7 +97,7 @@ def _settings(lang: Lang, told: Told) -> list[tuple[str, str]]:
         ("seed", config.seed),
         ("alpha", f"{config.alpha:g}"),
         ("angle", t(lang, f"angle_{config.angle}")),
-        ("drawing", f"{t(lang, 'steps')} {drawn.steps}, {t(lang, 'guidance')} {drawn.guidance:g}{size}"),
+        ("drawn_how", f"{t(lang, 'steps')} {drawn.steps}, {t(lang, 'guidance')} {drawn.guidance:g}{size}"),
         ("scorer", naming.label(config.scorer)),
         ("reporter", naming.label(config.reporter)),
     ]

@@ -141,8 +141,12 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             *hidden,
         ]
 
-    def on_form(name: str | None, *form: Any) -> list[Any]:
-        return view(compared(studio, lang, name, *form) if name else None)
+    def on_form(shown: Grid | None, name: str | None, *form: Any) -> list[Any]:
+        grid = compared(studio, lang, name, *form) if name else None
+        # Opening the page fills its boxes, which reads as a change: by then somebody may look at another noise.
+        if grid is not None and shown is not None and grid.is_like(shown):
+            return [gr.skip()] * len(viewed)
+        return view(grid)
 
     def filled(
         name: str | None, ids: Sequence[str] = (), captions: Sequence[str] = (), japanese: str = "", english: str = ""
@@ -248,7 +252,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     # Gradio tells of input neither what is pasted or comes from an input method, nor a choice that is on no list.
     typed = (models.key_up, models.blur, ja.change, en.change)
     for change in (models.input, known.input, *typed, noises.release, quality.input):
-        listen(change, lang, on_form, [chosen, *form], viewed, trigger_mode="always_last", **hidden).then(**address)
+        listen(change, lang, on_form, [shown_grid, chosen, *form], viewed, trigger_mode="always_last", **hidden).then(**address)
     for button, by in ((back, -1), (following, 1)):
         listen(
             button.click,

@@ -42,6 +42,11 @@ class Grid:
     alike: Mapping[Place, float]
     missing: Sequence[Place]
 
+    def is_like(self, other: Grid) -> bool:
+        """Whether another look showed the same models, captions, pictures and scores."""
+        models, others = ([(row.run, row.named, row.digest) for row in grid.rows] for grid in (self, other))
+        return (models, self.asked, self.cells, self.alike) == (others, other.asked, other.cells, other.alike)
+
 
 def look(studio: Studio, rows: Sequence[Contender], asked: Asked) -> Grid:
     """What there is of a comparison without drawing anything."""

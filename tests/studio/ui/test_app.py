@@ -2,6 +2,7 @@
 
 import socket
 
+import gradio as gr
 import pytest
 from fastapi.testclient import TestClient
 
@@ -17,15 +18,31 @@ def client(finished):
     return TestClient(build_app(finished.runs), follow_redirects=False)
 
 
+def mounted(client):
+    return [route.app.get_blocks() for route in client.app.routes if hasattr(getattr(route, "app", None), "get_blocks")]
+
+
 def test_no_event_is_a_public_endpoint(client):
-    mounted = [
-        route.app.get_blocks() for route in client.app.routes if hasattr(getattr(route, "app", None), "get_blocks")
-    ]
-    assert len(mounted) == len(LANGUAGES)
-    for blocks in mounted:
+    assert len(mounted(client)) == len(LANGUAGES)
+    for blocks in mounted(client):
         events = blocks.fns.values()
         assert events
         assert [event.api_name for event in events if event.api_visibility != "private"] == []
+
+
+def test_a_box_left_as_it_was_leaves_the_noise_that_compare_shows(client, finished):
+    with finished.run("first") as store:
+        first, second = (prompt.id for prompt in store.config.niches().prompts[:2])
+    (left,) = (
+        event.fn
+        for event in mounted(client)[0].fns.values()
+        if event.page == "compare" and "blur" in {kind for _, kind in event.targets}
+    )
+    form = ["", "", 2, "run"]
+    grid, noise, *_ = left(None, "first", ["ja"], [first], *form)
+    assert noise == 0
+    assert [one == gr.skip() for one in left(grid, "first", ["ja"], [first], *form)] == [True] * 13
+    assert left(grid, "first", ["ja"], [second], *form)[0].asked.prompts[0].id == second
 
 
 def test_nothing_is_told_to_programs(client):

@@ -136,6 +136,16 @@ def test_what_is_missing_is_drawn_model_by_model_and_remembered(fresh, config, m
     assert compared(fresh, ["0001"], ja="金継ぎの茶碗", noises=2).missing == []  # another choice of the same pictures
 
 
+def test_two_looks_are_alike_until_the_choice_or_the_pictures_differ(fresh, config):
+    first, second = config.niches().prompts[:2]
+    shown = compared(fresh, ["ja"], [first.id], noises=2)
+    assert shown.is_like(compared(fresh, ["ja"], [first.id], noises=2))
+    assert not shown.is_like(compared(fresh, ["real"], [first.id], noises=2))
+    assert not shown.is_like(compared(fresh, ["ja"], [second.id], noises=2))
+    draw(fresh, shown)  # another window does
+    assert not shown.is_like(compared(fresh, ["ja"], [first.id], noises=2))
+
+
 def test_who_cancels_keeps_the_models_that_are_done(fresh):
     grid = compared(fresh, ["ja", "real"], ja="宇宙人", en="alien")
 

@@ -252,7 +252,9 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     # Gradio tells of input neither what is pasted or comes from an input method, nor a choice that is on no list.
     typed = (models.key_up, models.blur, ja.change, en.change)
     for change in (models.input, known.input, *typed, noises.release, quality.input):
-        listen(change, lang, on_form, [shown_grid, chosen, *form], viewed, trigger_mode="always_last", **hidden).then(**address)
+        listen(change, lang, on_form, [shown_grid, chosen, *form], viewed, trigger_mode="always_last", **hidden).then(
+            **address
+        )
     for button, by in ((back, -1), (following, 1)):
         listen(
             button.click,

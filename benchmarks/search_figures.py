@@ -29,7 +29,7 @@ def curves(found: Runs) -> bytes:
     """Best mean fitness against evaluations, with the least and the largest over seeds, M2N2 in every panel; PNG."""
     figure = Figure(figsize=(16, 5.5), layout="constrained")
     for panel, group in zip(figure.subplots(1, 3, sharey=True), ("searches", "ablations", "extensions"), strict=True):
-        mine = [method for method in found if METHODS[method].group == group and not METHODS[method].moves]
+        mine = [method for method in found if METHODS[method].group == group and not METHODS[method].apart]
         shown = list(dict.fromkeys(["m2n2", *mine])) if "m2n2" in found else mine
         for number, method in enumerate(shown):
             runs = list(found[method].values())

@@ -42,7 +42,8 @@ COLUMNS = (
 
 EXPLAINED = """\
 Each search has {evaluations} evaluations of {niches} pictures, those of the sources among them. Judge: mean
-fitness, on Japanese captions, of what the search would ship, in the end and after {early} evaluations. All else: the
+fitness, on Japanese captions, of what the search would ship, in the end and after {early} evaluations; not of those
+that go by other noise or, as "likeness to pictures", by reference pictures of the same prompts (NCS). All else: the
 jury on the same, with {reported} held-out prompts. CMMD: of the Japanese pictures to the reference pictures, by the
 jury's features; smaller is more alike; in brackets the least and the largest over seeds. Other brackets: 95 % intervals
 over seeds and prompts, both random (Hillis 2007); differences are paired by both.
@@ -70,7 +71,7 @@ class Summary:
     """A method's figures over its seeds.
 
     Attributes:
-        judge: mean fitness of what it would ship, in Japanese, on the niches; None where their noise changes.
+        judge: mean fitness of what it would ship, in Japanese, on the niches; None if that is another fitness or noise.
         early: the same after EARLY evaluations, where it has as many.
         scores: by the jury on the held-out prompts, by kind.
         cmmd: mean, least and largest over seeds.
@@ -131,8 +132,8 @@ def summarise(method: str, runs: dict[int, Run], reference: dict[int, Run]) -> S
     return Summary(
         method,
         len(runs),
-        judge=None if METHODS[method].moves else float(np.mean([run["curve"][-1] for run in runs.values()])),
-        early=None if METHODS[method].moves else _early(list(runs.values())),
+        judge=None if METHODS[method].apart else float(np.mean([run["curve"][-1] for run in runs.values()])),
+        early=None if METHODS[method].apart else _early(list(runs.values())),
         scores={kind: crossed([run["held_out"][kind] for run in runs.values()]) for kind in KINDS},
         cmmd=(float(np.mean(distances)), min(distances), max(distances)),
         over=over,
@@ -198,7 +199,7 @@ def page(summaries: list[Summary], again: list[Summary], everyone: list[Run], re
     """The table in Markdown, with what it says and how it was made; `again` are the seeds that confirm."""
     winners = {
         group: [one for one in summaries if one.verdict == "wins" and METHODS[one.method].group == group]
-        for group in ("extensions", "searches", "merges", "ablations")
+        for group in ("extensions", "searches", "merges", "ablations", "fitness")
     }
     best = max(summaries, key=lambda one: one.scores["ja"].mean)
     spent = [run["seconds"][0] / (run["cost"] * len(run["curve"])) for run in everyone]
@@ -216,13 +217,14 @@ def page(summaries: list[Summary], again: list[Summary], everyone: list[Run], re
             **first,
         ),
         f"Extensions that win: {_titles(winners['extensions'])}. Other searches and merges that win: "
-        f"{_titles(winners['searches'] + winners['merges'])}. Ablations that win: {_titles(winners['ablations'])}.",
+        f"{_titles(winners['searches'] + winners['merges'])}. Ablations that win: {_titles(winners['ablations'])}. "
+        f"Another fitness that wins: {_titles(winners['fitness'])}.",
         f"Best in Japanese: {METHODS[best.method].title}, {_interval(best.scores['ja'])}.",
         *(_spared(run) for run in rejection.values()),
     ]
     parts = {
         group: [one for one in summaries if METHODS[one.method].group == group]
-        for group in ("merges", "searches", "ablations", "extensions")
+        for group in ("merges", "searches", "ablations", "fitness", "extensions")
     }
     for title, part in {**parts, f"seeds {ENOUGH} to {2 * ENOUGH - 1}": again}.items():
         if part:

@@ -83,7 +83,7 @@ class Entry:
     """
 
     title: str
-    group: Literal["merges", "searches", "ablations", "extensions", "rejection"]
+    group: Literal["merges", "searches", "ablations", "fitness", "extensions", "rejection"]
     begin: Begin = _evolution
     changes: Mapping[str, Any] = field(default_factory=dict)
     most: int | None = None
@@ -91,9 +91,9 @@ class Entry:
     batch: int | None = None
 
     @property
-    def moves(self) -> bool:
-        """Whether its scores come to be on other noise than everybody's, not to be set beside them."""
-        return "noise_rotation" in self.changes
+    def apart(self) -> bool:
+        """Whether it goes by other scores than everybody's, or on other noise, not to be set beside theirs."""
+        return not {"noise_rotation", "fitness"}.isdisjoint(self.changes)
 
     def config(self, seed: int, pictures: Settings) -> RunConfig:
         """The settings of a run whose pictures are drawn like this, but for the batch."""
@@ -139,5 +139,6 @@ METHODS: dict[str, Entry] = {  # in the order in which they matter
     "task-arithmetic": _extension("merges and task arithmetic first", merges=True, task_arithmetic=BASE),
     "bilingual": Entry("both languages compete", "extensions", changes={"compete": ("ja", "en")}),
     "rotation": Entry("other noise every 50", "extensions", changes={"noise_rotation": 50}),
+    "references": Entry("likeness to pictures", "fitness", changes={"fitness": {"image": 1.0}}),
     "early-rejection": Entry("early rejection", "rejection", changes={"early_rejection": True}, seeds=1, batch=8),
 }

@@ -59,7 +59,8 @@ class Bench:
     ) -> Floats | None:
         """What the judge makes of a recipe, float64 [niches] a language; None if it draws nothing."""
         try:
-            evaluator = self._evaluator_of(sources, recipe, config.pictures, rotation)
+            evaluator = self._evaluator_of(sources, recipe, config.pictures)
+            evaluator.rotation, evaluator.fitness = rotation, config.fitness
             drawn = [evaluator.draw(recipe, self.niches, language) for language in config.compete]
         except (GenerationError, RecipeError) as error:
             logger.warning("not drawn: %s", error)
@@ -91,13 +92,11 @@ class Bench:
     def _references(self) -> np.ndarray:
         return self._jury.image_features(self.references(self.held_out))
 
-    def _evaluator_of(
-        self, sources: Mapping[str, Source], recipe: Recipe, pictures: Settings, rotation: int = 0
-    ) -> Evaluator:
-        """One pipeline for all recipes over the same sources."""
+    def _evaluator_of(self, sources: Mapping[str, Source], recipe: Recipe, pictures: Settings) -> Evaluator:
+        """One pipeline for all recipes over the same sources; fitness by captions, on the first noise."""
         if self._evaluator is None or self._evaluator.pipeline.sources is not sources:
-            self._evaluator = Evaluator(recipe, sources, self._judge, settings=pictures, noises=1)
-        self._evaluator.settings, self._evaluator.rotation = pictures, rotation
+            self._evaluator = Evaluator(recipe, sources, self._judge, settings=pictures, noises=1, folder=self._folder)
+        self._evaluator.settings, self._evaluator.rotation, self._evaluator.fitness = pictures, 0, {"text": 1.0}
         return self._evaluator
 
 

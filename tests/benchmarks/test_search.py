@@ -39,7 +39,8 @@ def bench():
     )
 
 
-DRAWN = {"average": 1, "dare": 6, "m2n2": 6, "cma-es": 6, "map-elites": 6, "bilingual": 5}  # how many of six, or ten
+SIX = ("dare", "m2n2", "cma-es", "map-elites", "references")
+DRAWN = {"average": 1, **dict.fromkeys(SIX, 6), "bilingual": 5}  # how many of six, or ten
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +60,7 @@ def test_runs_make_their_evaluations_and_report_their_best(runs):
         assert result["curve"] == sorted(result["curve"]) or name == "bilingual"  # there the mean of two rises
         assert [len(result["held_out"][kind]) for kind in ("ja", "en", "consistency")] == [3, 3, 3]
         assert json.loads(json.dumps(result))["seed"] == 1
+    assert runs["references"]["curve"][0] != runs["m2n2"]["curve"][0]  # the same picture, beside another one
     assert runs["m2n2"]["curve"][:4] == runs["map-elites"]["curve"][:4]  # the sources come first
     assert [len(row) for _, row in runs["dare"]["winner"]["backbone"]] == [8]
 

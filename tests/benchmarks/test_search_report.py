@@ -102,3 +102,4 @@ def test_judge_after_fifty_evaluations():
     assert summarise("bilingual", {0: {**one, "cost": 2}}, {}).early == pytest.approx(0.224)  # 25 individuals
     assert summarise("ties", {0: {**one, "curve": [0.3] * 49}}, {}).early is None
     assert summarise("rotation", {0: one}, {}).judge is None  # its noise changes
+    assert summarise("references", {0: one}, {}).judge is None  # its fitness is another

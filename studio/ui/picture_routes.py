@@ -6,6 +6,9 @@ from pathlib import Path
 
 from fastapi import APIRouter, HTTPException, Response
 from fastapi.responses import FileResponse
+from starlette.datastructures import Headers
+from starlette.staticfiles import NotModifiedResponse
+from starlette.types import Receive, Scope, Send
 
 import assets
 from pipelines.errors import M2N2Error
@@ -16,9 +19,23 @@ from studio.exports import list_exports
 from .shared import Studio
 from .tiles import small
 
-KEPT = {"Cache-Control": "max-age=3600"}  # by the browser
 _PICTURES = {".png": "image/png", ".webp": "image/webp"}
 _SHOWN = {".png", ".jpg", ".jpeg", ".webp"}  # reference pictures, by their file's ending
+
+
+class Picture(FileResponse):
+    """A picture that the browser keeps and asks about each time: a run draws its own again when its noise changes."""
+
+    def __init__(self, file: Path, media_type: str | None = None) -> None:
+        headers = {"Cache-Control": "no-cache"}
+        super().__init__(file, headers=headers, media_type=media_type, stat_result=file.stat())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it, unless the browser has this very file."""
+        if Headers(scope=scope).get("if-none-match") == self.headers["etag"]:
+            await NotModifiedResponse(self.headers)(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def picture_routes(studio: Studio) -> APIRouter:
@@ -36,7 +53,7 @@ def picture_routes(studio: Studio) -> APIRouter:
 
     @router.get("/pictures/small/{run}/{individual}/{file}")
     def _small_of_run(run: str, individual: str, file: str) -> Response:
-        return FileResponse(small(_inside(_images(run), individual, file)), headers=KEPT)
+        return Picture(small(_inside(_images(run), individual, file)))
 
     @router.get("/pictures/source/{name}/{file}")
     def _of_source(name: str, file: str) -> Response:
@@ -87,7 +104,7 @@ def _png(content: bytes | None, caching: str) -> Response:
 def _picture(folder: Path, *parts: str) -> Response:
     """A picture under a folder of pictures, and nothing else."""
     file = _inside(folder, *parts)
-    return FileResponse(file, media_type=_PICTURES[file.suffix], headers=KEPT)
+    return Picture(file, _PICTURES[file.suffix])
 
 
 def _inside(folder: Path, *parts: str) -> Path:
@@ -109,4 +126,4 @@ def _reference(prompts: Path | None, id: str) -> Response:
     file = prompts.parent / (named or "")
     if named is None or file.suffix.lower() not in _SHOWN or not file.is_file():
         raise HTTPException(404)
-    return FileResponse(file, headers=KEPT)
+    return Picture(file)

@@ -100,6 +100,22 @@ def test_pictures_are_served_and_nothing_else_is(client, finished):
         assert client.get(path).status_code == 404, path
 
 
+def test_a_browser_is_sent_a_picture_again_only_once_it_was_drawn_again(client, finished):
+    with finished.run("first") as store:
+        one, other = store.images("base")[:2]
+    before = one.read_bytes()
+    for size in ("run", "small"):
+        first = client.get(f"/pictures/{size}/first/base/{one.name}")
+        known = {"if-none-match": first.headers["etag"]}
+        answer = client.get(f"/pictures/{size}/first/base/{one.name}", headers=known)
+        assert (answer.status_code, answer.content) == (304, b"")
+        one.write_bytes(other.read_bytes())
+        answer = client.get(f"/pictures/{size}/first/base/{one.name}", headers=known)
+        assert (answer.status_code, answer.content) == (200, other.read_bytes())
+        assert answer.headers["cache-control"] == "no-cache"
+        one.write_bytes(before)
+
+
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_files_of_a_run_cannot_be_fetched_through_gradio(client, finished, lang):
     for file in (finished.runs / "first" / "run.db", assets.FAMILY / "ja" / "model_index.json"):

@@ -3,7 +3,7 @@
 Read in this order:
 
     errors      what can go wrong with a run
-    config      what a run is asked to do: frozen, typed, YAML
+    config      what a run is asked to do: frozen, typed; run_file reads it from YAML
     store       the run folder and its database
     evolution/  M2N2 itself: niches, early rejection, archive, search; pure
     evaluate    weave, draw and score one individual

@@ -64,7 +64,7 @@ def evolve(
         return
 
     from . import run, store, summary  # here, not above: what is refused needs no torch
-    from .config import configured
+    from .run_file import configured
 
     if resume and out is not None:
         opened = store.open_run(out)

@@ -22,9 +22,9 @@ from pipelines.origins import open_origin
 from pipelines.settings import LARGE, PresetName
 from pipelines.sources import check_mergeable, text_encoders_mergeable
 
-from .config import preset
 from .evaluate import Drawn, Evaluator
 from .models import open_model
+from .run_file import preset
 
 
 def score_model(

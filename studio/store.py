@@ -26,10 +26,11 @@ from pipelines.recipe import Recipe, load_recipe
 
 from .anynet import is_any
 from .breeding import source_recipes
-from .config import RunConfig, checked, load_config
+from .config import RunConfig, checked
 from .errors import RunError
 from .given import carried_over
 from .individual import Individual
+from .run_file import load_config
 from .tables import IndividualRow, StateRow, create_tables, from_row, open_database, packed, to_row
 from .votes import votes_for
 

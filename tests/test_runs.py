@@ -8,7 +8,7 @@ import assets
 from eval.catalogue import REPORTER, SCORER
 from pipelines.recipe import load_recipe
 from pipelines.settings import presets
-from studio.config import load_config
+from studio.run_file import load_config
 
 RUN = assets.FAMILY.parent / "runs" / "sdxl-jp.yaml"
 RECIPE = assets.FAMILY.parent / "recipes" / "evo-ukiyoe-base.json"

@@ -11,9 +11,10 @@ import assets
 from eval.catalogue import REPORTER, SCORER
 from pipelines.origins import name_of, open_origin, resolved
 from pipelines.settings import PresetName, Settings
-from studio.config import RunConfig, embedded, load_config, preset
+from studio.config import RunConfig, embedded
 from studio.errors import ConfigError
 from studio.preflight import Preflight, measured_rate, preflight
+from studio.run_file import load_config, preset
 
 from .shared import Studio
 

@@ -13,9 +13,10 @@ from eval.prompts import LANGUAGES, Language, Prompt
 from pipelines.generate import Request
 from pipelines.origins import open_origin
 from pipelines.settings import Settings
-from studio.config import RunConfig, preset
+from studio.config import RunConfig
 from studio.errors import RunError
 from studio.evaluate import noise_seed, picture_data
+from studio.run_file import preset
 
 from .contenders import Contender
 

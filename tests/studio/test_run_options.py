@@ -8,10 +8,11 @@ import assets
 from eval.errors import PromptSetError
 from pipelines.errors import RecipeError, SourceError
 from studio import run
-from studio.config import checked, embedded, load_config
+from studio.config import checked, embedded
 from studio.errors import ConfigError, RunError
 from studio.evaluate import Evaluator, Scored
 from studio.process import ask_to_stop
+from studio.run_file import load_config
 from studio.store import create_run, open_run
 from studio.summary import run_json
 from tests.conftest import without_report

@@ -6,11 +6,12 @@ import pytest
 from eval.clip import ClipScorer
 from eval.taste import Taste
 from studio import run
-from studio.config import checked, load_config
+from studio.config import checked
 from studio.errors import ConfigError, RunError
 from studio.evolution.niches import entropy
 from studio.history import history
 from studio.process import ask_to_stop
+from studio.run_file import load_config
 from studio.store import create_run, open_run
 from studio.summary import run_json
 from studio.taste import Learned, learn_niches, liking

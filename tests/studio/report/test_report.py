@@ -11,13 +11,13 @@ import pytest
 import assets
 from pipelines.recipe import parse_recipe
 from studio import run
-from studio.config import load_config
 from studio.i18n import LANGUAGES, t
 from studio.pictures import generation_data
 from studio.report import report_html
 from studio.report.figures import curves
 from studio.report.gather import gather
 from studio.results import SHOWN, shown_prompts
+from studio.run_file import load_config
 from studio.store import create_run, open_run
 
 

@@ -4,6 +4,7 @@ Read in this order:
 
     app         the FastAPI application, its routes and the server
     shared      what pages have in common: runs by name, the frame of a page, errors as messages
+    control     what a run will cost; begin, pause, go on, end; which one a page shows
     views       HTML fragments that no Gradio component draws: strips, tables of pictures
     maps        drawings of a run: niches, depth
     contenders  who is compared: individuals of any run, recipe files

@@ -18,8 +18,8 @@ from studio.votes import read_votes
 
 from . import tiles, views
 from .browse import SHOWS, SORTS, WALL, Show, Sort, Wanted, arranged, rows_of
+from .control import current
 from .detail import detail, said_of
-from .evolve import current
 from .finder import found_by_picture
 from .shared import Studio, asked, head, listen, score
 

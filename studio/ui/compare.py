@@ -12,8 +12,8 @@ from studio.i18n import Lang, t
 
 from . import views
 from .contenders import MOST, contenders, first_choice
+from .control import current
 from .downloads import sheet_files
-from .evolve import current
 from .grid import Grid, draw, look
 from .grid_view import first_two, noise_label, overlay, picture_names, table
 from .long_work import Cancelled, LongWork

@@ -15,7 +15,7 @@ from studio import exports, names
 from studio.i18n import Lang, t
 
 from . import offer, views
-from .evolve import current
+from .control import current
 from .long_work import Cancelled, LongWork
 from .offer import FORMS, HOST, Wish
 from .shared import Studio, addressed, asked, download_folder, head, listen, page_link

@@ -15,7 +15,7 @@ from studio.votes import ANSWERS, READS, Answer, Reads, Vote, read_votes, write_
 
 from . import verdict, views
 from .blind import SCRIPT, question
-from .evolve import current
+from .control import current
 from .shared import Studio, addressed, asked, head, listen
 
 SITTING = 30  # votes, after which the names are shown

@@ -20,7 +20,7 @@ from studio.strengths import LANGUAGES
 from studio.weak import Category, Spot, Suggestion, categories, spots, suggestions
 
 from . import views
-from .evolve import current
+from .control import current
 from .shared import Studio, addressed, asked, head, listen, page_link, score
 
 PICTURED = 24  # weak prompts whose pictures are shown

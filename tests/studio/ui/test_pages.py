@@ -14,7 +14,7 @@ from PIL import Image
 import assets
 from studio.errors import ConfigError, RunError
 from studio.store import create_run, open_run
-from studio.ui import archive, evolve, form, shared, watch
+from studio.ui import archive, control, evolve, form, shared, watch
 from studio.ui.browse import Wanted
 from studio.ui.finder import found_by_picture
 from tests.conftest import python
@@ -69,7 +69,7 @@ def test_own_checkpoints_join_and_the_host_follows(tmp_path):
 )
 def test_what_does_not_fit_is_refused_and_no_run_is_made(empty, changed, message):
     with pytest.raises(Exception, match=message):
-        evolve.begin(empty, replace(FORM, **changed))
+        control.begin(empty, replace(FORM, **changed))
     assert empty.names() == []
 
 
@@ -138,9 +138,9 @@ def test_the_family_tree_leads_to_everyone_alive(finished):
 
 
 def test_the_cost_is_told_before_the_start(empty, finished):
-    assert "200 offspring: about" in evolve.cost(empty, "en", FORM)
-    assert "子 200 体" in evolve.cost(empty, "ja", FORM)
-    assert "at least two sources" in evolve.cost(empty, "en", replace(FORM, sources=[]))
+    assert "200 offspring: about" in control.cost(empty, "en", FORM)
+    assert "子 200 体" in control.cost(empty, "ja", FORM)
+    assert "at least two sources" in control.cost(empty, "en", replace(FORM, sources=[]))
 
 
 def test_a_first_visit_shows_the_sources():
@@ -193,8 +193,8 @@ def test_a_run_nobody_carries_any_more_can_be_resumed(empty, finished, prompt_fi
     seen = watch.look(empty, "en", "left")
     assert "Interrupted" in seen.headline
     assert seen.can_resume
-    assert evolve.current(empty, None) == "left"
-    assert evolve.current(empty, "nobody") == "left"
+    assert control.current(empty, None) == "left"
+    assert control.current(empty, "nobody") == "left"
 
 
 def test_runs_that_no_page_can_show_hide_no_other(empty, finished):
@@ -206,7 +206,7 @@ def test_runs_that_no_page_can_show_hide_no_other(empty, finished):
         store.put(schema=99)
     shutil.copytree(finished.runs / "first", empty.runs / "first")
     assert "language-models" not in empty.names()
-    assert evolve.current(empty, None) in empty.names()
+    assert control.current(empty, None) in empty.names()
     with finished.run("first") as store:
         picture = store.images("0002")[0]
     assert found_by_picture(empty, picture) == ("first", "0002")
@@ -215,7 +215,7 @@ def test_runs_that_no_page_can_show_hide_no_other(empty, finished):
 def test_stop_and_resume_carry_a_run_to_its_end(empty, prompt_files):
     """As the buttons do, with the work in a process of its own."""
     evolve_file, held_out = map(str, prompt_files)
-    name = evolve.begin(empty, replace(FORM, prompts=evolve_file, held_out=held_out, evaluations=2, steps=2))
+    name = control.begin(empty, replace(FORM, prompts=evolve_file, held_out=held_out, evaluations=2, steps=2))
 
     def wait_until(reached, seconds=120):
         deadline = time.monotonic() + seconds
@@ -224,10 +224,10 @@ def test_stop_and_resume_carry_a_run_to_its_end(empty, prompt_files):
             time.sleep(0.2)
 
     wait_until(lambda seen: seen.can_stop)
-    evolve.stop(empty, name)
+    control.stop(empty, name)
     wait_until(lambda seen: seen.can_resume)
     assert "Paused" in watch.look(empty, "en", name).headline
-    evolve.resume(empty, name)
+    control.resume(empty, name)
     wait_until(lambda seen: seen.table is not None and not seen.can_stop)
     with empty.run(name) as store:
         assert store.count() == 2

@@ -24,6 +24,7 @@ VAE_ELEMENTS = 6
 # Convolutions ask for workspaces, and allocators leave gaps. A guess on the safe side, not measured on GPUs.
 HEADROOM = 2
 TILE = 512  # pixels: the side of the tiles that a decoder works on where whole pictures do not fit
+EMBEDDINGS = 1 << 30  # bytes of main memory; captions beyond are encoded whenever they are drawn
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -58,6 +59,7 @@ class Sizes:
         upcast: whether the VAE overflows in float16 and has to decode in float32.
         unet: operations of one pass of the UNet.
         vae: operations to decode one picture.
+        caption: numbers in the embeddings of a caption and of the empty one beside it, pooled vectors included.
     """
 
     parameters: Mapping[str, int]
@@ -69,6 +71,11 @@ class Sizes:
     upcast: bool
     unet: Work
     vae: Work
+    caption: int
+
+    def embeddings(self, captions: int, itemsize: int) -> int:
+        """Bytes of main memory in which so many captions' embeddings are kept."""
+        return min(EMBEDDINGS, captions * self.caption * itemsize)
 
     def pixels(self, settings: Settings) -> int:
         """Pixels of one picture's latents."""
@@ -116,6 +123,8 @@ def measure(sources: Mapping[str, Source], host: Mapping[str, str], merged: Coll
         for part, lender in lenders.items()
     }
     unet, vae = lenders["unet"].config("unet"), lenders["vae"].config("vae")
+    tokens = lenders["text_encoder"].config("text_encoder")["max_position_embeddings"]
+    pooled = lenders["text_encoder_2"].config("text_encoder_2")["projection_dim"]
     factor = 2 ** (len(vae["block_out_channels"]) - 1)
     return Sizes(
         parameters={part: sum(map(prod, found.values())) for part, found in shapes.items()},
@@ -125,8 +134,9 @@ def measure(sources: Mapping[str, Source], host: Mapping[str, str], merged: Coll
         unet_width=unet["block_out_channels"][0],
         vae_width=vae["block_out_channels"][0],
         upcast=bool(vae.get("force_upcast", True)),
-        unet=unet_work(shapes["unet"], lenders["text_encoder"].config("text_encoder")["max_position_embeddings"]),
+        unet=unet_work(shapes["unet"], tokens),
         vae=vae_work(shapes["vae"]),
+        caption=2 * (tokens * unet["cross_attention_dim"] + pooled),
     )
 
 

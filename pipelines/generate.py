@@ -27,8 +27,6 @@ from .sources import Source
 
 __all__ = ["LivePipeline", "Request", "Settings", "best_device"]
 
-EMBEDDINGS = 1 << 30  # bytes of main memory; captions beyond are encoded whenever they are drawn
-
 
 @dataclass(frozen=True)
 class Request:
@@ -262,7 +260,7 @@ class LivePipeline:
             embedded: tuple[torch.Tensor, ...]
             embedded = self._pipeline.encode_prompt(list(prompts), do_classifier_free_guidance=True)
         size = sum(tensor.nbytes for tensor in embedded)
-        if self._embedded + size <= EMBEDDINGS:
+        if self._embedded + size <= cost.EMBEDDINGS:
             self._embeddings[prompts] = tuple(tensor.cpu() for tensor in embedded)
             self._embedded += size
             self._embedded_on = embedded[0].device  # where they are wanted: offloading decides

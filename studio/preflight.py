@@ -117,7 +117,9 @@ def preflight(
     plan = plan_device(machine, sizes, settings, scorer=scorers)
     pictures, stored = _pictures(config, list(sources))
     side = settings.size or sizes.side
-    needs = {"memory": plan.host, "disk": int(stored * 3 * side**2 * PNG)}
+    captions = 2 * config.noises * (len(config.niches()) + len(config.report_prompts()))  # a batch has one a picture
+    memory = plan.host + sizes.embeddings(captions, plan.dtype.itemsize)
+    needs = {"memory": memory, "disk": int(stored * 3 * side**2 * PNG)}
     if machine.memory is not None:
         needs["accelerator"] = plan.needs
     available = available or _available(machine, folder)

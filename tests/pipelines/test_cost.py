@@ -75,7 +75,7 @@ def test_a_host_without_a_component_is_named(copied):
 
 
 def test_costs_grow_as_they_should():
-    sizes = Sizes({"vae": 5}, 0, 64, 8, 10, 4, False, Work(100, 10, 1), Work(0, 1000, 0))
+    sizes = Sizes({"vae": 5}, 0, 64, 8, 10, 4, False, Work(100, 10, 1), Work(0, 1000, 0), 0)
     guided, plain = Settings(steps=3), Settings(steps=3, guidance=0)
     assert sizes.operations(plain) == 3 * (100 + 640 + 4096) + 64_000
     assert sizes.operations(guided) == 2 * 3 * (100 + 640 + 4096) + 64_000

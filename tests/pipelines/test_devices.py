@@ -34,7 +34,8 @@ def full_size():
     numbers = [sum(torch.Size(shape).numel() for shape in one.values()) for one in shapes]
     assert numbers == [UNET, VAE]
     parameters = {"unet": UNET, "text_encoder": CLIP_L, "text_encoder_2": CLIP_G, "vae": VAE}
-    return Sizes(parameters, 4 * 2 * UNET, 1024, 8, 320, 128, True, unet_work(shapes[0], 77), vae_work(shapes[1]))
+    work = unet_work(shapes[0], 77), vae_work(shapes[1])
+    return Sizes(parameters, 4 * 2 * UNET, 1024, 8, 320, 128, True, *work, 2 * (77 * 2048 + 1280))
 
 
 def card(gib, bf16=True):

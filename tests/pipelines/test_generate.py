@@ -10,7 +10,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch._dynamo.utils import counters
 
-from pipelines import generate
+from pipelines import cost
 from pipelines.devices import GIB, HOST_RESERVE, Machine
 from pipelines.errors import DeviceError, GenerationError
 from pipelines.export import export_folder
@@ -88,7 +88,7 @@ def test_captions_beyond_what_is_kept_are_encoded_again(pipeline, monkeypatch):
     assert (pixels(pipeline.generate(REQUESTS, one)) == all_kept).all()
     assert encoded == []
     pipeline._forget_embeddings()
-    monkeypatch.setattr(generate, "EMBEDDINGS", 0)
+    monkeypatch.setattr(cost, "EMBEDDINGS", 0)
     for _ in range(2):
         assert (pixels(pipeline.generate(REQUESTS[:2], one)) == all_kept[:2]).all()
     assert encoded == [["柴犬"], ["shrimp"]] * 2

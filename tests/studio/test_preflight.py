@@ -117,6 +117,9 @@ def test_full_size_on_each_machine(large, tmp_path):
     assert not card.refusals
     assert 12e9 < card.needs["accelerator"] < 24e9
     assert card.needs["memory"] > 2 * 3_468_837_867
+    assert card.needs["memory"] - card.plan.host == 2 * 2 * 5 * 2 * (77 * 2048 + 1280) * 2  # 0.6 MB a caption
+    many = preflight(large.model_copy(update={"noises": 100}), sources, folder=tmp_path, available=PLENTY, rate=0.1)
+    assert many.needs["memory"] - many.plan.host == GIB
     assert card.holds["weights"] == 2 * 3_468_837_867
     assert card.holds["sources"] == 2 * 2 * 2_567_463_684
     assert card.plan.resident

@@ -59,17 +59,17 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             )
             more = gr.Button(t(lang, "go_on_now"), elem_id="more")
             fork = gr.Button(t(lang, "fork"), elem_id="fork")
-        newest = gr.HTML(elem_id="newest", min_height=190, container=True, padding=True)
+        newest = gr.HTML(elem_id="newest", min_height=190, container=True)
         with gr.Row():
-            with gr.Column(min_width=320), gr.Tabs():
+            with gr.Column(min_width=320, elem_classes="flush"), gr.Tabs():
                 with gr.Tab(t(lang, "climb")):
                     plot = _plot(lang, "score", "best_so_far", LINES)
                 with gr.Tab(t(lang, "spread"), render_children=True):
                     breadth = _plot(lang, "value", "spread_value", SPREAD)
                     gr.Markdown(t(lang, "spread_note"), elem_classes="quiet")
-            niches = gr.HTML(elem_id="niches", min_height=300, container=True, padding=True)
-        tree = gr.HTML(elem_id="tree", container=True, padding=True)
-        with gr.Column(visible=False, elem_id="report") as report:
+            niches = gr.HTML(elem_id="niches", min_height=300, container=True)
+        tree = gr.HTML(elem_id="tree", container=True)
+        with gr.Column(visible=False, elem_id="report", elem_classes="flush") as report:
             with gr.Row(elem_classes="bar"):
                 verdict = gr.Markdown()
                 make_page = gr.Button(t(lang, "report_make"), scale=0, min_width=220, elem_id="report-make")

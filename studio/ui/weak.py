@@ -198,7 +198,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     saved = gr.HTML(visible=False, elem_id="saved")
     with gr.Row(equal_height=False):
         with gr.Column(scale=3, min_width=420):
-            advised = gr.HTML(elem_id="advice", min_height=120, container=True, padding=True)
+            advised = gr.HTML(elem_id="advice", min_height=120, container=True)
         with gr.Column(scale=2, min_width=340):
             plot = gr.BarPlot(
                 x="category",

@@ -36,6 +36,7 @@ COLUMNS = (
     "CMMD",
     "Japanese over M2N2's",
     "English over M2N2's",
+    "consistency over M2N2's",
     "p",
     "verdict",
 )
@@ -46,13 +47,16 @@ fitness, on Japanese captions, of what the search would ship, in the end and aft
 that go by other noise or, as "likeness to pictures", by reference pictures of the same prompts (NCS). All else: the
 jury on the same, with {reported} held-out prompts. CMMD: of the Japanese pictures to the reference pictures, by the
 jury's features; smaller is more alike; in brackets the least and the largest over seeds. Other brackets: 95 % intervals
-over seeds and prompts, both random (Hillis 2007); differences are paired by both.
+over seeds and prompts, both random (Hillis 2007), of single runs over prompts alone; differences are paired by both and
+not adjusted.
 
-Verdicts take {enough} seeds. p is of the difference in Japanese, adjusted for the rows of its part of the table (Holm
-1979). A row wins if p is below {chance:.0%}, it is better in Japanese, and the interval in English begins above
--{worse}; it loses if p is below {chance:.0%} and it is worse in Japanese. What is undecided may differ by as much as
-its interval says. An extension becomes a default if it wins here and again on seeds {enough} to {last}, with M2N2's
-runs on those; only figures of those seeds are then reported of it.
+Verdicts take {enough} seeds of M2N2 and of whoever stands beside it; a merge whose seeds make no difference has one run
+for all. p is of the difference in Japanese, adjusted for the rows of its part of the table (Holm 1979). A row wins if p
+is below {chance:.0%}, it is better in Japanese, and the interval in English begins above -{worse}; it wins in Japanese
+alone if it does not; it loses if p is below {chance:.0%} and it is worse in Japanese. What is undecided may differ by
+as much as its interval says, and may well differ in consistency, which no verdict looks at. We make an extension the
+default if it wins here and again on seeds {enough} to {last}, with M2N2's runs on those, and report of it only figures
+of those seeds.
 """
 
 
@@ -113,7 +117,7 @@ class Summary:
             "" if self.early is None else f"{self.early:.3f}",
             *(_interval(self.scores[kind]) for kind in KINDS),
             f"{mean:.3f}" if self.seeds == 1 else f"{mean:.3f} ({low:.3f} to {high:.3f})",
-            *(_interval(self.over[kind], "+") if self.over else "" for kind in ("ja", "en")),
+            *(_interval(self.over[kind], "+") if self.over else "" for kind in KINDS),
             "" if self.p is None else f"{self.p:.3f}",
             self.verdict,
         ]
@@ -182,7 +186,7 @@ def report(bench: Bench, folder: Path, evaluations: int) -> None:
     table = Table(*COLUMNS)
     for summary in [*summaries, *again]:
         table.add_row(*summary.row())
-    Console(width=200).print(table)
+    Console(width=230).print(table)
     if not found:
         return
     write_whole(folder / "search.md", page(summaries, again, everyone, rejection).encode())

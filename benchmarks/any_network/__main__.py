@@ -84,8 +84,9 @@ def main() -> None:
     lines = [
         "# any_network",
         "",
-        f"Share of {score.UNSEEN} unseen problems of each task that are solved, and of all of them together, with",
-        "95 % bootstrap intervals over problems; differences are paired by problem. Parents are named for their task.",
+        f"Share of {score.UNSEEN} unseen problems of each task that are solved, and of all of them together, with 95 %",
+        "bootstrap intervals over problems; differences are paired by problem. "
+        "The two parents are named for their task.",
         "",
         f"| {' | '.join(COLUMNS)} |",
         f"|{' --- |' * len(COLUMNS)}",

@@ -201,10 +201,11 @@ def _of_seeds(found: Runs, seeds: range) -> Runs:
 
 def page(summaries: list[Summary], again: list[Summary], everyone: list[Run], rejection: dict[int, Run]) -> str:
     """The table in Markdown, with what it says and how it was made; `again` are the seeds that confirm."""
-    winners = {
-        group: [one for one in summaries if one.verdict == "wins" and METHODS[one.method].group == group]
-        for group in ("extensions", "searches", "merges", "ablations", "fitness")
+    parts = {
+        group: [one for one in summaries if METHODS[one.method].group == group]
+        for group in ("merges", "searches", "ablations", "fitness", "extensions")
     }
+    winners = {group: [one for one in part if one.verdict == "wins"] for group, part in parts.items()}
     best = max(summaries, key=lambda one: one.scores["ja"].mean)
     spent = [run["seconds"][0] / (run["cost"] * len(run["curve"])) for run in everyone]
     first = everyone[0]
@@ -226,10 +227,6 @@ def page(summaries: list[Summary], again: list[Summary], everyone: list[Run], re
         f"Best in Japanese: {METHODS[best.method].title}, {_interval(best.scores['ja'])}.",
         *(_spared(run) for run in rejection.values()),
     ]
-    parts = {
-        group: [one for one in summaries if METHODS[one.method].group == group]
-        for group in ("merges", "searches", "ablations", "fitness", "extensions")
-    }
     for title, part in {**parts, f"seeds {ENOUGH} to {2 * ENOUGH - 1}": again}.items():
         if part:
             lines += ["", f"## {title}", "", f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]

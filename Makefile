@@ -24,14 +24,14 @@ format: $(VENV)/.installed  ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.installed  ## run the benchmarks; each prints a table (40 GB of disk; an hour, and hours more for runs of search and digits that benchmarks/results lacks)
+bench: $(VENV)/.installed system  ## run the benchmarks; each prints a table (40 GB of disk; an hour, and hours more for runs of search and digits that benchmarks/results lacks)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks
 
 assets: $(VENV)/.installed  ## train the embedded family again (hours; see assets/README.md)
 	$(BIN)/python -m assets.training
 
-system:  # Chromium and a Japanese font, for the browser tests
+system:  # Chromium and a Japanese font, for the browser tests and the pages benchmark
 	@sh tests/system.sh
 
 $(VENV)/.installed: pyproject.toml constraints.txt

@@ -116,7 +116,7 @@ class Summary:
             "" if self.judge is None else f"{self.judge:.3f}",
             "" if self.early is None else f"{self.early:.3f}",
             *(_interval(self.scores[kind]) for kind in KINDS),
-            f"{mean:.3f}" if self.seeds == 1 else f"{mean:.3f} ({low:.3f} to {high:.3f})",
+            f"{mean:z.3f}" if self.seeds == 1 else f"{mean:z.3f} ({low:z.3f} to {high:z.3f})",
             *(_interval(self.over[kind], "+") if self.over else "" for kind in KINDS),
             "" if self.p is None else f"{self.p:.3f}",
             self.verdict,

@@ -16,7 +16,7 @@ import torch
 from .errors import SourceError
 from .files import cache_dir, write_whole
 from .keys import MODEL, Layout, Patterns, canonical_order, is_merged, layouts
-from .tensor_file import DTYPES, TensorFile
+from .tensor_file import CAN_READ_INTO, DTYPES, TensorFile
 
 
 @dataclass(frozen=True)
@@ -83,18 +83,22 @@ class Component:
             tensor = tensor.t().contiguous()
         return tensor.reshape(ref.shape)
 
-    def fill(self, name: str, start: int, out: torch.Tensor) -> None:
-        """Copy elements `start` to `start + len(out)` of a flattened tensor into `out`, float32 [n] on any device."""
+    def fill(self, name: str, start: int, out: torch.Tensor, *, scratch: torch.Tensor | None = None) -> None:
+        """Copy elements `start` to `start + len(out)` of a flattened tensor into `out`, float32 [n] on any device.
+
+        Where `scratch` is given, uint8 [8 n] or more, they are read from the file into it and not through the memory
+        map, if that can be.
+        """
+        ref = self.tensors[name]
+        if scratch is not None and CAN_READ_INTO and ref.file and not ref.transposed and out.device.type == "cpu":
+            dtype = DTYPES[ref.dtype]
+            first = ref.rows[0] * (math.prod(ref.shape) // ref.shape[0]) if ref.rows else 0
+            stored = scratch[: out.numel() * dtype.itemsize]
+            ref.file.read_into(ref.key, (first + start) * dtype.itemsize, stored)
+            out.copy_(stored.view(dtype))
+            return
         flat = self._flat(name, out.device)
         out.copy_(flat[start : start + out.numel()])
-
-    def read_ahead(self, name: str, start: int, stop: int) -> None:
-        """Have the system fetch elements `start` to `stop` of a flattened tensor that `fill` will ask for soon."""
-        ref = self.tensors[name]
-        if ref.file and not ref.transposed:
-            size = DTYPES[ref.dtype].itemsize
-            first = ref.rows[0] * (math.prod(ref.shape) // ref.shape[0]) if ref.rows else 0
-            ref.file.read_ahead(ref.key, (first + start) * size, (first + stop) * size)
 
     def hold(self, device: torch.device) -> None:
         """Keep what is read from now on in the memory of `device`, for blocks that are wanted there."""

@@ -74,9 +74,9 @@ class LoraComponent(Component):
             )
         return rounded
 
-    def fill(self, name: str, start: int, out: torch.Tensor) -> None:
+    def fill(self, name: str, start: int, out: torch.Tensor, *, scratch: torch.Tensor | None = None) -> None:
         """Elements `start` to `start + len(out)` of a flattened tensor, base plus delta: float32 [n] on any device."""
-        self._base.fill(name, start, out)
+        self._base.fill(name, start, out, scratch=scratch)
         if name in self._pairs:
             out.add_(self._delta(name, start, start + out.numel(), out.device))
 

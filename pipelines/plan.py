@@ -41,14 +41,18 @@ class Thread:
 
 
 class Loom:
-    """Scratch memory for one worker: blocks of at most `block` elements on `device`, used again and again."""
+    """Scratch memory for one worker: blocks of at most `block` elements on `device`, used again and again.
 
-    def __init__(self, block: int, device: torch.device | None = None) -> None:
+    `once` says that every block of the sources is wanted a single time, so that memory maps have nothing to offer.
+    """
+
+    def __init__(self, block: int, device: torch.device | None = None, *, once: bool = False) -> None:
         self.block = block
         self.device = device or torch.device("cpu")
         self._total = torch.empty(block, device=self.device)
         self._term = torch.empty(block, device=self.device)
         self._rounded: dict[torch.dtype, torch.Tensor] = {torch.float32: self._total}
+        self._stored = torch.empty(8 * block, dtype=torch.uint8) if once else None
 
     def sum(self, parts: list[Component], name: str, pieces: Pieces, start: int, stop: int) -> torch.Tensor:
         """`sum_k weights[k] * parts[k]` over elements `start` to `stop` of one tensor: float32 [stop - start].
@@ -65,7 +69,7 @@ class Loom:
                 if weight == 0.0:
                     continue
                 values = total if empty else term
-                part.fill(name, begin, values)
+                part.fill(name, begin, values, scratch=self._stored)
                 if weight != 1.0:
                     values.mul_(weight)
                 if not empty:
@@ -182,14 +186,6 @@ class Plan:
             )
         return rounded
 
-    def read_ahead(self, thread: Thread, start: int, stop: int) -> None:
-        """Have the system fetch what `block` will ask for soon."""
-        if thread.pieces is None:
-            self.lender(thread.component).components[thread.component].read_ahead(thread.name, start, stop)
-            return
-        for part in self.parts(thread.component):
-            part.read_ahead(thread.name, start, stop)
-
     def tensor(self, thread: Thread) -> torch.Tensor:
         """One whole tensor, with memory of its own."""
         loom = Loom(thread.size)
@@ -199,5 +195,5 @@ class Plan:
 class Looms(threading.local):
     """A loom for every worker thread."""
 
-    def __init__(self, block: int, device: torch.device | None = None) -> None:
-        self.loom = Loom(block, device)
+    def __init__(self, block: int, device: torch.device | None = None, *, once: bool = False) -> None:
+        self.loom = Loom(block, device, once=once)

@@ -22,6 +22,7 @@ DTYPES = {
     "I32": torch.int32,
 }
 CODES = {dtype: code for code, dtype in DTYPES.items()}
+CAN_READ_INTO = hasattr(os, "preadv")  # not on Windows
 FLOATS = frozenset(code for code, dtype in DTYPES.items() if dtype.is_floating_point)
 
 
@@ -70,11 +71,24 @@ class TensorFile:
         tensor: torch.Tensor = self._handle.get_tensor(key)
         return tensor
 
-    def read_ahead(self, key: str, start: int, stop: int) -> None:
-        """Tell the system that bytes `start` to `stop` of a tensor are wanted soon; it reads them beside other work."""
-        if hasattr(os, "posix_fadvise"):  # not on macOS and Windows
-            position = self._offsets[key] + start
-            os.posix_fadvise(self._descriptor, position, stop - start, os.POSIX_FADV_WILLNEED)
+    def read_into(self, key: str, start: int, memory: torch.Tensor) -> None:
+        """Fill `memory`, uint8 [n], with a tensor's bytes from `start` on, past the memory map.
+
+        For bytes that are wanted once, beside a file that is written: to make room for it, the system has to unmap
+        every page that came through the map. Only where `CAN_READ_INTO`.
+
+        Raises:
+            SourceError: the file has become shorter since it was opened.
+        """
+        position, left = self._offsets[key] + start, memoryview(memory.numpy().data)
+        while left:  # a read may give less than it is asked for
+            count = os.preadv(self._descriptor, [left], position)
+            if not count:
+                raise SourceError(
+                    f"{self.path} now ends inside its tensor {key}. Expected the file that was opened, found a shorter "
+                    "one: another program is writing it. Try again once it is whole."
+                )
+            position, left = position + count, left[count:]
 
     @property
     def stamp(self) -> tuple[str, int, int]:

@@ -1,8 +1,9 @@
 """Weave: build the weights of a recipe, in place in a live model or to disk, with every core and little memory.
 
-Workers take blocks of about a million elements: each reads the sources through their memory maps, sums in scratch
-memory that stays in the processor's cache, and puts the result where it belongs. Which worker takes which block changes
-nothing in the result.
+Workers take blocks of about a million elements: each reads the sources, sums in scratch memory that stays in the
+processor's cache, and puts the result where it belongs. Which worker takes which block changes nothing in the result.
+Sources are read through their memory maps for a live model, which asks for them again and again, and straight from
+their files for a result on disk.
 """
 
 from __future__ import annotations
@@ -166,7 +167,7 @@ def weave_file(
         offset += entry.size
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)  # the data section begins on a multiple of 8
-    looms = Looms(BLOCK)
+    looms = Looms(BLOCK, once=True)
     turn = threading.Lock()  # the system lets one at a time into a file, and those who wait there spin
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
@@ -211,7 +212,6 @@ def _file_jobs(
             at = position
             for thread in entry.threads:
                 for _, start, stop in _blocks(thread, BLOCK):
-                    plan.read_ahead(thread, start, stop)
                     yield at + start * entry.dtype.itemsize, thread, start, stop
                 at += thread.size * entry.dtype.itemsize
         position += entry.size

@@ -61,7 +61,7 @@ def print_results(found: dict[str, Any]) -> None:
     for name, row in found["results"].items():
         label = f"child ({found['child']})" if name == "child" else name
         cells = [_estimate(row[kind]) for kind in ("ja", "en", "consistency")]
-        table.add_row(label, *cells, *([f"{realism[name]:.2f}"] if name in realism else []))
+        table.add_row(label, *cells, *([f"{realism[name]:z.3f}"] if name in realism else []))
     console.print(table)
     compared = found["comparisons"]
     for key, other in (("child_minus_best_source", compared["best_source"]), ("child_minus_average", "average")):

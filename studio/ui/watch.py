@@ -180,7 +180,7 @@ def results_table(lang: Lang, results: dict[str, Any], child: str | None, realis
         cells = [
             f"{score(row[kind]['mean'])}  ({score(row[kind]['low'])}–{score(row[kind]['high'])})" for kind in KINDS
         ]
-        rows.append([called, *cells, f"{realism[name]:.2f}" if name in realism else "–"])
+        rows.append([called, *cells, f"{realism[name]:z.3f}" if name in realism else "–"])
     return rows
 
 

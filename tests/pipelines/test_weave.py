@@ -1,6 +1,8 @@
 """Weaving: a source equals its file, memory equals disk, and only what changes is touched."""
 
 import json
+import os
+import shutil
 
 import pytest
 import torch
@@ -9,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from pipelines.errors import RecipeError
+from pipelines.errors import RecipeError, SourceError
 from pipelines.plan import Plan
 from pipelines.recipe import Chromosome, Segment, blend
+from pipelines.sources import open_source
 from pipelines.weave import LiveWeights, component_entries, weave_file
 
 
@@ -135,6 +138,24 @@ def test_refuses_an_overflow(family, one_hot):
     thread = next(thread for thread in plan.threads("unet") if thread.name == "conv_in.weight")
     with pytest.raises(RecipeError, match=r"conv_in\.weight overflows torch\.float16"):
         plan.tensor(thread)
+
+
+def test_a_source_that_became_shorter_is_refused(family, tmp_path):
+    folder = shutil.copytree(family["ja"].path, tmp_path / "ja")
+    short = open_source(folder)
+    recipe = blend([short], {name: [1.0] for name in ("attention", "backbone")}, host={"default": short.name})
+    plan = Plan(recipe, {short.name: short})
+    (file,) = {one.path for one in short.components["unet"].files}
+    os.truncate(file, file.stat().st_size - 100)
+    with pytest.raises(SourceError, match="now ends inside its tensor"):
+        weave_unet(plan, tmp_path / "unet.safetensors")
+
+
+def test_without_a_way_past_the_memory_map_the_bytes_are_the_same(family, child, tmp_path, monkeypatch):
+    weave_unet(Plan(child, family), tmp_path / "read.safetensors")
+    monkeypatch.setattr("pipelines.component.CAN_READ_INTO", False)  # as on Windows
+    weave_unet(Plan(child, family), tmp_path / "mapped.safetensors")
+    assert (tmp_path / "read.safetensors").read_bytes() == (tmp_path / "mapped.safetensors").read_bytes()
 
 
 def test_header_is_plain_safetensors(family, child, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from pathlib import Path
 from typing import NamedTuple
@@ -32,7 +33,21 @@ class Font(NamedTuple):
 @functools.cache
 def japanese_font() -> Font | None:
     """The first font of `NAMES` that this machine has; `None` where it has none."""
-    from matplotlib.font_manager import fontManager  # here, not above: it takes a second
+    from matplotlib.font_manager import findSystemFonts, fontManager  # here, not above: it takes a second
+
+    found = _listed()
+    if not found:  # matplotlib keeps its list from its first use on, and a font may have been installed since
+        listed = {font.fname for font in fontManager.ttflist}
+        for path in sorted(set(findSystemFonts()) - listed):
+            with contextlib.suppress(OSError, RuntimeError, ValueError):  # a font it cannot read
+                fontManager.addfont(path)
+        found = _listed()
+    return found
+
+
+def _listed() -> Font | None:
+    """The first of `NAMES` among the fonts that matplotlib knows."""
+    from matplotlib.font_manager import fontManager
 
     for name in NAMES:
         found = [font for font in fontManager.ttflist if name in font.name and "Serif" not in font.name]

@@ -153,6 +153,7 @@ def weave_file(
 
     Raises:
         RecipeError: a sum overflows.
+        SourceError: a source's file has become shorter since it was opened.
         OSError: the disk is full or cannot be written.
     """
     ordered = sorted(entries, key=lambda entry: -entry.dtype.itemsize)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from studio.ui.app import serve
+from studio.ui.server.app import serve
 
 if __name__ == "__main__":
     serve(Path("runs"))

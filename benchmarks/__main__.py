@@ -1,7 +1,8 @@
 """Run every benchmark in turn; runs of `digits` and `search` whose results are there are not repeated."""
 
+from benchmarks.any_network import __main__ as any_network
+
 from . import digits, evaluation, live, pages, search, weave
-from .any_network import __main__ as any_network
 
 if __name__ == "__main__":
     evaluation.main()

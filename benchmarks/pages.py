@@ -25,8 +25,8 @@ from playwright.sync_api import Browser, sync_playwright
 from rich.console import Console
 from rich.table import Table
 
-from studio.ui.app import build_app
-from studio.ui.shared import PAGES, page_link
+from studio.ui.common.studio import PAGES, page_link
+from studio.ui.server.app import build_app
 
 from .digits import machine
 from .made_up import make

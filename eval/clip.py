@@ -18,10 +18,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from eval.errors import ScorerError
-from eval.metrics import similarity
-from eval.names import Files, locate
-from eval.tokens import cleaning, open_tokenizer, token_counts
+from .errors import ScorerError
+from .metrics import similarity
+from .names import Files, locate
+from .tokens import cleaning, open_tokenizer, token_counts
 
 logger = logging.getLogger(__name__)
 

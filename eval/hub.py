@@ -20,7 +20,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 
-from eval.catalogue import RECOMMENDED
+from .catalogue import RECOMMENDED
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from eval.errors import MetricError
+from .errors import MetricError
 
 _BLOCK = 500  # resamples drawn at a time: bounds memory for long prompt sets
 

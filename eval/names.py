@@ -16,10 +16,10 @@ from typing import Any
 import open_clip
 from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
 
-from eval.catalogue import RECOMMENDED
-from eval.errors import ScorerError
-from eval.hub import Hub, cached
-from eval.naming import FOLDER, REPOSITORY
+from .catalogue import RECOMMENDED
+from .errors import ScorerError
+from .hub import Hub, cached
+from .naming import FOLDER, REPOSITORY
 
 CONFIG = "open_clip_config.json"
 WEIGHTS: tuple[str, ...] = (HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME)

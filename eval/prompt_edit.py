@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from eval.errors import PromptSetError
-from eval.prompts import LANGUAGES, Language, Prompt, PromptSet, load_prompts
+from .errors import PromptSetError
+from .prompts import LANGUAGES, Language, Prompt, PromptSet, load_prompts
 
 CATEGORY = "general"  # of a prompt that nobody gave one
 _SEPARATORS = ",\t;"

@@ -24,7 +24,7 @@ import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from eval.errors import PromptSetError
+from .errors import PromptSetError
 
 FORMAT: Literal["m2n2-prompts"] = "m2n2-prompts"
 VERSION: Literal[1] = 1

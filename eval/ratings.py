@@ -17,7 +17,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from scipy.stats import binomtest
 
-from eval.errors import MetricError
+from .errors import MetricError
 
 REGULARISATION = 0.5  # a prior: strengths are normal around 0 with variance 2, so nobody wins for ever
 TIE = 0.5

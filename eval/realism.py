@@ -21,7 +21,7 @@ with each other, never with published ones.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from eval.errors import MetricError
+from .errors import MetricError
 
 _SIGMA = 10.0
 _SCALE = 1000.0

@@ -28,8 +28,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from eval.errors import PromptSetError
-from eval.prompts import Prompt, PromptSet
+from .errors import PromptSetError
+from .prompts import Prompt, PromptSet
 
 CATEGORY = "coco"  # the captions' files know no categories
 _SHOWN = 3  # names in a message

@@ -13,8 +13,8 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
-from eval.errors import MetricError
-from eval.ratings import TIE, Share, agreement
+from .errors import MetricError
+from .ratings import TIE, Share, agreement
 
 # Variance of the log-odds of a typical pair before any vote: the prior expects wins of about three in four. Few votes
 # then teach little, and a taste that is not in the features none: its niche hands out next to nothing.

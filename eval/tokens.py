@@ -9,8 +9,8 @@ from typing import Any
 import open_clip
 from open_clip.tokenizer import DEFAULT_CONTEXT_LENGTH, HFTokenizer, get_clean_fn
 
-from eval.errors import ScorerError
-from eval.names import Files, locate
+from .errors import ScorerError
+from .names import Files, locate
 
 
 def open_tokenizer(files: Files) -> Any:

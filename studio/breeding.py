@@ -16,11 +16,11 @@ from pipelines.gram import gram
 from pipelines.keys import TEXT_ENCODERS, canonical_order, component_of
 from pipelines.recipe import Lineage, Recipe, blend
 from pipelines.sources import Source
+from studio.evolution.archive import Archive
+from studio.evolution.niches import roulette
 
 from .config import RunConfig
 from .errors import ConfigError
-from .evolution.archive import Archive
-from .evolution.niches import roulette
 
 N = TypeVar("N", int, float)
 BINS = 10  # stretches of a chromosome that `guided` tells apart

@@ -19,9 +19,9 @@ from pipelines.keys import ATTENTION, BACKBONE, REST, TEXT_ENCODERS
 from pipelines.origins import open_origin
 from pipelines.settings import Settings
 from pipelines.sources import COMPONENTS, Source, check_mergeable, text_encoders_mergeable
+from studio.evolution.niches import MAX_ALPHA
 
 from .errors import ConfigError
-from .evolution.niches import MAX_ALPHA
 
 EMBEDDED_PICTURES = Settings(steps=6, batch=33)  # small pictures: two batches for the 65 captions; 8 steps score alike
 RESERVED = ("average", "child")  # rows of every report

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from eval.prompts import LANGUAGES
+from studio.evolution.archive import Archive
+from studio.evolution.niches import coverage, entropy
 
 from .config import RunConfig
-from .evolution.archive import Archive
-from .evolution.niches import coverage, entropy
 from .individual import Individual
 
 

@@ -12,11 +12,11 @@ import numpy as np
 
 from eval.prompts import LANGUAGES, Language, PromptSet
 from pipelines.recipe import Recipe
+from studio.evolution.archive import Archive
+from studio.evolution.early import hopeless, telling
 
 from .config import RunConfig
 from .evaluate import Drawn, Evaluator, Scored
-from .evolution.archive import Archive
-from .evolution.early import hopeless, telling
 from .taste import Learned, liking
 
 Seen = dict[Language, tuple[list[Drawn], Scored]]  # pictures of an individual and what the scorer saw, per language

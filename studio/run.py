@@ -20,12 +20,12 @@ from eval.tokens import truncated_by
 from pipelines.errors import GenerationError, RecipeError
 from pipelines.generate import best_device
 from pipelines.recipe import Recipe
+from studio.evolution.archive import Archive
+from studio.evolution.search import Offspring, Search
 
 from .breeding import Breeder, source_recipes, warm_up_parents
 from .errors import RunError
 from .evaluate import Drawn, Evaluator, check_captions, save_picture
-from .evolution.archive import Archive
-from .evolution.search import Offspring, Search
 from .given import given_offspring
 from .individual import Individual
 from .judging import Judging

@@ -16,7 +16,7 @@ import yaml
 import assets
 from pipelines.recipe import blend
 from pipelines.sources import open_source
-from studio import cli
+from studio.cli import app as cli
 from studio.config import embedded
 from studio.process import ask_to_stop
 

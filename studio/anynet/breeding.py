@@ -15,8 +15,8 @@ from pipelines.plan import Plan
 from pipelines.recipe import Lineage, Recipe
 from pipelines.sources import Source
 from pipelines.weave import LiveWeights
+from studio.errors import ConfigError
 
-from ..errors import ConfigError
 from .config import AnyConfig
 
 

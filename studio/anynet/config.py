@@ -15,10 +15,9 @@ from pipelines.files import write_whole
 from pipelines.keys import MODEL, REST
 from pipelines.recipe import Recipe, blend
 from pipelines.sources import Source, check_mergeable, open_network
-
-from ..config import RESERVED, refused
-from ..errors import ConfigError
-from ..evolution.niches import MAX_ALPHA
+from studio.config import RESERVED, refused
+from studio.errors import ConfigError
+from studio.evolution.niches import MAX_ALPHA
 
 Function = Annotated[str, Field(pattern=r"^.+\.py:\w+$")]
 

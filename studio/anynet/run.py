@@ -18,14 +18,14 @@ from eval.metrics import bootstrap, paired_bootstrap
 from pipelines.errors import RecipeError
 from pipelines.pinning import check_sources
 from pipelines.recipe import Recipe
+from studio.errors import RunError
+from studio.evolution.archive import Archive
+from studio.evolution.errors import EvolutionError
+from studio.evolution.search import Offspring, Search
+from studio.individual import Individual
+from studio.process import Stopped, carry
+from studio.store import RunStore, new_folder, new_store, now, open_store
 
-from ..errors import RunError
-from ..evolution.archive import Archive
-from ..evolution.errors import EvolutionError
-from ..evolution.search import Offspring, Search
-from ..individual import Individual
-from ..process import Stopped, carry
-from ..store import RunStore, new_folder, new_store, now, open_store
 from .breeding import Breeder, Weaver
 from .config import AnyConfig, load
 from .scorer import Scorer, ScorerError, file_sha256

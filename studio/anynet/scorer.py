@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import ConfigError, RunError
-from ..evolution.errors import EvolutionError
-from ..evolution.niches import check_scores
+from studio.errors import ConfigError, RunError
+from studio.evolution.errors import EvolutionError
+from studio.evolution.niches import check_scores
 
 
 class ScorerError(RunError):

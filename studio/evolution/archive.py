@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from studio.evolution.competition import Competition
-from studio.evolution.errors import EvolutionError
-from studio.evolution.niches import Floats, check_alpha, check_scores, fitness
+from .competition import Competition
+from .errors import EvolutionError
+from .niches import Floats, check_alpha, check_scores, fitness
 
 
 class Insertion(NamedTuple):

@@ -11,8 +11,8 @@ from itertools import accumulate
 
 import numpy as np
 
-from studio.evolution.errors import EvolutionError
-from studio.evolution.niches import MIN_CROWD, Floats, price, spin
+from .errors import EvolutionError
+from .niches import MIN_CROWD, Floats, price, spin
 
 # A sum of N terms, none negative, is within N 2^-53 of itself whichever way it is added, and the bounds of a roulette
 # of P differences of such sums within 2 P N 2^-53 of the largest: less than this share of it up to P N = 4 million.

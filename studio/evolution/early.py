@@ -26,9 +26,9 @@ smaller, thousands of times more than that, so nobody is called hopeless by an e
 import numpy as np
 from numpy.typing import ArrayLike
 
-from studio.evolution.archive import Archive
-from studio.evolution.errors import EvolutionError
-from studio.evolution.niches import MIN_CROWD, Floats, adjusted, check_alpha, check_scores, fitness, price
+from .archive import Archive
+from .errors import EvolutionError
+from .niches import MIN_CROWD, Floats, adjusted, check_alpha, check_scores, fitness, price
 
 MARGIN = 1e-9
 

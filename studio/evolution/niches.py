@@ -13,7 +13,7 @@ subtraction, and
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from studio.evolution.errors import EvolutionError
+from .errors import EvolutionError
 
 MAX_ALPHA = 10.0
 # Where all scores together exceed the worst by no more, the differences are rounding: the niche hands out nothing.

@@ -22,8 +22,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from studio.evolution.archive import Archive, Insertion
-from studio.evolution.errors import EvolutionError
+from .archive import Archive, Insertion
+from .errors import EvolutionError
 
 G = TypeVar("G")
 Crossover = Callable[[G, G, np.random.Generator], G]

@@ -12,9 +12,9 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..fonts import japanese_font
-from ..history import Moment
-from ..i18n import Lang, t
+from studio.fonts import japanese_font
+from studio.history import Moment
+from studio.i18n import Lang, t
 
 # Okabe and Ito's palette: apart for colour-blind readers, and on light and dark ground.
 COLOURS = {"ja": "#d55e00", "en": "#0072b2"}

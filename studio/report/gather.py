@@ -18,16 +18,16 @@ from pipelines.errors import M2N2Error
 from pipelines.provenance import portable_uri
 from pipelines.recipe import Recipe
 from pipelines.sources import Source
+from studio.config import RunConfig
+from studio.evolution.niches import owners
+from studio.history import Moment, history
+from studio.individual import Individual
+from studio.ledger import Inherited, inherited
+from studio.models import open_recipe_sources
+from studio.results import best_child
+from studio.store import RunStore
+from studio.summary import lineage, status
 
-from ..config import RunConfig
-from ..evolution.niches import owners
-from ..history import Moment, history
-from ..individual import Individual
-from ..ledger import Inherited, inherited
-from ..models import open_recipe_sources
-from ..results import best_child
-from ..store import RunStore
-from ..summary import lineage, status
 from .shown import Pictures, pictures
 
 logger = logging.getLogger(__name__)

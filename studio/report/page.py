@@ -13,15 +13,15 @@ from PIL import Image
 from eval import naming
 from eval.prompts import LANGUAGES
 from pipelines.files import write_whole
+from studio import standalone
+from studio.i18n import Lang, t
+from studio.machine import versions
+from studio.pictures import data_uri
+from studio.results import KINDS
+from studio.store import RunStore
+from studio.ui import maps
+from studio.wording import duration, score, verdict
 
-from .. import standalone
-from ..i18n import Lang, t
-from ..machine import versions
-from ..pictures import data_uri
-from ..results import KINDS
-from ..store import RunStore
-from ..ui import maps
-from ..wording import duration, score, verdict
 from .figures import curves
 from .gather import Told, gather
 from .shown import Place, Shown

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from eval.prompts import LANGUAGES, Language, Prompt, PromptSet
-
-from ..individual import Individual
-from ..pictures import generation_data
-from ..results import SHOWN, shown_prompts
-from ..store import RunStore
+from studio.individual import Individual
+from studio.pictures import generation_data
+from studio.results import SHOWN, shown_prompts
+from studio.store import RunStore
 
 Place = tuple[str, Language]  # model and language
 

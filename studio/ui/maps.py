@@ -18,9 +18,8 @@ from studio.i18n import chromosome as chromosome_label
 from studio.individual import Individual
 from studio.pictures import png_uri
 from studio.summary import ancestry
+from studio.ui.common.studio import page_link
 from studio.weak import is_weak
-
-from .shared import page_link
 
 # Okabe and Ito's palette: apart for colour-blind readers, and on light and dark ground.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8b8000", "#7f7f7f")

@@ -8,15 +8,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 
 from pipelines import sdxl
 from pipelines.cost import Sizes, unet_work, vae_work
-from pipelines.devices import (
-    GIB,
-    Machine,
-    best_device,
-    compute_dtype,
-    decode_as_planned,
-    plan_device,
-    this_machine,
-)
+from pipelines.devices import GIB, Machine, best_device, compute_dtype, decode_as_planned, plan_device, this_machine
 from pipelines.settings import Settings, presets
 
 CARD, CPU = torch.device("cuda"), torch.device("cpu")

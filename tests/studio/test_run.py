@@ -13,7 +13,8 @@ import pytest
 
 from pipelines.errors import GenerationError
 from pipelines.generate import LivePipeline
-from studio import cli, run
+from studio import run
+from studio.cli import app as cli
 from studio.config import checked
 from studio.errors import RunError
 from studio.evaluate import Evaluator
@@ -118,7 +119,7 @@ def test_ten_kills_change_nothing(finished, small_config, tmp_path):
     store = create_run(tmp_path / "run", small_config)
     moments = random.Random(11)
     fresh = multiprocessing.get_context("forkserver")  # its processes are new, but for the imports, which take seconds
-    fresh.set_forkserver_preload(["studio.cli", "studio.run", __name__])
+    fresh.set_forkserver_preload(["studio.cli.app", "studio.run", __name__])
     for _ in range(10):
         process = fresh.Process(target=resume, args=(store.folder,))
         process.start()

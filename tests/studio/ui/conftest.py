@@ -15,8 +15,8 @@ from eval.prompts import load_prompts
 from studio.config import EMBEDDED_PICTURES, embedded
 from studio.run import carry_out
 from studio.store import create_run
-from studio.ui.picture_routes import picture_routes
-from studio.ui.shared import Studio
+from studio.ui.common.studio import Studio
+from studio.ui.server.picture_routes import picture_routes
 from tests.studio.ui.browser import browsing
 
 EVALUATIONS = 3

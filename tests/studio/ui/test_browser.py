@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from studio.i18n import LANGUAGES, t
 from studio.process import is_running
-from studio.ui.shared import Studio
+from studio.ui.common.studio import Studio
 from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, shoot
 
 

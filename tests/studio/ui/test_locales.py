@@ -13,7 +13,7 @@ from studio.i18n import LANGUAGES, preferred, t, words
 _STUDIO = Path(studio.__file__).parent
 _OTHERS = ("i18n", "ledger", "wording", "contact_sheet")
 SOURCES = [
-    *sorted(_STUDIO.glob("ui/*.py")),
+    *sorted(_STUDIO.glob("ui/**/*.py")),
     *sorted(_STUDIO.glob("report/*.py")),
     *(_STUDIO / f"{name}.py" for name in _OTHERS),
 ]

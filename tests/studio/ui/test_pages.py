@@ -14,9 +14,12 @@ from PIL import Image
 import assets
 from studio.errors import ConfigError, RunError
 from studio.store import create_run, open_run
-from studio.ui import archive, control, evolve, form, shared, watch
+from studio.ui.archive import page as archive
+from studio.ui.archive.picture_lookup import found_by_picture
 from studio.ui.browse import Wanted
-from studio.ui.finder import found_by_picture
+from studio.ui.common import studio
+from studio.ui.evolve import form, progress, run_control
+from studio.ui.evolve import page as evolve
 from tests.conftest import python
 
 FORM = form.Form(
@@ -69,7 +72,7 @@ def test_own_checkpoints_join_and_the_host_follows(tmp_path):
 )
 def test_what_does_not_fit_is_refused_and_no_run_is_made(empty, changed, message):
     with pytest.raises(Exception, match=message):
-        control.begin(empty, replace(FORM, **changed))
+        run_control.begin(empty, replace(FORM, **changed))
     assert empty.names() == []
 
 
@@ -130,7 +133,7 @@ def test_the_address_fills_the_form(finished):
 
 
 def test_the_family_tree_leads_to_everyone_alive(finished):
-    tree = watch.drawings(finished, "en", "first").tree
+    tree = progress.drawings(finished, "en", "first").tree
     with finished.run("first") as store:
         alive = [one.id for one in store.individuals() if one.alive]
     assert all(f"/en/archive?run=first&amp;id={id}" in tree for id in alive)
@@ -138,9 +141,9 @@ def test_the_family_tree_leads_to_everyone_alive(finished):
 
 
 def test_the_cost_is_told_before_the_start(empty, finished):
-    assert "200 offspring: about" in control.cost(empty, "en", FORM)
-    assert "子 200 体" in control.cost(empty, "ja", FORM)
-    assert "at least two sources" in control.cost(empty, "en", replace(FORM, sources=[]))
+    assert "200 offspring: about" in run_control.cost(empty, "en", FORM)
+    assert "子 200 体" in run_control.cost(empty, "ja", FORM)
+    assert "at least two sources" in run_control.cost(empty, "en", replace(FORM, sources=[]))
 
 
 def test_a_first_visit_shows_the_sources():
@@ -149,38 +152,40 @@ def test_a_first_visit_shows_the_sources():
 
 
 def test_a_run_is_seen_with_its_report(finished):
-    seen = watch.look(finished, "en", "first")
+    seen = progress.look(finished, "en", "first")
     assert "Done" in seen.headline
     assert not seen.can_stop
     assert not seen.can_resume
-    drawn = watch.drawings(finished, "en", "first")
-    assert set(drawn.progress["line"]) == {watch.t("en", line) for line in watch.LINES}
+    drawn = progress.drawings(finished, "en", "first")
+    assert set(drawn.progress["line"]) == {progress.t("en", line) for line in progress.LINES}
     assert drawn.progress["made"].max() == 3
     assert [row[0] for row in seen.table][:4] == list(assets.NAMES)
     assert "best source" in seen.verdict
     assert seen.newest.index("0003") < seen.newest.index("0002")
-    assert watch.look(finished, "ja", "first").mark == seen.mark
+    assert progress.look(finished, "ja", "first").mark == seen.mark
 
 
 def test_the_map_rings_who_holds_each_niche(finished):
     with finished.run("first") as store:
         prompts = store.config.niches()
         alive = sorted((one for one in store.individuals() if one.alive), key=lambda one: -one.mean("ja"))
-    shown = watch.drawings(finished, "en", "first").niches
+    shown = progress.drawings(finished, "en", "first").niches
     for row, prompt in enumerate(prompts.prompts):
         best = max(alive, key=lambda one: one.scores["ja"][row].mean())
-        said = watch.t("en", "niche_cell", id=best.id, prompt=prompt.ja, score=f"{best.scores['ja'][row].mean():.3f}")
-        assert f"<title>{said}{watch.t('en', 'niche_held')}</title>" in shown
+        said = progress.t(
+            "en", "niche_cell", id=best.id, prompt=prompt.ja, score=f"{best.scores['ja'][row].mean():.3f}"
+        )
+        assert f"<title>{said}{progress.t('en', 'niche_held')}</title>" in shown
     assert shown.count('class="held"') == len(prompts)
     assert shown.count('class="column"') == len(prompts)
 
 
 def test_a_long_history_is_thinned_and_keeps_both_ends():
-    assert watch.thinned(range(1000))[:2] == [0, 8]  # 999 / 119 is 8.4
-    assert watch.thinned(range(1000))[-1] == 999
-    assert len(watch.thinned(range(1000))) == watch.POINTS
-    assert watch.thinned(range(3)) == [0, 1, 2]
-    assert watch.thinned([]) == []
+    assert progress.thinned(range(1000))[:2] == [0, 8]  # 999 / 119 is 8.4
+    assert progress.thinned(range(1000))[-1] == 999
+    assert len(progress.thinned(range(1000))) == progress.POINTS
+    assert progress.thinned(range(3)) == [0, 1, 2]
+    assert progress.thinned([]) == []
 
 
 def test_a_run_nobody_carries_any_more_can_be_resumed(empty, finished, prompt_files):
@@ -190,11 +195,11 @@ def test_a_run_nobody_carries_any_more_can_be_resumed(empty, finished, prompt_fi
     )
     store.put(status="running")
     store.close()
-    seen = watch.look(empty, "en", "left")
+    seen = progress.look(empty, "en", "left")
     assert "Interrupted" in seen.headline
     assert seen.can_resume
-    assert control.current(empty, None) == "left"
-    assert control.current(empty, "nobody") == "left"
+    assert run_control.current(empty, None) == "left"
+    assert run_control.current(empty, "nobody") == "left"
 
 
 def test_runs_that_no_page_can_show_hide_no_other(empty, finished):
@@ -206,7 +211,7 @@ def test_runs_that_no_page_can_show_hide_no_other(empty, finished):
         store.put(schema=99)
     shutil.copytree(finished.runs / "first", empty.runs / "first")
     assert "language-models" not in empty.names()
-    assert control.current(empty, None) in empty.names()
+    assert run_control.current(empty, None) in empty.names()
     with finished.run("first") as store:
         picture = store.images("0002")[0]
     assert found_by_picture(empty, picture) == ("first", "0002")
@@ -215,19 +220,19 @@ def test_runs_that_no_page_can_show_hide_no_other(empty, finished):
 def test_stop_and_resume_carry_a_run_to_its_end(empty, prompt_files):
     """As the buttons do, with the work in a process of its own."""
     evolve_file, held_out = map(str, prompt_files)
-    name = control.begin(empty, replace(FORM, prompts=evolve_file, held_out=held_out, evaluations=2, steps=2))
+    name = run_control.begin(empty, replace(FORM, prompts=evolve_file, held_out=held_out, evaluations=2, steps=2))
 
     def wait_until(reached, seconds=120):
         deadline = time.monotonic() + seconds
-        while not reached(watch.look(empty, "en", name)):
+        while not reached(progress.look(empty, "en", name)):
             assert time.monotonic() < deadline, (empty.runs / name / "run.log").read_text("utf-8")
             time.sleep(0.2)
 
     wait_until(lambda seen: seen.can_stop)
-    control.stop(empty, name)
+    run_control.stop(empty, name)
     wait_until(lambda seen: seen.can_resume)
-    assert "Paused" in watch.look(empty, "en", name).headline
-    control.resume(empty, name)
+    assert "Paused" in progress.look(empty, "en", name).headline
+    run_control.resume(empty, name)
     wait_until(lambda seen: seen.table is not None and not seen.can_stop)
     with empty.run(name) as store:
         assert store.count() == 2
@@ -283,12 +288,12 @@ def test_a_picture_leads_to_whoever_drew_it(finished, tmp_path):
     with pytest.raises(RunError, match="does not say how it was made"):
         found_by_picture(finished, converted)
     with pytest.raises(RunError, match="Nobody in the runs here"):
-        found_by_picture(shared.Studio(tmp_path), file)
+        found_by_picture(studio.Studio(tmp_path), file)
 
 
 def test_text_from_outside_is_escaped(finished):
     with pytest.raises(gr.Error) as caught:
-        shared.guarded("en", archive.detail)(finished, "en", "first", "<b>nobody</b>")
+        studio.guarded("en", archive.detail)(finished, "en", "first", "<b>nobody</b>")
     assert "<b>nobody" not in caught.value.message
     assert "has no individual" in caught.value.message
 
@@ -299,7 +304,7 @@ def test_a_run_without_sources_to_merge_is_a_config_error():
 
 
 def test_what_was_offered_to_download_is_gone_when_the_studio_ends():
-    offer = "from studio.ui.shared import download_folder as new; a, b = new(), new(); (a / 'x').touch(); print(a, b)"
+    offer = "from studio.ui.common.studio import download_folder as new; a, b = new(), new(); (a / 'x').touch(); print(a, b)"
     first, second = python("-c", offer).stdout.split()
     assert first != second
     assert Path(first).parent == Path(second).parent

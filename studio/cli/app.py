@@ -1,0 +1,73 @@
+"""The command line. Every error becomes one line on stderr and exit code 1; `--json` prints one object on stdout."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.markup import escape
+
+from pipelines.errors import M2N2Error
+
+from . import console
+from .evolve import evolve
+from .export import export, merge
+from .monitor import monitor
+from .prompts import prompts_app
+from .recipe import recipe_app
+from .report import report, show
+from .score import score
+from .sources import sources_app
+from .verify import verify
+from .votes import votes
+
+app = typer.Typer(
+    name="m2n2",
+    help="Breed SDXL checkpoints with M2N2, judged on Japanese and English captions. / "
+    "SDXL のチェックポイントを日英の文で評価しながら交配します。",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(sources_app, name="sources")
+app.add_typer(recipe_app, name="recipe")
+app.add_typer(prompts_app, name="prompts")
+
+
+def studio(
+    host: Annotated[str, typer.Option(help="address to listen on; 0.0.0.0 opens it to the network")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="port to listen on")] = 7860,
+    runs: Annotated[Path, typer.Option(help="folder that holds the runs")] = Path("runs"),
+) -> None:
+    """Open the studio in a browser. / ブラウザでスタジオを開く。"""
+    from studio.ui.server.app import serve
+
+    serve(runs, host=host, port=port)
+
+
+for command in (evolve, show, merge, export, score, studio, report, verify, monitor, votes):  # as --help lists them
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line; an error of ours, or of a file, is one line and exit code 1."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr)
+    try:
+        app()
+    except M2N2Error as error:
+        _refuse(str(error))
+    except OSError as error:
+        said = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        _refuse(f"{said}. Expected a place that may be read and written, with room left.")
+
+
+def _refuse(message: str) -> NoReturn:
+    console.errors.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True, highlight=False)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""How the command line shows things: tables, results, progress. Progress goes to stderr, and only to a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column, Table
+
+from eval import naming
+
+if TYPE_CHECKING:
+    from studio.preflight import Preflight
+
+errors = Console(stderr=True)
+
+
+def print_json(content: Any) -> None:
+    """One JSON object on stdout."""
+    print(json.dumps(content, ensure_ascii=False))
+
+
+def print_preflight(found: Preflight) -> None:
+    """What a run will need, and what of it there is."""
+    console = Console(soft_wrap=True)
+    for kind, size in found.needs.items():
+        console.print(f"{kind}: {size / 1e9:.1f} GB, {found.available[kind] / 1e9:.1f} GB free")
+    plan = found.plan
+    console.print(f"pictures: {found.pictures}, {plan.batch} at a time in {str(plan.dtype).removeprefix('torch.')}")
+    basis = "as in an earlier run" if found.basis == "earlier run" else "at the least, counted from operations"
+    console.print(f"time: {datetime.timedelta(seconds=round(found.seconds))} {basis}")
+    for sentence in found.warnings:
+        console.print(f"[yellow]note:[/] {escape(sentence)}")
+
+
+def print_results(found: dict[str, Any]) -> None:
+    """Where a run stands, and its held-out results where they are done; `found` is `summary.run_json`."""
+    console = Console(soft_wrap=True)
+    console.print(f"run {found['run']}: {found['status']}, {found['evaluations']} of {found['of']} offspring")
+    if found["pictures_spared"]:
+        console.print(f"early rejection spared {found['pictures_spared']} pictures")
+    if not found["results"]:
+        return
+    realism = found["realism"] or {}
+    names = ["", "Japanese", "English", "consistency", *(["CMMD"] if realism else [])]
+    columns = [Column(name, no_wrap=True) for name in names]
+    table = Table(
+        *columns,
+        box=None,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        title=f"held out, by {naming.label(found['reporter']['name'])}",
+    )
+    for name, row in found["results"].items():
+        label = f"child ({found['child']})" if name == "child" else name
+        cells = [_estimate(row[kind]) for kind in ("ja", "en", "consistency")]
+        table.add_row(label, *cells, *([f"{realism[name]:z.3f}"] if name in realism else []))
+    console.print(table)
+    compared = found["comparisons"]
+    for key, other in (("child_minus_best_source", compared["best_source"]), ("child_minus_average", "average")):
+        if key in compared:
+            row = compared[key]
+            console.print(
+                f"child minus {other}: " + ", ".join(f"{kind} {_estimate(row[kind], sign='+')}" for kind in row)
+            )
+    if compared.get("gap_closed") is not None:
+        console.print(
+            f"best source per category: {compared['per_category_best']:.4f}; the child closes "
+            f"{compared['gap_closed']:.0%} of the gap to it"
+        )
+
+
+def _estimate(estimate: dict[str, float], sign: str = "") -> str:
+    return f"{estimate['mean']:{sign}.3f} [{estimate['low']:{sign}.3f}, {estimate['high']:{sign}.3f}]".replace(
+        "[", "\\["
+    )
+
+
+@contextlib.contextmanager
+def evolution_progress(total: int) -> Iterator[Callable[[Any], None]]:
+    """A bar of offspring made; gives the callback that a run calls after each step."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=errors, disable=not errors.is_terminal) as bar:
+        task = bar.add_task("sources", total=total)
+
+        def watch(store: Any) -> None:
+            everyone = store.individuals()
+            best = max((one.mean("ja") or 0.0 for one in everyone if one.alive), default=0.0)
+            done = sum(not one.is_source for one in everyone)
+            phase = "held-out report" if store.get("status") == "reporting" else f"best Japanese {best:.4f}"
+            bar.update(task, completed=done, description=phase)
+
+        yield watch
+
+
+def print_warnings(warnings: Sequence[str]) -> None:
+    """What should be read before anything is published, on stderr."""
+    for warning in warnings:
+        errors.print(f"[bold yellow]licence:[/] {escape(warning)}", soft_wrap=True, highlight=False)
+
+
+@contextlib.contextmanager
+def ends_tidily() -> Iterator[None]:
+    """A closed terminal and a `kill` end what is inside as Ctrl-C does, which leaves nothing half-written behind."""
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.signal(number, end) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def bytes_progress(doing: str = "writing") -> Iterator[Callable[[int, int], None]]:
+    """A bar of bytes; gives the callback that an export calls. Before it come the hashes of the sources."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, disable=not errors.is_terminal) as bar:
+        task = bar.add_task("checking the sources", total=None)
+
+        def told(done: int, of: int) -> None:
+            bar.update(task, completed=done, total=of, description=doing if done < of else "checking")
+
+        yield told
+
+
+@contextlib.contextmanager
+def stages_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar of what is in hand; gives the callback that a measurement calls with stage, how far, and of how much."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, disable=not errors.is_terminal) as bar:
+        task = bar.add_task("files", total=None)
+
+        def told(stage: str, done: int, of: int) -> None:
+            if bar.tasks[task].description != stage:
+                bar.reset(task, description=stage)
+            bar.update(task, completed=done, total=of)
+
+        yield told

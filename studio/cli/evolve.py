@@ -1,0 +1,113 @@
+"""`m2n2 evolve`: start a run, go on with one, fork one, or say what it will need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+
+import typer
+import yaml
+
+from studio.anynet import is_any
+
+from . import console
+from .options import Json, Pictures
+
+if TYPE_CHECKING:
+    from studio.config import RunConfig
+
+
+def evolve(
+    run_yaml: Annotated[
+        Path | None, typer.Argument(metavar="[RUN.yaml]", help="what to do; see run.yaml of any run")
+    ] = None,
+    preset: Annotated[Literal["embedded"] | None, typer.Option(help="settings that need no file")] = None,
+    evaluations: Annotated[int | None, typer.Option(min=0, help="offspring to make")] = None,
+    archive: Annotated[int | None, typer.Option(min=2, help="individuals kept alive")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="random seed")] = None,
+    pictures: Pictures = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="any other setting, such as breeding.beta=5; may be repeated"),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="the run's folder; runs/DATE if left out")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="go on with the run in --out, to another budget with --evaluations")
+    ] = False,
+    fork: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="a new run as that one was asked, which begins with its archive"),
+    ] = None,
+    preflight: Annotated[
+        bool, typer.Option("--preflight", help="only say what the run will need, and whether it fits this machine")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Breed offspring from a few checkpoints. / 交配を始める、または再開する。"""
+    asked_for = {"evaluations": evaluations, "archive": archive, "seed": seed}
+    changes: dict[str, Any] = {field: value for field, value in asked_for.items() if value is not None}
+    changes |= dict(map(_setting, settings or []))
+    if resume and (
+        out is None or run_yaml or preset or fork or changes.keys() - {"evaluations"} or pictures or preflight
+    ):
+        _usage("--resume goes with --out RUN, and at most --evaluations: a run keeps its settings.")
+    if not resume and [run_yaml, preset, fork].count(None) != 2:
+        _usage("Name a RUN.yaml, --preset embedded, or --fork RUN.")
+    asked = run_yaml or fork or (out if resume else None)
+    if asked and is_any(asked):
+        if out is None or pictures or preflight or fork or (resume and changes):
+            _usage(
+                "A run with kind: any needs --out RUN, and knows no --pictures, --preflight, --fork or other budget."
+            )
+        from . import networks
+
+        networks.evolve(run_yaml, changes, out, as_json)
+        return
+
+    from studio import run, store, summary  # here, not above: what is refused needs no torch
+    from studio.run_file import configured
+
+    if resume and out is not None:
+        opened = store.open_run(out)
+        if evaluations is not None:
+            run.extend(opened, evaluations)
+    else:
+        if fork is not None:
+            run_yaml, changes = fork / "run.yaml", {**changes, "start": str(fork.resolve())}
+        config = configured(run_yaml, changes, pictures)
+        folder = out or run.default_folder(Path("runs"))
+        if preflight:
+            _preflight(config, folder, as_json)
+            return
+        opened = store.create_run(folder, config)
+    with console.evolution_progress(opened.config.evaluations) as watch:
+        run.carry_out(opened, watch)
+    if as_json:
+        console.print_json(summary.run_json(opened))
+    else:
+        console.print_results(summary.run_json(opened))
+    opened.close()
+
+
+def _preflight(config: RunConfig, folder: Path, as_json: bool) -> None:
+    from studio.preflight import measured_rate, preflight
+
+    found = preflight(config, config.open_sources(), folder=folder, rate=measured_rate(folder.parent, config))
+    if as_json:
+        console.print_json(found.to_json())
+    else:
+        console.print_preflight(found)
+    found.check()
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """KEY=VALUE as a run file would have it."""
+    key, equals, value = text.partition("=")
+    try:
+        return key.strip(), yaml.safe_load(value) if equals else _usage(f"--set {text}: expected KEY=VALUE.")
+    except yaml.YAMLError:
+        _usage(f"--set {text}: {value!r} is no value of a run file.")
+
+
+def _usage(message: str) -> NoReturn:
+    raise typer.BadParameter(f"{message} Try 'm2n2 evolve --help'.")

@@ -1,0 +1,92 @@
+"""`m2n2 merge` and `m2n2 export`: a checkpoint of a recipe, or of an individual."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from studio.anynet import is_any
+
+from . import console
+from .options import Dtype, Json, Out, Push, Run
+
+if TYPE_CHECKING:
+    from studio import ship
+
+
+def merge(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="a recipe file")],
+    out: Out,
+    dtype: Dtype = None,
+    push: Push = None,
+    as_json: Json = False,
+) -> None:
+    """Build a recipe's checkpoint, with card and licences. / レシピからチェックポイントを作る。"""
+    from pipelines.recipe import load_recipe
+
+    if recipe.suffix == ".json" and load_recipe(recipe).architecture == "any":
+        _refuse_sdxl_options(out, dtype, push)
+        from . import networks
+
+        networks.merge(recipe, out, as_json)
+        return
+
+    from studio import ship
+    from studio.models import open_model
+
+    def write(progress: Callable[[int, int], None]) -> ship.Shipped:
+        loaded, opened = open_model(str(recipe))
+        return ship.prepare_recipe(loaded, opened, out, precision=dtype).send(progress)
+
+    _shipped(write, push, as_json)
+
+
+def export(
+    run: Run,
+    individual: Annotated[str, typer.Argument(metavar="INDIVIDUAL", help="its id, as `m2n2 show` prints it")],
+    out: Out,
+    dtype: Dtype = None,
+    push: Push = None,
+    as_json: Json = False,
+) -> None:
+    """Export an individual with its card, recipe and licences. / 個体をカード・レシピ・ライセンスと共に書き出す。"""
+    if is_any(run):
+        _refuse_sdxl_options(out, dtype, push)
+        from . import networks
+
+        networks.export(run, individual, out, as_json)
+        return
+
+    from studio import ship, store
+
+    opened = store.open_run(run)
+    _shipped(lambda told: ship.prepare(opened, individual, out, precision=dtype).send(told), push, as_json)
+
+
+def _refuse_sdxl_options(out: Path, dtype: str | None, push: str | None) -> None:
+    if dtype or push or out.suffix == ".safetensors":
+        raise typer.BadParameter(
+            "Any other network than SDXL is written as a folder like its host's, in the precision of its files: "
+            "expected --out FOLDER, without --dtype and --push."
+        )
+
+
+def _shipped(write: Callable[[Callable[[int, int], None]], ship.Shipped], push: str | None, as_json: bool) -> None:
+    """Write a checkpoint, push it if asked to, and say where it is."""
+    from studio import push as hub
+
+    if push:
+        hub.check_push(push)
+    with console.ends_tidily(), console.bytes_progress() as progress:
+        done = write(progress)
+    console.print_warnings(done.warnings("en"))
+    page = hub.push(done, push) if push else None
+    if as_json:
+        console.print_json(done.as_json() | {"pushed": page})
+        return
+    if page:
+        console.errors.print(f"pushed to {page}", soft_wrap=True)
+    print(done.path)

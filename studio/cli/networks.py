@@ -1,0 +1,137 @@
+"""What `m2n2 evolve`, `show`, `export` and `merge` do for runs and recipes of any network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column, Table
+
+from pipelines.export import export_network
+from pipelines.keys import MODEL
+from pipelines.plan import Plan
+from pipelines.recipe import Recipe, load_recipe
+from pipelines.sources import open_network
+from studio.anynet.config import load
+from studio.anynet.run import AnyStore, carry_out, create, open_any
+from studio.individual import Individual
+from studio.process import standing
+
+from . import console
+
+
+def evolve(run_yaml: Path | None, changes: Mapping[str, int | None], out: Path, as_json: bool) -> None:
+    """Start the run that a file asks for, in `out`; without a file, go on with the one that is there."""
+    store = create(out, load(run_yaml, changes)) if run_yaml else open_any(out)
+    with _progress(store.config.evaluations) as watch:
+        carry_out(store, watch)
+    _say(store, as_json, individuals=False)
+    store.close()
+
+
+def show(run: Path, as_json: bool) -> None:
+    """The archive, and what the report found."""
+    store = open_any(run)
+    _say(store, as_json, individuals=True)
+    store.close()
+
+
+def export(run: Path, individual: str, out: Path, as_json: bool) -> None:
+    """Write an individual as a folder like its host's."""
+    store = open_any(run)
+    recipe = store.individual(individual).recipe
+    store.close()
+    write(recipe, Path(), out, as_json)
+
+
+def merge(recipe: Path, out: Path, as_json: bool) -> None:
+    """Write what a recipe file describes as a folder like its host's."""
+    write(load_recipe(recipe), recipe.parent, out, as_json)
+
+
+def write(recipe: Recipe, relative_to: Path, out: Path, as_json: bool) -> None:
+    """Weave a recipe, whose relative places are relative to a folder, into a folder, and say where it is."""
+    sources = {one.name: open_network(relative_to / one.uri, name=one.name) for one in recipe.sources}
+    with console.ends_tidily(), console.bytes_progress() as progress:
+        path = export_network(Plan(recipe.model_copy(update={"name": out.name}), sources), out, progress=progress)
+    if as_json:
+        console.print_json({"path": str(path), "model": open_network(path).components[MODEL].sha256})
+    else:
+        print(path)
+
+
+def run_json(store: AnyStore) -> dict[str, Any]:
+    """The run, everyone ever evaluated in it, and the report where it is done."""
+    everyone = store.individuals()
+    return {
+        "run": str(store.folder),
+        "status": standing(store),
+        "done": store.count(),
+        "of": store.config.evaluations,
+        "error": store.get("error"),
+        "individuals": [_individual(one) for one in everyone],
+        **{key: store.get(key) for key in ("child", "items", "results", "comparisons", "failed_rows", "scorer")},
+    }
+
+
+def _individual(one: Individual) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "parents": None if one.is_source else [one.mother, one.father],
+        "alive": one.alive,
+        "score": one.mean("score"),
+        "shares": one.recipe.shares,
+        "recipe": json.loads(one.recipe.to_json()),
+        "error": one.error,
+    }
+
+
+def _say(store: AnyStore, as_json: bool, *, individuals: bool) -> None:
+    found = run_json(store)
+    if as_json:
+        console.print_json(found)
+        return
+    out = Console(soft_wrap=True)
+    if individuals:
+        table = Table("id", "score", "parents", title=f"{store.folder} (what it was bred on)")
+        for one in sorted((one for one in found["individuals"] if one["alive"]), key=lambda one: -one["score"]):
+            table.add_row(one["id"], f"{one['score']:.4f}", " x ".join(one["parents"] or []))
+        out.print(table)
+    out.print(f"run {store.folder}: {found['status']}, {found['done']} of {found['of']} offspring", highlight=False)
+    failures = [one for one in found["individuals"] if one["error"]]
+    if failures:
+        out.print(f"{len(failures)} failed, the last one: {failures[-1]['error']}", markup=False, highlight=False)
+    if not found["results"]:
+        return
+    table = Table("", *(Column(name, no_wrap=True) for name in ("reported", "child minus it")), box=None)
+    for name, row in found["results"].items():
+        paired = found["comparisons"].get(name)
+        label = f"child ({found['child']})" if name == "child" else name
+        table.add_row(label, _estimate(row), _estimate(paired, "+") if paired else "")
+    out.print(table)
+
+
+def _estimate(found: Mapping[str, float], sign: str = "") -> str:
+    return escape(f"{found['mean']:{sign}.3f} [{found['low']:{sign}.3f}, {found['high']:{sign}.3f}]")
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[AnyStore], None]]:
+    """A bar of offspring made; gives the callback that a run calls after each step."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    shown = console.errors.is_terminal
+    with Progress(*columns, TimeRemainingColumn(), console=console.errors, disable=not shown) as bar:
+        task = bar.add_task("sources", total=total)
+
+        def watch(store: AnyStore) -> None:
+            if shown:
+                best = max((one.mean("score") or 0.0 for one in store.individuals() if one.alive), default=0.0)
+                bar.update(task, completed=store.count(), description=f"best {best:.4f}")
+
+        yield watch

@@ -1,0 +1,149 @@
+"""`m2n2 prompts`: prompt sets from published captions, checked, and split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eval import naming
+
+from . import console
+from .options import Json
+
+prompts_app = typer.Typer(
+    help="Prompt sets: what to draw, in both languages. / プロンプト集（日英の文）。", no_args_is_help=True
+)
+
+
+@prompts_app.command("import-stair")
+def import_stair(
+    captions: Annotated[
+        Path, typer.Argument(metavar="CAPTIONS.json", help="STAIR Captions, such as stair_captions_v1.2_val.json")
+    ],
+    pictures: Annotated[Path, typer.Option(help="folder of COCO's val2014 pictures")],
+    out: Annotated[Path, typer.Option(help="folder for evolve.yaml, held_out.yaml and pairs.yaml")],
+    english: Annotated[
+        Path | None, typer.Option(help="COCO's captions_val2014.json: English captions of the same pictures")
+    ] = None,
+    evolve: Annotated[int, typer.Option(min=1, help="how many of the last pictures to evolve on")] = 2_000,
+    held_out: Annotated[int, typer.Option(min=1, help="how many of the first pictures to hold out")] = 10_000,
+    pairs: Annotated[
+        int, typer.Option(min=0, help="how many of those to take for cross-lingual consistency; 0: none")
+    ] = 100,
+    as_json: Json = False,
+) -> None:
+    """The paper's captions and photographs as prompt sets. / 論文の文と写真をプロンプト集にする。"""
+    from eval.prompts import to_yaml
+    from eval.stair import from_stair
+    from pipelines.files import write_whole
+
+    sets = from_stair(captions, pictures, out, english=english, evolve=evolve, held_out=held_out, pairs=pairs)
+    written = {}
+    for name, prompts in (("evolve", sets.evolve), ("held_out", sets.held_out), ("pairs", sets.pairs)):
+        if prompts is not None:
+            path = out / f"{name}.yaml"
+            write_whole(path, to_yaml(prompts).encode())
+            written[name] = {"path": str(path), "prompts": len(prompts)}
+    if english is None:
+        console.errors.print(
+            "[yellow]note:[/] these sets have Japanese captions only, and a run asks for an English twin of each. Name "
+            "COCO's captions_val2014.json with --english, or add `en:` to the prompts; until then only `m2n2 score "
+            "--language ja` takes them.",
+            soft_wrap=True,
+            highlight=False,
+        )
+    if as_json:
+        console.print_json({"languages": list(sets.evolve.languages), "sets": written})
+        return
+    for one in written.values():
+        print(one["path"])
+
+
+@prompts_app.command("check")
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="a prompt set (YAML) or a table (CSV)")],
+    scorer: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="the open_clip model that will score; the embedded judge if left out"),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(metavar="SOURCE", help="the host, whose text encoders will draw; the embedded `ja`")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Missing twins, duplicates, captions that would be cut short. / 対訳の不足、重複、長すぎる文を調べる。"""
+    import assets
+    from eval.prompt_edit import findings, read_rows
+    from pipelines.origins import open_origin
+    from studio.captions import lengths, scorer_reader, source_readers
+
+    rows = read_rows(file)
+    found = findings(rows)
+    readers = [
+        scorer_reader(scorer or naming.of_folder(assets.JUDGE)),
+        *source_readers(open_origin(source or assets.FAMILY / "ja")),
+    ]
+    cut = [one for one in lengths(rows, readers) if one.cut_by]
+    if as_json:
+        console.print_json(
+            {
+                "prompts": len(rows),
+                "lacks": found.lacks,
+                "repeated": found.repeated,
+                "same": [{"language": language, "caption": text, "ids": ids} for language, text, ids in found.same],
+                "limits": {reader.name: reader.limit for reader in readers},
+                "cut": [
+                    {
+                        "id": one.id,
+                        "language": one.language,
+                        "caption": one.caption,
+                        "tokens": dict(zip((reader.name for reader in readers), one.tokens, strict=True)),
+                    }
+                    for one in cut
+                ],
+            }
+        )
+        return
+    print(f"{len(rows)} prompts")
+    for language, ids in found.lacks.items():
+        if ids:
+            print(f"no {language} caption: {', '.join(ids)}")
+    if found.repeated:
+        print(f"ids that occur more than once: {', '.join(found.repeated)}")
+    for language, text, ids in found.same:
+        print(f"the same {language} caption, {text}: {', '.join(ids)}")
+    for one in cut:
+        counts = ", ".join(
+            f"{reader.name} takes {reader.limit} tokens of {count}"
+            for reader, count in zip(readers, one.tokens, strict=True)
+            if reader.name in one.cut_by
+        )
+        print(f"cut short: {one.id} ({one.language}) {one.caption}: {counts}")
+
+
+@prompts_app.command("split")
+def split_set(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="a prompt set (YAML) or a table (CSV)")],
+    out: Annotated[Path, typer.Option(help="folder for the two sets")],
+    held_out: Annotated[float, typer.Option(help="share of the prompts to hold out, of every category alike")] = 0.6,
+    seed: Annotated[int, typer.Option(min=0, help="random seed of the choice")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Two sets, to evolve on and held out, no prompt in both. / 進化用と評価専用に分ける。"""
+    from eval.prompt_edit import read_rows, split, to_set
+    from studio.prompt_shelf import check_free, moved, save
+
+    rows = moved(read_rows(file), file.resolve().parent, out.resolve())
+    halves = split(to_set(rows, file.stem), held_out, seed=seed)
+    written = {key: (out / f"{half.name}.yaml", half) for key, half in zip(("evolve", "held_out"), halves, strict=True)}
+    for path, _ in written.values():
+        check_free(path)
+    for path, half in written.values():
+        save(path, half)
+    if as_json:
+        console.print_json({key: {"path": str(path), "prompts": len(half)} for key, (path, half) in written.items()})
+        return
+    for path, _ in written.values():
+        print(path)

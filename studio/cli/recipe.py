@@ -1,0 +1,70 @@
+"""`m2n2 recipe`: write a recipe by hand-picked weights, and fill hashes into one that was written without."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+recipe_app = typer.Typer(help="Recipes of merges, written by hand. / 手で書くレシピ。", no_args_is_help=True)
+
+
+@recipe_app.command("blend")
+def blend(
+    sources: Annotated[list[str], typer.Argument(metavar="SOURCE SOURCE...", help="folders, files, hub ids")],
+    out: Annotated[Path, typer.Option(help="the recipe file to write")],
+    weights: Annotated[str | None, typer.Option(help="one per source: 0.7,0.3; equal if left out")] = None,
+    attention: Annotated[str | None, typer.Option(help="weights of the attention layers, where they differ")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="source that lends what is not merged; the first if left out")
+    ] = None,
+    text_encoders: Annotated[bool, typer.Option("--text-encoders", help="merge the text encoders too")] = False,
+) -> None:
+    """Write the recipe of a weighted merge. / 重み付きマージのレシピを書く。"""
+    from pipelines.errors import SourceError
+    from pipelines.origins import open_origin
+    from pipelines.recipe import blend as blended
+    from pipelines.sources import check_mergeable, text_encoders_mergeable
+
+    opened = [open_origin(source) for source in sources]
+    check_mergeable(opened)
+    names = [source.name for source in opened]
+    if host not in (None, *names):
+        raise typer.BadParameter(f"--host {host!r}: expected one of the sources, {', '.join(names)}.")
+    rest = _numbers("--weights", weights, len(opened)) or [1 / len(opened)] * len(opened)
+    rows = {"attention": _numbers("--attention", attention, len(opened)) or rest, "backbone": rest}
+    if text_encoders:
+        if reason := text_encoders_mergeable(opened):
+            raise SourceError(f"The text encoders cannot be merged: {reason} Leave --text-encoders off.")
+        rows |= {"text_encoder": rest, "text_encoder_2": rest}
+    blended(opened, rows, host={"default": host or names[0]}, name=out.stem).save(out)
+    print(out)
+
+
+@recipe_app.command("pin")
+def pin(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="a recipe file without hashes")],
+    out: Annotated[Path, typer.Option(help="the recipe file to write")],
+) -> None:
+    """Open a recipe's sources and fill in their hashes. / ソースのハッシュを書き込む。"""
+    from pipelines.pinning import pin as pinned
+    from pipelines.recipe import load_recipe
+    from studio.models import open_recipe_sources
+
+    loaded = load_recipe(recipe, unpinned=True)
+    pinned(loaded, open_recipe_sources(loaded, relative_to=recipe.parent)).save(out)
+    print(out)
+
+
+def _numbers(option: str, text: str | None, count: int) -> list[float] | None:
+    if text is None:
+        return None
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != count or not all(map(math.isfinite, numbers)):
+        raise typer.BadParameter(f"{option} {text!r}: expected {count} numbers with commas, one a source, as 0.7,0.3.")
+    return numbers

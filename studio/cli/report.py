@@ -1,0 +1,63 @@
+"""`m2n2 show` and `m2n2 report`: a run as a table, and as one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from studio.anynet import is_any
+from studio.errors import RunError
+
+from . import console
+from .options import Json, Run
+
+
+def show(run: Run, as_json: Json = False) -> None:
+    """The archive, scores per language, lineage of the best. / アーカイブと点数、最良個体の系譜。"""
+    if is_any(run):
+        from . import networks
+
+        networks.show(run, as_json)
+        return
+
+    from studio import store, summary
+
+    opened = store.open_run(run)
+    if as_json:
+        console.print_json(summary.run_json(opened))
+        return
+    everyone = sorted((one for one in opened.individuals() if one.alive), key=lambda one: -(one.mean("ja") or 0))
+    table = Table("id", "Japanese", "English", "consistency", "parents", title=f"{opened.folder} (fitness prompts)")
+    for one in everyone:
+        scores = [f"{mean:.4f}" if (mean := one.mean(kind)) is not None else "" for kind in ("ja", "en", "consistency")]
+        table.add_row(one.id, *scores, "" if one.is_source else f"{one.mother} x {one.father}")
+    out = Console()
+    out.print(table)
+    if everyone:
+        line = " <- ".join(one.id for one in summary.lineage(opened, everyone[0].id))
+        out.print(f"lineage of {everyone[0].id}: {line}")
+    console.print_results(summary.run_json(opened))
+
+
+def report(
+    run: Run,
+    lang: Annotated[Literal["en", "ja"], typer.Option(help="language of the page")] = "en",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="the page to write; beside the run if left out")
+    ] = None,
+) -> None:
+    """A run as one page that opens anywhere: results, pictures, recipe. / 実行の結果を 1 つの HTML にまとめる。"""
+    if is_any(run):
+        raise RunError(f"{run} breeds networks that draw no pictures. See it with `m2n2 show {run}`.")
+    from studio import store  # here, not above: what is refused needs no torch
+    from studio.report import write_report
+
+    opened = store.open_run(run)
+    try:
+        print(write_report(opened, lang, out or run.with_name(f"{run.resolve().name}-report-{lang}.html")))
+    finally:
+        opened.close()

@@ -1,0 +1,116 @@
+"""`m2n2 sources`: what lies in a checkpoint, and how alike checkpoints are."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from . import console
+from .options import Json
+
+FORMS = "a folder, a .safetensors or .ckpt file, a hub id, or 'BASE + 0.8 * LORA'"
+
+sources_app = typer.Typer(
+    help="Checkpoints that evolution starts from. / 進化の元になるチェックポイント。", no_args_is_help=True
+)
+
+
+@sources_app.command("list")
+def sources_list(as_json: Json = False) -> None:
+    """The known sources: name, path, licence. / 既知のソース一覧。"""
+    import assets
+    from pipelines.sources import open_source
+
+    opened = [open_source(path) for path in assets.sources()]
+    rows = [
+        {"name": one.name, "path": str(one.path), "licence": one.licence, "languages": list(one.languages)}
+        for one in opened
+    ]
+    if as_json:
+        console.print_json({"sources": rows})
+        return
+    table = Table("name", "licence", "languages", "path")
+    for one in opened:
+        table.add_row(one.name, one.licence, ", ".join(one.languages), str(one.path))
+    Console().print(table)
+
+
+@sources_app.command("inspect")
+def sources_inspect(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help=FORMS)],
+    as_json: Json = False,
+) -> None:
+    """A source's components, sizes and hashes; reads and checks every byte. / ソースの構成とハッシュ。"""
+    from pipelines.errors import RecipeError
+    from pipelines.origins import open_origin, terms
+    from pipelines.pickled import SUFFIXES
+    from pipelines.provenance import recipe_of
+
+    opened = open_origin(source)
+    carried = None
+    if opened.path.suffix not in SUFFIXES and not terms(opened.uri)[1]:  # a LoRA's base carries the base's recipe
+        with contextlib.suppress(RecipeError):  # a stranger's header
+            carried = recipe_of(opened.path)
+    parts = [
+        {
+            "component": part.name,
+            "tensors": len(part.tensors),
+            "bytes": part.size,
+            "dtypes": sorted({ref.dtype for ref in part.tensors.values()}),
+            "sha256": part.sha256,
+            "chromosomes": {name: layout.size for name, layout in part.layouts.items()} if part.name != "vae" else {},
+        }
+        for part in opened.components.values()
+    ]
+    about = {
+        "name": opened.name,
+        "path": opened.uri,
+        "licence": opened.licence,
+        "languages": list(opened.languages),
+        "architecture": str(opened.architecture),
+        "recipe": carried.model_dump(mode="json", exclude_none=True) if carried else None,
+        "components": parts,
+    }
+    if as_json:
+        console.print_json(about)
+        return
+    table = Table(
+        "component",
+        "tensors",
+        "MB",
+        "dtype",
+        "sha256",
+        title=f"{opened.name}: {opened.architecture}; licence {opened.licence}",
+    )
+    for part in parts:
+        size = f"{part['bytes'] / 1e6:.1f}"  # type: ignore[operator]
+        table.add_row(part["component"], str(part["tensors"]), size, ", ".join(part["dtypes"]), part["sha256"][:16])  # type: ignore
+    Console().print(table)
+    if carried:
+        made_of = ", ".join(one.name for one in carried.sources)
+        Console().print(f"carries the recipe it was made by, of {made_of}; --json prints it", soft_wrap=True)
+
+
+@sources_app.command("compare")
+def sources_compare(
+    paths: Annotated[list[str], typer.Argument(metavar="SOURCE SOURCE...", help=FORMS)],
+    as_json: Json = False,
+) -> None:
+    """Whether sources can be merged, and the angle between them. / ソース同士の相性（角度）。"""
+    from studio.scoring import compare_sources
+
+    compared = compare_sources(paths)
+    if as_json:
+        console.print_json(compared)
+        return
+    for chromosome, angles in compared["angles"].items():
+        table = Table("", *compared["sources"], title=f"{chromosome}: angle in degrees")
+        for name, row in zip(compared["sources"], angles, strict=True):
+            table.add_row(name, *(f"{angle:.2f}" for angle in row))
+        Console().print(table)
+    reason = compared["text_encoders"]
+    Console().print(f"text encoders: {'can be merged' if reason is None else f'come from the host: {reason}'}")

@@ -1,0 +1,105 @@
+"""One individual as the archive shows it: pictures in both languages, depths, family, what people said, recipe."""
+
+from __future__ import annotations
+
+import shlex
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from studio.i18n import Lang, t
+from studio.individual import Individual
+from studio.marks import Marked, marks
+from studio.summary import ancestry, kinds
+from studio.ui import maps
+from studio.ui.common import html, thumbnails
+from studio.ui.common.studio import Studio, best_source, page_link, score
+
+ANCESTORS = 24
+
+
+class Detail(NamedTuple):
+    """One individual as the page shows it."""
+
+    title: Markup
+    depth: Markup
+    pairs: Markup
+    recipe: str
+    command: str
+    ancestors: list[str]
+    family: list[tuple[str, str]]
+    said: Markup
+
+
+def detail(studio: Studio, lang: Lang, name: str, id: str) -> Detail:
+    """Read an individual for the page.
+
+    Raises:
+        RunError: there is no such run or individual.
+    """
+    with studio.run(name) as store:
+        one = store.individual(id)
+        everyone = store.individuals()
+        known = {other.id: other for other in everyone}
+        others = [
+            html.Against(t(lang, key, id=parent), known[parent])
+            for key, parent in (("mother", one.mother), ("father", one.father))
+            if parent is not None
+        ]
+        best = best_source(everyone)
+        if best is not None and best.id not in {one.id, *(other.individual.id for other in others)}:
+            others.append(html.Against(t(lang, "best_source", id=best.id), best))
+        ancestors = ancestry(everyone, [id])[1 : ANCESTORS + 1]
+        prompts = store.config.niches()
+        rows = range(len(prompts))
+        return Detail(
+            title=_title(lang, name, one, best),
+            depth=maps.depth_strip(lang, one),
+            pairs=html.prompt_pairs(lang, store, one, others),
+            recipe=one.recipe.to_json(),
+            command=shlex.join(
+                ["m2n2", "export", str(studio.runs / name), id, "--out", str(studio.exports / f"{name}-{id}")]
+            ),
+            ancestors=[other.id for other in ancestors],
+            family=list(
+                zip(
+                    thumbnails.tiles([thumbnails.shown_pictures(store, other, prompts, rows) for other in ancestors]),
+                    [other.id for other in ancestors],
+                    strict=True,
+                )
+            ),
+            said=said_of(lang, marks(store).get(one.recipe.digest, Marked())),
+        )
+
+
+def _title(lang: Lang, name: str, one: Individual, best: Individual | None) -> Markup:
+    numbers = Markup(" · ").join(
+        Markup("{} <b>{}</b> {}").format(
+            t(lang, f"kind_{kind}"),
+            score(one.mean(kind)),
+            html.change(one.mean(kind), best.mean(kind), t(lang, "against_best_source", name=best.id))
+            if best is not None and best.id != one.id
+            else "",
+        )
+        for kind in kinds(one)
+    )
+    origin = t(lang, "is_source") if one.is_source else t(lang, "child_of", mother=one.mother, father=one.father)
+    links = Markup(" ").join(
+        Markup('<a class="action" href="{}">{}</a>').format(
+            page_link(lang, page, run=name, id=one.id), t(lang, f"to_{page}")
+        )
+        for page in ("compare", "export")
+    )
+    return Markup('<div class="title"><h2>{}</h2><p>{}</p><p class="quiet">{}</p><p>{}</p></div>').format(
+        one.id, numbers, origin, links
+    )
+
+
+def said_of(lang: Lang, marked: Marked) -> Markup:
+    """What people said of it."""
+    stars = t(lang, "stars_mean", stars=f"{marked.stars:.1f}") if marked.stars else t(lang, "no_stars")
+    tags = Markup(" ").join(Markup('<span class="tag">{}</span>').format(tag) for tag in marked.tags)
+    notes = Markup("").join(
+        Markup("<p>{}<b>{}</b></p>").format(f"{note} ", rater and f"— {rater}") for rater, note in marked.notes
+    )
+    return Markup('<div class="said"><p>{} {}</p>{}</div>').format(stars, tags, notes)

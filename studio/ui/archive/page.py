@@ -1,0 +1,262 @@
+"""The Archive page: a wall of individuals to sort and filter; click one for its pictures, recipe and ancestors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from eval.ratings import ranking
+from studio.i18n import Lang, t
+from studio.i18n import category as category_name
+from studio.individual import Individual
+from studio.marks import MOST, Marked, mark, marks
+from studio.ui.browse import SHOWS, SORTS, WALL, Show, Sort, Wanted, arranged, rows_of
+from studio.ui.common import html
+from studio.ui.common import thumbnails as tiles
+from studio.ui.common.studio import Studio, asked, head, listen, score
+from studio.ui.evolve.run_control import current
+from studio.votes import read_votes
+
+from .individual import detail, said_of
+from .picture_lookup import found_by_picture
+
+
+@dataclass(frozen=True)
+class Wall:
+    """A page of the wall: for each individual a tile's file and its words; whose they are; how many pages there are."""
+
+    tiles: list[tuple[str, str]]
+    ids: list[str]
+    pages: int
+    found: int
+
+
+def wall(studio: Studio, lang: Lang, name: str, wanted: Wanted, page: int = 1) -> Wall:
+    """The individuals that somebody asks for, each as four pictures that show it at its best and its worst.
+
+    Raises:
+        RunError: there is no such run.
+    """
+    with studio.run(name) as store:
+        prompts, marked = store.config.niches(), marks(store)
+        voted = ranking([vote.comparison for vote in read_votes(store.folder)]) if wanted.sort == "votes" else []
+        strengths = {rating.name: rating.strength for rating in voted}
+        found = arranged(store.individuals(), prompts, wanted, marked, strengths)
+        pages = max(1, -(-len(found) // WALL))
+        shown = found[(min(page, pages) - 1) * WALL :][:WALL]
+        rows = rows_of(prompts, wanted)
+        pictures = tiles.tiles([tiles.shown_pictures(store, one, prompts, rows) for one in shown])
+    words = [_words(lang, one, rows, marked.get(one.recipe.digest) if marked else None) for one in shown]
+    return Wall(list(zip(pictures, words, strict=True)), [one.id for one in shown], pages, len(found))
+
+
+def _words(lang: Lang, one: Individual, rows: Sequence[int], said: Marked | None) -> str:
+    means = [
+        f"{t(lang, f'{kind}_short')} {score(float(one.scores[kind][rows].mean()))}"
+        for kind in ("ja", "en")
+        if kind in one.scores
+    ]
+    stars = [f"★{said.stars:.1f}".removesuffix(".0")] if said and said.stars else []
+    return " · ".join([one.id, *means, *stars])
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a run's individuals can be filtered by."""
+
+    categories: list[str]
+    sources: list[str]
+    tags: list[str]
+
+
+def choices_of(studio: Studio, name: str) -> Choices:
+    """Categories of the prompts, sources, and tags that somebody gave.
+
+    Raises:
+        RunError: there is no such run.
+    """
+    with studio.run(name) as store:
+        return Choices(
+            categories=list(dict.fromkeys(store.config.niches().categories)),
+            sources=[one.id for one in store.sources()],
+            tags=sorted({tag for marked in marks(store).values() for tag in marked.tags}),
+        )
+
+
+def say(studio: Studio, name: str, id: str, *, rater: str, stars: int, tags: str, note: str) -> None:
+    """Star, tag and note an individual.
+
+    Raises:
+        RunError: there is no such run or individual, or no so many stars.
+    """
+    with studio.run(name) as store:
+        mark(store, store.individual(id), rater=rater, stars=stars, tags=tags, note=note)
+
+
+def _why_nobody(wanted: Wanted) -> str:
+    """The phrase for an empty wall: nobody is there yet, nobody was voted on, or nobody fits."""
+    if replace(wanted, sort="votes") == Wanted(sort="votes"):
+        return "no_votes_yet" if wanted.sort == "votes" else "nobody_yet"
+    return "nobody_fits"
+
+
+def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
+    """Lay the page out and wire it."""
+    head(lang, "archive")
+    shown_ids, chosen_id, ancestor_ids = gr.State([]), gr.State(None), gr.State([])
+    with gr.Row(elem_classes="bar"):
+        chosen = gr.Dropdown([], label=t(lang, "run"), scale=2)
+        sort = gr.Dropdown([(t(lang, f"sort_{key}"), key) for key in SORTS], value="ja", label=t(lang, "sort"))
+        category = gr.Dropdown([], label=t(lang, "category"))
+        show = gr.Radio([(t(lang, f"show_{key}"), key) for key in SHOWS], value="alive", label=t(lang, "show"), scale=2)
+    with gr.Accordion(t(lang, "drop_picture"), open=False):
+        dropped = gr.File(
+            label=t(lang, "drop_picture_info"), file_types=[".png"], type="filepath", height=110, elem_id="dropped"
+        )
+    with gr.Accordion(t(lang, "filter"), open=False), gr.Row(elem_classes="bar"):
+        text = gr.Textbox(label=t(lang, "filter_text"), info=t(lang, "filter_text_info"), max_lines=1)
+        source = gr.Dropdown([], label=t(lang, "filter_source"), info=t(lang, "filter_source_info"))
+        share = gr.Slider(0, 100, 30, step=5, label=t(lang, "filter_share"))
+        stars = gr.Slider(0, MOST, 0, step=1, label=t(lang, "filter_stars"))
+        tag = gr.Dropdown([], label=t(lang, "filter_tag"))
+    empty = gr.HTML(visible=False)
+    with gr.Row(equal_height=False) as found_row:
+        with gr.Column(scale=5, min_width=360):
+            gr.Markdown(t(lang, "archive"), elem_classes="quiet")
+            number = gr.Slider(1, 2, 1, step=1, label=t(lang, "wall_page"), visible=False, elem_id="wall-page")
+            gallery = gr.Gallery(
+                show_label=False,
+                columns=3,
+                height=520,
+                object_fit="contain",
+                allow_preview=False,
+                interactive=False,
+                buttons=[],
+                elem_id="wall",
+            )
+        with gr.Column(scale=6, min_width=420, elem_id="detail"):
+            title = gr.HTML(html.message(t(lang, "click_one")), elem_id="title", min_height=90)
+            depth = gr.HTML(min_height=40)
+            pairs = gr.HTML()
+            with gr.Accordion(t(lang, "marks"), open=False, visible=False, elem_id="marks") as marking:
+                said = gr.HTML(elem_id="said")
+                with gr.Row(elem_classes="bar"):
+                    given = gr.Radio([(t(lang, "stars_none"), 0), *(("★" * n, n) for n in range(1, MOST + 1))],
+                                     value=0, label=t(lang, "stars"), scale=3)  # fmt: skip
+                    rater = gr.Textbox(label=t(lang, "rater"), max_lines=1)
+                with gr.Row(elem_classes="bar"):
+                    tags = gr.Textbox(label=t(lang, "tags"), placeholder=t(lang, "tags_info"), max_lines=1)
+                    note = gr.Textbox(label=t(lang, "note"), max_lines=2, scale=2)
+                    keep = gr.Button(t(lang, "keep_mark"), min_width=90, scale=0, elem_id="keep")
+            with gr.Accordion(t(lang, "lineage"), open=False):
+                family = gr.Gallery(
+                    show_label=False,
+                    columns=6,
+                    height=180,
+                    allow_preview=False,
+                    interactive=False,
+                    buttons=[],
+                    elem_id="family",
+                )
+            with gr.Accordion(t(lang, "recipe"), open=False):
+                command = gr.Code(language="shell", label=t(lang, "command"), interactive=False, buttons=["copy"])
+                recipe = gr.Code(
+                    language="json",
+                    label=t(lang, "recipe_json"),
+                    interactive=False,
+                    buttons=["copy", "download"],
+                    max_lines=16,
+                )
+    details = [chosen_id, title, depth, pairs, recipe, command, ancestor_ids, family, said, marking]
+    filters = [sort, show, category, text, source, share, stars, tag]
+
+    def wanted(
+        by: Sort, whom: Show, of: str, words: str, made_of: str, percent: float, least: float, word: str
+    ) -> Wanted:
+        return Wanted(by, whom, of or "", words or "", made_of or "", percent / 100, least, word or "")
+
+    def filled(name: str | None, asked_for: Wanted, page: int = 1) -> list[Any]:
+        if name is None:
+            return [[], [], gr.HTML(html.message(t(lang, "no_runs")), visible=True), gr.Row(visible=False), gr.skip()]
+        found = wall(studio, lang, name, asked_for, page)
+        nobody = gr.HTML(html.message(t(lang, _why_nobody(asked_for))), visible=not found.ids)
+        pages = gr.Slider(
+            maximum=max(2, found.pages), value=min(page, found.pages), visible=found.pages > 1,
+            info=t(lang, "wall_found", n=found.found),
+        )  # fmt: skip
+        return [found.tiles, found.ids, nobody, gr.Row(visible=bool(found.ids)), pages]
+
+    def opened(name: str | None, id: str | None) -> list[Any]:
+        if not name or not id:
+            return [None, html.message(t(lang, "click_one")), "", "", "", "", [], [], "", gr.Accordion(visible=False)]
+        return [id, *detail(studio, lang, name, id), gr.Accordion(visible=True)]
+
+    def of_run(name: str | None) -> list[Any]:
+        """The filters, as they are before anybody sets them."""
+        if not name:
+            return [gr.skip()] * len(filters)
+        found = choices_of(studio, name)
+        any_of = (t(lang, "anything"), "")
+        return [
+            gr.skip(),
+            gr.skip(),
+            gr.Dropdown(
+                choices=[(t(lang, "all_categories"), ""), *((category_name(lang, c), c) for c in found.categories)],
+                value="",
+            ),
+            "",
+            gr.Dropdown(choices=[any_of, *found.sources], value=""),
+            gr.skip(),
+            0,
+            gr.Dropdown(choices=[any_of, *found.tags], value=""),
+        ]
+
+    def on_load(request: gr.Request) -> list[Any]:
+        name = current(studio, asked(request, "run"))
+        runs = gr.Dropdown(choices=studio.names(), value=name)
+        return [runs, *of_run(name), *filled(name, Wanted()), *opened(name, asked(request, "id"))]
+
+    def on_run(name: str, by: Sort, whom: Show) -> list[Any]:
+        return [*of_run(name), *filled(name, Wanted(sort=by, show=whom)), *opened(name, None)]
+
+    def on_drop(file: str, by: Sort, whom: Show) -> list[Any]:
+        name, id = found_by_picture(studio, Path(file))
+        chosen_run = gr.Dropdown(value=name)
+        return [None, chosen_run, *of_run(name), *filled(name, Wanted(sort=by, show=whom)), *opened(name, id)]
+
+    def on_filter(name: str | None, *values: Any) -> list[Any]:
+        return filled(name, wanted(*values))
+
+    def on_page(name: str | None, page: float, *values: Any) -> list[Any]:
+        return filled(name, wanted(*values), int(page))
+
+    def on_select(name: str, ids: list[str], event: gr.SelectData) -> list[Any]:
+        return opened(name, ids[event.index])
+
+    def on_keep(name: str, id: str, who: str, count: int, words: str, text: str) -> list[Any]:
+        say(studio, name, id, rater=who, stars=count, tags=words, note=text)
+        found = choices_of(studio, name)
+        with studio.run(name) as store:
+            now = said_of(lang, marks(store)[store.individual(id).recipe.digest])
+        return [now, gr.Dropdown(choices=[(t(lang, "anything"), ""), *found.tags])]
+
+    walled = [gallery, shown_ids, empty, found_row, number]
+    hidden = {"show_progress": "hidden"}
+    listen(demo.load, lang, on_load, None, [chosen, *filters, *walled, *details], **hidden)
+    listen(chosen.input, lang, on_run, [chosen, sort, show], [*filters, *walled, *details], **hidden)
+    for trigger in (*(one.input for one in (sort, show, category, source, tag)), text.submit, text.blur,
+                    share.release, stars.release):  # fmt: skip
+        listen(trigger, lang, on_filter, [chosen, *filters], walled, trigger_mode="always_last", **hidden)
+    listen(number.release, lang, on_page, [chosen, number, *filters], walled, **hidden)
+    listen(keep.click, lang, on_keep, [chosen, chosen_id, rater, given, tags, note], [said, tag], **hidden)
+    listen(dropped.upload, lang, on_drop, [dropped, sort, show], [dropped, chosen, *filters, *walled, *details]).then(
+        None, [chosen, chosen_id], None, js="(run, id) => studioAddress(run, id)"
+    )
+    for gallery_of, ids in ((gallery, shown_ids), (family, ancestor_ids)):
+        listen(gallery_of.select, lang, on_select, [chosen, ids], details, **hidden).then(
+            None, [chosen, chosen_id], None, js="(run, id) => studioAddress(run, id)"
+        )

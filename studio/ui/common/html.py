@@ -1,0 +1,204 @@
+"""HTML that no Gradio component draws: cards, strips and tables of pictures. All text is escaped by Markup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from eval.prompts import Language, Prompt, PromptSet
+from pipelines.sources import Source
+from studio.i18n import Lang, t
+from studio.individual import Individual
+from studio.store import RunStore
+
+from .studio import gigabytes, score
+
+STRIP = 4  # pictures that stand for an individual
+RUN, SMALL = "/pictures/run/", "/pictures/small/"  # addresses of a run's pictures, whole and for a page
+TINY = 5e-4  # a change in score that would print as 0.000
+
+
+def figure(src: str | None, alt: str, caption: str | Markup = "", css: str = "") -> Markup:
+    """A picture with its caption; an empty frame where there is none. One of a run leads to its whole file."""
+    inner = (
+        Markup('<img src="{}" alt="{}" loading="lazy" decoding="async">').format(src, alt)
+        if src and not src.startswith(RUN)
+        else Markup('<a href="{}"><img src="{}" alt="{}" loading="lazy" decoding="async"></a>').format(
+            src, src.replace(RUN, SMALL, 1), alt
+        )
+        if src
+        else Markup('<span class="no-picture" role="img" aria-label="{}"></span>').format(alt)
+    )
+    shown = Markup("<figcaption>{}</figcaption>").format(caption) if caption else ""
+    return Markup('<figure class="picture {}">{}{}</figure>').format(css, inner, shown)
+
+
+def run_picture(store: RunStore, individual: str, prompt: str, language: Language, noise: int = 0) -> str | None:
+    """The address of a picture of a run, `None` where it was not kept."""
+    file = store.image(individual, prompt, language, noise)
+    return picture_address(store.name, individual, file.name) if file.is_file() else None
+
+
+def picture_address(run: str, individual: str, file: str) -> str:
+    """Where a run's picture is served."""
+    return RUN + "/".join(map(quote, (run, individual, file)))
+
+
+def prompt_picture(name: str, prompt: str) -> str:
+    """The address of a reference picture of a known prompt set."""
+    return f"/pictures/prompts/{quote(name)}/{quote(prompt, safe='')}"
+
+
+def reference_picture(store: RunStore, prompt: str) -> str:
+    """The address of a reference picture of a run's prompts."""
+    return f"/pictures/reference/{quote(store.name)}/{quote(prompt, safe='')}"
+
+
+def caption(prompt: Prompt) -> str:
+    """A prompt in both languages."""
+    return " / ".join(text for text in (prompt.ja, prompt.en) if text)
+
+
+def source_cards(lang: Lang, sources: Sequence[Source], prompts: Sequence[Prompt]) -> Markup:
+    """A card per source: its own pictures of the same prompts, language, licence, size."""
+    known = {prompt.id: prompt for prompt in prompts}
+    return Markup('<div class="cards">{}</div>').format(
+        Markup("").join(_source_card(lang, source, known) for source in sources)
+    )
+
+
+def _source_card(lang: Lang, source: Source, prompts: Mapping[str, Prompt]) -> Markup:
+    previews = sorted((source.path / "previews").glob("*.png"))
+    strip = Markup("").join(
+        figure(f"/pictures/source/{quote(source.name)}/{quote(file.name)}", f"{source.name}: {shown}", shown)
+        for file in previews
+        for shown in [preview_caption(file.stem, prompts)]
+    )
+    if not previews:
+        strip = Markup('<p class="quiet">{}</p>').format(t(lang, "no_previews"))
+    languages = ", ".join(t(lang, f"language_{code}") if code in ("en", "ja") else code for code in source.languages)
+    about = (
+        languages or t(lang, "language_unknown"),
+        source.licence or t(lang, "licence_unknown"),
+        gigabytes(source.size),
+    )
+    return Markup('<article class="card"><h3>{}</h3><div class="strip six">{}</div><p>{}</p></article>').format(
+        source.name, strip, " · ".join(about)
+    )
+
+
+def preview_caption(stem: str, prompts: Mapping[str, Prompt]) -> str:
+    """The caption of a preview, whose name holds its prompt's id and language: `1f436-ja`, perhaps after a number."""
+    parts = stem.split("-")
+    prompt = next((prompts[part] for part in (stem, *parts) if part in prompts), None)
+    if prompt is None:
+        return stem
+    language = next((part for part in parts if part in ("ja", "en")), None)
+    return (getattr(prompt, language) if language else None) or caption(prompt)
+
+
+def change(now: float | None, before: float | None, what: str) -> Markup:
+    """A difference in score as an arrow with its size; says against what."""
+    if now is None or before is None:
+        return Markup("")
+    difference = now - before
+    css, arrow = ("same", "＝") if abs(difference) < TINY else (("up", "▲") if difference > 0 else ("down", "▼"))
+    return Markup('<span class="change {}" title="{}">{} {:+.3f}</span>').format(css, what, arrow, difference)
+
+
+def extremes(individual: Individual, prompts: PromptSet, count: int = STRIP) -> list[Prompt]:
+    """The prompts that show an individual at its best and its worst, the best first."""
+    if "ja" not in individual.scores or len(prompts) <= count:
+        return list(prompts.prompts[:count])
+    order = (-individual.scores["ja"].mean(axis=1)).argsort(kind="stable")
+    half = count // 2
+    return [prompts.prompts[row] for row in [*order[: count - half], *order[len(order) - half :]]]
+
+
+def newest(lang: Lang, store: RunStore, latest: Sequence[Individual], best: Individual | None) -> Markup:
+    """The newest offspring, newest on the left: pictures, Japanese score, change against the best source."""
+    prompts = {prompt.id: prompt for prompt in store.config.niches().prompts}
+    tiles = []
+    for one in latest:
+        files = [file for file in store.images(one.id) if file.stem.endswith("-ja-0")]
+        files = files[:: max(1, len(files) // STRIP)][:STRIP]
+        strip = Markup("").join(
+            figure(run_picture(store, one.id, id, "ja"), f"{one.id}: {shown}", shown)
+            for id in (file.stem.removesuffix("-ja-0") for file in files)
+            for shown in [prompts[id].ja or id if id in prompts else id]
+        )
+        fate = t(lang, "failed_one") if one.error else t(lang, "entered" if one.entered else "turned_away")
+        against = t(lang, "against_best_source", name=best.id) if best else ""
+        tiles.append(
+            Markup(
+                '<article class="tile"><h4>{} <span class="number">{}</span> {}</h4><div class="strip four">{}</div>'
+                '<p class="quiet">{}</p></article>'
+            ).format(
+                one.id,
+                score(one.mean("ja")),
+                change(one.mean("ja"), best.mean("ja") if best else None, against),
+                strip,
+                fate,
+            )
+        )
+    inner = Markup("").join(tiles) or Markup('<p class="quiet">{}</p>').format(t(lang, "nobody_yet"))
+    return Markup('<h3 class="heading">{}</h3><div class="tiles">{}</div>').format(t(lang, "newest"), inner)
+
+
+@dataclass(frozen=True)
+class Against:
+    """Somebody to compare scores with: what the comparison is called, and who."""
+
+    label: str
+    individual: Individual
+
+
+def prompt_pairs(lang: Lang, store: RunStore, one: Individual, others: Iterable[Against]) -> Markup:
+    """Every prompt with its Japanese and English picture of the same noise, score, and change against others."""
+    prompts = store.config.niches()
+    others = list(others)
+    scores = {kind: values.mean(axis=1) for kind, values in one.scores.items()}
+    theirs = [
+        (other, other.individual.scores["ja"].mean(axis=1)) for other in others if "ja" in other.individual.scores
+    ]
+    order = (-scores["ja"]).argsort(kind="stable") if "ja" in scores else range(len(prompts))
+    pairs = []
+    for row in order:
+        prompt = prompts.prompts[row]
+        pictures = Markup("").join(
+            figure(run_picture(store, one.id, prompt.id, language), f"{one.id}: {text}", text or "")
+            for language, text in prompt.captions
+        )
+        numbers = [
+            f"{t(lang, f'{kind}_short')} {score(float(values[row]))}"
+            for kind in ("ja", "en", "consistency")
+            if (values := scores.get(kind)) is not None
+        ]
+        changes = Markup(" ").join(
+            Markup("<span>{} {}</span>").format(
+                other.label, change(float(scores["ja"][row]), float(values[row]), other.label)
+            )
+            for other, values in theirs
+            if "ja" in scores
+        )
+        pairs.append(
+            Markup(
+                '<article class="pair"><div class="strip two">{}</div><p>{}</p><p class="quiet">{}</p></article>'
+            ).format(pictures, " · ".join(numbers), changes)
+        )
+    return Markup('<div class="pairs" tabindex="0" role="region" aria-label="{}">{}</div>').format(
+        t(lang, "pictures_and_scores"), Markup("").join(pairs)
+    )
+
+
+def alert(text: str) -> Markup:
+    """What is wrong with what was typed, told to screen readers as it appears; nothing where nothing is."""
+    return Markup('<p class="alert" role="alert">{}</p>').format(text) if text else Markup("")
+
+
+def message(text: str) -> Markup:
+    """What to do next, where there is nothing to show."""
+    return Markup('<p class="empty">{}</p>').format(text)

@@ -1,0 +1,74 @@
+"""Small pictures: made once of what is larger than a page shows, and kept beside the run's pictures."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from gradio.processing_utils import save_bytes_to_cache
+from gradio.utils import get_upload_folder
+from PIL import Image
+
+from eval.prompts import PromptSet
+from pipelines.files import write_whole
+from studio.individual import Individual
+from studio.pictures import webp
+from studio.store import RunStore
+
+from .html import STRIP
+
+SMALL = 256  # pixels a side; what is smaller is shown as it is
+TILE = 128  # pixels of a picture on the wall
+
+
+def small(file: Path) -> Path:
+    """A picture of a run at SMALL pixels a side at most: itself, or a copy that is made when first asked for."""
+    kept = file.parents[2] / "small" / file.parent.name / f"{file.stem}.webp"
+    if kept.is_file() and kept.stat().st_mtime_ns >= file.stat().st_mtime_ns:  # other noise replaces pictures
+        return kept
+    with Image.open(file) as picture:
+        if max(picture.size) <= SMALL:
+            return file
+        picture.draft("RGB", (SMALL, SMALL))
+        copy = picture.convert("RGB")
+    copy.thumbnail((SMALL, SMALL), Image.Resampling.LANCZOS)
+    write_whole(kept, webp(copy))
+    return kept
+
+
+def shown_pictures(store: RunStore, one: Individual, prompts: PromptSet, rows: Sequence[int]) -> list[Path]:
+    """The files of up to four Japanese pictures among these prompts, from its best to its worst."""
+    folder = store.folder / "images" / one.id
+    there = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
+    kept = [row for row in rows if f"{prompts.prompts[row].id}-ja-0.png" in there]
+    known = one.scores.get("ja", one.scores.get("partial"))  # who was turned away early has pictures of some prompts
+    order = kept if known is None else sorted(kept, key=lambda row: -float(known[row].mean()))
+    half = STRIP // 2
+    chosen = order if len(order) <= STRIP else [*order[:half], *order[-half:]]
+    return [store.image(one.id, prompts.prompts[row].id, "ja", 0) for row in chosen]
+
+
+def tiles(files: Sequence[Sequence[Path]]) -> list[str]:
+    """A tile for each individual's files, as files that a gallery may show; several are read at a time."""
+    with ThreadPoolExecutor(8) as pool:
+        made = pool.map(tile, files)
+        # A gallery that is given pictures would compress each of them again whenever it is shown.
+        return [save_bytes_to_cache(content, "tile.webp", get_upload_folder()) for content in made]
+
+
+def tile(files: Sequence[Path]) -> bytes:
+    """Up to four pictures as one WebP, two by two; missing ones stay grey."""
+    return _tile(tuple((file, file.stat().st_mtime_ns) for file in files[:STRIP]))
+
+
+@functools.lru_cache(maxsize=4096)
+def _tile(files: tuple[tuple[Path, int], ...]) -> bytes:
+    """Kept for as long as the files are those of that time."""
+    canvas = Image.new("RGB", (2 * TILE, 2 * TILE), (128, 128, 128))
+    for place, (file, _) in enumerate(files):
+        with Image.open(small(file)) as picture:
+            quarter = picture.convert("RGB").resize((TILE, TILE), Image.Resampling.LANCZOS)
+        canvas.paste(quarter, (place % 2 * TILE, place // 2 * TILE))
+    return webp(canvas)

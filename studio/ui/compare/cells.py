@@ -1,0 +1,131 @@
+"""Where a picture of a comparison stands, what is to be drawn there, and what it is known by: its generation data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from eval.prompts import LANGUAGES, Language, Prompt
+from pipelines.generate import Request
+from pipelines.origins import open_origin
+from pipelines.settings import Settings
+from studio.config import RunConfig
+from studio.errors import RunError
+from studio.evaluate import noise_seed, picture_data
+from studio.run_file import preset
+
+from .models import Contender
+
+Quality = Literal["run", "draft", "final"]
+AS_RUN: Literal["run"] = "run"  # drawn as the run draws
+MOST_PROMPTS = 6  # captions side by side
+TYPED = "typed"  # the category of a caption of no set
+NO_MATTER = ("batch", "compile", "recipe")  # of generation data, what changes no more than a picture's last bits
+
+
+class Place(NamedTuple):
+    """Where a picture stands: model, caption, noise and language."""
+
+    model: int
+    prompt: int
+    noise: int
+    language: Language
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What every model draws, and who scores it."""
+
+    prompts: tuple[Prompt, ...]
+    noises: int
+    settings: Settings
+    scorer: str
+
+    def seed(self, prompt: int, noise: int) -> int:
+        """The seed of the noise that all models and both languages share."""
+        return noise_seed(self.prompts[prompt].id, noise)
+
+    def request(self, place: Place) -> Request | None:
+        """What to draw; `None` where the prompt has no caption in that language."""
+        caption = getattr(self.prompts[place.prompt], place.language)
+        return Request(caption, self.seed(place.prompt, place.noise)) if caption else None
+
+    def places(self, model: int) -> Iterator[Place]:
+        """A model's places, in the order that they are drawn in."""
+        for noise in range(self.noises):
+            for prompt in range(len(self.prompts)):
+                for language in LANGUAGES:
+                    place = Place(model, prompt, noise, language)
+                    if self.request(place):
+                        yield place
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A picture on the page.
+
+    Attributes:
+        address: where it is served.
+        data: how it was made.
+        score: of its caption, `None` where nobody scored it yet.
+        others: scores of other models at the same place, by what they are called.
+        file: the run's, where it was kept there; `None` where it was drawn for this page.
+    """
+
+    address: str
+    data: Mapping[str, Any]
+    score: float | None
+    others: tuple[tuple[str, float], ...] = ()
+    file: Path | None = None
+
+
+def ask(config: RunConfig, known: Sequence[str], ja: str, en: str, *, noises: int, quality: Quality = AS_RUN) -> Asked:
+    """What captions chosen and typed ask for; a typed caption of the run's set gets the noise that it was judged by.
+
+    Args:
+        config: of the run whose captions, settings and scorer they are.
+        known: ids of captions of the run's set.
+        ja: a caption typed in Japanese, or blank.
+        en: its English twin, or blank.
+        noises: pictures per caption and language.
+        quality: how to draw, as the run does, or by a preset for its models.
+
+    Raises:
+        M2N2Error: no caption, or too many; the source that a preset is for is gone.
+    """
+    niches = config.niches().prompts
+    by_id = {prompt.id: prompt for prompt in niches}
+    prompts = [by_id[id] for id in known if id in by_id]
+    typed = {language: text.strip() for language, text in (("ja", ja), ("en", en)) if text.strip()}
+    if typed:
+        same = [
+            prompt for prompt in niches if typed == {one: text for one in LANGUAGES if (text := getattr(prompt, one))}
+        ]
+        prompts.append(same[0] if same else Prompt(id="/".join(typed.values()), category=TYPED, **typed))
+    prompts = list(dict.fromkeys(prompts))
+    if not 1 <= len(prompts) <= MOST_PROMPTS:
+        raise RunError(f"Expected one to {MOST_PROMPTS} captions, found {len(prompts)}. Choose some, or type one.")
+    settings = config.pictures if quality == AS_RUN else preset(quality, open_origin(config.sources[0]))
+    return Asked(tuple(prompts), noises, settings, config.scorer)
+
+
+def data_of(row: Contender, asked: Asked, place: Place) -> dict[str, Any]:
+    """How a picture that is drawn here is made: alone, not in a batch."""
+    request = asked.request(place)
+    assert request is not None
+    alone = asked.settings.model_copy(update={"batch": 1})
+    return {**picture_data(row.label, request, place.language, alone), "recipe": row.digest}
+
+
+def key_of(data: Mapping[str, Any], asked: Asked) -> str:
+    """What is remembered of a picture is remembered under this."""
+    return hashlib.sha256(json.dumps([dict(data), asked.scorer], sort_keys=True).encode()).hexdigest()
+
+
+def matter(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Of generation data, what decides how a picture looks."""
+    return {key: value for key, value in data.items() if key not in NO_MATTER and value is not None}

@@ -1,0 +1,76 @@
+"""Pages and pictures to download: the contact sheet of a comparison, the report on a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from eval import naming
+from eval.prompts import LANGUAGES
+from studio.contact_sheet import Column, Model, Sheet, Tile, has_japanese, sheet_html, sheet_png
+from studio.i18n import Lang, t
+from studio.report import write_report
+from studio.ui.common.studio import Studio, download_folder
+
+from .grid import Grid, content
+from .grid_html import drawn_with
+
+
+class Files(NamedTuple):
+    """A contact sheet on the disk; without a Japanese font its PNG lacks the Japanese captions."""
+
+    png: Path
+    html: Path
+    has_japanese: bool
+
+
+def sheet_files(studio: Studio, lang: Lang, name: str, grid: Grid) -> Files:
+    """Write a comparison, as far as it is drawn, as a PNG and as a page.
+
+    Raises:
+        RunError: its pictures were drawn too long ago.
+    """
+    folder = download_folder()
+    sheet = sheet_of(studio, lang, name, grid)
+    files = Files(folder / f"{name}-compare.png", folder / f"{name}-compare.html", has_japanese())
+    files.png.write_bytes(sheet_png(sheet, lang))
+    files.html.write_text(sheet_html(sheet, lang), "utf-8")
+    return files
+
+
+def report_file(studio: Studio, lang: Lang, name: str) -> Path:
+    """Write the report on a run as a page that opens anywhere; takes a second or two.
+
+    Raises:
+        M2N2Error: there is no such run, or it cannot be read.
+    """
+    folder = download_folder()
+    with studio.run(name) as store:
+        return write_report(store, lang, folder / f"{name}-report-{lang}.html")
+
+
+def sheet_of(studio: Studio, lang: Lang, name: str, grid: Grid) -> Sheet:
+    """A comparison as a contact sheet."""
+    asked = grid.asked
+    return Sheet(
+        title=t(lang, "sheet_title", run=name),
+        models=[Model(row.label, row.recipe.to_json(), row.digest) for row in grid.rows],
+        columns=[
+            Column(
+                {language: getattr(prompt, language) for language in LANGUAGES},
+                [asked.seed(number, noise) for noise in range(asked.noises)],
+            )
+            for number, prompt in enumerate(asked.prompts)
+        ],
+        tiles={
+            (place.model, place.prompt, place.noise, place.language): Tile(
+                content(studio, cell), cell.data, cell.score, t(lang, "of_run" if cell.file else "of_page")
+            )
+            for place, cell in grid.cells.items()
+        },
+        facts=[
+            (t(lang, "run"), name),
+            (t(lang, "sheet_score"), t(lang, "sheet_scored_by", scorer=naming.label(asked.scorer))),
+            (t(lang, "drawn_how"), drawn_with(lang, grid)),
+        ],
+    )

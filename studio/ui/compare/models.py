@@ -1,0 +1,120 @@
+"""Who is compared: individuals and sources of a run, of other runs, and recipe files."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.recipe import Recipe, load_recipe
+from pipelines.sources import Source
+from studio.errors import RunError
+from studio.i18n import Lang, t
+from studio.individual import Individual
+from studio.models import open_recipe_sources
+from studio.store import RunStore
+from studio.ui.common import html
+from studio.ui.common.studio import Studio, best_source, choices
+
+MOST = 4  # models side by side
+RECIPE = ".json"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model that is compared.
+
+    Attributes:
+        named: how it was chosen: ID, RUN/ID, or the path of a recipe file.
+        recipe: what it is made of.
+        home: the folder that its sources' relative paths start from.
+        run: the run that it is from, if it is from one.
+        individual: what that run knows of it.
+        others: whom its scores are compared with: parents, and the best source of its run.
+    """
+
+    named: str
+    recipe: Recipe
+    home: Path = Path()
+    run: str | None = None
+    individual: Individual | None = None
+    others: tuple[html.Against, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """What the page calls it."""
+        return Path(self.named).stem if self.individual is None else self.named
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """The hash of its recipe, which is long for late descendants."""
+        return self.recipe.digest
+
+    def sources(self) -> dict[str, Source]:
+        """Its opened sources.
+
+        Raises:
+            SourceError: they are gone, or changed.
+        """
+        return open_recipe_sources(self.recipe, relative_to=self.home)
+
+
+def contender(studio: Studio, lang: Lang, run: str, named: str) -> Contender:
+    """Find a model by how somebody wrote it.
+
+    Raises:
+        M2N2Error: there is no such run, individual or recipe file.
+    """
+    if named.endswith(RECIPE):
+        file = Path(named).expanduser()
+        return Contender(named, load_recipe(file), home=file.parent)
+    folder, _, id = named.rpartition("/")
+    with studio.run(folder or run) as store:
+        return _of_run(store, lang, named, store.individual(id))
+
+
+def contenders(studio: Studio, lang: Lang, run: str, named: Sequence[str]) -> list[Contender]:
+    """The models to compare, in the order chosen.
+
+    Raises:
+        M2N2Error: none or too many, or as `contender`.
+    """
+    if not 1 <= len(named) <= MOST:
+        raise RunError(f"Expected one to {MOST} models to compare, found {len(named)}. Choose them from the list.")
+    return [contender(studio, lang, run, one) for one in dict.fromkeys(named)]
+
+
+def first_choice(
+    studio: Studio, lang: Lang, name: str, asked: Sequence[str] = ()
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """Whom the page can compare, and who is chosen at first: those asked for or the best, and the best source.
+
+    Raises:
+        M2N2Error: one that is asked for is not there.
+    """
+    with studio.run(name) as store:
+        found = choices(lang, store)
+        sources = {source.name for source in store.individual(found[0][1]).recipe.sources} if found else set()
+    best = next((value for _, value in found if value in sources), None)
+    known = {value for _, value in found}
+    extra = [id for id in asked if id not in known]
+    for id in extra:
+        contender(studio, lang, name, id)  # refuses an unknown one; the dead can be looked at too
+    chosen = list(asked) or [value for _, value in found[:1]]
+    if best is not None and len(chosen) < 2:
+        chosen.append(best)
+    return [*((id, id) for id in extra), *found], list(dict.fromkeys(chosen))[:MOST]
+
+
+def _of_run(store: RunStore, lang: Lang, named: str, one: Individual) -> Contender:
+    sources = [store.individual(source.name) for source in one.recipe.sources]
+    others = [
+        html.Against(t(lang, key, id=parent), store.individual(parent))
+        for key, parent in (("mother", one.mother), ("father", one.father))
+        if parent is not None
+    ]
+    best = best_source(sources)
+    if best is not None and best.id not in {one.id, *(other.individual.id for other in others)}:
+        others.append(html.Against(t(lang, "best_source", id=best.id), best))
+    return Contender(named, one.recipe, run=store.name, individual=one, others=tuple(others))

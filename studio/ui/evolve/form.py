@@ -1,0 +1,277 @@
+"""What the Evolve page's form says: the run it asks for, what that will take, and the form for a run there is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import assets
+from eval.catalogue import REPORTER, SCORER
+from pipelines.origins import name_of, open_origin, resolved
+from pipelines.settings import PresetName, Settings
+from studio.config import RunConfig, embedded
+from studio.errors import ConfigError
+from studio.preflight import Preflight, measured_rate, preflight
+from studio.run_file import load_config, preset
+from studio.ui.common.studio import Studio
+
+EMBEDDED = "embedded"  # stands for the shipped file or model in a field that also takes a path or a name
+# One picture and denoising step of the embedded family on two CPU cores, scoring included; until a run tells better.
+SECONDS_PER_STEP = 0.0055
+Judged = Literal["text", "image", "both"]
+FITNESS: Mapping[Judged, dict[str, float]] = {
+    "text": {"text": 1.0},
+    "image": {"image": 1.0},
+    "both": {"text": 0.5, "image": 0.5},
+}
+# What goes beyond the paper, each as one tick with the strength that `benchmarks/search` compares.
+BREEDING: Mapping[str, dict[str, Any]] = {
+    "merges": {"merges": True},
+    "warm_up": {"warm_up": 20},
+    "compatibility": {"compatibility": 1.0},
+    "guided": {"guided": True},
+    "splits": {"split_points": 3, "split_growth": 50},
+    "beta": {"beta": 5.0},
+    "one_ratio": {"one_ratio": True},
+    "step": {"step": 0.3},
+}
+TOGETHER, APART = "", "apart"
+CROSS_APART = {"self_attention": ("*.attn1.*",), "cross_attention": ("*.attn2.*",)}
+OPTIONS: Mapping[str, dict[str, Any]] = {
+    "bilingual": {"compete": ("ja", "en")},
+    "rotation": {"noise_rotation": 50},
+    "early_rejection": {"early_rejection": True},
+    **{name: {"breeding": changes} for name, changes in BREEDING.items()},
+}
+
+
+@dataclass(frozen=True)
+class Form:
+    """The fields of the page, as they come from it. `start`, `votes` and `fork` are folders of runs, or empty.
+
+    What a form that forks a run does not show, or shows but was not changed, is as in that run.
+    """
+
+    sources: list[str]
+    own: str
+    host: str | None
+    prompts: str
+    held_out: str
+    evaluations: float
+    archive: float
+    noises: float
+    seed: float
+    alpha: float
+    angle: str
+    pictures: PresetName
+    steps: float  # 0: the preset's
+    guidance: float  # 0: the preset's; 1 turns it off
+    merge_text_encoders: bool
+    cross: str  # cross-attention: TOGETHER, APART, or the source that it is always taken from
+    scorer: str
+    reporter: str
+    fitness: Judged
+    options: list[str]
+    start: str
+    votes: str
+    fork: str = ""
+
+    @property
+    def folders(self) -> list[str]:
+        """The sources' folders: those ticked of the embedded family, then one's own."""
+        own = [line.strip().strip('"') for line in self.own.splitlines() if line.strip()]
+        return [str(assets.FAMILY / name) for name in assets.NAMES if name in self.sources] + own
+
+    @property
+    def names(self) -> list[str]:
+        """What the sources are called."""
+        return [name_of(folder) for folder in self.folders]
+
+    @property
+    def lender(self) -> str | None:
+        """Who lends what is not merged: the one chosen, else `ja`, else the first."""
+        if self.host in self.names:
+            return self.host
+        return "ja" if "ja" in self.names else next(iter(self.names), None)
+
+    @property
+    def cross_here(self) -> str:
+        """How cross-attention is bred; TOGETHER where its source is not among those chosen any more."""
+        return self.cross if self.cross in (APART, *self.names) else TOGETHER
+
+    @property
+    def settings(self) -> Settings:
+        """How pictures are drawn: the preset for the first source, with what was changed of it."""
+        drawn = preset(self.pictures, open_origin(self.folders[0]))
+        changes = {"steps": self.steps, "guidance": self.guidance}
+        return drawn.model_copy(update={field: value for field, value in changes.items() if value})
+
+    def config(self) -> RunConfig:
+        """The run that this form asks for.
+
+        Raises:
+            ConfigError: fewer than two sources, a value out of its range, or the run it forks cannot be read.
+        """
+        if not self.fork:
+            return self._alone()
+        forked = load_config(Path(self.fork) / "run.yaml")
+        before, asked = (_flat(form._alone()) for form in (form_of(forked), self))
+        changes = {name: value for name, value in asked.items() if value != before.get(name)}
+        return forked.changed({**changes, "start": self.start or None})
+
+    def _alone(self) -> RunConfig:
+        """What the fields say, whatever run they were filled from."""
+        if len(self.folders) < 2:
+            raise ConfigError(f"Expected at least two sources to merge, found {len(self.folders)}. Tick another one.")
+        named = {
+            "prompts": self.prompts,
+            "held_out": self.held_out,
+            "scorer": self.scorer,
+            "reporter": self.reporter,
+        }
+        return embedded(
+            sources=tuple(resolved(folder) for folder in self.folders),
+            host={"default": self.lender},
+            evaluations=self.evaluations,
+            archive=self.archive,
+            noises=self.noises,
+            seed=self.seed,
+            alpha=self.alpha,
+            angle=self.angle,
+            merge_text_encoders=self.merge_text_encoders,
+            chromosomes=CROSS_APART if self.cross_here else {},
+            frozen={} if self.cross_here in (TOGETHER, APART) else {"cross_attention": self.cross},
+            pictures=self.settings.model_dump(),
+            fitness=FITNESS[self.fitness],
+            start=self.start or None,
+            votes=self.votes or None,
+            breeding={key: value for name in self.options for key, value in BREEDING.get(name, {}).items()},
+            **{key: value for name in self.options if name not in BREEDING for key, value in OPTIONS[name].items()},
+            **({"scorer": SCORER, "reporter": REPORTER} if self.own.strip() else {}),
+            **{field: value.strip() for field, value in named.items() if value and value.strip() != EMBEDDED},
+        )
+
+    def check(self) -> RunConfig:
+        """The run, once sources and prompt sets have been opened.
+
+        Raises:
+            M2N2Error: a source or a prompt set cannot be opened, or they do not go together.
+        """
+        config = self.config()
+        config.open_sources()
+        for prompts in (config.niches(), config.report_prompts()):
+            if set(prompts.languages) != {"ja", "en"}:
+                raise ConfigError(
+                    f"Prompt set {prompts.name!r}: expected a Japanese and an English caption for every prompt, found "
+                    "both only for some. Add the missing twins."
+                )
+        return config
+
+
+def _flat(config: RunConfig) -> dict[str, Any]:
+    """The settings, with those within others each by itself, as `RunConfig.changed` takes them."""
+    fields = config.model_dump()
+    for name in ("host", "pictures", "breeding"):
+        fields |= {f"{name}.{key}": value for key, value in fields.pop(name).items()}
+    return fields
+
+
+def form_of(config: RunConfig, *, fork: Path | None = None) -> Form:
+    """The form that asks for a run, with its pictures' steps and guidance; `fork` is its folder, to begin from."""
+    sources, own = _ticked_and_own(config.sources)
+    shipped = embedded()
+
+    def own_or_embedded(field: str) -> str:
+        value: str = getattr(config, field)
+        return EMBEDDED if value == getattr(shipped, field) else value
+
+    breeding = config.breeding.model_dump()
+    return Form(
+        sources=sources,
+        own=own,
+        host=config.host.get("default"),
+        prompts=own_or_embedded("prompts"),
+        held_out=own_or_embedded("held_out"),
+        evaluations=config.evaluations,
+        archive=config.archive,
+        noises=config.noises,
+        seed=config.seed,
+        alpha=config.alpha,
+        angle=config.angle,
+        pictures="standard",
+        steps=config.pictures.steps,
+        guidance=config.pictures.guidance,
+        merge_text_encoders=config.merge_text_encoders,
+        cross=config.frozen.get("cross_attention", APART) if config.chromosomes == CROSS_APART else TOGETHER,
+        scorer=own_or_embedded("scorer"),
+        reporter=own_or_embedded("reporter"),
+        fitness=next((name for name, weights in FITNESS.items() if weights == config.fitness), "text"),
+        options=[
+            *(name for name in OPTIONS if name not in BREEDING and _asked_for(config.model_dump(), OPTIONS[name])),
+            *(name for name, changes in BREEDING.items() if _asked_for(breeding, changes)),
+        ],
+        start=str(fork.resolve()) if fork else "",
+        votes=config.votes or "",
+        fork=str(fork.resolve()) if fork else "",
+    )
+
+
+def _ticked_and_own(uris: Sequence[str]) -> tuple[list[str], str]:
+    """Sources as the form has them: names of the embedded family, and all others, one a line."""
+    own = [uri for uri in uris if Path(uri).parent != assets.FAMILY]
+    return [Path(uri).name for uri in uris if uri not in own], "\n".join(own)
+
+
+def _asked_for(fields: Mapping[str, Any], changes: Mapping[str, Any]) -> bool:
+    return all(fields[key] == value for key, value in changes.items())
+
+
+def asked_form(studio: Studio, query: Mapping[str, str]) -> Form | None:
+    """The form that the page's address asks for: `fork=RUN`, `sources` (one a line), `prompts`, `noises`.
+
+    Raises:
+        M2N2Error: there is no such run, or a number is none.
+    """
+    wanted = {key: query[key] for key in ("fork", "sources", "prompts", "noises") if query.get(key)}
+    if not wanted:
+        return None
+    form = form_of(embedded())
+    if "fork" in wanted:
+        with studio.run(wanted["fork"]) as store:
+            form = form_of(store.config, fork=store.folder)
+    if "sources" in wanted:
+        sources, own = _ticked_and_own(wanted["sources"].splitlines())
+        form = replace(form, sources=sources, own=own)
+        form = replace(form, host=form.lender)
+    if "prompts" in wanted:
+        form = replace(form, prompts=wanted["prompts"])
+    if "noises" in wanted:
+        form = replace(form, noises=_whole_number(wanted["noises"], "noises"))
+    return form
+
+
+def _whole_number(text: str, what: str) -> int:
+    """A number from the page's address.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if not text.isdecimal():
+        raise ConfigError(f"The address asks for {what}={text!r}. Expected a whole number.")
+    return int(text)
+
+
+def expect(studio: Studio, config: RunConfig) -> Preflight:
+    """What a run will take; time from an earlier run over the same sources, else from what the embedded family takes.
+
+    Raises:
+        M2N2Error: a source, a prompt set or a scorer cannot be opened.
+    """
+    rate = measured_rate(studio.runs, config) or (SECONDS_PER_STEP if _is_embedded(config) else None)
+    return preflight(config, config.open_sources(), folder=studio.runs, rate=rate)
+
+
+def _is_embedded(config: RunConfig) -> bool:
+    return all(Path(folder).parent == assets.FAMILY for folder in config.sources)

@@ -1,0 +1,234 @@
+"""The Evolve page: choose sources and captions, start, watch, pause, end, go on with more, fork.
+
+The work is in a process of its own; the page reads the run's folder every few seconds and may be closed at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import gradio as gr
+from markupsafe import Markup
+
+import assets
+from eval.prompts import load_prompts
+from pipelines.errors import M2N2Error
+from pipelines.sources import open_source
+from studio.i18n import Lang, t
+from studio.ui.common import html
+from studio.ui.common.studio import Studio, addressed, asked, head, listen
+from studio.ui.compare.downloads import report_file
+
+from .fields import cross_choices, fields_of, forks, former_runs, voted_runs
+from .form import Form, asked_form, form_of
+from .progress import LINES, SPREAD, Seen, drawings, glance, line_legend, look, results_header, span
+from .run_control import begin, cost, current, extend, finish, resume, stop
+
+QUICK = 40  # offspring of a first look around: a visit of ten minutes, where 200 show what merging can do
+POLL = 2.0  # seconds between two looks at the run
+
+
+def welcome(lang: Lang) -> Markup:
+    """The embedded family's cards, or what to do where it is not there."""
+    try:
+        sources = [open_source(path) for path in assets.sources()]
+        prompts = [prompt for file in (assets.EVOLVE, assets.HELD_OUT) for prompt in load_prompts(file).prompts]
+        return html.source_cards(lang, sources, prompts)
+    except M2N2Error as error:
+        return html.message(str(error))
+
+
+def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
+    """Lay the page out and wire it."""
+    head(lang, "evolve")
+    mark = gr.State("")
+    returning = bool(studio.names())  # a guess for the first paint; loading the page decides
+    with gr.Column(visible=returning) as live:
+        with gr.Row(elem_classes="bar"):
+            chosen = gr.Dropdown([], label=t(lang, "run"), scale=2)
+            halt = gr.Button(t(lang, "pause"), scale=1, interactive=False, elem_id="halt")
+            again = gr.Button(t(lang, "resume"), scale=1, interactive=False, elem_id="again")
+            end = gr.Button(t(lang, "finish"), variant="stop", scale=1, interactive=False, elem_id="end")
+        headline = gr.HTML(elem_id="headline", min_height=64)
+        onward = gr.Accordion(t(lang, "go_on"), open=False, visible=False, elem_id="go-on")
+        with onward, gr.Row(equal_height=True):
+            budget = gr.Number(
+                label=t(lang, "budget"), info=t(lang, "budget_info"), precision=0, minimum=1, elem_id="budget"
+            )
+            more = gr.Button(t(lang, "go_on_now"), elem_id="more")
+            fork = gr.Button(t(lang, "fork"), elem_id="fork")
+        newest = gr.HTML(elem_id="newest", min_height=190, container=True)
+        with gr.Row():
+            with gr.Column(min_width=320, elem_classes="flush"), gr.Tabs():
+                with gr.Tab(t(lang, "climb")):
+                    plot = _plot(lang, "score", "best_so_far", LINES)
+                with gr.Tab(t(lang, "spread"), render_children=True):
+                    breadth = _plot(lang, "value", "spread_value", SPREAD)
+                    gr.Markdown(t(lang, "spread_note"), elem_classes="quiet")
+            niches = gr.HTML(elem_id="niches", min_height=300, container=True)
+        tree = gr.HTML(elem_id="tree", container=True)
+        with gr.Column(visible=False, elem_id="report", elem_classes="flush") as report:
+            with gr.Row(elem_classes="bar"):
+                verdict = gr.Markdown()
+                make_page = gr.Button(t(lang, "report_make"), scale=0, min_width=220, elem_id="report-make")
+                made_page = gr.DownloadButton(
+                    t(lang, "report_page"), scale=0, min_width=220, elem_id="report-page", visible=False
+                )
+            table = gr.Dataframe(headers=results_header(lang), label=t(lang, "report"), interactive=False, wrap=True)
+            gr.Markdown(f"{t(lang, 'report_note')} {t(lang, 'cmmd_note')}", elem_classes="quiet")
+    with gr.Accordion(t(lang, "new_run"), open=not returning) as new:
+        gr.HTML(Markup("<h2>{}</h2><p>{}</p>").format(t(lang, "start_here"), t(lang, "start_here_text")))
+        gr.HTML(welcome(lang), elem_id="cards")
+        with gr.Row(equal_height=True):
+            go = gr.Button(t(lang, "evolve_four"), variant="primary", scale=1, elem_id="go")
+            quick = gr.Button(t(lang, "quick", n=QUICK), scale=1, elem_id="quick", visible=not returning)
+            price = gr.Markdown(elem_id="cost", container=True, min_height=64)
+        fields = fields_of(lang, studio)
+    controls = [halt, again, end, onward, budget]
+    outputs = [mark, live, chosen, headline, *controls, newest, report, table, verdict]
+
+    def shown(name: str | None) -> list[Any]:
+        """Every output of the live part, for one run."""
+        if name is None:
+            return [gr.skip()] * len(outputs)
+        return [*_updates(look(studio, lang, name), studio.names(), name)]
+
+    def on_change(name: str | None) -> list[Any]:
+        if not name:
+            return [gr.skip()] * 4
+        found = drawings(studio, lang, name)
+        return [gr.LinePlot(found.progress, y_lim=span(found.progress)), *found[1:]]
+
+    def on_load(request: gr.Request) -> list[Any]:
+        name = current(studio, asked(request, "run"))
+        form = asked_form(studio, request.query_params)
+        return [gr.Accordion(open=name is None or form is not None), *filled(form), *shown(name)]
+
+    def filled(form: Form | None) -> list[Any]:
+        """The form's fields; as they are where nobody asked for anything."""
+        values = asdict(form) if form else {}
+        updates = {key: gr.update(value=values[key]) if form else gr.skip() for key in fields}
+        if form:
+            updates["host"] = gr.update(choices=form.names, value=form.lender)
+            updates["cross"] = gr.update(choices=cross_choices(lang, form.names), value=form.cross)
+            updates["fork"] = gr.update(choices=forks(lang, form.fork), value=form.fork, visible=bool(form.fork))
+        for key, runs in (("start", former_runs), ("votes", voted_runs)):
+            updates[key] = gr.update(choices=runs(studio, lang), value=values.get(key, ""))
+        return list(updates.values())
+
+    def on_tick(name: str | None, seen: str) -> list[Any]:
+        """Only what changed is sent: a page must not jump or flicker while somebody reads it."""
+        if not name or name not in studio.names():
+            return [gr.skip()] * len(outputs)
+        mark, words = glance(studio, lang, name)
+        if mark == seen:
+            return [words if output is headline else gr.skip() for output in outputs]
+        return shown(name)
+
+    def on_start(**values: Any) -> list[Any]:
+        name = begin(studio, Form(**values))
+        return [gr.Accordion(open=False), *shown(name)]
+
+    def on_quick(**values: Any) -> list[Any]:
+        return on_start(**{**values, "evaluations": QUICK})
+
+    def on_stop(name: str) -> Any:
+        stop(studio, name)
+        gr.Info(t(lang, "stopping"))
+        return gr.Button(interactive=False)
+
+    def on_resume(name: str) -> Any:
+        resume(studio, name)
+        gr.Info(t(lang, "resuming"))
+        return gr.Button(interactive=False)
+
+    def on_finish(name: str) -> Any:
+        finish(studio, name)
+        gr.Info(t(lang, "finishing"))
+        return gr.Button(interactive=False)
+
+    def on_more(name: str, evaluations: float) -> list[Any]:
+        extend(studio, name, int(evaluations or 0))
+        return shown(name)
+
+    def on_report(name: str) -> Any:
+        return gr.DownloadButton(value=str(report_file(studio, lang, name)), visible=True)
+
+    def on_fork(name: str) -> list[Any]:
+        with studio.run(name) as store:
+            form = form_of(store.config, fork=store.folder)
+        return [gr.Accordion(open=True), *filled(form)]
+
+    def on_form(**values: Any) -> list[Any]:
+        form = Form(**values)
+        cross = gr.Dropdown(choices=cross_choices(lang, form.names), value=form.cross_here)
+        four = form.names == list(assets.NAMES)
+        button = gr.Button(t(lang, "evolve_four") if four else t(lang, "evolve_these", n=len(form.names)))
+        return [cost(studio, lang, form), button, gr.Dropdown(choices=form.names, value=form.lender), cross]
+
+    priced = {
+        "outputs": [price, go, fields["host"], fields["cross"]],
+        "inputs_kwargs": fields,
+        "show_progress": "hidden",
+    }
+    loaded = listen(demo.load, lang, on_load, None, [new, *fields.values(), *outputs], show_progress="hidden")
+    addressed(chosen)
+    listen(loaded.then, lang, on_form, None, **priced)
+    listen(gr.Timer(POLL).tick, lang, on_tick, [chosen, mark], outputs, show_progress="hidden")
+    listen(chosen.input, lang, shown, chosen, outputs, show_progress="hidden")
+    # Drawn when everything else is there: a page is read from its top.
+    listen(mark.change, lang, on_change, chosen, [plot, breadth, niches, tree], show_progress="hidden")
+    listen(go.click, lang, on_start, None, [new, *outputs], inputs_kwargs=fields)
+    listen(quick.click, lang, on_quick, None, [new, *outputs], inputs_kwargs=fields)
+    listen(halt.click, lang, on_stop, chosen, halt)
+    listen(again.click, lang, on_resume, chosen, again)
+    listen(end.click, lang, on_finish, chosen, end)
+    listen(more.click, lang, on_more, [chosen, budget], outputs)
+    listen(make_page.click, lang, on_report, chosen, made_page)
+    listen(chosen.input, lang, lambda: gr.DownloadButton(visible=False), None, made_page, show_progress="hidden")
+    forked = listen(fork.click, lang, on_fork, chosen, [new, *fields.values()])
+    listen(forked.then, lang, on_form, None, **priced).then(
+        None, None, None, js="() => document.getElementById('go').scrollIntoView({ block: 'center' })"
+    )
+    for field in fields.values():
+        listen(field.input, lang, on_form, None, trigger_mode="always_last", **priced)
+
+
+def _plot(lang: Lang, y: str, title: str, lines: Mapping[str, str]) -> gr.LinePlot:
+    """A plot of lines over offspring, with its legend below: its own is cut off at this height."""
+    plot = gr.LinePlot(
+        x="made",
+        y=y,
+        color="line",
+        x_title=t(lang, "offspring"),
+        y_title=t(lang, title),
+        color_title=" ",
+        colors_in_legend=[],
+        show_label=False,
+        height=300,
+        color_map={t(lang, line): colour for line, colour in lines.items()},
+        buttons=["fullscreen"],
+    )
+    gr.HTML(line_legend(lang, lines))
+    return plot
+
+
+def _updates(found: Seen, names: list[str], name: str) -> list[Any]:
+    """The live part's outputs, in the order of `page`."""
+    return [
+        found.mark,
+        gr.Column(visible=True),
+        gr.Dropdown(choices=names, value=name),
+        found.headline,
+        gr.Button(interactive=found.can_stop),
+        gr.Button(interactive=found.can_resume),
+        gr.Button(interactive=found.can_finish),
+        gr.Accordion(visible=not found.can_stop),
+        gr.Number(value=found.budget) if found.budget else gr.skip(),
+        found.newest,
+        gr.Column(visible=found.table is not None),
+        found.table,
+        found.verdict,
+    ]

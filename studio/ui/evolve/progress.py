@@ -1,0 +1,188 @@
+"""A run as the Evolve page shows it: how far, how good, who holds what, the newest, the report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from studio.history import Moment, history
+from studio.i18n import Lang, t
+from studio.individual import Individual
+from studio.results import KINDS
+from studio.store import RunStore
+from studio.summary import status
+from studio.ui import maps
+from studio.ui.common import html
+from studio.ui.common.studio import Studio, best_source
+from studio.wording import duration, score, verdict
+
+NEWEST = 4  # offspring shown as they arrive
+SPREAD = {"coverage": "#009e73", "entropy": "#cc79a7"}
+LINES: dict[str, str] = {"best_ja": "#d55e00", "mean_ja": "#f0b48a", "best_en": "#5f7f9f", "mean_en": "#a9bccd"}
+POINTS = 120  # of a line in a plot
+MORE = 100  # offspring that are offered beyond those made
+STARTING = 60  # seconds in which a new run may still be loading its models
+
+
+class Seen(NamedTuple):
+    """A run as the page shows it. `mark` changes when anything but the time left does; `budget` is offered next."""
+
+    mark: str
+    headline: Markup
+    can_stop: bool
+    can_resume: bool
+    can_finish: bool
+    budget: int
+    newest: Markup
+    table: list[list[str]] | None
+    verdict: str
+
+
+class Drawings(NamedTuple):
+    """What takes longer to draw of a run, and may come a moment later: two plots, the niche map, the family tree."""
+
+    progress: pd.DataFrame
+    spread: pd.DataFrame
+    niches: Markup
+    tree: Markup
+
+
+def look(studio: Studio, lang: Lang, name: str) -> Seen:
+    """Read a run for the page."""
+    with studio.run(name) as store:
+        everyone = store.individuals()
+        now = status(store, everyone)
+        offspring = [one for one in everyone if not one.is_source]
+        results, comparisons = store.get("results"), store.get("comparisons")
+        return Seen(
+            mark=_mark(name, now, everyone),
+            headline=headline(lang, name, now, len(everyone) - len(offspring)),
+            can_stop=now["status"] in ("queued", "running", "reporting"),
+            can_resume=now["status"] in ("stopped", "interrupted", "failed") or _never_started(now["status"], store),
+            can_finish=now["status"] == "running" and bool(offspring) and not store.get("finish"),
+            budget=max(store.config.evaluations, len(offspring) + MORE),
+            newest=html.newest(lang, store, offspring[: -NEWEST - 1 : -1], best_source(everyone)),
+            table=results_table(lang, results, store.get("child"), store.get("realism") or {}) if results else None,
+            verdict=verdict(lang, comparisons) if comparisons else "",
+        )
+
+
+def drawings(studio: Studio, lang: Lang, name: str) -> Drawings:
+    """Draw a run for the page."""
+    with studio.run(name) as store:
+        everyone = store.individuals()
+        moments = thinned(history(everyone, store.config))
+        alive = sorted((one for one in everyone if one.alive), key=lambda one: -(one.mean("ja") or 0))
+        return Drawings(
+            progress=climb(lang, moments),
+            spread=spread(lang, moments),
+            niches=maps.niche_map(lang, alive, store.config.niches()),
+            tree=maps.family_tree(lang, name, everyone),
+        )
+
+
+def thinned(moments: Sequence[Moment]) -> list[Moment]:
+    """At most POINTS of them, evenly, with the first and the last: a plot is no wider, and each point costs it time."""
+    places = np.linspace(0, len(moments) - 1, min(len(moments), POINTS)).round().astype(int)
+    return [moments[place] for place in places]
+
+
+def glance(studio: Studio, lang: Lang, name: str) -> tuple[str, Markup]:
+    """The mark and the headline alone: what is looked at every few seconds."""
+    with studio.run(name) as store:
+        everyone = store.individuals()
+        now = status(store, everyone)
+    return _mark(name, now, everyone), headline(lang, name, now, len(everyone) - now["done"])
+
+
+def _mark(name: str, now: dict[str, Any], everyone: Sequence[Individual]) -> str:
+    return f"{name}/{now['status']}/{len(everyone)}"
+
+
+def headline(lang: Lang, name: str, now: dict[str, Any], sources: int) -> Markup:
+    """Where the run stands in words, and a bar."""
+    words = t(lang, f"status_{now['status']}")
+    if now["status"] == "running":
+        left = now["seconds_left"]
+        words = (
+            t(lang, "running_sources", sources=sources)
+            if not now["done"]
+            else t(lang, "running", done=now["done"], of=now["of"], left=duration(lang, left or 0))
+        )
+    elif now["status"] == "queued":
+        words = t(lang, "queued", before=now["before"])
+    elif now["report_rows"]:
+        done, of = now["report_rows"]
+        words = Markup("{} {} / {}").format(words, done, of or "–")
+    notes = [now["error"]] if now["error"] else []
+    if now["truncated"]:
+        notes.append(t(lang, "truncated", captions=", ".join(now["truncated"][:5])))
+    return Markup(
+        '<div class="headline"><p><b>{0}</b> <span aria-live="polite">{1}</span></p>'
+        '<progress value="{2}" max="{3}" aria-label="{4}">{2} / {3}</progress><p class="quiet">{5}</p></div>'
+    ).format(name, words, now["done"], max(1, now["of"]), t(lang, "progress"), " ".join(notes))
+
+
+def climb(lang: Lang, moments: Sequence[Moment]) -> pd.DataFrame:
+    """Best and mean score alive in either language after each offspring: rows of a line plot."""
+    rows = [
+        (moment.made, values[language], t(lang, f"{what}_{language}"))
+        for moment in moments
+        for what, values in (("best", moment.best), ("mean", moment.mean))
+        for language in values
+    ]
+    return pd.DataFrame(rows, columns=["made", "score", "line"])
+
+
+def spread(lang: Lang, moments: Sequence[Moment]) -> pd.DataFrame:
+    """Coverage and entropy of the archive after each offspring: rows of a line plot."""
+    rows = [
+        (moment.made, value, t(lang, what))
+        for moment in moments
+        for what, value in (("coverage", moment.coverage), ("entropy", moment.entropy))
+    ]
+    return pd.DataFrame(rows, columns=["made", "value", "line"])
+
+
+def line_legend(lang: Lang, lines: Mapping[str, str]) -> Markup:
+    """Which line of a plot is which, by colour."""
+    entries = Markup("").join(
+        Markup('<span><i style="background:{}"></i>{}</span>').format(colour, t(lang, line))
+        for line, colour in lines.items()
+    )
+    return Markup('<div class="legend">{}</div>').format(entries)
+
+
+def span(plot: pd.DataFrame) -> list[float | None]:
+    """The vertical axis of the plot: all there is with a margin, for scores differ little and never start at zero."""
+    if plot.empty:
+        return [None, None]
+    low, high = float(plot["score"].min()), float(plot["score"].max())
+    margin = 0.1 * (high - low) or 0.01
+    return [low - margin, high + margin]
+
+
+def results_header(lang: Lang) -> list[str]:
+    """The columns of the held-out report."""
+    return [t(lang, "model"), *(t(lang, f"kind_{kind}") for kind in KINDS), t(lang, "kind_cmmd")]
+
+
+def results_table(lang: Lang, results: dict[str, Any], child: str | None, realism: dict[str, float]) -> list[list[str]]:
+    """The held-out report: each source, the average, the child, with 95 % intervals; CMMD where it was measured."""
+    rows = []
+    for name, row in results.items():
+        called = {"average": t(lang, "row_average"), "child": t(lang, "row_child", id=child)}.get(name, name)
+        cells = [
+            f"{score(row[kind]['mean'])}  ({score(row[kind]['low'])}–{score(row[kind]['high'])})" for kind in KINDS
+        ]
+        rows.append([called, *cells, f"{realism[name]:z.3f}" if name in realism else "–"])
+    return rows
+
+
+def _never_started(said: str, store: RunStore) -> bool:
+    return said == "new" and time.time() - (store.folder / "run.yaml").stat().st_mtime > STARTING

@@ -1,0 +1,98 @@
+"""Runs as pages steer them: what one will cost, begin, pause, go on, end; and which one a page shows."""
+
+from __future__ import annotations
+
+from pipelines.errors import M2N2Error
+from pipelines.origins import is_at_hand
+from studio import process, run
+from studio.i18n import Lang, t
+from studio.store import create_run
+from studio.ui.common.studio import Studio, gigabytes
+from studio.wording import duration
+
+from .form import Form, expect
+
+
+def cost(studio: Studio, lang: Lang, form: Form) -> str:
+    """What the run will take, in words; says what is missing while the form is not complete."""
+    studio.runs.mkdir(parents=True, exist_ok=True)
+    try:
+        if not all(map(is_at_hand, form.folders)):
+            return t(lang, "cost_fetch")
+        config = form.config()
+        expected = expect(studio, config)
+        captions = len(config.niches())
+    except M2N2Error as error:
+        return str(error)
+    sentences = [
+        t(
+            lang,
+            "cost",
+            captions=captions,
+            offspring=config.evaluations,
+            time=t(lang, f"cost_{expected.basis.replace(' ', '_')}", time=duration(lang, expected.seconds)),
+        ),
+        *(
+            t(lang, f"needs_{kind}", size=gigabytes(size), free=gigabytes(expected.available[kind]))
+            for kind, size in expected.needs.items()
+        ),
+        *(f"**{sentence}**" for sentence in expected.refusals),
+        *expected.warnings,
+    ]
+    return " ".join(sentences)
+
+
+def begin(studio: Studio, form: Form) -> str:
+    """Make a run from the form and start it; returns its name.
+
+    Raises:
+        M2N2Error: something in the form cannot be opened or does not fit; nothing is made then.
+    """
+    config = form.check()
+    studio.previewer.release()  # or the run would find the device taken by the page beside
+    expect(studio, config).check()
+    store = create_run(run.default_folder(studio.runs), config)
+    run.start(store)
+    store.close()
+    return store.name
+
+
+def stop(studio: Studio, name: str) -> None:
+    """Ask a run to stop after the batch of pictures in hand."""
+    with studio.run(name) as store:
+        process.ask_to_stop(store)
+
+
+def finish(studio: Studio, name: str) -> None:
+    """Ask a run to breed nobody else, and to report."""
+    with studio.run(name) as store:
+        run.finish(store)
+
+
+def extend(studio: Studio, name: str, evaluations: int) -> None:
+    """Give a run that stands still another budget, and go on with it.
+
+    Raises:
+        RunError: it is going on, or has made more offspring already.
+    """
+    with studio.run(name) as store:
+        run.extend(store, evaluations)
+    resume(studio, name)
+
+
+def resume(studio: Studio, name: str) -> None:
+    """Go on with a run that was stopped, or whose process is gone."""
+    studio.previewer.release()
+    with studio.run(name) as store:
+        run.start(store)
+
+
+def current(studio: Studio, wanted: str | None) -> str | None:
+    """The run to show: the one asked for, else one that is going on, else the newest."""
+    names = studio.names()
+    if wanted in names:
+        return wanted
+    for name in names:
+        if process.is_held(studio.runs / name / "run.lock"):  # not through the store: one may be unreadable
+            return name
+    return names[0] if names else None

@@ -1,0 +1,276 @@
+"""The Export page, a walk in steps: who, licences, format, preview, write.
+
+A step is open once the one before it is answered. What is previewed and what is written come from one plan.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from pipelines.export import PRECISIONS, SINGLE_FILE
+from studio import exports, names
+from studio.i18n import Lang, t
+from studio.ui.common import html
+from studio.ui.common.cancellable import Cancelled, LongWork
+from studio.ui.common.studio import Studio, addressed, asked, download_folder, head, listen, page_link
+from studio.ui.evolve.run_control import current
+
+from . import steps as offer
+from .steps import FORMS, HOST, Wish
+
+STEPS = ("who", "licences", "format", "preview", "write")
+HIDDEN = {"show_progress": "hidden"}
+
+
+class _Fields(NamedTuple):
+    """What is asked for, over all steps: the inputs of a `Wish`."""
+
+    run: gr.Dropdown
+    id: gr.Dropdown
+    title: gr.Textbox
+    form: gr.Radio
+    precision: gr.Radio
+    credit: gr.Textbox
+
+
+def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
+    """Lay the page out and wire it."""
+    head(lang, "export")
+    empty = gr.HTML(html.message(t(lang, "no_runs")), visible=False)
+    answered = gr.State([])  # run and individual that the later steps are about
+    with gr.Walkthrough(selected=1, elem_id="steps") as steps:
+        with gr.Step(t(lang, "step_who"), id=1):
+            with gr.Row(elem_classes="bar"):
+                run = gr.Dropdown([], label=t(lang, "run"), scale=2)
+                who = gr.Dropdown([], label=t(lang, "individual"), scale=2)
+                title = gr.Textbox(label=t(lang, "title"), scale=2, max_lines=1)
+            said = gr.HTML(elem_id="name-said")
+            portrait = gr.HTML(min_height=150)
+            (next1,) = _buttons(lang, 1)
+        with gr.Step(t(lang, "step_licences"), id=2):
+            licences = gr.Dataframe(
+                headers=[t(lang, key) for key in ("source_name", "licence", "gives", "duty")],
+                label=t(lang, "licences"),
+                interactive=False,
+                wrap=True,
+                column_widths=["12%", "20%", "34%", "34%"],
+            )
+            read = gr.CheckboxGroup([], label=t(lang, "read_first"), info=t(lang, "read_first_info"), elem_id="read")
+            credit = gr.Textbox(
+                label=t(lang, "attribution"), info=t(lang, "attribution_info"), lines=2, max_lines=8, elem_id="credit"
+            )
+            back2, next2 = _buttons(lang, 2)
+        with gr.Step(t(lang, "step_format"), id=3):
+            form = gr.Radio([(t(lang, f"form_{one}"), one) for one in FORMS], value="folder", label=t(lang, "form"))
+            kinds = [(t(lang, "precision_host"), HOST), *((name, name) for name in PRECISIONS)]
+            precision = gr.Radio(kinds, value=HOST, label=t(lang, "precision"), elem_id="precision")
+            facts = gr.Markdown(container=True, min_height=110, elem_id="facts")
+            back3, next3 = _buttons(lang, 3)
+        with gr.Step(t(lang, "step_preview"), id=4):
+            with gr.Row(equal_height=False):
+                with gr.Column(scale=3, min_width=360):
+                    gr.Markdown(t(lang, "card_preview"), elem_classes="quiet")
+                    card = gr.Markdown(container=True, max_height=460, elem_id="card")
+                with gr.Column(scale=2, min_width=320):
+                    gr.Markdown(t(lang, "gone_along"), elem_classes="quiet")
+                    samples = gr.HTML(elem_id="samples")
+                    with gr.Accordion(t(lang, "metadata"), open=True):
+                        metadata = gr.JSON(show_label=False, max_height=220, elem_id="metadata")
+                    with gr.Accordion(t(lang, "front_matter"), open=False):
+                        front = gr.Code(language="yaml", show_label=False, interactive=False, max_lines=16)
+            back4, next4 = _buttons(lang, 4)
+        with gr.Step(t(lang, "step_write"), id=5):
+            place = gr.Markdown(container=True, elem_id="place")
+            with gr.Row():
+                back5 = gr.Button(t(lang, "back"), elem_id="back-5")
+                go = gr.Button(t(lang, "export"), variant="primary", elem_id="go")
+                cancel = gr.Button(t(lang, "cancel"), variant="stop", elem_id="cancel", visible=False)
+            finished = gr.Markdown(min_height=60, elem_id="finished")
+            with gr.Column(visible=False, elem_id="howto") as opening:
+                with gr.Tabs():
+                    with gr.Tab("diffusers"):
+                        code = gr.Code(language="python", label=t(lang, "open_in_diffusers"), interactive=False)
+                    with gr.Tab("ComfyUI"):
+                        comfyui = gr.Markdown(elem_id="comfyui")
+                    with gr.Tab("A1111 / Forge"):
+                        a1111 = gr.Markdown()
+                with gr.Row():
+                    in_use = gr.Button(t(lang, "use_this"), elem_id="use")
+                    gr.Button(t(lang, "page_monitor"), link=page_link(lang, "monitor"), elem_id="to-monitor")
+            with gr.Column(visible=False, elem_id="packed") as packed:
+                commands = gr.Code(language="shell", label=t(lang, "rebuild_commands"), interactive=False)
+                zipped = gr.DownloadButton(t(lang, "download_recipe"), elem_id="recipe")
+            again = gr.Button(t(lang, "export_another"), visible=False, elem_id="again")
+    fields = _Fields(run, who, title, form, precision, credit)
+
+    def planned(*values: Any) -> Any:
+        return offer.plan(studio, lang, Wish(*values))
+
+    def checked(called: str) -> list[Any]:
+        problem = names.problem(called, studio.exports)
+        words = t(lang, f"name_{problem}") if problem else ""
+        return [html.alert(words), gr.Button(interactive=problem is None)]
+
+    def of_individual(name: str, id: str) -> list[Any]:
+        called = offer.suggested(studio, name, id)
+        return [called, offer.portrait(studio, lang, name, id), *checked(called)]
+
+    def of_run(name: str | None, id: str | None = None) -> list[Any]:
+        if name is None:
+            return [gr.skip(), "", "", "", gr.Button(interactive=False)]
+        found, first = offer.first_choice(studio, lang, name, id)
+        shown = of_individual(name, first) if first else ["", "", "", gr.Button(interactive=False)]
+        return [gr.Dropdown(choices=found, value=first), *shown]
+
+    def on_load(request: gr.Request) -> list[Any]:
+        name = current(studio, asked(request, "run"))
+        runs = gr.Dropdown(choices=studio.names(), value=name)
+        return [gr.HTML(visible=name is None), runs, *of_run(name, asked(request, "id"))]
+
+    def to_licences(name: str, id: str, called: str, before: list[str]) -> list[Any]:
+        found = offer.terms(lang, planned(name, id, called))
+        if before == [name, id]:  # somebody went back, and keeps what was answered
+            return [gr.Walkthrough(selected=2), *[gr.skip()] * 7]
+        ticks = gr.CheckboxGroup(choices=found.warnings, value=[], visible=bool(found.warnings))
+        forward = gr.Button(interactive=not found.warnings)
+        fitting = offer.fitting_form(studio, name, id)
+        return [gr.Walkthrough(selected=2), [name, id], found.rows, ticks, found.credit, fitting, HOST, forward]
+
+    def on_read(ticked: list[str], name: str, id: str, called: str) -> Any:
+        wanted = offer.terms(lang, planned(name, id, called)).warnings
+        return gr.Button(interactive=set(wanted) <= set(ticked))
+
+    def described(*values: Any) -> list[Any]:
+        words, fits = offer.facts(studio, lang, planned(*values))
+        return [words, gr.Button(interactive=fits)]
+
+    def to_format(*values: Any) -> list[Any]:
+        return [gr.Walkthrough(selected=3), *described(*values)]
+
+    def to_preview(*values: Any) -> list[Any]:
+        shown = offer.preview(lang, planned(*values), *values[:2])
+        return [gr.Walkthrough(selected=4), shown.card, shown.front_matter, shown.metadata, shown.pictures]
+
+    def to_write(*values: Any) -> list[Any]:
+        words, fits = offer.facts(studio, lang, planned(*values))
+        closed = [gr.Column(visible=False), gr.Column(visible=False), gr.Button(visible=False)]
+        return [gr.Walkthrough(selected=5), words, gr.Button(interactive=fits), "", *closed]
+
+    walk = {"show_progress": "minimal"}
+    listen(demo.load, lang, on_load, None, [empty, run, who, title, portrait, said, next1], **HIDDEN)
+    addressed(run)
+    addressed(who, "id")
+    listen(run.input, lang, of_run, run, [who, title, portrait, said, next1], **HIDDEN)
+    listen(who.input, lang, of_individual, [run, who], [title, portrait, said, next1], **HIDDEN)
+    listen(title.change, lang, checked, title, [said, next1], trigger_mode="always_last", **HIDDEN)
+    outputs = [steps, answered, licences, read, credit, form, precision, next2]
+    for trigger in (next1.click, title.submit):
+        listen(trigger, lang, to_licences, [run, who, title, answered], outputs, **walk)
+    listen(read.input, lang, on_read, [read, run, who, title], next2, trigger_mode="always_last", **HIDDEN)
+    listen(next2.click, lang, to_format, [*fields], [steps, facts, next3], **walk)
+    for change in (form.input, precision.input):
+        listen(change, lang, described, [*fields], [facts, next3], trigger_mode="always_last", **HIDDEN)
+    listen(next3.click, lang, to_preview, [*fields], [steps, card, front, metadata, samples])
+    listen(next4.click, lang, to_write, [*fields], [steps, place, go, finished, opening, packed, again], **walk)
+    for number, button in ((1, back2), (2, back3), (3, back4), (4, back5), (1, again)):
+        listen(button.click, lang, lambda number=number: gr.Walkthrough(selected=number), None, steps, **HIDDEN)
+    listen(again.click, lang, lambda name, id: of_individual(name, id), [run, who], [title, portrait, said, next1])
+    results = [finished, opening, packed, again, code, comfyui, a1111, commands, zipped, in_use]
+    _wire_writing(studio, lang, fields, read, (go, cancel, back5), results)
+
+    def on_use(called: str, kind: str) -> Any:
+        name = names.bare(called)
+        exports.use(studio.exports, name if kind == "folder" else f"{name}{SINGLE_FILE}")
+        return gr.Button(t(lang, "is_in_use"), interactive=False)
+
+    listen(in_use.click, lang, on_use, [title, form], in_use)
+
+
+def _wire_writing(
+    studio: Studio,
+    lang: Lang,
+    fields: _Fields,
+    read: gr.CheckboxGroup,
+    buttons: tuple[gr.Button, gr.Button, gr.Button],
+    results: list[Any],
+) -> None:
+    """The last step: write, with bytes and the time left; cancel."""
+    go, cancel, _ = buttons
+    finished, opening, packed, again, *_ = results
+    writing = LongWork()
+
+    def on_begin(request: gr.Request) -> list[Any]:
+        writing.begin(request)
+        hidden = [gr.Column(visible=False), gr.Column(visible=False), gr.Button(visible=False)]
+        wait, may_cancel = gr.Button(interactive=False), gr.Button(visible=True, interactive=True)
+        return [wait, may_cancel, wait, "", *hidden]
+
+    def on_export(
+        ticked: list[str],
+        name: str,
+        id: str,
+        called: str,
+        kind: offer.Form,
+        precision: str,
+        credit: str,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> list[Any]:
+        clock = offer.Clock(lang)
+
+        def tell(done: int, of: int) -> None:
+            writing.check(request)
+            progress(done / max(1, of), desc=clock.words(done, of), unit="%")
+
+        try:
+            done = offer.export(studio, lang, Wish(name, id, called, kind, precision, credit), ticked, tell)
+        except Cancelled:
+            return [t(lang, "cancelled"), *[gr.skip()] * (len(results) - 1)]
+        return _results(lang, done)
+
+    def on_cancel(request: gr.Request) -> Any:
+        writing.stop(request)
+        return gr.Button(interactive=False)
+
+    def on_end(called: str, request: gr.Request) -> list[Any]:
+        writing.end(request)
+        free = names.problem(called, studio.exports) is None  # not once it is written
+        return [gr.Button(interactive=free), gr.Button(visible=False), gr.Button(interactive=True)]
+
+    began = listen(go.click, lang, on_begin, None, [*buttons, finished, opening, packed, again], **HIDDEN)
+    ended = listen(
+        began.then,
+        lang,
+        on_export,
+        [read, *fields],
+        results,
+        show_progress_on=finished,
+        concurrency_limit=1,
+        concurrency_id="weights",
+    )
+    for after in (ended.then, ended.failure):  # Gradio runs `then` after what went well only, whatever it says
+        listen(after, lang, on_end, fields.title, [*buttons], **HIDDEN)
+    listen(cancel.click, lang, on_cancel, None, cancel, **HIDDEN)
+
+
+def _results(lang: Lang, done: offer.Done) -> list[Any]:
+    """What the last step shows of a finished export, in the order of its outputs."""
+    said = [offer.told(lang, done), gr.Column(visible=not done.is_recipe), gr.Column(visible=done.is_recipe)]
+    more = gr.Button(visible=True)
+    if done.is_recipe:
+        copy = shutil.copy(done.planned.target, download_folder())
+        return [*said, more, "", "", "", done.code, gr.DownloadButton(value=str(copy)), gr.skip()]
+    others = [offer.how_to(lang, done, "comfyui"), offer.how_to(lang, done, "a1111")]
+    fresh = gr.Button(t(lang, "use_this"), interactive=True)
+    return [*said, more, done.code, *others, "", gr.skip(), fresh]
+
+
+def _buttons(lang: Lang, number: int) -> list[gr.Button]:
+    """Back and Next of a step; the first has nothing to go back to, and waits for somebody to be chosen."""
+    with gr.Row():
+        back = [gr.Button(t(lang, "back"), elem_id=f"back-{number}")] if number > 1 else []
+        forward = gr.Button(t(lang, "next"), variant="primary", elem_id=f"next-{number}", interactive=number > 1)
+        return [*back, forward]

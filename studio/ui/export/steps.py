@@ -1,0 +1,286 @@
+"""An export before and after it is written, as the Export page shows it: plan, preview, send."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from pipelines.errors import ExportError
+from pipelines.export import SINGLE_FILE
+from pipelines.plan import Plan
+from pipelines.room import free_space, has_room
+from pipelines.single_file import single_file_entries
+from studio import names
+from studio.about import drawing
+from studio.card import is_full_size, snippet
+from studio.errors import RunError
+from studio.i18n import Lang, t
+from studio.ledger import warnings
+from studio.models import open_recipe_sources
+from studio.package import ENDING, Package
+from studio.ship import Shipment, prepare
+from studio.ui.common import html
+from studio.ui.common.studio import Studio, choices, gigabytes, score
+from studio.ui.evolve.progress import duration
+
+Form = Literal["file", "folder", "recipe"]
+FORMS: tuple[Form, ...] = ("file", "folder", "recipe")
+HOST = "host"  # the precision of the host's file
+_PACKAGE = 100_000  # bytes of a recipe-only export, about: recipe, card and licence texts
+_SHOWN = 400  # letters of a value of the header
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody asks for: the fields of the page."""
+
+    run: str
+    id: str
+    title: str
+    form: Form = "folder"
+    precision: str = HOST
+    credit: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The export's name without an ending."""
+        return names.bare(self.title)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the licences of an individual's sources ask for."""
+
+    rows: list[list[str]]
+    warnings: list[str]
+    credit: str
+
+
+def plan(studio: Studio, lang: Lang, wish: Wish) -> Shipment | Package:
+    """Plan what is asked for; the preview shows it, and `export` sends it.
+
+    Raises:
+        M2N2Error: no such run or individual; its sources are gone; the title is no name.
+    """
+    if problem := names.problem(wish.title, studio.exports):
+        raise RunError(t(lang, f"name_{problem}"))
+    target = studio.exports / (f"{wish.name}{SINGLE_FILE}" if wish.form == "file" else wish.name)
+    with studio.run(wish.run) as store:
+        shipment = prepare(
+            store,
+            wish.id,
+            target,
+            title=wish.name,
+            precision=None if wish.precision == HOST else wish.precision,
+            credit=wish.credit,
+        )
+    return Package(shipment, studio.exports / f"{wish.name}{ENDING}") if wish.form == "recipe" else shipment
+
+
+def terms(lang: Lang, planned: Shipment | Package) -> Terms:
+    """Licences by source, what must be read before going on, and whose work it is."""
+    entries = _shipment(planned).inherited
+    rows = [
+        [
+            entry.name,
+            entry.licence or t(lang, "licence_unknown"),
+            ", ".join(entry.parts),
+            entry.duty(lang) or t(lang, "read_it"),
+        ]
+        for entry in entries
+    ]
+    return Terms(rows, warnings(entries, lang), _shipment(planned).about.attribution)
+
+
+def facts(studio: Studio, lang: Lang, planned: Shipment | Package) -> tuple[str, bool]:
+    """Size, free space and place in words, and whether it fits.
+
+    Raises:
+        ExportError: no single file can hold it.
+    """
+    size = _PACKAGE if isinstance(planned, Package) else planned.size
+    fits = has_room(studio.exports, size)
+    key = "facts_recipe" if isinstance(planned, Package) else "facts" if fits else "facts_too_big"
+    free = gigabytes(free_space(studio.exports))
+    return t(lang, key, size=gigabytes(size), free=free, path=str(planned.target)), fits
+
+
+def fitting_form(studio: Studio, run: str, id: str) -> Form:
+    """The form to offer first: a single file where ComfyUI and A1111 can open it."""
+    with studio.run(run) as store:
+        recipe = store.individual(id).recipe
+    built = Plan(recipe, open_recipe_sources(recipe))
+    try:
+        single_file_entries(built)
+    except ExportError:
+        return "folder"
+    return "file" if is_full_size(built) else "folder"
+
+
+def portrait(studio: Studio, lang: Lang, run: str, id: str) -> Markup:
+    """An individual at a glance: scores, and pictures that show it at its best and its worst."""
+    with studio.run(run) as store:
+        one = store.individual(id)
+        pictures = Markup("").join(
+            html.figure(html.run_picture(store, id, prompt.id, language), f"{id}: {text}", text or "")
+            for prompt in html.extremes(one, store.config.niches(), 4)
+            for language, text in prompt.captions
+        )
+    means = " · ".join(f"{t(lang, f'kind_{kind}')} {score(one.mean(kind))}" for kind in ("ja", "en", "consistency"))
+    return Markup('<div class="portrait"><p class="number">{}</p><div class="strip eight">{}</div></div>').format(
+        means, pictures
+    )
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What will be written beside the weights."""
+
+    card: str
+    front_matter: str
+    metadata: dict[str, Any]
+    pictures: Markup
+
+
+def preview(lang: Lang, planned: Shipment | Package, run: str, id: str) -> Preview:
+    """The card as it will be written, with the pictures where the browser finds them, and what files say of it.
+
+    Raises:
+        M2N2Error: a source's file cannot be read.
+    """
+    shipment = _shipment(planned)
+    _, front, card = planned.readme().split("---\n", 2) if isinstance(planned, Shipment) else ("", "", planned.readme())
+    place = f"/pictures/run/{quote(run)}/{quote(id)}/"
+    samples = Markup("").join(
+        html.figure(place + quote(sample.name), sample.caption, sample.caption) for sample in shipment.about.samples
+    )
+    if isinstance(planned, Package):
+        metadata: dict[str, Any] = json.loads(planned.recipe.to_json())
+    else:
+        metadata = {key: _shown(value) for key, value in shipment.metadata.items()} or shipment.index
+    gone_along = samples or Markup('<p class="quiet">{}</p>').format(t(lang, "no_pictures"))
+    return Preview(
+        card=re.sub(r"\]\(samples/([^)]+)\)", lambda found: f"]({place}{quote(found[1])})", card),
+        front_matter=front,
+        metadata=metadata,
+        pictures=Markup('<div class="strip six">{}</div>').format(gone_along),
+    )
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished export: where it lies, what it is known by, and the code that opens it with diffusers."""
+
+    planned: Shipment | Package
+    size: int
+    hashes: Mapping[str, str]
+    code: str
+
+    @property
+    def is_recipe(self) -> bool:
+        """Whether it is a recipe without weights."""
+        return isinstance(self.planned, Package)
+
+
+def export(
+    studio: Studio,
+    lang: Lang,
+    wish: Wish,
+    read: Sequence[str],
+    progress: Callable[[int, int], None] | None = None,
+) -> Done:
+    """Write what is asked for.
+
+    Args:
+        studio: whose exports folder takes it.
+        lang: of the warnings.
+        wish: the page's fields.
+        read: the warnings that were ticked as read.
+        progress: told (bytes done, bytes in all); raise in it to give up.
+
+    Raises:
+        RunError: a warning was not ticked.
+        M2N2Error: see `studio.ship`; nothing half-written is left behind.
+    """
+    planned = plan(studio, lang, wish)
+    if set(terms(lang, planned).warnings) - set(read):
+        raise RunError(t(lang, "tick_first"))
+    if isinstance(planned, Package):
+        hashes = planned.send(progress)
+        return Done(planned, planned.target.stat().st_size, hashes, "\n".join(planned.commands))
+    shipped = planned.send(progress)
+    with studio.run(wish.run) as store:
+        code = snippet(str(shipped.path), drawing(store), full_size=is_full_size(planned.plan))
+    return Done(planned, shipped.size, shipped.hashes, code)
+
+
+def told(lang: Lang, done: Done) -> str:
+    """Where an export lies, and the hashes it is known by."""
+    known = {f"sha256_{what}": digest for what, digest in done.hashes.items()}
+    lines = [f"- {t(lang, key)}: `{digest}`" for key, digest in known.items()]
+    key = "exported_recipe" if done.is_recipe else "exported"
+    return "\n".join([t(lang, key, path=str(done.planned.target), size=gigabytes(done.size)), "", *lines])
+
+
+def how_to(lang: Lang, done: Done, program: Literal["comfyui", "a1111"]) -> str:
+    """How to open an export in a program other than diffusers."""
+    shipment = _shipment(done.planned)
+    if not is_full_size(shipment.plan):
+        architecture = shipment.plan.lender("unet").architecture
+        return t(lang, "howto_other_shapes", architecture=str(architecture))
+    if not shipment.is_file:
+        return t(lang, "howto_needs_file")
+    return t(lang, f"howto_{program}", file=shipment.target.name)
+
+
+class Clock:
+    """Bytes and the time left, in words, as an export goes on."""
+
+    def __init__(self, lang: Lang, now: Callable[[], float] = time.monotonic) -> None:
+        self._lang, self._now = lang, now
+        self._began = now()
+
+    def words(self, done: int, of: int) -> str:
+        """How far it is; the time left is what the rest takes at the speed so far."""
+        if done >= of:
+            return t(self._lang, "checking")
+        left = (self._now() - self._began) / done * (of - done) if done else None
+        said = t(self._lang, "written", done=gigabytes(done), of=gigabytes(of))
+        return said if left is None else f"{said} · {t(self._lang, 'time_left', time=duration(self._lang, left))}"
+
+
+def first_choice(studio: Studio, lang: Lang, name: str, id: str | None) -> tuple[list[tuple[str, str]], str | None]:
+    """Who can be exported, and who is chosen at first: the one asked for, else the child the report is about."""
+    with studio.run(name) as store:
+        found = choices(lang, store)
+        ids = [value for _, value in found]
+        if id and id not in ids:
+            store.individual(id)  # refuses an unknown one; the dead can be exported too
+            found, ids = [(id, id), *found], [id, *ids]
+        child = store.get("child")
+    return found, next((value for value in (id, child, *ids) if value in ids), None)
+
+
+def suggested(studio: Studio, name: str, id: str) -> str:
+    """A readable name for an export of an individual."""
+    with studio.run(name) as store:
+        return names.suggest(store.individual(id), studio.exports)
+
+
+def _shipment(planned: Shipment | Package) -> Shipment:
+    return planned.shipment if isinstance(planned, Package) else planned
+
+
+def _shown(value: str) -> Any:
+    """A value of a header as a person reads it: JSON as what it says, pictures and long texts cut short."""
+    if value.startswith("{"):
+        content = json.loads(value)
+        return content if len(value) <= 10 * _SHOWN else f"{value[:_SHOWN]}…"
+    return value if len(value) <= _SHOWN else f"{value[:60]}… ({len(value)})"

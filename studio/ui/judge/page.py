@@ -1,0 +1,191 @@
+"""The Judge page: two pictures of one caption, no names; after thirty votes the names and how people and CLIP agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from studio.errors import RunError
+from studio.i18n import Lang, t
+from studio.pairs import Pair, next_pair
+from studio.store import RunStore
+from studio.ui.common import html
+from studio.ui.common.studio import Studio, addressed, asked, head, listen
+from studio.ui.evolve.run_control import current
+from studio.votes import ANSWERS, READS, Answer, Reads, Vote, read_votes, write_vote
+
+from . import results as verdict
+from .blind_pair import SCRIPT, question
+
+SITTING = 30  # votes, after which the names are shown
+LONGEST = 60  # letters of a rater's name
+# Kept in the visitor's browser. Both are set, for Gradio's own are random at every start and would forget.
+REMEMBERED, KEY = "m2n2-rater", "m2n2-studio"
+
+
+@dataclass(frozen=True)
+class Rater:
+    """Who judges which run."""
+
+    run: str
+    name: str
+    reads: Reads
+
+    def votes(self, store: RunStore) -> list[Vote]:
+        """What he or she said so far."""
+        return [vote for vote in read_votes(store.folder) if vote.rater == self.name]
+
+
+@dataclass(frozen=True)
+class Open:
+    """A question that was put and not answered yet; it never leaves the server."""
+
+    pair: Pair
+    tokens: tuple[str, str]
+    number: int
+    of: int
+
+
+def put(studio: Studio, rater: Rater) -> Open | None:
+    """The next question to a rater; `None` where there is nothing left to ask.
+
+    Raises:
+        RunError: there is no such run.
+    """
+    with studio.run(rater.run) as store:
+        pair = next_pair(store, read_votes(store.folder), rater.name, rater.reads)
+        given = len(rater.votes(store))
+    if pair is None:
+        return None
+    tokens = studio.blind.keep(pair.left_png), studio.blind.keep(pair.right_png)
+    return Open(pair, tokens, given + 1, (given // SITTING + 1) * SITTING)
+
+
+def answer(studio: Studio, rater: Rater, now: Open, said: Answer) -> bool:
+    """Write the answer down; returns whether that ends a sitting. One that was answered already is left as it is."""
+    vote = now.pair.vote(rater.name, rater.reads, said)
+    with studio.run(rater.run) as store:
+        if all(before.about != vote.about for before in rater.votes(store)):
+            write_vote(store.folder, vote)
+    studio.blind.forget(now.tokens)
+    return now.number == now.of
+
+
+def named(lang: Lang, name: str, login: str | None) -> str:
+    """The rater: who is logged in, else the name that was typed.
+
+    Raises:
+        RunError: neither; or the name is too long.
+    """
+    rater = login or " ".join(name.split())
+    if not rater or len(rater) > LONGEST:
+        raise RunError(t(lang, "name_needed", most=LONGEST))
+    return rater
+
+
+def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
+    """Lay the page out and wire it."""
+    head(lang, "judge")
+    remembered = gr.BrowserState({"name": "", "reads": lang}, storage_key=REMEMBERED, secret=KEY)
+    who, pending = gr.State(None), gr.State(None)
+    with gr.Column(elem_id="start") as form:
+        gr.Markdown(t(lang, "judge_intro", n=SITTING))
+        with gr.Row(elem_classes="bar"):
+            chosen = gr.Dropdown([], label=t(lang, "run"), scale=2)
+            name = gr.Textbox(label=t(lang, "your_name"), info=t(lang, "your_name_info"), scale=2, max_lines=1)
+            reads = gr.Radio(
+                [(t(lang, f"reads_{each}"), each) for each in READS],
+                value=lang,
+                label=t(lang, "reads_best"),
+                scale=3,
+            )
+            go = gr.Button(t(lang, "start_judging"), variant="primary", scale=1, min_width=120, elem_id="go")
+    blind = gr.HTML(js_on_load=SCRIPT, elem_id="question", visible=False)
+    with gr.Row():
+        show = gr.Button(t(lang, "show_results"), size="sm", scale=0, min_width=200, visible=False, elem_id="show")
+        more = gr.Button(t(lang, "judge_more"), scale=0, min_width=200, visible=False, elem_id="more")
+    results = gr.HTML(elem_id="results", visible=False)
+    taste = gr.HTML(elem_id="taste", visible=False)
+    outputs = [pending, form, blind, show, more, results, taste]
+
+    def asking(now: Open) -> list[Any]:
+        """The page while a question is open: no names anywhere."""
+        return [
+            now,
+            gr.Column(visible=False),
+            gr.HTML(question(lang, now.pair, now.tokens, now.number, now.of), visible=True),
+            gr.Button(visible=now.number > 1),
+            gr.Button(visible=False),
+            gr.HTML("", visible=False),
+            gr.HTML("", visible=False),
+        ]
+
+    def telling(rater: Rater, *, done: bool = False) -> list[Any]:
+        """The page with names, when there is something left to ask or when all is `done`."""
+        return [
+            None,
+            gr.Column(visible=False),
+            gr.HTML("", visible=False),
+            gr.Button(visible=False),
+            gr.Button(visible=not done),
+            gr.HTML(verdict.page(studio, lang, rater.run, rater.name, rater.reads, done=done), visible=True),
+            gr.HTML(html.message(t(lang, "learning")), visible=True),
+        ]
+
+    def onward(rater: Rater) -> list[Any]:
+        if now := put(studio, rater):
+            return asking(now)
+        with studio.run(rater.run) as store:
+            if not rater.votes(store):
+                raise RunError(t(lang, "nothing_to_judge"))
+        return telling(rater, done=True)
+
+    def on_load(kept: dict[str, str], request: gr.Request) -> list[Any]:
+        run = current(studio, asked(request, "run"))
+        known = kept["reads"] if kept.get("reads") in READS else lang
+        return [
+            gr.Dropdown(choices=studio.names(), value=run),
+            gr.Textbox(value=request.username or kept.get("name", ""), interactive=request.username is None),
+            known,
+        ]
+
+    def on_start(run: str | None, typed: str, best: Reads, request: gr.Request) -> list[Any]:
+        if run is None:
+            raise RunError(t(lang, "no_runs"))
+        rater = Rater(run, named(lang, typed, request.username), best)
+        return [{"name": rater.name, "reads": best}, rater, *onward(rater)]
+
+    def on_answer(rater: Rater, now: Open | None, event: gr.EventData) -> list[Any]:
+        if now is None or event.choice not in ANSWERS:
+            return [gr.skip()] * len(outputs)
+        ended = answer(studio, rater, now, event.choice)
+        return telling(rater) if ended else onward(rater)
+
+    def on_show(rater: Rater, now: Open) -> list[Any]:
+        studio.blind.forget(now.tokens)
+        return telling(rater)
+
+    def on_results(rater: Rater, now: Open | None) -> Any:
+        """What may take a while comes after the rankings."""
+        return gr.skip() if now else verdict.taste(studio, lang, rater.run)
+
+    hidden = {"show_progress": "hidden"}
+    listen(demo.load, lang, on_load, remembered, [chosen, name, reads], **hidden)
+    addressed(chosen)
+    for trigger in (go.click, name.submit):
+        listen(trigger, lang, on_start, [chosen, name, reads], [remembered, who, *outputs], **hidden)
+    listen(blind.answer, lang, on_answer, [who, pending], outputs, **hidden)
+    listen(show.click, lang, on_show, [who, pending], outputs, **hidden)
+    listen(more.click, lang, onward, who, outputs, **hidden)
+    listen(
+        results.change,
+        lang,
+        on_results,
+        [who, pending],
+        taste,
+        concurrency_limit=1,
+        concurrency_id="pictures",
+        **hidden,
+    )

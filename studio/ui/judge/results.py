@@ -1,0 +1,126 @@
+"""What the Judge page tells after the votes: rankings with names, how far CLIP agrees, what a taste foresees."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from eval.prompts import Language, Prompt
+from eval.ratings import Rating, Share
+from studio.i18n import Lang, t
+from studio.standing import Standing, standing
+from studio.store import RunStore
+from studio.taste import Learned, learn_niches
+from studio.ui.common import html
+from studio.ui.common.studio import Studio, page_link
+from studio.votes import ENOUGH, EVERYBODY, OTHERS, Reads, by_rater, by_reader, missing, read_votes
+
+SHOWN = 12  # places of a ranking
+
+
+def page(studio: Studio, lang: Lang, run: str, rater: str, reads: Reads, *, done: bool) -> Markup:
+    """A rater's ranking beside the group's, and how often each agrees with the scorer; says so when all is `done`.
+
+    Raises:
+        RunError: there is no such run, or its votes cannot be read.
+    """
+    spoken: Language = "en" if reads == "en" else "ja"
+    with studio.run(run) as store:
+        votes, first = read_votes(store.folder), store.config.niches().prompts[0]
+        own, everybody = standing(by_rater(votes).get(rater, [])), standing(votes)
+        readers = by_reader(votes)
+        apart = {best: standing(some) for best, some in readers.items()} if len(readers) > 1 else {}
+        tables = Markup("").join(
+            Markup("<section><h3>{}</h3>{}</section>").format(title, _ranking(lang, store, one.ranking, first, spoken))
+            for title, one in (
+                (t(lang, "your_ranking", name=rater, n=own.votes), own),
+                (t(lang, "group_ranking", n=everybody.votes, raters=len(by_rater(votes))), everybody),
+            )
+        )
+        folded = Markup("").join(
+            Markup("<details><summary>{}</summary>{}</details>").format(
+                t(lang, f"readers_{best}"), _ranking(lang, store, one.ranking, first, spoken)
+            )
+            for best, one in apart.items()
+        )
+    agreed = [(t(lang, "you_and_clip"), own), (t(lang, "everybody_and_clip"), everybody)]
+    agreed += [(t(lang, f"readers_{best}"), one) for best, one in apart.items()]
+    return Markup(
+        '<div class="verdict">{}<h2>{}</h2><ul>{}</ul><div class="rankings">{}</div><p class="quiet">{}</p>{}</div>'
+    ).format(
+        Markup("<p>{}</p>").format(t(lang, "all_judged")) if done else "",
+        t(lang, "names_revealed"),
+        Markup("").join(Markup("<li>{}</li>").format(_agreement(lang, who, one)) for who, one in agreed),
+        tables,
+        t(lang, "ranking_note"),
+        folded,
+    )
+
+
+def taste(studio: Studio, lang: Lang, run: str) -> Markup:
+    """Whether the votes can steer a run, and how well what is learned from them foresees votes it has not seen.
+
+    Raises:
+        M2N2Error: the scorer cannot be opened, or the pictures that were voted on are gone.
+    """
+    with studio.run(run) as store:
+        votes, folder = read_votes(store.folder), store.folder
+    if lacking := missing(votes):
+        return Markup('<p class="quiet">{}</p>').format(t(lang, "cannot_steer_yet", n=lacking, enough=ENOUGH))
+    foreseen = Markup("").join(
+        Markup("<li>{}</li>").format(t(lang, "taste_foresees", who=whose, **_numbers(share)))
+        for one in _learned(studio, run, len(votes))
+        if (share := one.foreseen)
+        for whose in [t(lang, f"taste_{one.whose}") if one.whose in (EVERYBODY, OTHERS) else one.whose]
+    )
+    return Markup('<div class="verdict"><h3>{}</h3><p>{}</p><ul>{}</ul></div>').format(
+        t(lang, "can_steer"), t(lang, "how_to_steer", path=str(folder)), foreseen
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _learned(studio: Studio, run: str, votes: int) -> list[Learned]:
+    """What a run would be steered by, after so many votes."""
+    with studio.run(run) as store:
+        return learn_niches(store.folder, read_votes(store.folder)[:votes], studio.scorer(store.config.scorer))
+
+
+def _ranking(lang: Lang, store: RunStore, ratings: Sequence[Rating], prompt: Prompt, spoken: Language) -> Markup:
+    """The first places as a table, each with its picture of one prompt."""
+    rows = Markup("").join(
+        Markup(
+            '<tr><td class="number">{}</td><td>{}</td><th scope="row"><a href="{}">{}</a></th>'
+            '<td class="number"><b>{:.0f} %</b></td><td class="number">{}</td><td class="number">{}</td></tr>'
+        ).format(
+            place,
+            html.figure(html.run_picture(store, one.name, prompt.id, spoken), f"{one.name}: {html.caption(prompt)}"),
+            page_link(lang, "archive", run=store.name, id=one.name),
+            one.name,
+            100 * one.chance,
+            _span(one.low, one.high),
+            one.votes,
+        )
+        for place, one in enumerate(ratings[:SHOWN], start=1)
+    )
+    heads = Markup("").join(
+        Markup('<th scope="col">{}</th>').format(word)
+        for word in ("", "", t(lang, "individual"), t(lang, "wins_against_average"), "95 %", t(lang, "votes"))
+    )
+    return Markup("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>").format(heads, rows)
+
+
+def _agreement(lang: Lang, who: str, one: Standing) -> str:
+    ties = t(lang, "ties", good=one.both_good, bad=one.both_bad)
+    if one.agreement is None:
+        return f"{who}: {t(lang, 'nothing_decided')} {ties}"
+    return f"{who}: {t(lang, 'agreement', **_numbers(one.agreement))} {ties}"
+
+
+def _numbers(share: Share) -> dict[str, str]:
+    return {"share": f"{100 * share.share:.0f} %", "interval": _span(share.low, share.high), "n": str(share.of)}
+
+
+def _span(low: float, high: float) -> str:
+    return f"{100 * low:.0f}–{100 * high:.0f} %"

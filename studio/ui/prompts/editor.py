@@ -1,0 +1,224 @@
+"""What the Prompts page does: open prompt sets, read tables, say how they stand, measure, split and save them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from markupsafe import Markup
+
+from eval.prompt_edit import (
+    COLUMNS,
+    Findings,
+    Row,
+    findings,
+    joined,
+    numbered,
+    read_rows,
+    rows_of,
+    split,
+    to_csv,
+    to_set,
+)
+from eval.prompts import to_yaml
+from pipelines.origins import open_origin
+from studio import prompt_shelf
+from studio.captions import lengths, scorer_reader, source_readers
+from studio.errors import RunError
+from studio.i18n import Lang, t
+from studio.ui.common import html
+from studio.ui.common.studio import Studio, download_folder, page_link
+
+PICTURES = 60  # reference pictures shown at once
+SHOWN = 200  # lines of the table of lengths
+NAMED = 8  # ids in a sentence
+Cells = list[list[Any]]
+
+
+class Opened(NamedTuple):
+    """A set as the page shows it for editing; `place` is the folder that its reference pictures are relative to."""
+
+    name: str
+    description: str
+    cells: Cells
+    place: str
+
+
+def open_set(studio: Studio, name: str) -> Opened:
+    """A known set.
+
+    Raises:
+        M2N2Error: there is no such set, or it cannot be read.
+    """
+    path = known(studio, name)
+    prompts = prompt_shelf.load_known(path)
+    called = name if name not in prompt_shelf.SHIPPED else f"my-{prompts.name}"
+    return Opened(called, prompts.description, cells(rows_of(prompts)), str(path.parent))
+
+
+def known(studio: Studio, name: str | None) -> Path:
+    """The file of a known set.
+
+    Raises:
+        RunError: there is no set of that name.
+    """
+    files = prompt_shelf.sets(studio.prompts)
+    if name not in files:
+        raise RunError(f"There is no prompt set called {name!r}. Expected one of: {', '.join(files)}.")
+    return files[name]
+
+
+def choices(studio: Studio, lang: Lang) -> list[tuple[str, str]]:
+    """The known sets as (label, name)."""
+    shipped = t(lang, "shipped")
+    return [
+        (f"{name} ({shipped})" if name in prompt_shelf.SHIPPED else name, name)
+        for name in prompt_shelf.sets(studio.prompts)
+    ]
+
+
+def cells(rows: Sequence[Row]) -> Cells:
+    """Rows as the table holds them."""
+    return [[getattr(row, column) for column in COLUMNS] for row in rows]
+
+
+def rows(table: Cells) -> list[Row]:
+    """The table as rows; what a person left empty may come as None."""
+    return [row for line in table if not (row := Row(*(str(cell or "").strip() for cell in line))).is_blank]
+
+
+def imported(file: Path, table: Cells, *, join: bool) -> Cells:
+    """The table after a file was read: the file instead of it, or joined to it by id.
+
+    Raises:
+        PromptSetError: the file cannot be read.
+    """
+    new = read_rows(file)
+    return cells(joined(rows(table), new) if join else numbered(new))
+
+
+def state(lang: Lang, table: Cells) -> str:
+    """How the set stands, in words: how many prompts, which twins are missing, what occurs twice."""
+    written = rows(table)
+    if not written:
+        return t(lang, "set_empty")
+    found = findings(written)
+    said = [t(lang, "set_counts", n=len(written), categories=len({row.category for row in written}))]
+    said += [
+        t(lang, f"set_lacks_{language}", n=len(ids), ids=_some(ids)) for language, ids in found.lacks.items() if ids
+    ]
+    if found.repeated:
+        said.append(t(lang, "set_repeated", ids=_some(found.repeated)))
+    said += _same(lang, found)
+    if len(said) == 1:
+        said.append(t(lang, "set_sound"))
+    return "\n".join(f"- {one}" for one in said)
+
+
+def _same(lang: Lang, found: Findings) -> list[str]:
+    shown = [
+        t(lang, "set_same", language=t(lang, f"language_{language}"), caption=caption, ids=", ".join(ids))
+        for language, caption, ids in found.same[:NAMED]
+    ]
+    rest = len(found.same) - NAMED
+    return shown + ([t(lang, "set_same_more", n=rest)] if rest > 0 else [])
+
+
+def measured(lang: Lang, table: Cells, scorer: str, source: str | None) -> tuple[str, dict[str, Any]]:
+    """How long the captions are for a scorer and for a source's text encoders: a sentence, and a table.
+
+    Raises:
+        M2N2Error: the scorer's tokenizer or the source cannot be opened.
+    """
+    readers = [scorer_reader(scorer), *(source_readers(open_origin(source)) if source else [])]
+    found = lengths(rows(table), readers)
+    cut = [one for one in found if one.cut_by]
+    said = t(lang, "tokens_cut", n=len(cut)) if cut else t(lang, "tokens_fit", n=len(found))
+    headers = [t(lang, "column_id"), t(lang, "language"), t(lang, "caption"), *_limits(lang, readers)]
+    lines = [
+        [
+            one.id,
+            t(lang, f"language_{one.language}"),
+            one.caption,
+            *(
+                f"⚠ {count}" if reader.name in one.cut_by else str(count)
+                for reader, count in zip(readers, one.tokens, strict=True)
+            ),
+        ]
+        for one in found[:SHOWN]
+    ]
+    return said, {"headers": headers, "data": lines}
+
+
+def _limits(lang: Lang, readers: Sequence[Any]) -> list[str]:
+    return [t(lang, "tokens_of", reader=reader.name, limit=reader.limit) for reader in readers]
+
+
+def save(studio: Studio, table: Cells, name: str, description: str, place: str, *, overwrite: bool) -> str:
+    """Save the table as a set of one's own; returns its name.
+
+    Raises:
+        PromptSetError: rows that cannot be saved, a name that cannot be a file's or is taken.
+    """
+    path = prompt_shelf.target(studio.prompts, name)
+    prompts = to_set(prompt_shelf.moved(rows(table), Path(place), path.parent), path.stem, description)
+    return prompt_shelf.save(path, prompts, overwrite=overwrite).stem
+
+
+def save_split(
+    studio: Studio, table: Cells, name: str, place: str, *, share: float, seed: int, overwrite: bool
+) -> tuple[list[str], list[int]]:
+    """Save the table as two sets, one to evolve on and one held out; returns their names and sizes.
+
+    Raises:
+        PromptSetError: as `save`, or too few prompts to split; nothing is written then.
+    """
+    target = prompt_shelf.target(studio.prompts, name)
+    whole = to_set(prompt_shelf.moved(rows(table), Path(place), target.parent), target.stem)
+    halves = split(whole, share, seed=seed)
+    paths = [prompt_shelf.target(studio.prompts, half.name) for half in halves]
+    for path in paths:
+        prompt_shelf.check_free(path, overwrite=overwrite)
+    for path, half in zip(paths, halves, strict=True):
+        prompt_shelf.save(path, half, overwrite=overwrite)
+    return [path.stem for path in paths], [len(half) for half in halves]
+
+
+def exported(table: Cells, name: str, place: str, kind: str) -> str:
+    """The table as a file to download: "csv", or "yaml" with whole paths of reference pictures."""
+    folder = download_folder()
+    stem = Path(name.strip() or "prompts").name
+    if kind == "csv":
+        path = folder / f"{stem}.csv"
+        path.write_text(to_csv(rows(table)), "utf-8-sig")
+    else:
+        path = folder / f"{stem}.yaml"
+        path.write_text(to_yaml(to_set(rows(table), stem).referring_from(Path(place))), "utf-8")
+    return str(path)
+
+
+def pictures(lang: Lang, name: str | None, table: Cells) -> Markup:
+    """The reference pictures of a saved set, the first ones."""
+    named = [row for row in rows(table) if row.reference]
+    if not named or name is None:
+        return html.message(t(lang, "no_references"))
+    strip = Markup("").join(
+        html.figure(html.prompt_picture(name, row.id), row.ja or row.en, row.ja or row.en) for row in named[:PICTURES]
+    )
+    note = t(lang, "references_shown", n=min(PICTURES, len(named)), of=len(named))
+    return Markup('<div class="strip many">{}</div><p class="quiet">{}</p>').format(strip, note)
+
+
+def links(studio: Studio, lang: Lang, name: str | None) -> Markup:
+    """The way to a new run with a saved set."""
+    if name is None:
+        return Markup('<p class="quiet">{}</p>').format(t(lang, "save_first"))
+    return Markup('<a class="action primary" href="{}">{}</a>').format(
+        page_link(lang, "evolve", prompts=str(known(studio, name))), t(lang, "use_in_run")
+    )
+
+
+def _some(ids: Sequence[str]) -> str:
+    rest = len(ids) - NAMED
+    return ", ".join(id or "–" for id in ids[:NAMED]) + (f" … (+{rest})" if rest > 0 else "")

@@ -1,0 +1,188 @@
+"""The Prompts page: look through prompt sets, write them, import, check, split and save them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from markupsafe import Markup
+
+import assets
+from eval import naming
+from eval.catalogue import RECOMMENDED
+from eval.prompt_edit import COLUMNS, Row
+from studio import prompt_shelf, shelf
+from studio.errors import RunError
+from studio.i18n import Lang, t
+from studio.ui.common.studio import Studio, addressed, asked, head, listen
+
+from .editor import (
+    Cells,
+    cells,
+    choices,
+    exported,
+    imported,
+    known,
+    links,
+    measured,
+    open_set,
+    pictures,
+    save,
+    save_split,
+    state,
+)
+
+
+def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
+    """Lay the page out and wire it."""
+    head(lang, "prompts")
+    place, current = gr.State(""), gr.State(None)
+    with gr.Row(elem_classes="bar"):
+        chosen = gr.Dropdown([], label=t(lang, "prompt_set"), scale=3, elem_id="set")
+        new = gr.Button(t(lang, "new_set"), scale=1, elem_id="new-set")
+        use = gr.HTML(elem_id="use")
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=5, min_width=480):
+            table = gr.Dataframe(
+                headers=[t(lang, f"column_{column}") for column in COLUMNS],
+                datatype="str",
+                type="array",
+                column_count=len(COLUMNS),
+                interactive=True,
+                wrap=True,
+                max_height=430,
+                show_search="search",
+                column_widths=["11%", "13%", "27%", "25%", "24%"],
+                label=t(lang, "prompts_table"),
+                elem_id="rows",
+            )
+        with gr.Column(scale=3, min_width=320):
+            stands = gr.Markdown(elem_id="stands", container=True, min_height=80)
+            name = gr.Textbox(label=t(lang, "title"), max_lines=1, elem_id="set-name")
+            about = gr.Textbox(label=t(lang, "description"), max_lines=2)
+            over = gr.Checkbox(False, label=t(lang, "overwrite"), elem_id="over")
+            with gr.Row():
+                keep = gr.Button(t(lang, "save"), variant="primary", elem_id="save", min_width=90)
+                csv = gr.Button(t(lang, "as_csv"), elem_id="csv", min_width=70)
+                yaml = gr.Button(t(lang, "as_yaml"), elem_id="yaml", min_width=70)
+            file = gr.File(label=t(lang, "exported_file"), interactive=False, visible=False, elem_id="exported")
+    with gr.Accordion(t(lang, "import"), open=False, elem_id="import"):
+        gr.Markdown(t(lang, "import_text"), elem_classes="quiet")
+        with gr.Row():
+            dropped = gr.File(
+                label=t(lang, "drop_set"), file_types=[".csv", ".tsv", ".txt", ".yaml", ".yml"], height=130
+            )
+            with gr.Column():
+                path = gr.Textbox(label=t(lang, "set_path"), info=t(lang, "set_path_info"), max_lines=1, elem_id="path")
+                join = gr.Radio(
+                    [(t(lang, "import_replace"), False), (t(lang, "import_join"), True)],
+                    value=False,
+                    label=t(lang, "import_how"),
+                    elem_id="join",
+                )
+                read = gr.Button(t(lang, "import"), elem_id="read")
+    with gr.Accordion(t(lang, "check_tokens"), open=False, elem_id="tokens"):
+        with gr.Row(elem_classes="bar"):
+            judge = gr.Dropdown(
+                [
+                    (t(lang, "scorer_emoji"), naming.of_folder(assets.JUDGE)),
+                    *((one.model, one.name) for one in RECOMMENDED),
+                ],
+                value=naming.of_folder(assets.JUDGE),
+                label=t(lang, "scorer"),
+                info=t(lang, "scorer_info"),
+                allow_custom_value=True,
+                scale=2,
+            )
+            painter = gr.Dropdown([], label=t(lang, "encoders_of"), info=t(lang, "encoders_of_info"), scale=2)
+            count = gr.Button(t(lang, "count_tokens"), elem_id="count")
+        verdict = gr.Markdown(elem_id="verdict")
+        counted = gr.Dataframe(interactive=False, wrap=True, max_height=320, label=t(lang, "check_tokens"))
+    with gr.Accordion(t(lang, "split"), open=False, elem_id="split"):
+        gr.Markdown(t(lang, "split_text"), elem_classes="quiet")
+        with gr.Row(elem_classes="bar"):
+            share = gr.Slider(5, 95, 60, step=5, label=t(lang, "split_share"))
+            seed = gr.Number(0, precision=0, minimum=0, label=t(lang, "seed"))
+            cut = gr.Button(t(lang, "split_save"), elem_id="cut")
+        halves = gr.Markdown(elem_id="halves")
+    with gr.Accordion(t(lang, "references"), open=False, elem_id="references"):
+        shown = gr.HTML()
+
+    opened = [current, name, about, table, place, stands, shown, use]
+
+    def fill(which: str) -> list[Any]:
+        found = open_set(studio, which)
+        return [
+            which,
+            *found,
+            state(lang, found.cells),
+            pictures(lang, which, found.cells),
+            links(studio, lang, which),
+        ]
+
+    def sets_now(which: str | None) -> Any:
+        return gr.Dropdown(choices=choices(studio, lang), value=which)
+
+    def on_load(request: gr.Request) -> list[Any]:
+        wanted = asked(request, "set")
+        first = wanted if wanted in prompt_shelf.sets(studio.prompts) else next(iter(prompt_shelf.SHIPPED))
+        sources = [(one.name, one.uri) for one in shelf.known(studio.runs)]
+        ja = next((uri for called, uri in sources if called == "ja"), None)
+        return [sets_now(first), gr.Dropdown(choices=sources, value=ja), *fill(first)]
+
+    def on_new() -> list[Any]:
+        blank = cells([Row(id="1")])
+        return [sets_now(None), None, "", "", blank, str(studio.prompts), t(lang, "set_empty"), *_nothing()]
+
+    def _nothing() -> list[Any]:
+        return [pictures(lang, None, []), links(studio, lang, None)]
+
+    def on_edit(now: Cells) -> list[Any]:
+        return [state(lang, now), links(studio, lang, None)]
+
+    def on_import(file: str | None, typed: str, now: Cells, joining: bool) -> list[Any]:
+        given = typed.strip().strip('"') or file
+        if not given:
+            raise RunError(t(lang, "import_nothing"))
+        read_table = imported(Path(given).expanduser(), now, join=joining)
+        came_from = gr.skip() if joining else str(Path(given).expanduser().resolve().parent)
+        title = gr.skip() if joining else Path(given).stem
+        return [title, read_table, came_from, state(lang, read_table), *_nothing(), None, ""]
+
+    def on_count(now: Cells, scorer: str, source: str | None) -> list[Any]:
+        return [*measured(lang, now, scorer, source)]
+
+    def on_save(now: Cells, called: str, words: str, folder: str, overwrite: bool) -> list[Any]:
+        saved = save(studio, now, called, words, folder, overwrite=overwrite)
+        gr.Info(t(lang, "set_saved", path=Markup.escape(str(known(studio, saved)))))
+        return [sets_now(saved), gr.Checkbox(False), *fill(saved)]
+
+    def on_split(now: Cells, called: str, folder: str, part: float, number: float, overwrite: bool) -> list[Any]:
+        names, sizes = save_split(studio, now, called, folder, share=part / 100, seed=int(number), overwrite=overwrite)
+        said = t(lang, "split_done", evolve=names[0], held_out=names[1], n=sizes[0], m=sizes[1])
+        return [gr.Dropdown(choices=choices(studio, lang)), said]
+
+    quiet = {"show_progress": "hidden"}
+    listen(demo.load, lang, on_load, None, [chosen, painter, *opened], **quiet)
+    addressed(chosen, "set")
+    listen(chosen.input, lang, fill, chosen, opened, **quiet)
+    listen(new.click, lang, on_new, None, [chosen, *opened], **quiet)
+    listen(table.input, lang, on_edit, table, [stands, use], trigger_mode="always_last", **quiet)
+    listen(
+        read.click,
+        lang,
+        on_import,
+        [dropped, path, table, join],
+        [name, table, place, stands, shown, use, dropped, path],
+        **quiet,
+    )
+    listen(count.click, lang, on_count, [table, judge, painter], [verdict, counted], show_progress_on=verdict)
+    listen(keep.click, lang, on_save, [table, name, about, place, over], [chosen, over, *opened], **quiet)
+    listen(cut.click, lang, on_split, [table, name, place, share, seed, over], [chosen, halves], **quiet)
+    for button, kind in ((csv, "csv"), (yaml, "yaml")):
+
+        def on_export(now: Cells, called: str, folder: str, kind: str = kind) -> Any:
+            return gr.File(exported(now, called, folder, kind), visible=True)
+
+        listen(button.click, lang, on_export, [table, name, place], file, **quiet)

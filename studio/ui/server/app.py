@@ -1,0 +1,224 @@
+"""The studio as a web application: both languages of every page, their pictures, and the server.
+
+/                       to /en/ or /ja/: the language last chosen, else the browser's
+/en/ ... /ja/export     the pages; ?run=NAME&id=ID opens a run and an individual; Compare also
+                        takes id=A,B, prompt=ID,ID and what was typed, ja=TEXT and en=TEXT
+/language/LANG/PAGE     remember a language and go to that page
+/pictures/...           pictures of runs, whole or small, of exports, of sources' previews, of prompts, of what Compare
+                        drew, and of Judge's questions
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import threading
+import warnings
+from pathlib import Path
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before Gradio is imported: it reports on import too
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.responses import RedirectResponse
+
+from pipelines.errors import M2N2Error
+from studio.errors import RunError
+from studio.i18n import LANGUAGES, Lang, preferred, t
+from studio.monitor import keep_schedules
+from studio.ui.archive import page as archive
+from studio.ui.common.studio import PAGES, Studio, page_link
+from studio.ui.compare import page as compare
+from studio.ui.evolve import page as evolve
+from studio.ui.export import page as export
+from studio.ui.judge import page as judge
+from studio.ui.monitor import page as monitor
+from studio.ui.prompts import page as prompt_sets
+from studio.ui.sources import page as sources
+from studio.ui.weak_spots import page as weak
+
+from .picture_routes import picture_routes
+
+COOKIE = "language"
+# What pages know of their address; the switch to the other language keeps it.
+SHOWN = ("run", "id", "prompt", "set", "ja", "en", "export", "fork", "sources", "prompts", "noises")
+UPLOAD = "32mb"  # a picture of SDXL is two or three
+_HERE = Path(__file__).resolve().parent
+_BUILDERS = {
+    "evolve": evolve.page,
+    "sources": sources.page,
+    "archive": archive.page,
+    "compare": compare.page,
+    "judge": judge.page,
+    "weak": weak.page,
+    "export": export.page,
+    "monitor": monitor.page,
+    "prompts": prompt_sets.page,
+}
+# Plain CSS names: a web font would need the network, and Gradio brings no Japanese face.
+_FONTS = ["Hiragino Sans", "Yu Gothic UI", "Noto Sans JP", "Noto Sans CJK JP", "Meiryo", "system-ui", "sans-serif"]
+_MONO = ["ui-monospace", "Consolas", "Noto Sans Mono CJK JP", "monospace"]
+# Soft's own greys are too pale to read for many: WCAG asks for 4.5 to 1.
+_CONTRAST = {
+    "body_text_color_subdued": "*neutral_600",
+    "body_text_color_subdued_dark": "*neutral_300",
+    "input_placeholder_color": "*neutral_500",
+    "input_placeholder_color_dark": "*neutral_300",
+    "color_accent": "*primary_600",
+    "button_primary_background_fill": "*primary_600",
+    "button_primary_background_fill_dark": "*primary_600",
+    "checkbox_label_background_fill_selected": "*primary_600",
+    "checkbox_label_background_fill_selected_dark": "*primary_600",
+    "block_title_text_color": "*primary_700",
+    "block_label_text_color": "*primary_700",
+    "link_text_color": "*secondary_700",
+    "link_text_color_dark": "*secondary_300",
+}
+# Gradio keeps `studio.css` to what is inside its container; who closed the tour is written on the page's root.
+_HEAD = """<style>[data-tour="on"] .gradio-container .tour { display: flex !important; }</style>
+<script>
+// The language switch keeps what the page shows, and the address always names it.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a.language");
+  if (link) link.href = link.href.split("?")[0] + window.location.search;
+});
+// The tour of a first visit stays until somebody closes it.
+const tour = () => { document.documentElement.dataset.tour = localStorage.getItem("studio_tour") || "on"; };
+tour();
+document.addEventListener("click", (event) => {
+  if (event.target.closest(".tour-close")) { localStorage.setItem("studio_tour", "off"); tour(); }
+});
+// Gradio names what is empty, but does not say that it is a picture, and tables' search fields by a tooltip alone.
+new MutationObserver(() => {
+  for (const one of document.querySelectorAll("div.empty[aria-label]:not([role])")) one.setAttribute("role", "img");
+  for (const one of document.querySelectorAll("input.search-input:not([aria-label])")) one.ariaLabel = one.title;
+}).observe(document, { childList: true, subtree: true });
+function studioAddress(run, id, more = {}) {
+  const query = `${new URLSearchParams({ run, id, ...more })}`.replaceAll("%2C", ",");
+  window.history.replaceState(window.history.state, "", `${window.location.pathname}?${query}`);
+}
+// The address names what a page was asked to show; who is chosen belongs to that alone.
+function studioShows(key, value) {
+  const query = new URLSearchParams(window.location.search);
+  if (!value || query.get(key) === value) return;
+  if (query.has(key)) query.delete("id");
+  query.set(key, value);
+  window.history.replaceState(window.history.state, "", `${window.location.pathname}?${query}`);
+}
+</script>"""
+
+
+def build(studio: Studio, lang: Lang) -> gr.Blocks:
+    """The pages in one language."""
+    with gr.Blocks(title=f"m2n2-studio · {t(lang, 'title_bar')}", analytics_enabled=False) as demo:
+        _BUILDERS[PAGES[0]](demo, studio, lang)
+    for name in PAGES[1:]:
+        with demo.route(t(lang, f"page_{name}"), name):
+            _BUILDERS[name](demo, studio, lang)
+    return demo
+
+
+def build_app(runs: Path) -> FastAPI:
+    """The application over a folder of runs; call it outside of an event loop."""
+    # Gradio makes an event loop for every Blocks that is built outside of one, and never closes it.
+    return asyncio.run(_assemble(Studio(runs.resolve())))
+
+
+async def _assemble(studio: Studio) -> FastAPI:
+    app = FastAPI(title="m2n2-studio", docs_url=None, redoc_url=None, openapi_url=None)
+    _add_routes(app)
+    app.include_router(picture_routes(studio))
+    for lang in LANGUAGES:
+        _mount(app, build(studio, lang), lang)
+    return app
+
+
+def _mount(app: FastAPI, pages: gr.Blocks, lang: Lang) -> None:
+    theme = gr.themes.Soft(font=_FONTS, font_mono=_MONO).set(**_CONTRAST)
+    with warnings.catch_warnings():
+        # Gradio says so for every mounted application of several pages, also when server-side rendering is off.
+        warnings.filterwarnings("ignore", "SSR mode is not supported with multi-page apps")
+        gr.mount_gradio_app(
+            app,
+            pages,
+            path=f"/{lang}",
+            theme=theme,
+            css_paths=_HERE / "studio.css",
+            head=_HEAD,
+            footer_links=[],
+            run_history=False,
+            enable_monitoring=False,
+            show_error=False,
+            max_file_size=UPLOAD,
+            ssr_mode=False,
+            mcp_server=False,
+        )
+
+
+def _add_routes(app: FastAPI) -> None:
+    @app.get("/")
+    def _start(request: Request) -> RedirectResponse:
+        chosen = request.cookies.get(COOKIE)
+        lang = next((lang for lang in LANGUAGES if lang == chosen), None)
+        return RedirectResponse(f"/{lang or preferred(request.headers.get('accept-language'))}/")
+
+    @app.get("/favicon.ico")
+    def _icon() -> Response:
+        return Response(status_code=204)
+
+    @app.get("/language/{lang}/{page}")
+    def _language(request: Request, lang: Lang, page: str) -> RedirectResponse:
+        if page not in PAGES:
+            raise HTTPException(404)
+        kept = {key: request.query_params[key] for key in SHOWN if key in request.query_params}
+        answer = RedirectResponse(page_link(lang, page, **kept))
+        answer.set_cookie(COOKIE, lang, max_age=365 * 86400, samesite="lax", httponly=True)
+        return answer
+
+
+def serve(runs: Path, *, host: str = "127.0.0.1", port: int = 7860) -> None:
+    """Serve the studio until interrupted.
+
+    Raises:
+        RunError: the port is in use, or the address is not this machine's.
+    """
+    listener = _listener(host, port)
+    studio = Studio(runs.resolve())
+    threading.Thread(target=_warm, args=(studio,), daemon=True).start()
+    threading.Thread(target=keep_schedules, args=(studio.exports,), daemon=True).start()
+    app = build_app(runs)
+    shown = "127.0.0.1" if host == "0.0.0.0" else host
+    print(f"m2n2-studio: http://{shown}:{listener.getsockname()[1]}  (Ctrl-C ends it; runs go on)", flush=True)
+    config = uvicorn.Config(app, log_level="warning", access_log=False)
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    except KeyboardInterrupt:
+        pass
+    finally:
+        listener.close()
+
+
+def _warm(studio: Studio) -> None:
+    """Read the newest run once: what is slow about recipes is kept for the pages."""
+    for name in studio.names()[:1]:
+        with contextlib.suppress(M2N2Error), studio.run(name) as store:
+            store.individuals()
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """A socket that is bound before the models are loaded, so that a port in use is told at once."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise RunError(
+            f"Port {port} on {host} cannot be opened ({error.strerror}). Expected a free one: another studio may be "
+            f"open there already; stop it, or choose another: m2n2 studio --port {port % 65535 + 1}."
+        ) from error
+    return listener

@@ -1,0 +1,296 @@
+"""The Sources page: what each checkpoint is and is good at, how they go together, and adding one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import yaml
+from markupsafe import Markup
+
+import assets
+from eval.prompts import load_prompts
+from pipelines.errors import M2N2Error
+from pipelines.origins import is_at_hand, name_of, open_origin, resolved
+from pipelines.recipe import parse_recipe
+from pipelines.sources import check_mergeable
+from studio import shelf
+from studio.errors import RunError
+from studio.fetching import fetch
+from studio.i18n import Lang, t
+from studio.strengths import strengths
+from studio.ui.common import html
+from studio.ui.common.cancellable import Cancelled, LongWork
+from studio.ui.common.studio import Studio, gigabytes, head, listen, page_link
+from studio.wording import duration
+
+from .cards import Entry, cards, entry
+from .similarity import Measured, Tell, heat_maps, measure
+
+
+def ledger(studio: Studio, lang: Lang) -> Markup:
+    """Every known source's card."""
+    known = shelf.known(studio.runs)
+    return cards(lang, [entry(one) for one in known], strengths(studio.runs, known), _captions())
+
+
+def choices(studio: Studio) -> list[tuple[str, str]]:
+    """The known sources as (label, uri); the place tells apart those of one name."""
+    known = shelf.known(studio.runs)
+    names = [one.name for one in known]
+    return [(one.name if names.count(one.name) == 1 else f"{one.name} ({one.uri})", one.uri) for one in known]
+
+
+def in_order(studio: Studio, uris: Sequence[str]) -> list[str]:
+    """Chosen sources in the order of the shelf, whatever the order they were ticked in; unknown ones are left out."""
+    return [one.uri for one in shelf.known(studio.runs) if one.uri in uris]
+
+
+def evolve_link(lang: Lang, uris: Sequence[str]) -> Markup:
+    """The way to the Evolve page with these sources chosen."""
+    if len(uris) < 2:
+        return Markup('<p class="quiet">{}</p>').format(t(lang, "choose_two"))
+    return Markup('<a class="action primary" href="{}">{}</a>').format(
+        page_link(lang, "evolve", sources="\n".join(uris)), t(lang, "evolve_these", n=len(uris))
+    )
+
+
+def lines(text: str) -> list[str]:
+    """The sources written in a field, one a line, with whole paths."""
+    return [resolved(line.strip().strip('"')) for line in text.splitlines() if line.strip()]
+
+
+def look(lang: Lang, text: str) -> str:
+    """What adding these sources would take, before anything long: Markdown, a line for each."""
+    said = []
+    for uri in lines(text):
+        try:
+            if not is_at_hand(uri):
+                said.append(t(lang, "look_fetch", name=name_of(uri)))
+                continue
+            found = entry(shelf.Known(uri))
+            said.append(_described(lang, found))
+        except M2N2Error as error:
+            said.append(f"⚠️ {error}")
+    return "\n".join(f"- {one}" for one in said) or t(lang, "add_hint")
+
+
+def _described(lang: Lang, found: Entry) -> str:
+    if found.source is None:
+        return f"⚠️ {found.problem}"
+    source = found.source
+    words = t(
+        lang,
+        "look_found",
+        name=source.name,
+        architecture=source.architecture,
+        size=gigabytes(source.size),
+        licence=source.licence or t(lang, "licence_unknown"),
+    )
+    try:
+        check_mergeable([source])
+    except M2N2Error as error:
+        return f"⚠️ {words} {error}"
+    known = all(part.is_hashed for part in source.components.values())
+    return f"{words} {t(lang, 'look_known' if known else 'look_hash', size=gigabytes(source.size))}"
+
+
+def add(studio: Studio, lang: Lang, text: str, tell: Tell) -> list[str]:
+    """Fetch, check, hash and remember sources; returns them as they are remembered.
+
+    Raises:
+        M2N2Error: one of them cannot be had or cannot be bred; those before it are remembered.
+    """
+    uris = lines(text)
+    if not uris:
+        raise RunError(t(lang, "add_nothing"))
+    for uri in uris:
+        if not is_at_hand(uri):
+            fetch(uri, lambda seconds, come: tell(*_fetching(lang, seconds, come)))
+        source = open_origin(uri)
+        check_mergeable([source])
+        shelf.hash_source(
+            source,
+            lambda done, of: tell(done / of, t(lang, "hashing", done=gigabytes(done), of=gigabytes(of))),
+        )
+        shelf.add(studio.runs, uri)
+    return uris
+
+
+def _fetching(lang: Lang, seconds: float, come: tuple[int, int] | None) -> tuple[float, str]:
+    """How far a source has come, as a share and in words."""
+    done, of = come or (0, 0)
+    if not done:
+        return 0.0, t(lang, "fetching", seconds=round(seconds))
+    left = duration(lang, seconds * (of - done) / done)
+    return done / of, t(lang, "fetching_bytes", done=gigabytes(done), of=gigabytes(of), left=left)
+
+
+def sources_in(path: Path) -> list[str]:
+    """The sources that a dropped file names: those of a recipe, of a run file, or of a list of sources.
+
+    Raises:
+        M2N2Error: it names none, or cannot be read.
+    """
+    try:
+        if path.suffix == ".json":
+            return [one.uri for one in parse_recipe(path.read_text("utf-8"), where=path.name).sources]
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise RunError(
+            f"{path.name} cannot be read ({error}). Expected a recipe (JSON) or a run file (YAML)."
+        ) from error
+    named = content.get("sources") if isinstance(content, dict) else None
+    if not isinstance(named, list) or not named:
+        raise RunError(f"{path.name} names no sources. Expected a recipe (JSON), or a run file (YAML) with `sources:`.")
+    return [str(uri) for uri in named]
+
+
+def _captions() -> dict[str, str]:
+    """Captions of the embedded previews, by the stem of their names: `0-1face-ja`."""
+    try:
+        prompts = [prompt for file in (assets.EVOLVE, assets.HELD_OUT) for prompt in load_prompts(file).prompts]
+    except M2N2Error:
+        return {}
+    known = {prompt.id: prompt for prompt in prompts}
+    stems = [file.stem for folder in assets.sources() for file in (folder / "previews").glob("*.png")]
+    return {stem: html.preview_caption(stem, known) for stem in stems}
+
+
+def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
+    """Lay the page out and wire it."""
+    head(lang, "sources")
+    work, measured = LongWork(), gr.State(None)
+    with gr.Row(elem_classes="bar"):
+        chosen = gr.CheckboxGroup([], label=t(lang, "choose_sources"), scale=5, elem_id="choose")
+        go = gr.HTML(elem_id="evolve-these")
+    shown = gr.HTML(min_height=420, elem_id="ledger")
+    with gr.Accordion(t(lang, "compatibility"), open=False, elem_id="compatibility"):
+        gr.Markdown(t(lang, "compatibility_text"), elem_classes="quiet")
+        with gr.Row(elem_classes="bar"):
+            base = gr.Dropdown([], label=t(lang, "base"), info=t(lang, "base_info"), interactive=False)
+            compare = gr.Button(t(lang, "measure_kinship"), variant="primary", elem_id="measure")
+            halt = gr.Button(t(lang, "cancel"), variant="stop", visible=False, elem_id="halt")
+        heat = gr.HTML(min_height=60, elem_id="heat")
+    with gr.Accordion(t(lang, "add_sources"), open=False, elem_id="add"):
+        with gr.Row(equal_height=True):
+            own = gr.Textbox(lines=3, label=t(lang, "own_folders"), info=t(lang, "add_info"), scale=3, elem_id="own")
+            dropped = gr.File(
+                label=t(lang, "drop_recipe"), file_types=[".json", ".yaml", ".yml"], height=150, scale=1, elem_id="drop"
+            )
+        gr.Markdown(t(lang, "drop_info"), elem_classes="quiet")
+        seen = gr.Markdown(t(lang, "add_hint"), elem_id="seen", container=True, min_height=60)
+        with gr.Row(elem_classes="bar"):
+            take = gr.Button(t(lang, "add_these"), variant="primary", elem_id="take")
+            leave = gr.Button(t(lang, "cancel"), variant="stop", visible=False, elem_id="leave")
+            gone = gr.Dropdown([], label=t(lang, "forget_which"), scale=2)
+            forget = gr.Button(t(lang, "forget"), interactive=False)
+
+    def shelf_now(ticked: Sequence[str]) -> list[Any]:
+        """Cards, choices, the link, and what can be forgotten."""
+        known = choices(studio)
+        kept = in_order(studio, ticked)
+        own_ones = [(label, uri) for label, uri in known if uri in shelf.added(studio.runs)]
+        return [
+            ledger(studio, lang),
+            gr.CheckboxGroup(choices=known, value=kept),
+            evolve_link(lang, kept),
+            gr.Dropdown(choices=own_ones, value=own_ones[0][1] if own_ones else None),
+            gr.Button(interactive=bool(own_ones)),
+        ]
+
+    def on_load() -> list[Any]:
+        return shelf_now([str(path) for path in assets.sources()])
+
+    def on_chosen(uris: list[str]) -> list[Any]:
+        return [
+            evolve_link(lang, in_order(studio, uris)),
+            None,
+            "",
+            gr.Dropdown(choices=[], value=None, interactive=False),
+        ]
+
+    def on_drop(file: str | None) -> list[Any]:
+        text = "\n".join(sources_in(Path(file))) if file else ""
+        return [text, look(lang, text)]
+
+    def begun(request: gr.Request) -> list[Any]:
+        work.begin(request)
+        return [gr.Button(interactive=False), gr.Button(visible=True, interactive=True)]
+
+    def ended(request: gr.Request) -> list[Any]:
+        work.end(request)
+        return [gr.Button(interactive=True), gr.Button(visible=False)]
+
+    def stopping(request: gr.Request) -> Any:
+        work.stop(request)
+        return gr.Button(interactive=False)
+
+    def telling(request: gr.Request, progress: gr.Progress) -> Tell:
+        def tell(share: float, words: str) -> None:
+            work.check(request)
+            progress(share, desc=words, unit="%")
+
+        return tell
+
+    def on_add(
+        text: str,
+        ticked: list[str],
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> list[Any]:
+        try:
+            new = add(studio, lang, text, telling(request, progress))
+        except Cancelled:
+            return [t(lang, "add_cancelled"), gr.skip(), *shelf_now(ticked)]
+        names = ", ".join(map(name_of, new))
+        return [t(lang, "added", names=names), "", *shelf_now([*ticked, *new])]
+
+    def on_forget(uri: str, ticked: list[str]) -> list[Any]:
+        shelf.forget(studio.runs, uri)
+        return shelf_now(ticked)
+
+    def on_measure(
+        uris: list[str],
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> list[Any]:
+        try:
+            found = measure(in_order(studio, uris), lang, telling(request, progress))
+        except Cancelled:
+            return [None, t(lang, "measure_cancelled"), gr.skip()]
+        first = found.central
+        return [found, heat_maps(lang, found, first), gr.Dropdown(choices=found.names, value=first, interactive=True)]
+
+    def on_base(found: Measured | None, name: str) -> Any:
+        return heat_maps(lang, found, name) if found else gr.skip()
+
+    quiet = {"show_progress": "hidden"}
+    shelves = [shown, chosen, go, gone, forget]
+    listen(demo.load, lang, on_load, None, shelves, **quiet)
+    listen(chosen.input, lang, on_chosen, chosen, [go, measured, heat, base], **quiet)
+    for leaving in (own.blur, own.submit):
+        listen(leaving, lang, lambda text: look(lang, text), own, seen, **quiet)
+    listen(dropped.upload, lang, on_drop, dropped, [own, seen], **quiet)
+    listen(forget.click, lang, on_forget, [gone, chosen], shelves, **quiet)
+    listen(base.input, lang, on_base, [measured, base], heat, **quiet)
+    for button, cancel, handler, inputs, outputs, place in (
+        (take, leave, on_add, [own, chosen], [seen, own, *shelves], seen),
+        (compare, halt, on_measure, [chosen], [measured, heat, base], heat),
+    ):
+        first = listen(button.click, lang, begun, None, [button, cancel], **quiet)
+        done = listen(
+            first.then,
+            lang,
+            handler,
+            inputs,
+            outputs,
+            show_progress_on=place,
+            concurrency_limit=1,
+            concurrency_id="weights",
+        )
+        for after in (done.then, done.failure):  # Gradio runs `then` after what went well only, whatever it says
+            listen(after, lang, ended, None, [button, cancel], **quiet)
+        listen(cancel.click, lang, stopping, None, cancel, **quiet)

@@ -1,0 +1,103 @@
+"""The Judge page without a browser: questions, answers, names afterwards, and pictures that tell nothing."""
+
+import re
+import shutil
+
+import pytest
+
+from studio.errors import RunError
+from studio.i18n import LANGUAGES
+from studio.ui.common.studio import Studio
+from studio.ui.judge import page as judge
+from studio.ui.judge import results
+from studio.ui.judge.blind_pair import KEPT, Blind, question
+from studio.votes import read_votes, write_vote
+from tests.voters import a_vote, vote_for_bright_pictures
+
+AYA = judge.Rater("first", "Aya", "ja")
+
+
+@pytest.fixture
+def voting(finished, tmp_path):
+    """A copy of the finished studio, to vote on."""
+    shutil.copytree(finished.runs, tmp_path / "runs")
+    return Studio(tmp_path / "runs")
+
+
+def test_a_question_counts_to_the_end_of_its_sitting(voting, monkeypatch):
+    monkeypatch.setattr(judge, "SITTING", 2)
+    numbers = []
+    for _ in range(3):
+        now = judge.put(voting, AYA)
+        numbers.append((now.number, now.of, judge.answer(voting, AYA, now, "left")))
+    assert numbers == [(1, 2, False), (2, 2, True), (3, 4, False)]
+    assert judge.put(voting, judge.Rater("first", "Ken", "en")).number == 1
+
+
+def test_an_answer_is_written_once_and_its_pictures_forgotten(voting):
+    now = judge.put(voting, AYA)
+    assert [voting.blind.get(token) for token in now.tokens] == [now.pair.left_png, now.pair.right_png]
+    judge.answer(voting, AYA, now, "both bad")
+    judge.answer(voting, AYA, now, "left")  # as a second press of the button, late
+    (vote,) = read_votes(voting.runs / "first")
+    assert (vote.rater, vote.reads, vote.answer, vote.left) == ("Aya", "ja", "both bad", now.pair.left)
+    assert [voting.blind.get(token) for token in now.tokens] == [None, None]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_question_names_nobody(voting, lang):
+    now = judge.put(voting, AYA)
+    shown = question(lang, now.pair, now.tokens, now.number, now.of)
+    for known in (*now.tokens, now.pair.caption, 'lang="ja"'):  # a source is called ja too
+        shown = shown.replace(known, "")
+    for id in (now.pair.left, now.pair.right, now.pair.prompt):
+        assert not re.search(rf"\b{re.escape(id)}\b", shown), id
+    assert shown.count("disabled") == 4
+
+
+def test_blind_pictures_are_served_under_their_token_until_it_is_forgotten(voting, served_pictures):
+    client, blind = served_pictures(voting), voting.blind
+    one, other = blind.keep(b"picture"), blind.keep(b"picture")
+    assert one != other
+    assert client.get(f"/pictures/blind/{one}.png").content == b"picture"
+    for number in range(KEPT - 1):
+        blind.keep(bytes([number]))
+    assert client.get(f"/pictures/blind/{one}.png").status_code == 404
+    assert client.get(f"/pictures/blind/{other}.png").content == b"picture"
+    assert client.get(f"/pictures/blind/{Blind().keep(b'picture')}.png").status_code == 404  # another studio's
+
+
+def test_the_name_is_the_login_or_what_was_typed():
+    assert judge.named("en", "  Aya   K. ", None) == "Aya K."
+    assert judge.named("en", "Aya", "ken@example.com") == "ken@example.com"
+    for name in ("  ", "x" * 61):
+        with pytest.raises(RunError, match="Expected a name"):
+            judge.named("en", name, None)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_names_come_with_rankings_agreement_and_readers(voting, lang):
+    folder = voting.runs / "first"
+    vote_for_bright_pictures(folder, "Aya", 5)
+    write_vote(folder, a_vote("base", "real", rater="<b>Ken</b>", reads="en"))
+    shown = results.page(voting, lang, "first", "Aya", "ja", done=False)
+    assert shown.count("<table>") == 4  # hers, everybody's, and one for each language
+    assert "run=first&amp;id=" in shown
+    assert "/pictures/run/first/" in shown
+    assert "<b>Ken</b>" not in results.page(voting, lang, "first", "<b>Ken</b>", "en", done=True)
+    assert "14" in results.taste(voting, lang, "first")  # decided votes still needed; Ken's counts
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_enough_votes_tell_what_a_model_foresees(voting, lang):
+    vote_for_bright_pictures(voting.runs / "first", "Aya", 25)
+    shown = results.taste(voting, lang, "first")
+    assert str(voting.runs / "first") in shown
+    assert re.search(r"Aya.*\d+ %.*50 %", shown)
+
+
+def test_the_end_is_said_when_everything_was_judged(voting):
+    count = len(vote_for_bright_pictures(voting.runs / "first", "Aya", 1000))
+    assert count > 20
+    assert judge.put(voting, AYA) is None
+    assert "every pair there is" in results.page(voting, "en", "first", "Aya", "ja", done=True)

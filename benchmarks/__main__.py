@@ -1,8 +1,10 @@
 """Run every benchmark in turn; runs of `digits` and `search` whose results are there are not repeated."""
 
 from benchmarks.any_network import __main__ as any_network
-
-from . import digits, evaluation, live, pages, search, weave
+from benchmarks.app import evaluation, pages
+from benchmarks.digits import run as digits
+from benchmarks.full_size import live, weave
+from benchmarks.search import run as search
 
 if __name__ == "__main__":
     evaluation.main()

@@ -6,7 +6,7 @@ import platform
 
 import torch
 
-from pipelines.generate import best_device
+from pipelines.generation.live_pipeline import best_device
 
 from .machine import versions
 

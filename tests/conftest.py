@@ -14,11 +14,11 @@ import pytest
 import yaml
 
 import assets
-from pipelines.recipe import blend
-from pipelines.sources import open_source
+from pipelines.checkpoints.sources import open_source
+from pipelines.recipes.recipe import blend
 from studio.cli import app as cli
-from studio.config import embedded
-from studio.process import ask_to_stop
+from studio.jobs.process import ask_to_stop
+from studio.runs.config import embedded
 
 NAMES = list(assets.NAMES)
 

@@ -18,8 +18,8 @@ from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 import assets
-from pipelines.keys import canonical_name
-from pipelines.sgm import LOGIT_SCALE, POSITION_IDS, to_single_file
+from pipelines.architectures.keys import canonical_name
+from pipelines.architectures.sdxl_single_file import LOGIT_SCALE, POSITION_IDS, to_single_file
 
 POSITIONS = 77
 WIDTH_L, WIDTH_G = 32, 48

@@ -7,7 +7,7 @@ from diffusers import StableDiffusionXLPipeline
 from safetensors.torch import save_file
 
 import assets
-from pipelines.sources import open_source
+from pipelines.checkpoints.sources import open_source
 
 BASE = assets.FAMILY / "base"
 SCALE, RANK, ALPHA = 0.8, 4, 3.0

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 import assets
-from eval.clip import ClipScorer
-from eval.prompts import load_prompts
-from pipelines.generate import LivePipeline
+from eval.prompts.prompt_set import load_prompts
+from eval.scorers.clip import ClipScorer
+from pipelines.generation.live_pipeline import LivePipeline
 
 
 @pytest.fixture(scope="module", params=["judge", "jury"])

@@ -5,10 +5,10 @@ import socket
 import pytest
 
 import assets
-from eval.catalogue import REPORTER, SCORER
-from pipelines.recipe import load_recipe
-from pipelines.settings import presets
-from studio.run_file import load_config
+from eval.scorers.catalogue import REPORTER, SCORER
+from pipelines.generation.settings import presets
+from pipelines.recipes.recipe import load_recipe
+from studio.runs.config_file import load_config
 
 RUN = assets.FAMILY.parent / "runs" / "sdxl-jp.yaml"
 RECIPE = assets.FAMILY.parent / "recipes" / "evo-ukiyoe-base.json"

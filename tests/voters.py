@@ -6,9 +6,9 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from studio.pairs import next_pair
-from studio.store import open_run
-from studio.votes import Vote, read_votes, write_vote
+from studio.judging.pairing import next_pair
+from studio.judging.votes import Vote, read_votes, write_vote
+from studio.runs.store import open_run
 
 
 def a_vote(left="base", right="ja", answer="left", **other):

@@ -11,10 +11,10 @@ from __future__ import annotations
 import shutil
 
 import assets
-from eval.prompts import load_prompts
-from pipelines.generate import LivePipeline, Request, Settings
-from pipelines.recipe import blend
-from pipelines.sources import open_source
+from eval.prompts.prompt_set import load_prompts
+from pipelines.checkpoints.sources import open_source
+from pipelines.generation.live_pipeline import LivePipeline, Request, Settings
+from pipelines.recipes.recipe import blend
 
 PROMPTS = ("1face", "1f951", "1f39e")  # a moose, an avocado, film frames
 SEED = 7

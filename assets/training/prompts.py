@@ -14,7 +14,7 @@ from PIL import Image
 from assets.training.data import Name, names, pictures
 from assets.training.settings import CATEGORIES, PROMPTS, TOKENS
 from assets.training.tokenizer import tokenizer
-from eval.prompts import Prompt, PromptSet, to_yaml
+from eval.prompts.prompt_set import Prompt, PromptSet, to_yaml
 
 SETS = {
     "evolve": ("emoji-evolve", "Emoji names that evolution is scored on.", 65),

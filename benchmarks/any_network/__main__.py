@@ -20,11 +20,11 @@ from rich.console import Console
 from rich.table import Table
 from safetensors.torch import load_file
 
-from benchmarks.digits import machine
+from benchmarks.digits.run import machine
 from eval.metrics import Estimate, bootstrap, paired_bootstrap
-from pipelines.files import write_whole
-from studio.anynet.config import load
-from studio.anynet.run import carry_out, create
+from pipelines.storage.files import write_whole
+from studio.networks.config import load
+from studio.networks.task import carry_out, create
 
 from . import score
 from .family import make

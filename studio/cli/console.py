@@ -14,10 +14,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
-from eval import naming
+from eval.scorers import names as naming
 
 if TYPE_CHECKING:
-    from studio.preflight import Preflight
+    from studio.execution.preflight import Preflight
 
 errors = Console(stderr=True)
 

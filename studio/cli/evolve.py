@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import typer
 import yaml
 
-from studio.anynet import is_any
+from studio.runs.kind import is_any
 
 from . import console
 from .options import Json, Pictures
 
 if TYPE_CHECKING:
-    from studio.config import RunConfig
+    from studio.runs.config import RunConfig
 
 
 def evolve(
@@ -64,24 +64,25 @@ def evolve(
         networks.evolve(run_yaml, changes, out, as_json)
         return
 
-    from studio import run, store, summary  # here, not above: what is refused needs no torch
-    from studio.run_file import configured
+    from studio.execution import loop
+    from studio.runs import store, summary  # here, not above: what is refused needs no torch
+    from studio.runs.config_file import configured
 
     if resume and out is not None:
         opened = store.open_run(out)
         if evaluations is not None:
-            run.extend(opened, evaluations)
+            loop.extend(opened, evaluations)
     else:
         if fork is not None:
             run_yaml, changes = fork / "run.yaml", {**changes, "start": str(fork.resolve())}
         config = configured(run_yaml, changes, pictures)
-        folder = out or run.default_folder(Path("runs"))
+        folder = out or loop.default_folder(Path("runs"))
         if preflight:
             _preflight(config, folder, as_json)
             return
         opened = store.create_run(folder, config)
     with console.evolution_progress(opened.config.evaluations) as watch:
-        run.carry_out(opened, watch)
+        loop.carry_out(opened, watch)
     if as_json:
         console.print_json(summary.run_json(opened))
     else:
@@ -90,7 +91,7 @@ def evolve(
 
 
 def _preflight(config: RunConfig, folder: Path, as_json: bool) -> None:
-    from studio.preflight import measured_rate, preflight
+    from studio.execution.preflight import measured_rate, preflight
 
     found = preflight(config, config.open_sources(), folder=folder, rate=measured_rate(folder.parent, config))
     if as_json:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from studio.anynet import is_any
+from studio.runs.kind import is_any
 
 from . import console
 from .options import Dtype, Json, Out, Push, Run
 
 if TYPE_CHECKING:
-    from studio import ship
+    from studio.exporting import export_plan
 
 
 def merge(
@@ -25,7 +25,7 @@ def merge(
     as_json: Json = False,
 ) -> None:
     """Build a recipe's checkpoint, with card and licences. / レシピからチェックポイントを作る。"""
-    from pipelines.recipe import load_recipe
+    from pipelines.recipes.recipe import load_recipe
 
     if recipe.suffix == ".json" and load_recipe(recipe).architecture == "any":
         _refuse_sdxl_options(out, dtype, push)
@@ -34,12 +34,12 @@ def merge(
         networks.merge(recipe, out, as_json)
         return
 
-    from studio import ship
-    from studio.models import open_model
+    from studio.exporting import export_plan
+    from studio.library.model_reference import open_model
 
-    def write(progress: Callable[[int, int], None]) -> ship.Shipped:
+    def write(progress: Callable[[int, int], None]) -> export_plan.Shipped:
         loaded, opened = open_model(str(recipe))
-        return ship.prepare_recipe(loaded, opened, out, precision=dtype).send(progress)
+        return export_plan.prepare_recipe(loaded, opened, out, precision=dtype).send(progress)
 
     _shipped(write, push, as_json)
 
@@ -60,10 +60,11 @@ def export(
         networks.export(run, individual, out, as_json)
         return
 
-    from studio import ship, store
+    from studio.exporting import export_plan
+    from studio.runs import store
 
     opened = store.open_run(run)
-    _shipped(lambda told: ship.prepare(opened, individual, out, precision=dtype).send(told), push, as_json)
+    _shipped(lambda told: export_plan.prepare(opened, individual, out, precision=dtype).send(told), push, as_json)
 
 
 def _refuse_sdxl_options(out: Path, dtype: str | None, push: str | None) -> None:
@@ -74,9 +75,11 @@ def _refuse_sdxl_options(out: Path, dtype: str | None, push: str | None) -> None
         )
 
 
-def _shipped(write: Callable[[Callable[[int, int], None]], ship.Shipped], push: str | None, as_json: bool) -> None:
+def _shipped(
+    write: Callable[[Callable[[int, int], None]], export_plan.Shipped], push: str | None, as_json: bool
+) -> None:
     """Write a checkpoint, push it if asked to, and say where it is."""
-    from studio import push as hub
+    from studio.exporting import hub_upload as hub
 
     if push:
         hub.check_push(push)

@@ -26,11 +26,11 @@ def monitor(
     as_json: Json = False,
 ) -> None:
     """Measure an export as at its birth; exit code 1 if it changed. / 書き出し時と同じ条件で測り直す。"""
-    from studio.drift import drift
-    from studio.exports import open_export
-    from studio.measure import journal
-    from studio.monitor import carry_out
-    from studio.process import Stopped
+    from studio.exporting.registry import open_export
+    from studio.jobs.process import Stopped
+    from studio.monitoring.drift import drift
+    from studio.monitoring.remeasure import journal
+    from studio.monitoring.scheduler import carry_out
 
     opened = open_export(export)
     try:

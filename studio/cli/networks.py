@@ -13,15 +13,15 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
-from pipelines.export import export_network
-from pipelines.keys import MODEL
-from pipelines.plan import Plan
-from pipelines.recipe import Recipe, load_recipe
-from pipelines.sources import open_network
-from studio.anynet.config import load
-from studio.anynet.run import AnyStore, carry_out, create, open_any
-from studio.individual import Individual
-from studio.process import standing
+from pipelines.architectures.keys import MODEL
+from pipelines.checkpoints.sources import open_network
+from pipelines.exporting.export import export_network
+from pipelines.recipes.recipe import Recipe, load_recipe
+from pipelines.weaving.plan import Plan
+from studio.jobs.process import standing
+from studio.networks.config import load
+from studio.networks.task import AnyStore, carry_out, create, open_any
+from studio.runs.individual import Individual
 
 from . import console
 

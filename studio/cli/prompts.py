@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from eval import naming
+from eval.scorers import names
 
 from . import console
 from .options import Json
@@ -35,9 +35,9 @@ def import_stair(
     as_json: Json = False,
 ) -> None:
     """The paper's captions and photographs as prompt sets. / 論文の文と写真をプロンプト集にする。"""
-    from eval.prompts import to_yaml
-    from eval.stair import from_stair
-    from pipelines.files import write_whole
+    from eval.prompts.prompt_set import to_yaml
+    from eval.prompts.stair_captions import from_stair
+    from pipelines.storage.files import write_whole
 
     sets = from_stair(captions, pictures, out, english=english, evolve=evolve, held_out=held_out, pairs=pairs)
     written = {}
@@ -75,14 +75,14 @@ def check(
 ) -> None:
     """Missing twins, duplicates, captions that would be cut short. / 対訳の不足、重複、長すぎる文を調べる。"""
     import assets
-    from eval.prompt_edit import findings, read_rows
-    from pipelines.origins import open_origin
-    from studio.captions import lengths, scorer_reader, source_readers
+    from eval.prompts.editing import findings, read_rows
+    from pipelines.checkpoints.source_uri import open_origin
+    from studio.library.caption_lengths import lengths, scorer_reader, source_readers
 
     rows = read_rows(file)
     found = findings(rows)
     readers = [
-        scorer_reader(scorer or naming.of_folder(assets.JUDGE)),
+        scorer_reader(scorer or names.of_folder(assets.JUDGE)),
         *source_readers(open_origin(source or assets.FAMILY / "ja")),
     ]
     cut = [one for one in lengths(rows, readers) if one.cut_by]
@@ -132,8 +132,8 @@ def split_set(
     as_json: Json = False,
 ) -> None:
     """Two sets, to evolve on and held out, no prompt in both. / 進化用と評価専用に分ける。"""
-    from eval.prompt_edit import read_rows, split, to_set
-    from studio.prompt_shelf import check_free, moved, save
+    from eval.prompts.editing import read_rows, split, to_set
+    from studio.library.prompt_library import check_free, moved, save
 
     rows = moved(read_rows(file), file.resolve().parent, out.resolve())
     halves = split(to_set(rows, file.stem), held_out, seed=seed)

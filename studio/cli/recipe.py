@@ -23,10 +23,10 @@ def blend(
     text_encoders: Annotated[bool, typer.Option("--text-encoders", help="merge the text encoders too")] = False,
 ) -> None:
     """Write the recipe of a weighted merge. / 重み付きマージのレシピを書く。"""
+    from pipelines.checkpoints.source_uri import open_origin
+    from pipelines.checkpoints.sources import check_mergeable, text_encoders_mergeable
     from pipelines.errors import SourceError
-    from pipelines.origins import open_origin
-    from pipelines.recipe import blend as blended
-    from pipelines.sources import check_mergeable, text_encoders_mergeable
+    from pipelines.recipes.recipe import blend as blended
 
     opened = [open_origin(source) for source in sources]
     check_mergeable(opened)
@@ -49,9 +49,9 @@ def pin(
     out: Annotated[Path, typer.Option(help="the recipe file to write")],
 ) -> None:
     """Open a recipe's sources and fill in their hashes. / ソースのハッシュを書き込む。"""
-    from pipelines.pinning import pin as pinned
-    from pipelines.recipe import load_recipe
-    from studio.models import open_recipe_sources
+    from pipelines.recipes.pinning import pin as pinned
+    from pipelines.recipes.recipe import load_recipe
+    from studio.library.model_reference import open_recipe_sources
 
     loaded = load_recipe(recipe, unpinned=True)
     pinned(loaded, open_recipe_sources(loaded, relative_to=recipe.parent)).save(out)

@@ -9,8 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from studio.anynet import is_any
 from studio.errors import RunError
+from studio.runs.kind import is_any
 
 from . import console
 from .options import Json, Run
@@ -24,7 +24,7 @@ def show(run: Run, as_json: Json = False) -> None:
         networks.show(run, as_json)
         return
 
-    from studio import store, summary
+    from studio.runs import store, summary
 
     opened = store.open_run(run)
     if as_json:
@@ -53,8 +53,8 @@ def report(
     """A run as one page that opens anywhere: results, pictures, recipe. / 実行の結果を 1 つの HTML にまとめる。"""
     if is_any(run):
         raise RunError(f"{run} breeds networks that draw no pictures. See it with `m2n2 show {run}`.")
-    from studio import store  # here, not above: what is refused needs no torch
-    from studio.report import write_report
+    from studio.reports import write_report
+    from studio.runs import store  # here, not above: what is refused needs no torch
 
     opened = store.open_run(run)
     try:

@@ -29,7 +29,7 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Score a model's pictures on a prompt set. / モデルの絵をプロンプト集で採点する。"""
-    from studio.scoring import score_model
+    from studio.evaluation.score_model import score_model
 
     how = pictures or "standard"
     with Progress(

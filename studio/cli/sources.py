@@ -23,7 +23,7 @@ sources_app = typer.Typer(
 def sources_list(as_json: Json = False) -> None:
     """The known sources: name, path, licence. / 既知のソース一覧。"""
     import assets
-    from pipelines.sources import open_source
+    from pipelines.checkpoints.sources import open_source
 
     opened = [open_source(path) for path in assets.sources()]
     rows = [
@@ -45,10 +45,10 @@ def sources_inspect(
     as_json: Json = False,
 ) -> None:
     """A source's components, sizes and hashes; reads and checks every byte. / ソースの構成とハッシュ。"""
+    from pipelines.checkpoints.source_uri import open_origin, terms
     from pipelines.errors import RecipeError
-    from pipelines.origins import open_origin, terms
-    from pipelines.pickled import SUFFIXES
-    from pipelines.provenance import recipe_of
+    from pipelines.exporting.provenance import recipe_of
+    from pipelines.storage.pickled import SUFFIXES
 
     opened = open_origin(source)
     carried = None
@@ -101,7 +101,7 @@ def sources_compare(
     as_json: Json = False,
 ) -> None:
     """Whether sources can be merged, and the angle between them. / ソース同士の相性（角度）。"""
-    from studio.scoring import compare_sources
+    from studio.evaluation.score_model import compare_sources
 
     compared = compare_sources(paths)
     if as_json:

@@ -23,9 +23,9 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Rebuild an export from its recipe and compare every bit. / レシピから作り直し、全ビットを照合する。"""
-    from studio.exports import open_export
-    from studio.verify import verify as rebuilt
-    from studio.verify import verify_hashes
+    from studio.exporting.registry import open_export
+    from studio.exporting.verification import verify as rebuilt
+    from studio.exporting.verification import verify_hashes
 
     opened = open_export(export)
     with console.bytes_progress("comparing") as progress:

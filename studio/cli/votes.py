@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from eval import naming
+from eval.scorers import names
 
 from . import console
 from .options import Json, Run
@@ -21,15 +21,15 @@ def votes(
     as_json: Json = False,
 ) -> None:
     """People's ranking, and how often the scorer agrees. / 人の投票による順位と、採点モデルとの一致率。"""
-    from studio import standing
-    from studio.store import open_run
-    from studio.votes import missing, read_votes
+    from studio.judging import ranking
+    from studio.judging.votes import missing, read_votes
+    from studio.runs.store import open_run
 
     opened = open_run(run)
     given = read_votes(opened.folder)
-    scorer = naming.label(opened.config.scorer)
+    scorer = names.label(opened.config.scorer)
     opened.close()
-    found = standing.report(given) | {"scorer": scorer, "missing_to_steer": missing(given)}
+    found = ranking.report(given) | {"scorer": scorer, "missing_to_steer": missing(given)}
     if as_json:
         console.print_json(found)
         return

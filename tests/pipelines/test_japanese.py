@@ -8,13 +8,13 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
+from pipelines.checkpoints.sources import open_source
 from pipelines.errors import ExportError
-from pipelines.export import export_file, export_folder
-from pipelines.generate import LivePipeline, Request
-from pipelines.plan import Plan
-from pipelines.recipe import blend
-from pipelines.settings import Settings
-from pipelines.sources import open_source
+from pipelines.exporting.export import export_file, export_folder
+from pipelines.generation.live_pipeline import LivePipeline, Request
+from pipelines.generation.settings import Settings
+from pipelines.recipes.recipe import blend
+from pipelines.weaving.plan import Plan
 from tests.full_keys import WIDTH_L, small_sdxl
 
 SETTINGS = Settings(steps=2, guidance=3.0, size=64, batch=1)

@@ -7,15 +7,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from pipelines.architectures.keys import layouts
+from pipelines.checkpoints.sources import check_mergeable, open_network
 from pipelines.errors import ExportError, RecipeError, SourceError
-from pipelines.export import export_network
-from pipelines.gram import gram
-from pipelines.keys import layouts
-from pipelines.pinning import check_sources, pin
-from pipelines.plan import Plan
-from pipelines.recipe import Segment, blend, load_recipe, parse_recipe
-from pipelines.sources import check_mergeable, open_network
-from pipelines.weave import LiveWeights, component_entries, weave_file
+from pipelines.exporting.export import export_network
+from pipelines.recipes.gram import gram
+from pipelines.recipes.pinning import check_sources, pin
+from pipelines.recipes.recipe import Segment, blend, load_recipe, parse_recipe
+from pipelines.weaving.plan import Plan
+from pipelines.weaving.weave import LiveWeights, component_entries, weave_file
 from tests.networks import LEFT, RIGHT, network
 
 PATTERNS = {"attention": ["*.attn.*"], "early": ["layers.2.*"]}

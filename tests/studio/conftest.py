@@ -6,10 +6,10 @@ import shutil
 
 import pytest
 
-from studio.exports import Export, open_export
-from studio.run import carry_out
-from studio.ship import prepare
-from studio.store import create_run
+from studio.execution.loop import carry_out
+from studio.exporting.export_plan import prepare
+from studio.exporting.registry import Export, open_export
+from studio.runs.store import create_run
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,10 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from studio.i18n import Lang, t
-from studio.individual import Individual
-from studio.marks import Marked, marks
-from studio.summary import ancestry, kinds
-from studio.ui import maps
+from studio.judging.annotations import Marked, marks
+from studio.reports import drawings
+from studio.runs.individual import Individual
+from studio.runs.summary import ancestry, kinds
 from studio.ui.common import html, thumbnails
 from studio.ui.common.studio import Studio, best_source, page_link, score
 
@@ -54,7 +54,7 @@ def detail(studio: Studio, lang: Lang, name: str, id: str) -> Detail:
         rows = range(len(prompts))
         return Detail(
             title=_title(lang, name, one, best),
-            depth=maps.depth_strip(lang, one),
+            depth=drawings.depth_strip(lang, one),
             pairs=html.prompt_pairs(lang, store, one, others),
             recipe=one.recipe.to_json(),
             command=shlex.join(

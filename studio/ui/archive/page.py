@@ -9,17 +9,17 @@ from typing import Any
 
 import gradio as gr
 
-from eval.ratings import ranking
+from eval.preferences.bradley_terry import ranking
+from studio.analysis.selection import SHOWS, SORTS, WALL, Show, Sort, Wanted, arranged, rows_of
 from studio.i18n import Lang, t
 from studio.i18n import category as category_name
-from studio.individual import Individual
-from studio.marks import MOST, Marked, mark, marks
-from studio.ui.browse import SHOWS, SORTS, WALL, Show, Sort, Wanted, arranged, rows_of
+from studio.judging.annotations import MOST, Marked, mark, marks
+from studio.judging.votes import read_votes
+from studio.runs.individual import Individual
 from studio.ui.common import html
 from studio.ui.common import thumbnails as tiles
 from studio.ui.common.studio import Studio, asked, head, listen, score
 from studio.ui.evolve.run_control import current
-from studio.votes import read_votes
 
 from .individual import detail, said_of
 from .picture_lookup import found_by_picture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipelines.errors import M2N2Error
 from studio.errors import RunError
-from studio.pictures import generation_data
+from studio.png_metadata import generation_data
 from studio.ui.common.studio import Studio
 
 

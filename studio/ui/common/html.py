@@ -8,11 +8,11 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from eval.prompts import Language, Prompt, PromptSet
-from pipelines.sources import Source
+from eval.prompts.prompt_set import Language, Prompt, PromptSet
+from pipelines.checkpoints.sources import Source
 from studio.i18n import Lang, t
-from studio.individual import Individual
-from studio.store import RunStore
+from studio.runs.individual import Individual
+from studio.runs.store import RunStore
 
 from .studio import gigabytes, score
 

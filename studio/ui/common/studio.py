@@ -21,18 +21,18 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
-from eval.clip import ClipScorer
+from eval.scorers.clip import ClipScorer
 from pipelines.errors import M2N2Error
-from pipelines.generate import best_device
-from studio.anynet import is_any
+from pipelines.generation.live_pipeline import best_device
 from studio.errors import RunError
+from studio.evaluation.preview import Previewer
+from studio.formatting import score
 from studio.i18n import LANGUAGES, Lang, t
-from studio.individual import Individual, Kind
-from studio.pictures import png
-from studio.preview import Previewer
-from studio.store import RunStore, open_run
+from studio.png_metadata import png
+from studio.runs.individual import Individual, Kind
+from studio.runs.kind import is_any
+from studio.runs.store import RunStore, open_run
 from studio.ui.judge.blind_pair import Blind
-from studio.wording import score
 
 # The first one is a language's start page.
 PAGES = ("evolve", "sources", "archive", "compare", "judge", "weak", "export", "monitor", "prompts")

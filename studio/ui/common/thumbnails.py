@@ -11,11 +11,11 @@ from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from eval.prompts import PromptSet
-from pipelines.files import write_whole
-from studio.individual import Individual
-from studio.pictures import webp
-from studio.store import RunStore
+from eval.prompts.prompt_set import PromptSet
+from pipelines.storage.files import write_whole
+from studio.png_metadata import webp
+from studio.runs.individual import Individual
+from studio.runs.store import RunStore
 
 from .html import STRIP
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from eval.prompts import LANGUAGES, Language, Prompt
-from pipelines.generate import Request
-from pipelines.origins import open_origin
-from pipelines.settings import Settings
-from studio.config import RunConfig
+from eval.prompts.prompt_set import LANGUAGES, Language, Prompt
+from pipelines.checkpoints.source_uri import open_origin
+from pipelines.generation.live_pipeline import Request
+from pipelines.generation.settings import Settings
 from studio.errors import RunError
-from studio.evaluate import noise_seed, picture_data
-from studio.run_file import preset
+from studio.evaluation.evaluator import noise_seed, picture_data
+from studio.runs.config import RunConfig
+from studio.runs.config_file import preset
 
 from .models import Contender
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from eval import naming
-from eval.prompts import LANGUAGES
-from studio.contact_sheet import Column, Model, Sheet, Tile, has_japanese, sheet_html, sheet_png
+from eval.prompts.prompt_set import LANGUAGES
+from eval.scorers import names
 from studio.i18n import Lang, t
-from studio.report import write_report
+from studio.reports import write_report
+from studio.reports.contact_sheet import Column, Model, Sheet, Tile, has_japanese, sheet_html, sheet_png
 from studio.ui.common.studio import Studio, download_folder
 
 from .grid import Grid, content
@@ -70,7 +70,7 @@ def sheet_of(studio: Studio, lang: Lang, name: str, grid: Grid) -> Sheet:
         },
         facts=[
             (t(lang, "run"), name),
-            (t(lang, "sheet_score"), t(lang, "sheet_scored_by", scorer=naming.label(asked.scorer))),
+            (t(lang, "sheet_score"), t(lang, "sheet_scored_by", scorer=names.label(asked.scorer))),
             (t(lang, "drawn_how"), drawn_with(lang, grid)),
         ],
     )

@@ -14,9 +14,9 @@ import numpy as np
 from PIL import Image
 
 from eval.metrics import consistency, similarity
-from eval.prompts import LANGUAGES
+from eval.prompts.prompt_set import LANGUAGES
 from studio.errors import RunError
-from studio.pictures import png
+from studio.png_metadata import png
 from studio.ui.common.studio import Judged, Studio
 
 from .cells import Asked, Cell, Place, data_of, key_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 from PIL import Image
 
-from eval.prompts import LANGUAGES
+from eval.prompts.prompt_set import LANGUAGES
 from studio.i18n import Lang, t
 from studio.ui.common import html
 from studio.ui.common.studio import Studio, score

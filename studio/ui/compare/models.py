@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.recipe import Recipe, load_recipe
-from pipelines.sources import Source
+from pipelines.checkpoints.sources import Source
+from pipelines.recipes.recipe import Recipe, load_recipe
 from studio.errors import RunError
 from studio.i18n import Lang, t
-from studio.individual import Individual
-from studio.models import open_recipe_sources
-from studio.store import RunStore
+from studio.library.model_reference import open_recipe_sources
+from studio.runs.individual import Individual
+from studio.runs.store import RunStore
 from studio.ui.common import html
 from studio.ui.common.studio import Studio, best_source, choices
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from eval.prompts import LANGUAGES
+from eval.prompts.prompt_set import LANGUAGES
 from studio.i18n import Lang, t
 from studio.ui.common import html
 from studio.ui.common.cancellable import Cancelled, LongWork

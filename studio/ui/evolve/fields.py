@@ -9,11 +9,11 @@ from typing import Any, get_args
 import gradio as gr
 
 import assets
-from eval.catalogue import RECOMMENDED
-from pipelines.settings import PresetName
+from eval.scorers.catalogue import RECOMMENDED
+from pipelines.generation.settings import PresetName
 from studio.i18n import Lang, t
+from studio.judging.votes import steering_runs
 from studio.ui.common.studio import Studio
-from studio.votes import steering_runs
 
 from .form import APART, EMBEDDED, FITNESS, OPTIONS, TOGETHER
 

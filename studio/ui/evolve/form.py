@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import assets
-from eval.catalogue import REPORTER, SCORER
-from pipelines.origins import name_of, open_origin, resolved
-from pipelines.settings import PresetName, Settings
-from studio.config import RunConfig, embedded
+from eval.scorers.catalogue import REPORTER, SCORER
+from pipelines.checkpoints.source_uri import name_of, open_origin, resolved
+from pipelines.generation.settings import PresetName, Settings
 from studio.errors import ConfigError
-from studio.preflight import Preflight, measured_rate, preflight
-from studio.run_file import load_config, preset
+from studio.execution.preflight import Preflight, measured_rate, preflight
+from studio.runs.config import RunConfig, embedded
+from studio.runs.config_file import load_config, preset
 from studio.ui.common.studio import Studio
 
 EMBEDDED = "embedded"  # stands for the shipped file or model in a field that also takes a path or a name

@@ -13,9 +13,9 @@ import gradio as gr
 from markupsafe import Markup
 
 import assets
-from eval.prompts import load_prompts
+from eval.prompts.prompt_set import load_prompts
+from pipelines.checkpoints.sources import open_source
 from pipelines.errors import M2N2Error
-from pipelines.sources import open_source
 from studio.i18n import Lang, t
 from studio.ui.common import html
 from studio.ui.common.studio import Studio, addressed, asked, head, listen

@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from studio.history import Moment, history
+from studio.analysis.replay import Moment, history
+from studio.evaluation.held_out import KINDS
+from studio.formatting import duration, score, verdict
 from studio.i18n import Lang, t
-from studio.individual import Individual
-from studio.results import KINDS
-from studio.store import RunStore
-from studio.summary import status
-from studio.ui import maps
+from studio.reports import drawings as maps
+from studio.runs.individual import Individual
+from studio.runs.store import RunStore
+from studio.runs.summary import status
 from studio.ui.common import html
 from studio.ui.common.studio import Studio, best_source
-from studio.wording import duration, score, verdict
 
 NEWEST = 4  # offspring shown as they arrive
 SPREAD = {"coverage": "#009e73", "entropy": "#cc79a7"}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pipelines.checkpoints.source_uri import is_at_hand
 from pipelines.errors import M2N2Error
-from pipelines.origins import is_at_hand
-from studio import process, run
+from studio.execution import loop
+from studio.formatting import duration
 from studio.i18n import Lang, t
-from studio.store import create_run
+from studio.jobs import process
+from studio.runs.store import create_run
 from studio.ui.common.studio import Studio, gigabytes
-from studio.wording import duration
 
 from .form import Form, expect
 
@@ -51,8 +52,8 @@ def begin(studio: Studio, form: Form) -> str:
     config = form.check()
     studio.previewer.release()  # or the run would find the device taken by the page beside
     expect(studio, config).check()
-    store = create_run(run.default_folder(studio.runs), config)
-    run.start(store)
+    store = create_run(loop.default_folder(studio.runs), config)
+    loop.start(store)
     store.close()
     return store.name
 
@@ -66,7 +67,7 @@ def stop(studio: Studio, name: str) -> None:
 def finish(studio: Studio, name: str) -> None:
     """Ask a run to breed nobody else, and to report."""
     with studio.run(name) as store:
-        run.finish(store)
+        loop.finish(store)
 
 
 def extend(studio: Studio, name: str, evaluations: int) -> None:
@@ -76,7 +77,7 @@ def extend(studio: Studio, name: str, evaluations: int) -> None:
         RunError: it is going on, or has made more offspring already.
     """
     with studio.run(name) as store:
-        run.extend(store, evaluations)
+        loop.extend(store, evaluations)
     resume(studio, name)
 
 
@@ -84,7 +85,7 @@ def resume(studio: Studio, name: str) -> None:
     """Go on with a run that was stopped, or whose process is gone."""
     studio.previewer.release()
     with studio.run(name) as store:
-        run.start(store)
+        loop.start(store)
 
 
 def current(studio: Studio, wanted: str | None) -> str | None:

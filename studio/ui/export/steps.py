@@ -13,19 +13,19 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from pipelines.errors import ExportError
-from pipelines.export import SINGLE_FILE
-from pipelines.plan import Plan
-from pipelines.room import free_space, has_room
-from pipelines.single_file import single_file_entries
-from studio import names
-from studio.about import drawing
-from studio.card import is_full_size, snippet
+from pipelines.exporting.export import SINGLE_FILE
+from pipelines.exporting.single_file import single_file_entries
+from pipelines.storage.disk_space import free_space, has_room
+from pipelines.weaving.plan import Plan
 from studio.errors import RunError
+from studio.exporting import export_names
+from studio.exporting.card_content import drawing
+from studio.exporting.export_plan import Shipment, prepare
+from studio.exporting.model_card import is_full_size, snippet
+from studio.exporting.recipe_package import ENDING, Package
 from studio.i18n import Lang, t
-from studio.ledger import warnings
-from studio.models import open_recipe_sources
-from studio.package import ENDING, Package
-from studio.ship import Shipment, prepare
+from studio.library.model_reference import open_recipe_sources
+from studio.licences.inheritance import warnings
 from studio.ui.common import html
 from studio.ui.common.studio import Studio, choices, gigabytes, score
 from studio.ui.evolve.progress import duration
@@ -51,7 +51,7 @@ class Wish:
     @property
     def name(self) -> str:
         """The export's name without an ending."""
-        return names.bare(self.title)
+        return export_names.bare(self.title)
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def plan(studio: Studio, lang: Lang, wish: Wish) -> Shipment | Package:
     Raises:
         M2N2Error: no such run or individual; its sources are gone; the title is no name.
     """
-    if problem := names.problem(wish.title, studio.exports):
+    if problem := export_names.problem(wish.title, studio.exports):
         raise RunError(t(lang, f"name_{problem}"))
     target = studio.exports / (f"{wish.name}{SINGLE_FILE}" if wish.form == "file" else wish.name)
     with studio.run(wish.run) as store:
@@ -271,7 +271,7 @@ def first_choice(studio: Studio, lang: Lang, name: str, id: str | None) -> tuple
 def suggested(studio: Studio, name: str, id: str) -> str:
     """A readable name for an export of an individual."""
     with studio.run(name) as store:
-        return names.suggest(store.individual(id), studio.exports)
+        return export_names.suggest(store.individual(id), studio.exports)
 
 
 def _shipment(planned: Shipment | Package) -> Shipment:

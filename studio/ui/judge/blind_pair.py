@@ -14,8 +14,8 @@ import threading
 from markupsafe import Markup
 
 from studio.i18n import Lang, t
-from studio.pairs import Pair
-from studio.votes import Answer
+from studio.judging.pairing import Pair
+from studio.judging.votes import Answer
 
 KEPT = 64  # pictures of open questions kept in memory: those of the 32 raters who were asked last
 ARROWS: dict[Answer, str] = {"left": "←", "right": "→", "both good": "↑", "both bad": "↓"}

@@ -9,12 +9,12 @@ import gradio as gr
 
 from studio.errors import RunError
 from studio.i18n import Lang, t
-from studio.pairs import Pair, next_pair
-from studio.store import RunStore
+from studio.judging.pairing import Pair, next_pair
+from studio.judging.votes import ANSWERS, READS, Answer, Reads, Vote, read_votes, write_vote
+from studio.runs.store import RunStore
 from studio.ui.common import html
 from studio.ui.common.studio import Studio, addressed, asked, head, listen
 from studio.ui.evolve.run_control import current
-from studio.votes import ANSWERS, READS, Answer, Reads, Vote, read_votes, write_vote
 
 from . import results as verdict
 from .blind_pair import SCRIPT, question

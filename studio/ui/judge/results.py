@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from eval.prompts import Language, Prompt
-from eval.ratings import Rating, Share
+from eval.preferences.bradley_terry import Rating, Share
+from eval.prompts.prompt_set import Language, Prompt
 from studio.i18n import Lang, t
-from studio.standing import Standing, standing
-from studio.store import RunStore
-from studio.taste import Learned, learn_niches
+from studio.judging.preference_niches import Learned, learn_niches
+from studio.judging.ranking import Standing, standing
+from studio.judging.votes import ENOUGH, EVERYBODY, OTHERS, Reads, by_rater, by_reader, missing, read_votes
+from studio.runs.store import RunStore
 from studio.ui.common import html
 from studio.ui.common.studio import Studio, page_link
-from studio.votes import ENOUGH, EVERYBODY, OTHERS, Reads, by_rater, by_reader, missing, read_votes
 
 SHOWN = 12  # places of a ranking
 

@@ -12,13 +12,13 @@ import pandas as pd
 from markupsafe import Markup
 
 from pipelines.errors import M2N2Error
-from studio import exports
-from studio.birth import PICTURES, Birth, as_arrays
-from studio.drift import Drift, baseline, drift
-from studio.exports import Export
+from studio.exporting import registry
+from studio.exporting.certificate import PICTURES, Birth, as_arrays
+from studio.exporting.registry import Export
 from studio.i18n import Lang, t
-from studio.measure import journal
-from studio.monitor import GOING_ON, schedule_of, status
+from studio.monitoring.drift import Drift, baseline, drift
+from studio.monitoring.remeasure import journal
+from studio.monitoring.scheduler import GOING_ON, schedule_of, status
 from studio.ui.common import html
 from studio.ui.common.studio import score
 from studio.ui.evolve.progress import duration
@@ -212,9 +212,9 @@ def header(lang: Lang) -> list[str]:
 
 def rows(lang: Lang, folder: Path) -> list[list[str]]:
     """Every export: where it comes from, scores at birth, the last measurement, whether it is in use."""
-    used = exports.in_use(folder)
+    used = registry.in_use(folder)
     found = []
-    for export in exports.list_exports(folder):
+    for export in registry.list_exports(folder):
         schedule = t(lang, f"schedule_{schedule_of(export)}")
         try:
             birth, events = export.birth, journal(export).events()
@@ -233,14 +233,14 @@ def rows(lang: Lang, folder: Path) -> list[list[str]]:
 
 def labels(lang: Lang, folder: Path) -> list[tuple[str, str]]:
     """The exports that can be chosen, (label, name)."""
-    used = exports.in_use(folder)
-    names = [export.name for export in exports.list_exports(folder)]
+    used = registry.in_use(folder)
+    names = [export.name for export in registry.list_exports(folder)]
     return [(f"{name} ({t(lang, 'state_in_use')})" if name == used else name, name) for name in names]
 
 
 def choices(folder: Path) -> list[list[str]]:
     """Which export was in use since when, newest first."""
-    return [[_day(one["when"]), one["export"], one.get("former") or "–"] for one in exports.chosen(folder)]
+    return [[_day(one["when"]), one["export"], one.get("former") or "–"] for one in registry.chosen(folder)]
 
 
 def _day(when: str) -> str:

@@ -10,11 +10,12 @@ from typing import Any
 
 import gradio as gr
 
-from studio import exports, monitor
 from studio.errors import RunError
-from studio.exports import Export
+from studio.exporting import registry
+from studio.exporting.registry import Export
 from studio.i18n import Lang, t
-from studio.monitor import SCHEDULES, Schedule
+from studio.monitoring import scheduler
+from studio.monitoring.scheduler import SCHEDULES, Schedule
 from studio.ui.common import html
 from studio.ui.common.studio import Studio, addressed, asked, head, listen
 
@@ -29,7 +30,7 @@ def found(studio: Studio, name: str | None) -> Export:
     Raises:
         RunError: there is none of that name.
     """
-    export = next((one for one in exports.list_exports(studio.exports) if one.name == name), None)
+    export = next((one for one in registry.list_exports(studio.exports) if one.name == name), None)
     if export is None:
         raise RunError(f"There is no export called {name!r} in {studio.exports}. Choose one of the list.")
     return export
@@ -43,7 +44,7 @@ def begin(studio: Studio, name: str) -> None:
     """
     export = found(studio, name)
     studio.previewer.release()  # or the process would find the device taken by the page beside
-    monitor.start(export)
+    scheduler.start(export)
 
 
 def choose(studio: Studio, name: str) -> None:
@@ -52,7 +53,7 @@ def choose(studio: Studio, name: str) -> None:
     Raises:
         M2N2Error: there is no such export.
     """
-    exports.use(studio.exports, found(studio, name).name)
+    registry.use(studio.exports, found(studio, name).name)
 
 
 def command(export: Export) -> str:
@@ -115,9 +116,9 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             return [gr.skip()] * len(of_one)
         export = found(studio, name)
         seen = measurements.look(lang, export)
-        used = exports.in_use(studio.exports) == name
+        used = registry.in_use(studio.exports) == name
         return [
-            gr.Dropdown(value=monitor.schedule_of(export), interactive=seen.can_measure or seen.going_on),
+            gr.Dropdown(value=scheduler.schedule_of(export), interactive=seen.can_measure or seen.going_on),
             gr.Button(interactive=seen.can_measure),
             gr.Button(interactive=seen.going_on),
             gr.Button(t(lang, "is_in_use" if used else "use_this"), interactive=not used),
@@ -133,8 +134,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return [measurements.rows(lang, studio.exports), measurements.choices(studio.exports)]
 
     def on_load(request: gr.Request) -> list[Any]:
-        listed = [export.name for export in exports.list_exports(studio.exports)]
-        wanted = (asked(request, "export"), exports.in_use(studio.exports), *listed)
+        listed = [export.name for export in registry.list_exports(studio.exports)]
+        wanted = (asked(request, "export"), registry.in_use(studio.exports), *listed)
         name = next((one for one in wanted if one in listed), None)
         names = gr.Dropdown(choices=measurements.labels(lang, studio.exports), value=name)
         seen = measurements.mark(found(studio, name)) if name else ""
@@ -143,7 +144,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     def on_tick(name: str | None, before: str) -> list[Any]:
         """While it is measured the bar alone is sent: a page must not jump or flicker while somebody reads it."""
-        if not name or name not in [export.name for export in exports.list_exports(studio.exports)]:
+        if not name or name not in [export.name for export in registry.list_exports(studio.exports)]:
             return ["", *[gr.skip()] * len(of_one + of_all)]
         now = measurements.mark(found(studio, name))
         if now == before:
@@ -156,11 +157,11 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return one(name)
 
     def on_cancel(name: str) -> Any:
-        monitor.ask_to_stop(found(studio, name))
+        scheduler.ask_to_stop(found(studio, name))
         return gr.Button(interactive=False)
 
     def on_schedule(name: str, how: Schedule) -> None:
-        monitor.set_schedule(found(studio, name), how)
+        scheduler.set_schedule(found(studio, name), how)
         gr.Info(t(lang, f"schedule_{how}_set"))
 
     def on_use(name: str) -> list[Any]:

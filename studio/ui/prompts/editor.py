@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from eval.prompt_edit import (
+from eval.prompts.editing import (
     COLUMNS,
     Findings,
     Row,
@@ -21,12 +21,12 @@ from eval.prompt_edit import (
     to_csv,
     to_set,
 )
-from eval.prompts import to_yaml
-from pipelines.origins import open_origin
-from studio import prompt_shelf
-from studio.captions import lengths, scorer_reader, source_readers
+from eval.prompts.prompt_set import to_yaml
+from pipelines.checkpoints.source_uri import open_origin
 from studio.errors import RunError
 from studio.i18n import Lang, t
+from studio.library import prompt_library
+from studio.library.caption_lengths import lengths, scorer_reader, source_readers
 from studio.ui.common import html
 from studio.ui.common.studio import Studio, download_folder, page_link
 
@@ -52,8 +52,8 @@ def open_set(studio: Studio, name: str) -> Opened:
         M2N2Error: there is no such set, or it cannot be read.
     """
     path = known(studio, name)
-    prompts = prompt_shelf.load_known(path)
-    called = name if name not in prompt_shelf.SHIPPED else f"my-{prompts.name}"
+    prompts = prompt_library.load_known(path)
+    called = name if name not in prompt_library.SHIPPED else f"my-{prompts.name}"
     return Opened(called, prompts.description, cells(rows_of(prompts)), str(path.parent))
 
 
@@ -63,7 +63,7 @@ def known(studio: Studio, name: str | None) -> Path:
     Raises:
         RunError: there is no set of that name.
     """
-    files = prompt_shelf.sets(studio.prompts)
+    files = prompt_library.sets(studio.prompts)
     if name not in files:
         raise RunError(f"There is no prompt set called {name!r}. Expected one of: {', '.join(files)}.")
     return files[name]
@@ -73,8 +73,8 @@ def choices(studio: Studio, lang: Lang) -> list[tuple[str, str]]:
     """The known sets as (label, name)."""
     shipped = t(lang, "shipped")
     return [
-        (f"{name} ({shipped})" if name in prompt_shelf.SHIPPED else name, name)
-        for name in prompt_shelf.sets(studio.prompts)
+        (f"{name} ({shipped})" if name in prompt_library.SHIPPED else name, name)
+        for name in prompt_library.sets(studio.prompts)
     ]
 
 
@@ -161,9 +161,9 @@ def save(studio: Studio, table: Cells, name: str, description: str, place: str, 
     Raises:
         PromptSetError: rows that cannot be saved, a name that cannot be a file's or is taken.
     """
-    path = prompt_shelf.target(studio.prompts, name)
-    prompts = to_set(prompt_shelf.moved(rows(table), Path(place), path.parent), path.stem, description)
-    return prompt_shelf.save(path, prompts, overwrite=overwrite).stem
+    path = prompt_library.target(studio.prompts, name)
+    prompts = to_set(prompt_library.moved(rows(table), Path(place), path.parent), path.stem, description)
+    return prompt_library.save(path, prompts, overwrite=overwrite).stem
 
 
 def save_split(
@@ -174,14 +174,14 @@ def save_split(
     Raises:
         PromptSetError: as `save`, or too few prompts to split; nothing is written then.
     """
-    target = prompt_shelf.target(studio.prompts, name)
-    whole = to_set(prompt_shelf.moved(rows(table), Path(place), target.parent), target.stem)
+    target = prompt_library.target(studio.prompts, name)
+    whole = to_set(prompt_library.moved(rows(table), Path(place), target.parent), target.stem)
     halves = split(whole, share, seed=seed)
-    paths = [prompt_shelf.target(studio.prompts, half.name) for half in halves]
+    paths = [prompt_library.target(studio.prompts, half.name) for half in halves]
     for path in paths:
-        prompt_shelf.check_free(path, overwrite=overwrite)
+        prompt_library.check_free(path, overwrite=overwrite)
     for path, half in zip(paths, halves, strict=True):
-        prompt_shelf.save(path, half, overwrite=overwrite)
+        prompt_library.save(path, half, overwrite=overwrite)
     return [path.stem for path in paths], [len(half) for half in halves]
 
 

@@ -9,12 +9,12 @@ import gradio as gr
 from markupsafe import Markup
 
 import assets
-from eval import naming
-from eval.catalogue import RECOMMENDED
-from eval.prompt_edit import COLUMNS, Row
-from studio import prompt_shelf, shelf
+from eval.prompts.editing import COLUMNS, Row
+from eval.scorers import names as naming
+from eval.scorers.catalogue import RECOMMENDED
 from studio.errors import RunError
 from studio.i18n import Lang, t
+from studio.library import prompt_library, source_library
 from studio.ui.common.studio import Studio, addressed, asked, head, listen
 
 from .editor import (
@@ -126,8 +126,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     def on_load(request: gr.Request) -> list[Any]:
         wanted = asked(request, "set")
-        first = wanted if wanted in prompt_shelf.sets(studio.prompts) else next(iter(prompt_shelf.SHIPPED))
-        sources = [(one.name, one.uri) for one in shelf.known(studio.runs)]
+        first = wanted if wanted in prompt_library.sets(studio.prompts) else next(iter(prompt_library.SHIPPED))
+        sources = [(one.name, one.uri) for one in source_library.known(studio.runs)]
         ja = next((uri for called, uri in sources if called == "ja"), None)
         return [sets_now(first), gr.Dropdown(choices=sources, value=ja), *fill(first)]
 

@@ -28,7 +28,7 @@ from fastapi.responses import RedirectResponse
 from pipelines.errors import M2N2Error
 from studio.errors import RunError
 from studio.i18n import LANGUAGES, Lang, preferred, t
-from studio.monitor import keep_schedules
+from studio.monitoring.scheduler import keep_schedules
 from studio.ui.archive import page as archive
 from studio.ui.common.studio import PAGES, Studio, page_link
 from studio.ui.compare import page as compare

@@ -12,9 +12,9 @@ from starlette.types import Receive, Scope, Send
 
 import assets
 from pipelines.errors import M2N2Error
-from studio import prompt_shelf, shelf
-from studio.birth import PICTURES
-from studio.exports import list_exports
+from studio.exporting.certificate import PICTURES
+from studio.exporting.registry import list_exports
+from studio.library import prompt_library, source_library
 from studio.ui.common.studio import Studio
 from studio.ui.common.thumbnails import small
 
@@ -69,14 +69,14 @@ def picture_routes(studio: Studio) -> APIRouter:
 
     @router.get("/pictures/shelf/{key}/{file}")
     def _of_shelf(key: str, file: str) -> Response:
-        known = next((one for one in shelf.known(studio.runs) if one.key == key), None)
+        known = next((one for one in source_library.known(studio.runs) if one.key == key), None)
         if known is None:
             raise HTTPException(404)
         return _picture(Path(known.uri) / "previews", "", file)
 
     @router.get("/pictures/prompts/{name}/{prompt:path}")
     def _of_prompts(name: str, prompt: str) -> Response:
-        return _reference(prompt_shelf.sets(studio.prompts).get(name), prompt)
+        return _reference(prompt_library.sets(studio.prompts).get(name), prompt)
 
     @router.get("/pictures/reference/{run}/{prompt:path}")
     def _of_run_prompts(run: str, prompt: str) -> Response:
@@ -118,7 +118,7 @@ def _reference(prompts: Path | None, id: str) -> Response:
     if prompts is None:
         raise HTTPException(404)
     try:
-        found = prompt_shelf.load_known(prompts)
+        found = prompt_library.load_known(prompts)
     except M2N2Error:
         raise HTTPException(404) from None
     named = next((prompt.reference for prompt in found.prompts if prompt.id == id), None)

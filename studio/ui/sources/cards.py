@@ -8,15 +8,15 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from eval.prompts import Language
+from eval.prompts.prompt_set import Language
+from pipelines.checkpoints.source_uri import is_at_hand, open_origin
+from pipelines.checkpoints.sources import Source
 from pipelines.errors import M2N2Error
-from pipelines.origins import is_at_hand, open_origin
-from pipelines.sources import Source
 from studio.i18n import Lang, t
 from studio.i18n import category as category_name
-from studio.ledger import of_source
-from studio.shelf import Known
-from studio.strengths import LANGUAGES, Strengths, best_at
+from studio.library.source_library import Known
+from studio.library.source_strengths import LANGUAGES, Strengths, best_at
+from studio.licences.inheritance import of_source
 from studio.ui.common import html
 from studio.ui.common.studio import gigabytes, score
 

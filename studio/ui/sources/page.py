@@ -11,20 +11,20 @@ import yaml
 from markupsafe import Markup
 
 import assets
-from eval.prompts import load_prompts
+from eval.prompts.prompt_set import load_prompts
+from pipelines.checkpoints.source_uri import is_at_hand, name_of, open_origin, resolved
+from pipelines.checkpoints.sources import check_mergeable
 from pipelines.errors import M2N2Error
-from pipelines.origins import is_at_hand, name_of, open_origin, resolved
-from pipelines.recipe import parse_recipe
-from pipelines.sources import check_mergeable
-from studio import shelf
+from pipelines.recipes.recipe import parse_recipe
 from studio.errors import RunError
-from studio.fetching import fetch
+from studio.formatting import duration
 from studio.i18n import Lang, t
-from studio.strengths import strengths
+from studio.library import source_library
+from studio.library.fetch import fetch
+from studio.library.source_strengths import strengths
 from studio.ui.common import html
 from studio.ui.common.cancellable import Cancelled, LongWork
 from studio.ui.common.studio import Studio, gigabytes, head, listen, page_link
-from studio.wording import duration
 
 from .cards import Entry, cards, entry
 from .similarity import Measured, Tell, heat_maps, measure
@@ -32,20 +32,20 @@ from .similarity import Measured, Tell, heat_maps, measure
 
 def ledger(studio: Studio, lang: Lang) -> Markup:
     """Every known source's card."""
-    known = shelf.known(studio.runs)
+    known = source_library.known(studio.runs)
     return cards(lang, [entry(one) for one in known], strengths(studio.runs, known), _captions())
 
 
 def choices(studio: Studio) -> list[tuple[str, str]]:
     """The known sources as (label, uri); the place tells apart those of one name."""
-    known = shelf.known(studio.runs)
+    known = source_library.known(studio.runs)
     names = [one.name for one in known]
     return [(one.name if names.count(one.name) == 1 else f"{one.name} ({one.uri})", one.uri) for one in known]
 
 
 def in_order(studio: Studio, uris: Sequence[str]) -> list[str]:
     """Chosen sources in the order of the shelf, whatever the order they were ticked in; unknown ones are left out."""
-    return [one.uri for one in shelf.known(studio.runs) if one.uri in uris]
+    return [one.uri for one in source_library.known(studio.runs) if one.uri in uris]
 
 
 def evolve_link(lang: Lang, uris: Sequence[str]) -> Markup:
@@ -70,7 +70,7 @@ def look(lang: Lang, text: str) -> str:
             if not is_at_hand(uri):
                 said.append(t(lang, "look_fetch", name=name_of(uri)))
                 continue
-            found = entry(shelf.Known(uri))
+            found = entry(source_library.Known(uri))
             said.append(_described(lang, found))
         except M2N2Error as error:
             said.append(f"⚠️ {error}")
@@ -111,11 +111,11 @@ def add(studio: Studio, lang: Lang, text: str, tell: Tell) -> list[str]:
             fetch(uri, lambda seconds, come: tell(*_fetching(lang, seconds, come)))
         source = open_origin(uri)
         check_mergeable([source])
-        shelf.hash_source(
+        source_library.hash_source(
             source,
             lambda done, of: tell(done / of, t(lang, "hashing", done=gigabytes(done), of=gigabytes(of))),
         )
-        shelf.add(studio.runs, uri)
+        source_library.add(studio.runs, uri)
     return uris
 
 
@@ -192,7 +192,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         """Cards, choices, the link, and what can be forgotten."""
         known = choices(studio)
         kept = in_order(studio, ticked)
-        own_ones = [(label, uri) for label, uri in known if uri in shelf.added(studio.runs)]
+        own_ones = [(label, uri) for label, uri in known if uri in source_library.added(studio.runs)]
         return [
             ledger(studio, lang),
             gr.CheckboxGroup(choices=known, value=kept),
@@ -249,7 +249,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return [t(lang, "added", names=names), "", *shelf_now([*ticked, *new])]
 
     def on_forget(uri: str, ticked: list[str]) -> list[Any]:
-        shelf.forget(studio.runs, uri)
+        source_library.forget(studio.runs, uri)
         return shelf_now(ticked)
 
     def on_measure(

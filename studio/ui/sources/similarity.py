@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from pipelines.compatibility import angles, gram_matrices, task_angles, task_distances
-from pipelines.origins import is_at_hand, name_of, open_origin
-from pipelines.sources import check_mergeable, text_encoders_mergeable
+from pipelines.checkpoints.source_uri import is_at_hand, name_of, open_origin
+from pipelines.checkpoints.sources import check_mergeable, text_encoders_mergeable
+from pipelines.recipes.compatibility import angles, gram_matrices, task_angles, task_distances
 from studio.errors import RunError
 from studio.i18n import Lang, t
 from studio.i18n import chromosome as chromosome_label

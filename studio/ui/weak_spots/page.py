@@ -9,18 +9,18 @@ import gradio as gr
 import pandas as pd
 from markupsafe import Markup
 
-from eval import naming
-from eval.prompts import Language
-from studio import prompt_shelf
+from eval.prompts.prompt_set import Language
+from eval.scorers import names
+from studio.analysis.weak_spots import Category, Spot, Suggestion, categories, spots, suggestions
 from studio.errors import RunError
 from studio.i18n import Lang, t
 from studio.i18n import category as category_name
-from studio.store import RunStore
-from studio.strengths import LANGUAGES
+from studio.library import prompt_library
+from studio.library.source_strengths import LANGUAGES
+from studio.runs.store import RunStore
 from studio.ui.common import html
 from studio.ui.common.studio import Studio, addressed, asked, head, listen, page_link, score
 from studio.ui.evolve.run_control import current
-from studio.weak import Category, Spot, Suggestion, categories, spots, suggestions
 
 PICTURED = 24  # weak prompts whose pictures are shown
 GONE = "†"  # after the name of a source that is not alive
@@ -50,7 +50,7 @@ def survey(studio: Studio, lang: Lang, name: str, language: Language) -> Survey:
             return Survey(t(lang, "nobody_yet"), Markup(""), _plot(lang, []), [], [], Markup(""))
         grouped = categories(everyone, found, language)
         weak = sorted((spot for spot in found if spot.weak), key=lambda spot: spot.score)
-        judge = naming.label(store.config.scorer)
+        judge = names.label(store.config.scorer)
         return Survey(
             headline=_headline(lang, language, found, weak, judge),
             advice=advice(lang, name, suggestions(everyone, found, language)),
@@ -175,9 +175,9 @@ def save_weak(studio: Studio, name: str, language: Language) -> tuple[str, int]:
         weak = [spot.prompt for spot in spots(store.individuals(), prompts.prompts, language) if spot.weak]
     if not weak:
         raise RunError(f"Run {name} has no weak prompts. Expected some to save; look at another run or language.")
-    path = prompt_shelf.target(studio.prompts, f"weak-{name}-{language}")
+    path = prompt_library.target(studio.prompts, f"weak-{name}-{language}")
     some = prompts.model_copy(update={"name": path.stem, "prompts": tuple(weak)}).referring_from(folder)
-    return str(prompt_shelf.save(path, some, overwrite=True)), len(weak)
+    return str(prompt_library.save(path, some, overwrite=True)), len(weak)
 
 
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:

@@ -9,8 +9,8 @@ from contextlib import closing
 import pytest
 from huggingface_hub import constants
 
-from pipelines.tensor_file import TensorFile
-from studio.store import open_run
+from pipelines.storage.tensor_file import TensorFile
+from studio.runs.store import open_run
 from tests.conftest import python
 
 COMMANDS = {"evolve", "show", "merge", "export", "score", "sources", "studio"}

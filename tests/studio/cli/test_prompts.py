@@ -8,9 +8,9 @@ from typer.testing import CliRunner
 
 import assets
 from eval.errors import PromptSetError
-from eval.prompts import load_prompts
+from eval.prompts.prompt_set import load_prompts
 from studio.cli.prompts import prompts_app
-from studio.scoring import score_model
+from studio.evaluation.score_model import score_model
 from tests.stair_files import write_stair
 
 app = typer.Typer()

@@ -5,9 +5,9 @@ import json
 import pytest
 
 import assets
-from pipelines.pinning import pin
-from pipelines.recipe import load_recipe, parse_recipe
-from pipelines.sources import open_source
+from pipelines.checkpoints.sources import open_source
+from pipelines.recipes.pinning import pin
+from pipelines.recipes.recipe import load_recipe, parse_recipe
 
 JA, REAL = (assets.FAMILY / name for name in ("ja", "real"))
 

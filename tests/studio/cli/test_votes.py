@@ -1,6 +1,6 @@
 """`m2n2 votes`: for people, and for programs."""
 
-from studio.votes import write_vote
+from studio.judging.votes import write_vote
 from tests.voters import a_vote, vote_for_bright_pictures
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect, sync_playwright
 
-from benchmarks.pages import chromium
+from benchmarks.app.pages import chromium
 
 expect.set_options(timeout=30_000)
 SHOTS = Path(__file__).resolve().parents[3] / "test-artefacts"

@@ -11,13 +11,13 @@ import studio
 from studio.i18n import LANGUAGES, preferred, t, words
 
 _STUDIO = Path(studio.__file__).parent
-_OTHERS = ("i18n", "ledger", "wording", "contact_sheet")
 SOURCES = [
     *sorted(_STUDIO.glob("ui/**/*.py")),
-    *sorted(_STUDIO.glob("report/*.py")),
-    *(_STUDIO / f"{name}.py" for name in _OTHERS),
+    *sorted(_STUDIO.glob("reports/*.py")),
+    *sorted(_STUDIO.glob("licences/*.py")),
+    *sorted(_STUDIO.glob("*.py")),
 ]
-TEMPLATES = sorted(_STUDIO.glob("templates/*.html"))
+TEMPLATES = sorted(_STUDIO.glob("reports/templates/*.html"))
 
 
 def placeholders(phrase):

@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 
 import assets
+from studio.analysis.selection import Wanted
 from studio.errors import ConfigError, RunError
-from studio.store import create_run, open_run
+from studio.runs.store import create_run, open_run
 from studio.ui.archive import page as archive
 from studio.ui.archive.picture_lookup import found_by_picture
-from studio.ui.browse import Wanted
 from studio.ui.common import studio
 from studio.ui.evolve import form, progress, run_control
 from studio.ui.evolve import page as evolve
@@ -304,7 +304,8 @@ def test_a_run_without_sources_to_merge_is_a_config_error():
 
 
 def test_what_was_offered_to_download_is_gone_when_the_studio_ends():
-    offer = "from studio.ui.common.studio import download_folder as new; a, b = new(), new(); (a / 'x').touch(); print(a, b)"
+    new = "from studio.ui.common.studio import download_folder as new"
+    offer = f"{new}; a, b = new(), new(); (a / 'x').touch(); print(a, b)"
     first, second = python("-c", offer).stdout.split()
     assert first != second
     assert Path(first).parent == Path(second).parent

@@ -8,10 +8,10 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import expect
 
-from benchmarks.pages import served
-from studio.evaluate import noise_seed
+from benchmarks.app.pages import served
+from studio.evaluation.evaluator import noise_seed
 from studio.i18n import LANGUAGES, t
-from studio.pictures import generation_data
+from studio.png_metadata import generation_data
 from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, shoot
 
 

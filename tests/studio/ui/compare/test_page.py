@@ -10,11 +10,11 @@ from starlette.datastructures import QueryParams
 
 import assets
 from pipelines.errors import M2N2Error
-from studio.config import embedded
 from studio.errors import RunError
-from studio.evaluate import noise_seed
+from studio.evaluation.evaluator import noise_seed
 from studio.i18n import LANGUAGES, t
-from studio.pictures import generation_data
+from studio.png_metadata import generation_data
+from studio.runs.config import embedded
 from studio.ui.common.studio import Studio, asked_all
 from studio.ui.compare import downloads, grid_html
 from studio.ui.compare import page as compare

@@ -11,10 +11,11 @@ import zipfile
 import pytest
 from playwright.sync_api import expect
 
-from studio import ledger, ship
-from studio.exports import open_export
+from studio.exporting import export_plan
+from studio.exporting.registry import open_export
 from studio.i18n import t
-from studio.monitor import is_measuring
+from studio.licences import inheritance
+from studio.monitoring.scheduler import is_measuring
 from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, shoot
 
 pytestmark = [
@@ -35,7 +36,7 @@ def slow(export):
 
 
 def test_a_walk_through_every_step(finished_address, finished, monkeypatch, open_page):
-    monkeypatch.delitem(ledger.KNOWN, "apache-2.0")  # a licence to be read first
+    monkeypatch.delitem(inheritance.KNOWN, "apache-2.0")  # a licence to be read first
     lang, name = "en", "walk"
     page = open_page(LOCALES[lang])
 
@@ -96,7 +97,7 @@ def test_a_walk_through_every_step(finished_address, finished, monkeypatch, open
     expect(page.locator("#place")).to_contain_text(name)
     before = sorted(finished.exports.iterdir()) if finished.exports.is_dir() else []
     with monkeypatch.context() as patch:
-        patch.setattr(ship, "export_folder", slow(ship.export_folder))
+        patch.setattr(export_plan, "export_folder", slow(export_plan.export_folder))
         page.locator("#go").click()
         expect(page.locator("#finished")).to_contain_text("MB")
         page.screenshot(path=SHOTS / f"{lang}-export-5-writing.png")
@@ -139,7 +140,7 @@ def test_watched_measured_damaged_and_gone_back(finished_address, finished, open
     lang, names = "ja", ["kept", "former"]
     for name in names:
         with finished.run("first") as store:
-            ship.prepare(store, "0001", finished.exports / name).send()
+            export_plan.prepare(store, "0001", finished.exports / name).send()
     page = open_page(LOCALES[lang])
 
     def say(key, **values):

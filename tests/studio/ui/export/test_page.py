@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 import assets
-from pipelines.recipe import load_recipe
-from studio import ledger
+from pipelines.recipes.recipe import load_recipe
 from studio.errors import RunError
+from studio.exporting.export_names import problem
 from studio.i18n import LANGUAGES, t
-from studio.names import problem
+from studio.licences import inheritance
 from studio.ui.export import page as export_page
 from studio.ui.export import steps
 from studio.ui.export.steps import Wish
@@ -80,7 +80,7 @@ def test_what_does_not_fit_is_said_before(finished, wish, monkeypatch):
     words, fits = steps.facts(finished, "en", steps.plan(finished, "en", wish))
     assert fits
     assert str(finished.exports / wish.title) in words
-    monkeypatch.setattr("pipelines.room.SPARE", 1 << 60)
+    monkeypatch.setattr("pipelines.storage.disk_space.SPARE", 1 << 60)
     words, fits = steps.facts(finished, "ja", steps.plan(finished, "ja", wish))
     assert not fits
     assert "空きを作って" in words
@@ -88,7 +88,7 @@ def test_what_does_not_fit_is_said_before(finished, wish, monkeypatch):
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_warnings_must_be_ticked_as_read(finished, wish, lang, monkeypatch):
-    monkeypatch.delitem(ledger.KNOWN, "apache-2.0")
+    monkeypatch.delitem(inheritance.KNOWN, "apache-2.0")
     found = steps.terms(lang, steps.plan(finished, lang, wish))
     assert found.warnings
     for read in ([], found.warnings[:-1]):

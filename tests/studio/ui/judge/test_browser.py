@@ -13,11 +13,11 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import expect
 
-from benchmarks.pages import served
+from benchmarks.app.pages import served
 from studio.i18n import LANGUAGES, t
+from studio.judging.votes import read_votes
 from studio.ui.common.studio import Studio
 from studio.ui.judge import page as judge
-from studio.votes import read_votes
 from tests.studio.ui.browser import LOCALES, SHOTS, shoot
 
 SECRET = "unmasked-"

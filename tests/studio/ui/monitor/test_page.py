@@ -3,14 +3,14 @@
 import pytest
 
 from pipelines.errors import ExportError
-from studio import exports
-from studio.birth import BIRTH
 from studio.errors import RunError
-from studio.exports import open_export
+from studio.exporting import registry
+from studio.exporting.certificate import BIRTH
+from studio.exporting.export_plan import prepare
+from studio.exporting.registry import open_export
 from studio.i18n import LANGUAGES
-from studio.measure import journal, measure
-from studio.monitor import start
-from studio.ship import prepare
+from studio.monitoring.remeasure import journal, measure
+from studio.monitoring.scheduler import start
 from studio.ui.monitor import measurements
 from studio.ui.monitor import page as monitor
 
@@ -79,7 +79,7 @@ def test_only_exports_that_are_listed_reach_the_disk(finished):
 
 def test_the_one_in_use_is_named_in_the_list_with_its_history(watched):
     folder = watched.path.parent
-    exports.use(folder, "hotaru")
+    registry.use(folder, "hotaru")
     assert measurements.labels("en", folder) == [("hotaru (in use)", "hotaru")]
     assert measurements.rows("en", folder)[0][6].startswith("in use")
     assert [row[1:] for row in measurements.choices(folder)] == [["hotaru", "–"]]

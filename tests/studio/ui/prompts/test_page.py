@@ -8,10 +8,10 @@ import pytest
 
 import assets
 from eval.errors import PromptSetError
-from eval.prompt_edit import Row, parse_table
-from eval.prompts import load_prompts
+from eval.prompts.editing import Row, parse_table
+from eval.prompts.prompt_set import load_prompts
 from pipelines.errors import M2N2Error
-from studio.prompt_shelf import SHIPPED
+from studio.library.prompt_library import SHIPPED
 from studio.ui.prompts import editor as desk
 
 CAT, DOG = list(astuple(Row("1", "animals", "猫", "cat"))), list(astuple(Row("2", "animals", "犬")))

@@ -11,10 +11,10 @@ import pytest
 from playwright.sync_api import expect
 
 import assets
-from benchmarks.pages import served
-from eval.prompts import load_prompts
-from studio import shelf
+from benchmarks.app.pages import served
+from eval.prompts.prompt_set import load_prompts
 from studio.i18n import LANGUAGES, t
+from studio.library import source_library
 from studio.ui.common.studio import Studio
 from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, shoot
 
@@ -86,10 +86,10 @@ def test_sources(lang, address, studio, copied, monkeypatch, open_page):
     page.locator("#own textarea").fill(mine)
     page.locator("#own textarea").blur()
     expect(page.locator("#seen")).to_contain_text("13.3 MB")
-    hashed = shelf.hash_source
+    hashed = source_library.hash_source
     with monkeypatch.context() as patch:
         patch.setattr(
-            shelf,
+            source_library,
             "hash_source",
             lambda source, tell: hashed(source, lambda *now: (time.sleep(0.05), tell(*now))),
         )
@@ -98,7 +98,7 @@ def test_sources(lang, address, studio, copied, monkeypatch, open_page):
         expect(page.locator("#seen")).to_contain_text(say("add_cancelled"))
     expect(page.locator("#leave")).to_be_hidden()
     expect(page.locator("#own textarea")).to_have_value(mine)
-    assert shelf.added(studio.runs) == []
+    assert source_library.added(studio.runs) == []
     page.locator("#take").click()
     expect(page.locator("#seen")).to_contain_text(say("added", names="mine"))
     expect(cards).to_have_count(5)

@@ -5,11 +5,11 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 
-from eval.prompts import load_prompts
+from eval.prompts.prompt_set import load_prompts
 from pipelines.errors import M2N2Error
+from studio.analysis.weak_spots import Suggestion, spots
 from studio.i18n import LANGUAGES
 from studio.ui.weak_spots import page as weak
-from studio.weak import Suggestion, spots
 
 
 def addresses(shown):

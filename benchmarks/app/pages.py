@@ -1,0 +1,113 @@
+"""How long a page takes in a browser, with a run of 500 individuals and 20,000 pictures beside a run of 24 and 960.
+
+    python -m benchmarks.pages
+
+A page is opened in Chromium at a laptop's size, from the address to the moment its content is there: once in a browser
+that has never been here, then from page to page, as people do, with Gradio's own files in the browser's cache: the
+median of three visits. An empty page of Gradio is timed the same way: nothing here can be faster.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+from playwright.sync_api import Browser, sync_playwright
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.digits.run import machine
+from studio.ui.common.studio import PAGES, page_link
+from studio.ui.server.app import build_app
+
+from .synthetic_run import make
+
+VISITS = 3
+SETTLE = 1000  # ms, for what comes after the content
+RUNS = {"small": (24, 960), "large": (500, 20_000)}  # individuals, pictures
+# What a page shows one after the other: by page, selectors; every page has a heading.
+HEADING = "h1"
+CONTENT = {"evolve": ("#newest img", "#tree svg"), "archive": ("#title h2",), "compare": ("input[aria-label=Run]",)}
+
+
+def visits(browser: Browser, address: str, content: Sequence[str]) -> list[list[float]]:
+    """Seconds until each part of a page is there: in a browser that has never been here, then in the same again."""
+    found = []
+    with browser.new_context(viewport={"width": 1280, "height": 720}, locale="en-GB") as context:
+        for _ in range(1 + VISITS):
+            tab = context.new_page()
+            started = time.perf_counter()
+            tab.goto(address, wait_until="commit")
+            found.append([])
+            for part in content:
+                tab.locator(part).first.wait_for()
+                found[-1].append(time.perf_counter() - started)
+            tab.wait_for_timeout(SETTLE)
+            tab.close()
+    return found
+
+
+def chromium() -> str | None:
+    """Where a Chromium is on this machine; `None` where there is none."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@contextlib.contextmanager
+def served(runs: Path) -> Iterator[str]:
+    """The studio over a folder of runs; gives its address."""
+    with _listening(build_app(runs)) as address:
+        yield address
+
+
+def _empty_page() -> FastAPI:
+    """What Gradio needs for a heading."""
+    with gr.Blocks() as page:
+        gr.HTML("<h1>nothing</h1>")
+    return gr.mount_gradio_app(FastAPI(), page, path="/en", ssr_mode=False)
+
+
+@contextlib.contextmanager
+def _listening(app: FastAPI) -> Iterator[str]:
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+
+
+def main() -> None:
+    """Make the runs, visit every page, print the table."""
+    table = Table("page", "until", "run", "first visit, s", f"later ones, median of {VISITS}, s", title=machine())
+    with tempfile.TemporaryDirectory() as folder:
+        runs = Path(folder) / "runs"
+        for name, (individuals, pictures) in RUNS.items():
+            make(runs / name, individuals=individuals, pictures=pictures).close()
+        with served(runs) as address, _listening(_empty_page()) as empty, sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium(), args=["--headless", "--no-sandbox"])
+            asked = [("nothing", "", f"{empty}/en/", ())] + [
+                (page, name, address + page_link("en", page, run=name, id="0001"), CONTENT.get(page, ()))
+                for page in PAGES
+                for name in RUNS
+            ]
+            for page, name, link, parts in asked:
+                first, *later = visits(browser, link, (HEADING, *parts))
+                for part, one, others in zip((HEADING, *parts), first, zip(*later, strict=True), strict=True):
+                    table.add_row(page, part, name, f"{one:.2f}", f"{statistics.median(others):.2f}")
+            browser.close()
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""The runs of the search benchmark as curves, and as pictures of the winners."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from .table import METHODS
+from .task import Bench, restored
+
+SHOWN = 8  # held-out prompts in the picture
+FONT = "CJK JP"  # in the name of a font that has the captions
+SIDE, MARGIN, HEAD = 64, 190, 34  # pixels: a picture, the names on the left, the captions on top
+BITS = 6  # a colour channel: steps too small to see, and the file is half as large
+
+Run = dict[str, Any]
+Runs = dict[str, dict[int, Run]]  # by method and seed
+
+
+def curves(found: Runs) -> bytes:
+    """Best mean fitness against evaluations, with the least and the largest over seeds, M2N2 in every panel; PNG."""
+    figure = Figure(figsize=(16, 5.5), layout="constrained")
+    for panel, group in zip(figure.subplots(1, 3, sharey=True), ("searches", "ablations", "extensions"), strict=True):
+        mine = [method for method in found if METHODS[method].group == group and not METHODS[method].apart]
+        shown = list(dict.fromkeys(["m2n2", *mine])) if "m2n2" in found else mine
+        for number, method in enumerate(shown):
+            runs = list(found[method].values())
+            best = np.array([run["curve"] for run in runs])  # [seeds, evaluations]
+            mean = best.mean(axis=0)
+            made = runs[0]["cost"] * np.arange(1, len(mean) + 1)
+            style = {"color": "black" if method == "m2n2" else f"C{number % 10}", "label": METHODS[method].title}
+            panel.plot(made, mean, linewidth=1.2, linestyle="-" if number < 10 else "--", **style)
+            panel.fill_between(made, *np.quantile(best, [0, 1], axis=0), color=style["color"], alpha=0.1, linewidth=0)
+        if group == "searches":
+            for number, method in enumerate(one for one in found if METHODS[one].group == "merges"):
+                level = np.mean([run["curve"][-1] for run in found[method].values()])
+                panel.axhline(level, color=f"C{number}", linewidth=0.8, linestyle=":", label=METHODS[method].title)
+        panel.set_title(group, fontsize=10)
+        panel.set_xlabel("evaluations")
+        panel.grid(alpha=0.3)
+        if shown:
+            panel.legend(fontsize=7)
+    figure.axes[0].set_ylabel("best mean fitness")
+    if "average" in found:  # what lies below is the same for all: the sources, then a first child or two
+        figure.axes[0].set_ylim(bottom=found["average"][0]["curve"][-1] - 0.01)
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=90)
+    return file.getvalue()
+
+
+def pictures(bench: Bench, found: Runs) -> bytes:
+    """What each method ships at its first seed, a row each, on the same prompts and noise; PNG."""
+    prompts = bench.held_out.subset(min(SHOWN, len(bench.held_out)))
+    rows = {"reference": bench.references(prompts)}
+    for method, runs in found.items():
+        entry, run = METHODS[method], runs[min(runs)]
+        config = entry.config(run["seed"], bench.pictures)
+        with TemporaryDirectory() as place:
+            sources = entry.begin(config, bench.sources, bench.niches, Path(place)).sources
+            recipe = restored(run["winner"], sources, config)
+            rows[entry.title] = [one.image for one in bench.draw(recipe, sources, prompts)]
+    path = next((font.fname for font in fontManager.ttflist if FONT in font.name), None)
+    font = ImageFont.truetype(path, 12) if path else ImageFont.load_default(12)
+    captions = ["\n".join(textwrap.wrap(text, 5)) for text in prompts.texts("ja")] if path else prompts.ids
+    sheet = Image.new("RGB", (MARGIN + SIDE * len(prompts), HEAD + SIDE * len(rows)), "white")
+    pen = ImageDraw.Draw(sheet)
+    for column, caption in enumerate(captions):
+        pen.multiline_text((MARGIN + SIDE * column + 2, 1), caption, fill="black", font=font, spacing=1)
+    for number, (title, images) in enumerate(rows.items()):
+        top = HEAD + SIDE * number
+        pen.text((4, top + SIDE // 2 - 8), title, fill="black", font=font)
+        for column, image in enumerate(images):
+            sheet.paste(image.resize((SIDE, SIDE)), (MARGIN + SIDE * column, top))
+    file = io.BytesIO()
+    ImageOps.posterize(sheet, BITS).save(file, format="png", optimize=True)
+    return file.getvalue()

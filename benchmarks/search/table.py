@@ -1,0 +1,144 @@
+"""The rows of the table: each method with its settings, in the order in which they matter."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from eval.prompts.prompt_set import PromptSet
+from pipelines.checkpoints.sources import Source
+from pipelines.generation.settings import Settings
+from studio.breeding.variation import source_recipes, weighted
+from studio.runs.config import RunConfig, embedded
+
+from .methods import Elites, Evolution, Listed, Method, RandomWeights, Rejection, Strategy, merge
+from .ties_dare import added, dare, task_vectors, ties
+
+BASE = "base"
+# Of TIES and DARE; the judge chooses. The papers' own choices where nothing is tuned are to keep 0.2 and 0.1.
+SCALES = (0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0)
+KEPT = (0.1, 0.2, 0.5, 1.0)  # share of each task vector
+SHARES = tuple(step / 4 for step in range(5))  # of `ja` in a grid by hand
+
+Begin = Callable[[RunConfig, Mapping[str, Source], PromptSet, Path], Method]  # the last is a folder for new weights
+
+
+def _average(config: RunConfig, sources: Mapping[str, Source], niches: PromptSet, folder: Path) -> Method:
+    return Listed(sources, [weighted(config, sources, [1 / len(sources)] * len(sources), name="average")])
+
+
+def _source(name: str) -> Begin:
+    return lambda config, sources, niches, folder: Listed(sources, [source_recipes(config, sources)[name]])
+
+
+def _grid(config: RunConfig, sources: Mapping[str, Source], niches: PromptSet, folder: Path) -> Method:
+    """For one who knows what each source changed: `ja` and `flat` in the attention, `ja` and `real` elsewhere."""
+    ja, flat, real = (np.array([one == name for one in sources], float) for name in ("ja", "flat", "real"))
+    pairs = itertools.product(SHARES, SHARES)
+    rows = [(a * ja + (1 - a) * flat, r * ja + (1 - r) * real) for a, r in pairs]
+    return Listed(sources, [merge(config, sources, row) for row in rows])
+
+
+def _dense(name: Literal["ties", "dare"]) -> Begin:
+    """The base and what TIES or DARE adds to it, for every share that is kept and at every scale."""
+
+    def begin(config: RunConfig, sources: Mapping[str, Source], niches: PromptSet, folder: Path) -> Method:
+        vectors, rng = task_vectors(sources, BASE), np.random.default_rng(config.seed)
+        more = dict(sources)
+        for kept in KEPT:
+            merged = ties(vectors, density=kept) if name == "ties" else dare(vectors, rng, drop=1 - kept)
+            label = f"{name}-{kept}"
+            more[label] = added(sources[BASE], merged, folder / label)
+        rows = [
+            [scale if one == label else (1 - scale) * (one == BASE) for one in more]
+            for label in list(more)[len(sources) :]
+            for scale in SCALES
+        ]
+        return Listed(more, [weighted(config, more, row, name=name) for row in rows])
+
+    return begin
+
+
+def _evolution(config: RunConfig, sources: Mapping[str, Source], niches: PromptSet, folder: Path) -> Method:
+    return (Rejection if config.early_rejection else Evolution)(config, sources)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the table.
+
+    Attributes:
+        title: what it is called there.
+        group: which part of the table and of the figure it is in; `rejection` is reported in a sentence.
+        begin: starts it.
+        changes: what its run's settings change.
+        most: evaluations it has use for; None for as many as there are.
+        seeds: how many random seeds make a difference; None for all.
+        batch: pictures drawn at once, where that matters.
+    """
+
+    title: str
+    group: Literal["merges", "searches", "ablations", "fitness", "extensions", "rejection"]
+    begin: Begin = _evolution
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    most: int | None = None
+    seeds: int | None = None
+    batch: int | None = None
+
+    @property
+    def apart(self) -> bool:
+        """Whether it goes by other scores than everybody's, or on other noise, not to be set beside theirs."""
+        return not {"noise_rotation", "fitness"}.isdisjoint(self.changes)
+
+    def config(self, seed: int, pictures: Settings) -> RunConfig:
+        """The settings of a run whose pictures are drawn like this, but for the batch."""
+        if self.batch:
+            pictures = pictures.model_copy(update={"batch": self.batch})
+        return embedded(seed=seed, pictures=pictures.model_dump(), **self.changes)
+
+
+def _extension(title: str, **breeding: Any) -> Entry:
+    return Entry(title, "extensions", changes={"breeding": breeding})
+
+
+METHODS: dict[str, Entry] = {  # in the order in which they matter
+    "average": Entry("uniform average", "merges", _average, most=1, seeds=1),
+    **{
+        name: Entry(f"source {name}", "merges", _source(name), most=1, seeds=1)
+        for name in ("base", "ja", "flat", "real")
+    },
+    "ties": Entry("TIES", "merges", _dense("ties"), most=len(KEPT) * len(SCALES), seeds=1),
+    "dare": Entry("DARE", "merges", _dense("dare"), most=len(KEPT) * len(SCALES)),
+    "grid": Entry("grid by hand", "merges", _grid, most=len(SHARES) ** 2, seeds=1),
+    "m2n2": Entry("M2N2", "searches"),
+    "cma-es": Entry("CMA-ES", "searches", lambda config, sources, niches, folder: Strategy(config, sources)),
+    "random": Entry(
+        "random weights", "searches", lambda config, sources, niches, folder: RandomWeights(config, sources)
+    ),
+    "ga": Entry("genetic algorithm", "searches", changes={"alpha": 0.0, "breeding": {"attraction": False}}),
+    "together": Entry("one chromosome", "ablations", changes={"breeding": {"together": True}}),
+    "no-split": Entry("no split point", "ablations", changes={"breeding": {"split_points": 0}}),
+    "no-attraction": Entry("no attraction", "ablations", changes={"breeding": {"attraction": False}}),
+    "no-competition": Entry("no competition", "ablations", changes={"alpha": 0.0}),
+    "map-elites": Entry(
+        "MAP-Elites", "searches", lambda config, sources, niches, folder: Elites(config, sources, niches)
+    ),
+    "compatibility": _extension("compatibility 1", compatibility=1.0),
+    "splits": _extension("1 to 3 split points", split_points=3, split_growth=50),
+    "guided": _extension("guided split points", guided=True),
+    "beta": _extension("ratios from Beta(5, 5)", beta=5.0),
+    "one-ratio": _extension("one ratio", one_ratio=True),
+    "step": _extension("ratios up to 0.3", step=0.3),
+    "warm-up": _extension("warm-up of 20", warm_up=20),
+    "merges": _extension("merges first", merges=True),
+    "task-arithmetic": _extension("merges and task arithmetic first", merges=True, task_arithmetic=BASE),
+    "bilingual": Entry("both languages compete", "extensions", changes={"compete": ("ja", "en")}),
+    "rotation": Entry("other noise every 50", "extensions", changes={"noise_rotation": 50}),
+    "references": Entry("likeness to pictures", "fitness", changes={"fitness": {"image": 1.0}}),
+    "early-rejection": Entry("early rejection", "rejection", changes={"early_rejection": True}, seeds=1, batch=8),
+}

@@ -1,0 +1,126 @@
+"""What every search of the benchmark is asked: recipes of the embedded family, judged and reported."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from eval.cmmd import cmmd
+from eval.prompts.prompt_set import Language, PromptSet
+from eval.scorers.clip import ClipScorer
+from pipelines.checkpoints.sources import Source
+from pipelines.errors import GenerationError, RecipeError
+from pipelines.generation.live_pipeline import best_device
+from pipelines.generation.settings import Settings
+from pipelines.recipes.recipe import Recipe, Segment, blend
+from studio.evaluation.evaluator import Drawn, Evaluator
+from studio.evolution.niches import Floats
+from studio.runs.config import EMBEDDED_PICTURES, RunConfig, embedded
+
+NICHES = 33  # a batch of EMBEDDED_PICTURES
+Rows = Sequence[tuple[int, Sequence[float]]]  # segments of a chromosome: stop, weights
+
+logger = logging.getLogger(__name__)
+
+
+class Bench:
+    """The embedded family with its judge and its jury, opened once for many runs.
+
+    Args:
+        niches: prompts that are fitness; NICHES of the set of evolution if left out.
+        held_out: prompts that report; all of their set if left out.
+        pictures: how they are drawn.
+    """
+
+    def __init__(
+        self,
+        niches: PromptSet | None = None,
+        held_out: PromptSet | None = None,
+        pictures: Settings = EMBEDDED_PICTURES,
+    ) -> None:
+        config = embedded()
+        self.niches = niches or config.niches().subset(NICHES)
+        self.held_out = held_out or config.report_prompts()
+        self.sources = config.open_sources()
+        self.pictures = pictures
+        self._judge, self._jury = (
+            ClipScorer(name, device=str(best_device())) for name in (config.scorer, config.reporter)
+        )
+        self._folder = Path(config.held_out).parent
+        self._evaluator: Evaluator | None = None
+
+    def scores(
+        self, recipe: Recipe, sources: Mapping[str, Source], config: RunConfig, rotation: int = 0
+    ) -> Floats | None:
+        """What the judge makes of a recipe, float64 [niches] a language; None if it draws nothing."""
+        try:
+            evaluator = self._evaluator_of(sources, recipe, config.pictures)
+            evaluator.rotation, evaluator.fitness = rotation, config.fitness
+            drawn = [evaluator.draw(recipe, self.niches, language) for language in config.compete]
+        except (GenerationError, RecipeError) as error:
+            logger.warning("not drawn: %s", error)
+            return None
+        return np.concatenate([evaluator.score(pictures).scores[:, 0] for pictures in drawn])
+
+    def report(self, recipe: Recipe, sources: Mapping[str, Source]) -> tuple[dict[str, list[float]], float]:
+        """What the jury makes of a recipe: scores per held-out prompt by kind, and CMMD of the Japanese pictures."""
+        evaluator = self._evaluator_of(sources, recipe, self.pictures)
+        evaluator.scorer = self._jury
+        try:
+            ja, en = (evaluator.score(evaluator.draw(recipe, self.held_out, language)) for language in ("ja", "en"))
+        finally:
+            evaluator.scorer = self._judge
+        scores = {"ja": ja.scores, "en": en.scores, "consistency": evaluator.consistency(ja, en)}
+        return {kind: rounded(rows[:, 0]) for kind, rows in scores.items()}, cmmd(ja.features, self._references)
+
+    def draw(
+        self, recipe: Recipe, sources: Mapping[str, Source], prompts: PromptSet, language: Language = "ja"
+    ) -> list[Drawn]:
+        """Pictures to look at."""
+        return self._evaluator_of(sources, recipe, self.pictures).draw(recipe, prompts, language)
+
+    def references(self, prompts: PromptSet) -> list[Image.Image]:
+        """The reference pictures of held-out prompts."""
+        return [Image.open(path).convert("RGB") for path in prompts.references(self._folder)]
+
+    @cached_property
+    def _references(self) -> np.ndarray:
+        return self._jury.image_features(self.references(self.held_out))
+
+    def _evaluator_of(self, sources: Mapping[str, Source], recipe: Recipe, pictures: Settings) -> Evaluator:
+        """One pipeline for all recipes over the same sources; fitness by captions, on the first noise."""
+        if self._evaluator is None or self._evaluator.pipeline.sources is not sources:
+            self._evaluator = Evaluator(recipe, sources, self._judge, settings=pictures, noises=1, folder=self._folder)
+        self._evaluator.settings, self._evaluator.rotation, self._evaluator.fitness = pictures, 0, {"text": 1.0}
+        return self._evaluator
+
+
+def rounded(values: Sequence[float] | np.ndarray) -> list[float]:
+    """Four digits."""
+    return [round(float(value), 4) for value in values]
+
+
+def compact(recipe: Recipe) -> dict[str, Rows]:
+    """The segments of each chromosome: [stop, weights], with weights to five digits."""
+    return {
+        name: [(segment.stop, [round(weight, 5) for weight in segment.weights]) for segment in chromosome.segments]
+        for name, chromosome in recipe.chromosomes.items()
+    }
+
+
+def restored(winner: Mapping[str, Rows], sources: Mapping[str, Source], config: RunConfig) -> Recipe:
+    """The recipe that `compact` was given, over the sources it was made for."""
+    whole = blend(list(sources.values()), {name: rows[0][1] for name, rows in winner.items()}, host=config.host)
+    segments = {
+        name: tuple(Segment(stop=stop, weights=tuple(row)) for stop, row in rows) for name, rows in winner.items()
+    }
+    chromosomes = {
+        name: chromosome.model_copy(update={"segments": segments[name]})
+        for name, chromosome in whole.chromosomes.items()
+    }
+    return whole.model_copy(update={"chromosomes": chromosomes})

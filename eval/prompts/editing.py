@@ -1,0 +1,266 @@
+"""Prompt sets in the making: rows that may still lack a caption or an id, what is wrong with them, splitting them.
+
+A table (CSV) has a line a prompt and the columns id, category, ja, en, reference, in any order; all may be left out but
+one language. It is read as UTF-8, or as Shift-JIS, which is what Excel writes in Japan.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from eval.errors import PromptSetError
+
+from .prompt_set import LANGUAGES, Language, Prompt, PromptSet, load_prompts
+
+CATEGORY = "general"  # of a prompt that nobody gave one
+_SEPARATORS = ",\t;"
+_ENCODINGS = ("utf-8-sig", "cp932")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A prompt as somebody writes it; blank is what is not there yet."""
+
+    id: str = ""
+    category: str = ""
+    ja: str = ""
+    en: str = ""
+    reference: str = ""
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether it holds nothing at all."""
+        return not any(astuple(self))
+
+
+COLUMNS = tuple(field.name for field in fields(Row))
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What should be looked at in a set before a run, by the ids of its rows.
+
+    Attributes:
+        lacks: by language, the rows without a caption in it.
+        same: groups of rows with the same caption in some language, as (language, caption, ids).
+        repeated: ids that occur more than once.
+    """
+
+    lacks: dict[Language, list[str]]
+    same: list[tuple[Language, str, list[str]]]
+    repeated: list[str]
+
+
+def rows_of(prompts: PromptSet) -> list[Row]:
+    """A set as rows to edit."""
+    return [Row(*(getattr(prompt, column) or "" for column in COLUMNS)) for prompt in prompts.prompts]
+
+
+def to_set(rows: Iterable[Row], name: str, description: str = "") -> PromptSet:
+    """Rows as a set; blank rows are left out, a row without an id gets a free number.
+
+    Raises:
+        PromptSetError: no rows, a row without captions, an id twice, or no name.
+    """
+    kept = numbered(row for row in rows if not row.is_blank)
+    if not kept or not name.strip():
+        raise PromptSetError(
+            f"prompt set {name.strip()!r}: expected a name and at least one prompt, found {len(kept)}; write some"
+        )
+    bare = [row.id for row in kept if not (row.ja or row.en)]
+    found = findings(kept)
+    if bare or found.repeated:
+        said = [f"no caption for {_some(bare)}"] * bool(bare) + [f"{_some(found.repeated)} twice"] * bool(
+            found.repeated
+        )
+        raise PromptSetError(
+            f"prompt set {name!r}: expected ids that occur once and a caption in at least one language for each, found "
+            f"{' and '.join(said)}; correct or remove these rows"
+        )
+    prompts = [
+        Prompt(
+            id=row.id,
+            category=row.category or CATEGORY,
+            ja=row.ja or None,
+            en=row.en or None,
+            reference=row.reference or None,
+        )
+        for row in kept
+    ]
+    return PromptSet(name=name.strip(), description=description.strip(), prompts=tuple(prompts))
+
+
+def numbered(rows: Iterable[Row]) -> list[Row]:
+    """Rows of which each has an id; the missing ones are numbers that are free."""
+    rows = list(rows)
+    taken = {row.id for row in rows}
+    free = (str(number) for number in range(1, 2 * len(rows) + 1) if str(number) not in taken)
+    return [row if row.id else replace(row, id=next(free)) for row in rows]
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Rows from a prompt set (YAML) or a table (CSV; TSV and semicolons do as well).
+
+    Raises:
+        PromptSetError: it cannot be read, or has no column of captions.
+    """
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return rows_of(load_prompts(path))
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise PromptSetError(
+            f"table {path}: expected a readable file, found: {error.strerror}; check the path"
+        ) from error
+    return parse_table(_decoded(path.name, content), path.name)
+
+
+def parse_table(text: str, where: str) -> list[Row]:
+    """Rows from the text of a table whose first line names the columns.
+
+    Raises:
+        PromptSetError: no column `ja` or `en`, or one that is not known.
+    """
+    first = text.partition("\n")[0]
+    separator = max(_SEPARATORS, key=first.count)
+    reader = csv.reader(io.StringIO(text), delimiter=separator)
+    names = [name.strip().lower() for name in next(reader, [])]
+    unknown = [name for name in names if name not in COLUMNS]
+    if unknown or not {"ja", "en"} & set(names):
+        raise PromptSetError(
+            f"table {where}: expected a first line that names columns among {', '.join(COLUMNS)}, `ja` or `en` with "
+            f"them, found {first.strip()!r}; write such a line above the captions"
+        )
+    rows = [Row(**{name: cell.strip() for name, cell in zip(names, line, strict=False)}) for line in reader]
+    return [row for row in rows if not row.is_blank]
+
+
+def to_csv(rows: Iterable[Row]) -> str:
+    """Rows as a table; write it as UTF-8 with a byte order mark, so that Excel reads Japanese."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(astuple(row) for row in rows)
+    return text.getvalue()
+
+
+def joined(rows: Sequence[Row], others: Sequence[Row]) -> list[Row]:
+    """Rows with what `others` add: blank cells of the same id are filled, new ids come last; nothing is overwritten."""
+    more = {row.id: row for row in others}
+    filled = [
+        Row(*(mine or theirs for mine, theirs in zip(astuple(row), astuple(more.get(row.id, Row())), strict=True)))
+        for row in rows
+    ]
+    known = {row.id for row in rows}
+    return [*filled, *(row for row in others if row.id not in known)]
+
+
+def normal(caption: str) -> str:
+    """A caption as far as it matters: Unicode NFKC, so that full-width and half-width are one, blanks joined."""
+    return " ".join(unicodedata.normalize("NFKC", caption).split())
+
+
+def findings(rows: Sequence[Row]) -> Findings:
+    """What should be looked at: missing twins, captions and ids that occur more than once."""
+    same: list[tuple[Language, str, list[str]]] = []
+    for language in LANGUAGES:
+        groups = defaultdict(list)
+        for row in rows:
+            if caption := normal(getattr(row, language)):
+                groups[caption].append(row.id)
+        same += [(language, caption, ids) for caption, ids in groups.items() if len(ids) > 1]
+    counts = Counter(row.id for row in rows if row.id)
+    return Findings(
+        lacks={"ja": [row.id for row in rows if not row.ja], "en": [row.id for row in rows if not row.en]},
+        same=same,
+        repeated=sorted(id for id, count in counts.items() if count > 1),
+    )
+
+
+def split(prompts: PromptSet, share: float, *, seed: int = 0) -> tuple[PromptSet, PromptSet]:
+    """Two sets, one to evolve on and one to hold out, the categories in equal shares, no prompt in both.
+
+    Prompts with the same caption stay together: else the report would be about what was bred on. A category's share can
+    then be missed by as many as stay together.
+
+    Args:
+        prompts: what to split.
+        share: of the prompts to hold out, above 0 and below 1.
+        seed: of the choice.
+
+    Returns:
+        Those to evolve on and those held out, both in the set's own order.
+
+    Raises:
+        PromptSetError: the share is out of range, or one of the two would be empty.
+    """
+    if not 0 < share < 1:
+        raise PromptSetError(f"prompt set {prompts.name!r}: expected a share above 0 and below 1, found {share}")
+    groups = _together(prompts)
+    order = np.random.default_rng(seed).permutation(len(groups))
+    by_category: dict[str, list[list[int]]] = defaultdict(list)
+    for group in order:
+        by_category[prompts.prompts[groups[group][0]].category].append(groups[group])
+    held: set[int] = set()
+    seen = 0
+    for members in by_category.values():  # rounded over all categories so far, so that the total comes out right
+        seen += sum(map(len, members))
+        for group in members:
+            if len(held) + len(group) <= round(share * seen):
+                held |= set(group)
+    if not held or len(held) == len(prompts):
+        raise PromptSetError(
+            f"prompt set {prompts.name!r}: expected prompts enough for two sets, found {len(prompts)} of which "
+            f"{len(held)} would be held out; add prompts or take another share"
+        )
+    sides = ([row for row in range(len(prompts)) if row not in held], sorted(held))
+    evolve, held_out = (
+        prompts.model_copy(
+            update={"name": f"{prompts.name}-{suffix}", "prompts": tuple(prompts.prompts[r] for r in rows)}
+        )
+        for suffix, rows in zip(("evolve", "held-out"), sides, strict=True)
+    )
+    return evolve, held_out
+
+
+def _together(prompts: PromptSet) -> list[list[int]]:
+    """The rows of prompts that share a caption, directly or through others; most are alone."""
+    leader = list(range(len(prompts)))
+
+    def find(row: int) -> int:
+        while leader[row] != row:
+            row = leader[row]
+        return row
+
+    first: dict[tuple[Language, str], int] = {}
+    for row, prompt in enumerate(prompts.prompts):
+        for language, text in prompt.captions:
+            if text:
+                other = first.setdefault((language, normal(text)), row)
+                leader[max(find(row), find(other))] = min(find(row), find(other))
+    groups = defaultdict(list)
+    for row in range(len(prompts)):
+        groups[find(row)].append(row)
+    return list(groups.values())
+
+
+def _decoded(name: str, content: bytes) -> str:
+    for encoding in _ENCODINGS:
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise PromptSetError(f"table {name}: expected text in UTF-8 or Shift-JIS, found neither; save it as UTF-8")
+
+
+def _some(ids: Sequence[str], limit: int = 5) -> str:
+    rest = len(ids) - limit
+    return ", ".join(id or "(no id)" for id in ids[:limit]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,265 @@
+"""Prompt sets: the captions that individuals are judged by, in Japanese and English.
+
+A prompt set is a YAML file:
+
+    format: m2n2-prompts
+    version: 1
+    name: emoji-train
+    description: 64 captions over five categories
+    prompts:
+      - {id: turtle, category: animals, ja: カメ, en: turtle}
+      - {id: "2615", category: food, ja: 温かい飲み物, en: hot beverage, reference: pictures/2615.png}
+
+`ja` and `en` are twins: the same picture asked for in two languages; one of them may be left out. `reference` is a
+picture to compare with, its path relative to the file.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import numpy as np
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from eval.errors import PromptSetError
+
+FORMAT: Literal["m2n2-prompts"] = "m2n2-prompts"
+VERSION: Literal[1] = 1
+
+Language = Literal["ja", "en"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)  # Japanese first, as every page shows them
+_Reader = getattr(
+    yaml, "CSafeLoader", yaml.SafeLoader
+)  # the C library's takes a seventh of the time, where it is there
+Text = Annotated[str, StringConstraints(pattern=r"\S")]
+
+
+class Prompt(BaseModel):
+    """One thing to draw: a niche of the evolution, or a row of a report."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    id: Text
+    category: Text
+    ja: Text | None = None
+    en: Text | None = None
+    reference: Text | None = None
+
+    @property
+    def captions(self) -> "tuple[tuple[Language, str | None], ...]":
+        """Its text by language, Japanese first."""
+        return ("ja", self.ja), ("en", self.en)
+
+    @model_validator(mode="after")
+    def _has_a_caption(self) -> "Prompt":
+        if self.ja is None and self.en is None:
+            raise ValueError(f"prompt {self.id!r} has neither `ja` nor `en`; write a caption in at least one language")
+        return self
+
+
+class PromptSet(BaseModel):
+    """A named list of prompts with distinct ids; equal content has an equal `digest` on every machine."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["m2n2-prompts"] = FORMAT
+    version: Literal[1] = VERSION
+    name: Text
+    description: str = ""
+    prompts: tuple[Prompt, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _has_distinct_ids(self) -> "PromptSet":
+        counts = Counter(prompt.id for prompt in self.prompts)
+        repeated = sorted(id for id, count in counts.items() if count > 1)
+        if repeated:
+            raise ValueError(f"ids occur more than once: {_shown(repeated)}; give every prompt an id of its own")
+        return self
+
+    def __len__(self) -> int:
+        """How many prompts there are."""
+        return len(self.prompts)
+
+    @property
+    def ids(self) -> list[str]:
+        """The prompts' ids, in order."""
+        return [prompt.id for prompt in self.prompts]
+
+    @property
+    def categories(self) -> list[str]:
+        """One category per prompt, in order."""
+        return [prompt.category for prompt in self.prompts]
+
+    @property
+    def languages(self) -> tuple[Language, ...]:
+        """The languages that every prompt has a caption in; two of them make a bilingual report possible."""
+        return tuple(language for language in LANGUAGES if not self._without(language))
+
+    @property
+    def digest(self) -> str:
+        """sha256 (hex) of the set as canonical JSON: sorted keys, no spaces, UTF-8."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def texts(self, language: Language) -> list[str]:
+        """The captions in one language, one per prompt, as written.
+
+        Raises:
+            PromptSetError: some prompt has no caption in this language.
+        """
+        missing = self._without(language)
+        if missing:
+            raise PromptSetError(
+                f"prompt set {self.name!r}: expected a caption in {language!r} for every prompt, found none for "
+                f"{_shown(missing)}; add `{language}:` to them or leave them out"
+            )
+        return [getattr(prompt, language) for prompt in self.prompts]
+
+    def references(self, folder: Path) -> list[Path]:
+        """The reference pictures' paths, one per prompt.
+
+        Args:
+            folder: where the prompt set's file lies; `reference` is relative to it.
+
+        Raises:
+            PromptSetError: some prompt names no reference, or its file is not there.
+        """
+        missing = [prompt.id for prompt in self.prompts if prompt.reference is None]
+        if missing:
+            raise PromptSetError(
+                f"prompt set {self.name!r}: expected a reference picture for every prompt, found none for "
+                f"{_shown(missing)}; add `reference:` to them or score with text"
+            )
+        paths = [Path(folder) / prompt.reference for prompt in self.prompts if prompt.reference is not None]
+        absent = [str(path) for path in paths if not path.is_file()]
+        if absent:
+            raise PromptSetError(
+                f"prompt set {self.name!r}: reference pictures not found: {_shown(absent)}; "
+                "put them there, relative to the prompt set's file"
+            )
+        return paths
+
+    def referring_from(self, folder: Path) -> "PromptSet":
+        """The same set with whole paths of reference pictures, so that it means the same in any folder.
+
+        Args:
+            folder: where the prompt set's file lies.
+        """
+        whole = [
+            prompt.model_copy(update={"reference": str(Path(folder) / prompt.reference)})
+            if prompt.reference
+            else prompt
+            for prompt in self.prompts
+        ]
+        return self.model_copy(update={"prompts": tuple(whole)})
+
+    def subset(self, n: int, *, seed: int = 0) -> "PromptSet":
+        """`n` prompts spread evenly over the categories, chosen by `seed`, in the set's own order.
+
+        Categories take turns, so their counts differ by at most one until a category is used up.
+
+        Raises:
+            PromptSetError: `n` is below 1 or larger than the set.
+        """
+        if not 1 <= n <= len(self):
+            raise PromptSetError(f"prompt set {self.name!r}: expected a subset of 1 to {len(self)} prompts, found {n}")
+        order = np.random.default_rng(seed).permutation(len(self))
+        taken: dict[str, int] = {}
+        turns = []
+        for index in order:
+            category = self.prompts[index].category
+            turns.append((taken.get(category, 0), int(index)))
+            taken[category] = taken.get(category, 0) + 1
+        turns.sort(key=lambda turn: turn[0])  # stable: within a turn the seed's order decides
+        chosen = sorted(index for _, index in turns[:n])
+        return self.model_copy(update={"prompts": tuple(self.prompts[index] for index in chosen)})
+
+    def _without(self, language: Language) -> list[str]:
+        return [prompt.id for prompt in self.prompts if getattr(prompt, language) is None]
+
+
+def to_yaml(prompts: PromptSet) -> str:
+    """A prompt set as the text of its file, a prompt a line."""
+    content = prompts.model_dump(mode="json", exclude_none=True)
+    if not prompts.description:
+        del content["description"]
+    return yaml.dump(
+        content, Dumper=_Writer, allow_unicode=True, default_flow_style=None, sort_keys=False, width=float("inf")
+    )
+
+
+class _Writer(yaml.SafeDumper):  # the C library's is four times as fast, but writes emoji as numbers
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        """Indent lists as people do."""
+        super().increase_indent(flow, False)
+
+
+def load_prompts(path: str | Path) -> PromptSet:
+    """Read and check a prompt set's YAML file.
+
+    Raises:
+        PromptSetError: the file is missing or not YAML, holds no prompts, repeats an id, has an unknown key, was
+            written by a newer version, or a prompt has neither language.
+    """
+    path = Path(path)
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Reader)
+    except OSError as error:
+        raise PromptSetError(
+            f"prompt set {path}: expected a readable YAML file, found: {error.strerror}; check the path"
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        found = " ".join(str(error).split())  # YAML draws its complaints over several lines
+        raise PromptSetError(f"prompt set {path}: expected YAML in UTF-8, found: {found}; correct the file") from error
+    _check_header(path, content)
+    try:
+        return PromptSet.model_validate(content)
+    except ValidationError as error:
+        raise PromptSetError(f"prompt set {path}: {_explained(error)}") from error
+
+
+def _check_header(path: Path, content: Any) -> None:
+    """Refuse what no version 1 reader can judge, before any key is looked at."""
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        found = content.get("format") if isinstance(content, dict) else type(content).__name__
+        raise PromptSetError(
+            f"prompt set {path}: expected `format: {FORMAT}` at the top, found {found!r}; is this a prompt set?"
+        )
+    version = content.get("version")
+    if isinstance(version, int) and version > VERSION:
+        raise PromptSetError(
+            f"prompt set {path}: expected version {VERSION}, found {version}; "
+            "it was written for a newer m2n2-studio: update"
+        )
+    if not content.get("prompts"):
+        raise PromptSetError(f"prompt set {path}: expected at least one prompt, found none; add some under `prompts:`")
+
+
+def _explained(error: ValidationError) -> str:
+    """The first problems that pydantic found, each as: where, what is wrong, what came, what to do."""
+    lines = []
+    for problem in error.errors()[:3]:
+        where = ".".join(str(part) for part in problem["loc"]) or "the set"
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"unknown key `{where}`; remove it or correct its spelling")
+        elif problem["type"] == "value_error":
+            lines.append(problem["msg"].removeprefix("Value error, "))
+        elif problem["type"] == "string_type":
+            lines.append(f"`{where}`: expected text, found {problem['input']!r}; put it in quotes")
+        elif problem["type"] == "string_pattern_mismatch":
+            lines.append(f"`{where}`: expected text, found only blanks; write it or leave the key out")
+        elif problem["type"] == "missing":
+            lines.append(f"`{where}` is missing; add it")
+        else:
+            lines.append(f"`{where}`: {problem['msg']}, found {problem['input']!r}")
+    rest = error.error_count() - len(lines)
+    return "; ".join(lines) + (f"; and {rest} more" if rest > 0 else "")
+
+
+def _shown(names: list[str], limit: int = 5) -> str:
+    """A list fit for a message: its first names, and how many are left out."""
+    rest = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,188 @@
+"""STAIR Captions as prompt sets: the data of M2N2's picture experiment (section 4.3).
+
+The paper evolves on the last 2,000 and tests on the first 10,000 pictures of COCO's validation split, drawn from the
+Japanese captions of STAIR Captions, each picture compared with the photograph that its caption describes. The split
+must be val2014: 40,504 pictures, where val2017 has 5,000. What the paper leaves open is chosen here: pictures are
+counted in the order in which the captions' file lists them, and of a picture's five captions the one with the lowest
+annotation id counts.
+
+The files are not ours to ship. Where they are, and what their owners say of their use:
+
+    stair_captions_v1.2_val.json   in stair_captions_v1.2.tar.gz of github.com/STAIR-Lab-CIT/STAIR-captions;
+                                   CC BY 4.0 (that repository's README)
+    captions_val2014.json          COCO's own English captions, in annotations_trainval2014.zip, from
+                                   http://images.cocodataset.org/annotations/annotations_trainval2014.zip;
+                                   CC BY 4.0 (COCO's terms of use)
+    val2014/                       the photographs, 6.65 GB, from http://images.cocodataset.org/zips/val2014.zip;
+                                   COCO does not own them: Flickr's terms apply, and each one's licence is named by
+                                   `license` in the files above (COCO's terms of use)
+
+The English captions are no translations of the Japanese ones: other people wrote them about the same photographs. The
+paper's cross-lingual table takes 100 captions with translations by GPT-4o instead; `pairs` has room for such.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from eval.errors import PromptSetError
+
+from .prompt_set import Prompt, PromptSet
+
+CATEGORY = "coco"  # the captions' files know no categories
+_SHOWN = 3  # names in a message
+
+
+@dataclass(frozen=True)
+class StairSets:
+    """The prompt sets of one import.
+
+    Attributes:
+        evolve: what individuals compete for.
+        held_out: other pictures, for reports.
+        pairs: some of those held out, for the cross-lingual table; `None` where none were asked for.
+    """
+
+    evolve: PromptSet
+    held_out: PromptSet
+    pairs: PromptSet | None
+
+
+class _Picture(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    id: int
+    file_name: str
+
+
+class _Annotation(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    id: int
+    image_id: int
+    caption: str
+
+
+class _CaptionsFile(BaseModel):
+    """What is read of a file in COCO's caption format."""
+
+    images: list[_Picture]
+    annotations: list[_Annotation]
+
+
+def from_stair(
+    captions: Path,
+    pictures: Path,
+    folder: Path,
+    *,
+    english: Path | None = None,
+    evolve: int,
+    held_out: int,
+    pairs: int,
+) -> StairSets:
+    """Make prompt sets from STAIR Captions and the photographs they describe.
+
+    Args:
+        captions: STAIR's JSON file, or any other in COCO's caption format with Japanese captions.
+        pictures: the folder that holds the photographs under their `file_name`.
+        folder: where the sets' files will lie; `reference` is relative to it.
+        english: COCO's own captions of the same photographs. Left out, the sets have Japanese captions only.
+        evolve: how many of the last pictures to evolve on; the paper's are 2,000.
+        held_out: how many of the first pictures to hold out; the paper's are 10,000.
+        pairs: how many of those to take for the cross-lingual table; the paper's are 100, 0 takes none.
+
+    Raises:
+        PromptSetError: a file is not in COCO's caption format, lists fewer pictures than asked for or has no caption
+            of some, or pictures are missing.
+    """
+    if min(evolve, held_out) < 1 or not 0 <= pairs <= held_out:
+        raise PromptSetError(
+            f"expected at least one prompt to evolve on and to hold out, and no more pairs than are held out, found "
+            f"{evolve}, {held_out} and {pairs}; ask for other numbers"
+        )
+    read = _read(captions)
+    if len(read.images) < evolve + held_out:
+        raise PromptSetError(
+            f"{captions}: expected {evolve + held_out} pictures, {evolve} to evolve on and {held_out} others to hold "
+            f"out, found {len(read.images)}; ask for fewer, or take the captions of val2014"
+        )
+    last, first = read.images[-evolve:], read.images[:held_out]
+    chosen = [*last, *first]
+    _check_pictures(pictures, chosen)
+    japanese = _first_captions(captions, read, chosen)
+    twins = _first_captions(english, _read(english), chosen) if english else {}
+    way = os.path.relpath(pictures.resolve(), folder.resolve())
+
+    def prompts(name: str, description: str, some: list[_Picture]) -> PromptSet:
+        return PromptSet(
+            name=name,
+            description=description,
+            prompts=tuple(
+                Prompt(
+                    id=str(one.id),
+                    category=CATEGORY,
+                    ja=japanese[one.id],
+                    en=twins.get(one.id),
+                    reference=Path(way, one.file_name).as_posix(),
+                )
+                for one in some
+            ),
+        )
+
+    held = prompts("stair-held-out", f"STAIR Captions of the first {held_out} pictures of {captions.name}.", first)
+    about = {"name": "stair-pairs", "description": f"{pairs} of the captions held out, for cross-lingual consistency."}
+    return StairSets(
+        evolve=prompts("stair-evolve", f"STAIR Captions of the last {evolve} pictures of {captions.name}.", last),
+        held_out=held,
+        pairs=held.subset(pairs).model_copy(update=about) if pairs else None,
+    )
+
+
+def _read(path: Path) -> _CaptionsFile:
+    try:
+        return _CaptionsFile.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise PromptSetError(
+            f"captions {path}: expected a readable JSON file, found: {error.strerror}; check the path"
+        ) from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise PromptSetError(
+            f"captions {path}: expected JSON in COCO's caption format, `images` with id and file_name, `annotations` "
+            f"with id, image_id and caption, found {f'at {where}: ' if where else ''}{first['msg']}; name "
+            "stair_captions_v1.2_val.json, unpacked, or for English captions_val2014.json"
+        ) from error
+
+
+def _first_captions(path: Path, read: _CaptionsFile, chosen: list[_Picture]) -> Mapping[int, str]:
+    """By picture, its caption with the lowest annotation id."""
+    texts = {}
+    for one in sorted(read.annotations, key=lambda one: one.id, reverse=True):
+        if text := one.caption.strip():
+            texts[one.image_id] = text
+    without = [str(one.id) for one in chosen if one.id not in texts]
+    if without:
+        raise PromptSetError(
+            f"captions {path}: expected a caption for each of {len(chosen)} pictures, found none for {len(without)}: "
+            f"{_some(without)}; are these the captions of the same pictures?"
+        )
+    return texts
+
+
+def _check_pictures(folder: Path, chosen: list[_Picture]) -> None:
+    missing = [one.file_name for one in chosen if not (folder / one.file_name).is_file()]
+    if missing:
+        raise PromptSetError(
+            f"pictures {folder}: expected {len(chosen)} pictures, {len(missing)} are missing: {_some(missing)}; unpack "
+            "val2014.zip, and name the folder that holds the pictures themselves"
+        )
+
+
+def _some(names: list[str]) -> str:
+    """The first names, and how many more there are."""
+    rest = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,203 @@
+"""Canonical names of tensors, the order in which they are flattened, and the chromosomes they form.
+
+Canonical names are the keys of diffusers' safetensors FILES. Never those of `module.state_dict()`: transformers drops
+`text_model.` from CLIP text models in memory and, for models built from a config, in the files it writes.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import numpy as np
+
+from pipelines.errors import RecipeError
+from pipelines.storage.tensor_file import FLOATS
+
+TEXT_ENCODERS = ("text_encoder", "text_encoder_2")
+WEIGHTED = ("unet", *TEXT_ENCODERS, "vae")
+ATTENTION, BACKBONE = "attention", "backbone"
+MODEL = "model"  # the one component of any other network
+REST = "rest"  # the chromosome of what no pattern takes
+Patterns = Mapping[str, Sequence[str]]  # chromosome to glob patterns, in order: the first that matches takes a tensor
+
+_STAGES = (
+    "conv_in",
+    "time_embedding",
+    "add_embedding",
+    "down_blocks",
+    "mid_block",
+    "up_blocks",
+    "conv_norm_out",
+    "conv_out",
+)
+_KINDS = {"resnets": 0, "attentions": 1, "downsamplers": 2, "upsamplers": 2}
+_AFTER_ALL_LAYERS = 1 << 30
+
+
+_OLD_VAE_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
+
+
+def canonical_name(component: str, file_key: str) -> str:
+    """The canonical name of a tensor.
+
+    CLIP text models always carry the `text_model.` prefix; a VAE's attention has the names diffusers gives it today.
+    """
+    if component == "vae" and ".attentions." in file_key:
+        head, part, kind = file_key.rsplit(".", 2)
+        return f"{head}.{_OLD_VAE_ATTENTION.get(part, part)}.{kind}"
+    if component in TEXT_ENCODERS and not file_key.startswith(("text_model.", "text_projection.", "logit_scale")):
+        return f"text_model.{file_key}"
+    return file_key
+
+
+def natural(name: str) -> tuple[tuple[int, int, str], ...]:
+    """A sort key that compares runs of digits as numbers: `resnets.2` before `resnets.10`."""
+    return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name) if part)
+
+
+def sort_key(component: str, name: str) -> tuple[object, ...]:
+    """The place of a tensor in its component's flattened order.
+
+    A UNet follows its data: (stage, block, layer, kind, name), so that an early split means composition and a late one
+    detail. Other components follow the natural order of their keys. This order is part of the recipe format.
+    """
+    if component != "unet":
+        return (natural(name),)
+    parts = name.split(".")
+    stage = _STAGES.index(parts[0]) if parts[0] in _STAGES else len(_STAGES)
+    rest = parts[1:]
+    block = int(rest.pop(0)) if rest and rest[0].isdigit() else 0
+    kind, layer = 0, 0
+    if rest and rest[0] in _KINDS:
+        kind = _KINDS[rest[0]]
+        layer = _AFTER_ALL_LAYERS if kind == 2 else int(rest[1])
+    return (stage, block, layer, kind, natural(".".join(rest)), natural(name))
+
+
+def is_attention(name: str) -> bool:
+    """Whether a UNet tensor belongs to self- or cross-attention (projections and their biases)."""
+    return ".attn1." in name or ".attn2." in name
+
+
+def is_merged(name: str, dtype: str) -> bool:
+    """Whether a tensor may be interpolated at all: integers (`position_ids`) and `logit_scale` never are."""
+    return dtype in FLOATS and name != "logit_scale"
+
+
+def chromosome_of(component: str, name: str, patterns: Patterns | None = None) -> str:
+    """The chromosome a tensor of a merged component belongs to; `patterns` regroup a UNet, or group any network."""
+    if component not in ("unet", MODEL):
+        return component
+    if patterns is None and component == "unet":
+        return ATTENTION if is_attention(name) else BACKBONE
+    return _first_match(name, patterns or {})[0]
+
+
+def _first_match(name: str, patterns: Patterns) -> tuple[str, str]:
+    """The chromosome and the pattern that take a tensor."""
+    pairs = ((chromosome, glob) for chromosome, globs in patterns.items() for glob in globs)
+    return next((pair for pair in pairs if fnmatchcase(name, pair[1])), (REST, "*"))
+
+
+def component_of(chromosome: str, architecture: str = "sdxl-unet") -> str:
+    """The component that a chromosome is a part of, by a recipe's architecture."""
+    if architecture != "sdxl-unet":
+        return MODEL
+    return chromosome if chromosome in TEXT_ENCODERS else "unet"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One chromosome: which tensors of `component` it joins, in which order, and where each begins.
+
+    Tensors are flattened in C order.
+    """
+
+    chromosome: str
+    names: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    component: str = "unet"
+
+    @functools.cached_property
+    def stops(self) -> np.ndarray:
+        """int64 [tensors]: the exclusive end of each tensor, in elements of the flattened chromosome."""
+        return np.cumsum([math.prod(shape) for shape in self.shapes], dtype=np.int64)
+
+    @property
+    def size(self) -> int:
+        """Elements in the chromosome."""
+        return int(self.stops[-1])
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Hex SHA-256 of the ordered key list with shapes: what a recipe calls `layout`."""
+        lines = (f"{name} {list(shape)}\n" for name, shape in zip(self.names, self.shapes, strict=True))
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    def start(self, index: int) -> int:
+        """The first element of tensor `index`."""
+        return int(self.stops[index - 1]) if index else 0
+
+    @functools.cached_property
+    def spans(self) -> dict[str, tuple[int, int]]:
+        """Where each tensor begins and ends, in elements."""
+        return {name: (self.start(index), int(self.stops[index])) for index, name in enumerate(self.names)}
+
+    def tensor_at(self, element: int) -> int:
+        """The index of the tensor that holds an element."""
+        return int(np.searchsorted(self.stops, element, side="right"))
+
+
+def layouts(
+    component: str, tensors: Mapping[str, tuple[tuple[int, ...], str]], patterns: Patterns | None = None
+) -> dict[str, Layout]:
+    """The chromosomes of a component.
+
+    Args:
+        component: `unet`, `text_encoder`, `text_encoder_2` or `model`.
+        tensors: canonical name to (shape, safetensors dtype such as "F16").
+        patterns: which tensors of a UNet or of any network form which chromosome, `*` matching dots as well; what they
+            leave is `rest`. None: a UNet's attention and backbone, one `rest` of any network.
+
+    Returns:
+        Chromosome name to layout, in canonical order; tensors that are never interpolated are left out.
+
+    Raises:
+        RecipeError: a pattern takes no tensor.
+    """
+    merged = [name for name in canonical_order(component, tensors) if is_merged(name, tensors[name][1])]
+    if patterns and component in ("unet", MODEL):
+        _refuse_idle(patterns, merged)
+    grouped: dict[str, list[str]] = {}
+    for name in merged:
+        grouped.setdefault(chromosome_of(component, name, patterns), []).append(name)
+    return {
+        chromosome: Layout(chromosome, tuple(names), tuple(tensors[name][0] for name in names), component)
+        for chromosome, names in sorted(grouped.items())
+    }
+
+
+def _refuse_idle(patterns: Patterns, names: Sequence[str]) -> None:
+    """A pattern that takes nothing was meant to: it is misspelt, or others before it match all that it does."""
+    used = {_first_match(name, patterns) for name in names}
+    for chromosome, globs in patterns.items():
+        for glob in globs:
+            if (chromosome, glob) not in used:
+                matched = [name for name in names if fnmatchcase(name, glob)]
+                why = f"patterns before it take {matched[0]} and all else it matches" if matched else "none matches it"
+                example = names[0] if names else "none at all"
+                raise RecipeError(
+                    f"Pattern {glob!r} of chromosome {chromosome!r} takes no tensor: {why}. Expected patterns that "
+                    f"each take one at least; tensors are called such as {example}."
+                )
+
+
+def canonical_order(component: str, names: Iterable[str]) -> list[str]:
+    """`names` in the flattened order of their component."""
+    return sorted(names, key=lambda name: sort_key(component, name))

@@ -1,0 +1,282 @@
+"""Checkpoints of the Hugging Face hub: which files of a repository a source needs, and fetching them into its cache.
+
+What is in the cache is used as it is and asks nobody, so a source does not change under a run and opens without a
+network; `hf download OWNER/NAME` brings a newer version. The rest is fetched with huggingface_hub's own progress bars,
+accounts and settings (`HF_HOME`, `HF_TOKEN`, `HF_ENDPOINT`, `HF_HUB_OFFLINE`).
+"""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from huggingface_hub import constants, get_cached_repo_tree, get_token, snapshot_download
+from huggingface_hub.errors import (
+    CachedRepoTreeNotFoundError,
+    GatedRepoError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.file_download import repo_folder_name
+from huggingface_hub.utils import validate_repo_id
+
+from pipelines.architectures.keys import WEIGHTED
+from pipelines.errors import DiskError, SourceError
+from pipelines.storage.disk_space import check_room
+from pipelines.storage.pickled import SUFFIXES
+
+_ID = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>refs/pr/\d+|[^/@\s]+))?(/(?P<file>.+))?", re.ASCII)
+_FILES = (".safetensors", *SUFFIXES)
+_INDEX = "model_index.json"
+_SMALL = ("tokenizer", "tokenizer_2", "scheduler")
+_CARD, _LICENCE = "README.md", "LICENSE"  # what a licence check reads; the second is how the names begin
+
+
+@dataclass(frozen=True)
+class HubId:
+    """`owner/name[@revision][/path/to/file]`: a repository, or one weights file in it."""
+
+    repo: str
+    revision: str | None = None
+    file: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What a source from there is called: the file's stem or the repository's name."""
+        return PurePosixPath(self.file).stem if self.file else self.repo.partition("/")[2]
+
+
+def parse(text: str) -> HubId | None:
+    """`text` as a hub id; `None` where it is none, such as a path that is absolute or to another kind of file."""
+    match = _ID.fullmatch(text)
+    if not match or match["repo"].endswith(_FILES) or not (match["file"] or _FILES[0]).endswith(_FILES):
+        return None
+    try:
+        validate_repo_id(match["repo"])
+    except HFValidationError:
+        return None
+    return HubId(match["repo"], match["revision"], match["file"])
+
+
+def fetch(source: HubId) -> Path:
+    """The folder or file of a hub id, from the cache or else from the hub.
+
+    Of a diffusers repository come `model_index.json`, configurations, tokenizers, the card and the licence, and one set
+    of safetensors weights for each component: fp16 where there is one.
+
+    Raises:
+        SourceError: no such repository, revision or file; a licence to be accepted first; no safetensors weights; no
+            network, or offline mode, and not in the cache.
+        DiskError: no room.
+    """
+    try:
+        return _cached(source, complete=True) or _download(source)
+    except (SourceError, DiskError):
+        raise
+    except Exception as error:  # huggingface_hub lets errors of several libraries through
+        place = _cached(source, complete=False)
+        if place is None:
+            raise _explained(source, error) from error
+        return place
+
+
+def come(source: HubId) -> tuple[int, int] | None:
+    """How much of what is needed is here, while another process fetches it; asks nobody.
+
+    Returns:
+        Bytes that have come, and bytes in all; `None` as long as the hub has not said what there is.
+    """
+    folder = _snapshot(source)
+    try:
+        sizes = _listing(source)
+        needed = choose(sizes, source).files
+    except (CachedRepoTreeNotFoundError, SourceError):
+        return None
+    whole = sum(sizes[file] for file in needed if folder and (folder / file).is_file())
+    total = sum(sizes[file] for file in needed)
+    blobs = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=source.repo, repo_type="model") / "blobs"
+    parts = sum(file.stat().st_size for file in blobs.glob("*.incomplete"))
+    return min(whole + parts, total), total
+
+
+def _explained(source: HubId, error: Exception) -> SourceError:
+    """Why a hub id could not be fetched, and what to do."""
+    page = f"{constants.ENDPOINT}/{source.repo}"
+    if isinstance(error, GatedRepoError):
+        who = "the account of your token" if get_token() else "an account"
+        return SourceError(
+            f"{source.repo} is gated: its author lets {who} have it once it has accepted the terms. Open {page} and "
+            "accept them, then run `hf auth login` or set HF_TOKEN, and try again."
+        )
+    if isinstance(error, RepositoryNotFoundError):
+        return SourceError(
+            f"{source.repo} is no folder here, and {constants.ENDPOINT} has no such repository that you can see. "
+            "Expected a path, or owner/name; check the spelling, and run `hf auth login` if it is private."
+        )
+    if isinstance(error, RevisionNotFoundError):
+        return SourceError(
+            f"{source.repo} has no revision {source.revision!r}. Expected a branch, a tag or a whole commit hash; "
+            f"{page}/commits lists them."
+        )
+    reason = str(error.__cause__ or error).strip().partition("\n")[0]
+    if isinstance(error, (LocalEntryNotFoundError, CachedRepoTreeNotFoundError)):
+        return SourceError(
+            f"{source.repo} is no folder here, nor complete in the hub's cache ({constants.HF_HUB_CACHE}), and the hub "
+            f"cannot be asked: {reason} Fetch it where there is a network, `{_command(source)}`, or give the path of a "
+            "copy."
+        )
+    return SourceError(
+        f"{source.repo} could not be fetched ({type(error).__name__}: {reason}). What has come is kept: try again."
+    )
+
+
+class Choice(NamedTuple):
+    """What is needed of a repository: paths in it, and which of them is the source, where that is a single file."""
+
+    files: list[str]
+    single: str | None = None
+
+
+def choose(files: Collection[str], source: HubId) -> Choice:
+    """The files that are needed, of all that a repository holds.
+
+    Args:
+        files: paths in the repository.
+        source: the repository, or one file in it.
+
+    Raises:
+        SourceError: the file is not there, more than one could be meant, or a component has pickled weights only.
+    """
+    papers = list(filter(_is_paper, files))
+    whole = [file for file in files if file.endswith(".safetensors")]
+    folder = _INDEX in files or bool(_inside("unet", files))
+    if source.file is None and folder:
+        return Choice([*papers, *_folder_files(files, source)])
+    wanted = source.file or (whole[0] if len(whole) == 1 else None)
+    if wanted is None or wanted not in files:
+        found = (
+            f"holds no {wanted}" if wanted else f"is no diffusers folder, and {len(whole)} of its files could be meant"
+        )
+        raise SourceError(f"{source.repo} {found}. Expected one of its files: {_some(source, whole)}.")
+    beside = str(PurePosixPath(wanted).with_name("adapter_config.json"))  # says how strong a LoRA of peft is
+    return Choice([*papers, wanted, *(file for file in files if file == beside)], wanted)
+
+
+def _folder_files(files: Collection[str], source: HubId) -> Iterator[str]:
+    """What a diffusers folder needs: index, configurations, tokenizers, and one set of weights per component."""
+    yield from (file for file in files if file == _INDEX)
+    for part in _SMALL:
+        yield from (file for file in _inside(part, files) if not file.endswith(".py"))  # no code comes with a source
+    for part in WEIGHTED:
+        inside = _inside(part, files)
+        yield from (file for file in inside if file == f"{part}/config.json")
+        weights = _weights(part, inside)
+        if inside and not weights:
+            raise SourceError(
+                f"{source.repo} has no safetensors weights of {part}. Expected {part}/diffusion_pytorch_model"
+                ".safetensors or model.safetensors; pickled .bin files are not opened: use another revision or copy."
+            )
+        yield from weights
+
+
+def _inside(part: str, files: Collection[str]) -> list[str]:
+    return [file for file in files if file.rpartition("/")[0] == part]
+
+
+def _weights(part: str, inside: Collection[str]) -> list[str]:
+    """One set of weights of a component: a file, or an index and its shards; half precision before full."""
+    for variant in (".fp16", ""):
+        for stem in (f"{part}/diffusion_pytorch_model", f"{part}/model"):
+            single, index = f"{stem}{variant}.safetensors", f"{stem}.safetensors.index{variant}.json"
+            if single in inside:
+                return [single]
+            if index in inside:
+                number = r"-\d+-of-\d+"  # after the variant, or before it in older files
+                shard = re.compile(
+                    rf"{re.escape(stem)}({re.escape(variant)}{number}|{number}{re.escape(variant)})\.safetensors"
+                )
+                return [index, *filter(shard.fullmatch, inside)]
+    return []
+
+
+def is_here(source: HubId) -> bool:
+    """Whether it opens without asking the hub."""
+    return _cached(source, complete=False) is not None
+
+
+def _cached(source: HubId, *, complete: bool) -> Path | None:
+    """What the cache holds; asks nobody.
+
+    Args:
+        source: what is looked for.
+        complete: whether all that `choose` asks for must be there; else the card and the licence may be missing, and
+            so may what nobody knows of, where another program filled the cache.
+    """
+    folder = _snapshot(source)
+    if folder is None:
+        return None
+    try:
+        files: Collection[str] = _listing(source)
+    except CachedRepoTreeNotFoundError:
+        if complete:
+            return None
+        files = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
+    try:
+        chosen = choose(files, source)
+    except SourceError:  # which the hub may have mended since
+        return None
+    needed = [file for file in chosen.files if complete or not _is_paper(file)]
+    return _place(folder, chosen) if all((folder / file).is_file() for file in needed) else None
+
+
+def _snapshot(source: HubId) -> Path | None:
+    """The folder of a revision in the cache, complete or not."""
+    try:
+        return Path(snapshot_download(source.repo, revision=source.revision, allow_patterns=[], local_files_only=True))
+    except LocalEntryNotFoundError:
+        return None
+
+
+def _listing(source: HubId) -> Mapping[str, int]:
+    """The files of a repository and their sizes in bytes, as the cache knows them."""
+    return {file.path: file.size for file in get_cached_repo_tree(source.repo, revision=source.revision)}
+
+
+def _download(source: HubId) -> Path:
+    """Ask the hub what there is, and fetch what is needed of it."""
+    folder = Path(
+        snapshot_download(source.repo, revision=source.revision, allow_patterns=[_INDEX, _CARD, _LICENCE + "*"])
+    )
+    sizes = _listing(source)
+    chosen = choose(sizes, source)
+    missing = sum(sizes[file] for file in chosen.files if not (folder / file).is_file())
+    check_room(Path(constants.HF_HUB_CACHE), missing, f"Fetching {source.repo}")
+    patterns = [glob.escape(file) for file in chosen.files]
+    return _place(Path(snapshot_download(source.repo, revision=source.revision, allow_patterns=patterns)), chosen)
+
+
+def _is_paper(file: str) -> bool:
+    return file == _CARD or file.startswith(_LICENCE)
+
+
+def _place(folder: Path, chosen: Choice) -> Path:
+    return folder / chosen.single if chosen.single else folder
+
+
+def _some(source: HubId, files: list[str]) -> str:
+    revision = f"@{source.revision}" if source.revision else ""
+    named = [f"{source.repo}{revision}/{file}" for file in files[:5]]
+    return ", ".join(named) + (f" and {len(files) - 5} more" if len(files) > 5 else "") or "it holds no safetensors"
+
+
+def _command(source: HubId) -> str:
+    what = (
+        f" {source.file}" if source.file else ' --include "*.json" --include "tokenizer*/*" --include "*/*.safetensors"'
+    )
+    return f"hf download {source.repo}{what}" + (f" --revision {source.revision}" if source.revision else "")

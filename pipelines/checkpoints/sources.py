@@ -1,0 +1,203 @@
+"""Sources: checkpoints on disk that evolution starts from. Opened by their headers, hashed once, checked on entry."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pipelines.architectures.detection import Architecture, recognise, refuse_mixing
+from pipelines.architectures.keys import MODEL, TEXT_ENCODERS, Layout, Patterns
+from pipelines.errors import SourceError
+
+from .component import Component, difference
+from .contents import TOKENIZERS, Contents, read_card, read_folder, read_network, read_single_file, stated_licence
+
+ARCHITECTURE: Literal["sdxl-unet"] = "sdxl-unet"
+ANY: Literal["any"] = "any"
+COMPONENTS = ("unet", "text_encoder", "text_encoder_2", "vae", "tokenizer", "tokenizer_2", "scheduler")
+_VOCABULARY_FILES = ("vocab.json", "merges.txt", "tokenizer.json", "spiece.model", "sentencepiece.model")
+
+
+class Source:
+    """A checkpoint: its components, what its card says, and where everything lies."""
+
+    def __init__(self, path: Path, name: str, contents: Contents, *, uri: str | None = None) -> None:
+        """See `open_source`."""
+        self.path = path
+        self.name = name
+        self.uri = uri or str(path)
+        self.contents = contents
+
+    @property
+    def components(self) -> Mapping[str, Component]:
+        """The components with weights, by name."""
+        return self.contents.components
+
+    @property
+    def network(self) -> Literal["sdxl-unet", "any"]:
+        """What a recipe of it calls its architecture."""
+        return ANY if MODEL in self.components else ARCHITECTURE
+
+    def layouts(self, components: Iterable[str], patterns: Patterns | None = None) -> dict[str, Layout]:
+        """The chromosomes of some of its components, under a recipe's patterns if it has any.
+
+        Raises:
+            RecipeError: a pattern takes no tensor.
+        """
+        return {
+            chromosome: layout
+            for part in components
+            for chromosome, layout in self.components[part].grouped(patterns).items()
+        }
+
+    @functools.cached_property
+    def architecture(self) -> Architecture:
+        """What kind of UNet it holds, and what that predicts."""
+        return recognise(
+            {name: ref.shape for name, ref in self.components["unet"].tensors.items()},
+            marks=self.contents.keys,
+            metadata=self.contents.metadata,
+            scheduler=self.contents.configs.get("scheduler"),
+        )
+
+    def config(self, part: str) -> dict[str, Any]:
+        """The JSON configuration of a component or of the scheduler; the latter says what this UNet predicts."""
+        config = dict(self.contents.configs[part])
+        if part == "scheduler":
+            config["prediction_type"] = self.architecture.prediction_type
+            if self.architecture.zero_terminal_snr:
+                config["rescale_betas_zero_snr"] = True
+        return config
+
+    def lends(self, part: str) -> bool:
+        """Whether it has a component to lend."""
+        return part in self.components or part in self.contents.configs or part in self.contents.tokenizers
+
+    @functools.cached_property
+    def card(self) -> Mapping[str, Any]:
+        """The front matter of README.md, empty where there is none."""
+        return read_card(self.path)
+
+    @property
+    def licence(self) -> str | None:
+        """The licence that the card or the file's header names, `None` where they name none."""
+        return stated_licence(self.card, self.contents.metadata)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages the card names."""
+        named = self.card.get("language") or []
+        return tuple([named] if isinstance(named, str) else named)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all weights."""
+        return sum(part.size for part in self.components.values())
+
+    def vocabulary(self, tokenizer: str) -> str:
+        """Hex SHA-256 of a tokenizer's vocabulary files."""
+        digest = hashlib.sha256()
+        for name in _VOCABULARY_FILES:
+            file = self.contents.tokenizers[tokenizer] / name
+            if file.is_file():
+                digest.update(name.encode() + file.read_bytes())
+        return digest.hexdigest()
+
+    def __repr__(self) -> str:
+        """Name and place."""
+        return f"Source({self.name!r}, {self.uri!r})"
+
+
+def open_source(path: str | Path, *, name: str | None = None) -> Source:
+    """Open a checkpoint by its headers; no weights are read.
+
+    Args:
+        path: a diffusers folder, or a single `.safetensors` file with SGM names.
+        name: what to call it; the folder's or the file's name if left out.
+
+    Raises:
+        SourceError: nothing there, another kind of model, no UNet, a damaged file.
+    """
+    place = Path(path).expanduser()
+    if place.is_dir() and (place.suffix != ".safetensors" or (place / "model_index.json").exists()):
+        contents = read_folder(place)
+        if "unet" not in contents.components:
+            raise SourceError(f"{place} lacks unet. Expected a diffusers folder with a UNet to merge.")
+        return Source(place, name or place.resolve().name, contents)
+    if place.suffix == ".safetensors":
+        return Source(place, name or place.stem, read_single_file(place))
+    raise SourceError(
+        f"{place} is not a folder, nor a .safetensors file. Expected a diffusers SDXL folder with model_index.json, or "
+        "a single-file checkpoint."
+    )
+
+
+def open_network(path: str | Path, *, name: str | None = None) -> Source:
+    """Open any network by its headers: all its tensors are one component, `model`, under the names they have.
+
+    Args:
+        path: a folder of safetensors files, or one such file.
+        name: what to call it; the folder's or the file's name if left out.
+
+    Raises:
+        SourceError: nothing there, no safetensors, a damaged file, a tensor in two files.
+    """
+    place = Path(path).expanduser()
+    return Source(place, name or (place.resolve().name if place.is_dir() else place.stem), read_network(place))
+
+
+def check_mergeable(sources: Sequence[Source]) -> None:
+    """Refuse sources whose UNets, or whose networks of any other kind, cannot be merged tensor by tensor.
+
+    Raises:
+        SourceError: two names alike, another architecture or prediction type, another set of tensors or another shape;
+            says where.
+    """
+    names = [source.name for source in sources]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SourceError(
+            f"Two sources are called {twice[0]!r}. Expected a name of its own for each; rename one folder."
+        )
+    first = sources[0]
+    part = MODEL if first.network == ANY else "unet"
+    if part == "unet":
+        _check_drawing(sources)
+    for other in sources[1:]:
+        problem = difference(first.components[part], other.components[part])
+        if problem:
+            raise SourceError(
+                f"{other.name} cannot be merged with {first.name}: {problem} "
+                "Expected the same architecture; leave one of the two out."
+            )
+
+
+def _check_drawing(sources: Sequence[Source]) -> None:
+    refuse_mixing({source.name: source.architecture for source in sources})
+    first = sources[0]
+    if not first.architecture.text_to_image or first.architecture.edm:
+        raise SourceError(
+            f"{first.name} is {first.architecture}. Expected SDXL that draws from text, with epsilon or v-prediction; "
+            "other models are not bred."
+        )
+
+
+def text_encoders_mergeable(sources: Sequence[Source]) -> str | None:
+    """Why the text encoders of these sources cannot be merged; `None` where they can.
+
+    They can when every source has the same shapes and the same tokenizer for both of them.
+    """
+    first = sources[0]
+    for other in sources:
+        for encoder, tokenizer in zip(TEXT_ENCODERS, TOKENIZERS, strict=True):
+            if not (other.lends(encoder) and other.lends(tokenizer)):
+                return f"{other.name} has no {encoder} of its own."
+            problem = difference(first.components[encoder], other.components[encoder])
+            if problem:
+                return f"{encoder} of {other.name} differs from {first.name}'s: {problem}"
+            if first.vocabulary(tokenizer) != other.vocabulary(tokenizer):
+                return f"{tokenizer} of {other.name} differs from {first.name}'s."
+    return None

@@ -1,0 +1,316 @@
+"""Export: a recipe to a checkpoint that other tools open: a diffusers folder, a single file, or a network's own files.
+
+Written beside its target, checked, and renamed when whole; disk space is looked at first, and a failure or a cancel
+leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+
+from pipelines.architectures.keys import MODEL, WEIGHTED
+from pipelines.checkpoints.contents import TOKENIZERS
+from pipelines.checkpoints.sources import COMPONENTS
+from pipelines.errors import ExportError
+from pipelines.recipes.recipe import Recipe
+from pipelines.storage.disk_space import check_room
+from pipelines.storage.files import lies_in
+from pipelines.storage.tensor_file import CODES, TensorFile
+from pipelines.weaving.plan import Plan
+from pipelines.weaving.weave import Entry, component_entries, weave_file
+
+from .single_file import BUFFERS, LOGIT_SCALE, logit_scale, single_file_entries
+
+PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
+WEIGHT_FILES = {
+    "unet": "diffusion_pytorch_model.safetensors",
+    "vae": "diffusion_pytorch_model.safetensors",
+    "text_encoder": "model.safetensors",
+    "text_encoder_2": "model.safetensors",
+}
+SINGLE_FILE = ".safetensors"
+TENSOR_HASH = "modelspec.hash_sha256"  # SHA-256 of the data section, known once that is written
+CONFIG = "config"  # in the documents of a single file: what from_single_file(config=...) takes
+_PLACEHOLDER = "0x" + 64 * "0"
+_VOCABULARY = (".json", ".txt", ".model", ".jinja")  # of a tokenizer's files; code and pickles stay behind
+_LICENCES = ("LICENSE", "LICENCE", "NOTICE", "COPYING")
+Documents = Mapping[str, bytes]
+Progress = Callable[[int, int], None]
+
+
+def export_folder(
+    plan: Plan,
+    target: str | Path,
+    *,
+    documents: Documents | Callable[[Path], Documents] | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Write a recipe as a diffusers folder, with the recipe itself as `recipe.json`.
+
+    Args:
+        plan: what to build, and in which precision.
+        target: the folder to make; must not exist or be empty.
+        documents: further files to write, by name: a card, licences, pictures; or what makes them once the weights are
+            written, given the unfinished folder.
+        progress: told (bytes written, bytes in all); raise in it to give up.
+
+    Returns:
+        The folder.
+
+    Raises:
+        DiskError: the disk has not got the room.
+        ExportError: the target is taken, the disk cannot be written.
+        RecipeError: the recipe does not fit the sources.
+    """
+    folder = _new_folder(target)
+    parts = {part: [entry for entry in component_entries(plan, part) if entry.key not in BUFFERS] for part in WEIGHTED}
+    total = sum(entry.size for entries in parts.values() for entry in entries)
+    with _beside(folder, size=total) as (unfinished,):
+        done = 0
+        write_configs(plan, unfinished)
+        for part, entries in parts.items():
+            path, base = unfinished / part / WEIGHT_FILES[part], done
+
+            def told(written: int, base: int = base) -> None:
+                if progress:
+                    progress(base + written, total)
+
+            weave_file(plan, entries, path, progress=told)
+            _check(entries, path)
+            done += sum(entry.size for entry in entries)
+        _write_documents(unfinished, plan, documents, unfinished)
+        if folder.exists():
+            folder.rmdir()
+    return folder
+
+
+def export_network(plan: Plan, target: str | Path, *, progress: Progress | None = None) -> Path:
+    """Write a recipe of any network as its host's folder: files of the same names with the same tensors in each.
+
+    With them go the host's configuration, tokenizer and licence texts, and the recipe as `recipe.json`. Arguments,
+    result and errors are those of `export_folder`.
+    """
+    folder = _new_folder(target)
+    host = plan.lender(MODEL)
+    files: dict[TensorFile, list[Entry]] = {}
+    for entry in component_entries(plan, MODEL):
+        file = host.components[MODEL].tensors[entry.key].file
+        assert file is not None, entry.key
+        files.setdefault(file, []).append(entry)
+    total = sum(entry.size for entries in files.values() for entry in entries)
+    with _beside(folder, size=total) as (unfinished,):
+        unfinished.mkdir()
+        done = 0
+        for file, entries in files.items():
+            path = unfinished / file.path.name
+
+            def told(written: int, base: int = done) -> None:
+                if progress:
+                    progress(base + written, total)
+
+            weave_file(plan, entries, path, metadata=file.metadata, progress=told)
+            _check(entries, path)
+            done += sum(entry.size for entry in entries)
+        for paper in sorted(host.path.iterdir()) if host.path.is_dir() else ():
+            if lies_in(paper, host.path) and (paper.suffix in _VOCABULARY or paper.stem.upper() in _LICENCES):
+                shutil.copyfile(paper, unfinished / paper.name)
+        _write_documents(unfinished, plan, None, unfinished)
+        if folder.exists():
+            folder.rmdir()
+    return folder
+
+
+def export_file(
+    plan: Plan,
+    target: str | Path,
+    *,
+    metadata: Mapping[str, str] | None = None,
+    documents: Documents | Callable[[Path], Documents] | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Write a recipe as one `.safetensors` file with SGM names, which ComfyUI, A1111 and diffusers open.
+
+    Args:
+        plan: what to build, and in which precision.
+        target: the file to make; must not exist.
+        metadata: for its header; where it has `modelspec.hash_sha256`, that is set to the hash of the tensor bytes.
+        documents: files to put into `about_folder(target)`, or what makes them, given the unfinished file; with them go
+            the recipe as `recipe.json` and, as `config`, what `from_single_file(config=...)` takes. None: the file
+            alone.
+        progress: told (bytes done, bytes in all); raise in it to give up. Where there is a hash, a byte is half done
+            when it is written, and done when it is read back and hashed.
+
+    Returns:
+        The file.
+
+    Raises:
+        DiskError: the disk has not got the room.
+        ExportError: the target is taken or is no `.safetensors`, the disk cannot be written, or the text encoders are
+            not SDXL's.
+        RecipeError: the recipe does not fit the sources.
+    """
+    path = Path(target).expanduser()
+    if path.suffix != SINGLE_FILE:
+        raise ExportError(f"{path} is no name for a single file. Expected one that ends in {SINGLE_FILE}.")
+    targets = [path] if documents is None else [path, about_folder(path)]
+    entries = single_file_entries(plan)
+    metadata = dict(metadata or {})
+    hashed = TENSOR_HASH in metadata
+    if hashed:
+        metadata[TENSOR_HASH] = _PLACEHOLDER
+    size = sum(entry.size for entry in entries)
+
+    def told(done: int) -> None:
+        if progress:
+            progress(done // 2 if hashed else done, size)
+
+    _refuse_taken(targets)
+    with _beside(*targets, size=size) as unfinished:
+        weave_file(plan, entries, unfinished[0], metadata=metadata, progress=told)
+        if hashed:
+            _put_hash(unfinished[0], lambda done: told(size + done))
+        _check(entries, unfinished[0])
+        if documents is not None:
+            write_configs(plan, unfinished[1] / CONFIG)
+            _write_documents(unfinished[1], plan, documents, unfinished[0])
+        _refuse_taken(targets)
+    return path
+
+
+def about_folder(path: Path) -> Path:
+    """Where the documents of a single file lie: `NAME.about` beside `NAME.safetensors`."""
+    return path.with_suffix(".about")
+
+
+def write_configs(plan: Plan, folder: Path) -> None:
+    """Write all of a diffusers folder but its weights: index, configurations, tokenizers, scheduler."""
+    for part in COMPONENTS:
+        (folder / part).mkdir(parents=True)
+        if part in TOKENIZERS:
+            files = plan.lender(part).contents.tokenizers[part].iterdir()
+            for file in sorted(file for file in files if file.is_file() and file.suffix in _VOCABULARY):
+                shutil.copyfile(file, folder / part / file.name)
+        else:
+            name, lender = "scheduler_config.json" if part == "scheduler" else "config.json", plan.lender(part)
+            kept = {}
+            if part == "text_encoder_2" and LOGIT_SCALE in lender.components[part].tensors:
+                kept = {"logit_scale_init_value": logit_scale(lender)}  # else folders would lose it
+            _write_json(folder / part / name, lender.config(part) | kept)
+    _write_json(folder / "model_index.json", model_index(plan))
+
+
+def model_index(plan: Plan) -> dict[str, Any]:
+    """The `model_index.json` of a folder: plain diffusers' classes, whatever the host called its own."""
+    host = plan.lender("unet").contents.index
+    index: dict[str, Any] = {
+        "_class_name": "StableDiffusionXLPipeline",
+        "_diffusers_version": diffusers.__version__,
+        "force_zeros_for_empty_prompt": host.get("force_zeros_for_empty_prompt", True),
+    }
+    index |= {part: plan.lender(part).contents.index[part] for part in COMPONENTS}
+    # diffusers takes the pooled vector from the first encoder that offers one; a first encoder with a projection, as
+    # Japanese SDXL has, would offer the wrong one
+    return index | {"text_encoder": ["transformers", "CLIPTextModel"]}
+
+
+def _new_folder(target: str | Path) -> Path:
+    folder = Path(target).expanduser()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ExportError(f"{folder} exists already. Expected a new or empty folder; choose another name.")
+    return folder
+
+
+def _refuse_taken(targets: list[Path]) -> None:
+    for target in targets:
+        if target.exists():
+            raise ExportError(f"{target} exists already. Expected a new name; choose another one.")
+
+
+@contextlib.contextmanager
+def _beside(*targets: Path, size: int) -> Iterator[list[Path]]:
+    """Paths beside the targets, renamed to them at the end, all or none; removed if anything goes wrong."""
+    place = targets[0].parent
+    try:
+        check_room(place, size, targets[0].name)
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place, prefix=f".{targets[0].name}.") as folder:
+            unfinished = [Path(folder) / target.name for target in targets]
+            yield unfinished
+            _move(list(zip(unfinished, targets, strict=True)))
+    except OSError as error:
+        raise ExportError(
+            f"{targets[0]} could not be written: {error.strerror or error}. Nothing was left behind; free some space "
+            "or choose another place, and export again."
+        ) from error
+
+
+def _move(pairs: list[tuple[Path, Path]]) -> None:
+    moved = []
+    try:
+        for made, target in pairs:
+            os.replace(made, target)
+            moved.append((made, target))
+    except BaseException:
+        for made, target in moved:
+            os.replace(target, made)
+        raise
+
+
+def _check(entries: list[Entry], path: Path) -> None:
+    """What is on the disk is what was planned, by a reader's eyes."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+    expected = {entry.key: (entry.shape, CODES[entry.dtype]) for entry in entries}
+    if TensorFile(path).tensors != expected:
+        raise ExportError(f"{path.name} does not hold what was written; the disk may be failing. Export again.")
+
+
+def _put_hash(path: Path, progress: Callable[[int], None]) -> None:
+    """Set the hash of the tensor bytes in a finished file's header; the placeholder has its length."""
+    digest, done, key = hashlib.sha256(), 0, f'"{TENSOR_HASH}":"'
+    with open(path, "r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        place = 8 + file.read(length).index((key + _PLACEHOLDER).encode()) + len(key)
+        while block := file.read(1 << 22):
+            digest.update(block)
+            done += len(block)
+            progress(done)
+        file.seek(place)
+        file.write(f"0x{digest.hexdigest()}".encode())
+
+
+def _write_documents(
+    folder: Path, plan: Plan, documents: Documents | Callable[[Path], Documents] | None, checkpoint: Path
+) -> None:
+    made = documents(checkpoint) if callable(documents) else documents or {}
+    for name, content in {"recipe.json": _located(plan).to_json().encode(), **made}.items():
+        path = folder / name
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise ExportError(f"The document {name!r} would lie outside of {folder.name}; rename the source it is of.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def _located(plan: Plan) -> Recipe:
+    """The recipe with relative places made absolute: they were relative to the file it came from."""
+    named = []
+    for source in plan.recipe.sources:
+        opened = plan.sources[source.name]
+        here = opened.uri == str(opened.path)
+        named.append(source.model_copy(update={"uri": str(opened.path.absolute()) if here else opened.uri}))
+    return plan.recipe.model_copy(update={"sources": tuple(named)})
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")

@@ -1,0 +1,232 @@
+"""Where a merge comes from: what each source is made of, its licence, its ancestors, and the hashes it is known by."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pipelines.checkpoints import hub
+from pipelines.checkpoints.contents import read_card, stated_licence
+from pipelines.checkpoints.source_uri import hub_id, terms
+from pipelines.checkpoints.sources import Source
+from pipelines.errors import M2N2Error
+from pipelines.recipes.recipe import Recipe, load_recipe, parse_recipe
+from pipelines.storage.files import cache_dir, write_whole
+from pipelines.storage.tensor_file import TensorFile
+from pipelines.weaving.plan import Plan
+
+RECIPE = "m2n2_recipe"  # in the header of a single file
+# Bytes. Programs read the headers of all files they list, and some drop what is long.
+LIMIT = 1 << 20
+_LEGACY = (0x100000, 0x10000)  # where A1111's first hash looks, and at how many bytes
+
+
+@dataclass(frozen=True)
+class Origin:
+    """One thing that a source is made of: its base, or a LoRA on it.
+
+    Attributes:
+        name: what it is called.
+        path: its folder or file on this disk.
+        repo: its repository on the hub, if it is from there.
+        home: the folder whose card and licence texts are its own; none for a file among others.
+        licence: the one that its card or its header names.
+        author: who made it, as far as hub, card or header say so.
+    """
+
+    name: str
+    path: Path
+    repo: str | None
+    home: Path | None
+    licence: str | None
+    author: str | None = None
+
+
+def origins(source: Source) -> list[Origin]:
+    """What a source is made of, the base first.
+
+    Raises:
+        SourceError: a LoRA's file is gone.
+    """
+    if source.uri == str(source.path):
+        return [_origin(source.path, None, source.name, source.licence)]
+    base, loras = terms(source.uri)
+    found = [_origin(source.path, hub_id(base), source.name, source.licence)]
+    for _, lora in loras:
+        identifier = hub_id(lora)
+        path = hub.fetch(identifier) if identifier else Path(lora)  # opened before, so it is in the cache
+        found.append(_origin(path, identifier, identifier.name if identifier else path.stem, None))
+    return found
+
+
+def used(recipe: Recipe) -> list[str]:
+    """The names of the sources whose weights are in a merge; those that only lend come last."""
+    merged = [
+        source.name
+        for k, source in enumerate(recipe.sources)
+        if any(segment.weights[k] != 0 for part in recipe.chromosomes.values() for segment in part.segments)
+    ]
+    lenders = [recipe.lender(part) for part in ("text_encoder", "text_encoder_2", "vae")]
+    return list(dict.fromkeys([*merged, *lenders]))
+
+
+def portable(plan: Plan) -> Recipe:
+    """The recipe as it may leave this machine: hub ids stay, of places on this disk only their last part does."""
+    named = [one.model_copy(update={"uri": portable_uri(plan.sources[one.name])}) for one in plan.recipe.sources]
+    return plan.recipe.model_copy(update={"sources": tuple(named)})
+
+
+def portable_uri(source: Source) -> str:
+    """What a source is, without a word on where this machine keeps it."""
+    if source.uri == str(source.path):
+        return source.path.absolute().name
+    base, loras = terms(source.uri)
+    return " + ".join([_last_part(base), *(f"{scale} * {_last_part(lora)}" for scale, lora in loras)])
+
+
+def recipe_of(path: str | Path) -> Recipe | None:
+    """The recipe that an exported checkpoint carries, a single file in its header and a folder as `recipe.json`.
+
+    Returns:
+        The recipe; `None` where there is none, or where it was too long for the header.
+
+    Raises:
+        SourceError: a damaged file.
+        RecipeError: a recipe that cannot be read; says why.
+    """
+    path = Path(path)
+    if path.is_dir():
+        beside = path / "recipe.json"
+        return load_recipe(beside) if beside.is_file() else None
+    text = TensorFile(path).metadata.get(RECIPE)
+    return parse_recipe(text, where=f"the recipe in {path}") if text else None
+
+
+def ancestry(plan: Plan, title: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A1111's two tables: how a file was merged, and every model that it descends from, by SHA-256.
+
+    A single file is known by the hash of the whole file, as everywhere. A folder, or a base with LoRAs in it, has none,
+    and is known by the hash of its UNet's tensor bytes, as the recipe knows it.
+
+    Args:
+        plan: what is built.
+        title: what it is called.
+
+    Returns:
+        Contents of `sd_merge_recipe` and `sd_merge_models`. Ancestors that a source's own header names are in the
+        second one, unless it grew beyond `LIMIT`: then only the sources are.
+    """
+    recipe, names = plan.recipe, used(plan.recipe)
+    keys: dict[str, str] = {}
+    older: dict[str, Any] = {}
+    direct: dict[str, Any] = {}
+    for name in names:
+        source = plan.sources[name]
+        single = source.path.is_file() and len(origins(source)) == 1
+        keys[name] = file_sha256(source.path) if single else source.components["unet"].sha256
+        merged, ancestors = _parents(source)
+        older |= ancestors
+        direct[keys[name]] = {
+            "name": source.path.name if single else name,
+            "legacy_hash": _legacy_hash(source.path) if single else None,
+            "sd_merge_recipe": merged,
+        }
+    models = older | direct
+    if len(json.dumps(models, ensure_ascii=False).encode()) > LIMIT:
+        models = {key: {**entry, "sd_merge_recipe": None} for key, entry in direct.items()}
+    hashes = [*keys.values(), None, None, None]
+    lineage = recipe.lineage.model_dump(mode="json", exclude_none=True) if recipe.lineage else {}
+    return {
+        "type": "m2n2-studio",
+        **{f"{place}_model_hash": hashes[k] for k, place in enumerate(("primary", "secondary", "tertiary"))},
+        "interp_method": "M2N2",
+        "custom_name": title,
+        "models": list(keys.values()),
+        "shares": {part: [shares[name] for name in names] for part, shares in recipe.shares.items()},
+        **{key: lineage[key] for key in ("splits", "ratios", "seed") if key in lineage},
+    }, models
+
+
+def file_sha256(path: Path, progress: Callable[[int], None] | None = None) -> str:
+    """Hex SHA-256 of a whole file, by which A1111 and Civitai know it (its first ten digits are the short hash).
+
+    Reads every byte once; the answer is cached by path, size and time of change.
+
+    Args:
+        path: the file.
+        progress: told the bytes read so far.
+    """
+    stat = path.stat()
+    identity = json.dumps(["file", str(path.resolve()), stat.st_size, stat.st_mtime_ns])
+    entry = cache_dir() / "sha256" / hashlib.sha256(identity.encode()).hexdigest()
+    if entry.exists():
+        return entry.read_text()
+    digest = read_sha256(path, progress)
+    write_whole(entry, digest.encode())
+    return digest
+
+
+def read_sha256(path: Path, progress: Callable[[int], None] | None = None) -> str:
+    """The same, always from the bytes themselves: a disk that fails changes them and not the time of change."""
+    digest, done = hashlib.sha256(), 0
+    with open(path, "rb") as file:
+        while block := file.read(1 << 22):
+            digest.update(block)
+            done += len(block)
+            if progress:
+                progress(done)
+    return digest.hexdigest()
+
+
+def _last_part(place: str) -> str:
+    return place if hub_id(place) else Path(place).name
+
+
+def _origin(path: Path, identifier: hub.HubId | None, name: str, licence: str | None) -> Origin:
+    repo, home = None, path if path.is_dir() else None
+    if identifier:
+        repo = identifier.repo
+        home = path.parents[len(PurePosixPath(identifier.file).parts) - 1] if identifier.file else path
+    card = read_card(home) if home else {}
+    header = TensorFile(path).metadata if path.suffix == ".safetensors" and path.is_file() else {}
+    author = repo.split("/")[0] if repo else card.get("author") or header.get("modelspec.author")
+    return Origin(name, path, repo, home, licence or stated_licence(card, header), author and str(author))
+
+
+def _parents(source: Source) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """How a source was merged itself, and its own ancestors, as far as its header or its recipe says so."""
+    metadata = source.contents.metadata
+    if metadata:
+        models = {key: entry for key, entry in _table(metadata, "sd_merge_models").items() if isinstance(entry, dict)}
+        if len(origins(source)) > 1:
+            return {"type": "m2n2-studio", "custom_name": portable_uri(source)}, models
+        return _table(metadata, "sd_merge_recipe") or None, models
+    with suppress(M2N2Error):  # a recipe that cannot be read is no reason not to merge what it made
+        if source.path.is_dir() and (recipe := recipe_of(source.path)):
+            inherited = [one for one in recipe.sources if one.name in used(recipe)]
+            models = {
+                one.sha256["unet"]: {"name": one.name, "legacy_hash": None, "sd_merge_recipe": None}
+                for one in inherited
+            }
+            return {"type": "m2n2-studio", "custom_name": recipe.name, "models": list(models)}, models
+    return None, {}
+
+
+def _table(metadata: Mapping[str, str], key: str) -> dict[str, Any]:
+    """A JSON object in a header that anybody may have written; empty where it is none."""
+    with suppress(ValueError, RecursionError):
+        content = json.loads(metadata.get(key, ""))
+        if isinstance(content, dict):
+            return content
+    return {}
+
+
+def _legacy_hash(path: Path) -> str:
+    with open(path, "rb") as file:
+        file.seek(_LEGACY[0])
+        return hashlib.sha256(file.read(_LEGACY[1])).hexdigest()[:8]

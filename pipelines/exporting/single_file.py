@@ -1,0 +1,87 @@
+"""What a single file of a recipe holds: every tensor under its SGM name, and what programs expect beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from pipelines.architectures import sdxl_single_file
+from pipelines.architectures.keys import WEIGHTED
+from pipelines.checkpoints.contents import TOKENIZERS
+from pipelines.checkpoints.sources import Source
+from pipelines.errors import ExportError, SourceError
+from pipelines.weaving.plan import Plan
+from pipelines.weaving.weave import Entry
+
+LOGIT_SCALE = "logit_scale"  # canonical name
+BUFFERS = (LOGIT_SCALE, "text_model.embeddings.position_ids")  # in single files; diffusers' own modules have none
+_CLIP_G_LOGIT_SCALE = 4.6052  # ln 100, where CLIP's training clips it; no picture depends on it
+
+
+def single_file_entries(plan: Plan) -> list[Entry]:
+    """What a single file of a plan holds: the four components, `position_ids`, `logit_scale`, and what it predicts.
+
+    Raises:
+        ExportError: a tokenizer or a text encoder that no single file can hold.
+        RecipeError: the host does not have what it is to lend.
+    """
+    _refuse_foreign_text(plan)
+    entries = []
+    for part in WEIGHTED:
+        threads = {thread.name: thread for thread in plan.threads(part)}
+        try:
+            laid = sdxl_single_file.to_single_file(part, {name: thread.shape for name, thread in threads.items()})
+        except SourceError as error:
+            raise ExportError(f"A single file cannot hold this {part}: {error}") from error
+        for tensor in laid:
+            parts = tuple(threads[name] for name in tensor.parts)
+            entries.append(Entry(tensor.key, tensor.shape, parts[0].dtype, parts, tensor.transposed))
+    buffers = {entry.key: entry for entry in _buffers(plan)}
+    return [*(entry for entry in entries if entry.key not in buffers), *buffers.values(), *_marks(plan)]
+
+
+def logit_scale(source: Source) -> float:
+    """CLIP-G's `logit_scale`, which a single file holds as a tensor, and an exported folder in its configuration."""
+    encoder = source.components["text_encoder_2"]
+    if LOGIT_SCALE in encoder.tensors:
+        return float(encoder.read(LOGIT_SCALE))
+    return float(source.config("text_encoder_2").get("logit_scale_init_value", _CLIP_G_LOGIT_SCALE))
+
+
+def _buffers(plan: Plan) -> Iterator[Entry]:
+    """Tensors of the text encoders that are no weights; some programs ask for them.
+
+    `position_ids` are always made anew: many a file has them in half precision, rounded by a careless merge.
+    """
+    positions = plan.lender("text_encoder").config("text_encoder")["max_position_embeddings"]
+    ids = torch.arange(positions).reshape(1, positions)
+    yield Entry(sdxl_single_file.POSITION_IDS, tuple(ids.shape), torch.int64, value=ids)
+    dtype = plan.dtype or next(thread.dtype for thread in plan.threads("text_encoder_2"))
+    scale = logit_scale(plan.lender("text_encoder_2"))
+    yield Entry(sdxl_single_file.LOGIT_SCALE, (), dtype, value=torch.tensor(scale))
+
+
+def _marks(plan: Plan) -> Iterator[Entry]:
+    """Tensors that say what the UNet predicts, and on which noise schedule: the one that previews were drawn with."""
+    scheduler = plan.lender("scheduler").config("scheduler")
+    wanted = {
+        "v_pred": scheduler["prediction_type"] == "v_prediction",
+        "ztsnr": scheduler.get("rescale_betas_zero_snr", False),
+    }
+    for key, is_so in wanted.items():
+        if is_so:
+            yield Entry(key, (0,), torch.float32, value=torch.zeros(0))
+
+
+def _refuse_foreign_text(plan: Plan) -> None:
+    """Programs that open single files bring CLIP's tokenizer: another one would be lost without a word."""
+    for part in TOKENIZERS:
+        lender = plan.lender(part)
+        kind = (lender.contents.index.get(part) or ["", "none"])[1]
+        if kind not in ("CLIPTokenizer", "CLIPTokenizerFast"):
+            raise ExportError(
+                f"{lender.name} has a {part} of its own ({kind}), which a single file cannot hold: ComfyUI and A1111 "
+                "would feed its text encoder with CLIP's words. Export a diffusers folder, or take the text encoders "
+                "from another host."
+            )

@@ -1,0 +1,153 @@
+"""Verify: weave a recipe again, tensor by tensor, and compare it with what an export holds; nothing is written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import torch
+
+from pipelines.architectures.keys import WEIGHTED, is_merged
+from pipelines.checkpoints.component import Component
+from pipelines.checkpoints.sources import Source
+from pipelines.recipes.recipe import Recipe
+from pipelines.storage.tensor_file import CODES
+from pipelines.weaving.plan import Plan, Thread
+
+from .export import PRECISIONS
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A component of an export beside what its recipe gives.
+
+    Attributes:
+        component: its name.
+        expected: hex SHA-256 of what the recipe gives, as in `Component.sha256`.
+        found: that of what the export holds, of its own bytes.
+        differing: tensors with another value, shape or type, missing or unexpected.
+    """
+
+    component: str
+    expected: str
+    found: str
+    differing: tuple[str, ...]
+
+
+def compare(plan: Plan, export: Source, progress: Progress | None = None) -> list[Comparison]:
+    """Weave a plan beside an export, and say where the two are not the same bits.
+
+    Args:
+        plan: what the export should be, in its precision; see `in_precision_of`.
+        export: what is on the disk, opened; every byte of its weights is read.
+        progress: told (bytes compared, bytes in all); raise in it to give up.
+    """
+    done, found = 0, []
+    for part in WEIGHTED:
+        component = export.components[part]
+        digests, differing = (hashlib.sha256(), hashlib.sha256()), []
+        for thread, woven in _woven(plan, part):
+            known = component.tensors.get(thread.name)
+            stored = component.read(thread.name).contiguous() if known else None
+            if stored is None or not _same(woven, stored):
+                differing.append(thread.name)
+            for digest, tensor in zip(digests, (woven, stored), strict=True):
+                if tensor is not None:
+                    digest.update(_bytes(tensor))
+            done += thread.size * thread.dtype.itemsize
+            if progress:
+                progress(done, plan.size())
+        differing += _unexpected(plan, component)
+        found.append(Comparison(part, digests[0].hexdigest(), digests[1].hexdigest(), tuple(differing)))
+    return found
+
+
+def woven_hashes(plan: Plan, progress: Progress | None = None) -> dict[str, str]:
+    """Hex SHA-256 per component of what a plan gives, as in `Component.sha256`, without writing it.
+
+    Args:
+        plan: what to weave.
+        progress: told (bytes woven, bytes in all); raise in it to give up.
+    """
+    done, hashes = 0, {}
+    for part in WEIGHTED:
+        digest = hashlib.sha256()
+        for thread, woven in _woven(plan, part):
+            digest.update(_bytes(woven))
+            done += thread.size * thread.dtype.itemsize
+            if progress:
+                progress(done, plan.size())
+        hashes[part] = digest.hexdigest()
+    return hashes
+
+
+def stored_hashes(export: Source, progress: Progress | None = None) -> dict[str, str]:
+    """The same of what an export holds; every byte is read, whatever was known of the file before.
+
+    Args:
+        export: what is on the disk, opened.
+        progress: told (bytes read, bytes in all).
+    """
+    done, hashes, total = 0, {}, sum(export.components[part].size for part in WEIGHTED)
+    for part in WEIGHTED:
+        component, digest = export.components[part], hashlib.sha256()
+        for name, ref in component.tensors.items():
+            tensor = component.read(name).contiguous()
+            done += tensor.nbytes
+            if is_merged(name, ref.dtype):
+                digest.update(_bytes(tensor))
+            if progress:
+                progress(done, total)
+        hashes[part] = digest.hexdigest()
+    return hashes
+
+
+def in_precision_of(export: Source, recipe: Recipe, sources: Mapping[str, Source]) -> Plan:
+    """The plan of a recipe in the precision that an export has; that of the host where none fits throughout.
+
+    Raises:
+        RecipeError: the sources are not the ones the recipe was made from.
+    """
+    for dtype in (None, *PRECISIONS.values()):
+        plan = Plan(recipe, sources, dtype=dtype)
+        if all(
+            CODES[thread.dtype] == export.components[part].tensors[thread.name].dtype
+            for part in WEIGHTED
+            for thread in _threads(plan, part)
+            if thread.name in export.components[part].tensors
+        ):
+            return plan
+    return Plan(recipe, sources)
+
+
+def _woven(plan: Plan, part: str) -> Iterator[tuple[Thread, torch.Tensor]]:
+    """The tensors of a component in canonical order; the next one is woven while the caller looks at this one."""
+    threads = _threads(plan, part)
+    with ThreadPoolExecutor(1) as beside:
+        coming: Future[torch.Tensor] | None = None
+        for number, thread in enumerate(threads):
+            woven = coming.result() if coming else plan.tensor(thread)
+            coming = beside.submit(plan.tensor, threads[number + 1]) if number + 1 < len(threads) else None
+            yield thread, woven
+
+
+def _threads(plan: Plan, part: str) -> list[Thread]:
+    """Without `position_ids` and `logit_scale`, which only some forms of a checkpoint hold."""
+    return [thread for thread in plan.threads(part) if is_merged(thread.name, CODES[thread.dtype])]
+
+
+def _unexpected(plan: Plan, component: Component) -> list[str]:
+    known = {thread.name for thread in _threads(plan, component.name)}
+    return [name for name, ref in component.tensors.items() if is_merged(name, ref.dtype) and name not in known]
+
+
+def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    return one.shape == other.shape and one.dtype == other.dtype and _bytes(one) == _bytes(other)
+
+
+def _bytes(tensor: torch.Tensor) -> memoryview:
+    return memoryview(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)

@@ -1,0 +1,209 @@
+"""Build a live pipeline from any source: modules by their configurations, filled with weights from a plan.
+
+Nothing that comes with a checkpoint is run. Classes are looked up by name in diffusers and transformers, tokenizers are
+read from vocabulary files, and everything is on this disk already.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+from diffusers import StableDiffusionXLPipeline
+from torch.overrides import TorchFunctionMode
+
+from pipelines.architectures.keys import WEIGHTED
+from pipelines.checkpoints import hub
+from pipelines.checkpoints.contents import TOKENIZERS
+from pipelines.checkpoints.sources import Source
+from pipelines.errors import GenerationError, SourceError
+from pipelines.storage.tensor_file import TensorFile
+from pipelines.weaving.plan import Plan
+from pipelines.weaving.weave import LiveWeights
+
+from .settings import FEW_STEP, Settings
+
+_LIBRARIES = {"diffusers": diffusers, "transformers": transformers}
+
+
+def build(plan: Plan, dtype: torch.dtype) -> tuple[StableDiffusionXLPipeline, dict[str, LiveWeights]]:
+    """A pipeline of plain diffusers classes on the CPU, with the weights of a plan.
+
+    Args:
+        plan: what to build; merged and lent components are filled alike.
+        dtype: of the weights.
+
+    Returns:
+        The pipeline, and its live weights by component.
+
+    Raises:
+        RecipeError: the host does not have what it is to lend, or weights and configuration do not fit.
+        SourceError: a class that is not of diffusers or transformers, or a tokenizer that cannot be read.
+    """
+    modules = {part: module(part, plan.lender(part), dtype) for part in WEIGHTED}
+    live = {part: LiveWeights(part, built) for part, built in modules.items()}
+    for weights in live.values():
+        weights.weave(plan)
+    tokenizers = {part: tokenizer(part, plan.lender(part)) for part in TOKENIZERS}
+    with quiet():
+        pipeline = StableDiffusionXLPipeline(
+            **modules,
+            **tokenizers,
+            scheduler=scheduler(plan.lender("scheduler")),
+            force_zeros_for_empty_prompt=plan.lender("unet").contents.index.get("force_zeros_for_empty_prompt", True),
+            add_watermarker=False,
+        )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline, live
+
+
+def module(part: str, source: Source, dtype: torch.dtype) -> torch.nn.Module:
+    """A component with room for its weights on the CPU, but without values."""
+    if part == "text_encoder":
+        # Whatever class the index names. diffusers takes the pooled vector from the first encoder whose first output is
+        # a vector. With a projection, which Japanese SDXL's has, that would be this encoder and not the second one, as
+        # SDXL was trained; without, the first output is a sequence. The hidden states that draw are the same.
+        kind: Any = transformers.CLIPTextModel
+    else:
+        kind = _class(part, source)
+    config = source.config(part)
+    with quiet(), _Uninitialised():
+        if issubclass(kind, transformers.PreTrainedModel):
+            built = kind(kind.config_class.from_dict(config))
+        else:
+            built = kind.from_config(config)
+    for parameter in built.parameters():
+        parameter.data = torch.empty_like(parameter, dtype=dtype)
+    return built.requires_grad_(False).eval()
+
+
+def tokenizer(part: str, source: Source) -> Any:
+    """A tokenizer from its vocabulary files.
+
+    Raises:
+        SourceError: the files cannot be read, or the package that reads them is not installed.
+    """
+    folder = source.contents.tokenizers[part]
+    library, name = _named(part, source)
+    if any(folder.glob("*.model")) and not (folder / "tokenizer.json").exists() and not find_spec("sentencepiece"):
+        raise SourceError(
+            f"{folder}: this {part} has a SentencePiece vocabulary. Expected the package that reads it: "
+            "pip install sentencepiece."
+        )
+    kind = getattr(transformers, name, None) if library == "transformers" else None
+    options = {} if kind else {"trust_remote_code": False}
+    try:
+        with quiet():
+            read = (kind or transformers.AutoTokenizer).from_pretrained(folder, local_files_only=True, **options)
+        if len(read) <= len(read.all_special_ids):  # which is what an empty folder gives
+            raise ValueError("no vocabulary")
+        return read
+    except Exception as error:  # transformers, tokenizers and sentencepiece raise what they like
+        raise SourceError(
+            f"{folder}: the {part} {name} cannot be read ({' '.join(str(error).split())}). Expected a tokenizer of "
+            "transformers with its vocabulary; fetch the folder again, or take it from another host."
+        ) from error
+
+
+def scheduler(source: Source, settings: Settings | None = None) -> Any:
+    """The source's scheduler, or the one that a few-step LoRA asks for, with the source's noise.
+
+    Raises:
+        SourceError: not a scheduler of diffusers.
+    """
+    config = source.config("scheduler")
+    if settings is None or settings.speed is None:
+        kind = _class("scheduler", source)
+    else:
+        family = FEW_STEP[settings.speed]
+        kind, config = getattr(diffusers, family.scheduler), {**config, **family.options}
+    with quiet():
+        return kind.from_config(config)
+
+
+def attach_lora(pipeline: StableDiffusionXLPipeline, lora: str) -> None:
+    """Put a LoRA beside the weights of a pipeline, at full strength; the weights themselves stay as they are.
+
+    Args:
+        pipeline: without another LoRA.
+        lora: a safetensors file, or OWNER/REPOSITORY/FILE of the hub.
+
+    Raises:
+        GenerationError: it holds nothing for this UNet, or does not fit it.
+        SourceError: there is no such file here, nor can it be had from the hub.
+    """
+    place = Path(lora).expanduser()
+    if not place.is_file() and (named := hub.parse(lora)):
+        place = hub.fetch(named)
+    TensorFile(place)  # says in plain words what is wrong with a file
+    try:
+        with quiet():
+            pipeline.load_lora_weights(place.parent, weight_name=place.name, use_safetensors=True)
+        fits = bool(pipeline.get_active_adapters())
+        problem = "it holds no tensor of this model"
+    except (ValueError, RuntimeError, KeyError, IndexError) as error:
+        fits, problem = False, " ".join(str(error).split())
+    if not fits:
+        pipeline.unload_lora_weights()
+        raise GenerationError(
+            f"The LoRA {lora} cannot be put beside this model: {problem}. Expected a LoRA that was made for this "
+            "architecture; choose another one, or draw without."
+        )
+
+
+def _class(part: str, source: Source) -> Any:
+    library, name = _named(part, source)
+    kind = getattr(_LIBRARIES.get(library), name, None)
+    if kind is None:
+        raise SourceError(
+            f"{source.path}: {part} is of class {name!r} from {library!r}. Expected a class of diffusers or "
+            "transformers; code that comes with a checkpoint is never run."
+        )
+    return kind
+
+
+def _named(part: str, source: Source) -> tuple[str, str]:
+    """Library and class that the source's index names for a component."""
+    entry = source.contents.index.get(part)
+    library, name = entry if isinstance(entry, list) and len(entry) == 2 else ("", "")
+    return str(library), str(name)
+
+
+class _Uninitialised(TorchFunctionMode):
+    """Modules built inside get memory but no random numbers; buffers get their values.
+
+    Untouched memory costs nothing. Unlike accelerate's empty weights, this holds for one thread alone: the studio opens
+    scorers beside it.
+    """
+
+    _RANDOM = frozenset({"uniform_", "normal_", "trunc_normal_", "kaiming_uniform_", "xavier_uniform_"})
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__name__", "") in self._RANDOM:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """No bars and warnings of libraries: progress is told by a callback, long captions are named by `truncated`."""
+    libraries = (transformers.utils.logging, diffusers.utils.logging)
+    levels = [library.get_verbosity() for library in libraries]
+    shown = transformers.utils.logging.is_progress_bar_enabled()
+    transformers.utils.logging.disable_progress_bar()
+    for library in libraries:
+        library.set_verbosity_error()
+    try:
+        yield
+    finally:
+        for library, level in zip(libraries, levels, strict=True):
+            library.set_verbosity(level)
+        if shown:
+            transformers.utils.logging.enable_progress_bar()

@@ -1,0 +1,190 @@
+"""What pictures cost: weights, working memory and operations, from headers and configurations alone.
+
+Weights are counted exactly, and so are operations. Working memory is an estimate: its figures are peaks of live
+tensors, counted by running SDXL 1.0's own UNet and VAE on torch's meta device with attention fused, as torch's is on
+CPUs and CUDA; `HEADROOM` stands for what a count cannot see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from math import prod
+
+from pipelines.architectures.keys import WEIGHTED
+from pipelines.checkpoints.sources import Source
+from pipelines.errors import SourceError
+from pipelines.storage.tensor_file import FLOATS
+
+from .settings import Settings
+
+# Counted at 1024 pixels: 15.8 elements per pixel of the latents, picture and channel of the first block (320).
+UNET_ELEMENTS = 16
+# Counted at 1024 pixels: 6.0 elements per pixel of the picture and channel of the last decoder block (128).
+VAE_ELEMENTS = 6
+# Convolutions ask for workspaces, and allocators leave gaps. A guess on the safe side, not measured on GPUs.
+HEADROOM = 2
+TILE = 512  # pixels: the side of the tiles that a decoder works on where whole pictures do not fit
+EMBEDDINGS = 1 << 30  # bytes of main memory; captions beyond are encoded whenever they are drawn
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Work:
+    """Operations of one pass for one picture, a multiplication and an addition each, as a polynomial.
+
+    Its variable is the number of pixels of the latents; attention is what makes it quadratic.
+    """
+
+    fixed: float
+    linear: float
+    square: float
+
+    def at(self, pixels: int) -> float:
+        """Operations for latents of so many pixels."""
+        return self.fixed + self.linear * pixels + self.square * pixels**2
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a pipeline holds and does.
+
+    Attributes:
+        parameters: numbers per component.
+        merged: bytes of the merged components of all sources, as they are stored.
+        side: of the pictures that the model was made for, in pixels.
+        factor: pixels of a picture per pixel of its latents, on a side.
+        unet_width: channels of the UNet's first block.
+        vae_width: channels of the VAE's last decoder block.
+        upcast: whether the VAE overflows in float16 and has to decode in float32.
+        unet: operations of one pass of the UNet.
+        vae: operations to decode one picture.
+        caption: numbers in the embeddings of a caption and of the empty one beside it, pooled vectors included.
+    """
+
+    parameters: Mapping[str, int]
+    merged: int
+    side: int
+    factor: int
+    unet_width: int
+    vae_width: int
+    upcast: bool
+    unet: Work
+    vae: Work
+    caption: int
+
+    def embeddings(self, captions: int, itemsize: int) -> int:
+        """Bytes of main memory in which so many captions' embeddings are kept."""
+        return min(EMBEDDINGS, captions * self.caption * itemsize)
+
+    def pixels(self, settings: Settings) -> int:
+        """Pixels of one picture's latents."""
+        return ((settings.size or self.side) // self.factor) ** 2
+
+    def weights(self, itemsize: int) -> dict[str, int]:
+        """Bytes per component, in a dtype of `itemsize` bytes."""
+        return {part: numbers * itemsize for part, numbers in self.parameters.items()}
+
+    def drawing(self, settings: Settings, itemsize: int, batch: int) -> int:
+        """Bytes that the UNet works in for a batch of pictures."""
+        passes = batch * (2 if settings.guided else 1)
+        return HEADROOM * UNET_ELEMENTS * self.unet_width * self.pixels(settings) * passes * itemsize
+
+    def decoding(self, settings: Settings, itemsize: int, batch: int, *, tiled: bool = False) -> int:
+        """Bytes that the VAE works in to decode so many pictures at once, or one tile."""
+        pixels = self.pixels(settings) * self.factor**2
+        if tiled:
+            pixels, batch = min(pixels, TILE**2), 1
+        return HEADROOM * VAE_ELEMENTS * self.vae_width * pixels * batch * itemsize
+
+    def operations(self, settings: Settings) -> float:
+        """Operations of one picture; text encoders are left out, as their work is kept from picture to picture."""
+        pixels = self.pixels(settings)
+        return settings.steps * (2 if settings.guided else 1) * self.unet.at(pixels) + self.vae.at(pixels)
+
+
+def measure(sources: Mapping[str, Source], host: Mapping[str, str], merged: Collection[str]) -> Sizes:
+    """The sizes of what recipes over these sources become.
+
+    Args:
+        sources: opened sources by name.
+        host: which of them lends what is not merged, as in a recipe.
+        merged: the components that are merged.
+
+    Raises:
+        SourceError: the host has not got a component that it is to lend.
+    """
+    lenders = {part: sources[host.get(part, host["default"])] for part in WEIGHTED}
+    for part, lender in lenders.items():
+        if part not in lender.components:
+            raise SourceError(f"{lender.name} has no {part} to lend. Name another source for it in the host.")
+    shapes = {
+        part: {name: ref.shape for name, ref in lender.components[part].tensors.items() if ref.dtype in FLOATS}
+        for part, lender in lenders.items()
+    }
+    unet, vae = lenders["unet"].config("unet"), lenders["vae"].config("vae")
+    tokens = lenders["text_encoder"].config("text_encoder")["max_position_embeddings"]
+    pooled = lenders["text_encoder_2"].config("text_encoder_2")["projection_dim"]
+    factor = 2 ** (len(vae["block_out_channels"]) - 1)
+    return Sizes(
+        parameters={part: sum(map(prod, found.values())) for part, found in shapes.items()},
+        merged=sum(source.components[part].size for source in sources.values() for part in merged),
+        side=unet["sample_size"] * factor,
+        factor=factor,
+        unet_width=unet["block_out_channels"][0],
+        vae_width=vae["block_out_channels"][0],
+        upcast=bool(vae.get("force_upcast", True)),
+        unet=unet_work(shapes["unet"], tokens),
+        vae=vae_work(shapes["vae"]),
+        caption=2 * (tokens * unet["cross_attention_dim"] + pooled),
+    )
+
+
+def native_side(source: Source) -> int:
+    """The side of the pictures that a source's UNet was made for, in pixels; a UNet alone is decoded as SDXL's."""
+    levels = len(source.config("vae")["block_out_channels"]) if source.lends("vae") else 4
+    return int(source.config("unet")["sample_size"]) * 2 ** (levels - 1)
+
+
+def unet_work(shapes: Shapes, tokens: int) -> Work:
+    """Operations of one pass of a UNet, from the names and shapes of its tensors and the length of a text."""
+    depth = 1 + max(int(name.split(".")[1]) for name in shapes if name.startswith("down_blocks."))
+    fixed = linear = square = 0.0
+    for name, shape in shapes.items():
+        if len(shape) < 2:
+            continue
+        stage, block, *_ = name.split(".")
+        if "embedding" in stage or "time_emb_proj" in name:
+            fixed += 2 * prod(shape)
+            continue
+        if ".attn2.to_k." in name or ".attn2.to_v." in name:
+            fixed += 2 * prod(shape) * tokens
+            continue
+        level = {"down_blocks": lambda k: k, "up_blocks": lambda k: depth - 1 - k, "mid_block": lambda _: depth - 1}
+        halved = level[stage](int(block) if block.isdigit() else 0) if stage in level else 0
+        halved += (".downsamplers." in name) - (".upsamplers." in name)
+        share = 0.25**halved
+        linear += 2 * prod(shape) * share
+        if ".attn1.to_q." in name:
+            square += 4 * shape[0] * share**2
+        elif ".attn2.to_q." in name:
+            linear += 4 * shape[0] * share * tokens
+    return Work(fixed, linear, square)
+
+
+def vae_work(shapes: Shapes) -> Work:
+    """Operations to decode one picture, from the names and shapes of a VAE's tensors."""
+    decoder = {name: shape for name, shape in shapes.items() if name.startswith(("decoder.", "post_quant_conv."))}
+    last = max(int(name.split(".")[2]) for name in decoder if name.startswith("decoder.up_blocks."))
+    linear = square = 0.0
+    for name, shape in decoder.items():
+        if len(shape) < 2:
+            continue
+        doubled = last if name.startswith("decoder.conv_out.") else 0
+        if name.startswith("decoder.up_blocks."):
+            doubled = int(name.split(".")[2]) + (".upsamplers." in name)
+        linear += 2 * prod(shape) * 4**doubled
+        if ".to_q." in name:
+            square += 4 * shape[0]
+    return Work(0.0, linear, square)

@@ -1,0 +1,282 @@
+"""A live pipeline: woven in place for one recipe after another, with text embeddings kept and noise fixed.
+
+Pictures are what plain diffusers makes of the exported folder: the same `StableDiffusionXLPipeline`, the same
+scheduler, one `torch.Generator("cpu")` per picture, seeded with the picture's seed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from pipelines.checkpoints.sources import Source
+from pipelines.errors import DeviceError, GenerationError
+from pipelines.recipes.recipe import Recipe
+from pipelines.weaving.plan import Plan
+
+from . import cost
+from .build import attach_lora, build, quiet, scheduler
+from .devices import DevicePlan, Machine, best_device, decode_as_planned, place, plan_device, this_machine
+from .settings import Settings
+
+__all__ = ["LivePipeline", "Request", "Settings", "best_device"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One picture to draw: the prompt as written and the seed of its noise."""
+
+    prompt: str
+    seed: int
+
+
+class LivePipeline:
+    """An SDXL pipeline that becomes one recipe after another without being rebuilt.
+
+    Attributes:
+        plan: how it fits the device; its batch and decoding are those of the pictures drawn last.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        sources: Mapping[str, Source],
+        *,
+        settings: Settings | None = None,
+        machine: Machine | None = None,
+        scorer: int = 0,
+    ) -> None:
+        """Build the pipeline around a first recipe; others with the same sources and host can follow by `become`.
+
+        Args:
+            recipe: decides the host and which components are merged.
+            sources: opened sources by the recipe's names.
+            settings: of the pictures to come, which decide how the pipeline fits the device; the largest ones if they
+                vary, and the defaults at the model's own size if left out.
+            machine: where to compute; this one and its best device if left out.
+            scorer: bytes of the weights of a scorer that is to work on the same device.
+        """
+        self.machine = machine or this_machine()
+        self.sources = sources
+        self.recipe = recipe
+        self._sizes = cost.measure(sources, recipe.host, recipe.merged_components)
+        self._scorer = scorer
+        self.plan: DevicePlan = plan_device(self.machine, self._sizes, settings or Settings(), scorer=scorer)
+        plan = Plan(recipe, sources)
+        self._pipeline, live = build(plan, self.plan.dtype)
+        self._live = {part: live[part] for part in recipe.merged_components}
+        self._schedulers = plan.lender("scheduler")
+        try:
+            with quiet():
+                place(self._pipeline, self.plan, self.machine.device)
+        except torch.OutOfMemoryError as error:
+            raise DeviceError(
+                f"{self.machine.device} has no room for this model. Expected {self.plan.needs / 1e9:.1f} GB: close "
+                "what else uses it."
+            ) from error
+        self._hold(self.machine.device if self.plan.resident else torch.device("cpu"))
+        self._embeddings: dict[tuple[str, ...], tuple[torch.Tensor, ...]] = {}
+        self._embedded, self._embedded_on = 0, torch.device("cpu")  # bytes in them, and where they are wanted
+        self._drawn_with: tuple[str | None, str | None] = (None, None)  # family and file of a few-step LoRA
+        self._compiled = False
+
+    def fits(self, recipe: Recipe) -> bool:
+        """Whether it can become a recipe: one with the host and the merged components it was built for."""
+        return recipe.host == self.recipe.host and set(recipe.merged_components) == set(self._live)
+
+    def release(self) -> None:
+        """Give back the memory of the device; the pipeline draws no more. For the next one to have room."""
+        self._pipeline, self._live = None, {}
+        self._forget_embeddings()
+        self._hold(torch.device("cpu"))
+        gc.collect()  # hooks of offloading hold modules in cycles
+        if self.machine.memory is not None:
+            torch.accelerator.empty_cache()
+
+    def become(self, recipe: Recipe) -> int:
+        """Weave a recipe into the live weights; returns how many tensors were touched.
+
+        Raises:
+            GenerationError: the recipe has another host or merges other components.
+        """
+        if not self.fits(recipe):
+            raise GenerationError(
+                f"This pipeline was built for host {dict(self.recipe.host)} and merges {sorted(self._live)}; the "
+                f"recipe has host {dict(recipe.host)} and merges {sorted(recipe.merged_components)}. "
+                "Build another pipeline for it."
+            )
+        plan = Plan(recipe, self.sources)
+        if _encoders(recipe) != _encoders(self.recipe):  # embeddings hold for as long as the text encoders stay
+            self._forget_embeddings()
+        self.recipe = recipe
+        return sum(live.weave(plan) for live in self._live.values())
+
+    def generate(
+        self,
+        requests: Sequence[Request],
+        settings: Settings,
+        *,
+        progress: Callable[[int], None] | None = None,
+    ) -> list[Image.Image]:
+        """Draw pictures, `settings.batch` at a time, or as many as fit the device.
+
+        A batch equals, to the last bit and on the same machine, what plain diffusers draws for the same batch from the
+        exported folder; the last bit of a picture can depend on the batch it is drawn in.
+
+        Args:
+            requests: what to draw.
+            settings: how.
+            progress: told the number of pictures done so far.
+
+        Returns:
+            One RGB picture per request.
+
+        Raises:
+            GenerationError: a picture is black, of one colour or came out with NaN; the device is full; or the
+                few-step LoRA does not fit the model.
+        """
+        self.plan = self._fitted(settings)
+        pictures: list[Image.Image] = []
+        for start in range(0, len(requests), self.plan.batch):
+            pictures += self._draw(requests[start : start + self.plan.batch], settings)
+            if progress:
+                progress(len(pictures))
+        return pictures
+
+    def truncated(self, captions: Sequence[str]) -> list[str]:
+        """The captions that one of the text encoders would see only the beginning of."""
+        tokenizers = [self._pipeline.tokenizer, self._pipeline.tokenizer_2]
+
+        def too_long(caption: str) -> bool:
+            lengths = [(len(one(caption, verbose=False).input_ids), one.model_max_length) for one in tokenizers]
+            return any(found > limit for found, limit in lengths)
+
+        return [caption for caption in captions if too_long(caption)]
+
+    def _hold(self, device: torch.device) -> None:
+        """Keep what weaving reads of the sources on a device; on a CPU, the system's file cache is where it stays."""
+        for source in self.sources.values():
+            for part in self.recipe.merged_components:
+                source.components[part].hold(device)
+
+    def _fitted(self, settings: Settings) -> DevicePlan:
+        """Bring the pipeline to the settings: decoding, few-step LoRA and scheduler, compilation; returns the plan."""
+        plan = plan_device(self.machine, self._sizes, settings, scorer=self._scorer)
+        decode_as_planned(self._pipeline.vae, plan)
+        if (settings.speed, settings.lora) != self._drawn_with:
+            self._forget_embeddings()  # a LoRA may speak to the text encoders too
+            if self._drawn_with[1]:
+                self._pipeline.unload_lora_weights()
+            self._pipeline.scheduler = scheduler(self._schedulers)
+            self._drawn_with = (None, None)
+            if settings.lora:
+                attach_lora(self._pipeline, settings.lora)
+                self._pipeline.scheduler = scheduler(self._schedulers, settings)
+                self._drawn_with = (settings.speed, settings.lora)
+        if settings.compile and not self._compiled:
+            self._pipeline.unet.compile_repeated_blocks()
+            self._compiled = True
+        return plan
+
+    @torch.no_grad()  # in inference mode, weights that offloading moves could never be woven again
+    def _draw(self, batch: Sequence[Request], settings: Settings) -> list[Image.Image]:
+        latents: list[torch.Tensor] = []  # of the last step: float [batch, channels, height, width]
+
+        def look(_: Any, __: int, ___: Any, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+            latents[:] = [tensors["latents"]]
+            return {}
+
+        try:
+            with self._as_asked(settings):
+                embedding, negative, pooled, negative_pooled = self._embed(tuple(request.prompt for request in batch))
+                drawn: np.ndarray = self._pipeline(
+                    prompt_embeds=embedding,
+                    negative_prompt_embeds=negative,
+                    pooled_prompt_embeds=pooled,
+                    negative_pooled_prompt_embeds=negative_pooled,
+                    generator=[torch.Generator("cpu").manual_seed(request.seed) for request in batch],
+                    num_inference_steps=settings.steps,
+                    guidance_scale=settings.guidance,
+                    height=settings.size,
+                    width=settings.size,
+                    output_type="np",
+                    callback_on_step_end=look,
+                ).images  # float32 [batch, height, width, 3] in 0..1
+        except torch.OutOfMemoryError as error:
+            raise DeviceError(
+                f"{self.machine.device} ran out of memory while {len(batch)} pictures were drawn at once. Expected "
+                f"{self.plan.needs / 1e9:.1f} GB for all: close what else uses it, or lower the batch or the size."
+            ) from error
+        pictures = []
+        for request, latent, pixels in zip(batch, latents[0], drawn, strict=True):
+            problem = self._problem(latent, pixels)
+            if problem:
+                raise GenerationError(
+                    f"{self.recipe.name or 'This recipe'}: the picture for {request.prompt!r} (seed {request.seed}) "
+                    + problem
+                )
+            pictures.append(Image.fromarray((pixels * 255).round().astype("uint8")))
+        return pictures
+
+    def _problem(self, latent: torch.Tensor, pixels: np.ndarray) -> str | None:
+        """What is wrong with a picture and why that may be, to end a sentence; `None` where it is a picture."""
+        if not torch.isfinite(latent).all():
+            precision = str(self.plan.dtype).removeprefix("torch.")
+            overflow = "" if self.plan.dtype == torch.float32 else f", or the half precision of {precision}"
+            return (
+                f"came out with NaN before it was decoded. Likely cause: weights far from those of the sources, or a "
+                f"damaged source{overflow}. Expected weights near a mean of the sources; see whether the sources alone "
+                "draw this prompt."
+            )
+        if not np.isfinite(pixels).all():
+            found = "came out with NaN when it was decoded"
+        else:
+            levels = (pixels * 255).round()
+            if (levels != levels[0, 0]).any():
+                return None
+            found = "is black" if not levels.any() else "is of one colour throughout"
+        if self.plan.decoding == torch.float16:
+            cause = "a VAE that overflows in float16, though its configuration says that it does not (force_upcast)"
+        else:
+            cause = "a damaged VAE, or weights far from those of the sources"
+        return f"{found}. Likely cause: {cause}. Expected a picture; take the VAE from another source by the host."
+
+    def _embed(self, prompts: tuple[str, ...]) -> tuple[torch.Tensor, ...]:
+        """Embeddings of a batch: of the prompts and what guidance points away from, each with its pooled vector.
+
+        Kept by batch, not by prompt: a text encoder rounds differently in another batch, and pictures are to equal
+        those of plain diffusers to the last bit. Kept in main memory: those of thousands of captions, half a megabyte
+        each at full size, would fill an accelerator. The first ones stay, as a run asks for its captions in turn.
+        """
+        if prompts in self._embeddings:
+            return tuple(tensor.to(self._embedded_on) for tensor in self._embeddings[prompts])
+        with quiet():
+            embedded: tuple[torch.Tensor, ...]
+            embedded = self._pipeline.encode_prompt(list(prompts), do_classifier_free_guidance=True)
+        size = sum(tensor.nbytes for tensor in embedded)
+        if self._embedded + size <= cost.EMBEDDINGS:
+            self._embeddings[prompts] = tuple(tensor.cpu() for tensor in embedded)
+            self._embedded += size
+            self._embedded_on = embedded[0].device  # where they are wanted: offloading decides
+        return embedded
+
+    def _forget_embeddings(self) -> None:
+        self._embeddings.clear()
+        self._embedded = 0
+
+    def _as_asked(self, settings: Settings) -> contextlib.AbstractContextManager[Any]:
+        """Compiled or not: blocks that were compiled once can still be run as they are."""
+        if not self._compiled:
+            return contextlib.nullcontext()
+        return torch.compiler.set_stance("default" if settings.compile else "force_eager")
+
+
+def _encoders(recipe: Recipe) -> dict[str, Any]:
+    return {name: part for name, part in recipe.chromosomes.items() if name.startswith("text_encoder")}

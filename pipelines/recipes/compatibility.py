@@ -1,0 +1,113 @@
+"""How alike sources are, from their inner products alone: angles, and what each of them changed of a base.
+
+Merging averages weights, so it pays to know before a run which sources point the same way. `gram_matrices` reads the
+weights, once; all else is a function of one such matrix, `products`, float64 [K, K]: the inner products of K sources
+over one chromosome. With b the base, t_i = x_i - x_b is the task vector of source i (Ilharco et al., arXiv 2212.04089):
+
+    t_i . t_j = x_i.x_j - x_i.x_b - x_b.x_j + x_b.x_b
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+
+from pipelines.checkpoints.sources import Source
+
+from .gram import gram
+
+# Of |x|^2: what float64 leaves of the sum above is no change, but rounding.
+_ROUNDING = 1e-13
+
+
+def gram_matrices(sources: Sequence[Source], progress: Callable[[float], None] | None = None) -> dict[str, np.ndarray]:
+    """The inner products of the sources over each chromosome of the UNet: float64 [K, K] by chromosome.
+
+    Args:
+        sources: K sources that were found mergeable. What was hashed and measured before comes from the cache.
+        progress: told the share that is done, 0..1; may raise to stop.
+
+    Raises:
+        SourceError: a source holds NaN or infinity.
+    """
+    unets = [source.components["unet"] for source in sources]
+    whole = sum(unet.size for unet in unets)  # read once to hash, once to multiply
+    read = 0
+
+    def tell(position: float) -> None:
+        if progress:
+            progress(min(1.0, position / (2 * whole)))
+
+    def hashed(more: int) -> None:
+        nonlocal read
+        read += more
+        tell(read)
+
+    for unet in unets:
+        unet.hashed(hashed)
+    layouts, found, start = unets[0].layouts, {}, float(whole)
+    for name, layout in layouts.items():
+        size = whole * layout.size / sum(one.size for one in layouts.values())
+        measured = gram(sources, layout, progress=partial(_along, tell, start, size))
+        found[name] = measured.between(0, layout.size)
+        start += size
+        tell(start)
+    return found
+
+
+def angles(products: np.ndarray) -> np.ndarray:
+    """The angles between the sources themselves: float64 [K, K], degrees, 0 on the diagonal."""
+    norms = np.sqrt(np.diag(products))
+    cosines = np.clip(products / np.outer(norms, norms), -1.0, 1.0)
+    np.fill_diagonal(cosines, 1.0)
+    return np.degrees(np.arccos(cosines))
+
+
+def task_lengths(products: np.ndarray, base: int) -> np.ndarray:
+    """How far each source is from the base, as a share of the base's own length: |t_i| / |x_b|, float64 [K].
+
+    Args:
+        products: see above.
+        base: its row.
+    """
+    return np.sqrt(np.diag(_tasks(products, base)) / products[base, base])
+
+
+def task_distances(products: np.ndarray, base: int) -> np.ndarray:
+    """How far apart two task vectors are, as a share of the base's length: |t_i - t_j| / |x_b|, float64 [K, K].
+
+    The row of the base, whose own task vector is zero, holds `task_lengths`.
+    """
+    squares = np.diag(_tasks(products, base))
+    apart = squares[:, None] + squares[None, :] - 2 * _tasks(products, base)
+    return np.sqrt(np.maximum(apart, 0.0) / products[base, base])
+
+
+def task_angles(products: np.ndarray, base: int) -> np.ndarray:
+    """The angles between task vectors: float64 [K, K], degrees, 0 on the diagonal, NaN for whoever equals the base.
+
+    About 90: two sources learnt different things, and their changes can be added. Well below: they changed the same
+    things the same way. Well above: what one of them learnt, the other undoes.
+    """
+    tasks = _tasks(products, base)
+    lengths = np.sqrt(np.diag(tasks))
+    lengths[lengths == 0] = np.nan
+    cosines = np.clip(tasks / np.outer(lengths, lengths), -1.0, 1.0)
+    np.fill_diagonal(cosines, np.where(np.isnan(lengths), np.nan, 1.0))
+    return np.degrees(np.arccos(cosines))
+
+
+def _along(tell: Callable[[float], None], start: float, size: float, share: float) -> None:
+    tell(start + share * size)
+
+
+def _tasks(products: np.ndarray, base: int) -> np.ndarray:
+    """Inner products of the task vectors: float64 [K, K], zero where a source is the base but for rounding."""
+    to_base = products[:, base]
+    tasks = products - to_base[:, None] - to_base[None, :] + products[base, base]
+    same = np.diag(tasks) <= _ROUNDING * products[base, base]
+    tasks[same, :] = 0.0
+    tasks[:, same] = 0.0
+    return np.asarray(tasks)

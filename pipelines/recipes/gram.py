@@ -1,0 +1,131 @@
+"""Inner products of the sources over any stretch of a chromosome.
+
+The angle between two descendants needs only these K x K matrices, never the descendants themselves. A chromosome is
+read once, in blocks, and the blocks' matrices are cached on disk under the sources' hashes; a stretch that begins or
+ends inside a block reads that part of that block alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+import torch
+
+from pipelines.architectures.keys import Layout
+from pipelines.checkpoints.sources import Source
+from pipelines.storage.files import cache_dir, write_whole
+from pipelines.storage.parallel import in_parallel
+
+BLOCK = 1 << 20  # elements; at most this much is read again for a split point
+CHUNK = 1 << 17  # elements summed at a time: a few sources' fit a core's cache in float64
+
+
+class Gram:
+    """Inner products of K vectors over stretches of their elements, in float64."""
+
+    def __init__(self, stops: np.ndarray, blocks: np.ndarray, read: Callable[[int, int], np.ndarray]) -> None:
+        """See `measure`.
+
+        Args:
+            stops: int64 [blocks], the exclusive end of each block.
+            blocks: float64 [blocks, K, K], the inner products within each block.
+            read: gives float64 [K, stop - start] for a stretch inside one block.
+        """
+        self._stops = stops
+        self._blocks = blocks
+        self._inside = functools.cache(partial(_products, read))
+
+    @property
+    def size(self) -> int:
+        """Elements in the vectors."""
+        return int(self._stops[-1])
+
+    def between(self, start: int, stop: int) -> np.ndarray:
+        """Inner products over elements `start` to `stop`: float64 [K, K]."""
+        first = int(np.searchsorted(self._stops, start, side="right"))
+        last = int(np.searchsorted(self._stops, stop - 1, side="right"))
+        head = 0 if first == 0 else int(self._stops[first - 1])
+        if first == last and (start, stop) != (head, int(self._stops[first])):
+            return np.array(self._inside(start, stop))
+        total = np.zeros(self._blocks.shape[1:])
+        if start != head:
+            total += self._inside(start, int(self._stops[first]))
+            first += 1
+        if stop != int(self._stops[last]):
+            total += self._inside(0 if last == 0 else int(self._stops[last - 1]), stop)
+            last -= 1
+        return total + self._blocks[first : last + 1].sum(axis=0)
+
+
+def measure(
+    stops: Sequence[int], read: Callable[[int, int], np.ndarray], progress: Callable[[float], None] | None = None
+) -> np.ndarray:
+    """The inner products of every block: float64 [blocks, K, K].
+
+    Args:
+        stops: the exclusive end of each block, rising.
+        read: gives float64 [K, stop - start]; called from several threads.
+        progress: told the share that is done, 0..1.
+    """
+    starts = [0, *stops[:-1]]
+    blocks: dict[int, np.ndarray] = {}
+
+    def one(number: int) -> int:
+        blocks[number] = _products(read, starts[number], stops[number])
+        return number
+
+    for _ in in_parallel(one, range(len(stops))):
+        if progress:
+            progress(len(blocks) / len(stops))
+    return np.stack([blocks[number] for number in range(len(stops))])
+
+
+def gram(sources: Sequence[Source], layout: Layout, *, progress: Callable[[float], None] | None = None) -> Gram:
+    """The Gram matrices of a chromosome of these sources, from the cache where they are known.
+
+    Args:
+        sources: K sources that were found mergeable.
+        layout: the chromosome.
+        progress: told the share that is done, 0..1.
+    """
+    parts = [source.components[layout.component] for source in sources]
+
+    scratch = threading.local()
+
+    def read(start: int, stop: int) -> np.ndarray:
+        if not hasattr(scratch, "exact"):
+            scratch.single = torch.empty(CHUNK)
+            scratch.exact = torch.empty(len(parts), CHUNK, dtype=torch.float64)
+        for part, row in zip(parts, scratch.exact, strict=True):
+            single = scratch.single[: stop - start]
+            part.fill_flat(layout, start, single)
+            row[: stop - start].copy_(single)
+        values: np.ndarray = scratch.exact[:, : stop - start].numpy()  # [K, n]
+        return values
+
+    stops = np.array([*range(BLOCK, layout.size, BLOCK), layout.size], dtype=np.int64)
+    identity = "".join([*(part.sha256 for part in parts), layout.digest, str(BLOCK), str(CHUNK)])
+    entry = cache_dir() / "gram" / f"{hashlib.sha256(identity.encode()).hexdigest()}.npy"
+    if entry.exists():
+        blocks = np.load(entry)
+    else:
+        blocks = measure(stops.tolist(), read, progress)
+        buffer = io.BytesIO()
+        np.save(buffer, blocks)
+        write_whole(entry, buffer.getvalue())
+    return Gram(stops, blocks, read)
+
+
+def _products(read: Callable[[int, int], np.ndarray], start: int, stop: int) -> np.ndarray:
+    """The inner products over elements `start` to `stop`: float64 [K, K]."""
+    total = np.zeros(())
+    for begin in range(start, stop, CHUNK):
+        vectors = torch.from_numpy(read(begin, min(begin + CHUNK, stop)))
+        total = total + (vectors @ vectors.T).numpy()  # torch's product: numpy's takes three times as long here
+    return np.asarray(total)

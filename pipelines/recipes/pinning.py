@@ -1,0 +1,91 @@
+"""A recipe against the sources at hand: are they the ones it was made from, and if it does not say, which are they."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pipelines.architectures.keys import Layout
+from pipelines.checkpoints.sources import Source
+from pipelines.errors import RecipeError
+
+from .recipe import Recipe, RecipeSource
+
+
+def check_sources(recipe: Recipe, sources: Mapping[str, Source]) -> None:
+    """Refuse sources that are not the ones a recipe was made from.
+
+    Raises:
+        RecipeError: a source is missing, a hash or a layout differs; says which, what was expected and found.
+    """
+    for named in recipe.sources:
+        if named.name not in sources:
+            raise RecipeError(f"The recipe's source {named.name!r} was not found. Expected it at {named.uri}.")
+        opened = sources[named.name]
+        for part, expected in named.sha256.items():
+            found = opened.components[part].sha256 if part in opened.components else "no such component"
+            if found != expected:
+                raise RecipeError(
+                    f"{part} of source {named.name!r} at {opened.uri} has hash {found[:12]}, the recipe expects "
+                    f"{expected[:12]}: these are not the weights it was made from. Point it to the original files."
+                )
+    layouts = recipe_layouts(recipe, sources)
+    for name, chromosome in recipe.chromosomes.items():
+        layout = layouts[name]
+        if chromosome.size != layout.size or chromosome.layout not in (None, layout.digest):
+            raise RecipeError(
+                f"Chromosome {name} has {chromosome.size} elements in the recipe and {layout.size} in the sources, or "
+                "another order of tensors. Expected the architecture the recipe was made from."
+            )
+
+
+def recipe_layouts(recipe: Recipe, sources: Mapping[str, Source]) -> dict[str, Layout]:
+    """The chromosomes of a recipe as its sources have them.
+
+    Raises:
+        RecipeError: its patterns do not give the chromosomes that it has.
+    """
+    layouts = sources[recipe.sources[0].name].layouts(recipe.merged_components, recipe.patterns)
+    if set(layouts) != set(recipe.chromosomes):
+        raise RecipeError(
+            f"The tensors of the sources form the chromosomes {', '.join(layouts)}; the recipe has "
+            f"{', '.join(sorted(recipe.chromosomes))}. Expected the same; mend the recipe's patterns or chromosomes."
+        )
+    return layouts
+
+
+def pin(recipe: Recipe, sources: Mapping[str, Source]) -> Recipe:
+    """Fill in the hashes of the sources at hand and the layouts of the chromosomes, so that others can be told apart.
+
+    Paths become absolute: the pinned recipe opens from anywhere on this machine.
+
+    Raises:
+        RecipeError: a source is missing, a hash or a size that the recipe has differs from what is found.
+    """
+    pinned = recipe.model_copy(
+        update={
+            "sources": tuple(
+                named.model_copy(
+                    update={
+                        "uri": sources[named.name].uri,
+                        "licence": named.licence or sources[named.name].licence,
+                        "sha256": {part: sources[named.name].components[part].sha256 for part in _parts(named, sources)}
+                        | named.sha256,
+                    }
+                )
+                for named in recipe.sources
+            )
+        }
+    )
+    check_sources(pinned, sources)
+    layouts = recipe_layouts(recipe, sources)
+    chromosomes = {
+        name: chromosome.model_copy(update={"layout": layouts[name].digest})
+        for name, chromosome in recipe.chromosomes.items()
+    }
+    return pinned.model_copy(update={"chromosomes": chromosomes})
+
+
+def _parts(named: RecipeSource, sources: Mapping[str, Source]) -> list[str]:
+    if named.name not in sources:
+        raise RecipeError(f"The recipe's source {named.name!r} was not found. Expected it at {named.uri}.")
+    return sorted(sources[named.name].components)

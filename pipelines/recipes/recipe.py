@@ -1,0 +1,285 @@
+"""The recipe file: what an individual is. Types, JSON, validation.
+
+A recipe names its sources by hash and says, for every stretch of every chromosome, how much of each source it holds:
+
+    child[i] = sum over k of W[segment(i), k] * source_k[i]
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, ValidationInfo, model_validator
+
+from pipelines.architectures.keys import ATTENTION, BACKBONE, MODEL, REST, TEXT_ENCODERS, Patterns, component_of
+from pipelines.checkpoints.sources import ARCHITECTURE, COMPONENTS, Source
+from pipelines.errors import RecipeError
+from pipelines.storage.files import write_whole
+
+FORMAT: Literal["m2n2-recipe"] = "m2n2-recipe"
+VERSION: Literal[1] = 1
+
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RecipeSource(_Part):
+    """A source as a recipe names it: by the SHA-256 of the tensor bytes of each component."""
+
+    name: str
+    uri: str
+    licence: str | None = None
+    sha256: dict[str, Sha256] = {}
+
+
+class Segment(_Part):
+    """A stretch of a chromosome with one weight per source; it ends before element `stop`."""
+
+    stop: Annotated[int, Field(gt=0)]
+    weights: tuple[FiniteFloat, ...]
+
+
+class Chromosome(_Part):
+    """A group of parameters flattened in canonical order: `size` elements, cut into segments."""
+
+    size: Annotated[int, Field(gt=0)]
+    layout: Sha256 | None = None
+    segments: tuple[Segment, ...]
+
+    @model_validator(mode="after")
+    def _covered(self) -> Chromosome:
+        stops = [segment.stop for segment in self.segments]
+        if stops != sorted(set(stops)) or not stops or stops[-1] != self.size:
+            raise ValueError(f"segment stops must rise and end at size {self.size}, found {stops}")
+        return self
+
+    def mean_weights(self) -> list[float]:
+        """Per source, the mean weight over all elements."""
+        lengths = np.diff([segment.stop for segment in self.segments], prepend=0)
+        means: list[float] = (lengths @ np.array([segment.weights for segment in self.segments]) / self.size).tolist()
+        return means
+
+    def pieces(self, start: int, stop: int) -> Iterator[tuple[int, int, tuple[float, ...]]]:
+        """The segments that overlap elements `start` to `stop`, cut to them: (start, stop, weights)."""
+        for segment in self.segments:
+            if segment.stop > start:
+                end = min(segment.stop, stop)
+                yield start, end, segment.weights
+                if end == stop:
+                    return
+                start = end
+
+
+class Lineage(_Part):
+    """Where an offspring comes from: its parents' ids and the crossover that made it.
+
+    Per chromosome one split point and the mixing ratio before it, as in the paper, or all split points and a ratio for
+    each stretch.
+    """
+
+    mother: str
+    father: str
+    splits: dict[str, int | tuple[int, ...]] = {}
+    ratios: dict[str, float | tuple[float, ...]] = {}
+    seed: int | None = None
+
+
+class Recipe(_Part):
+    """An individual: sources by hash, host, weights per chromosome, lineage.
+
+    `patterns` group the tensors of any network, or regroup a UNet's: globs per chromosome, the first that matches a
+    tensor takes it, and what none takes is the chromosome `rest`.
+    """
+
+    format: Literal["m2n2-recipe"] = FORMAT
+    version: Literal[1] = VERSION
+    name: str = ""
+    architecture: Literal["sdxl-unet", "any"] = ARCHITECTURE
+    sources: Annotated[tuple[RecipeSource, ...], Field(min_length=1)]
+    host: dict[str, str]
+    patterns: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] | None = None
+    chromosomes: dict[str, Chromosome]
+    lineage: Lineage | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self, info: ValidationInfo) -> Recipe:
+        names = [source.name for source in self.sources]
+        if len(set(names)) != len(names):
+            raise ValueError(f"sources must have names of their own, found {names}")
+        if "default" not in self.host:
+            raise ValueError("host must name a source for 'default'")
+        known = COMPONENTS if self.architecture == ARCHITECTURE else (MODEL,)
+        for part, lender in self.host.items():
+            if part not in ("default", *known):
+                raise ValueError(f"host names the unknown component {part!r}; known: default, {', '.join(known)}")
+            if lender not in names:
+                raise ValueError(f"host.{part} names {lender!r}, which is not among the sources {names}")
+        needed, allowed = self._chromosome_names()
+        if not set(needed) <= set(self.chromosomes):
+            raise ValueError(
+                f"chromosomes must hold {' and '.join(map(repr, needed))}, found {sorted(self.chromosomes)}"
+            )
+        for name, chromosome in self.chromosomes.items():
+            if name not in allowed:
+                raise ValueError(f"unknown chromosome {name!r}")
+            part = component_of(name, self.architecture)
+            unhashed = [source for source in self.sources if part not in source.sha256]
+            if unhashed and not (info.context or {}).get("unpinned"):
+                raise ValueError(
+                    f"source {unhashed[0].name!r} lacks the sha256 of {part}; `m2n2 recipe pin` opens the sources and "
+                    "fills it in"
+                )
+            for segment in chromosome.segments:
+                if len(segment.weights) != len(names):
+                    raise ValueError(
+                        f"chromosome {name}: expected {len(names)} weights, one a source, found {len(segment.weights)}"
+                    )
+        return self
+
+    def _chromosome_names(self) -> tuple[list[str], list[str]]:
+        """The chromosomes that there must be, and those that there may be."""
+        others = list(TEXT_ENCODERS) if self.architecture == ARCHITECTURE else []
+        if self.patterns is None:
+            needed = [ATTENTION, BACKBONE] if self.architecture == ARCHITECTURE else [REST]
+            return needed, [*needed, *others]
+        for name in (REST, *others):
+            if name in self.patterns:
+                raise ValueError(f"patterns are given for {name!r}, which has none; give that chromosome another name")
+        return list(self.patterns) or [REST], [*self.patterns, REST, *others]
+
+    def lender(self, component: str) -> str:
+        """The name of the source that lends a component."""
+        return self.host.get(component, self.host["default"])
+
+    @property
+    def merged_components(self) -> tuple[str, ...]:
+        """The components that chromosomes belong to."""
+        return tuple(dict.fromkeys(component_of(name, self.architecture) for name in self.chromosomes))
+
+    @property
+    def shares(self) -> dict[str, dict[str, float]]:
+        """Per chromosome and source, the mean weight over all elements."""
+        names = [source.name for source in self.sources]
+        return {
+            name: dict(zip(names, chromosome.mean_weights(), strict=True))
+            for name, chromosome in self.chromosomes.items()
+        }
+
+    @property
+    def digest(self) -> str:
+        """Hex SHA-256 of what decides the weights: sources' hashes, host and chromosomes; no names, no lineage."""
+        content: dict[str, object] = {
+            "sources": [source.sha256 for source in self.sources],
+            "host": {
+                part: [source.name for source in self.sources].index(lender) for part, lender in self.host.items()
+            },
+            "chromosomes": self.model_dump(mode="json", include={"chromosomes"})["chromosomes"],
+        }
+        if self.patterns is not None:
+            content["patterns"] = list(self.patterns.items())  # pairs: their order counts
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def to_json(self) -> str:
+        """The recipe file's text; floats are written so that they read back to the same bits."""
+        return json.dumps(self.model_dump(mode="json", exclude_none=True), ensure_ascii=False, indent=1) + "\n"
+
+    def save(self, path: str | Path) -> None:
+        """Write the recipe file, whole or not at all."""
+        write_whole(Path(path), self.to_json().encode())
+
+
+def parse_recipe(text: str, *, where: str = "the recipe", unpinned: bool = False) -> Recipe:
+    """Read a recipe from JSON.
+
+    Args:
+        text: the file's content.
+        where: what to call it in messages.
+        unpinned: whether hashes of merged components may be missing; `pin` fills them in.
+
+    Raises:
+        RecipeError: not JSON, another format, a newer version, an unknown key, weights that do not fit; says where.
+    """
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RecipeError(f"{where} is not JSON ({error}). Expected a recipe file (version {VERSION}).") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        found = content.get("format") if isinstance(content, dict) else type(content).__name__
+        raise RecipeError(f"{where} has the format {found!r}. Expected {FORMAT!r}.")
+    if content.get("version") != VERSION:
+        raise RecipeError(
+            f"{where} has version {content.get('version')!r}; this program reads version {VERSION}. "
+            "If it is newer, update m2n2-studio: pip install --upgrade m2n2-studio."
+        )
+    try:
+        return Recipe.model_validate(content, context={"unpinned": unpinned})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the whole"
+        reason = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
+        raise RecipeError(f"{where}, at {place}: {reason}. Mend that entry, or export the recipe again.") from error
+
+
+def load_recipe(path: str | Path, *, unpinned: bool = False) -> Recipe:
+    """Read a recipe file; `unpinned` as in `parse_recipe`.
+
+    Raises:
+        RecipeError: no such file, or see `parse_recipe`.
+    """
+    try:
+        text = Path(path).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} cannot be read ({error}). Expected a recipe file in JSON.") from error
+    return parse_recipe(text, where=str(path), unpinned=unpinned)
+
+
+def blend(
+    sources: Sequence[Source],
+    weights: Mapping[str, Sequence[float]],
+    *,
+    host: Mapping[str, str],
+    name: str = "",
+    patterns: Patterns | None = None,
+) -> Recipe:
+    """A recipe with one segment per chromosome: an ordinary weighted merge; a source itself is one-hot weights.
+
+    Args:
+        sources: the sources, in the order of the weights.
+        weights: one weight per source for each chromosome, such as `{"attention": [0.5, 0.5], "backbone": [1, 0]}`.
+        host: which source lends what is not merged; see DESIGN of the recipe: `{"default": name}`.
+        name: what to call the result.
+        patterns: how to group the tensors, if not as a UNet's attention and backbone; see `Recipe`.
+    """
+    architecture = sources[0].network
+    layouts = sources[0].layouts(dict.fromkeys(component_of(one, architecture) for one in weights), patterns)
+    return Recipe(
+        name=name,
+        architecture=architecture,
+        sources=tuple(
+            RecipeSource(
+                name=source.name,
+                uri=source.uri,
+                licence=source.licence,
+                sha256={part: source.components[part].sha256 for part in sorted(source.components)},
+            )
+            for source in sources
+        ),
+        host=dict(host),
+        patterns=None if patterns is None else {part: tuple(globs) for part, globs in patterns.items()},
+        chromosomes={
+            chromosome: Chromosome(
+                size=layouts[chromosome].size,
+                layout=layouts[chromosome].digest,
+                segments=(Segment(stop=layouts[chromosome].size, weights=tuple(map(float, row))),),
+            )
+            for chromosome, row in weights.items()
+        },
+    )

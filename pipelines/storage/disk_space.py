@@ -1,0 +1,39 @@
+"""Room on the disk, asked for before anything big is fetched, converted or exported."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from pipelines.errors import DiskError
+
+SPARE = 64 << 20  # bytes left over, for headers, documents and everybody else
+
+
+def free_space(folder: Path) -> int:
+    """Bytes that are free where a folder lies, or will lie; it need not be there yet."""
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    return shutil.disk_usage(there).free
+
+
+def has_room(folder: Path, size: int) -> bool:
+    """Whether `size` bytes and a little to spare are free for a folder."""
+    return size + SPARE <= free_space(folder)
+
+
+def check_room(folder: Path, size: int, what: str) -> None:
+    """Refuse what will not fit.
+
+    Args:
+        folder: where it will lie; it need not be there yet.
+        size: bytes.
+        what: to be written, for the message.
+
+    Raises:
+        DiskError: less than `size` bytes and a little to spare are free.
+    """
+    if not has_room(folder, size):
+        raise DiskError(
+            f"{what} needs {(size + SPARE) / 1e9:.2f} GB, the disk of {folder} has {free_space(folder) / 1e9:.2f} GB "
+            "free. Free some space, or choose a folder on another disk."
+        )

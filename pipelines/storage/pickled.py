@@ -1,0 +1,137 @@
+"""Pickled checkpoints (`.ckpt`, `.pt`, `.bin`): read as weights only, and turned into safetensors once.
+
+A pickle is a program. torch's weights-only reader runs none of it beyond building tensors and plain values; a file that
+asks for anything else is refused, by the name of what it asks for. What comes out is kept in the cache as a safetensors
+file, so that from then on a pickled checkpoint is like any other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+import re
+import uuid
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from pipelines.errors import SourceError
+
+from .disk_space import check_room
+from .files import cache_dir
+from .tensor_file import CODES
+
+SUFFIXES = (".ckpt", ".pt", ".bin")
+_ZIP = b"PK\x03\x04"
+_SENTENCE = re.compile(r"\. |\n")  # torch goes on with advice that is none
+_REFUSED = re.compile(r"GLOBAL (\S+)")  # how torch's message names what it does not let in
+
+
+def as_safetensors(path: Path) -> Path:
+    """The weights of a pickled checkpoint as a safetensors file in the cache, written the first time.
+
+    Reading goes through a memory map and writing straight from it, so neither holds more than a few tensors in memory;
+    files older than torch 1.6 cannot be mapped and are read whole.
+
+    Raises:
+        SourceError: no such file, no checkpoint, a pickle that asks for more than weights.
+        DiskError: no room.
+    """
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise SourceError(
+            f"{path} cannot be read ({error.strerror}). Expected a checkpoint; check the path."
+        ) from error
+    stamp = json.dumps([str(path.resolve()), stat.st_size, stat.st_mtime_ns])
+    folder = cache_dir() / "converted"
+    target = folder / f"{path.stem}-{hashlib.sha256(stamp.encode()).hexdigest()[:16]}.safetensors"
+    if target.is_file():
+        return target
+    loaded = _load(path)
+    for name, tensor in loaded.items():
+        if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.dtype not in CODES:
+            raise SourceError(
+                f"{path}: tensor {name} is stored as {tensor.dtype}, {tensor.layout}, on {tensor.device}. Expected "
+                f"dense numbers in one of {', '.join(CODES.values())}; use the checkpoint in fp16, bf16 or fp32 that "
+                "this one was made from."
+            )
+    size = sum(tensor.nbytes for tensor in loaded.values())
+    if size > 2 * stat.st_size:
+        raise SourceError(
+            f"{path} has {stat.st_size} bytes and unpacks to {size}. Expected a file as large as its weights; it was "
+            "made to fill memories: use another checkpoint."
+        )
+    check_room(folder, size, f"{path} as safetensors")
+    tensors = _owned(loaded)
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / f".{target.name}.{uuid.uuid4().hex}"
+    try:
+        save_file(tensors, unfinished, metadata={"format": "pt"})
+        os.replace(unfinished, target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return target
+
+
+def _load(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a pickled file by name; its other values, such as the number of training steps, are left out."""
+    try:
+        with open(path, "rb") as file:
+            mappable = file.read(len(_ZIP)) == _ZIP
+        with warnings.catch_warnings():  # torch warns of TorchScript before it refuses it
+            warnings.simplefilter("ignore")
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=mappable)
+    except pickle.UnpicklingError as error:
+        raise _refusal(path, error) from None
+    except Exception as error:  # torch reports damage by whatever its reader stumbles over
+        reason = f"{type(error).__name__}: {_SENTENCE.split(str(error))[0]}"
+        raise SourceError(
+            f"{path} cannot be read as a checkpoint ({reason}). Expected a file written by torch.save; it may be "
+            "truncated or still downloading: fetch it again, if possible as .safetensors."
+        ) from error
+    found = content.get("state_dict", content) if isinstance(content, Mapping) else content
+    tensors = _tensors(found) if isinstance(found, Mapping) else {}
+    if not tensors:
+        raise SourceError(
+            f"{path} holds no weights, but a {type(found).__name__}. Expected tensors by name, or a 'state_dict' of "
+            "them; use the checkpoint itself, as .safetensors if there is one."
+        )
+    return tensors
+
+
+def _refusal(path: Path, error: pickle.UnpicklingError) -> SourceError:
+    """Why the weights-only reader stopped, without its advice to turn it off."""
+    asked = _REFUSED.search(str(error))
+    if asked is None:
+        return SourceError(
+            f"{path} cannot be read as weights only. Expected a file written by torch.save; it may be another kind of "
+            "file, or damaged: use the .safetensors version."
+        )
+    return SourceError(
+        f"{path} asks for {asked[1]!r} when it is opened. Expected weights and nothing else, as a pickle can run any "
+        "program; none of it was run. Use the .safetensors version, or another checkpoint."
+    )
+
+
+def _tensors(content: Mapping[Any, Any]) -> dict[str, torch.Tensor]:
+    tensors = {name: value for name, value in content.items() if isinstance(value, torch.Tensor)}
+    return {name: tensor.detach() for name, tensor in tensors.items() if isinstance(name, str)}
+
+
+def _owned(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """`tensors` as safetensors can hold them: contiguous, each with memory of its own."""
+    owned = {}
+    taken: set[int] = set()
+    for name, tensor in tensors.items():
+        storage = tensor.untyped_storage()
+        shared = storage.data_ptr() in taken or storage.nbytes() != tensor.nbytes
+        owned[name] = tensor.contiguous().clone() if shared else tensor.contiguous()
+        taken.add(storage.data_ptr())
+    return owned

@@ -1,0 +1,75 @@
+"""How an archive went, one offspring at a time: played again from what the run store keeps of everyone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eval.prompts.prompt_set import LANGUAGES
+from studio.evolution.archive import Archive
+from studio.evolution.niches import coverage, entropy
+from studio.runs.config import RunConfig
+from studio.runs.individual import Individual
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The archive after so many offspring.
+
+    Attributes:
+        made: offspring evaluated so far.
+        best: highest mean score alive, by language.
+        mean: mean score of those alive, by language.
+        coverage: of the niches that compete, see `evolution.niches`.
+        entropy: likewise, in bits.
+    """
+
+    made: int
+    best: dict[str, float]
+    mean: dict[str, float]
+    coverage: float
+    entropy: float
+
+
+def history(everyone: Sequence[Individual], config: RunConfig) -> list[Moment]:
+    """The archive after the sources and after each offspring.
+
+    Exact: the same insertions in the same order. Only where a run changes its noise on the way are the scores of those
+    alive then the last ones they were given.
+
+    Args:
+        everyone: of the run, oldest first.
+        config: of the run.
+    """
+    archive = Archive(config.archive, alpha=config.alpha)
+    means: dict[str, Mapping[str, float]] = {
+        one.id: {language: float(one.scores[language].mean()) for language in LANGUAGES if language in one.scores}
+        for one in everyone
+    }
+    made = 0
+    moments: list[Moment] = []
+    for one in everyone:
+        made += not one.is_source
+        if all(kind in one.scores for kind in config.competing):  # else it failed, or was turned away early
+            archive.insert(one.id, np.concatenate([one.scores[kind].mean(axis=1) for kind in config.competing]))
+        moment = _moment(made, [means[id] for id in archive.ids], archive)
+        if moments and moments[-1].made == made:
+            moments.pop()  # the sources are one moment
+        moments += [moment] if moment else []
+    return moments
+
+
+def _moment(made: int, alive: Sequence[Mapping[str, float]], archive: Archive) -> Moment | None:
+    if not alive:
+        return None
+    means = {language: [one[language] for one in alive if language in one] for language in LANGUAGES}
+    scores = archive.scores
+    return Moment(
+        made=made,
+        best={language: max(found) for language, found in means.items() if found},
+        mean={language: float(np.mean(found)) for language, found in means.items() if found},
+        coverage=coverage(scores),
+        entropy=entropy(scores),
+    )

@@ -1,0 +1,237 @@
+"""The first individuals, and the crossover that the search breeds with."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from pipelines.architectures.keys import TEXT_ENCODERS, canonical_order, component_of
+from pipelines.checkpoints.sources import Source
+from pipelines.recipes.crossover import Angle, Genes, cross, genome_cosine
+from pipelines.recipes.gram import gram
+from pipelines.recipes.recipe import Lineage, Recipe, blend
+from studio.errors import ConfigError
+from studio.evolution.archive import Archive
+from studio.evolution.niches import roulette
+from studio.runs.config import RunConfig
+
+N = TypeVar("N", int, float)
+BINS = 10  # stretches of a chromosome that `guided` tells apart
+
+
+def source_recipes(config: RunConfig, sources: Mapping[str, Source]) -> dict[str, Recipe]:
+    """The sources as individuals: one-hot weights under the run's host."""
+    return {
+        name: weighted(config, sources, row, name=name)
+        for name, row in zip(sources, np.eye(len(sources)).tolist(), strict=True)
+    }
+
+
+def weighted(config: RunConfig, sources: Mapping[str, Source], weights: Sequence[float], *, name: str) -> Recipe:
+    """A recipe with the same weights in every chromosome that the run breeds, those that are frozen as asked.
+
+    Raises:
+        RecipeError: a pattern takes no tensor.
+    """
+    ordered, unit = list(sources.values()), dict(zip(sources, np.eye(len(sources)).tolist(), strict=True))
+    merged = ["unet", *(TEXT_ENCODERS if config.merge_text_encoders else ())]
+    patterns = config.chromosomes or None
+    rows = {
+        chromosome: unit[config.frozen[chromosome]] if chromosome in config.frozen else weights
+        for chromosome in ordered[0].layouts(merged, patterns)
+    }
+    return blend(ordered, rows, host=config.host, name=name, patterns=patterns)
+
+
+def hand_made(config: RunConfig, sources: Mapping[str, Source]) -> list[Recipe]:
+    """The merges one would make by hand, as the first offspring: numbered, with the first two they are made of.
+
+    Means of each pair and of all sources; with a base, `base + (a - base) + (b - base)` for each pair of the others and
+    for all of them (task arithmetic, Ilharco et al., arXiv 2212.04089, with a scale of 1).
+    """
+    names, unit = list(sources), np.eye(len(sources))
+    rows: dict[tuple[str, ...], list[np.ndarray]] = defaultdict(list)
+    groups = [*itertools.combinations(names, 2), tuple(names)]
+    for group in groups:
+        rows[group].append(sum(unit[names.index(one)] for one in group) / len(group))
+    base = config.breeding.task_arithmetic
+    if base is not None:
+        others = [name for name in names if name != base]
+        groups = [*itertools.combinations(others, 2), tuple(others)]
+        for group in (group for group in groups if len(group) > 1):  # base + (a - base) is a
+            row = sum(unit[names.index(one)] for one in group) - (len(group) - 1) * unit[names.index(base)]
+            rows[group].append(row)
+    made: dict[tuple[float, ...], tuple[str, ...]] = {}
+    for group, several in rows.items():
+        for row in several:
+            made.setdefault(tuple(row.tolist()), group)  # of two sources, each pair is all
+    return [
+        weighted(config, sources, row, name=f"{number:04d}").model_copy(
+            update={"lineage": Lineage(mother=group[0], father=group[1])}
+        )
+        for number, (row, group) in enumerate(made.items(), start=1)
+    ]
+
+
+def warm_up_parents(config: RunConfig, sources: Iterable[str], archive: Archive, made: int) -> tuple[str, str] | None:
+    """Mother and father of a warm-up offspring: two of the sources alive, at random (as in M2N2's run with LLMs).
+
+    Args:
+        config: the run's settings.
+        sources: names of all sources.
+        archive: who is alive.
+        made: offspring so far; the same number gives the same two.
+
+    Returns:
+        None after the warm-up, or where fewer than two sources are alive: fitness and attraction choose then.
+    """
+    alive = [name for name in sources if name in archive]
+    if made >= config.breeding.warm_up or len(alive) < 2:
+        return None
+    mother, father = np.random.default_rng([config.seed, made]).permutation(len(alive))[:2]
+    return alive[mother], alive[father]
+
+
+class Breeder:
+    """Crossover of recipes as the search wants it; the next child's name is `f"{number:04d}"`.
+
+    Attributes:
+        better: says which of two individuals alive has the better mean score; asked only where `step` is below 1.
+    """
+
+    def __init__(self, config: RunConfig, sources: Mapping[str, Source], recipe: Recipe) -> None:
+        ordered = list(sources.values())
+        every = ordered[0].layouts(recipe.merged_components, recipe.patterns)
+        self.layouts = {name: layout for name, layout in every.items() if name not in config.frozen}
+        if not self.layouts:
+            raise ConfigError("Every chromosome is frozen. Expected one at least to breed; shorten frozen.")
+        self.grams = {name: gram(ordered, layout) for name, layout in self.layouts.items()}
+        self.config = config
+        self.number = 1
+        self.better: Callable[[str, str], str] = lambda mother, _: mother
+        self._alive = len(ordered)  # sources and those that entered, as far as there was room
+        # tries and successes per chromosome and bin: one of two, before anything is known
+        self._paid = {name: np.array([[2.0, 1.0]] * BINS) for name in self.layouts}
+
+    def __call__(self, mother: Recipe, father: Recipe, rng: np.random.Generator) -> Recipe:
+        """One child; per chromosome, split s ~ uniform integer over its length and ratio w ~ U(0, 1) (M2N2, section 3).
+
+        What `config.breeding` asks for changes where splits fall and how ratios are drawn.
+        """
+        how = self.config.breeding
+        genes = self._one_for_all(rng) if how.together else self._apart(rng)
+        if how.step < 1 and self.better(mother.name, father.name) == father.name:
+            genes = {name: Genes(one.split_points, tuple(1 - w for w in one.ratios)) for name, one in genes.items()}
+        angle: Angle = "genome" if how.together else self.config.angle
+        lineage = Lineage(
+            mother=mother.name,
+            father=father.name,
+            splits={name: _one_or_all(drawn.split_points) for name, drawn in genes.items() if drawn.split_points},
+            ratios={
+                name: drawn.ratios[0] if len(drawn.split_points) == 1 and how.step == 1 else _one_or_all(drawn.ratios)
+                for name, drawn in genes.items()
+            },
+            seed=self.config.seed,
+        )
+        child = cross(mother, father, genes, grams=self.grams, layouts=self.layouts, lineage=lineage, angle=angle)
+        return child.model_copy(update={"name": f"{self.number:04d}"})
+
+    def learn(self, lineage: Lineage | None, entered: bool) -> None:
+        """Note where an offspring was split and whether that paid; told of all of them, in order.
+
+        As long as the archive has room everyone enters, which says nothing about where to split.
+        """
+        if not self.config.breeding.guided:
+            return
+        if self._alive < self.config.archive:
+            self._alive += entered
+            return
+        for name, splits in (lineage.splits if lineage else {}).items():
+            for split in (splits,) if isinstance(splits, int) else splits:
+                self._paid[name][split * BINS // self.layouts[name].size] += (1.0, float(entered))
+
+    def compatibility(self, mother: Recipe, father: Recipe) -> float:
+        """How well two mates fit, by the angle between them: exp(-strength * angle / mean angle of two sources)."""
+        if self._mean_angle == 0:
+            return 1.0
+        angle = math.acos(min(1.0, max(-1.0, genome_cosine(mother, father, self.grams))))
+        return math.exp(-self.config.breeding.compatibility * angle / self._mean_angle)
+
+    @functools.cached_property
+    def _mean_angle(self) -> float:
+        """Mean angle between two sources over all chromosomes, in radians."""
+        total = np.sum([self.grams[name].between(0, layout.size) for name, layout in self.layouts.items()], axis=0)
+        norms = np.sqrt(np.diag(total))
+        cosines = np.clip(total / np.outer(norms, norms), -1.0, 1.0)
+        return float(np.arccos(cosines[np.triu_indices(len(norms), 1)]).mean())
+
+    def _apart(self, rng: np.random.Generator) -> dict[str, Genes]:
+        genes: dict[str, Genes] = {}
+        for name, layout in sorted(self.layouts.items()):
+            splits = sorted(self._split(name, layout.size, rng) for _ in range(self._split_points()))
+            if self.config.breeding.step < 1:
+                genes[name] = Genes(tuple(splits), tuple(self._ratio(rng) for _ in range(len(splits) + 1)))
+            elif self.config.breeding.one_ratio and genes:
+                genes[name] = Genes.mirrored(splits, next(iter(genes.values())).ratios[0])
+            else:
+                genes[name] = Genes.mirrored(splits, self._ratio(rng))
+        return genes
+
+    def _one_for_all(self, rng: np.random.Generator) -> dict[str, Genes]:
+        """Split points in the whole of all chromosomes, in the order data flows, as split points of each."""
+        total = sum(size for _, size in self._flow)
+        splits = sorted(int(rng.integers(total)) for _ in range(self._split_points()))
+        ratio = self._ratio(rng)
+        own: dict[str, list[int]] = {name: [] for name in self.layouts}
+        for split in splits:
+            passed, before = 0, dict.fromkeys(self.layouts, 0)
+            for name, size in self._flow:
+                before[name] += min(size, max(0, split - passed))
+                passed += size
+            for name, count in before.items():
+                own[name].append(count)
+        return {name: Genes.mirrored(found, ratio) for name, found in own.items()}
+
+    @functools.cached_property
+    def _flow(self) -> list[tuple[str, int]]:
+        """(chromosome, elements) of every tensor in the order data flows: text encoders, then the UNet."""
+        found = []
+        for component in (*TEXT_ENCODERS, "unet"):
+            owners = {
+                key: layout
+                for layout in self.layouts.values()
+                if component_of(layout.chromosome) == component
+                for key in layout.names
+            }
+            for key in canonical_order(component, owners):
+                start, stop = owners[key].spans[key]
+                found.append((owners[key].chromosome, stop - start))
+        return found
+
+    def _split_points(self) -> int:
+        how = self.config.breeding
+        if not how.split_growth:
+            return how.split_points
+        return min(how.split_points, 1 + (self.number - 1) // how.split_growth)
+
+    def _split(self, name: str, size: int, rng: np.random.Generator) -> int:
+        if not self.config.breeding.guided:
+            return int(rng.integers(size))
+        tries, successes = self._paid[name].T
+        number = roulette(successes / tries, rng)
+        return int(size * (number + rng.random()) / BINS)
+
+    def _ratio(self, rng: np.random.Generator) -> float:
+        how = self.config.breeding
+        drawn = float(rng.random()) if how.beta == 1 else float(rng.beta(how.beta, how.beta))
+        return drawn * how.step
+
+
+def _one_or_all(values: tuple[N, ...]) -> N | tuple[N, ...]:
+    return values[0] if len(values) == 1 else values

@@ -1,0 +1,101 @@
+"""Scores of one model outside a run, and how alike sources are."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+import assets
+from eval.metrics import bootstrap, by_category
+from eval.prompts.prompt_set import Language, load_prompts
+from eval.scorers import names
+from eval.scorers.catalogue import REPORTER
+from eval.scorers.clip import ClipScorer
+from pipelines.checkpoints.source_uri import open_origin
+from pipelines.checkpoints.sources import check_mergeable, text_encoders_mergeable
+from pipelines.generation.cost import native_side
+from pipelines.generation.live_pipeline import best_device
+from pipelines.generation.settings import LARGE, PresetName
+from pipelines.recipes.compatibility import angles, gram_matrices
+from studio.library.model_reference import open_model
+from studio.runs.config_file import preset
+
+from .evaluator import Drawn, Evaluator
+
+
+def score_model(
+    model: str,
+    prompts: str | Path,
+    scorer: str | None,
+    language: Literal["ja", "en", "both"],
+    *,
+    pictures: PresetName = "standard",
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Draw a model's pictures for a prompt set and score them.
+
+    Args:
+        model: a diffusers folder, a recipe file, or RUN:INDIVIDUAL.
+        prompts: a prompt set's file.
+        scorer: an open_clip model; if left out the embedded jury for small models, the recommended one for SDXL.
+        language: which captions; both also give the consistency of the twins.
+        pictures: how to draw, as a preset for the model.
+        progress: told (pictures done, pictures in all).
+
+    Returns:
+        JSON: model, prompts, scorer (name, hash, token limit, text cleaning), `pictures` (how they were
+        drawn), `scores` (mean and 95 % interval per language and consistency), `per_prompt`, `per_category`, and the
+        captions that the scorer cuts short as `truncated`.
+    """
+    wanted = load_prompts(prompts)
+    recipe, sources = open_model(model)
+    drawn_by = sources[recipe.lender("unet")]
+    usual = REPORTER if native_side(drawn_by) >= LARGE else names.of_folder(assets.JURY)
+    judge = ClipScorer(scorer or usual, device=str(best_device()), parked=True)
+    settings = preset(pictures, drawn_by)
+    evaluator = Evaluator(recipe, sources, judge, settings=settings, noises=1)
+    if evaluator.pipeline.plan.scorer == "beside":
+        judge.unpark()
+    languages: tuple[Language, ...] = ("ja", "en") if language == "both" else (language,)
+    captions = [text for spoken in languages for text in wanted.texts(spoken)]
+    drawn: dict[Language, list[Drawn]] = {}
+    for k, spoken in enumerate(languages):
+        told = (lambda done, k=k: progress(k * len(wanted) + done, len(captions))) if progress else None
+        drawn[spoken] = evaluator.draw(recipe, wanted, spoken, told)
+    judged = {spoken: evaluator.score(pictures) for spoken, pictures in drawn.items()}
+    rows: dict[str, np.ndarray] = {str(spoken): one.scores[:, 0] for spoken, one in judged.items()}
+    if language == "both":
+        rows["consistency"] = evaluator.consistency(judged["ja"], judged["en"])[:, 0]
+    return {
+        "model": model,
+        "prompts": wanted.name,
+        "scorer": judge.identity,
+        "pictures": settings.model_dump(),
+        "scores": {kind: dataclasses.asdict(bootstrap(row)) for kind, row in rows.items()},
+        "per_prompt": {kind: dict(zip(wanted.ids, row.tolist(), strict=True)) for kind, row in rows.items()},
+        "per_category": {kind: by_category(row, wanted.categories) for kind, row in rows.items()},
+        "truncated": judge.truncated(captions),
+    }
+
+
+def compare_sources(paths: Sequence[str | Path]) -> dict[str, Any]:
+    """Whether sources can be merged, and the angles between them.
+
+    Returns:
+        JSON: `sources`, `angles` (degrees, per chromosome a matrix), `text_encoders` (why they cannot be merged, or
+        null).
+
+    Raises:
+        SourceError: a source cannot be opened or merged with the others.
+    """
+    sources = [open_origin(path) for path in paths]
+    check_mergeable(sources)
+    return {
+        "sources": [source.name for source in sources],
+        "angles": {name: angles(products).tolist() for name, products in gram_matrices(sources).items()},
+        "text_encoders": text_encoders_mergeable(sources),
+    }

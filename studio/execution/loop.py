@@ -1,0 +1,269 @@
+"""The process that carries a run to its end: evaluate the sources, breed and evaluate offspring, report; stop, resume.
+
+Everything random comes from the search's generator, whose state is committed with each individual; noise is fixed by
+the prompts. So a resumed run equals the uninterrupted one, bit for bit, on the same machine.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from eval.prompts.prompt_set import PromptSet
+from eval.scorers.clip import ClipScorer
+from eval.scorers.model_files import weights_size
+from eval.scorers.tokens import truncated_by
+from pipelines.errors import GenerationError, RecipeError
+from pipelines.generation.live_pipeline import best_device
+from pipelines.recipes.recipe import Recipe
+from studio.breeding.initial_population import given_offspring
+from studio.breeding.variation import Breeder, source_recipes, warm_up_parents
+from studio.errors import RunError
+from studio.evaluation.evaluator import Drawn, Evaluator, check_captions, save_picture
+from studio.evaluation.fitness import Judging
+from studio.evaluation.held_out import REPORTED, Reporter
+from studio.evolution.archive import Archive
+from studio.evolution.search import Offspring, Search
+from studio.jobs.process import Stopped, carry, is_running, spawn
+from studio.judging.preference_niches import Learned, learn_niches
+from studio.judging.votes import votes_for
+from studio.machine import described
+from studio.runs.individual import Individual
+from studio.runs.store import RunStore, now
+
+from .preflight import measured_rate, preflight
+
+logger = logging.getLogger(__name__)
+
+STRIP = 4  # pictures kept of an offspring that was turned away
+Watch = Callable[[RunStore], None]
+
+
+def carry_out(store: RunStore, watch: Watch | None = None) -> None:
+    """Run to the end, from wherever the store stands.
+
+    Args:
+        store: a new, stopped or interrupted run.
+        watch: called after each step; reads the store and shows it.
+
+    Raises:
+        RunError: another process carries this run already.
+        M2N2Error: the run cannot go on; the reason is in the store too.
+    """
+    watch = watch or (lambda _: None)
+    carry(store, lambda: _Run(store, watch).go())
+    watch(store)
+
+
+def start(store: RunStore) -> None:
+    """Carry a run out in a process of its own, which outlives this one; its output goes to the run's `run.log`.
+
+    Raises:
+        RunError: a process carries it already.
+    """
+    if is_running(store):
+        raise RunError(f"{store.folder} is being carried out by another process; watch it, or stop it first.")
+    spawn(["evolve", "--resume", "--out", str(store.folder.resolve())], store.folder / "run.log")
+
+
+def extend(store: RunStore, evaluations: int) -> None:
+    """Give a run that stands still another budget; resumed, it goes on as if it had had it from the beginning.
+
+    Args:
+        store: a run that no process carries.
+        evaluations: offspring in all, at least those that are made.
+
+    Raises:
+        RunError: a process carries it, or more offspring are made already.
+    """
+    made = store.count()
+    if is_running(store):
+        raise RunError(f"{store.folder} is being carried out by another process; stop it before its budget changes.")
+    if evaluations < made:
+        raise RunError(
+            f"{store.folder} has made {made} offspring. Expected a budget of at least as many, found {evaluations}."
+        )
+    store.change(evaluations=evaluations)
+    store.forget(*REPORTED)
+    store.put(finish=False)
+
+
+def finish(store: RunStore) -> None:
+    """Ask the process that carries a run to make no more offspring, and to report on those there are."""
+    store.put(finish=True)
+
+
+class _Run:
+    def __init__(self, store: RunStore, watch: Watch) -> None:
+        self.store, self.config, self.watch = store, store.config, watch
+        self.sources = self.config.open_sources()
+        self.prompts: PromptSet = self.config.niches()
+        if store.get("search") is None:  # a run that is resumed needs less than it did
+            rate = measured_rate(store.folder.parent, self.config)
+            preflight(self.config, self.sources, folder=store.folder, rate=rate).check()
+        self.first = source_recipes(self.config, self.sources)
+        scorer = ClipScorer(self.config.scorer, device=str(best_device()), parked=True)
+        self.breeder = Breeder(self.config, self.sources, next(iter(self.first.values())))
+        self.evaluator = Evaluator(
+            next(iter(self.first.values())),
+            self.sources,
+            scorer,
+            settings=self.config.pictures,
+            noises=self.config.noises,
+            room=max(weights_size(name) or 0 for name in (self.config.scorer, self.config.reporter)),
+            fitness=self.config.fitness,
+            folder=store.folder,
+        )
+        self.evaluator.rotation = store.get("rotation", 0)
+        if self.evaluator.pipeline.plan.scorer == "beside":
+            scorer.unpark()
+        held = self.config.report_prompts()
+        cut = check_captions(self.prompts, scorer, self.evaluator.pipeline)
+        cut += truncated_by(self.config.reporter, [*held.texts("ja"), *held.texts("en")])
+        if cut:
+            logger.warning("captions too long, only their beginning counts: %s", ", ".join(cut))
+        _check_scorer(store, scorer)
+        store.put(truncated=cut, scorer=scorer.identity, machine=described())
+        self.judging = Judging(self.config, self.evaluator, self.prompts, self._tastes(), self._tick)
+        self.search = self._search()
+
+    def go(self) -> None:
+        """Sources, offspring, report."""
+        known = {individual.id for individual in self.store.individuals()}
+        for name, recipe in self.first.items():
+            if name not in known:
+                self._evaluate_source(name, recipe)
+        given = given_offspring(self.config, self.sources)
+        while (made := self.store.count()) < self.config.evaluations and not self.store.get("finish"):
+            if self.config.noise_rotation and made // self.config.noise_rotation > self.evaluator.rotation:
+                self._rotate(made // self.config.noise_rotation)
+            if made < len(given):
+                self._evaluate_offspring(given[made], None)
+            else:
+                self.breeder.number = made + 1
+                parents = warm_up_parents(self.config, self.sources, self.search.archive, made)
+                offspring = self.search.ask(parents)
+                self._evaluate_offspring(offspring.genome, offspring)
+        self.store.put(status="reporting")
+        self.watch(self.store)
+        self.evaluator.fitness, self.evaluator.rotation = {"text": 1.0}, 0  # reports are the same for every run
+        Reporter(self.store, self.sources, self.evaluator, tick=self._tick).report()
+
+    def _search(self) -> Search[Recipe]:
+        state, breeding = self.store.get("search"), self.config.breeding
+        compatibility = self.breeder.compatibility if breeding.compatibility else None
+        if state is None:
+            archive = Archive(self.config.archive, alpha=self.config.alpha)
+            search: Search[Recipe] = Search(
+                archive,
+                rng=np.random.default_rng(self.config.seed),
+                crossover=self.breeder,
+                attract=breeding.attraction,
+                compatibility=compatibility,
+            )
+        else:
+            everyone = self.store.individuals()
+            alive = [individual for individual in everyone if individual.alive]
+            for individual in everyone:
+                if not individual.is_source:
+                    self.breeder.learn(individual.recipe.lineage, individual.entered)
+            search = Search.restore(
+                state,
+                genomes={individual.id: individual.recipe for individual in alive},
+                scores={individual.id: self.judging.niches(individual.scores) for individual in alive},
+                crossover=self.breeder,
+                compatibility=compatibility,
+            )
+        self.breeder.better = lambda mother, father: max((mother, father), key=search.archive.mean)
+        return search
+
+    def _tastes(self) -> list[Learned]:
+        """The niches that are made of votes: learned once, so that what is voted later changes nothing in this run."""
+        if self.config.votes and self.store.get("tastes") is None:
+            learned = learn_niches(*votes_for(self.config.votes), self.evaluator.scorer)
+            self.store.put(tastes=[one.to_json() for one in learned])
+        return [Learned.from_json(one) for one in self.store.get("tastes", [])]
+
+    def _evaluate_source(self, name: str, recipe: Recipe) -> None:
+        started = time.monotonic()
+        scores, drawn = self.judging.both_languages(recipe)
+        self.search.add(name, recipe, self.judging.niches(scores))
+        self._keep(drawn, recipe)
+        self._record(Individual(name, None, None, recipe, scores, True, True, time.monotonic() - started, now()))
+
+    def _evaluate_offspring(self, recipe: Recipe, offspring: Offspring[Recipe] | None) -> None:
+        """Evaluate what the search bred, or, without `offspring`, what was given to it."""
+        started = time.monotonic()
+        lineage = recipe.lineage
+        assert lineage is not None
+        mother, father = (offspring.mother, offspring.father) if offspring else (lineage.mother, lineage.father)
+        entered, error = False, None
+        scores: dict[str, np.ndarray] = {}
+        try:
+            seen = self.judging.fitness(recipe, self.search.archive, scores)
+            if "partial" in scores:
+                self.search.discard()
+            else:
+                niches = self.judging.niches(scores)
+                told = self.search.tell(recipe.name, offspring, niches) if offspring else None
+                entered = (told or self.search.add(recipe.name, recipe, niches)).entered
+            for drawn, _ in seen.values():
+                self._keep(drawn if entered else drawn[:: max(1, len(drawn) // STRIP)][:STRIP], recipe)
+            if entered:  # the report's English costs as much again, so it is drawn for those that stay
+                self._keep(self.judging.report_twins(recipe, seen, scores), recipe)
+        except (GenerationError, RecipeError) as failure:
+            logger.warning("%s failed: %s", recipe.name, failure)
+            error = str(failure)
+            if not entered:  # fitness itself is missing; a report that failed takes nobody's place away
+                self.search.discard()
+        self.breeder.learn(recipe.lineage, entered)
+        seconds = time.monotonic() - started
+        self._record(Individual(recipe.name, mother, father, recipe, scores, entered, entered, seconds, now(), error))
+
+    def _rotate(self, rotation: int) -> None:
+        """Score everyone alive again, with other noise."""
+        self.evaluator.rotation = rotation
+        again: dict[str, Mapping[str, np.ndarray]] = {}
+        for id in self.search.archive.ids:
+            try:
+                again[id], drawn = self.judging.both_languages(self.search.genomes[id])
+            except (GenerationError, RecipeError) as error:
+                logger.warning("%s keeps its scores on former noise: %s", id, error)
+                again[id] = self.store.individual(id).scores
+            else:
+                self._keep(drawn, self.search.genomes[id])
+        self.search.rescore({id: self.judging.niches(scores) for id, scores in again.items()})
+        self.store.rescore(again, self.search.state(), rotation)
+
+    def _keep(self, drawn: list[Drawn], recipe: Recipe) -> None:
+        for picture in drawn:
+            path = self.store.image(recipe.name, picture.prompt, picture.language, picture.noise)
+            save_picture(picture, path, recipe=recipe, settings=self.config.pictures)
+
+    def _record(self, individual: Individual) -> None:
+        self.store.record(individual, self.search.state(), self.search.archive.ids)
+        self.watch(self.store)
+
+    def _tick(self, _: int = 0) -> None:
+        if self.store.get("stop"):
+            raise Stopped
+
+
+def _check_scorer(store: RunStore, scorer: ClipScorer) -> None:
+    """Refuse to go on with another scorer under the same name: its scores are on another scale."""
+    before = store.get("scorer") or {}
+    for key, value in scorer.identity.items():
+        if key != "name" and before.get(key, value) != value:
+            raise RunError(
+                f"{store.folder} was scored by {before.get('name')} with {key} {before[key]!r}; now that is {value!r}. "
+                "Expected the same scorer to the end of a run: put the former weights back, or start a new run."
+            )
+
+
+def default_folder(root: Path) -> Path:
+    """A new run's folder under `root`, named after the time."""
+    return root / now().astimezone().strftime("%Y-%m-%d-%H%M%S")

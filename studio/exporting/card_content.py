@@ -1,0 +1,136 @@
+"""What is known of a checkpoint beside its recipe, and what its card says of it: title, scores, pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from eval.prompts.prompt_set import Prompt
+from eval.scorers import names as naming
+from pipelines.checkpoints.sources import Source
+from pipelines.exporting.provenance import used
+from pipelines.generation.settings import Settings
+from pipelines.recipes.recipe import Recipe
+from studio.evaluation.evaluator import noise_seed
+from studio.evaluation.held_out import KINDS
+from studio.licences.inheritance import Inherited, credit_lines
+from studio.runs.individual import Individual
+from studio.runs.store import RunStore
+
+SAMPLES = 3  # categories, each with a picture in either language
+
+
+@dataclass(frozen=True)
+class Score:
+    """A mean score over a prompt set, as a scorer that `by` names gave it."""
+
+    kind: str  # "ja", "en" or "consistency"
+    mean: float
+    prompts: str
+    split: str  # "bred on" or "held out"
+    by: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A picture that goes along, and the caption it answers."""
+
+    name: str
+    caption: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A picture to draw: what the code on a card shows."""
+
+    caption: str
+    seed: int
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class About:
+    """What a card says of a checkpoint beside what its recipe says; `attribution` names the authors of its sources."""
+
+    title: str
+    summary: str
+    languages: tuple[str, ...] = ()
+    scores: tuple[Score, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    drawing: Drawing | None = None
+    attribution: str = ""
+
+
+def about_individual(
+    store: RunStore, individual: Individual, sources: Mapping[str, Source], title: str, attribution: str
+) -> About:
+    """What a run knows of an individual."""
+    return About(
+        title=title,
+        summary=f"A merge of {len(used(individual.recipe))} SDXL checkpoints, bred with M2N2 "
+        f"(individual {individual.id} of run {store.name}).",
+        languages=tuple(dict.fromkeys(["ja", "en", *_languages(individual.recipe, sources)])),  # it was judged in two
+        scores=_scores(store, individual),
+        samples=_samples(store, individual.id),
+        drawing=drawing(store),
+        attribution=attribution,
+    )
+
+
+def about_recipe(recipe: Recipe, sources: Mapping[str, Source], title: str, attribution: str) -> About:
+    """What can be said of a recipe for which there is no run."""
+    names = used(recipe)
+    return About(
+        title=title,
+        summary=f"A merge of {len(names)} SDXL checkpoints: {', '.join(names)}.",
+        languages=_languages(recipe, sources),
+        attribution=attribution,
+    )
+
+
+def attribution(entries: Iterable[Inherited]) -> str:
+    """Whose work it is, a line for each source and LoRA: what most licences ask to be named."""
+    return "\n".join(f"- {line}" for line in credit_lines(entries))
+
+
+def drawing(store: RunStore) -> Drawing:
+    """The picture that the code on a card draws: the first caption, from the first noise it was last judged by."""
+    first, noise = store.config.niches().prompts[0], store.get("rotation", 0) * store.config.noises
+    return Drawing(first.ja or first.en or "", noise_seed(first.id, noise), store.config.pictures)
+
+
+def _languages(recipe: Recipe, sources: Mapping[str, Source]) -> tuple[str, ...]:
+    """The languages that the cards name, those of the text encoder's lender first."""
+    names = [recipe.lender("text_encoder"), *used(recipe)]
+    return tuple(dict.fromkeys(language for name in names for language in sources[name].languages))
+
+
+def _scores(store: RunStore, individual: Individual) -> tuple[Score, ...]:
+    """The scores it was bred by, and those on held-out captions where the report is about it."""
+    scorer = naming.label(store.config.scorer)
+    niches = store.config.niches().name
+    found = [
+        Score(kind, mean, niches, "bred on", scorer) for kind in KINDS if (mean := individual.mean(kind)) is not None
+    ]
+    reporter: dict[str, Any] = store.get("reporter") or {}
+    results: dict[str, Any] = store.get("results") or {}
+    row = results.get("child" if store.get("child") == individual.id else individual.id, {})
+    by = naming.label(str(reporter.get("name", "")))
+    found += [Score(kind, row[kind]["mean"], reporter["prompts"], "held out", by) for kind in KINDS if kind in row]
+    return tuple(found)
+
+
+def _samples(store: RunStore, id: str) -> tuple[Sample, ...]:
+    """Pictures of the first captions of the categories, each in both languages."""
+    firsts: dict[str, Prompt] = {}
+    for prompt in store.config.niches().prompts:
+        firsts.setdefault(prompt.category, prompt)
+    found = []
+    for prompt in firsts.values():
+        for language, caption in (("ja", prompt.ja), ("en", prompt.en)):
+            picture = store.image(id, prompt.id, language, 0)
+            if caption and picture.is_file():
+                found.append(Sample(picture.name, caption, picture.read_bytes()))
+    return tuple(found[: 2 * SAMPLES])

@@ -1,0 +1,152 @@
+"""The birth certificate of an export, `birth.json`: what was measured of it, how, and the hashes of its files.
+
+It holds all that it takes to measure the export again, years later and without the run: captions, noise, settings, the
+scorer's identity. Small copies of the pictures it was judged by lie beside it in `birth/`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from eval.prompts.prompt_set import PromptSet
+from eval.scorers import names
+from pipelines.errors import ExportError
+from pipelines.generation.settings import Settings
+from studio.environment import environment
+from studio.evaluation.held_out import KINDS
+from studio.runs.individual import Individual
+from studio.runs.store import RunStore, now
+
+BIRTH = "birth.json"
+PICTURES = "birth"  # folder of the pictures beside it
+SMALL = 256  # pixels of a side; smaller ones are kept as they are
+FORMAT: Literal["m2n2-birth"] = "m2n2-birth"
+
+Scores = dict[str, list[list[float]]]
+
+
+class Birth(BaseModel):
+    """What was measured when an individual was exported.
+
+    Attributes:
+        run: the run's name.
+        individual: its id there.
+        born: when it was bred and scored.
+        exported: when it was written.
+        prompts: the captions it was scored on; its niches.
+        noises: pictures per caption.
+        rotation: which noises; see `Evaluator`.
+        settings: how pictures were drawn.
+        scorer: what the scores depend on beside pictures and captions; see `ClipScorer.identity`.
+        scores: per kind, a row per prompt with a number per noise. Empty where a measurement of the export could not
+            be compared with the run's: its fitness looked at reference pictures, which do not go along, the noise has
+            changed since it was scored, or the weights are rounded otherwise. The first measurement stands in then.
+        environment: versions and device when it was exported.
+        files: SHA-256 of the export's files, by their place in it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal["m2n2-birth"] = FORMAT
+    version: Literal[1] = 1
+    run: str
+    individual: str
+    born: datetime
+    exported: datetime
+    prompts: PromptSet
+    noises: int
+    rotation: int
+    settings: Settings
+    scorer: dict[str, Any]
+    scores: Scores
+    environment: dict[str, str]
+    files: dict[str, str] = {}
+
+    @property
+    def portable(self) -> Birth:
+        """The certificate as it may leave this machine."""
+        scorer = {**self.scorer, "name": names.portable(str(self.scorer["name"]))}
+        return self.model_copy(update={"scorer": scorer, "settings": self.settings.portable})
+
+    def to_json(self) -> bytes:
+        """The file's content; floats are written so that they read back to the same bits."""
+        return (json.dumps(self.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def birth_of(store: RunStore, individual: Individual, *, as_drawn: bool = True) -> Birth:
+    """The certificate of an individual that is about to be exported, without the hashes of its files.
+
+    Args:
+        store: its run.
+        individual: who is exported.
+        as_drawn: whether it is exported in the precision that the run drew it in.
+    """
+    prompts = store.config.niches()
+    captions = tuple(prompt.model_copy(update={"reference": None}) for prompt in prompts.prompts)
+    comparable = (
+        as_drawn and set(store.config.fitness) == {"text"} and (individual.alive or not store.config.noise_rotation)
+    )
+    scores = {kind: individual.scores[kind].tolist() for kind in KINDS if kind in individual.scores}
+    return Birth(
+        run=store.name,
+        individual=individual.id,
+        born=individual.born.replace(tzinfo=UTC),  # the database keeps no time zone
+        exported=now(),
+        prompts=prompts.model_copy(update={"prompts": captions}),
+        noises=store.config.noises,
+        rotation=store.get("rotation", 0),
+        settings=store.config.pictures,
+        scorer=store.get("scorer") or {"name": store.config.scorer},
+        scores=scores if comparable else {},
+        environment=environment(),
+    )
+
+
+def birth_pictures(files: Iterable[Path]) -> dict[str, bytes]:
+    """Small copies of an individual's pictures as a run keeps them, those of the first noise, by their place here."""
+    copies = {}
+    for file in files:
+        if file.stem.endswith("-0"):
+            with Image.open(file) as picture:
+                copies[f"{PICTURES}/{file.stem.removesuffix('-0')}.webp"] = small(picture)
+    return copies
+
+
+def small(picture: Image.Image) -> bytes:
+    """A picture to be looked at beside others, as WebP; a tiny one without loss."""
+    tiny = max(picture.size) <= SMALL
+    shown = picture.convert("RGB")
+    shown.thumbnail((SMALL, SMALL))
+    buffer = io.BytesIO()
+    shown.save(buffer, "WEBP", lossless=tiny, quality=100 if tiny else 85)
+    return buffer.getvalue()
+
+
+def load_birth(path: Path) -> Birth:
+    """Read a certificate.
+
+    Raises:
+        ExportError: no such file, or another format; says what can be done without it.
+    """
+    try:
+        return Birth.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        problem = "there is none" if isinstance(error, FileNotFoundError) else " ".join(str(error).split())[:200]
+        raise ExportError(
+            f"{path} cannot be read ({problem}). Expected the birth certificate that the studio writes with an "
+            "individual; export it again from its run, or compare its weights with its recipe: m2n2 verify."
+        ) from error
+
+
+def as_arrays(scores: Mapping[str, list[list[float]]]) -> dict[str, np.ndarray]:
+    """Scores by kind: float64 [prompts, noises]."""
+    return {kind: np.array(rows, dtype=np.float64) for kind, rows in scores.items()}

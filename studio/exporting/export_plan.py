@@ -1,0 +1,266 @@
+"""Ship: a merge with its card, its recipe, its licences and the pictures it was judged by, as a folder or a file.
+
+NAME/                      a diffusers folder, with README.md, LICENSE.md, recipe.json, licences/ and samples/
+NAME.safetensors           a single file, and beside it NAME.about/ with the same documents and `config/`
+
+An individual of a run also takes its birth certificate along: birth.json, and birth/ with pictures.
+
+A `Shipment` is the plan of an export. What a preview shows and what `send` writes come from the same one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pipelines.checkpoints.sources import Source, open_source
+from pipelines.exporting.export import (
+    PRECISIONS,
+    SINGLE_FILE,
+    TENSOR_HASH,
+    about_folder,
+    export_file,
+    export_folder,
+    model_index,
+)
+from pipelines.exporting.metadata import header, source_date, thumbnail
+from pipelines.exporting.provenance import file_sha256, portable
+from pipelines.exporting.single_file import single_file_entries
+from pipelines.recipes.recipe import Recipe
+from pipelines.storage.tensor_file import TensorFile
+from pipelines.weaving.plan import Plan
+from studio.i18n import Lang
+from studio.library.model_reference import open_recipe_sources
+from studio.licences.inheritance import Inherited, inherited, joint_licence, licence_texts, warnings
+from studio.runs.store import RunStore
+
+from .card_content import About, about_individual, about_recipe, attribution
+from .certificate import BIRTH, Birth, birth_of, birth_pictures
+from .model_card import card, notice
+
+Progress = Callable[[int, int], None]
+_HASHES = {  # what a checkpoint is known by, as cards call it
+    "unet": "the UNet's tensors, as a recipe names it",
+    "tensors": "the tensors (`modelspec.hash_sha256`)",
+    "file": "the file (A1111 and Civitai show its first ten digits)",
+}
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A finished export.
+
+    Attributes:
+        path: the folder or the file.
+        size: bytes of it, without the documents beside it.
+        hashes: SHA-256 by what was hashed: of a folder the tensors of its `unet`, of a single file its `tensors` and
+            the whole `file`.
+        inherited: whose weights are in it.
+        recipe: the recipe without the paths of this machine.
+    """
+
+    path: Path
+    size: int
+    hashes: Mapping[str, str]
+    inherited: list[Inherited]
+    recipe: Recipe
+
+    def warnings(self, lang: Lang) -> list[str]:
+        """What should be read before it is published."""
+        return warnings(self.inherited, lang)
+
+    def as_json(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {
+            "path": str(self.path),
+            "bytes": self.size,
+            "sha256": dict(self.hashes),
+            "licence": joint_licence(self.inherited),
+            "warnings": self.warnings("en"),
+        }
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """An export that is planned and not written yet.
+
+    Attributes:
+        plan: its weights.
+        target: a single file where it ends in `.safetensors`, else a diffusers folder.
+        about: what its card says.
+        inherited: whose weights are in it.
+        date: for a single file's header.
+        birth: its birth certificate, if it comes from a run.
+        judged: the pictures it was judged by; small copies go along with the certificate.
+    """
+
+    plan: Plan
+    target: Path
+    about: About
+    inherited: list[Inherited]
+    date: datetime | None = None
+    birth: Birth | None = None
+    judged: tuple[Path, ...] = ()
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it will be a single file."""
+        return self.target.suffix == SINGLE_FILE
+
+    @property
+    def size(self) -> int:
+        """Bytes of its weights.
+
+        Raises:
+            ExportError: no single file can hold them.
+        """
+        return sum(entry.size for entry in single_file_entries(self.plan)) if self.is_file else self.plan.size()
+
+    @cached_property
+    def metadata(self) -> dict[str, str]:
+        """The header of a single file, its hash still empty; nothing for a folder, whose files have none.
+
+        Raises:
+            SourceError: a source's file cannot be read.
+        """
+        if not self.is_file:
+            return {}
+        return header(
+            self.plan,
+            title=self.about.title,
+            description=self.about.summary,
+            licence=joint_licence(self.inherited),
+            tags=("merge", "m2n2"),
+            date=self.date,
+            thumbnail=thumbnail(self.about.samples[0].content) if self.about.samples else None,
+        )
+
+    @property
+    def index(self) -> dict[str, Any]:
+        """The `model_index.json` that goes along."""
+        return model_index(self.plan)
+
+    def readme(self, hashes: Mapping[str, str] | None = None) -> str:
+        """The card; before anything is written, without the hashes of what is not there yet."""
+        known = hashes or dict.fromkeys(("tensors", "file") if self.is_file else ("unet",), "known when it is written")
+        labelled = {_HASHES[what]: digest for what, digest in known.items()}
+        return card(self.plan, self.about, self.inherited, self.target.name, labelled)
+
+    def documents(self, hashes: Mapping[str, str], files: Mapping[str, str]) -> dict[str, bytes]:
+        """Everything that goes along with the weights, by its place in the export.
+
+        Args:
+            hashes: as in `Shipped`.
+            files: SHA-256 of what is written already, for the birth certificate.
+        """
+        birth = self.birth and self.birth.model_copy(update={"files": dict(files)})
+        return {
+            "README.md": self.readme(hashes).encode(),
+            "LICENSE.md": notice(self.plan, self.about, self.inherited).encode(),
+            **licence_texts(self.inherited),
+            **{f"samples/{sample.name}": sample.content for sample in self.about.samples},
+            **({BIRTH: birth.to_json(), **birth_pictures(self.judged)} if birth else {}),
+        }
+
+    def send(self, progress: Progress | None = None) -> Shipped:
+        """Write it.
+
+        Args:
+            progress: told (bytes written, bytes in all); raise in it to give up.
+
+        Raises:
+            M2N2Error: see `pipelines.export`; nothing half-written is left behind.
+        """
+        hashes: dict[str, str] = {}
+
+        def documents(checkpoint: Path) -> dict[str, bytes]:
+            hashes.update(_hashes(checkpoint))
+            return self.documents(hashes, _files(checkpoint) if self.birth else {})
+
+        if self.is_file:
+            export_file(self.plan, self.target, metadata=self.metadata, documents=documents, progress=progress)
+        else:
+            export_folder(self.plan, self.target, documents=documents, progress=progress)
+        files = [self.target] if self.is_file else self.target.rglob("*.safetensors")
+        size = sum(file.stat().st_size for file in files)
+        return Shipped(self.target, size, hashes, self.inherited, portable(self.plan))
+
+
+def prepare(
+    store: RunStore,
+    id: str,
+    target: str | Path,
+    *,
+    title: str | None = None,
+    precision: str | None = None,
+    credit: str | None = None,
+) -> Shipment:
+    """Plan the export of an individual of a run.
+
+    Args:
+        store: the run.
+        id: the individual.
+        target: a single file where it ends in `.safetensors`, else a diffusers folder; must not exist.
+        title: what to call it; the target's name if left out.
+        precision: `fp16`, `bf16` or `fp32`; that of the host's file if left out.
+        credit: whose work it is, as the card is to say it; what the sources say of themselves if left out.
+
+    Raises:
+        M2N2Error: there is no such individual; its sources are gone or changed.
+    """
+    individual = store.individual(id)
+    path = Path(target).expanduser()
+    name = title or _name(path)
+    plan, entries = _plan(individual.recipe, open_recipe_sources(individual.recipe), name, precision)
+    return Shipment(
+        plan,
+        path,
+        about_individual(store, individual, plan.sources, name, attribution(entries) if credit is None else credit),
+        entries,
+        date=individual.born.replace(tzinfo=UTC),  # the database keeps no time zone
+        birth=birth_of(store, individual, as_drawn=plan.keeps_precision()),
+        judged=tuple(store.images(individual.id)),
+    )
+
+
+def prepare_recipe(
+    recipe: Recipe, sources: Mapping[str, Source], target: str | Path, *, precision: str | None = None
+) -> Shipment:
+    """Plan what a recipe describes, for which there is no run; arguments and errors are those of `prepare`."""
+    path = Path(target).expanduser()
+    plan, entries = _plan(recipe, sources, _name(path), precision)
+    about = about_recipe(recipe, sources, _name(path), attribution(entries))
+    return Shipment(plan, path, about, entries, date=source_date())
+
+
+def _plan(
+    recipe: Recipe, sources: Mapping[str, Source], name: str, precision: str | None
+) -> tuple[Plan, list[Inherited]]:
+    named = recipe.model_copy(update={"name": name})
+    return Plan(named, sources, dtype=PRECISIONS[precision] if precision else None), inherited(named, sources)
+
+
+def _name(target: Path) -> str:
+    return target.stem if target.suffix == SINGLE_FILE else target.name
+
+
+def _hashes(checkpoint: Path) -> dict[str, str]:
+    """What a finished checkpoint is known by; reads its bytes once more."""
+    if checkpoint.is_dir():
+        return {"unet": open_source(checkpoint).components["unet"].sha256}
+    return {
+        "tensors": TensorFile(checkpoint).metadata[TENSOR_HASH].removeprefix("0x"),
+        "file": file_sha256(checkpoint),
+    }
+
+
+def _files(checkpoint: Path) -> dict[str, str]:
+    """SHA-256 of all that decides a checkpoint's pictures, by its place in the export."""
+    folder = checkpoint if checkpoint.is_dir() else about_folder(checkpoint)
+    files = {file.relative_to(folder).as_posix(): file for file in sorted(folder.rglob("*")) if file.is_file()}
+    files |= {checkpoint.name: checkpoint} if checkpoint.is_file() else {}
+    return {name: file_sha256(file) for name, file in files.items()}

@@ -1,0 +1,107 @@
+"""Push: an export to a repository of the Hugging Face hub, in one commit."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from huggingface_hub import CommitOperationAdd, HfApi, constants, get_token
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+from huggingface_hub.utils import validate_repo_id
+
+from pipelines.errors import ExportError
+from pipelines.exporting.export import CONFIG, about_folder
+
+from .certificate import BIRTH, load_birth
+from .export_plan import Shipped
+
+_HINTS = {
+    401: "The token does not hold: run `hf auth login`, or set HF_TOKEN to another one.",
+    403: "The token may not write there: use one with write access, or a repository of your own.",
+    404: "Expected a repository that you may write to: check its owner and your token.",
+}
+
+
+def check_push(repo: str, api: HfApi | None = None) -> None:
+    """Refuse, before anything is built, what the hub would refuse afterwards.
+
+    Args:
+        repo: owner/name.
+        api: the hub; the one that huggingface_hub is set up for if left out.
+
+    Raises:
+        ExportError: no such name, no network, no token or one that does not hold.
+    """
+    api = api or HfApi()
+    with _explained(repo, api):
+        validate_repo_id(repo)
+        if repo.count("/") != 1:
+            raise HFValidationError(f"{repo!r} has no owner")
+        if constants.HF_HUB_OFFLINE:
+            raise OfflineModeIsEnabled
+        if not (api.token or get_token()):
+            raise ExportError(
+                "No token for the hub was found. Run `hf auth login`, or set HF_TOKEN to one that may write."
+            )
+        api.whoami()
+
+
+def push(shipped: Shipped, repo: str, api: HfApi | None = None) -> str:
+    """Upload an export and its documents; recipe and birth certificate go without the paths of this machine.
+
+    A repository that is new is made private; one that is there keeps what it is, and its other files.
+
+    Args:
+        shipped: the export.
+        repo: owner/name.
+        api: the hub; the one that huggingface_hub is set up for if left out.
+
+    Returns:
+        The page of the repository.
+
+    Raises:
+        ExportError: the hub refused it; the export on this disk is whole.
+    """
+    api = api or HfApi()
+    remains = (
+        f" {shipped.path} is whole. `hf upload {repo} {shipped.path}` sends it as it lies, recipe.json and "
+        f"{BIRTH} with the folders of this machine."
+    )
+    with _explained(repo, api, remains):
+        page = api.create_repo(repo, private=True, exist_ok=True)
+        api.create_commit(repo, _operations(shipped), commit_message=f"Add {shipped.path.name}")
+    return str(page)
+
+
+def _operations(shipped: Shipped) -> list[CommitOperationAdd]:
+    path, about = shipped.path, about_folder(shipped.path)
+    documents = path if path.is_dir() else about
+    files = {file.relative_to(documents).as_posix(): file for file in sorted(documents.rglob("*")) if file.is_file()}
+    if documents is about:
+        files[path.name] = path
+    card = files["README.md"].read_text("utf-8").replace(f'"{about.name}/{CONFIG}"', f'"{CONFIG}"')
+    rewritten = {"README.md": card.encode(), "recipe.json": shipped.recipe.to_json().encode()}
+    if BIRTH in files:
+        rewritten[BIRTH] = load_birth(files[BIRTH]).portable.to_json()
+    return [CommitOperationAdd(name, rewritten.get(name, str(file))) for name, file in files.items()]
+
+
+@contextlib.contextmanager
+def _explained(repo: str, api: HfApi, remains: str = "") -> Iterator[None]:
+    try:
+        yield
+    except ExportError:
+        raise
+    except HFValidationError as error:
+        raise ExportError(f"{repo!r} is no name of a repository. Expected OWNER/NAME ({error}).") from error
+    except OfflineModeIsEnabled as error:
+        raise ExportError(f"Offline mode is on, and {repo} is on the hub. Unset HF_HUB_OFFLINE.{remains}") from error
+    except HfHubHTTPError as error:
+        hint = _HINTS.get(error.response.status_code, "Try again later.")
+        said = error.server_message or f"status {error.response.status_code}"
+        raise ExportError(f"The hub refused {repo}: {said}. {hint}{remains}") from error
+    except Exception as error:  # huggingface_hub lets errors of several libraries through
+        raise ExportError(
+            f"{repo} could not be pushed to {api.endpoint} ({type(error).__name__}: {error}). Expected a connection "
+            f"to the hub.{remains}"
+        ) from error

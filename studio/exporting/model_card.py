@@ -1,0 +1,259 @@
+"""The model card of an export: front matter as the Hugging Face hub reads it, what it is made of, how to open it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from huggingface_hub import EvalResult, ModelCardData
+
+from pipelines.checkpoints import hub
+from pipelines.exporting.export import CONFIG, PRECISIONS, SINGLE_FILE, about_folder
+from pipelines.exporting.provenance import portable_uri
+from pipelines.generation.settings import FEW_STEP, Settings
+from pipelines.weaving.plan import Plan
+from studio.i18n import words
+from studio.licences.inheritance import Inherited, all_terms, common_licence, has_text, warnings
+
+from .card_content import About, Drawing, Sample, Score
+
+HUB = "https://huggingface.co"
+
+
+def card(plan: Plan, about: About, entries: list[Inherited], checkpoint: str, hashes: Mapping[str, str]) -> str:
+    """The model card, `README.md`.
+
+    Args:
+        plan: what was built.
+        about: what is known of it beside.
+        entries: what it inherits.
+        checkpoint: the name of its folder or file.
+        hashes: SHA-256 by what was hashed.
+    """
+    lines = [
+        "---",
+        _front_matter(about, entries).to_yaml().strip(),
+        "---",
+        f"# {about.title}",
+        "",
+        *_warnings(entries),
+        about.summary,
+        "",
+        "## What it inherits",
+        "",
+        *licence_table(plan, entries),
+        "",
+        *_attribution(about),
+        *_scores(about.scores),
+        *_samples(about.samples),
+        "## How to open it",
+        "",
+        *_how_to(plan, about, checkpoint),
+        "",
+        "## The same again",
+        "",
+        f"`recipe.json` rebuilds the same tensors from the same sources: `{_command(plan, checkpoint)}`.",
+        "",
+        *(f"- sha256 of {what}: `{digest}`" for what, digest in hashes.items()),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def notice(plan: Plan, about: About, entries: list[Inherited]) -> str:
+    """`LICENSE.md`: whose work a merge is, under which terms, and that it was changed."""
+    lines = [
+        f"# Licences of {about.title}",
+        "",
+        "The weights of this checkpoint are a merge: the sources below were changed by weighted sums of their weights. "
+        "It may be used and passed on only as all of their licences allow together.",
+        "",
+        *_warnings(entries),
+        *licence_table(plan, entries),
+        "",
+        *_attribution(about),
+    ]
+    return "\n".join(lines)
+
+
+def licence_table(plan: Plan, entries: Iterable[Inherited]) -> list[str]:
+    """Sources, licences and duties as a Markdown table, and which texts are missing."""
+    names = {source.name: source for source in plan.recipe.sources}
+    rows = ["| source | licence | gives | what the licence asks |", "| --- | --- | --- | --- |"]
+    for entry in entries:
+        digest = names[entry.name].sha256["unet"] if entry.name in names else None
+        known = f" (`{digest[:16]}`)" if digest else ""
+        gives = ", ".join(_part(plan, entry.name, part) for part in entry.parts)
+        cells = (f"{_place(plan, entry)}{known}", entry.licence or "not stated", gives, entry.duty("en") or _read_it())
+        rows.append("| " + " | ".join(_cell(text) for text in cells) + " |")
+    missing = [entry.name for entry in entries if not has_text(entry)]
+    texts = "In brackets: the beginning of the sha256 of its UNet's tensors. Licence texts are in `licences`"
+    return [*rows, "", texts + (f"; none came with {', '.join(map(_cell, missing))}." if missing else ".")]
+
+
+def snippet(checkpoint: str, drawing: Drawing | None, *, full_size: bool) -> str:
+    """Python that draws a picture from an export with plain diffusers, as the studio draws it.
+
+    Args:
+        checkpoint: path of a folder or a single file.
+        drawing: what to draw.
+        full_size: whether it is SDXL itself, which wants a GPU.
+    """
+    dtype = "float16" if full_size else "float32"
+    if checkpoint.endswith(SINGLE_FILE):
+        config = str(about_folder(Path(checkpoint)) / CONFIG)
+        opened = f"from_single_file(\n    {_quoted(checkpoint)}, config={_quoted(config)}, dtype=torch.{dtype}\n)"
+    else:
+        opened = f"from_pretrained({_quoted(checkpoint)}, dtype=torch.{dtype})"
+    lines = [
+        *(["import diffusers"] if drawing and drawing.settings.speed else []),
+        "import torch",
+        "from diffusers import StableDiffusionXLPipeline",
+        "",
+        f"pipeline = StableDiffusionXLPipeline.{opened}" + ('.to("cuda")' if full_size else ""),
+    ]
+    if drawing is None:
+        return "\n".join([*lines, 'pipeline("a photo of a cat").images[0].save("picture.png")'])
+    settings = drawing.settings
+    size = f", height={settings.size}, width={settings.size}" if settings.size else ""
+    return "\n".join(
+        [
+            *lines,
+            *_few_step(settings),
+            f"pipeline({_quoted(drawing.caption)}, num_inference_steps={settings.steps}, "
+            f"guidance_scale={settings.guidance}{size},",
+            f'         generator=torch.Generator("cpu").manual_seed({drawing.seed})).images[0].save("picture.png")',
+        ]
+    )
+
+
+def _few_step(settings: Settings) -> list[str]:
+    """The lines that put a few-step LoRA and its scheduler beside the weights, which never hold it."""
+    if settings.speed is None or settings.lora is None:
+        return []
+    family = FEW_STEP[settings.speed]
+    named = hub.parse(settings.lora)
+    file = Path(settings.lora if named is None else named.file or "").name
+    where = "." if named is None else named.repo  # a path of this machine is nobody's business
+    options = "".join(f", {key}={value!r}" for key, value in family.options.items())
+    return [
+        f"pipeline.load_lora_weights({_quoted(where)}, weight_name={_quoted(file)})",
+        f"pipeline.scheduler = diffusers.{family.scheduler}.from_config(pipeline.scheduler.config{options})",
+    ]
+
+
+def is_full_size(plan: Plan) -> bool:
+    """Whether it has SDXL's own shapes, which ComfyUI and A1111 know."""
+    return plan.lender("unet").architecture.name == "SDXL"
+
+
+def _front_matter(about: About, entries: list[Inherited]) -> ModelCardData:
+    licence = common_licence(entries)
+    named = {"license_name": "-and-".join(all_terms(entries)), "license_link": "LICENSE.md"}
+    repositories = list(dict.fromkeys(entry.origin.repo for entry in entries if entry.origin.repo))
+    return ModelCardData(
+        language=list(about.languages) or None,
+        license=licence,
+        **(named if licence == "other" else {}),
+        library_name="diffusers",
+        pipeline_tag="text-to-image",
+        base_model=repositories or None,
+        base_model_relation="merge",
+        tags=["merge", "m2n2", "stable-diffusion-xl"],
+        model_name=about.title,
+        eval_results=[_result(score) for score in about.scores] or None,
+    )
+
+
+def _result(score: Score) -> EvalResult:
+    return EvalResult(
+        task_type="text-to-image",
+        dataset_type=score.prompts,
+        dataset_name=f"{score.prompts} ({score.split})",
+        dataset_split=score.split,
+        metric_type="clip-similarity",
+        metric_name=f"{_KINDS[score.kind]}, by {score.by}",
+        metric_value=round(score.mean, 4),
+    )
+
+
+_KINDS = {
+    "ja": "Japanese captions and pictures",
+    "en": "English captions and pictures",
+    "consistency": "pictures of the two languages",
+}
+
+
+def _scores(scores: Iterable[Score]) -> list[str]:
+    rows = [
+        f"| {_cell(one.prompts)} ({one.split}) | {_KINDS[one.kind]} | {one.mean:.4f} | {_cell(one.by)} |"
+        for one in scores
+    ]
+    table = ["| captions | similarity of | mean | by |", "| --- | --- | --- | --- |", *rows]
+    note = "Means of CLIP similarities, from 0 to 1, comparable only within one scorer. A proxy: look at the pictures."
+    return ["## Scores", "", note, "", *table, ""] if rows else []
+
+
+def _samples(samples: Iterable[Sample]) -> list[str]:
+    pictures = [f"![{_cell(one.caption)}](samples/{one.name})" for one in samples]
+    note = "The first caption of each category, none of them chosen by score."
+    return ["## Pictures", "", note, "", *pictures, ""] if pictures else []
+
+
+def _attribution(about: About) -> list[str]:
+    return ["## Attribution", "", about.attribution.strip(), ""] if about.attribution.strip() else []
+
+
+def _how_to(plan: Plan, about: About, checkpoint: str) -> list[str]:
+    single, known = checkpoint.endswith(SINGLE_FILE), is_full_size(plan)
+    lines = ["With diffusers:", "", "```python", snippet(checkpoint, about.drawing, full_size=known), "```", ""]
+    if not known:
+        architecture = plan.lender("unet").architecture
+        return [*lines, f"ComfyUI and A1111 know the shapes of SDXL only; this is {architecture}."]
+    if not single:
+        return [*lines, "For ComfyUI and A1111 export it as a single file."]
+    return [
+        *lines,
+        f"ComfyUI: put `{checkpoint}` into `models/checkpoints` and choose it in *Load Checkpoint*.",
+        "",
+        "A1111 and Forge: put it into `models/Stable-diffusion` and press the refresh button beside the list.",
+    ]
+
+
+def _command(plan: Plan, checkpoint: str) -> str:
+    dtype = "".join(f" --dtype {name}" for name, kind in PRECISIONS.items() if kind == plan.dtype)
+    return f"m2n2 merge recipe.json{dtype} --out {shlex.quote(checkpoint)}"
+
+
+def _warnings(entries: Iterable[Inherited]) -> list[str]:
+    said = warnings(entries, "en")
+    return [f"> **Read before you publish.** {_cell('; '.join(said))}.", ""] if said else []
+
+
+def _part(plan: Plan, name: str, part: str) -> str:
+    """A part that a source gives, and how much of it."""
+    shares = plan.recipe.shares
+    return f"{part} {shares[part][name]:.0%}" if part in shares and name in shares[part] else part
+
+
+def _place(plan: Plan, entry: Inherited) -> str:
+    if entry.origin.repo:
+        return f"[{entry.name}]({HUB}/{entry.origin.repo})"
+    source = plan.sources.get(entry.name)
+    place = portable_uri(source) if source else entry.origin.path.name
+    return entry.name if place == entry.name else f"{entry.name}: {place}"
+
+
+def _read_it() -> str:
+    return words("en")["read_it"]
+
+
+def _cell(text: str) -> str:
+    """Text from outside in one line of a table."""
+    return " ".join(text.replace("|", "\\|").split())
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,156 @@
+"""A recipe-only export: a small zip from which anybody who has the sources rebuilds the same weights.
+
+NAME.recipe.zip
+    README.md       what it is made of, and how to rebuild it
+    recipe.json     without the paths of this machine
+    hashes.json     what the rebuilt weights are known by
+    rebuild.py      the two commands of the README
+    LICENSE.md      whose work it is; licences/ holds the texts
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shlex
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import ExportError
+from pipelines.exporting.export import PRECISIONS
+from pipelines.exporting.provenance import portable
+from pipelines.exporting.verify import Progress, woven_hashes
+from pipelines.recipes.recipe import Recipe
+from pipelines.storage.files import write_whole
+from studio.licences.inheritance import licence_texts
+
+from .export_plan import Shipment
+from .model_card import is_full_size, licence_table, notice
+
+ENDING = ".recipe.zip"
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest a zip knows: the same recipe gives the same bytes
+
+
+@dataclass(frozen=True)
+class Package:
+    """A recipe-only export that is planned; `shipment` is the export that it stands for."""
+
+    shipment: Shipment
+    target: Path
+
+    @property
+    def checkpoint(self) -> str:
+        """The folder or file that rebuilding makes."""
+        return self.shipment.target.name
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe that goes along."""
+        return portable(self.shipment.plan)
+
+    @property
+    def commands(self) -> list[str]:
+        """What rebuilds the weights and checks them, run where the zip was opened."""
+        name, dtype = shlex.quote(self.checkpoint), self.shipment.plan.dtype
+        precision = "".join(f" --dtype {key}" for key, kind in PRECISIONS.items() if kind == dtype)
+        return [
+            f"m2n2 merge recipe.json{precision} --out {name}",
+            f"m2n2 verify {name} --hashes hashes.json",
+        ]
+
+    def readme(self, hashes: Mapping[str, str] | None = None) -> str:
+        """What it says; before it is written, without the hashes."""
+        shipment = self.shipment
+        known = hashes or {"unet": "known when it is written"}
+        return "\n".join(
+            [
+                f"# {shipment.about.title}: recipe",
+                "",
+                shipment.about.summary,
+                "",
+                "There are no weights here. The recipe names the sources by the hashes of their weights, and says how "
+                "much of each goes where; the same sources give the same bytes on any machine.",
+                "",
+                "## What it is made of",
+                "",
+                *licence_table(shipment.plan, shipment.inherited),
+                "",
+                "## Rebuild it",
+                "",
+                f"1. Install m2n2-studio{', and have room for it' if is_full_size(shipment.plan) else ''}: "
+                f"the weights take {shipment.size / 1e9:.2f} GB.",
+                "2. Put these sources, or links to them, beside this file: "
+                + (", ".join(f"`{name}`" for name in self._places()) or "none, all of them are fetched from the hub")
+                + ". `recipe.json` names them as `uri`; another path there does as well.",
+                "3. Run `python rebuild.py`, or by hand:",
+                "",
+                "```sh",
+                *self.commands,
+                "```",
+                "",
+                "The second command reads every byte back and ends with an error if one differs.",
+                "",
+                *(f"- sha256 of the tensors of {part}: `{digest}`" for part, digest in known.items()),
+                "",
+                *(["## Attribution", "", shipment.about.attribution, ""] if shipment.about.attribution else []),
+            ]
+        )
+
+    def send(self, progress: Progress | None = None) -> dict[str, str]:
+        """Weave the weights to know their hashes, and write the zip; returns the hashes.
+
+        Args:
+            progress: told (bytes woven, bytes in all); raise in it to give up.
+
+        Raises:
+            ExportError: the target is taken, or cannot be written.
+        """
+        if self.target.exists():
+            raise ExportError(f"{self.target} exists already. Expected a new name; choose another one.")
+        hashes = woven_hashes(self.shipment.plan, progress)
+        try:
+            write_whole(self.target, _zipped(self.documents(hashes)))
+        except OSError as error:
+            raise ExportError(
+                f"{self.target} could not be written: {error.strerror or error}. Nothing was left behind; free some "
+                "space or choose another place, and export again."
+            ) from error
+        return hashes
+
+    def documents(self, hashes: Mapping[str, str]) -> dict[str, bytes]:
+        """The files of the zip, by name."""
+        content: dict[str, Any] = {"recipe": self.recipe.digest, "sha256": dict(hashes)}
+        shipment = self.shipment
+        return {
+            "README.md": self.readme(hashes).encode(),
+            "recipe.json": self.recipe.to_json().encode(),
+            "hashes.json": (json.dumps(content, indent=1) + "\n").encode(),
+            "rebuild.py": self._script().encode(),
+            "LICENSE.md": notice(shipment.plan, shipment.about, shipment.inherited).encode(),
+            **licence_texts(shipment.inherited),
+        }
+
+    def _places(self) -> list[str]:
+        """The sources that rebuilding looks for beside the recipe; those of the hub are fetched."""
+        at_home = [name for name, source in self.shipment.plan.sources.items() if source.uri == str(source.path)]
+        return [one.uri for one in self.recipe.sources if one.name in at_home]
+
+    def _script(self) -> str:
+        commands = "".join(f"    {shlex.split(command)!r},\n" for command in self.commands)
+        return (
+            f'"""Rebuild {self.checkpoint.replace(chr(34), "")} from its sources, and check every byte."""\n\n'
+            "import os\nimport subprocess\n\n"
+            "os.chdir(os.path.dirname(os.path.abspath(__file__)))\n"
+            f"for command in [\n{commands}]:\n    subprocess.run(command, check=True)\n"
+        )
+
+
+def _zipped(files: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), content, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()

@@ -1,0 +1,138 @@
+"""Exports as they lie on the disk: which there are, what belongs to each, and which one is in use.
+
+exports/NAME, NAME.safetensors     an export, see `ship`; the latter with NAME.about beside it
+exports/NAME.monitor/              what was measured of it later: drift.jsonl, and pictures
+exports/current                    the name of the one that is in use, a line for people and scripts
+exports/current.jsonl              every choice of it, appended to and never edited
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import ExportError
+from pipelines.exporting.export import SINGLE_FILE, about_folder
+from pipelines.recipes.recipe import Recipe, load_recipe
+from pipelines.storage.files import write_whole
+from studio.journal import Journal
+from studio.runs.store import now
+
+from .certificate import BIRTH, Birth, load_birth
+
+MONITOR = ".monitor"
+_CURRENT = "current"
+
+
+@dataclass(frozen=True)
+class Export:
+    """An export that was written: its folder or its file."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """What it is called in lists: the name of its folder or file."""
+        return self.path.name
+
+    @property
+    def documents(self) -> Path:
+        """Where its card, recipe and certificate lie."""
+        return about_folder(self.path) if self.path.suffix == SINGLE_FILE else self.path
+
+    @property
+    def monitor(self) -> Path:
+        """Where what was measured of it later lies: beside it, for an export stays as it was written."""
+        return self.path.with_name(self.path.name + MONITOR)
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """What it was woven from.
+
+        Raises:
+            RecipeError: it is not there, or cannot be read.
+        """
+        return load_recipe(self.documents / "recipe.json")
+
+    @property
+    def has_birth(self) -> bool:
+        """Whether it has a birth certificate: an individual of a run has, a plain recipe has none."""
+        return (self.documents / BIRTH).is_file()
+
+    @cached_property
+    def birth(self) -> Birth:
+        """Its birth certificate.
+
+        Raises:
+            ExportError: there is none, or none that can be read.
+        """
+        return load_birth(self.documents / BIRTH)
+
+    def file(self, name: str) -> Path:
+        """A file of it, by the place that its birth certificate calls it by."""
+        return self.path if self.path.suffix == SINGLE_FILE and name.endswith(SINGLE_FILE) else self.documents / name
+
+
+def open_export(path: str | Path) -> Export:
+    """An export by its folder or file.
+
+    Raises:
+        ExportError: nothing there that the studio wrote.
+    """
+    export = Export(Path(path).expanduser())
+    if not export.path.exists() or not (export.documents / "recipe.json").is_file():
+        raise ExportError(
+            f"{path} is no export of the studio. Expected a folder with recipe.json, or NAME{SINGLE_FILE} with "
+            "NAME.about beside it."
+        )
+    return export
+
+
+def list_exports(folder: Path) -> list[Export]:
+    """The exports in a folder, newest first; other things in it are passed over."""
+    if not folder.is_dir():
+        return []
+    found = [
+        Export(path)
+        for path in folder.iterdir()
+        if not path.name.startswith(".")
+        and (path.suffix == SINGLE_FILE or (path / "model_index.json").is_file())
+        and (Export(path).documents / "recipe.json").is_file()
+    ]
+    return sorted(found, key=lambda export: export.path.stat().st_mtime, reverse=True)
+
+
+def use(folder: Path, name: str, who: str = "") -> None:
+    """Say that an export is the one in use from now on.
+
+    Args:
+        folder: that of the exports.
+        name: one of them.
+        who: chose it.
+
+    Raises:
+        ExportError: there is no such export.
+    """
+    if name not in [export.name for export in list_exports(folder)]:
+        raise ExportError(f"There is no export called {name!r} in {folder}. Choose one of the list.")
+    former = in_use(folder)
+    history(folder).append({"export": name, "former": former, "when": now().isoformat(), "who": who})
+    write_whole(folder / _CURRENT, f"{name}\n".encode())
+
+
+def in_use(folder: Path) -> str | None:
+    """The name of the export in use; `None` where none was chosen yet."""
+    pointer = folder / _CURRENT
+    return pointer.read_text("utf-8").strip() or None if pointer.is_file() else None
+
+
+def history(folder: Path) -> Journal:
+    """Every choice of the export in use: `export`, `former`, `when`, `who`."""
+    return Journal(folder / f"{_CURRENT}.jsonl")
+
+
+def chosen(folder: Path) -> list[dict[str, Any]]:
+    """The history of choices, newest first."""
+    return history(folder).events()[::-1]

@@ -1,0 +1,119 @@
+"""Verify: rebuild an export from its recipe and compare every bit; or compare it with hashes that are known."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.checkpoints.sources import open_source
+from pipelines.errors import ExportError
+from pipelines.exporting.export import CONFIG, write_configs
+from pipelines.exporting.verify import Progress, compare, in_precision_of, stored_hashes
+from pipelines.weaving.plan import Plan
+from studio.library.model_reference import open_recipe_sources
+
+from .registry import Export
+
+_OF_A_VERSION = "_diffusers_version"  # in model_index.json: says who wrote it, and decides nothing
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether an export is what it should be.
+
+    Attributes:
+        expected: SHA-256 per component of what it should hold.
+        found: the same of what it holds.
+        differing: tensors that are not the same, as `component/name`; not known where only hashes were given.
+        configs: configurations and vocabularies that are not what the recipe gives.
+    """
+
+    expected: Mapping[str, str]
+    found: Mapping[str, str]
+    differing: tuple[str, ...] = ()
+    configs: tuple[str, ...] = ()
+
+    @property
+    def same(self) -> bool:
+        """Whether every bit is the same."""
+        return dict(self.expected) == dict(self.found) and not self.differing and not self.configs
+
+    def as_json(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {
+            "same": self.same,
+            "expected": dict(self.expected),
+            "found": dict(self.found),
+            "differing": list(self.differing),
+            "configs": list(self.configs),
+        }
+
+
+def verify(export: Export, progress: Progress | None = None) -> Verdict:
+    """Rebuild an export from its recipe in memory, a tensor at a time, and compare.
+
+    Args:
+        export: of an SDXL recipe, with its sources at hand.
+        progress: told (bytes compared, bytes in all); raise in it to give up.
+
+    Raises:
+        M2N2Error: the recipe or its sources are gone or changed, or the export cannot be opened.
+    """
+    if export.recipe.architecture == "any":
+        raise ExportError(
+            f"{export.path} is no SDXL checkpoint. Expected one: of any other network, build the recipe again with "
+            "`m2n2 merge` and compare the hashes that both print with --json."
+        )
+    sources = open_recipe_sources(export.recipe, relative_to=export.documents)
+    opened = open_source(export.path)
+    plan = in_precision_of(opened, export.recipe, sources)
+    compared = compare(plan, opened, progress)
+    return Verdict(
+        expected={one.component: one.expected for one in compared},
+        found={one.component: one.found for one in compared},
+        differing=tuple(f"{one.component}/{name}" for one in compared for name in one.differing),
+        configs=tuple(_changed_configs(plan, export)),
+    )
+
+
+def verify_hashes(export: Export, hashes: Path, progress: Progress | None = None) -> Verdict:
+    """Compare an export with the hashes of a recipe-only export, `hashes.json`.
+
+    Raises:
+        M2N2Error: the hashes cannot be read, or the export cannot be opened.
+    """
+    try:
+        content = json.loads(hashes.read_text("utf-8"))
+        expected = {str(part): str(digest) for part, digest in content["sha256"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ExportError(
+            f"{hashes} cannot be read ({error!r}). Expected the hashes.json that a recipe-only export holds."
+        ) from error
+    found = stored_hashes(open_source(export.path), progress)
+    return Verdict(expected, {part: found.get(part, "no such component") for part in expected})
+
+
+def _changed_configs(plan: Plan, export: Export) -> list[str]:
+    """Files beside the weights that are not what the recipe gives now."""
+    home = export.documents if export.path.is_dir() else export.documents / CONFIG
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / CONFIG
+        write_configs(plan, made)
+        names = sorted(file.relative_to(made) for file in made.rglob("*") if file.is_file())
+        return [name.as_posix() for name in names if _content(made / name) != _content(home / name)]
+
+
+def _content(file: Path) -> Any:
+    if not file.is_file():
+        return None
+    if file.name != "model_index.json":
+        return file.read_bytes()
+    try:
+        index = json.loads(file.read_text("utf-8"))
+    except ValueError:
+        return None
+    return {key: value for key, value in index.items() if key != _OF_A_VERSION}

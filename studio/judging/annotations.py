@@ -1,0 +1,74 @@
+"""Stars, tags and notes that people gave: `marks.jsonl` in a run's folder, appended to and never edited.
+
+They are kept by the recipe's digest, not by a path or a number, so they stay with what was starred when a run moves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from studio.errors import RunError
+from studio.journal import Journal
+from studio.runs.individual import Individual
+from studio.runs.store import RunStore, now
+
+FILE = "marks.jsonl"
+MOST = 5  # stars
+
+
+@dataclass(frozen=True)
+class Marked:
+    """What everybody said of an individual last: mean stars (0 where nobody gave any), all tags, notes by rater."""
+
+    stars: float = 0.0
+    tags: tuple[str, ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
+
+
+def mark(store: RunStore, individual: Individual, *, rater: str, stars: int, tags: str, note: str) -> None:
+    """Say what one thinks of an individual; the last word of a rater counts.
+
+    Args:
+        store: the run.
+        individual: of that run.
+        rater: who says so; may be empty.
+        stars: 0 to 5; 0 takes them back.
+        tags: words, between commas.
+        note: any text.
+
+    Raises:
+        RunError: more stars than there are.
+    """
+    if not 0 <= stars <= MOST:
+        raise RunError(f"Expected 0 to {MOST} stars, found {stars}.")
+    words = dict.fromkeys(word.strip() for word in tags.replace("、", ",").split(",") if word.strip())
+    Journal(store.folder / FILE).append(
+        {
+            "time": now().isoformat(),
+            "recipe": individual.recipe.digest,
+            "individual": individual.id,
+            "rater": rater.strip(),
+            "stars": stars,
+            "tags": list(words),
+            "note": note.strip(),
+        }
+    )
+
+
+def marks(store: RunStore) -> dict[str, Marked]:
+    """What was said of whom, by the digest of the recipe."""
+    last: dict[str, dict[str, dict[str, Any]]] = {}  # by recipe and rater
+    for event in Journal(store.folder / FILE).events():
+        last.setdefault(event["recipe"], {})[event["rater"]] = event
+    return {recipe: _marked(said) for recipe, said in last.items()}
+
+
+def _marked(said: dict[str, dict[str, Any]]) -> Marked:
+    given = [event["stars"] for event in said.values() if event["stars"]]
+    return Marked(
+        stars=fmean(given) if given else 0.0,
+        tags=tuple(dict.fromkeys(tag for event in said.values() for tag in event["tags"])),
+        notes=tuple((rater, event["note"]) for rater, event in said.items() if event["note"]),
+    )

@@ -1,0 +1,171 @@
+"""Which two pictures a person is asked about next, and their bytes without anything that tells whose they are."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from eval.prompts.prompt_set import LANGUAGES, Language
+from studio.png_metadata import generation_data
+from studio.runs.individual import Individual
+from studio.runs.store import RunStore, now
+
+from .votes import Answer, Reads, Vote
+
+BEST = 10  # of all who ever entered the archive, alive or not
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A question: two pictures of one caption from one noise. Its text and bytes may be shown, the rest may not."""
+
+    prompt: str
+    language: Language
+    caption: str
+    noise: int
+    seed: int | None
+    left: str
+    right: str
+    left_score: float | None
+    right_score: float | None
+    left_png: bytes
+    right_png: bytes
+
+    def vote(self, rater: str, reads: Reads, answer: Answer) -> Vote:
+        """The answer to it, for the journal."""
+        return Vote(
+            time=now().isoformat(timespec="seconds"),
+            rater=rater,
+            reads=reads,
+            prompt=self.prompt,
+            language=self.language,
+            noise=self.noise,
+            seed=self.seed,
+            left=self.left,
+            right=self.right,
+            answer=answer,
+            left_score=self.left_score,
+            right_score=self.right_score,
+        )
+
+
+def judged(store: RunStore) -> list[Individual]:
+    """Who takes part: sources, individuals alive, and the best who ever entered; all of them kept every picture."""
+    entered = [one for one in store.individuals() if one.entered]
+    best = sorted(entered, key=lambda one: -sum(one.mean(language) or 0.0 for language in store.config.compete))
+    famous = {one.id for one in best[:BEST]}
+    return [one for one in entered if one.is_source or one.alive or one.id in famous]
+
+
+def next_pair(
+    store: RunStore, votes: Sequence[Vote], rater: str, reads: Reads, rng: random.Random | None = None
+) -> Pair | None:
+    """A pair this rater has not judged on that caption: pairs with fewer votes are likelier, sides are at random.
+
+    Captions are in the language the rater reads best, where that is one of the run's.
+
+    Args:
+        store: the run.
+        votes: all on this run, of everybody.
+        rater: who is asked.
+        reads: the language he or she reads best.
+        rng: the operating system's randomness if left out.
+
+    Returns:
+        The pair with its pictures in memory; `None` when there is nothing left to ask.
+    """
+    rng = rng or random.SystemRandom()
+    everyone = judged(store)
+    languages = [reads] if reads in LANGUAGES else list(LANGUAGES)
+    ends = tuple(f"-{language}-{noise}.png" for language in languages for noise in range(store.config.noises))
+    files = {one.id: {name for name in _listed(store, one.id) if name.endswith(ends)} for one in everyone}
+    asked = {vote.about for vote in votes if vote.rater == rater}
+    counts = Counter(vote.about[:2] for vote in votes)
+    known = {one.id: one for one in everyone}
+    for one, other in _drawn(list(known), counts, rng):
+        shared = sorted(files[one] & files[other])
+        rng.shuffle(shared)
+        for name in shared:
+            prompt = name.rsplit("-", 2)[0]
+            if (one, other, prompt) not in asked:
+                left, right = rng.sample((known[one], known[other]), 2)
+                if pair := _opened(store, left, right, name):
+                    return pair
+    return None
+
+
+def _listed(store: RunStore, individual: str) -> list[str]:
+    """The names of an individual's pictures: one look at its folder, none at the files."""
+    try:
+        return os.listdir(store.folder / "images" / individual)
+    except FileNotFoundError:
+        return []
+
+
+def _drawn(ids: list[str], counts: Counter[tuple[str, str]], rng: random.Random) -> Iterator[tuple[str, str]]:
+    """All pairs, ids in alphabetical order, one after another at random: n votes make a pair 1 + n times less likely.
+
+    Sorting by u ** (1 / weight) draws without replacement (Efraimidis and Spirakis 2006).
+    """
+    pairs = list(combinations(sorted(ids), 2))
+    keys = {pair: rng.random() ** (1 + counts[pair]) for pair in pairs}
+    yield from sorted(pairs, key=keys.__getitem__, reverse=True)
+
+
+def _opened(store: RunStore, left: Individual, right: Individual, name: str) -> Pair | None:
+    """The pair of two files of that name; `None` where one is gone, or they are from different noise after all."""
+    prompt, tail, noise = name.removesuffix(".png").rsplit("-", 2)
+    language: Language = "ja" if tail == "ja" else "en"
+    rows = {each.id: (row, each) for row, each in enumerate(store.config.niches().prompts)}
+    if prompt not in rows:
+        return None
+    row, asked = rows[prompt]
+    try:
+        (left_seed, left_png), (right_seed, right_png) = (
+            stripped(store.image(one.id, prompt, language, int(noise))) for one in (left, right)
+        )
+    except OSError:
+        return None
+    if left_seed != right_seed:
+        return None
+
+    def score(one: Individual) -> float | None:
+        values = one.scores.get(language)
+        return None if values is None or np.isnan(found := values[row, int(noise)]) else float(found)
+
+    return Pair(
+        prompt=prompt,
+        language=language,
+        caption=(asked.ja if language == "ja" else asked.en) or "",
+        noise=int(noise),
+        seed=left_seed,
+        left=left.id,
+        right=right.id,
+        left_score=score(left),
+        right_score=score(right),
+        left_png=left_png,
+        right_png=right_png,
+    )
+
+
+def stripped(path: Path) -> tuple[int | None, bytes]:
+    """The seed a picture was drawn from, where it says so, and the picture as PNG with nothing but its pixels."""
+    with Image.open(path) as picture:
+        pixels = Image.frombytes("RGB", picture.size, picture.convert("RGB").tobytes())
+    buffer = io.BytesIO()
+    pixels.save(buffer, "PNG", compress_level=1)
+    return seed_of(path), buffer.getvalue()
+
+
+def seed_of(path: Path) -> int | None:
+    """The seed a picture was drawn from; `None` where it does not say."""
+    return (generation_data(path) or {}).get("seed")

@@ -1,0 +1,109 @@
+"""Votes as niches of a run: what people preferred is learned from their votes and scores pictures nobody has seen.
+
+A run that is given votes learns once, before its first individual, with its own scorer's features of the pictures that
+were voted on, and keeps what it learned in its state: votes that come later change nothing in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from eval.preferences.bradley_terry import Share
+from eval.preferences.preference_model import Taste, foreseen, learn
+from eval.scorers.clip import ClipScorer
+from studio.errors import RunError
+
+from .pairing import seed_of
+from .votes import ENOUGH, Vote, decided, niches
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A rater's niches, made of votes: whose, the taste, how many votes it rests on and how many it foresees."""
+
+    whose: str
+    taste: Taste
+    votes: int
+    foreseen: Share | None
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values; floats survive to the last bit."""
+        return {
+            "whose": self.whose,
+            "weights": self.taste.weights.tolist(),
+            "centre": self.taste.centre.tolist(),
+            "votes": self.votes,
+            "foreseen": vars(self.foreseen) if self.foreseen else None,
+        }
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Learned:
+        """The inverse of `to_json`."""
+        taste = Taste(np.array(content["weights"]), np.array(content["centre"]))
+        share = content["foreseen"]
+        return cls(content["whose"], taste, content["votes"], Share(**share) if share else None)
+
+
+def learn_niches(folder: Path, votes: Sequence[Vote], scorer: ClipScorer) -> list[Learned]:
+    """Learn a taste per niche from the pictures in a run's folder.
+
+    Votes whose pictures are gone, or were drawn again from other noise, teach nothing.
+
+    Raises:
+        RunError: too few are left.
+    """
+    usable = [vote for vote in votes if all(_is_there(folder, vote, id) for id in (vote.left, vote.right))]
+    whose = niches(usable)
+    if not whose:
+        raise RunError(
+            f"Of the pictures that were voted on in {folder / 'images'}, those of {decided(usable)} decided votes are "
+            f"left. Expected {ENOUGH} at least: keep the run's pictures, or leave `votes` out."
+        )
+    files = list(dict.fromkeys(_file(folder, vote, id) for vote in usable for id in (vote.left, vote.right)))
+    row = {file: k for k, file in enumerate(files)}
+    features = scorer.image_features([_opened(file) for file in files])  # [pictures, d]
+    found = []
+    for name, some in whose.items():
+        first, second = (
+            features[[row[_file(folder, vote, id)] for vote, id in zip(some, ids, strict=True)]]
+            for ids in ([vote.left for vote in some], [vote.right for vote in some])
+        )
+        won, prompts = [vote.won for vote in some], [vote.prompt for vote in some]
+        taste = learn(first, second, won)
+        found.append(Learned(name, taste, len(some), foreseen(first, second, won, prompts)))
+    return found
+
+
+def liking(learned: Sequence[Learned], features: Sequence[np.ndarray], noises: int) -> np.ndarray:
+    """How much raters like an individual's pictures: float64 [raters * prompts, noises], rater by rater.
+
+    A prompt is a niche for each of them, as it is for the scorer: one niche for all prompts would weigh as much as a
+    single caption. Where both languages compete it is the mean over the two pictures.
+
+    Args:
+        learned: the raters.
+        features: per language that competes, float32 [prompts * noises, d], prompt by prompt.
+        noises: pictures per prompt.
+    """
+    each = [np.mean([one.taste.liking(of).reshape(-1, noises) for of in features], axis=0) for one in learned]
+    return np.concatenate(each)
+
+
+def _file(folder: Path, vote: Vote, id: str) -> Path:
+    return folder / "images" / id / f"{vote.prompt}-{vote.language}-{vote.noise}.png"
+
+
+def _is_there(folder: Path, vote: Vote, id: str) -> bool:
+    file = _file(folder, vote, id)
+    return file.is_file() and seed_of(file) == vote.seed
+
+
+def _opened(file: Path) -> Image.Image:
+    with Image.open(file) as picture:
+        return picture.convert("RGB")

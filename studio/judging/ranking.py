@@ -1,0 +1,47 @@
+"""What votes say: who is preferred, by how much, and how often the run's scorer agrees."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eval.preferences.bradley_terry import Rating, Share, agreement, ranking
+
+from .votes import Vote, by_rater, by_reader
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The votes of one person or of many: a ranking, the scorer's agreement, and how many were no preference."""
+
+    votes: int
+    both_good: int
+    both_bad: int
+    ranking: list[Rating]
+    agreement: Share | None
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return dataclasses.asdict(self)
+
+
+def standing(votes: Sequence[Vote]) -> Standing:
+    """What some votes say; 'both bad' is a tie for the ranking, like 'both good', and counted apart."""
+    return Standing(
+        votes=len(votes),
+        both_good=sum(vote.answer == "both good" for vote in votes),
+        both_bad=sum(vote.answer == "both bad" for vote in votes),
+        ranking=ranking([vote.comparison for vote in votes]),
+        agreement=agreement([vote.won for vote in votes], [vote.margin for vote in votes]),
+    )
+
+
+def report(votes: Sequence[Vote]) -> dict[str, Any]:
+    """What all votes on a run say, as JSON: of everybody, by the language raters read best, and by rater."""
+    return {
+        "everybody": standing(votes).to_json(),
+        "by_reader": {reads: standing(some).to_json() for reads, some in by_reader(votes).items()},
+        "by_rater": {rater: standing(some).to_json() for rater, some in by_rater(votes).items()},
+    }

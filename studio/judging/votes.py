@@ -1,0 +1,172 @@
+"""What people said of two pictures, blind: `votes.jsonl` in a run's folder, appended to and never edited.
+
+A line is a `Vote`. It holds the scores that the two pictures had when it was given, because scores of a run may be
+taken anew with other noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from eval.preferences.bradley_terry import TIE, Comparison
+from eval.prompts.prompt_set import Language
+from pipelines.errors import M2N2Error
+from studio.errors import RunError
+from studio.journal import Journal
+
+FILE = "votes.jsonl"
+ENOUGH = 20  # votes that prefer one of the two: what a sitting of 30 gives, when a third of them are ties
+EVERYBODY, OTHERS = "everybody", "others"
+Answer = Literal["left", "right", "both good", "both bad"]
+ANSWERS: tuple[Answer, ...] = get_args(Answer)
+Reads = Literal["ja", "en", "other"]
+READS: tuple[Reads, ...] = get_args(Reads)
+_WON = {"left": 1.0, "right": 0.0}
+
+
+class Vote(BaseModel):
+    """One answer about two pictures of the same caption, drawn from the same noise.
+
+    `reads` is the language the rater reads best, `language` that of the caption that was drawn and shown. `left` and
+    `right` are individuals, in the places they were seen in; the scores are the run's for these pictures, `None` where
+    it had none.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1] = 1
+    time: str
+    rater: str
+    reads: Reads
+    prompt: str
+    language: Language
+    noise: int
+    seed: int | None
+    left: str
+    right: str
+    answer: Answer
+    left_score: float | None
+    right_score: float | None
+
+    @property
+    def won(self) -> float:
+        """How the left one fared: 1, 0, or 0.5 where both were good or both bad."""
+        return _WON.get(self.answer, TIE)
+
+    @property
+    def decided(self) -> bool:
+        """Whether one of the two was preferred."""
+        return self.answer in _WON
+
+    @property
+    def comparison(self) -> Comparison:
+        """What a ranking counts."""
+        return Comparison(self.left, self.right, self.won)
+
+    @property
+    def margin(self) -> float:
+        """The score of the left picture less that of the right one; NaN where one has none."""
+        if self.left_score is None or self.right_score is None:
+            return float("nan")
+        return self.left_score - self.right_score
+
+    @property
+    def about(self) -> tuple[str, str, str]:
+        """What was asked: the two individuals in alphabetical order, and the prompt."""
+        one, other = sorted((self.left, self.right))
+        return one, other, self.prompt
+
+
+def read_votes(folder: Path) -> list[Vote]:
+    """Every vote on a run, oldest first; none where nobody judged yet.
+
+    Raises:
+        RunError: a line that is no vote, or one of a newer version.
+    """
+    votes = []
+    for number, event in enumerate(Journal(folder / FILE).events(), start=1):
+        try:
+            votes.append(Vote.model_validate(event))
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise RunError(
+                f"{folder / FILE}, vote {number}, at {'.'.join(map(str, first['loc']))}: {first['msg']}. Expected a "
+                "vote in format 1, as the Judge page writes it: update m2n2-studio, or take that line out."
+            ) from error
+    return votes
+
+
+def write_vote(folder: Path, vote: Vote) -> None:
+    """Append a vote; it is on the disk when this returns."""
+    Journal(folder / FILE).append(vote.model_dump())
+
+
+def by_rater(votes: Iterable[Vote]) -> dict[str, list[Vote]]:
+    """The votes of each rater, in the order in which they first voted."""
+    found: dict[str, list[Vote]] = {}
+    for vote in votes:
+        found.setdefault(vote.rater, []).append(vote)
+    return found
+
+
+def by_reader(votes: Iterable[Vote]) -> dict[Reads, list[Vote]]:
+    """The votes of those who read each language best; only of languages somebody reads."""
+    found: dict[Reads, list[Vote]] = {reads: [] for reads in READS}
+    for vote in votes:
+        found[vote.reads].append(vote)
+    return {reads: some for reads, some in found.items() if some}
+
+
+def decided(votes: Iterable[Vote]) -> int:
+    """How many of them preferred one of the two."""
+    return sum(vote.decided for vote in votes)
+
+
+def niches(votes: Sequence[Vote]) -> dict[str, list[Vote]]:
+    """Whose votes make a niche: a rater's with `ENOUGH` decided ones; the others' together, where those are enough."""
+    raters = by_rater(votes)
+    heard = {rater: some for rater, some in raters.items() if decided(some) >= ENOUGH}
+    rest = [vote for vote in votes if vote.rater not in heard]
+    if decided(rest) >= ENOUGH:
+        heard[OTHERS if heard else EVERYBODY] = rest
+    return heard
+
+
+def missing(votes: Sequence[Vote]) -> int:
+    """How many more decided votes it takes until they can steer a run; 0 where they can."""
+    return 0 if niches(votes) else ENOUGH - decided(votes)
+
+
+def votes_for(where: str | Path) -> tuple[Path, list[Vote]]:
+    """The folder of the run that votes are about, and the votes, of a run's folder or the path of its `votes.jsonl`.
+
+    Raises:
+        RunError: there are none, or too few to steer a run; says how many are needed.
+    """
+    path = Path(where)
+    folder = path.parent if path.name == FILE else path
+    votes = read_votes(folder)
+    if lacking := missing(votes):
+        raise RunError(
+            f"{folder / FILE} holds {decided(votes)} votes that prefer one of two pictures. Expected {ENOUGH} at least "
+            f"to steer a run: judge until {lacking} more are decided, or leave `votes` out."
+        )
+    return folder, votes
+
+
+def steering_runs(runs: Path) -> list[str]:
+    """The names of the runs in a folder whose votes are enough to steer another, newest votes first."""
+    files = sorted(runs.glob(f"*/{FILE}"), key=lambda file: file.stat().st_mtime, reverse=True)
+    return [file.parent.name for file in files if _can_steer(file)]
+
+
+def _can_steer(file: Path) -> bool:
+    try:
+        votes_for(file)
+    except M2N2Error:
+        return False
+    return True

@@ -1,0 +1,48 @@
+"""What a person may name for a model: a source as in `pipelines.origins`, a recipe file, or RUN:INDIVIDUAL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipelines.checkpoints.source_uri import open_origin
+from pipelines.checkpoints.sources import Source
+from pipelines.errors import SourceError
+from pipelines.recipes.recipe import Recipe, blend, load_recipe
+from pipelines.storage.pickled import SUFFIXES
+from studio.runs.store import open_run
+
+Model = tuple[Recipe, dict[str, Source]]
+
+
+def open_model(named: str) -> Model:
+    """The recipe and the opened sources behind a name; a source is the recipe that takes all from it.
+
+    Raises:
+        M2N2Error: nothing of the kind is there, or it does not fit.
+    """
+    path = Path(named).expanduser()
+    if path.is_file() and path.suffix not in (".safetensors", *SUFFIXES):
+        recipe = load_recipe(path)
+        return recipe, open_recipe_sources(recipe, relative_to=path.parent)
+    run, _, individual = named.rpartition(":")
+    if run and Path(run).is_dir():
+        store = open_run(run)
+        recipe = store.individual(individual).recipe
+        store.close()
+        return recipe, open_recipe_sources(recipe)
+    try:
+        source = open_origin(named)
+    except SourceError as error:
+        raise SourceError(f"{error} A recipe file, or RUN:INDIVIDUAL, does as well.") from error
+    return alone(source)
+
+
+def alone(source: Source) -> Model:
+    """A source as the recipe that takes all from it."""
+    chromosomes = {"attention": [1.0], "backbone": [1.0]}
+    return blend([source], chromosomes, host={"default": source.name}, name=source.name), {source.name: source}
+
+
+def open_recipe_sources(recipe: Recipe, *, relative_to: Path = Path()) -> dict[str, Source]:
+    """Open the sources a recipe names; relative paths are relative to the recipe's file."""
+    return {named.name: open_origin(named.uri, name=named.name, relative_to=relative_to) for named in recipe.sources}

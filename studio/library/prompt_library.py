@@ -1,0 +1,92 @@
+"""The prompt sets a studio knows: those that come with it, which nobody changes, and one's own, in a folder."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import assets
+from eval.errors import PromptSetError
+from eval.prompts.editing import Row
+from eval.prompts.prompt_set import PromptSet, load_prompts, to_yaml
+from pipelines.storage.files import write_whole
+
+SHIPPED = {"embedded-evolve": assets.EVOLVE, "embedded-held-out": assets.HELD_OUT}
+_NAME = re.compile(r"[\w][\w .-]{0,79}")  # one file's name: letters of any script, digits, no separators
+
+
+def sets(folder: Path) -> dict[str, Path]:
+    """The files of all sets by name, the shipped ones first, then one's own by name."""
+    return SHIPPED | {file.stem: file for file in sorted(folder.glob("*.yaml")) if file.stem not in SHIPPED}
+
+
+def load_known(path: Path) -> PromptSet:
+    """A set, kept in memory until its file changes.
+
+    Raises:
+        PromptSetError: it cannot be read.
+    """
+    try:
+        changed = path.stat().st_mtime_ns
+    except OSError:
+        changed = 0
+    return _loaded(path, changed)
+
+
+def target(folder: Path, name: str) -> Path:
+    """Where a set of one's own is saved.
+
+    Raises:
+        PromptSetError: the name cannot be a file's, or is that of a shipped set.
+    """
+    name = name.strip().removesuffix(".yaml")
+    if not _NAME.fullmatch(name) or len(name.encode()) > 200:
+        raise PromptSetError(
+            f"the name {name!r} cannot be a file's; expected letters, digits, spaces, dots and dashes, at most 80, the "
+            "first a letter or a digit"
+        )
+    if name in SHIPPED:
+        raise PromptSetError(f"the set {name!r} comes with the studio and is not changed; save it under another name")
+    return folder / f"{name}.yaml"
+
+
+def save(path: Path, prompts: PromptSet, *, overwrite: bool = False) -> Path:
+    """Write a set, whole or not at all.
+
+    Raises:
+        PromptSetError: a file of that name exists and was not to be overwritten.
+    """
+    check_free(path, overwrite=overwrite)
+    write_whole(path, to_yaml(prompts).encode())
+    return path
+
+
+def check_free(path: Path, *, overwrite: bool = False) -> None:
+    """Refuse to write over a file that was not to be overwritten.
+
+    Raises:
+        PromptSetError: it exists.
+    """
+    if path.exists() and not overwrite:
+        raise PromptSetError(f"{path} exists already; choose another name, or ask to overwrite it")
+
+
+def moved(rows: Sequence[Row], source: Path, target: Path) -> list[Row]:
+    """Rows whose reference pictures, relative to one folder, are named relative to another."""
+    if source == target:
+        return list(rows)
+    return [
+        replace(row, reference=Path(os.path.relpath(source / row.reference, target)).as_posix())
+        if row.reference and not Path(row.reference).is_absolute()
+        else row
+        for row in rows
+    ]
+
+
+@functools.lru_cache(maxsize=8)
+def _loaded(path: Path, _changed: int) -> PromptSet:
+    return load_prompts(path)

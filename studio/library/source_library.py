@@ -1,0 +1,151 @@
+"""The sources a studio knows: the embedded family, those of its runs, and those that somebody added.
+
+What was added is remembered in `sources.yaml` in the folder of the runs, as people would write it:
+
+    format: m2n2-sources
+    version: 1
+    sources: [/models/anime.safetensors, owner/name, /models/photo + 0.8 * /loras/ink.safetensors]
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import filelock
+import yaml
+
+import assets
+from pipelines.checkpoints.source_uri import name_of, open_origin, resolved
+from pipelines.checkpoints.sources import Source
+from pipelines.errors import M2N2Error
+from pipelines.storage.files import write_whole
+from studio.errors import RunError
+
+FILE = "sources.yaml"
+FORMAT, VERSION = "m2n2-sources", 1
+
+
+@dataclass(frozen=True)
+class Known:
+    """A source that the studio knows by what a person would write for it; `runs` are those it took part in."""
+
+    uri: str
+    runs: tuple[str, ...] = ()
+    added: bool = False
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return name_of(self.uri)
+
+    @property
+    def key(self) -> str:
+        """A short name without any path in it, for addresses."""
+        return hashlib.sha256(self.uri.encode()).hexdigest()[:16]
+
+
+def known(runs: Path) -> list[Known]:
+    """Every source the studio knows: the embedded ones, then those added, then those of its runs, the newest first."""
+    taken: dict[str, list[str]] = {}
+    for file in sorted(runs.glob("*/run.yaml"), key=lambda file: file.stat().st_mtime, reverse=True):
+        for uri in _sources_of(file, file.stat().st_mtime_ns):
+            taken.setdefault(uri, []).append(file.parent.name)
+    own = added(runs)
+    uris = dict.fromkeys([*map(str, assets.sources()), *own, *taken])
+    return [Known(uri, tuple(taken.get(uri, ())), uri in own) for uri in uris]
+
+
+def added(runs: Path) -> list[str]:
+    """The sources that somebody added, the newest last.
+
+    Raises:
+        RunError: their file cannot be read.
+    """
+    path = runs / FILE
+    if not path.is_file():
+        return []
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise RunError(f"{path} cannot be read ({error}). Expected a list of sources; mend or remove it.") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT or not isinstance(content.get("sources"), list):
+        raise RunError(f"{path} is no list of sources. Expected `format: {FORMAT}` and `sources:`; mend or remove it.")
+    if content.get("version") != VERSION:
+        raise RunError(
+            f"{path} has version {content.get('version')!r}; this program reads version {VERSION}: update m2n2-studio."
+        )
+    return [str(uri) for uri in content["sources"]]
+
+
+def add(runs: Path, uri: str, *, relative_to: Path | None = None) -> str:
+    """Remember a source; returns it as it is remembered, with whole paths.
+
+    Raises:
+        SourceError: it cannot be read as a source.
+        RunError: the file of those added cannot be read.
+    """
+    text = resolved(uri, relative_to)
+    _change(runs, lambda uris: list(dict.fromkeys([*uris, text])))
+    return text
+
+
+def forget(runs: Path, uri: str) -> None:
+    """Forget a source that was added; its files stay where they are."""
+    _change(runs, lambda uris: [one for one in uris if one != uri])
+
+
+def hash_source(source: Source, progress: Callable[[int, int], None] | None = None) -> dict[str, str]:
+    """The hash of each component, after reading and checking every byte that was not read before.
+
+    Args:
+        source: an opened source.
+        progress: told (bytes done, bytes in all); may raise to stop.
+
+    Raises:
+        SourceError: weights that are not finite.
+    """
+    done = 0
+
+    def tell(more: int) -> None:
+        nonlocal done
+        done += more
+        if progress:
+            progress(done, source.size)
+
+    return {name: part.hashed(tell) for name, part in source.components.items()}
+
+
+def open_known(runs: Path, key: str) -> Source:
+    """Open a known source by its key.
+
+    Raises:
+        M2N2Error: none has that key, or it cannot be opened any more.
+    """
+    for one in known(runs):
+        if one.key == key:
+            return open_origin(one.uri)
+    raise RunError(f"The studio knows no source {key!r}. Expected one of those on the page of sources; load it again.")
+
+
+def _change(runs: Path, edit: Callable[[list[str]], list[str]]) -> None:
+    runs.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(runs / ".sources.lock"):
+        content = {"format": FORMAT, "version": VERSION, "sources": edit(added(runs))}
+        write_whole(runs / FILE, yaml.safe_dump(content, allow_unicode=True, sort_keys=False).encode())
+
+
+@functools.lru_cache(maxsize=1024)
+def _sources_of(file: Path, _changed: int) -> tuple[str, ...]:
+    """The sources of a run's file, with whole paths; none where it cannot be read or breeds other networks."""
+    try:
+        content: Any = yaml.safe_load(file.read_text("utf-8"))
+        if not isinstance(content, dict) or content.get("kind") == "any":
+            return ()
+        return tuple(resolved(str(uri), file.resolve().parent) for uri in content.get("sources") or ())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, M2N2Error):
+        return ()  # the pages of runs say what is wrong with one

@@ -1,0 +1,223 @@
+"""Licences, and what a merge inherits: whose weights are in it, under which terms, and the texts that go along.
+
+What is said here about a licence is a reminder of what to look for in its text, and no advice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from pipelines.checkpoints.sources import Source
+from pipelines.exporting.export import about_folder
+from pipelines.exporting.provenance import Origin, origins
+from pipelines.recipes.recipe import Recipe
+from pipelines.storage.files import lies_in
+from studio.i18n import Lang, words
+
+Warning = Literal["unknown", "non_commercial", "no_derivatives"]
+
+# As the hub writes them: those of SDXL checkpoints and LoRAs. The second: whether the hub knows it by that name.
+KNOWN = {
+    "apache-2.0": True,
+    "mit": True,
+    "cc0-1.0": True,
+    "cc-by-4.0": True,
+    "cc-by-sa-4.0": True,
+    "cc-by-nc-4.0": True,
+    "cc-by-nc-sa-4.0": True,
+    "openrail++": True,
+    "creativeml-openrail-m": True,
+    "faipl-1.0-sd": False,
+    "stabilityai-ai-community": False,
+    "sai-nc-community": False,
+}
+_SPELLINGS = {  # as headers and cards spell them, without spaces and the word licence
+    "creativeml-open-rail++-m": "openrail++",
+    "open-rail++-m": "openrail++",
+    "openrail++-m": "openrail++",
+    "creativeml-openrail++-m": "openrail++",
+    "creativeml-open-rail-m": "creativeml-openrail-m",
+    "openrail-m": "creativeml-openrail-m",
+    "apache": "apache-2.0",
+    "fair-ai-public-1.0-sd": "faipl-1.0-sd",
+    "stability-ai-community": "stabilityai-ai-community",
+    "stabilityai-community": "stabilityai-ai-community",
+    "stability-ai-non-commercial-research-community": "sai-nc-community",
+    "stabilityai-nc-research-community": "sai-nc-community",
+}
+_LINKS = {  # where the text of a licence stands, for those that ask for a link to it
+    "apache-2.0": "https://www.apache.org/licenses/LICENSE-2.0",
+    "mit": "https://opensource.org/license/mit",
+    "cc0-1.0": "https://creativecommons.org/publicdomain/zero/1.0/",
+    "cc-by-4.0": "https://creativecommons.org/licenses/by/4.0/",
+    "cc-by-sa-4.0": "https://creativecommons.org/licenses/by-sa/4.0/",
+    "cc-by-nc-4.0": "https://creativecommons.org/licenses/by-nc/4.0/",
+    "cc-by-nc-sa-4.0": "https://creativecommons.org/licenses/by-nc-sa/4.0/",
+    "openrail++": "https://huggingface.co/stabilityai/stable-diffusion-xl-base-1.0/blob/main/LICENSE.md",
+    "faipl-1.0-sd": "https://freedevproject.org/faipl-1.0-sd/",
+}
+_JOINED = " AND "  # of several licences that all hold, as SPDX writes it
+_TEXT = re.compile(r"(licen[sc]es?|notice|copying)([.-].*)?", re.IGNORECASE)
+_LONGEST = 1 << 20  # bytes; what is longer is no text that a person reads
+_TEXTS = "licences"  # folder of the texts in an export, and so in sources that are exports themselves
+
+
+@dataclass(frozen=True)
+class Inherited:
+    """One source's part in a merge, or that of a LoRA in it; `parts` says what it gives."""
+
+    name: str
+    origin: Origin
+    licence: str | None
+    parts: tuple[str, ...]
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Its licences as the hub writes them: one, or those of a merge; none where it states none."""
+        return tuple(normal(one) for one in re.split(f"{_JOINED}|-and-", self.licence)) if self.licence else ()
+
+    def duty(self, lang: Lang) -> str | None:
+        """What its licence asks, in a few words; `None` where the licence is not known here."""
+        said = [words(lang).get(f"duty_{term}") for term in self.terms]
+        return "; ".join(dict.fromkeys(filter(None, said))) if said and all(said) else None
+
+    @property
+    def warning(self) -> Warning | None:
+        """Why it should be read before anything is published, if it should."""
+        if any(_bars(term, "nd", "no-?derivatives?") for term in self.terms):
+            return "no_derivatives"
+        if any(_bars(term, "nc", "non-?commercial|research") for term in self.terms):
+            return "non_commercial"
+        return None if self.terms and all(term in KNOWN for term in self.terms) else "unknown"
+
+
+def normal(licence: str) -> str:
+    """A licence's name as the hub writes it, whatever a card or a header calls it."""
+    name = re.sub(r"\b(the|licen[sc]e|version|agreement)\b", " ", licence.lower())
+    name = re.sub(r"[\s_()-]+", "-", name).strip("-.")
+    return _SPELLINGS.get(name, name)
+
+
+def inherited(recipe: Recipe, sources: Mapping[str, Source]) -> list[Inherited]:
+    """Every source that gives weights or lends a component, with its licence; LoRAs in it have entries of their own.
+
+    Args:
+        recipe: the merge.
+        sources: its opened sources.
+
+    Raises:
+        SourceError: a source's LoRA is gone.
+    """
+    found = []
+    for k, named in enumerate(recipe.sources):
+        parts = [
+            name
+            for name, chromosome in recipe.chromosomes.items()
+            if any(segment.weights[k] != 0 for segment in chromosome.segments)
+        ]
+        lent = ("text_encoder", "text_encoder_2", "vae", "tokenizer", "tokenizer_2", "scheduler")
+        parts += [part for part in lent if part not in recipe.merged_components and recipe.lender(part) == named.name]
+        if parts:
+            base, *loras = of_source(sources[named.name])
+            licence = base.licence or named.licence
+            found.append(replace(base, name=named.name, licence=licence, parts=tuple(dict.fromkeys(parts))))
+            found += loras
+    return found
+
+
+def of_source(source: Source) -> list[Inherited]:
+    """A source's own licence, then those of the LoRAs on it.
+
+    Raises:
+        SourceError: a LoRA is gone.
+    """
+    base, *loras = origins(source)
+    return [
+        Inherited(source.name, base, base.licence, ()),
+        *(Inherited(f"{source.name} + {lora.name}", lora, lora.licence, ("lora",)) for lora in loras),
+    ]
+
+
+def all_terms(entries: Iterable[Inherited]) -> list[str]:
+    """The licences that hold for the whole, as the hub writes them; `unknown` stands for those not stated."""
+    return list(dict.fromkeys(term for entry in entries for term in entry.terms or ("unknown",)))
+
+
+def common_licence(entries: Iterable[Inherited]) -> str:
+    """The licence of the whole as a model card names it: the one they share where the hub knows it, else `other`."""
+    terms = all_terms(entries)
+    return terms[0] if len(terms) == 1 and KNOWN.get(terms[0]) else "other"
+
+
+def joint_licence(entries: Iterable[Inherited]) -> str:
+    """The licences of the whole in one expression, for a file's header: `apache-2.0 AND openrail++`."""
+    return _JOINED.join(all_terms(entries))
+
+
+def warnings(entries: Iterable[Inherited], lang: Lang) -> list[str]:
+    """A sentence for each source that should be read about before anything is published."""
+    said = words(lang)
+    return [f"{entry.name}: {said[f'warning_{entry.warning}']}" for entry in entries if entry.warning]
+
+
+def credit_lines(entries: Iterable[Inherited]) -> list[str]:
+    """A sentence for each source that names its author and its licence as attribution asks for; Markdown, in English.
+
+    Authors are known of what comes from the hub, and where a card or a header names them; others are for a person to
+    fill in.
+    """
+    said = []
+    for entry in entries:
+        author = f" by {entry.origin.author}" if entry.origin.author else ""
+        terms = [f"[{term}]({_LINKS[term]})" if term in _LINKS else term for term in entry.terms]
+        licence = f"licensed under {' and '.join(terms)}" if terms else "licence not stated"
+        said.append(f"{entry.name}{author}, {licence}; changed: merged with others by weighted sums.")
+    return said
+
+
+def licence_texts(entries: Iterable[Inherited]) -> dict[str, bytes]:
+    """The licence files and cards that go along with an export, as file name to content.
+
+    A folder's own go along, and those beside a single file that bear its name: `NAME.LICENSE`, or what its export left
+    in `NAME.about`. Nothing is taken from files that merely lie in the same folder. What an export gathered from its
+    own sources is passed on. Links that lead out of a source's folder are not followed.
+    """
+    texts = {}
+    for entry in entries:
+        for name, file in _papers(entry.origin):
+            texts[f"{_TEXTS}/{_folder(entry.name)}/{name}"] = file.read_bytes()
+    return texts
+
+
+def has_text(entry: Inherited) -> bool:
+    """Whether a licence text, and not a card alone, comes with a source."""
+    return any(_TEXT.match(Path(name).name) for name, _ in _papers(entry.origin))
+
+
+def _papers(origin: Origin) -> Iterator[tuple[str, Path]]:
+    """Licence texts and cards of a source, by the name they have beside it."""
+    home = origin.home or about_folder(origin.path)
+    found = {file.name: file for file in home.glob("*") if _TEXT.fullmatch(file.name) or file.name == "README.md"}
+    found |= {file.relative_to(home).as_posix(): file for file in (home / _TEXTS).rglob("*")}
+    papers = {name: file for name, file in found.items() if lies_in(file, home)}
+    if origin.home is None:
+        beside = {file.name.removeprefix(f"{origin.path.stem}."): file for file in origin.path.parent.iterdir()}
+        named = {name: file for name, file in beside.items() if name != file.name and _TEXT.fullmatch(name)}
+        papers |= {name: file for name, file in named.items() if lies_in(file, file.parent)}
+    for name, file in sorted(papers.items()):
+        if file.stat().st_size <= _LONGEST:
+            yield name, file
+
+
+def _folder(name: str) -> str:
+    """A source's name as a folder's: recipes come from anybody, and may call a source `../..`."""
+    return re.sub(r"[^\w.+-]+", "_", name).lstrip(".") or "_"
+
+
+def _bars(term: str, mark: str, words: str) -> bool:
+    """Whether a licence's name says that it forbids something."""
+    return mark in term.split("-") or re.search(words, term) is not None

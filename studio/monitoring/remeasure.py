@@ -1,0 +1,171 @@
+"""Measure an export again as at its birth: the same captions, noise, settings and scorer, on the exported files.
+
+The hashes of the files come first: a damaged or edited export is not scored, for its scores would mean nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+import assets
+from eval.prompts.prompt_set import LANGUAGES, Language
+from eval.scorers import names
+from eval.scorers.clip import ClipScorer
+from pipelines.checkpoints.sources import open_source
+from pipelines.errors import ExportError
+from pipelines.exporting.provenance import read_sha256
+from pipelines.generation.live_pipeline import best_device
+from pipelines.storage.files import write_whole
+from studio.environment import environment
+from studio.evaluation.evaluator import Drawn, Evaluator
+from studio.exporting.certificate import Birth, Scores, small
+from studio.exporting.registry import Export
+from studio.journal import Journal
+from studio.library.model_reference import alone
+from studio.runs.store import now
+
+from .drift import baseline, is_repeated, largest_changes
+
+SHOWN = 6  # prompts whose pictures are kept, those that changed most
+Stage = Literal["files", "pictures"]
+Progress = Callable[[Stage, int, int], None]
+Pictures = dict[tuple[str, Language], Drawn]
+
+
+def journal(export: Export) -> Journal:
+    """Every measurement of an export, oldest first; see `measure`."""
+    return Journal(export.monitor / "drift.jsonl")
+
+
+def measure(export: Export, progress: Progress | None = None) -> dict[str, Any]:
+    """Measure an export and append what was found to its journal.
+
+    The first measurement on a machine draws everything a second time, one picture after the other: another batch
+    rounds differently, and how far scores move then is what numerical noise is on this machine.
+
+    Args:
+        export: one with a birth certificate.
+        progress: told the stage and (bytes read, bytes in all) or (pictures drawn, pictures in all); raise to give up.
+
+    Returns:
+        The event: `when`, `seconds`, `environment`, `damaged` (files that are not as they were written, with what was
+        found); and where none is, `scores`, `repeat` (scores of the second time, or null) and `pictures` (of the
+        prompts that changed most, by prompt and language, in the export's monitor folder).
+
+    Raises:
+        M2N2Error: there is no certificate, the scorer is another one, or the pictures cannot be drawn.
+    """
+    told = progress or (lambda *_: None)
+    birth, started = export.birth, time.monotonic()
+    event: dict[str, Any] = {"when": now().isoformat(), "environment": environment()}
+    event["damaged"] = damage(export, lambda done, of: told("files", done, of))
+    if not event["damaged"]:
+        event |= _scored(export, birth, event, told)
+    event["seconds"] = time.monotonic() - started
+    journal(export).append(event)
+    return event
+
+
+def damage(export: Export, progress: Callable[[int, int], None] | None = None) -> dict[str, str]:
+    """The files of an export that are not as they were written, with what was found; every byte is read."""
+    wanted = export.birth.files
+    sizes = {name: export.file(name).stat().st_size for name in wanted if export.file(name).is_file()}
+    found, base = {}, 0
+    for name, digest in wanted.items():
+        if name not in sizes:
+            found[name] = "missing"
+            continue
+        told = (lambda done, base=base: progress(base + done, sum(sizes.values()))) if progress else None
+        there = read_sha256(export.file(name), told)
+        if there != digest:
+            found[name] = there
+        base += sizes[name]
+    return found
+
+
+def _scored(export: Export, birth: Birth, event: Mapping[str, Any], told: Progress) -> dict[str, Any]:
+    judge = ClipScorer(_judge_of(birth), device=str(best_device()), parked=True)
+    _check_scorer(birth, judge)
+    model, sources = alone(open_source(export.path))
+    evaluator = Evaluator(model, sources, judge, settings=birth.settings, noises=birth.noises)
+    evaluator.rotation = birth.rotation
+    if evaluator.pipeline.plan.scorer == "beside":
+        judge.unpark()
+    events = journal(export).events()
+    rounds = 1 if is_repeated(events, event["environment"]) else 2
+    total = rounds * len(LANGUAGES) * len(birth.prompts) * birth.noises
+
+    def once(number: int) -> tuple[Scores, Pictures]:
+        before = number * total // rounds
+        return _once(evaluator, birth, lambda done: told("pictures", before + done, total))
+
+    try:
+        scores, pictures = once(0)
+        repeat = None
+        if rounds == 2:
+            batch = 1 if birth.settings.batch > 1 else 2
+            evaluator.settings = birth.settings.model_copy(update={"batch": batch})
+            repeat, _ = once(1)
+    finally:
+        evaluator.pipeline.release()
+    kept = _keep(export, str(event["when"]), scores, pictures, events)
+    return {"scores": scores, "repeat": repeat, "pictures": kept}
+
+
+def _once(evaluator: Evaluator, birth: Birth, told: Callable[[int], None]) -> tuple[Scores, Pictures]:
+    each = len(birth.prompts) * birth.noises
+    drawn = {
+        language: evaluator.draw(
+            evaluator.pipeline.recipe,
+            birth.prompts,
+            language,
+            lambda done, before=number * each: told(before + done),  # type: ignore[misc]
+        )
+        for number, language in enumerate(LANGUAGES)
+    }
+    judged = {language: evaluator.score(pictures) for language, pictures in drawn.items()}
+    rows: dict[str, np.ndarray] = {language: one.scores for language, one in judged.items()}
+    rows["consistency"] = evaluator.consistency(judged["ja"], judged["en"])
+    first = {(one.prompt, one.language): one for pictures in drawn.values() for one in pictures if one.noise == 0}
+    return {kind: values.tolist() for kind, values in rows.items()}, first
+
+
+def _judge_of(birth: Birth) -> str:
+    """The scorer that was fitness; where its folder is not there any more, the studio's own one of that name."""
+    name = str(birth.scorer["name"])
+    folder = names.folder_in(name)
+    if folder is None or folder.is_dir():
+        return name
+    own = next((one for one in (assets.JUDGE, assets.JURY) if one.name == folder.name), folder)
+    return names.of_folder(own)
+
+
+def _check_scorer(birth: Birth, judge: ClipScorer) -> None:
+    """Refuse another scorer under the same name: its scores are on another scale."""
+    found = judge.identity
+    for key in birth.scorer.keys() - {"name", "autocast"}:  # another device may compute in another precision
+        if found.get(key) != birth.scorer[key]:
+            raise ExportError(
+                f"The export was scored by {birth.scorer['name']} with {key} {birth.scorer[key]!r}; now that is "
+                f"{found.get(key)!r}. Expected the same scorer: put its former weights back."
+            )
+
+
+def _keep(export: Export, when: str, scores: Scores, drawn: Pictures, events: list[dict[str, Any]]) -> dict[str, str]:
+    """Keep small pictures of the prompts that changed most against the birth; none where nothing did."""
+    before = baseline(export.birth, events)
+    rows = largest_changes(before, scores)[:SHOWN] if before else []
+    folder = "".join(sign for sign in when if sign.isalnum())
+    kept = {}
+    for row in rows:
+        for language in LANGUAGES:
+            prompt = export.birth.prompts.prompts[row].id
+            place = f"{folder}/{prompt}-{language}.webp"
+            write_whole(Path(export.monitor / place), small(drawn[prompt, language].image))
+            kept[f"{prompt}-{language}"] = place
+    return kept

@@ -1,0 +1,188 @@
+"""Monitor: measure exports again by hand or on a schedule, each in a process of its own that a page only watches.
+
+exports/NAME.monitor/
+    drift.jsonl     every measurement, see `measure`
+    status.json     how the one that is going on stands, or how the last one ended
+    schedule        daily or weekly; not there: by hand
+    monitor.log     what the process said
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pipelines.errors import ExportError, M2N2Error
+from pipelines.storage.files import write_whole
+from studio.errors import RunError
+from studio.exporting.registry import Export, list_exports
+from studio.jobs.device_queue import turn
+from studio.jobs.process import Stopped, held, is_held, spawn
+from studio.runs.store import now
+
+from .remeasure import Progress, Stage, journal, measure
+
+logger = logging.getLogger(__name__)
+
+Schedule = Literal["off", "daily", "weekly"]
+SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
+_PERIODS = {"daily": timedelta(days=1), "weekly": timedelta(weeks=1)}
+GOING_ON = ("starting", "queued", "running")  # states
+LOOK = 300  # seconds between two looks at the schedules
+
+
+def carry_out(export: Export, progress: Progress | None = None) -> dict[str, Any]:
+    """Measure an export as soon as a device is free, with how it stands left in its monitor folder; returns the event.
+
+    Raises:
+        RunError: another process measures it now.
+        Stopped: somebody asked to stop.
+        M2N2Error: it cannot be measured; the reason is in the folder too.
+    """
+    export.monitor.mkdir(parents=True, exist_ok=True)
+    started = time.time()
+    began: dict[str, float] = {}  # stages
+
+    def told(stage: Stage, done: int, of: int) -> None:
+        if (export.monitor / "stop").exists():
+            raise Stopped
+        at = began.setdefault(stage, time.time())
+        _put(export, state="running", stage=stage, done=done, of=of, began=at, started=started)
+        if progress:
+            progress(stage, done, of)
+
+    def waiting(before: int) -> None:
+        if (export.monitor / "stop").exists():
+            raise Stopped
+        _put(export, state="queued", before=before, started=started)
+
+    with held(export.monitor / "monitor.lock", _busy(export)):
+        try:
+            with turn(waiting):
+                told("files", 0, 1)
+                event = measure(export, told)
+            _put(export, state="done", started=started)
+            return event
+        except Stopped:
+            _put(export, state="stopped", started=started)
+            raise
+        except BaseException as error:
+            said = str(error) if isinstance(error, M2N2Error) else repr(error)
+            _put(export, state="failed", error=said, started=started)
+            raise
+        finally:
+            (export.monitor / "stop").unlink(missing_ok=True)
+
+
+def start(export: Export) -> None:
+    """Measure an export in a process of its own, which outlives this one.
+
+    Raises:
+        RunError: that is going on already.
+        ExportError: it has no birth certificate to be measured by.
+    """
+    export.birth  # noqa: B018  (refuses before a process is started)
+    if is_measuring(export):
+        raise RunError(_busy(export))
+    export.monitor.mkdir(parents=True, exist_ok=True)
+    (export.monitor / "stop").unlink(missing_ok=True)
+    _put(export, state="starting", started=time.time())
+    spawn(["monitor", str(export.path.resolve()), "--json"], export.monitor / "monitor.log")
+
+
+def ask_to_stop(export: Export) -> None:
+    """Ask the process that measures an export, or is about to, to stop after the batch in hand."""
+    if status(export)["state"] in GOING_ON:
+        (export.monitor / "stop").touch()
+
+
+def is_measuring(export: Export) -> bool:
+    """Whether a process measures it now; a killed one does not, whatever it last wrote."""
+    return export.monitor.is_dir() and is_held(export.monitor / "monitor.lock")
+
+
+def status(export: Export) -> dict[str, Any]:
+    """How a measurement stands.
+
+    Returns:
+        `state` (none, starting, queued, running, done, stopped, failed, interrupted), and as far as they apply `stage`,
+        `done` and `of`, `before` (how many go first), `began` (the stage), `started` and `error`.
+    """
+    try:
+        found: dict[str, Any] = json.loads((export.monitor / "status.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {"state": "none"}
+    if found["state"] in ("queued", "running") and not is_measuring(export):
+        return {**found, "state": "interrupted"}
+    if found["state"] == "starting" and time.time() - found["started"] > LOOK:
+        return {**found, "state": "interrupted"}
+    return found
+
+
+def schedule_of(export: Export) -> Schedule:
+    """How often an export is measured while a studio is open."""
+    file = export.monitor / "schedule"
+    said = file.read_text("utf-8").strip() if file.is_file() else "off"
+    return next((one for one in SCHEDULES if one == said), "off")
+
+
+def set_schedule(export: Export, schedule: Schedule) -> None:
+    """Set how often an export is measured; only one with a certificate can be.
+
+    Raises:
+        ExportError: it has no birth certificate, or there is no such schedule.
+    """
+    if schedule not in SCHEDULES:
+        raise ExportError(f"There is no schedule {schedule!r}. Expected one of {', '.join(SCHEDULES)}.")
+    if schedule != "off":
+        export.birth  # noqa: B018  (refuses one that cannot be measured)
+    write_whole(export.monitor / "schedule", f"{schedule}\n".encode())
+
+
+def is_due(export: Export, at: datetime) -> bool:
+    """Whether an export should be measured now: its schedule says so, and it was not measured since.
+
+    A measurement that failed counts as one for an hour, so that one that cannot succeed does not follow on itself.
+    """
+    period = _PERIODS.get(schedule_of(export))
+    if period is None:
+        return False
+    events = journal(export).events()
+    last = datetime.fromisoformat(events[-1]["when"]) if events else export.birth.exported
+    tried = float(status(export).get("started", 0.0))
+    return at - last >= period and at.timestamp() - tried >= 3600
+
+
+def start_due(folder: Path) -> list[Export]:
+    """Start the measurements that are due; they wait for their turn on the machine, behind runs and each other."""
+    started = []
+    for export in list_exports(folder):
+        try:
+            if export.has_birth and is_due(export, now()) and not is_measuring(export):
+                start(export)
+                started.append(export)
+        except M2N2Error as error:
+            logger.warning("%s was not measured: %s", export.name, error)
+    return started
+
+
+def keep_schedules(folder: Path) -> None:
+    """Look after the schedules of a folder of exports, for as long as this thread lives."""
+    while True:
+        try:
+            start_due(folder)
+        except Exception:  # a full disk, an export taken away meanwhile: the next look may go well
+            logger.exception("schedules of %s could not be looked after this time", folder)
+        time.sleep(LOOK)
+
+
+def _put(export: Export, **values: Any) -> None:
+    write_whole(export.monitor / "status.json", json.dumps(values).encode())
+
+
+def _busy(export: Export) -> str:
+    return f"{export.name} is being measured already; wait for it, or cancel it first."

@@ -1,0 +1,122 @@
+"""What a run over any network is asked to do: one frozen object, read from YAML."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipelines.architectures.keys import MODEL, REST
+from pipelines.checkpoints.sources import Source, check_mergeable, open_network
+from pipelines.recipes.recipe import Recipe, blend
+from pipelines.storage.files import write_whole
+from studio.errors import ConfigError
+from studio.evolution.niches import MAX_ALPHA
+from studio.runs.config import RESERVED, refused
+
+Function = Annotated[str, Field(pattern=r"^.+\.py:\w+$")]
+
+
+class AnyConfig(BaseModel):
+    """Everything a run depends on, beside what the person's functions do."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["any"] = "any"
+    sources: tuple[str, ...] = Field(min_length=2, description="what to breed: folders of safetensors files, or files")
+    host: str | None = Field(None, description="source that lends integers and papers; the first if left out")
+    chromosomes: dict[str, tuple[str, ...]] = Field(
+        {}, description="glob patterns per chromosome; the first that matches takes a tensor, what is left is 'rest'"
+    )
+    frozen: dict[str, str] = Field({}, description="chromosomes that are not bred, and the source each is taken from")
+    scorer: Function = Field(description="FILE.py:FUNCTION that gives a score per item: fitness")
+    reporter: Function | None = Field(None, description="FILE.py:FUNCTION that scores other items, only to report")
+    evaluations: int = Field(200, ge=0, description="offspring to make")
+    archive: int = Field(20, ge=2, description="individuals kept alive")
+    seed: int = Field(0, ge=0, description="random seed of parents, split points and mixing ratios")
+    alpha: float = Field(1.0, ge=0, le=MAX_ALPHA, description="strength of competition; 0 is none")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> AnyConfig:
+        if self.archive < len(self.sources):
+            raise ValueError(
+                f"archive holds {self.archive}; expected room for the {len(self.sources)} sources at least"
+            )
+        known = (*self.chromosomes, REST)
+        for name in self.frozen:
+            if name not in known:
+                raise ValueError(f"frozen names {name!r}; expected one of {', '.join(known)}")
+        if self.scorer == self.reporter:
+            raise ValueError("scorer and reporter are the same; expected other items to report on than fitness has")
+        return self
+
+    def open_sources(self) -> dict[str, Source]:
+        """Open the sources, by name, and refuse what cannot be merged.
+
+        Raises:
+            SourceError: a source cannot be opened or merged with the others.
+            ConfigError: the host, or what a chromosome is frozen to, is not among them; a name that reports use.
+        """
+        sources = [open_network(path) for path in self.sources]
+        check_mergeable(sources)
+        names = [source.name for source in sources]
+        for name in (self.host, *self.frozen.values()):
+            if name not in (None, *names):
+                raise ConfigError(f"{name!r} is not among the sources {', '.join(names)}.")
+        for name in RESERVED:
+            if name in names:
+                raise ConfigError(f"A source is called {name!r}, which reports use for a row of their own; rename it.")
+        return {source.name: source for source in sources}
+
+    def weighted(self, sources: Mapping[str, Source], weights: Sequence[float], *, name: str) -> Recipe:
+        """A recipe with the same weights in every chromosome that is bred.
+
+        Raises:
+            RecipeError: a pattern takes no tensor.
+        """
+        ordered, unit = list(sources.values()), dict(zip(sources, np.eye(len(sources)).tolist(), strict=True))
+        patterns = self.chromosomes or None
+        rows = {
+            chromosome: unit[self.frozen[chromosome]] if chromosome in self.frozen else weights
+            for chromosome in ordered[0].layouts([MODEL], patterns)
+        }
+        return blend(ordered, rows, host={"default": self.host or ordered[0].name}, name=name, patterns=patterns)
+
+    def save(self, path: Path) -> None:
+        """Write the configuration as YAML."""
+        text = yaml.safe_dump(self.model_dump(mode="json"), allow_unicode=True, sort_keys=False)
+        write_whole(path, text.encode())
+
+
+def load(path: Path, changes: Mapping[str, int | None] | None = None) -> AnyConfig:
+    """Read a run's YAML; relative paths in it are relative to the file.
+
+    Args:
+        path: the file, known to say `kind: any`.
+        changes: fields that replace what it says.
+
+    Raises:
+        ConfigError: an unknown key, a value that does not fit.
+    """
+    content = yaml.safe_load(path.read_text("utf-8"))
+    try:
+        config = AnyConfig.model_validate(content | dict(changes or {}))
+    except ValidationError as error:
+        raise refused(error, str(path)) from error
+    here = path.resolve().parent
+
+    def placed(text: str) -> str:
+        return os.path.abspath(here / os.path.expanduser(text))
+
+    return config.model_copy(
+        update={
+            "sources": tuple(map(placed, config.sources)),
+            "scorer": placed(config.scorer),
+            "reporter": config.reporter and placed(config.reporter),
+        }
+    )

@@ -1,0 +1,192 @@
+"""What a run's folder tells: settings, results, lineage, licences, failures. Plain values; nothing is drawn again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from eval.prompts.prompt_set import Prompt, PromptSet
+from eval.scorers import names
+from pipelines.checkpoints.sources import Source
+from pipelines.errors import M2N2Error
+from pipelines.exporting.provenance import portable_uri
+from pipelines.recipes.recipe import Recipe
+from studio.analysis.replay import Moment, history
+from studio.evaluation.held_out import best_child
+from studio.evolution.niches import owners
+from studio.library.model_reference import open_recipe_sources
+from studio.licences.inheritance import Inherited, inherited
+from studio.runs.config import RunConfig
+from studio.runs.individual import Individual
+from studio.runs.store import RunStore
+from studio.runs.summary import lineage, status
+
+from .pictures import Pictures, pictures
+
+logger = logging.getLogger(__name__)
+
+ANCESTORS = 60
+
+
+@dataclass(frozen=True)
+class Holding:
+    """A niche: who is best there, and by how much better than the best source."""
+
+    prompt: Prompt
+    holder: str | None
+    score: float
+    best_source: float
+
+
+@dataclass(frozen=True)
+class Told:
+    """A run, for a page.
+
+    Attributes:
+        run: the folder's name.
+        standing: as `summary.status`.
+        config: what was asked, without a word on where this machine keeps things.
+        niches: the prompts it was bred on.
+        held_out: the prompts it was reported on.
+        began: when the first individual was done.
+        ended: when the last one was.
+        moments: the archive after each offspring.
+        alive: the archive as it is, best first.
+        holdings: who holds each niche.
+        results: the held-out report, by row and kind; empty before there is one.
+        compared: the child beside the others, likewise.
+        realism: CMMD by row.
+        child: the child that the report is about, or the best so far; `None` before there is one.
+        recipe: its recipe, without the paths of this machine.
+        pictures: the same captions drawn by every model.
+        ancestors: the child and all it descends from, youngest first.
+        licences: what the child inherits; `None` where its sources are gone.
+        failures: individuals whose evaluation failed, and rows of the report, with the reason.
+        state: what the run noted of its scorers and its machine.
+    """
+
+    run: str
+    standing: Mapping[str, Any]
+    config: RunConfig
+    niches: PromptSet
+    held_out: PromptSet
+    began: datetime | None
+    ended: datetime | None
+    moments: Sequence[Moment]
+    alive: Sequence[Individual]
+    holdings: Sequence[Holding]
+    results: Mapping[str, Any]
+    compared: Mapping[str, Any]
+    realism: Mapping[str, float]
+    child: Individual | None
+    recipe: Recipe | None
+    pictures: Pictures
+    ancestors: Sequence[Individual]
+    licences: Sequence[Inherited] | None
+    failures: Sequence[tuple[str, str]]
+    state: Mapping[str, Any]
+
+    @property
+    def run_yaml(self) -> str:
+        """The run file: sources and prompt sets by name, to be put beside it."""
+        content = self.config.model_dump(mode="json", exclude_none=True)
+        return str(yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
+
+
+def gather(store: RunStore) -> Told:
+    """Read a run, finished or not.
+
+    Raises:
+        M2N2Error: its prompt sets cannot be read.
+    """
+    config, everyone = store.config, store.individuals()
+    niches, held_out = config.niches(), config.report_prompts()
+    child = _child(store, everyone)
+    sources = _sources(child.recipe) if child else None
+    alive = sorted((one for one in everyone if one.alive), key=lambda one: -(one.mean("ja") or 0.0))
+    return Told(
+        run=store.name,
+        standing=status(store),
+        config=_portable(config),
+        niches=niches,
+        held_out=held_out,
+        began=everyone[0].born if everyone else None,
+        ended=everyone[-1].born if everyone else None,
+        moments=history(everyone, config),
+        alive=alive,
+        holdings=_holdings(niches, [one for one in alive if "ja" in one.scores], everyone),
+        results=store.get("results") or {},
+        compared=store.get("comparisons") or {},
+        realism=store.get("realism") or {},
+        child=child,
+        recipe=_portable_recipe(child.recipe, sources) if child else None,
+        pictures=pictures(store, everyone, child),
+        ancestors=lineage(store, child.id)[:ANCESTORS] if child else [],
+        licences=inherited(child.recipe, sources) if child and sources else None,
+        failures=[(one.id, one.error) for one in everyone if one.error]
+        + list((store.get("failed_rows") or {}).items()),
+        state={key: store.get(key) or {} for key in ("scorer", "reporter", "machine")},
+    )
+
+
+def _child(store: RunStore, everyone: Sequence[Individual]) -> Individual | None:
+    """The child that the held-out report is about, or the best one so far."""
+    recipe = None if store.get("child") else best_child(store)
+    wanted = store.get("child") or (recipe.name if recipe else None)
+    return next((one for one in everyone if one.id == wanted), None)
+
+
+def _sources(recipe: Recipe) -> dict[str, Source] | None:
+    """The opened sources; `None` where they are not on this machine any more."""
+    try:
+        return open_recipe_sources(recipe)
+    except M2N2Error as error:
+        logger.warning("the report says less: %s", error)
+        return None
+
+
+def _portable_recipe(recipe: Recipe, sources: Mapping[str, Source] | None) -> Recipe:
+    """The recipe as it may leave this machine; sources that are gone are called by their names alone."""
+    named = [
+        one.model_copy(update={"uri": portable_uri(sources[one.name]) if sources else one.name})
+        for one in recipe.sources
+    ]
+    return recipe.model_copy(update={"sources": tuple(named)})
+
+
+def _portable(config: RunConfig) -> RunConfig:
+    """The settings as they may leave this machine: of paths, only the last part stays."""
+
+    return config.model_copy(
+        update={
+            "sources": tuple(" + ".join(map(_last_term, source.split(" + "))) for source in config.sources),
+            **{field: Path(getattr(config, field)).name for field in ("prompts", "held_out")},
+            **{field: names.portable(getattr(config, field)) for field in ("scorer", "reporter")},
+            **{field: Path(at).name for field in ("start", "votes") if (at := getattr(config, field))},
+            "pictures": config.pictures.portable,
+        }
+    )
+
+
+def _last_term(term: str) -> str:
+    scale, mark, path = term.rpartition(" * ")
+    return f"{scale}{mark}{Path(path).name}" if Path(path).is_absolute() else term
+
+
+def _holdings(niches: PromptSet, alive: Sequence[Individual], everyone: Sequence[Individual]) -> list[Holding]:
+    if not alive:
+        return []
+    scores = np.stack([one.scores["ja"].mean(axis=1) for one in alive])  # [individuals, prompts]
+    sources = np.stack([one.scores["ja"].mean(axis=1) for one in everyone if one.is_source])
+    best, floor = scores.max(axis=0), sources.max(axis=0)
+    return [
+        Holding(prompt, alive[row].id if row >= 0 else None, float(best[column]), float(floor[column]))
+        for column, (prompt, row) in enumerate(zip(niches.prompts, owners(scores).tolist(), strict=True))
+    ]

@@ -1,0 +1,103 @@
+"""The pictures of a report: the same captions by sources, average and child, in both languages, from the same noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eval.prompts.prompt_set import LANGUAGES, Language, Prompt, PromptSet
+from studio.evaluation.held_out import SHOWN, shown_prompts
+from studio.png_metadata import generation_data
+from studio.runs.individual import Individual
+from studio.runs.store import RunStore
+
+Place = tuple[str, Language]  # model and language
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A caption with its pictures: files and scores by model and language, as far as they are there."""
+
+    prompt: Prompt
+    files: Mapping[Place, Path]
+    scores: Mapping[Place, float]
+
+    @property
+    def seed(self) -> int | None:
+        """The seed of the noise that all of them were drawn from."""
+        for file in self.files.values():
+            if said := generation_data(file):
+                return int(said["seed"])
+        return None
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Captions with everybody's pictures.
+
+    Attributes:
+        models: who drew them, in order; `average` and `child` as in the held-out report.
+        shown: the captions.
+        held_out: whether nobody was bred on these captions.
+    """
+
+    models: Sequence[str]
+    shown: Sequence[Shown]
+    held_out: bool
+
+
+def pictures(store: RunStore, everyone: Sequence[Individual], child: Individual | None) -> Pictures:
+    """The pictures to look at: of held-out captions where the report kept some, else of captions it was bred on.
+
+    Args:
+        store: the run.
+        everyone: all of its individuals.
+        child: the one that the report is about.
+    """
+    sources = [one.id for one in everyone if one.is_source]
+    keys: dict[str, str] = store.get("report_keys") or {}
+    models = [name for name in (*sources, "average", "child") if name in keys]
+    if any((store.folder / "report" / name).is_dir() for name in models):
+        return Pictures(models, _held_out(store, models, keys), held_out=True)
+    models = [*sources, *([child.id] if child else [])]
+    people = {one.id: one for one in everyone}
+    return Pictures(models, _niches(store, [people[name] for name in models]), held_out=False)
+
+
+def _held_out(store: RunStore, models: Sequence[str], keys: Mapping[str, str]) -> list[Shown]:
+    prompts = store.config.report_prompts()
+    scores: dict[str, Any] = {name: store.get(keys[name]) or {} for name in models}
+    found = []
+    for prompt in shown_prompts(prompts).prompts:
+        row = prompts.ids.index(prompt.id)
+        files = {
+            (name, language): store.report_image(name, prompt.id, language) for name in models for language in LANGUAGES
+        }
+        found.append(
+            Shown(prompt, _there(files), {(name, language): scores[name][language][row] for name, language in files})
+        )
+    return found
+
+
+def _niches(store: RunStore, people: Sequence[Individual]) -> list[Shown]:
+    prompts: PromptSet = store.config.niches()
+    found = []
+    for prompt in prompts.subset(min(SHOWN, len(prompts))).prompts:
+        row = prompts.ids.index(prompt.id)
+        files = {
+            (one.id, language): store.image(one.id, prompt.id, language, 0) for one in people for language in LANGUAGES
+        }
+        scores: dict[Place, float] = {
+            (one.id, language): float(one.scores[language][row, 0])
+            for one in people
+            for language in LANGUAGES
+            if language in one.scores
+        }
+        found.append(Shown(prompt, _there(files), scores))
+    return found
+
+
+def _there(files: Mapping[Place, Path]) -> dict[Place, Path]:
+    return {place: file for place, file in files.items() if file.is_file()}

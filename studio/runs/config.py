@@ -1,0 +1,259 @@
+"""What a run is asked to do: one frozen object; run files, the command line and the page's form are its views."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+import assets
+from eval.prompts.prompt_set import Language, PromptSet, load_prompts
+from eval.scorers import names
+from eval.scorers.catalogue import REPORTER, SCORER
+from pipelines.architectures.keys import ATTENTION, BACKBONE, REST, TEXT_ENCODERS
+from pipelines.checkpoints.source_uri import open_origin
+from pipelines.checkpoints.sources import COMPONENTS, Source, check_mergeable, text_encoders_mergeable
+from pipelines.generation.settings import Settings
+from pipelines.recipes.crossover import Angle
+from pipelines.storage.files import write_whole
+from studio.errors import ConfigError
+from studio.evolution.niches import MAX_ALPHA
+
+EMBEDDED_PICTURES = Settings(steps=6, batch=33)  # small pictures: two batches for the 65 captions; 8 steps score alike
+RESERVED = ("average", "child")  # rows of every report
+
+
+class Breeding(BaseModel):
+    """How offspring are made, where that differs from the paper: the defaults are the paper's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    attraction: bool = Field(True, description="the father by what he adds to the mother; else by fitness, like her")
+    compatibility: float = Field(
+        0.0, ge=0, description="attraction times exp(-this * angle / mean angle) between the mates; 0 is off"
+    )
+    split_points: int = Field(1, ge=0, le=16, description="per chromosome, at most")
+    split_growth: int = Field(
+        0, ge=0, description="begin with one split point and allow one more every so many offspring; 0: all at once"
+    )
+    guided: bool = Field(False, description="split where splits paid: where offspring won a place in a full archive")
+    beta: float = Field(1.0, gt=0, description="mixing ratios from Beta(this, this); 1 is uniform, more is nearer half")
+    one_ratio: bool = Field(False, description="one mixing ratio for all chromosomes")
+    step: float = Field(
+        1.0, gt=0, le=1, description="below 1, ratios are at most this, away from the parent with the better mean score"
+    )
+    together: bool = Field(
+        False, description="one split point, ratio and angle for all chromosomes, as if they were one"
+    )
+    warm_up: int = Field(
+        0, ge=0, description="first so many offspring of random pairs of sources, as in the paper's LLMs"
+    )
+    merges: bool = Field(False, description="first offspring: means of each pair of sources and of all")
+    task_arithmetic: str | None = Field(
+        None, description="with merges: the source that was the others' base, for sums of what each pair added to it"
+    )
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Breeding:
+        if self.guided and self.together:
+            raise ValueError(
+                "guided learns for each chromosome apart, together has none apart; expected one of the two"
+            )
+        if self.step < 1 and self.together:
+            raise ValueError("step draws a ratio for each stretch, together one for all; expected one of the two")
+        if self.task_arithmetic and not self.merges:
+            raise ValueError("task_arithmetic is one of the merges; expected merges: true beside it")
+        return self
+
+
+class RunConfig(BaseModel):
+    """Everything a run depends on; the same configuration on the same machine gives the same archive."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sources: tuple[str, ...] = Field(
+        min_length=2, description="the checkpoints to breed: folders, files, hub ids, 'BASE + 0.8 * LORA'"
+    )
+    host: dict[str, str] = Field(description="which source lends what is not merged: {default: name}")
+    merge_text_encoders: bool = Field(False, description="merge the text encoders too, each as a chromosome of its own")
+    chromosomes: dict[str, tuple[str, ...]] = Field(
+        {},
+        description="glob patterns that group the UNet's tensors otherwise than attention and the rest: the first that "
+        "matches takes a tensor, what is left is 'rest'",
+    )
+    frozen: dict[str, str] = Field({}, description="chromosomes that are not bred, and the source each is taken from")
+    prompts: str = Field(description="prompt set whose captions are the niches")
+    compete: tuple[Language, ...] = Field(
+        ("ja",), min_length=1, max_length=2, description="languages whose captions are niches; the paper's is ja alone"
+    )
+    fitness: dict[Literal["text", "image"], float] = Field(
+        {"text": 1.0},
+        min_length=1,
+        description="weights of what scores a picture: likeness to its caption, to its reference picture (NCS)",
+    )
+    held_out: str = Field(description="prompt set that only reports")
+    noises: int = Field(1, ge=1, description="noise seeds per prompt; a score is the mean over them")
+    noise_rotation: int = Field(
+        0, ge=0, description="every so many offspring other noise, and everyone alive scored again; 0 keeps the same"
+    )
+    early_rejection: bool = Field(
+        False, description="stop drawing an offspring that can no longer enter the archive; the archive stays the same"
+    )
+    start: str | None = Field(
+        None, description="a run whose archive becomes the first offspring, or a folder of recipes over these sources"
+    )
+    evaluations: int = Field(200, ge=0, description="offspring to make")
+    archive: int = Field(20, ge=2, description="individuals kept alive")
+    seed: int = Field(0, ge=0, description="random seed of parents, split points and mixing ratios")
+    alpha: float = Field(1.0, ge=0, le=MAX_ALPHA, description="strength of competition; 0 is none")
+    angle: Angle = Field("chromosome", description="one SLERP angle per chromosome, or per tensor")
+    votes: str | None = Field(
+        None, description="a run's folder, or its votes.jsonl: what people preferred there is niches here"
+    )
+    breeding: Breeding = Field(Breeding(), description="how offspring are made, where that differs from the paper")
+    scorer: str = Field(SCORER, description="open_clip model that is fitness")
+    reporter: str = Field(REPORTER, description="open_clip model of another family that only reports")
+    pictures: Settings = Field(
+        Settings(), description="how pictures are drawn; in a run file also draft, standard or final"
+    )
+
+    @model_validator(mode="after")
+    def _names(self) -> RunConfig:
+        if self.archive < len(self.sources):
+            raise ValueError(
+                f"archive holds {self.archive}; expected room for the {len(self.sources)} sources at least"
+            )
+        if "default" not in self.host:
+            raise ValueError(
+                f"host is {self.host}; expected a source for 'default', which lends what no other key names"
+            )
+        if unknown := self.host.keys() - {"default", *COMPONENTS}:
+            raise ValueError(f"host names {', '.join(sorted(unknown))}; expected default, {', '.join(COMPONENTS)}")
+        if taken := self.chromosomes.keys() & {REST, *TEXT_ENCODERS}:
+            raise ValueError(f"chromosomes gives patterns for {', '.join(sorted(taken))}; expected a name of your own")
+        known = [*(self.chromosomes or (ATTENTION, BACKBONE)), *([REST] if self.chromosomes else [])]
+        known += TEXT_ENCODERS if self.merge_text_encoders else ()
+        if unknown := self.frozen.keys() - known:
+            raise ValueError(f"frozen names {', '.join(sorted(unknown))}; expected one of {', '.join(known)}")
+        if self.frozen.keys() == set(known):
+            raise ValueError(f"frozen names all of {', '.join(known)}; expected one at least to breed")
+        if len(set(self.compete)) < len(self.compete):
+            raise ValueError(f"compete names {list(self.compete)}; expected each language once")
+        if not all(weight > 0 for weight in self.fitness.values()):
+            raise ValueError(f"fitness has the weights {self.fitness}; expected numbers above 0, leave out what is off")
+        if self.early_rejection and self.compete != ("ja",):
+            raise ValueError("early_rejection stops within one language; expected compete: [ja] beside it")
+        if self.early_rejection and self.votes:
+            raise ValueError(
+                "early_rejection stops before all pictures are drawn, votes need them; expected one of the two"
+            )
+        if self.scorer == self.reporter:
+            raise ValueError(
+                f"scorer and reporter are both {self.scorer}; expected another model to report, as fitness flatters "
+                "what was bred for it"
+            )
+        return self
+
+    @property
+    def competing(self) -> tuple[str, ...]:
+        """The kinds of scores that are niches, one after the other: languages, then people's votes."""
+        return (*self.compete, "votes") if self.votes else self.compete
+
+    def open_sources(self) -> dict[str, Source]:
+        """Open the sources, by name, and refuse what cannot be merged.
+
+        Raises:
+            SourceError: a source cannot be opened or merged with the others.
+            ConfigError: the host, the base of task arithmetic, or what a chromosome is frozen to is not among them; or
+                their text encoders cannot be merged as asked.
+        """
+        sources = [open_origin(uri) for uri in self.sources]
+        check_mergeable(sources)
+        by_name = {source.name: source for source in sources}
+        for name in RESERVED:
+            if name in by_name:
+                raise ConfigError(
+                    f"A source is called {name!r}, which reports use for a row of their own; rename its folder."
+                )
+        for lender in self.host.values():
+            if lender not in by_name:
+                raise ConfigError(f"The host {lender!r} is not among the sources {', '.join(by_name)}.")
+        for chromosome, name in self.frozen.items():
+            if name not in by_name:
+                raise ConfigError(f"frozen takes {chromosome} from {name!r}. Expected one of {', '.join(by_name)}.")
+        base = self.breeding.task_arithmetic
+        if base not in (None, *by_name):
+            raise ConfigError(f"task_arithmetic names {base!r}. Expected one of the sources {', '.join(by_name)}.")
+        if self.merge_text_encoders and (reason := text_encoders_mergeable(sources)):
+            raise ConfigError(f"The text encoders cannot be merged: {reason} Leave merge_text_encoders off.")
+        return by_name
+
+    def changed(self, changes: Mapping[str, Any]) -> RunConfig:
+        """The same with other values.
+
+        Args:
+            changes: values by field; `breeding.beta` is a field within another.
+
+        Raises:
+            ConfigError: an unknown field, or a value that does not fit.
+        """
+        fields = self.model_dump()
+        for name, value in changes.items():
+            *within, last = name.split(".")
+            inner = fields
+            for part in within:
+                inner = inner.setdefault(part, {})
+                if not isinstance(inner, dict):
+                    raise ConfigError(f"{name} cannot be changed: {part} holds no fields.")
+            inner[last] = value
+        return checked(fields)
+
+    def niches(self) -> PromptSet:
+        """The prompts whose Japanese captions individuals compete for."""
+        return load_prompts(self.prompts)
+
+    def report_prompts(self) -> PromptSet:
+        """The prompts that only report."""
+        return load_prompts(self.held_out)
+
+    def save(self, path: Path) -> None:
+        """Write the configuration as YAML."""
+        text = yaml.safe_dump(self.model_dump(mode="json"), allow_unicode=True, sort_keys=False)
+        write_whole(path, text.encode())
+
+
+def embedded(**changes: Any) -> RunConfig:
+    """The embedded family with the settings that suit it; `changes` replace fields."""
+    fields: dict[str, Any] = {
+        "sources": tuple(str(path) for path in assets.sources()),
+        "host": {"default": "ja"},
+        "prompts": str(assets.EVOLVE),
+        "held_out": str(assets.HELD_OUT),
+        "scorer": names.of_folder(assets.JUDGE),
+        "reporter": names.of_folder(assets.JURY),
+        "pictures": EMBEDDED_PICTURES,
+    }
+    return checked({**fields, **changes})
+
+
+def checked(fields: dict[str, Any], *, where: str = "the run's settings") -> RunConfig:
+    """A configuration from plain values.
+
+    Raises:
+        ConfigError: an unknown key or a value that does not fit; says which.
+    """
+    try:
+        return RunConfig.model_validate(fields)
+    except ValidationError as error:
+        raise refused(error, where) from error
+
+
+def refused(error: ValidationError, where: str) -> ConfigError:
+    """The first thing that does not fit, in a sentence."""
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"])) or "the whole"
+    reason = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+    return ConfigError(f"{where}, at {place}: {reason}. Found {first['input']!r}.")

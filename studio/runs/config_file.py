@@ -1,0 +1,93 @@
+"""A run's settings from its YAML file, or from the embedded family, with changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+
+from eval.scorers import names
+from pipelines.checkpoints.source_uri import open_origin, resolved
+from pipelines.checkpoints.sources import Source
+from pipelines.generation.cost import native_side
+from pipelines.generation.settings import LARGE, PresetName, Settings, presets
+from studio.errors import ConfigError
+
+from .config import EMBEDDED_PICTURES, RunConfig, checked, embedded
+
+
+def configured(path: Path | None, changes: Mapping[str, Any], pictures: PresetName | None) -> RunConfig:
+    """The embedded family, or a run file, with changes.
+
+    Args:
+        path: the run file; None for the embedded family.
+        changes: values by field; `breeding.beta` is a field within another.
+        pictures: a preset that is to draw.
+
+    Raises:
+        ConfigError: see `load_config`.
+        SourceError: the source whose pictures a preset is for cannot be opened.
+    """
+    config = embedded() if path is None else load_config(path)
+    if pictures:
+        changes = {"pictures": preset(pictures, open_origin(config.sources[0])).model_dump(), **changes}
+    return config.changed(changes)
+
+
+def load_config(path: str | Path) -> RunConfig:
+    """Read a run's YAML; relative paths in it are relative to the file.
+
+    Raises:
+        ConfigError: no such file, not YAML, an unknown key, a value that does not fit.
+    """
+    path = Path(path)
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(
+            f"{path} cannot be read ({error}). Expected a run's YAML; see `m2n2 evolve --help`."
+        ) from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} holds no settings. Expected a run's YAML; see `m2n2 evolve --help`.")
+    here = path.resolve().parent
+    config = checked({**content, "pictures": _pictures(content, here)}, where=str(path))
+    return config.model_copy(
+        update={
+            "sources": tuple(resolved(source, here) for source in config.sources),
+            "prompts": _placed(here, config.prompts),
+            "held_out": _placed(here, config.held_out),
+            "votes": config.votes and _placed(here, config.votes),
+            "scorer": names.placed(config.scorer, here),
+            "reporter": names.placed(config.reporter, here),
+            "start": config.start and _placed(here, config.start),
+            "pictures": _with_lora_at(here, config.pictures),
+        }
+    )
+
+
+def _pictures(content: Mapping[str, Any], here: Path) -> Any:
+    """The settings behind a preset's name, which depend on the model; `standard` where a run file names nothing."""
+    named = content.get("pictures", "standard")
+    sources = content.get("sources")
+    if named not in get_args(PresetName) or not isinstance(sources, list) or not sources:
+        return named  # settings, or what will be refused with a reason
+    return preset(named, open_origin(str(sources[0]), relative_to=here))
+
+
+def preset(name: PresetName, source: Source) -> Settings:
+    """How pictures of a model are drawn for looking around, for runs, or to keep."""
+    side = native_side(source)
+    return EMBEDDED_PICTURES if name == "standard" and side < LARGE else presets(side)[name]
+
+
+def _with_lora_at(here: Path, pictures: Settings) -> Settings:
+    """Settings whose LoRA, where it is a file and not on the hub, is found from anywhere."""
+    if pictures.speed_lora is None or not (file := Path(_placed(here, pictures.speed_lora))).is_file():
+        return pictures
+    return pictures.model_copy(update={"speed_lora": str(file)})
+
+
+def _placed(here: Path, path: str) -> str:
+    return str(here / Path(path).expanduser())

@@ -1,0 +1,120 @@
+"""The tables of `run.db`, and individuals on their way in and out of them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Engine, ForeignKey, LargeBinary, create_engine, event
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from pipelines.recipes.recipe import Recipe, parse_recipe
+
+from .individual import Individual
+
+
+class _Base(DeclarativeBase):
+    pass
+
+
+class IndividualRow(_Base):
+    """An individual, numbered in the order of birth."""
+
+    __tablename__ = "individuals"
+    number: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(unique=True)
+    mother: Mapped[str | None]
+    father: Mapped[str | None]
+    recipe: Mapped[str]
+    entered: Mapped[bool]
+    alive: Mapped[bool]
+    seconds: Mapped[float]
+    born: Mapped[datetime]
+    error: Mapped[str | None]
+    scores: Mapped[list[ScoresRow]] = relationship(cascade="all, delete-orphan", lazy="selectin")
+
+
+class ScoresRow(_Base):
+    """One kind of an individual's scores."""
+
+    __tablename__ = "scores"
+    individual: Mapped[int] = mapped_column(ForeignKey("individuals.number"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    values: Mapped[bytes] = mapped_column(LargeBinary)  # float64 [prompts, noises]
+    noises: Mapped[int]
+
+
+class StateRow(_Base):
+    """A value of the run's state."""
+
+    __tablename__ = "state"
+    key: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str]  # JSON
+
+
+def open_database(folder: Path) -> Engine:
+    """The database in a run's folder, as it is or empty."""
+    engine = create_engine(f"sqlite:///{folder / 'run.db'}", connect_args={"timeout": 30})
+
+    @event.listens_for(engine, "connect")
+    def _(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")  # readers never wait for the writer
+        connection.execute("PRAGMA wal_autocheckpoint=100")  # pages; a killed run leaves a small log behind
+        connection.execute("PRAGMA synchronous=FULL")  # a transaction that returned is on disk
+
+    return engine
+
+
+def create_tables(engine: Engine) -> None:
+    """Make the tables in an empty database."""
+    _Base.metadata.create_all(engine)
+
+
+def packed(scores: Mapping[str, np.ndarray]) -> list[ScoresRow]:
+    """Scores as rows: float64 [prompts, noises] by kind."""
+    return [
+        ScoresRow(kind=kind, values=values.astype("<f8").tobytes(), noises=values.shape[1])
+        for kind, values in scores.items()
+    ]
+
+
+def to_row(individual: Individual, *, alive: bool) -> IndividualRow:
+    """An individual as a new row."""
+    return IndividualRow(
+        id=individual.id,
+        mother=individual.mother,
+        father=individual.father,
+        recipe=individual.recipe.to_json(),
+        entered=individual.entered,
+        alive=alive,
+        seconds=individual.seconds,
+        born=individual.born,
+        error=individual.error,
+        scores=packed(individual.scores),
+    )
+
+
+def from_row(row: IndividualRow) -> Individual:
+    """The individual of a row."""
+    return Individual(
+        id=row.id,
+        mother=row.mother,
+        father=row.father,
+        recipe=_recipe(row.recipe),
+        scores={part.kind: np.frombuffer(part.values, "<f8").reshape(-1, part.noises) for part in row.scores},
+        entered=row.entered,
+        alive=row.alive,
+        seconds=row.seconds,
+        born=row.born,
+        error=row.error,
+    )
+
+
+@functools.lru_cache(maxsize=4096)
+def _recipe(text: str) -> Recipe:
+    """Pages read a run every few seconds, and recipes never change."""
+    return parse_recipe(text, where="a recipe in run.db")

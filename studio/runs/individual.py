@@ -1,0 +1,46 @@
+"""An individual as a run knows it: where it came from, its recipe, its scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import numpy as np
+
+from pipelines.recipes.recipe import Recipe
+
+Kind = Literal["ja", "en", "consistency", "score", "votes"]
+
+
+@dataclass(frozen=True)
+class Individual:
+    """An individual that was evaluated.
+
+    `scores` maps "ja", "en" and "consistency" to float64 [prompts, noises]; the report's English and consistency are
+    only there for those that entered the archive. One that was turned away early has "partial" instead, with NaN for
+    prompts that were not drawn. In a run that votes steer there is "votes" too, float64 [raters * prompts, noises]. A
+    network that draws no pictures has "score", float64 [items, 1]. `error` says why an evaluation failed; there are no
+    scores then.
+    """
+
+    id: str
+    mother: str | None
+    father: str | None
+    recipe: Recipe
+    scores: Mapping[str, np.ndarray]
+    entered: bool
+    alive: bool
+    seconds: float
+    born: datetime
+    error: str | None = None
+
+    def mean(self, kind: Kind) -> float | None:
+        """The mean score over prompts and noises, `None` where it was not measured."""
+        return float(self.scores[kind].mean()) if kind in self.scores else None
+
+    @property
+    def is_source(self) -> bool:
+        """Whether it is a source, and no offspring."""
+        return self.mother is None

@@ -1,0 +1,286 @@
+"""The run store: a folder with `run.yaml`, `run.db` (SQLite in WAL mode) and `images/`; it moves as a whole.
+
+One transaction per evaluated individual, with the search's random state in it: a run killed anywhere resumes where its
+last transaction left it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Generic, Literal, Protocol
+
+import numpy as np
+import yaml
+from sqlalchemy import Engine, delete, func, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+from typing_extensions import TypeVar
+
+from eval.prompts.prompt_set import load_prompts, to_yaml
+from pipelines.recipes.recipe import Recipe, load_recipe
+from pipelines.storage.files import write_whole
+from studio.breeding.initial_population import carried_over
+from studio.breeding.variation import source_recipes
+from studio.errors import RunError
+from studio.judging.votes import votes_for
+
+from .config import RunConfig, checked
+from .config_file import load_config
+from .database import IndividualRow, StateRow, create_tables, from_row, open_database, packed, to_row
+from .individual import Individual
+from .kind import is_any
+
+SCHEMA = 1
+Status = Literal["new", "queued", "running", "reporting", "stopped", "done", "failed"]
+
+
+class Config(Protocol):
+    """What a run is asked to do, whatever it breeds."""
+
+    def save(self, path: Path) -> None:
+        """Write it as YAML."""
+
+
+_BY_AGE = select(IndividualRow).order_by(IndividualRow.number)
+C = TypeVar("C", bound=Config, default=RunConfig)
+
+
+class RunStore(Generic[C]):
+    """A run's folder. Safe to read from one process while another writes."""
+
+    def __init__(self, folder: Path, engine: Engine, config: C) -> None:
+        self.folder = folder
+        self.config = config
+        self._engine = engine
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    def image(self, individual: str, prompt: str, language: str, noise: int) -> Path:
+        """Where a picture of an individual lies, whether or not it was kept."""
+        return self.folder / "images" / individual / f"{prompt}-{language}-{noise}.png"
+
+    def images(self, individual: str) -> list[Path]:
+        """The pictures kept of an individual."""
+        return sorted((self.folder / "images" / individual).glob("*.png"))
+
+    def report_image(self, row: str, prompt: str, language: str) -> Path:
+        """Where a picture of the held-out report lies, if it is one of those kept."""
+        return self.folder / "report" / row / f"{prompt}-{language}.png"
+
+    def record(self, individual: Individual, state: Mapping[str, Any], alive: Sequence[str]) -> None:
+        """Commit an evaluated individual, who is alive now, and the search's state, in one transaction."""
+        with self._session() as session, session.begin():
+            session.add(to_row(individual, alive=individual.id in alive))
+            for row in session.scalars(select(IndividualRow).where(IndividualRow.alive)):
+                row.alive = row.id in alive
+            session.merge(StateRow(key="search", value=json.dumps(dict(state))))
+
+    def rescore(self, scores: Mapping[str, Mapping[str, np.ndarray]], state: Mapping[str, Any], rotation: int) -> None:
+        """Commit new scores of individuals, the search's state and which noises they are from, in one transaction."""
+        with self._session() as session, session.begin():
+            for row in session.scalars(select(IndividualRow).where(IndividualRow.id.in_(scores))):
+                row.scores = packed(scores[row.id])
+            session.merge(StateRow(key="search", value=json.dumps(dict(state))))
+            session.merge(StateRow(key="rotation", value=json.dumps(rotation)))
+
+    def individuals(self, *, after: int = 0) -> list[Individual]:
+        """Everyone evaluated so far, oldest first; `after` skips that many."""
+        with self._session() as session:
+            rows = session.scalars(
+                select(IndividualRow).where(IndividualRow.number > after).order_by(IndividualRow.number)
+            )
+            return [from_row(row) for row in rows]
+
+    def sources(self) -> list[Individual]:
+        """The sources that have been evaluated, in the run's order."""
+        with self._session() as session:
+            rows = session.scalars(
+                select(IndividualRow).where(IndividualRow.mother.is_(None)).order_by(IndividualRow.number)
+            )
+            return [from_row(row) for row in rows]
+
+    def count(self) -> int:
+        """How many offspring were evaluated so far."""
+        with self._session() as session:
+            offspring = select(func.count()).select_from(IndividualRow).where(IndividualRow.mother.is_not(None))
+            return session.scalar(offspring) or 0
+
+    def individual(self, id: str) -> Individual:
+        """One individual.
+
+        Raises:
+            RunError: nobody has that id; names some who are there.
+        """
+        with self._session() as session:
+            row = session.scalar(select(IndividualRow).where(IndividualRow.id == id))
+            if row is not None:
+                return from_row(row)
+            known = session.scalars(
+                select(IndividualRow.id).where(IndividualRow.alive).order_by(IndividualRow.number)
+            ).all()
+        raise RunError(f"Run {self.name} has no individual {id!r}. Alive in it: {', '.join(known) or 'nobody yet'}.")
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """A value of the run's state."""
+        with self._session() as session:
+            row = session.get(StateRow, key)
+            return json.loads(row.value) if row else default
+
+    def put(self, **values: Any) -> None:
+        """Set values of the run's state, in one transaction."""
+        with self._session() as session, session.begin():
+            for key, value in values.items():
+                session.merge(StateRow(key=key, value=json.dumps(value)))
+
+    def forget(self, *keys: str) -> None:
+        """Take values out of the run's state."""
+        with self._session() as session, session.begin():
+            session.execute(delete(StateRow).where(StateRow.key.in_(keys)))
+
+    def change(self: RunStore[RunConfig], **fields: Any) -> None:
+        """Change what the run is asked to do, in its `run.yaml` too; everything else there stays as it is written.
+
+        Raises:
+            ConfigError: a value that does not fit.
+        """
+        path = self.folder / "run.yaml"
+        content = {**yaml.safe_load(path.read_text("utf-8")), **fields}
+        checked(content, where=str(path))
+        write_whole(path, yaml.safe_dump(content, allow_unicode=True, sort_keys=False).encode())
+        self.config = load_config(path)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        try:
+            with Session(self._engine) as session:
+                yield session
+        except SQLAlchemyError as error:
+            reason = str(error.__cause__ or error)
+            raise RunError(
+                f"{self.folder / 'run.db'} cannot be read or written ({reason}). Expected a run's database, in a "
+                "folder that may be written, with room on the disk; if it is damaged, put a copy in its place."
+            ) from error
+
+
+def create_run(folder: str | Path, config: RunConfig) -> RunStore:
+    """Make a run's folder.
+
+    Raises:
+        RunError: there is something in it already, `start` is no run, or there are too few votes to steer it.
+        SourceError: a source cannot be opened or merged with the others.
+        ConfigError: the settings do not go with these sources, or with the individuals to start from.
+        RecipeError: a pattern of the chromosomes takes no tensor.
+        PromptSetError: a prompt set cannot be read, holds nothing, or lacks the pictures that fitness looks at.
+    """
+    niches, sources = config.niches(), config.open_sources()
+    config.report_prompts()
+    if "image" in config.fitness:
+        niches.references(Path(config.prompts).resolve().parent)
+    if config.votes:
+        votes_for(config.votes)
+    source_recipes(config, sources)
+    first = [] if config.start is None else recipes_of(Path(config.start))
+    for number, recipe in enumerate(first, start=1):
+        carried_over(recipe, config, sources, name=f"{number:04d}")
+    folder = new_folder(folder)  # the last that may fail: a mended file may then name the same folder
+    (folder / "images").mkdir()
+    inside = {field: f"{field}.yaml" for field in ("prompts", "held_out")}
+    for field, name in inside.items():  # scores mean these captions, whatever becomes of the original files
+        write_whole(folder / name, _with_whole_paths(Path(getattr(config, field))).encode())
+    if config.start is not None:
+        inside["start"] = "start"
+        for number, recipe in enumerate(first, start=1):
+            recipe.save(folder / "start" / f"{number:04d}.json")
+    if config.votes:
+        inside["votes"] = str(Path(config.votes).resolve())
+    config.model_copy(update=inside).save(folder / "run.yaml")
+    return new_store(folder, load_config(folder / "run.yaml"))
+
+
+def recipes_of(start: Path) -> list[Recipe]:
+    """The recipes of the offspring alive in a run, or of a folder of recipes, oldest first.
+
+    Raises:
+        RunError: it is neither.
+    """
+    if (start / "run.db").is_file():
+        store = open_run(start)
+        recipes = [one.recipe for one in store.individuals() if one.alive and not one.is_source]
+        store.close()
+    else:
+        recipes = [load_recipe(path) for path in sorted(start.glob("*.json"))]
+    if not recipes:
+        raise RunError(
+            f"{start} has nobody to start from. Expected the folder of a run with offspring alive, or of recipes."
+        )
+    return recipes
+
+
+def new_folder(folder: str | Path) -> Path:
+    """Make the folder of a run, with nothing in it yet.
+
+    Raises:
+        RunError: there is something in it already.
+    """
+    folder = Path(folder)
+    if folder.exists() and any(folder.iterdir()):
+        raise RunError(f"{folder} is not empty. Expected a new folder; resume the run in it, or choose another name.")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def new_store(folder: Path, config: C) -> RunStore[C]:
+    """The store of a new run, whose `run.yaml` lies in its folder already."""
+    store = RunStore(folder, open_database(folder), config)
+    create_tables(store._engine)
+    store.put(schema=SCHEMA, status="new")
+    return store
+
+
+def _with_whole_paths(path: Path) -> str:
+    """A prompt set to be read from another folder: its reference pictures, like sources, stay where they are."""
+    return to_yaml(load_prompts(path).referring_from(path.resolve().parent))
+
+
+def open_run(folder: str | Path) -> RunStore:
+    """Open the folder of a run that draws pictures.
+
+    Raises:
+        RunError: there is none, it breeds other networks, or it was written by a newer version.
+        ConfigError: its `run.yaml` cannot be read.
+    """
+    if is_any(Path(folder)):
+        raise RunError(f"{folder} breeds networks that draw no pictures. See it with `m2n2 show {folder}`.")
+    return open_store(folder, load_config)
+
+
+def open_store(folder: str | Path, load: Callable[[Path], C]) -> RunStore[C]:
+    """Open the folder of a run, whose `run.yaml` is read by `load`; errors are those of `open_run`."""
+    folder = Path(folder)
+    if not (folder / "run.db").is_file() or not (folder / "run.yaml").is_file():
+        raise RunError(
+            f"{folder} holds no run. Expected run.yaml and run.db; start one with `m2n2 evolve --out {folder}`."
+        )
+    store = RunStore(folder, open_database(folder), load(folder / "run.yaml"))
+    schema = store.get("schema")
+    if schema != SCHEMA:
+        raise RunError(
+            f"{folder} was written in format {schema}; this program reads format {SCHEMA}: update m2n2-studio."
+        )
+    return store
+
+
+def now() -> datetime:
+    """The time, for records."""
+    return datetime.now(UTC)

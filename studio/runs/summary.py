@@ -1,0 +1,113 @@
+"""A run as one JSON object: what `--json` prints and the pages read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from studio.jobs.process import standing
+
+from .individual import Individual, Kind
+from .store import RunStore
+
+RECENT = 20  # evaluations whose mean length tells the time left
+
+
+def status(store: RunStore, everyone: Sequence[Individual] | None = None) -> dict[str, Any]:
+    """Where a run stands.
+
+    Args:
+        store: the run.
+        everyone: in it, where somebody has read them already.
+
+    Returns:
+        `status` (new, queued, running, reporting, stopped, interrupted, done, failed), runs `before` this one in the
+        queue, `done` and `of` in offspring, `seconds_left` (None where unknown), `report_rows` (done and in all, while
+        reporting), `error`, and the captions the scorer cuts short as `truncated`.
+    """
+    said = standing(store)
+    everyone = store.individuals() if everyone is None else everyone
+    offspring = [individual for individual in everyone if not individual.is_source]
+    recent = [individual.seconds for individual in offspring[-RECENT:]]
+    left = store.config.evaluations - len(offspring)
+    return {
+        "status": said,
+        "done": len(offspring),
+        "of": store.config.evaluations,
+        "seconds_left": left * sum(recent) / len(recent) if recent and said == "running" else None,
+        "report_rows": store.get("report_rows", [0, 0]) if said == "reporting" else None,
+        "before": store.get("before", 0),
+        "error": store.get("error"),
+        "truncated": store.get("truncated", []),
+    }
+
+
+def individual_json(individual: Individual) -> dict[str, Any]:
+    """An individual with its recipe, mean scores, and the mean weight of each source per chromosome."""
+    return {
+        "id": individual.id,
+        "parents": None if individual.is_source else [individual.mother, individual.father],
+        "alive": individual.alive,
+        "scores": {kind: individual.mean(kind) for kind in kinds(individual)},
+        "shares": individual.recipe.shares,
+        "recipe": json.loads(individual.recipe.to_json()),
+        "error": individual.error,
+    }
+
+
+def kinds(individual: Individual) -> tuple[Kind, ...]:
+    """The scores an individual is shown with; what votes make of it only where votes steer the run."""
+    always: tuple[Kind, ...] = ("ja", "en", "consistency")
+    return (*always, "votes") if "votes" in individual.scores else always
+
+
+def run_json(store: RunStore) -> dict[str, Any]:
+    """The run, everyone ever evaluated in it, and the held-out results where they are done."""
+    everyone = store.individuals()
+    return {
+        "run": str(store.folder),
+        **status(store, everyone),
+        "evaluations": sum(not individual.is_source for individual in everyone),
+        "pictures_spared": pictures_spared(everyone),
+        "individuals": [individual_json(individual) for individual in everyone],
+        "results": store.get("results"),
+        "realism": store.get("realism"),
+        "as_shipped": store.get("as_shipped"),
+        "comparisons": store.get("comparisons"),
+        "child": store.get("child"),
+        "failed_rows": store.get("failed_rows"),
+        "scorer": store.get("scorer"),
+        "reporter": store.get("reporter"),
+    }
+
+
+def pictures_spared(individuals: Sequence[Individual]) -> int:
+    """Pictures that early rejection left undrawn."""
+    partial = [one.scores["partial"] for one in individuals if "partial" in one.scores]
+    return sum(int(np.isnan(rows).sum()) for rows in partial)
+
+
+def lineage(store: RunStore, id: str) -> list[Individual]:
+    """An individual and all its ancestors, youngest first.
+
+    Raises:
+        RunError: nobody has that id.
+    """
+    store.individual(id)
+    return ancestry(store.individuals(), [id])
+
+
+def ancestry(everyone: Sequence[Individual], ids: Sequence[str]) -> list[Individual]:
+    """Some individuals and all their ancestors, parents after their children; `everyone` is in the run."""
+    known = {individual.id: individual for individual in everyone}
+    found: dict[str, Individual] = {}
+    waiting = list(ids)
+    while waiting:
+        individual = known[waiting.pop(0)]
+        if individual.id not in found:
+            found[individual.id] = individual
+            waiting += [parent for parent in (individual.mother, individual.father) if parent]
+    return list(found.values())

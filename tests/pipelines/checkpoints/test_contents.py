@@ -1,0 +1,123 @@
+"""One checkpoint in many forms: folder, single file, UNet alone; the same weights and the same hashes."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from pipelines.checkpoints.sources import check_mergeable, open_source, text_encoders_mergeable
+from pipelines.errors import RecipeError, SourceError
+from pipelines.recipes.recipe import blend
+from pipelines.weaving.plan import Plan
+from tests.full_keys import FILES, small_sdxl, small_single_file
+
+WEIGHTED = ("unet", "vae", "text_encoder", "text_encoder_2")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return small_sdxl(tmp_path_factory.mktemp("small") / "folder", seed=1)
+
+
+@pytest.fixture(scope="module")
+def file(folder):
+    """Beside `model_index.json`, as in the repositories of real checkpoints: its configurations are that folder's."""
+    return small_single_file(folder, folder / "single.safetensors")
+
+
+def hashes(source):
+    return {part: component.sha256 for part, component in source.components.items()}
+
+
+def test_a_single_file_has_the_folders_tensors_and_hashes(folder, file):
+    one, other = open_source(folder), open_source(file)
+    assert hashes(one) == hashes(other)
+    for part in WEIGHTED:
+        for name in one.components[part].tensors:
+            assert torch.equal(one.components[part].read(name), other.components[part].read(name)), name
+        assert one.config(part) == other.config(part)
+    check_mergeable([one, open_source(file, name="file")])
+    assert text_encoders_mergeable([one, other]) is None
+
+
+def test_any_stretch_of_a_packed_tensor(folder, file):
+    """q, k and v lie in one tensor of the file; a block may begin and end inside one of them."""
+    layout = open_source(folder).components["text_encoder_2"].layouts["text_encoder_2"]
+    one, other = (open_source(path).components["text_encoder_2"] for path in (folder, file))
+    for start in range(0, layout.size - 5000, 9973):
+        assert torch.equal(one.read_flat(layout, start, start + 5000), other.read_flat(layout, start, start + 5000))
+
+
+def test_shards_and_fp16_variants(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    unet = load_file(copy / "unet" / FILES["unet"])
+    (copy / "unet" / FILES["unet"]).unlink()
+    half = len(unet) // 2
+    shards = {"a.safetensors": list(unet)[:half], "b.safetensors": list(unet)[half:]}
+    for name, keys in shards.items():
+        save_file({key: unet[key] for key in keys}, copy / "unet" / name)
+    index = {"weight_map": {key: name for name, keys in shards.items() for key in keys}}
+    (copy / "unet" / "diffusion_pytorch_model.safetensors.index.fp16.json").write_text(json.dumps(index))
+    (copy / "vae" / FILES["vae"]).rename(copy / "vae" / "diffusion_pytorch_model.fp16.safetensors")
+    assert hashes(open_source(copy)) == hashes(open_source(folder))
+
+
+def test_a_unet_alone_is_a_source_but_lends_nothing_else(folder, tmp_path):
+    alone = tmp_path / "alone"
+    shutil.copytree(folder / "unet", alone / "unet")
+    for path in (alone, alone / "unet"):
+        source = open_source(path, name="alone")
+        assert set(source.components) == {"unet"}
+        sources = {"whole": open_source(folder, name="whole"), "alone": source}
+        rows = {"attention": [0.5, 0.5], "backbone": [0.5, 0.5]}
+        Plan(blend(list(sources.values()), rows, host={"default": "whole"}), sources).threads("vae")
+        with pytest.raises(RecipeError, match=r'The host alone has no vae to lend.*such as \{"vae": "whole"\}'):
+            Plan(blend(list(sources.values()), rows, host={"default": "alone"}), sources).threads("vae")
+
+
+def test_a_unet_alone_in_a_file(folder, file, tmp_path):
+    tensors = {key: tensor for key, tensor in load_file(file).items() if key.startswith("model.diffusion_model.")}
+    save_file(tensors, tmp_path / "unet.safetensors")
+    source = open_source(tmp_path / "unet.safetensors")
+    assert set(source.components) == {"unet"}
+    assert source.components["unet"].sha256 == open_source(folder).components["unet"].sha256
+    assert not source.lends("tokenizer")
+
+
+@pytest.mark.parametrize("mark", ["v_pred", "metadata"])
+def test_v_prediction_is_told_apart_and_carried_into_the_scheduler(folder, mark, tmp_path):
+    path = small_single_file(folder, tmp_path / "v.safetensors")
+    metadata = {"modelspec.prediction_type": "v"} if mark == "metadata" else None
+    marks = {"v_pred": torch.zeros(0), "ztsnr": torch.zeros(0)} if mark == "v_pred" else {}
+    save_file(load_file(path) | marks, path, metadata=metadata)
+    source = open_source(path)
+    assert source.config("scheduler")["prediction_type"] == "v_prediction"
+    assert source.config("scheduler").get("rescale_betas_zero_snr", False) == (mark == "v_pred")
+    with pytest.raises(SourceError, match="v-prediction"):
+        check_mergeable([open_source(folder), source])
+
+
+def test_refuses_a_file_without_a_unet(tmp_path):
+    save_file({"lora_unet_x.lora_up.weight": torch.zeros(2, 2)}, tmp_path / "style.safetensors")
+    with pytest.raises(SourceError, match=r"holds no UNet; .* 'BASE \+ 0\.8 \* style\.safetensors'"):
+        open_source(tmp_path / "style.safetensors")
+
+
+def test_refuses_a_component_that_never_arrived(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    shutil.rmtree(copy / "text_encoder_2")
+    with pytest.raises(SourceError, match=r"lacks text_encoder_2, which its model_index\.json names"):
+        open_source(copy)
+
+
+def test_old_names_of_the_vaes_attention(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    path = copy / "vae" / FILES["vae"]
+    old = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+    tensors = load_file(path)
+    for new, before in old.items():
+        tensors = {key.replace(f".attentions.0.{new}.", f".attentions.0.{before}."): t for key, t in tensors.items()}
+    save_file(tensors, path)
+    assert open_source(copy).components["vae"].sha256 == open_source(folder).components["vae"].sha256

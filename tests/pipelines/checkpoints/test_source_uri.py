@@ -1,0 +1,165 @@
+"""Origins: everything a person may write for a source opens, from anywhere, under the name one would expect."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import assets
+from pipelines.checkpoints.source_uri import is_at_hand, open_origin, resolved, terms
+from pipelines.errors import SourceError
+from tests.full_keys import small_sdxl, small_single_file, tensors_of
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a checkpoint in every form and two LoRAs."""
+    folder = tmp_path_factory.mktemp("place")
+    small_sdxl(folder / "whole", seed=0)
+    single = small_single_file(folder / "whole", folder / "single.v2.safetensors", buffers=False)
+    tensors = {}
+    for part in tensors_of(folder / "whole").values():
+        tensors |= part
+    (folder / "linked").symlink_to(folder / "whole")
+    rows, columns = tensors["mid_block.attentions.0.proj_in.weight"].shape
+    for number, name in enumerate(("first", "second + third")):
+        pair = {
+            "lora_unet_middle_block_1_proj_in.lora_down.weight": torch.full((1, columns), 0.5 + number),
+            "lora_unet_middle_block_1_proj_in.lora_up.weight": torch.ones(rows, 1),
+        }
+        save_file(pair, folder / f"{name}.safetensors")
+        torch.save(pair, folder / f"{name}.pt")
+
+    torch.save({"state_dict": load_file(single)}, folder / "old.ckpt")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("whole", "whole"),
+        ("./whole/", "whole"),
+        ("linked", "linked"),
+        ("single.v2.safetensors", "single.v2"),
+        ("old.ckpt", "old"),
+    ],
+)
+def test_the_same_weights_in_every_form(text, name, place):
+    source, expected = open_origin(text, relative_to=place), open_origin(place / "whole")
+    assert source.name == name
+    assert {part: one.sha256 for part, one in source.components.items()} == {
+        part: one.sha256 for part, one in expected.components.items()
+    }
+
+
+def test_a_name_may_be_given(place):
+    assert open_origin(place / "whole", name="mine").name == "mine"
+
+
+@pytest.mark.parametrize("base", ["whole", "single.v2.safetensors", "old.ckpt"])
+def test_loras_on_any_form(base, place):
+    text = f"  {base}  +  0.50 * first.safetensors + -1e-1 * second + third.pt "
+    source = open_origin(text, relative_to=place)
+    assert source.name == "second + third"
+    assert source.uri == f"{place / base} + 0.50 * {place}/first.safetensors + -1e-1 * {place}/second + third.pt"
+    name = "mid_block.attentions.0.proj_in.weight"
+    before = open_origin(place / base).components["unet"].read(name).float()
+    after = torch.empty(before.numel())
+    source.components["unet"].fill(name, 0, after)
+    torch.testing.assert_close(after, (before + 0.5 * 0.5 - 0.1 * 1.5).reshape(-1), rtol=0, atol=1e-6)
+
+
+def test_a_uri_opens_again_from_anywhere(place, tmp_path, monkeypatch):
+    monkeypatch.chdir(place)
+    source = open_origin("whole + 0.5 * first.safetensors")
+    monkeypatch.chdir(tmp_path)
+    again = open_origin(source.uri)
+    assert again.uri == source.uri
+    assert again.components["unet"].sha256 == source.components["unet"].sha256
+
+
+def test_paths_become_absolute_and_hub_ids_stay(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "team" / "ja").mkdir(parents=True)
+    for text, expected in {
+        "ja": f"{tmp_path}/ja",
+        "../up": f"{tmp_path.parent}/up",
+        "~/models": f"{tmp_path}/home/models",
+        "/there/x.safetensors": "/there/x.safetensors",
+        "team/ja": f"{tmp_path}/team/ja",
+        "team/other": "team/other",
+        "team/other@v1/a.safetensors": "team/other@v1/a.safetensors",
+        "team/a.safetensors": f"{tmp_path}/team/a.safetensors",
+        "team/other + 1 * team/ja + .5 * x": f"team/other + 1 * {tmp_path}/team/ja + .5 * {tmp_path}/x",
+    }.items():
+        assert resolved(text, tmp_path) == expected
+        assert resolved(expected) == expected
+    assert resolved("x") == os.path.join(os.getcwd(), "x")
+
+
+def test_only_a_number_and_a_star_after_a_plus_begin_a_lora():
+    assert terms("a + b.safetensors") == ("a + b.safetensors", [])
+    assert terms("a + 2 * b + c + 0.5 * d") == ("a", [("2", "b + c"), ("0.5", "d")])
+    assert terms("a+2*b") == ("a+2*b", [])
+    assert terms("a * 2 + 3") == ("a * 2 + 3", [])
+
+
+@pytest.mark.parametrize("text", ["base + x.safetensors", "base+0.8*x", "0.8 * x", "nothing", "x\0y", "y" * 5000])
+def test_says_what_is_understood(text, tmp_path):
+    with pytest.raises(
+        SourceError, match=r"There is nothing at .*\. Expected a diffusers folder, .*BASE \+ 0\.8 \* LORA"
+    ):
+        open_origin(text, relative_to=tmp_path)
+
+
+@pytest.mark.parametrize("text", ["base + 0.8 *  + 0.5 * x", "base + 1e999 * x"])
+def test_refuses_half_a_term(text, tmp_path):
+    with pytest.raises(SourceError, match=r"cannot be read at '.*'\. Expected a diffusers folder"):
+        open_origin(text, relative_to=tmp_path)
+
+
+def test_refuses_nothing():
+    with pytest.raises(SourceError, match="named by nothing"):
+        open_origin("  ")
+
+
+def test_refuses_a_folder_as_lora(tmp_path):
+    base = assets.FAMILY / "base"
+    save_file({"x": torch.zeros(1)}, tmp_path / "my_lora.safetensors")
+    with pytest.raises(
+        SourceError, match=r"is a folder\. Expected a LoRA file after '\*', such as .*my_lora\.safetensors"
+    ):
+        open_origin(f"{base} + 1 * {tmp_path}")
+
+
+def test_refuses_a_lora_as_base_and_a_base_as_lora(place):
+    with pytest.raises(SourceError, match="a LoRA goes with its base"):
+        open_origin(place / "first.safetensors")
+    with pytest.raises(SourceError, match="is no LoRA that is understood"):
+        open_origin("whole + 1 * single.v2.safetensors", relative_to=place)
+
+
+def test_an_id_without_a_network(place, monkeypatch):
+    """The words for it are the hub's; here only that a path wins over an id, and an id over nothing."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    (place / "team").mkdir()
+    with pytest.raises(SourceError, match="team/ja is no folder here"):
+        open_origin("team/ja", relative_to=place)
+    (place / "team" / "ja").symlink_to(place / "whole")
+    assert open_origin("team/ja", relative_to=place).path == Path(place / "team" / "ja")
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        (str(assets.FAMILY / "ja"), True),
+        ("nobody/has-this", False),
+        (f"{assets.FAMILY / 'ja'} + 0.8 * nobody/has-this/lora.safetensors", False),
+        ("/models/old.ckpt", False),
+        ("/models/new.safetensors", True),
+    ],
+)
+def test_tells_what_opens_without_a_download_or_a_conversion(uri, expected):
+    assert is_at_hand(uri) is expected

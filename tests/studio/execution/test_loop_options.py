@@ -1,0 +1,175 @@
+"""What a run may be asked: what is refused, options that survive a stop, early rejection."""
+
+import numpy as np
+import pytest
+import yaml
+
+import assets
+from eval.errors import PromptSetError
+from pipelines.errors import RecipeError, SourceError
+from studio.errors import ConfigError, RunError
+from studio.evaluation.evaluator import Evaluator, Scored
+from studio.execution import loop
+from studio.jobs.process import ask_to_stop
+from studio.runs.config import checked, embedded
+from studio.runs.config_file import load_config
+from studio.runs.store import create_run, open_run
+from studio.runs.summary import run_json
+from tests.conftest import without_report
+from tests.studio.conftest import archive_of
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "expected"),
+    [
+        ({"archive": 3}, ConfigError, "expected room for the 4 sources"),
+        ({"colour": 1}, ConfigError, "colour: unknown key"),
+        ({"evaluations": -1}, ConfigError, "evaluations"),
+        ({"alpha": 11}, ConfigError, "at alpha: Input should be less than or equal to 10"),
+        ({"host": {"vae": "ja"}}, ConfigError, "expected a source for 'default'"),
+        ({"chromosomes": {"rest": ["*"]}}, ConfigError, "gives patterns for rest; expected a name of your own"),
+        ({"frozen": {"attention": "ja", "backbone": "ja"}}, ConfigError, "expected one at least to breed"),
+        ({"frozen": {"lens": "ja"}}, ConfigError, "frozen names lens; expected one of attention, backbone"),
+        ({"host": {"default": "ja", "lens": "ja"}}, ConfigError, "host names lens; expected default, unet, "),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(changes, error, expected):
+    with pytest.raises(error, match=expected):
+        embedded(**changes)
+
+
+def test_refused_before_anything_is_made(tmp_path, small_config):
+    empty = tmp_path / "empty.yaml"
+    empty.write_text("format: m2n2-prompts\nversion: 1\nname: none\nprompts: []\n")
+    with pytest.raises(PromptSetError, match="at least one prompt"):
+        create_run(tmp_path / "run", small_config.model_copy(update={"prompts": str(empty)}))
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(RunError, match="holds no run"):
+        open_run(tmp_path)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_text("mine")
+    with pytest.raises(RunError, match="is not empty"):
+        create_run(tmp_path / "full", small_config)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "expected"),
+    [
+        ({"host": {"default": "nobody"}}, ConfigError, "host 'nobody' is not among the sources"),
+        ({"sources": [str(assets.FAMILY / "ja"), "nowhere"]}, SourceError, "nowhere"),
+        ({"breeding": {"merges": True, "task_arithmetic": "sd"}}, ConfigError, "'sd'. Expected one of the sources"),
+        ({"frozen": {"attention": "sd"}}, ConfigError, "takes attention from 'sd'. Expected one of base, ja"),
+        ({"chromosomes": {"lens": ["*.lens.*"]}}, RecipeError, "takes no tensor"),
+        ({"fitness": {"image": 1.0}}, PromptSetError, "reference picture"),
+    ],
+)
+def test_what_does_not_go_together_leaves_no_folder_behind(tmp_path, small_config, changes, error, expected):
+    with pytest.raises(error, match=expected):
+        create_run(tmp_path / "run", checked({**small_config.model_dump(), **changes}))
+    assert not (tmp_path / "run").exists()
+
+
+def test_paths_in_a_run_file_are_relative_to_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "fast.safetensors").touch()
+    content = {
+        "sources": [str(assets.FAMILY / "ja"), str(assets.FAMILY / "base")],
+        "host": {"default": "ja"},
+        "prompts": "mine/evolve.yaml",
+        "held_out": "~/held_out.yaml",
+        "start": "../former",
+        "pictures": {"steps": 4, "guidance": 0, "speed": "lightning", "speed_lora": "fast.safetensors"},
+    }
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(content))
+    config = load_config(tmp_path / "run.yaml")
+    assert config.prompts == str(tmp_path / "mine" / "evolve.yaml")
+    assert config.held_out == str(tmp_path / "home" / "held_out.yaml")
+    assert config.start == str(tmp_path / ".." / "former")
+    assert config.pictures.speed_lora == str(tmp_path / "fast.safetensors")
+    content["pictures"]["speed_lora"] = "somebody/loras/fast.safetensors"  # on the hub
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(content))
+    assert load_config(tmp_path / "run.yaml").pictures.speed_lora == "somebody/loras/fast.safetensors"
+
+
+EVERY_OPTION = {
+    "compete": ["ja", "en"],
+    "fitness": {"text": 1.0, "image": 3.0},
+    "noise_rotation": 3,
+    "breeding": {
+        "compatibility": 1.0,
+        "split_points": 2,
+        "guided": True,
+        "beta": 2.0,
+        "one_ratio": True,
+        "warm_up": 8,
+        "merges": True,
+    },
+    "evaluations": 9,  # seven merges made by hand, one of the warm-up, one that was bred
+}
+
+
+@pytest.fixture(scope="module")
+def with_references(tmp_path_factory):
+    """The first prompt of each category, with its reference picture."""
+    content = yaml.safe_load(assets.EVOLVE.read_text("utf-8"))
+    by_category = {prompt["category"]: prompt for prompt in reversed(content["prompts"])}
+    content["prompts"] = [
+        {**prompt, "reference": str(assets.EVOLVE.parent / prompt["reference"])} for prompt in by_category.values()
+    ]
+    path = tmp_path_factory.mktemp("prompts") / "with_references.yaml"
+    path.write_text(yaml.safe_dump(content, allow_unicode=True), "utf-8")
+    return path
+
+
+def test_options_survive_a_stop(small_config, with_references, tmp_path):
+    prompts = {"prompts": str(with_references), "held_out": str(with_references)}
+    config = checked({**small_config.model_dump(), **EVERY_OPTION, **prompts})
+    whole, stopped = create_run(tmp_path / "whole", config), create_run(tmp_path / "stopped", config)
+    loop.carry_out(whole)
+
+    def stop_after_the_ninth(store):
+        if len(store.individuals()) == 9:
+            ask_to_stop(store)
+
+    loop.carry_out(stopped, stop_after_the_ninth)
+    assert len(stopped.individuals()) == 9
+    loop.carry_out(stopped)
+    assert archive_of(stopped) == archive_of(whole)
+    everyone = whole.individuals()
+    assert len(everyone) == 4 + 9
+    assert set(whole.get("realism")) == {"base", "ja", "flat", "real", "average", "child"}
+    assert [(one.mother, one.father) for one in everyone[4:6]] == [("base", "ja"), ("base", "flat")]
+    assert all({"ja", "en"} <= set(one.scores) for one in everyone)
+    assert whole.get("rotation") == 2  # the third and the sixth offspring were followed by other noise
+
+
+def test_early_rejection_changes_nothing_but_the_work(small_config, with_references, tmp_path, monkeypatch):
+    """With scores as far apart as those of a judge who says yes or no: cosines are too near each other to be sure."""
+    score = Evaluator.score
+
+    def yes_or_no(self, drawn):
+        judged = score(self, drawn)
+        return Scored((judged.scores > 0.25).astype(float), judged.features)
+
+    monkeypatch.setattr(Evaluator, "score", yes_or_no)
+    asked = {"pictures": {"steps": 2, "batch": 2}, "evaluations": 14, "seed": 5, "prompts": str(with_references)}
+    fields = {**small_config.model_dump(), **asked}
+    early = create_run(tmp_path / "early", checked({**fields, "early_rejection": True}))
+    full = create_run(tmp_path / "full", checked(fields))
+
+    loop.carry_out(early, without_report)
+    loop.carry_out(full, without_report)
+    seen, expected = ({one.id: one for one in store.individuals()} for store in (early, full))
+    assert early.get("search") == full.get("search")
+    for id, one in seen.items():
+        assert (one.alive, one.entered, one.recipe) == (expected[id].alive, expected[id].entered, expected[id].recipe)
+        if "partial" in one.scores:
+            drawn = ~np.isnan(one.scores["partial"])
+            assert not one.entered
+            assert (one.scores["partial"][drawn] == expected[id].scores["ja"][drawn]).all()
+        else:
+            assert one.scores["ja"].tobytes() == expected[id].scores["ja"].tobytes()
+    assert any("partial" in one.scores for one in seen.values())
+    assert run_json(early)["pictures_spared"] == sum(
+        int(np.isnan(one.scores["partial"]).sum()) for one in seen.values() if "partial" in one.scores
+    )

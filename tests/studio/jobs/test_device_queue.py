@@ -1,0 +1,92 @@
+"""Runs wait for each other, in the order in which they came; the dead hold nobody up."""
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from pipelines.storage.files import cache_dir
+from studio.jobs import device_queue
+from studio.jobs.device_queue import turn
+from studio.jobs.process import Stopped
+
+
+class Waiting(threading.Thread):
+    """Takes a turn, and holds it until told to go."""
+
+    def __init__(self, log, name):
+        super().__init__()
+        self.log, self.called = log, name
+        self.told, self.inside, self.go = [], threading.Event(), threading.Event()
+        self.queued = threading.Event()
+        self.start()
+
+    def run(self):
+        def waiting(before):
+            self.told.append(before)
+            self.queued.set()
+
+        with turn(waiting):
+            self.log.append(self.called)
+            self.inside.set()
+            self.go.wait()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(device_queue, "LOOK_AGAIN", 0.01)
+
+
+def test_those_who_wait_come_in_their_order():
+    log = []
+    first = Waiting(log, "first")
+    assert first.inside.wait(20)
+    second = Waiting(log, "second")
+    assert second.queued.wait(20)
+    third = Waiting(log, "third")
+    assert third.queued.wait(20)
+    assert (second.told[0], third.told[0]) == (1, 2)
+    assert first.told == []
+    for one, following in ((first, second), (second, third)):
+        one.go.set()
+        assert following.inside.wait(20)
+    third.go.set()
+    for one in (first, second, third):
+        one.join()
+    assert log == ["first", "second", "third"]
+    assert list((cache_dir() / "turns").glob("*.place")) == []
+
+
+def test_one_who_is_asked_to_stop_leaves_the_queue():
+    first = Waiting([], "first")
+    assert first.inside.wait(20)
+
+    def leave(before):
+        raise Stopped
+
+    with pytest.raises(Stopped), turn(leave):
+        pytest.fail("had a turn while another had it")
+    first.go.set()
+    first.join()
+    assert list((cache_dir() / "turns").glob("*.place")) == []
+
+
+def test_a_killed_process_holds_nobody_up():
+    holder = (
+        "from studio.jobs.device_queue import turn\n"
+        "with turn(lambda before: None):\n    print('inside', flush=True)\n    import time; time.sleep(600)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", holder], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "inside\n"
+        after = Waiting([], "after")
+        assert after.queued.wait(20)
+        process.kill()
+        assert after.inside.wait(20)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    after.go.set()
+    after.join()

@@ -1,0 +1,101 @@
+"""Which pairs are asked about, and that what is shown tells nothing else."""
+
+import json
+import random
+from collections import Counter
+from io import BytesIO
+
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from studio.judging.pairing import judged, next_pair, stripped
+from studio.judging.votes import read_votes, write_vote
+from studio.runs.store import open_run
+from tests.voters import vote_for_bright_pictures
+
+PROMPTS, SOURCES = 5, ["base", "flat", "ja", "real"]
+
+
+@pytest.fixture
+def store(ballot):
+    store = open_run(ballot)
+    yield store
+    store.close()
+
+
+def test_every_question_is_put_once_to_a_rater_and_then_there_is_none(ballot, store):
+    votes = vote_for_bright_pictures(ballot, "Aya", 100)
+    assert len(votes) == len({vote.about for vote in votes}) == PROMPTS * 6  # 6 pairs of 4 sources
+    assert {vote.language for vote in votes} == {"ja"}
+    assert next_pair(store, votes, "Aya", "ja") is None
+    assert next_pair(store, votes, "Ken", "ja") is not None
+
+
+def test_captions_are_in_the_language_the_rater_reads(store):
+    prompts = {prompt.id: prompt for prompt in store.config.niches().prompts}
+    for reads, languages in (("ja", {"ja"}), ("en", {"en"}), ("other", {"ja", "en"})):
+        pairs = [next_pair(store, [], "Aya", reads, random.Random(seed)) for seed in range(20)]
+        assert {pair.language for pair in pairs} == languages
+        assert all(pair.caption == getattr(prompts[pair.prompt], pair.language) for pair in pairs)
+
+
+def test_sides_are_at_random_and_scores_are_those_of_the_pictures(store):
+    pairs = [next_pair(store, [], "Aya", "ja", random.Random(seed)) for seed in range(60)]
+    sides = Counter(pair.left < pair.right for pair in pairs)
+    assert min(sides.values()) > 15
+    known = {one.id: one for one in store.individuals()}
+    row = {id: row for row, id in enumerate(store.config.niches().ids)}
+    for pair in pairs:
+        assert pair.left_score == known[pair.left].scores["ja"][row[pair.prompt], 0]
+        assert pair.right_score == known[pair.right].scores["ja"][row[pair.prompt], 0]
+
+
+def test_pairs_with_fewer_votes_are_likelier(ballot, store):
+    for vote in vote_for_bright_pictures(ballot, "Aya", 100):
+        if vote.about[:2] != ("base", "flat"):
+            for _ in range(4):
+                write_vote(ballot, vote)
+    votes = read_votes(ballot)
+    asked = Counter(
+        "-".join(sorted((pair.left, pair.right)))
+        for seed in range(80)
+        for pair in [next_pair(store, votes, "Ken", "ja", random.Random(seed))]
+    )
+    assert asked.most_common(1)[0][0] == "base-flat"
+    assert asked["base-flat"] > 30  # of 80; a sixth without weights
+
+
+def test_pictures_hold_pixels_alone(store):
+    pair = next_pair(store, [], "Aya", "ja")
+    for id, png in ((pair.left, pair.left_png), (pair.right, pair.right_png)):
+        original = Image.open(store.image(id, pair.prompt, "ja", 0))
+        shown = Image.open(BytesIO(png))
+        assert id in original.text["m2n2"]
+        assert (shown.info, shown.format) == ({}, "PNG")
+        assert shown.tobytes() == original.tobytes()
+        assert id.encode() not in png
+
+
+def test_other_noise_and_missing_pictures_make_no_pair(store):
+    prompts = store.config.niches().ids
+    for id in SOURCES[1:]:  # everybody but `base` draws again, from other noise
+        for prompt in prompts:
+            path = store.image(id, prompt, "ja", 0)
+            info = PngInfo()
+            info.add_itxt("m2n2", json.dumps({"seed": 7}))
+            Image.open(path).save(path, pnginfo=info)
+    pairs = [next_pair(store, [], "Aya", "ja", random.Random(seed)) for seed in range(20)]
+    assert "base" not in {id for pair in pairs for id in (pair.left, pair.right)}
+    for prompt in prompts:
+        store.image("ja", prompt, "ja", 0).unlink()
+    pairs = [next_pair(store, [], "Aya", "ja", random.Random(seed)) for seed in range(20)]
+    assert {id for pair in pairs for id in (pair.left, pair.right)} == {"flat", "real"}
+    assert [one.id for one in judged(store)] == ["base", "ja", "flat", "real"]
+
+
+def test_a_picture_that_names_no_seed_is_shown_all_the_same(tmp_path):
+    Image.new("RGBA", (4, 4)).save(tmp_path / "plain.png")
+    seed, png = stripped(tmp_path / "plain.png")
+    assert seed is None
+    assert Image.open(BytesIO(png)).mode == "RGB"

@@ -1,0 +1,178 @@
+"""The report on a run: one page with everything in it, in both languages, from runs in any state."""
+
+import html
+import json
+import re
+import shutil
+import xml.etree.ElementTree as ET
+
+import pytest
+
+import assets
+from pipelines.recipes.recipe import parse_recipe
+from studio.evaluation.held_out import SHOWN, shown_prompts
+from studio.execution import loop
+from studio.i18n import LANGUAGES, t
+from studio.png_metadata import generation_data
+from studio.reports import report_html
+from studio.reports.content import gather
+from studio.reports.figures import curves
+from studio.runs.config_file import load_config
+from studio.runs.store import create_run, open_run
+
+
+@pytest.fixture(scope="module")
+def finished(bred, tmp_path_factory):
+    """A copy of a finished run, for these tests change what it says of itself."""
+    store = open_run(shutil.copytree(bred.folder, tmp_path_factory.mktemp("runs") / "sakura"))
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def told(finished):
+    return gather(finished)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_report_holds_all_that_a_run_tells(finished, told, lang):
+    page = report_html(finished, lang)
+    assert f'<html lang="{lang}">' in page
+    for key in (
+        "report",
+        "report_pictures",
+        "report_curves",
+        "niche_map",
+        "report_niches",
+        "report_lineage",
+        "licences",
+    ):
+        assert t(lang, key) in page, key
+    for key in ("report_asked", "report_failures", "report_no_failures", "report_again"):
+        assert t(lang, key) in page, key
+    assert all(name in page for name in assets.NAMES)
+    assert all(f"{row['ja']['mean']:.3f}" in page for row in told.results.values())
+    assert finished.get("scorer")["sha256"] in page
+    assert finished.get("machine")["versions"]["torch"] in page
+    assert told.held_out.digest in page
+    assert "apache-2.0" in page
+
+
+def test_nothing_is_asked_from_a_network_or_a_disk(finished):
+    page = report_html(finished, "en")
+    assert re.findall(r'(?:src|href)="(?!data:|#)[^"]*"', page) == []
+    assert re.findall(r"url\((?!#)", page) == []
+    assert "default-src 'none'" in page
+    assert str(assets.FAMILY) not in page  # nor does it tell where this machine keeps things
+    assert str(finished.folder.parent) not in page
+
+
+def test_the_recipe_in_it_is_the_childs_and_can_be_copied(finished, told):
+    page = report_html(finished, "en")
+    text = html.unescape(re.search(r'<code id="recipe">(.*?)</code>', page, re.DOTALL)[1])
+    assert parse_recipe(text).digest == finished.individual(told.child.id).recipe.digest
+    assert [source["uri"] for source in json.loads(text)["sources"]] == list(assets.NAMES)
+
+
+def test_the_run_file_in_it_can_be_run_where_the_sources_lie(finished, tmp_path):
+    page = report_html(finished, "en")
+    text = html.unescape(re.search(r'<code id="run-yaml">(.*?)</code>', page, re.DOTALL)[1])
+    for name in assets.NAMES:
+        (tmp_path / name).symlink_to(assets.FAMILY / name)
+    for name in ("prompts.yaml", "held_out.yaml"):
+        (tmp_path / name).write_bytes((finished.folder / name).read_bytes())
+    (tmp_path / "run.yaml").write_text(text, "utf-8")
+    again = load_config(tmp_path / "run.yaml")
+    kept = ("sources", "prompts", "held_out", "scorer", "reporter")
+    assert again.model_dump(exclude=set(kept)) == finished.config.model_dump(exclude=set(kept))
+    assert list(again.open_sources()) == list(assets.NAMES)
+
+
+def test_held_out_pictures_of_every_row_are_kept_and_shown(finished, told):
+    assert told.pictures.held_out
+    assert told.pictures.models == [*assets.NAMES, "average", "child"]
+    prompts = shown_prompts(finished.config.report_prompts())
+    assert len(prompts) == min(SHOWN, len(finished.config.report_prompts()))
+    assert [shown.prompt for shown in told.pictures.shown] == list(prompts.prompts)
+    for shown in told.pictures.shown:
+        assert len(shown.files) == 2 * len(told.pictures.models)
+        assert {generation_data(file)["seed"] for file in shown.files.values()} == {shown.seed}
+    place = ("child", "ja")
+    assert generation_data(told.pictures.shown[0].files[place])["individual"] == told.child.id
+    means = [sum(shown.scores[place] for shown in told.pictures.shown) / len(prompts)]
+    assert means == pytest.approx([told.results["child"]["ja"]["mean"]])  # the set is so short that all are shown
+
+
+def test_niches_have_their_holders(finished, told):
+    alive = {one.id: one for one in finished.individuals() if one.alive}
+    for row, holding in enumerate(told.holdings):
+        best = max(one.scores["ja"][row].mean() for one in alive.values())
+        assert holding.score == best
+        assert holding.holder is None or alive[holding.holder].scores["ja"][row].mean() == best
+
+
+def test_a_run_that_is_not_done_is_reported_by_what_it_was_bred_on(small_config, tmp_path):
+    store = create_run(tmp_path / "new", small_config)
+    page = report_html(store, "en")
+    assert t("en", "report_none_yet") in page
+    assert "<img" not in page
+    store.close()
+
+
+def test_without_kept_held_out_pictures_those_of_the_niches_are_shown(finished):
+    finished.put(report_keys={})
+    found = gather(finished)
+    assert not found.pictures.held_out
+    assert found.pictures.models == [*assets.NAMES, found.child.id]
+    assert t("ja", "report_pictures_niches") in report_html(finished, "ja")
+
+
+def test_sources_that_are_gone_leave_the_rest_of_the_report(small_config, copied, tmp_path):
+    sources = [str(copied(name)) for name in assets.NAMES]
+    store = create_run(tmp_path / "run", small_config.model_copy(update={"sources": tuple(sources), "evaluations": 1}))
+    loop.carry_out(store)
+    (tmp_path / "flat" / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    page = report_html(store, "en")
+    assert t("en", "report_sources_gone") in page
+    assert "apache-2.0" in page
+    store.close()
+
+
+def test_what_went_wrong_is_told_and_escaped(finished):
+    finished.put(failed_rows={"average": "a <black> picture"})
+    page = report_html(finished, "en")
+    assert "a &lt;black&gt; picture" in page
+    assert t("en", "report_no_failures") not in page
+    finished.put(failed_rows={})
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_curves_are_sound_svg_in_the_pages_ink_and_letters(told, lang):
+    found = curves(lang, told.moments)
+    figures = re.findall(r"<svg.*?</svg>", found, re.DOTALL)
+    assert len(figures) == 2
+    for figure in figures:
+        ET.fromstring(figure.replace("xlink:href", "href"))
+        assert "currentColor" in figure
+        assert "<script" not in figure
+    assert t(lang, "curve_coverage") in found
+    assert found == curves(lang, told.moments)
+
+
+def test_the_command_writes_it_and_says_where(finished, m2n2, tmp_path):
+    done = m2n2("report", finished.folder, "--lang", "ja", "--out", tmp_path / "page.html")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(tmp_path / "page.html")
+    assert t("ja", "report_again") in (tmp_path / "page.html").read_text("utf-8")
+    beside = m2n2("report", finished.folder)
+    assert beside.stdout.strip() == str(finished.folder.with_name("sakura-report-en.html"))
+    refused = m2n2("report", tmp_path)
+    assert refused.returncode == 1
+    assert "holds no run" in refused.stderr
+
+
+def test_a_run_without_pictures_is_refused(tmp_path, m2n2):
+    (tmp_path / "run.yaml").write_text("kind: any\n")
+    refused = m2n2("report", tmp_path)
+    assert refused.returncode == 1
+    assert "draw no pictures" in refused.stderr

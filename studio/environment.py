@@ -1,14 +1,18 @@
-"""Where numbers come from: the programs and the device that drew and scored, kept with every measurement."""
+"""Where numbers come from: the machine and the programs that drew and scored, kept with runs and measurements."""
 
 from __future__ import annotations
 
+import os
 import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
+import psutil
 import torch
 
 from pipelines.generation.live_pipeline import best_device
 
-from .machine import versions
+PACKAGES = ("m2n2-studio", "torch", "diffusers", "transformers", "open_clip_torch", "numpy", "pillow")
 
 
 def environment() -> dict[str, str]:
@@ -21,3 +25,38 @@ def _device() -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{device.type} ({platform.machine()}, {torch.get_num_threads()} threads)"
+
+
+def described() -> dict[str, Any]:
+    """This machine as JSON: `system`, `processor`, `cores`, `memory` in bytes, `device`, `python`, `versions`."""
+    device = best_device()
+    named = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory": psutil.virtual_memory().total,
+        "device": named,
+        "python": platform.python_version(),
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """The versions of what computes, by package; those that are not installed are left out."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # a checkout that was never installed
+            continue
+    return found
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as facts:
+            names = [line.partition(":")[2].strip() for line in facts if line.startswith("model name")]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor() or platform.machine()

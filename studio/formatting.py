@@ -31,3 +31,10 @@ def verdict(lang: Lang, compared: Mapping[str, Any]) -> str:
     key = "verdict_unsure" if not sure else "verdict_better" if difference["mean"] > 0 else "verdict_worse"
     numbers = {part: f"{difference[part]:+.3f}" for part in ("mean", "low", "high")}
     return t(lang, key, source=compared["best_source"], **numbers)
+
+
+def gigabytes(number: float) -> str:
+    """Bytes as people read them."""
+    if number < 1e5:
+        return f"{number / 1e3:.0f} kB"
+    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.1f} MB"

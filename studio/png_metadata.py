@@ -62,3 +62,8 @@ def data_uri(image: Image.Image, side: int) -> str:
 def png_uri(content: bytes) -> str:
     """A PNG file for a page that brings its pictures along, as it is, with its generation data."""
     return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+
+
+def seed_of(path: Path) -> int | None:
+    """The seed a picture was drawn from; `None` where it does not say."""
+    return (generation_data(path) or {}).get("seed")

@@ -17,8 +17,8 @@ import assets
 from pipelines.checkpoints.sources import open_source
 from pipelines.recipes.recipe import blend
 from studio.cli import app as cli
-from studio.jobs.process import ask_to_stop
 from studio.runs.config import embedded
+from studio.runs.status import ask_to_stop
 
 NAMES = list(assets.NAMES)
 

@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from studio.evaluation.evaluator import Evaluator
-from studio.execution import loop
+from studio.execution import control
+from studio.execution.creation import create_run
 from studio.runs.config import embedded
-from studio.runs.store import create_run
 
 OFFSPRING = 10
 
@@ -53,7 +53,7 @@ def main() -> None:
             if len(everyone) == len(store.config.sources) or store.get("status") == "reporting":
                 started.append((time.perf_counter(), dict(spent)))
 
-        loop.carry_out(store, watch)
+        control.carry_out(store, watch)
         (begin, before), (end, after) = started[:2]
         size = sum(file.stat().st_size for file in store.folder.glob("run.db*"))
         store.close()

@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.digits.run import machine
-from studio.ui.common.studio import PAGES, page_link
+from studio.ui.common.frame import PAGES, page_link
 from studio.ui.server.app import build_app
 
 from .synthetic_run import make

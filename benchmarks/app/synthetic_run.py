@@ -18,12 +18,15 @@ from PIL import Image
 
 from pipelines.generation.live_pipeline import Request
 from pipelines.recipes.recipe import Recipe
-from studio.breeding.variation import Breeder, source_recipes
-from studio.evaluation.evaluator import Drawn, noise_seed, save_picture
+from studio.breeding.initial_population import source_recipes
+from studio.breeding.variation import Breeder
+from studio.evaluation.evaluator import Drawn, save_picture
 from studio.evolution.archive import Archive
+from studio.execution.creation import create_run
 from studio.runs.config import embedded
 from studio.runs.individual import Individual
-from studio.runs.store import RunStore, create_run
+from studio.runs.noise import noise_seed
+from studio.runs.store import RunStore
 
 ALIVE = 60
 KINDS = ("ja", "en", "consistency")

@@ -17,7 +17,8 @@ from ribs.archives import GridArchive
 from eval.prompts.prompt_set import PromptSet
 from pipelines.checkpoints.sources import Source
 from pipelines.recipes.recipe import Recipe, blend
-from studio.breeding.variation import Breeder, hand_made, source_recipes, warm_up_parents
+from studio.breeding.initial_population import hand_made, source_recipes, warm_up_parents
+from studio.breeding.variation import Breeder
 from studio.evolution.archive import Archive
 from studio.evolution.early_rejection import hopeless, telling
 from studio.evolution.niches import Floats

@@ -13,7 +13,7 @@ import numpy as np
 from eval.prompts.prompt_set import PromptSet
 from pipelines.checkpoints.sources import Source
 from pipelines.generation.settings import Settings
-from studio.breeding.variation import source_recipes, weighted
+from studio.breeding.initial_population import source_recipes, weighted
 from studio.runs.config import RunConfig, embedded
 
 from .methods import Elites, Evolution, Listed, Method, RandomWeights, Rejection, Strategy, merge

@@ -11,7 +11,7 @@ import numpy as np
 from eval.prompts.prompt_set import PromptSet
 from studio.evolution.niches import owners
 from studio.judging.annotations import Marked
-from studio.runs.individual import Individual
+from studio.runs.individual import Individual, Kind
 
 Sort = Literal["ja", "en", "consistency", "niches", "diversity", "votes", "stars", "newest"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
@@ -143,3 +143,9 @@ def diversity(table: np.ndarray) -> np.ndarray:
     np.fill_diagonal(apart, np.inf)
     nearest: np.ndarray = apart.min(axis=1)
     return np.where(np.isfinite(nearest), nearest, 0.0)
+
+
+def best_source(everyone: list[Individual], kind: Kind = "ja") -> Individual | None:
+    """The source with the best mean."""
+    sources = [one for one in everyone if one.is_source and one.mean(kind) is not None]
+    return max(sources, key=lambda one: one.mean(kind) or 0.0, default=None)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from pipelines.architectures.keys import TEXT_ENCODERS
 from pipelines.checkpoints.sources import Source
 from pipelines.recipes.crossover import joined
-from pipelines.recipes.recipe import Chromosome, Lineage, Recipe, Segment, load_recipe
+from pipelines.recipes.recipe import Chromosome, Lineage, Recipe, Segment, blend, load_recipe
 from studio.errors import ConfigError
+from studio.evolution.archive import Archive
 from studio.runs.config import RunConfig
-
-from .variation import hand_made, weighted
 
 
 def given_offspring(config: RunConfig, sources: Mapping[str, Source]) -> list[Recipe]:
@@ -98,3 +102,76 @@ def _regrouped(recipe: Recipe, wanted: Recipe, sources: Mapping[str, Source]) ->
             segments += [Segment(stop=start + stop - begin, weights=weights) for _, stop, weights in pieces]
         found[part] = wanted.chromosomes[part].model_copy(update={"segments": joined(segments)})
     return found
+
+
+def source_recipes(config: RunConfig, sources: Mapping[str, Source]) -> dict[str, Recipe]:
+    """The sources as individuals: one-hot weights under the run's host."""
+    return {
+        name: weighted(config, sources, row, name=name)
+        for name, row in zip(sources, np.eye(len(sources)).tolist(), strict=True)
+    }
+
+
+def weighted(config: RunConfig, sources: Mapping[str, Source], weights: Sequence[float], *, name: str) -> Recipe:
+    """A recipe with the same weights in every chromosome that the run breeds, those that are frozen as asked.
+
+    Raises:
+        RecipeError: a pattern takes no tensor.
+    """
+    ordered, unit = list(sources.values()), dict(zip(sources, np.eye(len(sources)).tolist(), strict=True))
+    merged = ["unet", *(TEXT_ENCODERS if config.merge_text_encoders else ())]
+    patterns = config.chromosomes or None
+    rows = {
+        chromosome: unit[config.frozen[chromosome]] if chromosome in config.frozen else weights
+        for chromosome in ordered[0].layouts(merged, patterns)
+    }
+    return blend(ordered, rows, host=config.host, name=name, patterns=patterns)
+
+
+def hand_made(config: RunConfig, sources: Mapping[str, Source]) -> list[Recipe]:
+    """The merges one would make by hand, as the first offspring: numbered, with the first two they are made of.
+
+    Means of each pair and of all sources; with a base, `base + (a - base) + (b - base)` for each pair of the others and
+    for all of them (task arithmetic, Ilharco et al., arXiv 2212.04089, with a scale of 1).
+    """
+    names, unit = list(sources), np.eye(len(sources))
+    rows: dict[tuple[str, ...], list[np.ndarray]] = defaultdict(list)
+    groups = [*itertools.combinations(names, 2), tuple(names)]
+    for group in groups:
+        rows[group].append(sum(unit[names.index(one)] for one in group) / len(group))
+    base = config.breeding.task_arithmetic
+    if base is not None:
+        others = [name for name in names if name != base]
+        groups = [*itertools.combinations(others, 2), tuple(others)]
+        for group in (group for group in groups if len(group) > 1):  # base + (a - base) is a
+            row = sum(unit[names.index(one)] for one in group) - (len(group) - 1) * unit[names.index(base)]
+            rows[group].append(row)
+    made: dict[tuple[float, ...], tuple[str, ...]] = {}
+    for group, several in rows.items():
+        for row in several:
+            made.setdefault(tuple(row.tolist()), group)  # of two sources, each pair is all
+    return [
+        weighted(config, sources, row, name=f"{number:04d}").model_copy(
+            update={"lineage": Lineage(mother=group[0], father=group[1])}
+        )
+        for number, (row, group) in enumerate(made.items(), start=1)
+    ]
+
+
+def warm_up_parents(config: RunConfig, sources: Iterable[str], archive: Archive, made: int) -> tuple[str, str] | None:
+    """Mother and father of a warm-up offspring: two of the sources alive, at random (as in M2N2's run with LLMs).
+
+    Args:
+        config: the run's settings.
+        sources: names of all sources.
+        archive: who is alive.
+        made: offspring so far; the same number gives the same two.
+
+    Returns:
+        None after the warm-up, or where fewer than two sources are alive: fitness and attraction choose then.
+    """
+    alive = [name for name in sources if name in archive]
+    if made >= config.breeding.warm_up or len(alive) < 2:
+        return None
+    mother, father = np.random.default_rng([config.seed, made]).permutation(len(alive))[:2]
+    return alive[mother], alive[father]

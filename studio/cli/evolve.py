@@ -64,25 +64,25 @@ def evolve(
         networks.evolve(run_yaml, changes, out, as_json)
         return
 
-    from studio.execution import loop
+    from studio.execution import control, creation
     from studio.runs import store, summary  # here, not above: what is refused needs no torch
     from studio.runs.config_file import configured
 
     if resume and out is not None:
         opened = store.open_run(out)
         if evaluations is not None:
-            loop.extend(opened, evaluations)
+            control.extend(opened, evaluations)
     else:
         if fork is not None:
             run_yaml, changes = fork / "run.yaml", {**changes, "start": str(fork.resolve())}
         config = configured(run_yaml, changes, pictures)
-        folder = out or loop.default_folder(Path("runs"))
+        folder = out or control.default_folder(Path("runs"))
         if preflight:
             _preflight(config, folder, as_json)
             return
-        opened = store.create_run(folder, config)
+        opened = creation.create_run(folder, config)
     with console.evolution_progress(opened.config.evaluations) as watch:
-        loop.carry_out(opened, watch)
+        control.carry_out(opened, watch)
     if as_json:
         console.print_json(summary.run_json(opened))
     else:

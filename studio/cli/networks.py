@@ -18,10 +18,10 @@ from pipelines.checkpoints.sources import open_network
 from pipelines.exporting.export import export_network
 from pipelines.recipes.recipe import Recipe, load_recipe
 from pipelines.weaving.plan import Plan
-from studio.jobs.process import standing
 from studio.networks.config import load
 from studio.networks.task import AnyStore, carry_out, create, open_any
 from studio.runs.individual import Individual
+from studio.runs.status import standing
 
 from . import console
 

@@ -24,6 +24,7 @@ def show(run: Run, as_json: Json = False) -> None:
         networks.show(run, as_json)
         return
 
+    from studio.analysis.lineage import lineage
     from studio.runs import store, summary
 
     opened = store.open_run(run)
@@ -38,7 +39,7 @@ def show(run: Run, as_json: Json = False) -> None:
     out = Console()
     out.print(table)
     if everyone:
-        line = " <- ".join(one.id for one in summary.lineage(opened, everyone[0].id))
+        line = " <- ".join(one.id for one in lineage(opened, everyone[0].id))
         out.print(f"lineage of {everyone[0].id}: {line}")
     console.print_results(summary.run_json(opened))
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -19,13 +18,9 @@ from pipelines.checkpoints.sources import Source
 from pipelines.generation.live_pipeline import LivePipeline, Request, Settings
 from pipelines.recipes.recipe import Recipe
 from studio.png_metadata import write_png
+from studio.runs.noise import noise_seed, picture_data
 
 Kind = Literal["text", "image"]
-
-
-def noise_seed(prompt: str, noise: int) -> int:
-    """The seed of a prompt's noise: the same for every individual and both languages (common random numbers)."""
-    return int.from_bytes(hashlib.sha256(f"{prompt}/{noise}".encode()).digest()[:4], "big")
 
 
 @dataclass(frozen=True)
@@ -186,14 +181,3 @@ def save_picture(drawn: Drawn, path: Path, *, recipe: Recipe, settings: Settings
     path.parent.mkdir(parents=True, exist_ok=True)
     data = picture_data(recipe.name, drawn.request, drawn.language, settings)
     write_png(drawn.image, path, {**data, "recipe": recipe.digest})
-
-
-def picture_data(individual: str, request: Request, language: str, settings: Settings) -> dict[str, Any]:
-    """What it takes to draw a picture again, as its file keeps it."""
-    return {
-        "individual": individual,
-        "prompt": request.prompt,
-        "language": language,
-        "seed": request.seed,
-        **settings.model_dump(exclude_none=True),
-    }

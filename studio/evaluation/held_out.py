@@ -14,13 +14,14 @@ from PIL import Image
 
 from eval.cmmd import cmmd
 from eval.metrics import bootstrap, by_category, paired_bootstrap
-from eval.prompts.prompt_set import LANGUAGES, Language, PromptSet
+from eval.prompts.prompt_set import LANGUAGES, Language
 from eval.scorers.clip import ClipScorer
 from pipelines.checkpoints.sources import COMPONENTS, Source
 from pipelines.errors import GenerationError, RecipeError
 from pipelines.recipes.recipe import Recipe
-from studio.breeding.variation import source_recipes, weighted
-from studio.runs.individual import Individual, Kind
+from studio.breeding.initial_population import source_recipes, weighted
+from studio.runs.individual import KINDS
+from studio.runs.results import best_child, shown_prompts
 from studio.runs.store import RunStore
 
 from .evaluator import Drawn, Evaluator, Scored, check_captions, save_picture
@@ -28,24 +29,6 @@ from .evaluator import Drawn, Evaluator, Scored, check_captions, save_picture
 logger = logging.getLogger(__name__)
 
 Row = dict[str, np.ndarray]  # kind to scores per prompt
-KINDS: tuple[Kind, ...] = ("ja", "en", "consistency")
-REPORTED = (  # what a report leaves in the run's state, beside the rows that it is made of
-    "results",
-    "as_shipped",
-    "comparisons",
-    "child",
-    "realism",
-    "failed_rows",
-    "report_keys",
-    "report_rows",
-    "reporter",
-)
-SHOWN = 8  # held-out prompts whose pictures are kept: spread over the categories, chosen before anybody was scored
-
-
-def shown_prompts(prompts: PromptSet) -> PromptSet:
-    """The held-out prompts whose pictures a report shows."""
-    return prompts.subset(min(SHOWN, len(prompts)))
 
 
 class Reporter:
@@ -171,16 +154,6 @@ class Reporter:
 def _opened(file: Path) -> Image.Image:
     with Image.open(file) as picture:
         return picture.convert("RGB")
-
-
-def best_child(store: RunStore) -> Recipe | None:
-    """The offspring alive with the best mean fitness, the oldest of several; `None` before there is one."""
-    alive = [individual for individual in store.individuals() if individual.alive and not individual.is_source]
-
-    def fitness(individual: Individual) -> float:
-        return sum(individual.mean(language) or 0.0 for language in store.config.compete)
-
-    return max(alive, key=fitness).recipe if alive else None
 
 
 def estimates(row: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import numpy as np
 
@@ -20,18 +19,18 @@ from eval.scorers.tokens import truncated_by
 from pipelines.errors import GenerationError, RecipeError
 from pipelines.generation.live_pipeline import best_device
 from pipelines.recipes.recipe import Recipe
-from studio.breeding.initial_population import given_offspring
-from studio.breeding.variation import Breeder, source_recipes, warm_up_parents
+from studio.breeding.initial_population import given_offspring, source_recipes, warm_up_parents
+from studio.breeding.variation import Breeder
+from studio.environment import described
 from studio.errors import RunError
 from studio.evaluation.evaluator import Drawn, Evaluator, check_captions, save_picture
 from studio.evaluation.fitness import Judging
-from studio.evaluation.held_out import REPORTED, Reporter
+from studio.evaluation.held_out import Reporter
 from studio.evolution.archive import Archive
 from studio.evolution.search import Offspring, Search
-from studio.jobs.process import Stopped, carry, is_running, spawn
+from studio.jobs.process import Stopped
 from studio.judging.preference_niches import Learned, learn_niches
 from studio.judging.votes import votes_for
-from studio.machine import described
 from studio.runs.individual import Individual
 from studio.runs.store import RunStore, now
 
@@ -41,60 +40,6 @@ logger = logging.getLogger(__name__)
 
 STRIP = 4  # pictures kept of an offspring that was turned away
 Watch = Callable[[RunStore], None]
-
-
-def carry_out(store: RunStore, watch: Watch | None = None) -> None:
-    """Run to the end, from wherever the store stands.
-
-    Args:
-        store: a new, stopped or interrupted run.
-        watch: called after each step; reads the store and shows it.
-
-    Raises:
-        RunError: another process carries this run already.
-        M2N2Error: the run cannot go on; the reason is in the store too.
-    """
-    watch = watch or (lambda _: None)
-    carry(store, lambda: _Run(store, watch).go())
-    watch(store)
-
-
-def start(store: RunStore) -> None:
-    """Carry a run out in a process of its own, which outlives this one; its output goes to the run's `run.log`.
-
-    Raises:
-        RunError: a process carries it already.
-    """
-    if is_running(store):
-        raise RunError(f"{store.folder} is being carried out by another process; watch it, or stop it first.")
-    spawn(["evolve", "--resume", "--out", str(store.folder.resolve())], store.folder / "run.log")
-
-
-def extend(store: RunStore, evaluations: int) -> None:
-    """Give a run that stands still another budget; resumed, it goes on as if it had had it from the beginning.
-
-    Args:
-        store: a run that no process carries.
-        evaluations: offspring in all, at least those that are made.
-
-    Raises:
-        RunError: a process carries it, or more offspring are made already.
-    """
-    made = store.count()
-    if is_running(store):
-        raise RunError(f"{store.folder} is being carried out by another process; stop it before its budget changes.")
-    if evaluations < made:
-        raise RunError(
-            f"{store.folder} has made {made} offspring. Expected a budget of at least as many, found {evaluations}."
-        )
-    store.change(evaluations=evaluations)
-    store.forget(*REPORTED)
-    store.put(finish=False)
-
-
-def finish(store: RunStore) -> None:
-    """Ask the process that carries a run to make no more offspring, and to report on those there are."""
-    store.put(finish=True)
 
 
 class _Run:
@@ -262,8 +207,3 @@ def _check_scorer(store: RunStore, scorer: ClipScorer) -> None:
                 f"{store.folder} was scored by {before.get('name')} with {key} {before[key]!r}; now that is {value!r}. "
                 "Expected the same scorer to the end of a run: put the former weights back, or start a new run."
             )
-
-
-def default_folder(root: Path) -> Path:
-    """A new run's folder under `root`, named after the time."""
-    return root / now().astimezone().strftime("%Y-%m-%d-%H%M%S")

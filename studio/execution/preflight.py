@@ -27,8 +27,8 @@ from pipelines.generation import cost
 from pipelines.generation.devices import DEVICE_RESERVE, DevicePlan, Machine, plan_device, this_machine
 from pipelines.storage.disk_space import free_space
 from studio.errors import ConfigError
-from studio.evaluation.held_out import SHOWN
 from studio.runs.config import RunConfig
+from studio.runs.results import SHOWN
 from studio.runs.store import RunStore, open_run
 
 KEPT = 0.85  # share of offspring that enter the archive, for estimates: only they are drawn in English too

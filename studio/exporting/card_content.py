@@ -12,10 +12,9 @@ from pipelines.checkpoints.sources import Source
 from pipelines.exporting.provenance import used
 from pipelines.generation.settings import Settings
 from pipelines.recipes.recipe import Recipe
-from studio.evaluation.evaluator import noise_seed
-from studio.evaluation.held_out import KINDS
 from studio.licences.inheritance import Inherited, credit_lines
-from studio.runs.individual import Individual
+from studio.runs.individual import KINDS, Individual
+from studio.runs.noise import noise_seed
 from studio.runs.store import RunStore
 
 SAMPLES = 3  # categories, each with a picture in either language

@@ -22,8 +22,7 @@ from eval.scorers import names
 from pipelines.errors import ExportError
 from pipelines.generation.settings import Settings
 from studio.environment import environment
-from studio.evaluation.held_out import KINDS
-from studio.runs.individual import Individual
+from studio.runs.individual import KINDS, Individual
 from studio.runs.store import RunStore, now
 
 BIRTH = "birth.json"

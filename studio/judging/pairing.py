@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from eval.prompts.prompt_set import LANGUAGES, Language
-from studio.png_metadata import generation_data
+from studio.png_metadata import seed_of
 from studio.runs.individual import Individual
 from studio.runs.store import RunStore, now
 
@@ -164,8 +164,3 @@ def stripped(path: Path) -> tuple[int | None, bytes]:
     buffer = io.BytesIO()
     pixels.save(buffer, "PNG", compress_level=1)
     return seed_of(path), buffer.getvalue()
-
-
-def seed_of(path: Path) -> int | None:
-    """The seed a picture was drawn from; `None` where it does not say."""
-    return (generation_data(path) or {}).get("seed")

@@ -18,8 +18,8 @@ from eval.preferences.bradley_terry import Share
 from eval.preferences.preference_model import Taste, foreseen, learn
 from eval.scorers.clip import ClipScorer
 from studio.errors import RunError
+from studio.png_metadata import seed_of
 
-from .pairing import seed_of
 from .votes import ENOUGH, Vote, decided, niches
 
 

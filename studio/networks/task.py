@@ -22,7 +22,8 @@ from studio.errors import RunError
 from studio.evolution.archive import Archive
 from studio.evolution.errors import EvolutionError
 from studio.evolution.search import Offspring, Search
-from studio.jobs.process import Stopped, carry
+from studio.execution.lifecycle import carry
+from studio.jobs.process import Stopped
 from studio.runs.individual import Individual
 from studio.runs.store import RunStore, new_folder, new_store, now, open_store
 

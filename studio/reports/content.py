@@ -18,15 +18,16 @@ from pipelines.checkpoints.sources import Source
 from pipelines.errors import M2N2Error
 from pipelines.exporting.provenance import portable_uri
 from pipelines.recipes.recipe import Recipe
+from studio.analysis.lineage import lineage
 from studio.analysis.replay import Moment, history
-from studio.evaluation.held_out import best_child
 from studio.evolution.niches import owners
 from studio.library.model_reference import open_recipe_sources
 from studio.licences.inheritance import Inherited, inherited
 from studio.runs.config import RunConfig
 from studio.runs.individual import Individual
+from studio.runs.results import best_child
 from studio.runs.store import RunStore
-from studio.runs.summary import lineage, status
+from studio.runs.summary import status
 
 from .pictures import Pictures, pictures
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from markupsafe import Markup
@@ -12,14 +12,13 @@ from PIL import Image
 
 from eval.prompts.prompt_set import PromptSet
 from pipelines.recipes.recipe import Lineage
+from studio.analysis.lineage import ancestry
 from studio.analysis.weak_spots import is_weak
 from studio.evolution.niches import adjusted, owners
 from studio.i18n import Lang, t
 from studio.i18n import chromosome as chromosome_label
 from studio.png_metadata import png_uri
 from studio.runs.individual import Individual
-from studio.runs.summary import ancestry
-from studio.ui.common.studio import page_link
 
 # Okabe and Ito's palette: apart for colour-blind readers, and on light and dark ground.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8b8000", "#7f7f7f")
@@ -92,10 +91,11 @@ def _shades(shade: np.ndarray) -> str:
     return png_uri(buffer.getvalue())
 
 
-def family_tree(lang: Lang, run: str, everyone: Sequence[Individual]) -> Markup:
+def family_tree(lang: Lang, everyone: Sequence[Individual], link: Callable[[str], str]) -> Markup:
     """Those alive and their ancestors: when each was born, how well it draws Japanese, whose child it is.
 
-    The colour is the source that weighs most in it; who is alive is filled. Each leads to its place in the archive.
+    The colour is the source that weighs most in it; who is alive is filled. Each leads to the address
+    that `link` gives for its id.
     """
     kin = {one.id for one in ancestry(everyone, [one.id for one in everyone if one.alive])}
     shown = [(number, one) for number, one in enumerate(everyone) if one.id in kin and one.mean("ja") is not None]
@@ -122,7 +122,7 @@ def family_tree(lang: Lang, run: str, everyone: Sequence[Individual]) -> Markup:
         Markup(
             '<a href="{}"><circle class="{}" cx="{:.1f}" cy="{:.1f}" r="{}" style="--of:{}"/><title>{}</title></a>'
         ).format(
-            page_link(lang, "archive", run=run, id=one.id),
+            link(one.id),
             "alive" if one.alive else "gone",
             *place[one.id],
             6 if one.is_source else 4,

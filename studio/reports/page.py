@@ -13,11 +13,11 @@ from PIL import Image
 from eval.prompts.prompt_set import LANGUAGES
 from eval.scorers import names
 from pipelines.storage.files import write_whole
-from studio.evaluation.held_out import KINDS
+from studio.environment import versions
 from studio.formatting import duration, score, verdict
 from studio.i18n import Lang, t
-from studio.machine import versions
 from studio.png_metadata import data_uri
+from studio.runs.individual import KINDS
 from studio.runs.store import RunStore
 
 from . import drawings, standalone

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from eval.prompts.prompt_set import LANGUAGES, Language, Prompt, PromptSet
-from studio.evaluation.held_out import SHOWN, shown_prompts
 from studio.png_metadata import generation_data
 from studio.runs.individual import Individual
+from studio.runs.results import SHOWN, shown_prompts
 from studio.runs.store import RunStore
 
 Place = tuple[str, Language]  # model and language

@@ -44,3 +44,6 @@ class Individual:
     def is_source(self) -> bool:
         """Whether it is a source, and no offspring."""
         return self.mother is None
+
+
+KINDS: tuple[Kind, ...] = ("ja", "en", "consistency")

@@ -20,13 +20,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from typing_extensions import TypeVar
 
-from eval.prompts.prompt_set import load_prompts, to_yaml
-from pipelines.recipes.recipe import Recipe, load_recipe
 from pipelines.storage.files import write_whole
-from studio.breeding.initial_population import carried_over
-from studio.breeding.variation import source_recipes
 from studio.errors import RunError
-from studio.judging.votes import votes_for
 
 from .config import RunConfig, checked
 from .config_file import load_config
@@ -173,60 +168,6 @@ class RunStore(Generic[C]):
             ) from error
 
 
-def create_run(folder: str | Path, config: RunConfig) -> RunStore:
-    """Make a run's folder.
-
-    Raises:
-        RunError: there is something in it already, `start` is no run, or there are too few votes to steer it.
-        SourceError: a source cannot be opened or merged with the others.
-        ConfigError: the settings do not go with these sources, or with the individuals to start from.
-        RecipeError: a pattern of the chromosomes takes no tensor.
-        PromptSetError: a prompt set cannot be read, holds nothing, or lacks the pictures that fitness looks at.
-    """
-    niches, sources = config.niches(), config.open_sources()
-    config.report_prompts()
-    if "image" in config.fitness:
-        niches.references(Path(config.prompts).resolve().parent)
-    if config.votes:
-        votes_for(config.votes)
-    source_recipes(config, sources)
-    first = [] if config.start is None else recipes_of(Path(config.start))
-    for number, recipe in enumerate(first, start=1):
-        carried_over(recipe, config, sources, name=f"{number:04d}")
-    folder = new_folder(folder)  # the last that may fail: a mended file may then name the same folder
-    (folder / "images").mkdir()
-    inside = {field: f"{field}.yaml" for field in ("prompts", "held_out")}
-    for field, name in inside.items():  # scores mean these captions, whatever becomes of the original files
-        write_whole(folder / name, _with_whole_paths(Path(getattr(config, field))).encode())
-    if config.start is not None:
-        inside["start"] = "start"
-        for number, recipe in enumerate(first, start=1):
-            recipe.save(folder / "start" / f"{number:04d}.json")
-    if config.votes:
-        inside["votes"] = str(Path(config.votes).resolve())
-    config.model_copy(update=inside).save(folder / "run.yaml")
-    return new_store(folder, load_config(folder / "run.yaml"))
-
-
-def recipes_of(start: Path) -> list[Recipe]:
-    """The recipes of the offspring alive in a run, or of a folder of recipes, oldest first.
-
-    Raises:
-        RunError: it is neither.
-    """
-    if (start / "run.db").is_file():
-        store = open_run(start)
-        recipes = [one.recipe for one in store.individuals() if one.alive and not one.is_source]
-        store.close()
-    else:
-        recipes = [load_recipe(path) for path in sorted(start.glob("*.json"))]
-    if not recipes:
-        raise RunError(
-            f"{start} has nobody to start from. Expected the folder of a run with offspring alive, or of recipes."
-        )
-    return recipes
-
-
 def new_folder(folder: str | Path) -> Path:
     """Make the folder of a run, with nothing in it yet.
 
@@ -246,11 +187,6 @@ def new_store(folder: Path, config: C) -> RunStore[C]:
     create_tables(store._engine)
     store.put(schema=SCHEMA, status="new")
     return store
-
-
-def _with_whole_paths(path: Path) -> str:
-    """A prompt set to be read from another folder: its reference pictures, like sources, stay where they are."""
-    return to_yaml(load_prompts(path).referring_from(path.resolve().parent))
 
 
 def open_run(folder: str | Path) -> RunStore:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from studio.jobs.process import standing
+from studio.runs.status import standing
 
 from .individual import Individual, Kind
 from .store import RunStore
@@ -88,26 +88,3 @@ def pictures_spared(individuals: Sequence[Individual]) -> int:
     """Pictures that early rejection left undrawn."""
     partial = [one.scores["partial"] for one in individuals if "partial" in one.scores]
     return sum(int(np.isnan(rows).sum()) for rows in partial)
-
-
-def lineage(store: RunStore, id: str) -> list[Individual]:
-    """An individual and all its ancestors, youngest first.
-
-    Raises:
-        RunError: nobody has that id.
-    """
-    store.individual(id)
-    return ancestry(store.individuals(), [id])
-
-
-def ancestry(everyone: Sequence[Individual], ids: Sequence[str]) -> list[Individual]:
-    """Some individuals and all their ancestors, parents after their children; `everyone` is in the run."""
-    known = {individual.id: individual for individual in everyone}
-    found: dict[str, Individual] = {}
-    waiting = list(ids)
-    while waiting:
-        individual = known[waiting.pop(0)]
-        if individual.id not in found:
-            found[individual.id] = individual
-            waiting += [parent for parent in (individual.mother, individual.father) if parent]
-    return list(found.values())

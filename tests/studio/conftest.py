@@ -6,10 +6,10 @@ import shutil
 
 import pytest
 
-from studio.execution.loop import carry_out
+from studio.execution.control import carry_out
+from studio.execution.creation import create_run
 from studio.exporting.export_plan import prepare
 from studio.exporting.registry import Export, open_export
-from studio.runs.store import create_run
 
 
 @pytest.fixture(scope="session")

@@ -7,13 +7,16 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from studio.analysis.lineage import ancestry
+from studio.analysis.selection import best_source
 from studio.i18n import Lang, t
 from studio.judging.annotations import Marked, marks
 from studio.reports import drawings
 from studio.runs.individual import Individual
-from studio.runs.summary import ancestry, kinds
+from studio.runs.summary import kinds
 from studio.ui.common import html, thumbnails
-from studio.ui.common.studio import Studio, best_source, page_link, score
+from studio.ui.common.frame import page_link
+from studio.ui.common.studio import Studio, score
 
 ANCESTORS = 24
 

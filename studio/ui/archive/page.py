@@ -18,8 +18,8 @@ from studio.judging.votes import read_votes
 from studio.runs.individual import Individual
 from studio.ui.common import html
 from studio.ui.common import thumbnails as tiles
-from studio.ui.common.studio import Studio, asked, head, listen, score
-from studio.ui.evolve.run_control import current
+from studio.ui.common.frame import asked, head, listen
+from studio.ui.common.studio import Studio, current, score
 
 from .individual import detail, said_of
 from .picture_lookup import found_by_picture

@@ -10,11 +10,12 @@ from markupsafe import Markup
 
 from eval.prompts.prompt_set import Language, Prompt, PromptSet
 from pipelines.checkpoints.sources import Source
+from studio.formatting import gigabytes
 from studio.i18n import Lang, t
 from studio.runs.individual import Individual
 from studio.runs.store import RunStore
 
-from .studio import gigabytes, score
+from .studio import score
 
 STRIP = 4  # pictures that stand for an individual
 RUN, SMALL = "/pictures/run/", "/pictures/small/"  # addresses of a run's pictures, whole and for a page

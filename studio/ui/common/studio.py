@@ -6,41 +6,34 @@ import atexit
 import collections
 import functools
 import hashlib
+import secrets
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, ParamSpec, TypeVar
-from urllib.parse import urlencode
+from typing import Any, Generic, TypeVar
 
-import gradio as gr
 import numpy as np
-from markupsafe import Markup
 from PIL import Image
 
 from eval.scorers.clip import ClipScorer
-from pipelines.errors import M2N2Error
 from pipelines.generation.live_pipeline import best_device
 from studio.errors import RunError
 from studio.evaluation.preview import Previewer
 from studio.formatting import score
-from studio.i18n import LANGUAGES, Lang, t
+from studio.i18n import Lang, t
+from studio.jobs import process
 from studio.png_metadata import png
-from studio.runs.individual import Individual, Kind
+from studio.runs.individual import Individual
 from studio.runs.kind import is_any
 from studio.runs.store import RunStore, open_run
-from studio.ui.judge.blind_pair import Blind
 
-# The first one is a language's start page.
-PAGES = ("evolve", "sources", "archive", "compare", "judge", "weak", "export", "monitor", "prompts")
-TOUR = ("evolve", "archive", "compare", "export")  # pages that a first visit leads through
 DRAWN_KEPT = 400  # pictures drawn for the Compare page that are kept in memory, newest last
+KEPT = 64  # pictures of open questions kept in memory: those of the 32 raters who were asked last
 
-P = ParamSpec("P")
-R = TypeVar("R")
 T = TypeVar("T")
 
 
@@ -85,6 +78,33 @@ class Drawn:
     def at(self, address: str) -> bytes | None:
         """The bytes of the picture that `keep` gave this address."""
         return self.get(address.rsplit("/", 1)[-1].removesuffix(".png"))
+
+
+class Blind:
+    """Pictures of open questions, as PNG bytes by a random token; an answered one's are forgotten."""
+
+    def __init__(self) -> None:
+        self._kept: collections.OrderedDict[str, bytes] = collections.OrderedDict()
+        self._lock = threading.Lock()
+
+    def keep(self, png: bytes) -> str:
+        """Keep a picture; returns a token nobody can guess, another one each time."""
+        token = secrets.token_urlsafe(24)
+        with self._lock:
+            self._kept[token] = png
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return token
+
+    def forget(self, tokens: tuple[str, ...]) -> None:
+        """Serve these no more."""
+        with self._lock:
+            for token in tokens:
+                self._kept.pop(token, None)
+
+    def get(self, token: str) -> bytes | None:
+        """A kept picture's bytes."""
+        return self._kept.get(token)
 
 
 @dataclass(frozen=True)
@@ -145,89 +165,6 @@ class Studio:
         return ClipScorer(name, device=str(best_device()), parked=True)  # an idle page holds no accelerator
 
 
-def guarded(lang: Lang, handler: Callable[P, R]) -> Callable[P, R]:
-    """A handler whose errors become messages on the page; the form stays as it was."""
-
-    @functools.wraps(handler)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return handler(*args, **kwargs)
-        except M2N2Error as error:
-            # The head of Gradio's message is always "Error"; the message itself is HTML.
-            said = Markup("<b>{}</b><br>{}").format(t(lang, "error_title"), str(error))
-            raise gr.Error(said, duration=15, print_exception=False) from error
-
-    return wrapped
-
-
-def listen(
-    trigger: Callable[..., Any],
-    lang: Lang,
-    handler: Callable[..., Any],
-    inputs: Any = None,
-    outputs: Any = None,
-    **more: Any,
-) -> Any:
-    """Wire a handler to an event: guarded, and no public endpoint."""
-    return trigger(guarded(lang, handler), inputs, outputs, api_visibility="private", **more)
-
-
-def head(lang: Lang, page: str) -> None:
-    """The top of a page: its name in the navigation, the switch to the other language, the tour of a first visit."""
-    gr.Navbar(main_page_name=t(lang, "page_evolve"))
-    others = [other for other in LANGUAGES if other != lang]
-    links = Markup("").join(
-        Markup('<a class="language" href="/language/{0}/{1}" lang="{0}" hreflang="{0}">{2}</a>').format(
-            other, page, t(other, "language_name")
-        )
-        for other in others
-    )
-    gr.HTML(
-        Markup('<header class="studio-head"><h1>m2n2-studio</h1><span>{}</span>{}</header>{}').format(
-            t(lang, "tagline"), links, _tour(lang, page)
-        ),
-        elem_classes="studio-top",
-    )
-
-
-def _tour(lang: Lang, page: str) -> Markup:
-    """The way of a first visit, on the pages it leads through; it stays until somebody closes it."""
-    if page not in TOUR:
-        return Markup("")
-    steps = Markup("").join(
-        Markup('<li{}><a href="{}">{}</a></li>').format(
-            Markup(' aria-current="step"') if step == page else "", page_link(lang, step), t(lang, f"page_{step}")
-        )
-        for step in TOUR
-    )
-    return Markup(
-        '<nav class="tour" aria-label="{0}"><b>{0}</b><ol>{1}</ol><span>{2}</span>'
-        '<button type="button" class="tour-close" aria-label="{3}">×</button></nav>'
-    ).format(t(lang, "tour"), steps, t(lang, f"tour_{page}"), t(lang, "tour_close"))
-
-
-def page_link(lang: Lang, page: str, **query: str) -> str:
-    """The address of a page, with what it should show."""
-    path = f"/{lang}/" if page == PAGES[0] else f"/{lang}/{page}"
-    return f"{path}?{urlencode(query)}" if query else path
-
-
-def addressed(chosen: gr.Dropdown, key: str = "run") -> None:
-    """Let the page's address name what is chosen, for whoever copies it or changes the language."""
-    chosen.change(None, chosen, None, js=f"(value) => studioShows('{key}', value)")
-
-
-def asked(request: gr.Request | None, key: str) -> str | None:
-    """A value of the page's address."""
-    return request.query_params.get(key) if request else None
-
-
-def asked_all(request: gr.Request | None, key: str) -> list[str]:
-    """All values of the page's address under a key: repeated, with commas between, or both."""
-    values = request.query_params.getlist(key) if request else []
-    return list(dict.fromkeys(part for value in values for part in value.split(",") if part))
-
-
 def individual_label(lang: Lang, individual: Individual) -> str:
     """An individual in a list: its id, whether it is a source, and its Japanese score."""
     mean = individual.mean("ja")
@@ -242,12 +179,6 @@ def choices(lang: Lang, store: RunStore) -> list[tuple[str, str]]:
     return [(individual_label(lang, one), one.id) for one in usable]
 
 
-def best_source(everyone: list[Individual], kind: Kind = "ja") -> Individual | None:
-    """The source with the best mean."""
-    sources = [one for one in everyone if one.is_source and one.mean(kind) is not None]
-    return max(sources, key=lambda one: one.mean(kind) or 0.0, default=None)
-
-
 def download_folder() -> Path:
     """A new empty folder for what a page offers to download, where Gradio may read it; gone when the studio ends."""
     return Path(tempfile.mkdtemp(dir=_downloads()))
@@ -260,8 +191,12 @@ def _downloads() -> Path:
     return folder
 
 
-def gigabytes(number: float) -> str:
-    """Bytes as people read them."""
-    if number < 1e5:
-        return f"{number / 1e3:.0f} kB"
-    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.1f} MB"
+def current(studio: Studio, wanted: str | None) -> str | None:
+    """The run to show: the one asked for, else one that is going on, else the newest."""
+    names = studio.names()
+    if wanted in names:
+        return wanted
+    for name in names:
+        if process.is_held(studio.runs / name / "run.lock"):  # not through the store: one may be unreadable
+            return name
+    return names[0] if names else None

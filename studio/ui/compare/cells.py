@@ -14,9 +14,9 @@ from pipelines.checkpoints.source_uri import open_origin
 from pipelines.generation.live_pipeline import Request
 from pipelines.generation.settings import Settings
 from studio.errors import RunError
-from studio.evaluation.evaluator import noise_seed, picture_data
 from studio.runs.config import RunConfig
 from studio.runs.config_file import preset
+from studio.runs.noise import noise_seed, picture_data
 
 from .models import Contender
 

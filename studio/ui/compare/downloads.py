@@ -8,7 +8,6 @@ from typing import NamedTuple
 from eval.prompts.prompt_set import LANGUAGES
 from eval.scorers import names
 from studio.i18n import Lang, t
-from studio.reports import write_report
 from studio.reports.contact_sheet import Column, Model, Sheet, Tile, has_japanese, sheet_html, sheet_png
 from studio.ui.common.studio import Studio, download_folder
 
@@ -36,17 +35,6 @@ def sheet_files(studio: Studio, lang: Lang, name: str, grid: Grid) -> Files:
     files.png.write_bytes(sheet_png(sheet, lang))
     files.html.write_text(sheet_html(sheet, lang), "utf-8")
     return files
-
-
-def report_file(studio: Studio, lang: Lang, name: str) -> Path:
-    """Write the report on a run as a page that opens anywhere; takes a second or two.
-
-    Raises:
-        M2N2Error: there is no such run, or it cannot be read.
-    """
-    folder = download_folder()
-    with studio.run(name) as store:
-        return write_report(store, lang, folder / f"{name}-report-{lang}.html")
 
 
 def sheet_of(studio: Studio, lang: Lang, name: str, grid: Grid) -> Sheet:

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from pipelines.checkpoints.sources import Source
 from pipelines.recipes.recipe import Recipe, load_recipe
+from studio.analysis.selection import best_source
 from studio.errors import RunError
 from studio.i18n import Lang, t
 from studio.library.model_reference import open_recipe_sources
 from studio.runs.individual import Individual
 from studio.runs.store import RunStore
 from studio.ui.common import html
-from studio.ui.common.studio import Studio, best_source, choices
+from studio.ui.common.studio import Studio, choices
 
 MOST = 4  # models side by side
 RECIPE = ".json"

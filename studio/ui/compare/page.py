@@ -11,8 +11,8 @@ from eval.prompts.prompt_set import LANGUAGES
 from studio.i18n import Lang, t
 from studio.ui.common import html
 from studio.ui.common.cancellable import Cancelled, LongWork
-from studio.ui.common.studio import Studio, asked, asked_all, head, listen
-from studio.ui.evolve.run_control import current
+from studio.ui.common.frame import asked, asked_all, head, listen
+from studio.ui.common.studio import Studio, current
 
 from .cells import AS_RUN, MOST_PROMPTS, Quality, ask
 from .downloads import sheet_files

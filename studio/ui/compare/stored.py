@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from eval.prompts.prompt_set import LANGUAGES
-from studio.evaluation.evaluator import picture_data
 from studio.png_metadata import generation_data
 from studio.runs.individual import Individual
+from studio.runs.noise import picture_data
 from studio.runs.store import RunStore
 from studio.ui.common.html import picture_address
 from studio.ui.common.studio import Studio

@@ -18,13 +18,14 @@ from pipelines.checkpoints.sources import open_source
 from pipelines.errors import M2N2Error
 from studio.i18n import Lang, t
 from studio.ui.common import html
-from studio.ui.common.studio import Studio, addressed, asked, head, listen
-from studio.ui.compare.downloads import report_file
+from studio.ui.common.frame import addressed, asked, head, listen
+from studio.ui.common.studio import Studio, current
+from studio.ui.evolve.report_file import report_file
 
 from .fields import cross_choices, fields_of, forks, former_runs, voted_runs
 from .form import Form, asked_form, form_of
 from .progress import LINES, SPREAD, Seen, drawings, glance, line_legend, look, results_header, span
-from .run_control import begin, cost, current, extend, finish, resume, stop
+from .run_control import begin, cost, extend, finish, resume, stop
 
 QUICK = 40  # offspring of a first look around: a visit of ten minutes, where 200 show what merging can do
 POLL = 2.0  # seconds between two looks at the run

@@ -11,15 +11,16 @@ import pandas as pd
 from markupsafe import Markup
 
 from studio.analysis.replay import Moment, history
-from studio.evaluation.held_out import KINDS
+from studio.analysis.selection import best_source
 from studio.formatting import duration, score, verdict
 from studio.i18n import Lang, t
 from studio.reports import drawings as maps
-from studio.runs.individual import Individual
+from studio.runs.individual import KINDS, Individual
 from studio.runs.store import RunStore
 from studio.runs.summary import status
 from studio.ui.common import html
-from studio.ui.common.studio import Studio, best_source
+from studio.ui.common.frame import page_link
+from studio.ui.common.studio import Studio
 
 NEWEST = 4  # offspring shown as they arrive
 SPREAD = {"coverage": "#009e73", "entropy": "#cc79a7"}
@@ -82,7 +83,7 @@ def drawings(studio: Studio, lang: Lang, name: str) -> Drawings:
             progress=climb(lang, moments),
             spread=spread(lang, moments),
             niches=maps.niche_map(lang, alive, store.config.niches()),
-            tree=maps.family_tree(lang, name, everyone),
+            tree=maps.family_tree(lang, everyone, lambda id: page_link(lang, "archive", run=name, id=id)),
         )
 
 

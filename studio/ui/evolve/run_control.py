@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pipelines.checkpoints.source_uri import is_at_hand
 from pipelines.errors import M2N2Error
-from studio.execution import loop
-from studio.formatting import duration
+from studio.execution import control
+from studio.execution.creation import create_run
+from studio.formatting import duration, gigabytes
 from studio.i18n import Lang, t
-from studio.jobs import process
-from studio.runs.store import create_run
-from studio.ui.common.studio import Studio, gigabytes
+from studio.runs import status
+from studio.ui.common.studio import Studio
 
 from .form import Form, expect
 
@@ -52,8 +52,8 @@ def begin(studio: Studio, form: Form) -> str:
     config = form.check()
     studio.previewer.release()  # or the run would find the device taken by the page beside
     expect(studio, config).check()
-    store = create_run(loop.default_folder(studio.runs), config)
-    loop.start(store)
+    store = create_run(control.default_folder(studio.runs), config)
+    control.start(store)
     store.close()
     return store.name
 
@@ -61,13 +61,13 @@ def begin(studio: Studio, form: Form) -> str:
 def stop(studio: Studio, name: str) -> None:
     """Ask a run to stop after the batch of pictures in hand."""
     with studio.run(name) as store:
-        process.ask_to_stop(store)
+        status.ask_to_stop(store)
 
 
 def finish(studio: Studio, name: str) -> None:
     """Ask a run to breed nobody else, and to report."""
     with studio.run(name) as store:
-        loop.finish(store)
+        control.finish(store)
 
 
 def extend(studio: Studio, name: str, evaluations: int) -> None:
@@ -77,7 +77,7 @@ def extend(studio: Studio, name: str, evaluations: int) -> None:
         RunError: it is going on, or has made more offspring already.
     """
     with studio.run(name) as store:
-        loop.extend(store, evaluations)
+        control.extend(store, evaluations)
     resume(studio, name)
 
 
@@ -85,15 +85,4 @@ def resume(studio: Studio, name: str) -> None:
     """Go on with a run that was stopped, or whose process is gone."""
     studio.previewer.release()
     with studio.run(name) as store:
-        loop.start(store)
-
-
-def current(studio: Studio, wanted: str | None) -> str | None:
-    """The run to show: the one asked for, else one that is going on, else the newest."""
-    names = studio.names()
-    if wanted in names:
-        return wanted
-    for name in names:
-        if process.is_held(studio.runs / name / "run.lock"):  # not through the store: one may be unreadable
-            return name
-    return names[0] if names else None
+        control.start(store)

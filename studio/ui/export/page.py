@@ -15,8 +15,8 @@ from studio.exporting import export_names, registry
 from studio.i18n import Lang, t
 from studio.ui.common import html
 from studio.ui.common.cancellable import Cancelled, LongWork
-from studio.ui.common.studio import Studio, addressed, asked, download_folder, head, listen, page_link
-from studio.ui.evolve.run_control import current
+from studio.ui.common.frame import addressed, asked, head, listen, page_link
+from studio.ui.common.studio import Studio, current, download_folder
 
 from . import steps as offer
 from .steps import FORMS, HOST, Wish

@@ -7,17 +7,12 @@ the server's memory.
 
 from __future__ import annotations
 
-import collections
-import secrets
-import threading
-
 from markupsafe import Markup
 
 from studio.i18n import Lang, t
 from studio.judging.pairing import Pair
 from studio.judging.votes import Answer
 
-KEPT = 64  # pictures of open questions kept in memory: those of the 32 raters who were asked last
 ARROWS: dict[Answer, str] = {"left": "←", "right": "→", "both good": "↑", "both bad": "↓"}
 
 # Answers wait until both pictures can be painted. Keys are left alone while somebody types, or holds one down.
@@ -50,33 +45,6 @@ document.addEventListener("keydown", (event) => {
 watch("value", prepare);
 prepare();
 """
-
-
-class Blind:
-    """Pictures of open questions, as PNG bytes by a random token; an answered one's are forgotten."""
-
-    def __init__(self) -> None:
-        self._kept: collections.OrderedDict[str, bytes] = collections.OrderedDict()
-        self._lock = threading.Lock()
-
-    def keep(self, png: bytes) -> str:
-        """Keep a picture; returns a token nobody can guess, another one each time."""
-        token = secrets.token_urlsafe(24)
-        with self._lock:
-            self._kept[token] = png
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-        return token
-
-    def forget(self, tokens: tuple[str, ...]) -> None:
-        """Serve these no more."""
-        with self._lock:
-            for token in tokens:
-                self._kept.pop(token, None)
-
-    def get(self, token: str) -> bytes | None:
-        """A kept picture's bytes."""
-        return self._kept.get(token)
 
 
 def question(lang: Lang, pair: Pair, tokens: tuple[str, str], number: int, of: int) -> Markup:

@@ -13,8 +13,8 @@ from studio.judging.pairing import Pair, next_pair
 from studio.judging.votes import ANSWERS, READS, Answer, Reads, Vote, read_votes, write_vote
 from studio.runs.store import RunStore
 from studio.ui.common import html
-from studio.ui.common.studio import Studio, addressed, asked, head, listen
-from studio.ui.evolve.run_control import current
+from studio.ui.common.frame import addressed, asked, head, listen
+from studio.ui.common.studio import Studio, current
 
 from . import results as verdict
 from .blind_pair import SCRIPT, question

@@ -15,7 +15,8 @@ from studio.judging.ranking import Standing, standing
 from studio.judging.votes import ENOUGH, EVERYBODY, OTHERS, Reads, by_rater, by_reader, missing, read_votes
 from studio.runs.store import RunStore
 from studio.ui.common import html
-from studio.ui.common.studio import Studio, page_link
+from studio.ui.common.frame import page_link
+from studio.ui.common.studio import Studio
 
 SHOWN = 12  # places of a ranking
 

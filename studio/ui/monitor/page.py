@@ -17,7 +17,8 @@ from studio.i18n import Lang, t
 from studio.monitoring import scheduler
 from studio.monitoring.scheduler import SCHEDULES, Schedule
 from studio.ui.common import html
-from studio.ui.common.studio import Studio, addressed, asked, head, listen
+from studio.ui.common.frame import addressed, asked, head, listen
+from studio.ui.common.studio import Studio
 
 from . import measurements
 

@@ -28,7 +28,8 @@ from studio.i18n import Lang, t
 from studio.library import prompt_library
 from studio.library.caption_lengths import lengths, scorer_reader, source_readers
 from studio.ui.common import html
-from studio.ui.common.studio import Studio, download_folder, page_link
+from studio.ui.common.frame import page_link
+from studio.ui.common.studio import Studio, download_folder
 
 PICTURES = 60  # reference pictures shown at once
 SHOWN = 200  # lines of the table of lengths

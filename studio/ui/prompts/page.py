@@ -15,7 +15,8 @@ from eval.scorers.catalogue import RECOMMENDED
 from studio.errors import RunError
 from studio.i18n import Lang, t
 from studio.library import prompt_library, source_library
-from studio.ui.common.studio import Studio, addressed, asked, head, listen
+from studio.ui.common.frame import addressed, asked, head, listen
+from studio.ui.common.studio import Studio
 
 from .editor import (
     Cells,

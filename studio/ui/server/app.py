@@ -30,7 +30,8 @@ from studio.errors import RunError
 from studio.i18n import LANGUAGES, Lang, preferred, t
 from studio.monitoring.scheduler import keep_schedules
 from studio.ui.archive import page as archive
-from studio.ui.common.studio import PAGES, Studio, page_link
+from studio.ui.common.frame import PAGES, page_link
+from studio.ui.common.studio import Studio
 from studio.ui.compare import page as compare
 from studio.ui.evolve import page as evolve
 from studio.ui.export import page as export

@@ -12,13 +12,14 @@ from eval.prompts.prompt_set import Language
 from pipelines.checkpoints.source_uri import is_at_hand, open_origin
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import M2N2Error
+from studio.formatting import gigabytes
 from studio.i18n import Lang, t
 from studio.i18n import category as category_name
 from studio.library.source_library import Known
 from studio.library.source_strengths import LANGUAGES, Strengths, best_at
 from studio.licences.inheritance import of_source
 from studio.ui.common import html
-from studio.ui.common.studio import gigabytes, score
+from studio.ui.common.studio import score
 
 PICTURES = 6  # on a card
 PLACE = 36  # characters of a path, whose end tells more than its beginning

@@ -17,14 +17,15 @@ from pipelines.checkpoints.sources import check_mergeable
 from pipelines.errors import M2N2Error
 from pipelines.recipes.recipe import parse_recipe
 from studio.errors import RunError
-from studio.formatting import duration
+from studio.formatting import duration, gigabytes
 from studio.i18n import Lang, t
 from studio.library import source_library
 from studio.library.fetch import fetch
 from studio.library.source_strengths import strengths
 from studio.ui.common import html
 from studio.ui.common.cancellable import Cancelled, LongWork
-from studio.ui.common.studio import Studio, gigabytes, head, listen, page_link
+from studio.ui.common.frame import head, listen, page_link
+from studio.ui.common.studio import Studio
 
 from .cards import Entry, cards, entry
 from .similarity import Measured, Tell, heat_maps, measure

@@ -19,8 +19,8 @@ from studio.library import prompt_library
 from studio.library.source_strengths import LANGUAGES
 from studio.runs.store import RunStore
 from studio.ui.common import html
-from studio.ui.common.studio import Studio, addressed, asked, head, listen, page_link, score
-from studio.ui.evolve.run_control import current
+from studio.ui.common.frame import addressed, asked, head, listen, page_link
+from studio.ui.common.studio import Studio, current, score
 
 PICTURED = 24  # weak prompts whose pictures are shown
 GONE = "†"  # after the name of a source that is not alive

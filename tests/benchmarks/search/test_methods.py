@@ -15,10 +15,10 @@ from benchmarks.search.task import Bench, compact, restored
 from eval.prompts.prompt_set import load_prompts
 from pipelines.errors import RecipeError
 from pipelines.recipes.recipe import blend
-from studio.breeding.variation import source_recipes
-from studio.execution.loop import carry_out as carry_out_run
+from studio.breeding.initial_population import source_recipes
+from studio.execution.control import carry_out as carry_out_run
+from studio.execution.creation import create_run
 from studio.runs.config import EMBEDDED_PICTURES, checked, embedded
-from studio.runs.store import create_run
 from tests.conftest import without_report
 
 

@@ -6,8 +6,9 @@ from pipelines.recipes.recipe import Segment, blend, load_recipe
 from pipelines.weaving.plan import Plan
 from studio.breeding.initial_population import carried_over, given_offspring
 from studio.errors import ConfigError, RunError
+from studio.execution.creation import create_run
 from studio.runs.config import checked
-from studio.runs.store import create_run, open_run
+from studio.runs.store import open_run
 
 HALF = {"attention": [0.5, 0.25, 0.25, 0.0], "backbone": [0.5, 0.0, 0.5, 0.0]}
 

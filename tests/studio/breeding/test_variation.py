@@ -8,7 +8,8 @@ import pytest
 import assets
 from pipelines.recipes.crossover import genome_cosine
 from pipelines.recipes.recipe import Lineage
-from studio.breeding.variation import BINS, Breeder, hand_made, source_recipes, weighted
+from studio.breeding.initial_population import hand_made, source_recipes, weighted
+from studio.breeding.variation import BINS, Breeder
 from studio.errors import ConfigError
 from studio.runs.config import Breeding, embedded
 

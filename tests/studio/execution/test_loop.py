@@ -13,17 +13,20 @@ import pytest
 
 from pipelines.errors import GenerationError
 from pipelines.generation.live_pipeline import LivePipeline
+from studio.analysis.lineage import lineage
 from studio.cli import app as cli
 from studio.errors import RunError
 from studio.evaluation.evaluator import Evaluator
 from studio.evolution.archive import Archive
-from studio.execution import loop
-from studio.jobs.process import ask_to_stop, is_running, locked, stop_on_signal
+from studio.execution import control, loop
+from studio.execution.creation import create_run
+from studio.execution.lifecycle import stop_on_signal
 from studio.reports import write_report
 from studio.reports.drawings import depth_strip
 from studio.runs.config import checked
-from studio.runs.store import create_run, open_run
-from studio.runs.summary import lineage, run_json, status
+from studio.runs.status import ask_to_stop, is_running, locked
+from studio.runs.store import open_run
+from studio.runs.summary import run_json, status
 from tests.conftest import without_report
 from tests.studio.conftest import archive_of
 
@@ -99,10 +102,10 @@ def test_stop_and_resume_equal_the_uninterrupted_run(finished, small_config, tmp
         if len(store.individuals()) == 5:
             ask_to_stop(store)
 
-    loop.carry_out(store, stop_after_the_fifth)
+    control.carry_out(store, stop_after_the_fifth)
     assert status(store)["status"] == "stopped"
     assert len(store.individuals()) == 5
-    loop.carry_out(store)
+    control.carry_out(store)
     assert archive_of(store) == archive_of(finished)
 
 
@@ -141,7 +144,7 @@ def test_one_process_at_a_time(finished):
     with locked(finished):
         assert is_running(finished)
         with pytest.raises(RunError, match="another process"):
-            loop.carry_out(finished)
+            control.carry_out(finished)
     assert not is_running(finished)
 
 
@@ -157,7 +160,7 @@ def test_a_failed_evaluation_is_an_error_and_no_score(small_config, tmp_path, mo
         return draw(self, *arguments, **options)
 
     monkeypatch.setattr(LivePipeline, "generate", fail_once)
-    loop.carry_out(store, without_report)
+    control.carry_out(store, without_report)
     failed, other = store.individual("0001"), store.individual("0002")
     assert failed.error == "the picture came out with NaN"
     assert failed.scores == {}
@@ -169,15 +172,15 @@ def test_a_failed_evaluation_is_an_error_and_no_score(small_config, tmp_path, mo
 
 def test_a_run_ended_early_and_given_more_equals_the_one_that_had_it_at_once(finished, small_config, tmp_path):
     store = create_run(tmp_path / "run", small_config)
-    loop.carry_out(store, lambda store: loop.finish(store) if store.count() == 2 else None)
+    control.carry_out(store, lambda store: control.finish(store) if store.count() == 2 else None)
     assert (status(store)["status"], status(store)["done"]) == ("done", 2)
     assert store.get("results")["child"]["ja"]["mean"] > 0
     with pytest.raises(RunError, match="has made 2 offspring. Expected a budget of at least as many, found 1"):
-        loop.extend(store, 1)
-    loop.extend(store, 4)
+        control.extend(store, 1)
+    control.extend(store, 4)
     for key in ("results", "child", "realism", "report_keys"):  # those were of another child
         assert store.get(key) is None
-    loop.carry_out(open_run(store.folder))
+    control.carry_out(open_run(store.folder))
     assert archive_of(store) == archive_of(finished)
 
 
@@ -185,7 +188,7 @@ def test_a_fork_begins_with_the_archive_of_its_run(finished, small_config, tmp_p
     alive = [one for one in finished.individuals() if one.alive and not one.is_source]
     changed = {"start": str(finished.folder), "evaluations": len(alive) + 1, "seed": 9}
     store = create_run(tmp_path / "fork", checked({**small_config.model_dump(), **changed}))
-    loop.carry_out(store, without_report)
+    control.carry_out(store, without_report)
     first = store.individuals()[4:]
     assert [one.recipe.chromosomes for one in first[:-1]] == [one.recipe.chromosomes for one in alive]
     assert [one.scores["ja"].tobytes() for one in first[:-1]] == [one.scores["ja"].tobytes() for one in alive]
@@ -203,11 +206,11 @@ def test_a_failed_report_takes_nobody_from_the_archive(small_config, tmp_path, m
         return draw(self, *arguments, **options)
 
     monkeypatch.setattr(LivePipeline, "generate", fail_once)
-    loop.carry_out(store, lambda store: ask_to_stop(store) if store.count() == 1 else None)
+    control.carry_out(store, lambda store: ask_to_stop(store) if store.count() == 1 else None)
     first = store.individual("0001")
     assert (first.alive, first.entered, set(first.scores)) == (True, True, {"ja"})
     assert first.error == "the picture came out with NaN"
-    loop.carry_out(store)  # the resumed search finds everyone's scores
+    control.carry_out(store)  # the resumed search finds everyone's scores
     assert status(store)["status"] == "done"
 
 
@@ -227,7 +230,7 @@ def test_a_row_that_cannot_be_drawn_costs_the_report_that_row(small_config, tmp_
     monkeypatch.setattr(Evaluator, "score", counted)
     few_at_once = small_config.pictures.model_copy(update={"batch": 2})
     store = create_run(tmp_path / "run", small_config.model_copy(update={"evaluations": 1, "pictures": few_at_once}))
-    loop.carry_out(store)
+    control.carry_out(store)
     assert store.get("status") == "done"
     assert store.get("failed_rows") == {"average": "black", "flat": "black"}
     assert set(store.get("results")) == {"base", "ja", "real", "child"}
@@ -250,7 +253,7 @@ def test_no_source_draws_what_reports(small_config, tmp_path, monkeypatch):
     monkeypatch.setattr(Evaluator, "draw", broken)
     store = create_run(tmp_path / "run", small_config.model_copy(update={"evaluations": 0}))
     with pytest.raises(GenerationError, match=r"No source draws the held-out prompts\. black"):
-        loop.carry_out(store)
+        control.carry_out(store)
     store.close()
 
 
@@ -271,7 +274,7 @@ def test_who_cannot_be_drawn_on_other_noise_keeps_former_scores(small_config, tm
         first.setdefault(store.count(), {one.id: one.scores["ja"].tobytes() for one in store.individuals()})
         without_report(store)
 
-    loop.carry_out(store, watch)
+    control.carry_out(store, watch)
     now = {one.id: one.scores["ja"].tobytes() for one in store.individuals()}
     assert now["flat"] == first[1]["flat"]
     assert now["real"] != first[1]["real"]
@@ -299,7 +302,7 @@ def test_cross_attention_can_be_taken_from_one_source(small_config, tmp_path):
     groups = {"self_attention": ["*.attn1.*"], "cross_attention": ["*.attn2.*"]}
     changes = {"chromosomes": groups, "frozen": {"cross_attention": "ja"}, "evaluations": 2}
     store = create_run(tmp_path / "run", checked({**small_config.model_dump(), **changes}))
-    loop.carry_out(store)
+    control.carry_out(store)
     assert status(store)["status"] == "done"
     for one in store.individuals():
         assert one.recipe.shares["cross_attention"]["ja"] == 1
@@ -311,7 +314,7 @@ def test_cross_attention_can_be_taken_from_one_source(small_config, tmp_path):
 def test_text_encoders_can_be_merged_too(small_config, tmp_path):
     config = small_config.model_copy(update={"merge_text_encoders": True, "evaluations": 1})
     store = create_run(tmp_path / "run", config)
-    loop.carry_out(store, without_report)
+    control.carry_out(store, without_report)
     assert set(store.individual("0001").recipe.chromosomes) == {
         "attention",
         "backbone",

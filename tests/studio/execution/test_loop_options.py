@@ -9,11 +9,12 @@ from eval.errors import PromptSetError
 from pipelines.errors import RecipeError, SourceError
 from studio.errors import ConfigError, RunError
 from studio.evaluation.evaluator import Evaluator, Scored
-from studio.execution import loop
-from studio.jobs.process import ask_to_stop
+from studio.execution import control
+from studio.execution.creation import create_run
 from studio.runs.config import checked, embedded
 from studio.runs.config_file import load_config
-from studio.runs.store import create_run, open_run
+from studio.runs.status import ask_to_stop
+from studio.runs.store import open_run
 from studio.runs.summary import run_json
 from tests.conftest import without_report
 from tests.studio.conftest import archive_of
@@ -125,15 +126,15 @@ def test_options_survive_a_stop(small_config, with_references, tmp_path):
     prompts = {"prompts": str(with_references), "held_out": str(with_references)}
     config = checked({**small_config.model_dump(), **EVERY_OPTION, **prompts})
     whole, stopped = create_run(tmp_path / "whole", config), create_run(tmp_path / "stopped", config)
-    loop.carry_out(whole)
+    control.carry_out(whole)
 
     def stop_after_the_ninth(store):
         if len(store.individuals()) == 9:
             ask_to_stop(store)
 
-    loop.carry_out(stopped, stop_after_the_ninth)
+    control.carry_out(stopped, stop_after_the_ninth)
     assert len(stopped.individuals()) == 9
-    loop.carry_out(stopped)
+    control.carry_out(stopped)
     assert archive_of(stopped) == archive_of(whole)
     everyone = whole.individuals()
     assert len(everyone) == 4 + 9
@@ -157,8 +158,8 @@ def test_early_rejection_changes_nothing_but_the_work(small_config, with_referen
     early = create_run(tmp_path / "early", checked({**fields, "early_rejection": True}))
     full = create_run(tmp_path / "full", checked(fields))
 
-    loop.carry_out(early, without_report)
-    loop.carry_out(full, without_report)
+    control.carry_out(early, without_report)
+    control.carry_out(full, without_report)
     seen, expected = ({one.id: one for one in store.individuals()} for store in (early, full))
     assert early.get("search") == full.get("search")
     for id, one in seen.items():

@@ -16,12 +16,13 @@ from pipelines.architectures.keys import canonical_name
 from pipelines.errors import SourceError
 from pipelines.generation.devices import GIB, Machine
 from pipelines.generation.settings import presets
-from studio.breeding.variation import source_recipes
+from studio.breeding.initial_population import source_recipes
 from studio.errors import ConfigError
+from studio.execution.creation import create_run
 from studio.execution.preflight import measured_rate, multiplication_speed, preflight
 from studio.runs.config import embedded
 from studio.runs.individual import Individual
-from studio.runs.store import create_run, now
+from studio.runs.store import now
 
 PLENTY = {"memory": 60 * GIB, "disk": 1000 * GIB, "accelerator": 24 * GIB}
 CPU, CARD = torch.device("cpu"), torch.device("cuda")

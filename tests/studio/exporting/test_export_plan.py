@@ -18,13 +18,13 @@ from pipelines.generation.settings import presets
 from pipelines.recipes.recipe import blend, load_recipe
 from pipelines.storage.tensor_file import TensorFile
 from pipelines.weaving.plan import Plan
-from studio.evaluation.evaluator import noise_seed
 from studio.evaluation.preview import Previewer
 from studio.exporting import export_plan
 from studio.exporting.card_content import About, Drawing
 from studio.exporting.model_card import card, snippet
 from studio.library.model_reference import open_recipe_sources
 from studio.licences.inheritance import common_licence, inherited
+from studio.runs.noise import noise_seed
 from tests.conftest import python
 
 

@@ -4,9 +4,10 @@ import pytest
 
 from pipelines.recipes.recipe import blend
 from studio.errors import RunError
+from studio.execution.creation import create_run
 from studio.judging.annotations import Marked, mark, marks
 from studio.runs.individual import Individual
-from studio.runs.store import create_run, now
+from studio.runs.store import now
 
 
 @pytest.fixture

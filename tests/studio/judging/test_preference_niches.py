@@ -8,13 +8,14 @@ from eval.scorers.clip import ClipScorer
 from studio.analysis.replay import history
 from studio.errors import ConfigError, RunError
 from studio.evolution.niches import entropy
-from studio.execution import loop
-from studio.jobs.process import ask_to_stop
+from studio.execution import control
+from studio.execution.creation import create_run
 from studio.judging.preference_niches import Learned, learn_niches, liking
 from studio.judging.votes import FILE, read_votes, votes_for
 from studio.runs.config import checked
 from studio.runs.config_file import load_config
-from studio.runs.store import create_run, open_run
+from studio.runs.status import ask_to_stop
+from studio.runs.store import open_run
 from studio.runs.summary import run_json
 from tests.conftest import without_report
 from tests.voters import vote_for_bright_pictures
@@ -70,7 +71,7 @@ def test_each_rater_likes_each_prompt_apart():
 @pytest.mark.slow
 def test_votes_compete_as_niches_and_later_ones_change_nothing(small_config, voted, tmp_path):
     whole = create_run(tmp_path / "whole", steered(small_config, voted))
-    loop.carry_out(whole, without_report)
+    control.carry_out(whole, without_report)
     for one in whole.individuals():
         assert one.scores["votes"].shape == (5, 1)
         assert 0 < one.mean("votes") < 1
@@ -82,14 +83,14 @@ def test_votes_compete_as_niches_and_later_ones_change_nothing(small_config, vot
     assert history(whole.individuals(), whole.config)[-1].entropy == entropy(table)
 
     halted = create_run(tmp_path / "halted", steered(small_config, voted))
-    loop.carry_out(halted, lambda store: ask_to_stop(store) if len(store.individuals()) == 5 else None)
+    control.carry_out(halted, lambda store: ask_to_stop(store) if len(store.individuals()) == 5 else None)
     assert len(halted.individuals()) == 5
     tastes = halted.get("tastes")
     vote_for_bright_pictures(voted, "Ren", 30, seed=5)
     (voted / "images").rename(voted / "elsewhere")
     halted.close()
     resumed = open_run(tmp_path / "halted")
-    loop.carry_out(resumed, without_report)
+    control.carry_out(resumed, without_report)
     assert resumed.get("tastes") == tastes == whole.get("tastes")
     assert resumed.get("search") == whole.get("search")
     for one, other in zip(resumed.individuals(), whole.individuals(), strict=True):
@@ -103,7 +104,7 @@ def test_votes_compete_as_niches_and_later_ones_change_nothing(small_config, vot
 def test_with_two_languages_and_new_noise_votes_are_scored_too(small_config, voted, tmp_path):
     config = steered(small_config, voted, compete=("ja", "en"), noises=2, noise_rotation=1, evaluations=1)
     store = create_run(tmp_path / "run", config)
-    loop.carry_out(store, without_report)
+    control.carry_out(store, without_report)
     assert all(one.scores["votes"].shape == (5, 2) for one in store.individuals())
 
 

@@ -12,8 +12,8 @@ from pipelines.checkpoints.sources import Source, open_source
 from pipelines.exporting.provenance import Origin
 from pipelines.recipes.recipe import blend
 from studio.i18n import LANGUAGES, words
+from studio.licences.catalogue import KNOWN, normal
 from studio.licences.inheritance import (
-    KNOWN,
     Inherited,
     all_terms,
     common_licence,
@@ -21,7 +21,6 @@ from studio.licences.inheritance import (
     inherited,
     joint_licence,
     licence_texts,
-    normal,
     warnings,
 )
 from tests.full_keys import small_single_file

@@ -7,10 +7,10 @@ from safetensors.torch import load_file, save_file
 
 from pipelines.errors import M2N2Error
 from studio.errors import ConfigError, RunError
-from studio.jobs.process import ask_to_stop
 from studio.networks.config import load
 from studio.networks.task import carry_out, create, open_any
 from studio.networks.user_scorer import Scorer, ScorerError
+from studio.runs.status import ask_to_stop
 from studio.runs.store import open_run
 from tests.networks import network
 

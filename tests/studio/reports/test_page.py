@@ -10,15 +10,16 @@ import pytest
 
 import assets
 from pipelines.recipes.recipe import parse_recipe
-from studio.evaluation.held_out import SHOWN, shown_prompts
-from studio.execution import loop
+from studio.execution import control
+from studio.execution.creation import create_run
 from studio.i18n import LANGUAGES, t
 from studio.png_metadata import generation_data
 from studio.reports import report_html
 from studio.reports.content import gather
 from studio.reports.figures import curves
 from studio.runs.config_file import load_config
-from studio.runs.store import create_run, open_run
+from studio.runs.results import SHOWN, shown_prompts
+from studio.runs.store import open_run
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +131,7 @@ def test_without_kept_held_out_pictures_those_of_the_niches_are_shown(finished):
 def test_sources_that_are_gone_leave_the_rest_of_the_report(small_config, copied, tmp_path):
     sources = [str(copied(name)) for name in assets.NAMES]
     store = create_run(tmp_path / "run", small_config.model_copy(update={"sources": tuple(sources), "evaluations": 1}))
-    loop.carry_out(store)
+    control.carry_out(store)
     (tmp_path / "flat" / "unet" / "diffusion_pytorch_model.safetensors").unlink()
     page = report_html(store, "en")
     assert t("en", "report_sources_gone") in page

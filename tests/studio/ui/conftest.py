@@ -12,9 +12,9 @@ from fastapi.testclient import TestClient
 import assets
 from benchmarks.app.pages import served
 from eval.prompts.prompt_set import load_prompts
-from studio.execution.loop import carry_out
+from studio.execution.control import carry_out
+from studio.execution.creation import create_run
 from studio.runs.config import EMBEDDED_PICTURES, embedded
-from studio.runs.store import create_run
 from studio.ui.common.studio import Studio
 from studio.ui.server.picture_routes import picture_routes
 from tests.studio.ui.browser import browsing

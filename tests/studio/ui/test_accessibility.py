@@ -5,7 +5,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from studio.i18n import t
-from studio.ui.common.studio import PAGES, page_link
+from studio.ui.common.frame import PAGES, page_link
 from tests.studio.ui.browser import LOCALES, shoot
 
 # Gradio's statistics of its own queue use what pandas has deprecated.

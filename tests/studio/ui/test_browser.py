@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from studio.i18n import LANGUAGES, t
-from studio.jobs.process import is_running
+from studio.runs.status import is_running
 from studio.ui.common.studio import Studio
 from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, shoot
 

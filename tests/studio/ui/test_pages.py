@@ -14,10 +14,11 @@ from PIL import Image
 import assets
 from studio.analysis.selection import Wanted
 from studio.errors import ConfigError, RunError
-from studio.runs.store import create_run, open_run
+from studio.execution.creation import create_run
+from studio.runs.store import open_run
 from studio.ui.archive import page as archive
 from studio.ui.archive.picture_lookup import found_by_picture
-from studio.ui.common import studio
+from studio.ui.common import frame, studio
 from studio.ui.evolve import form, progress, run_control
 from studio.ui.evolve import page as evolve
 from tests.conftest import python
@@ -198,8 +199,8 @@ def test_a_run_nobody_carries_any_more_can_be_resumed(empty, finished, prompt_fi
     seen = progress.look(empty, "en", "left")
     assert "Interrupted" in seen.headline
     assert seen.can_resume
-    assert run_control.current(empty, None) == "left"
-    assert run_control.current(empty, "nobody") == "left"
+    assert studio.current(empty, None) == "left"
+    assert studio.current(empty, "nobody") == "left"
 
 
 def test_runs_that_no_page_can_show_hide_no_other(empty, finished):
@@ -211,7 +212,7 @@ def test_runs_that_no_page_can_show_hide_no_other(empty, finished):
         store.put(schema=99)
     shutil.copytree(finished.runs / "first", empty.runs / "first")
     assert "language-models" not in empty.names()
-    assert run_control.current(empty, None) in empty.names()
+    assert studio.current(empty, None) in empty.names()
     with finished.run("first") as store:
         picture = store.images("0002")[0]
     assert found_by_picture(empty, picture) == ("first", "0002")
@@ -293,7 +294,7 @@ def test_a_picture_leads_to_whoever_drew_it(finished, tmp_path):
 
 def test_text_from_outside_is_escaped(finished):
     with pytest.raises(gr.Error) as caught:
-        studio.guarded("en", archive.detail)(finished, "en", "first", "<b>nobody</b>")
+        frame.guarded("en", archive.detail)(finished, "en", "first", "<b>nobody</b>")
     assert "<b>nobody" not in caught.value.message
     assert "has no individual" in caught.value.message
 

@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import expect
 
 from benchmarks.app.pages import served
-from studio.evaluation.evaluator import noise_seed
 from studio.i18n import LANGUAGES, t
 from studio.png_metadata import generation_data
+from studio.runs.noise import noise_seed
 from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, shoot
 
 

@@ -11,11 +11,12 @@ from starlette.datastructures import QueryParams
 import assets
 from pipelines.errors import M2N2Error
 from studio.errors import RunError
-from studio.evaluation.evaluator import noise_seed
 from studio.i18n import LANGUAGES, t
 from studio.png_metadata import generation_data
 from studio.runs.config import embedded
-from studio.ui.common.studio import Studio, asked_all
+from studio.runs.noise import noise_seed
+from studio.ui.common.frame import asked_all
+from studio.ui.common.studio import Studio
 from studio.ui.compare import downloads, grid_html
 from studio.ui.compare import page as compare
 from studio.ui.compare.cells import MOST_PROMPTS, Place, ask

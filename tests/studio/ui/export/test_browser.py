@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from studio.exporting import export_plan
 from studio.exporting.registry import open_export
 from studio.i18n import t
-from studio.licences import inheritance
+from studio.licences import catalogue
 from studio.monitoring.scheduler import is_measuring
 from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, shoot
 
@@ -36,7 +36,7 @@ def slow(export):
 
 
 def test_a_walk_through_every_step(finished_address, finished, monkeypatch, open_page):
-    monkeypatch.delitem(inheritance.KNOWN, "apache-2.0")  # a licence to be read first
+    monkeypatch.delitem(catalogue.KNOWN, "apache-2.0")  # a licence to be read first
     lang, name = "en", "walk"
     page = open_page(LOCALES[lang])
 

@@ -10,7 +10,7 @@ from pipelines.recipes.recipe import load_recipe
 from studio.errors import RunError
 from studio.exporting.export_names import problem
 from studio.i18n import LANGUAGES, t
-from studio.licences import inheritance
+from studio.licences import catalogue
 from studio.ui.export import page as export_page
 from studio.ui.export import steps
 from studio.ui.export.steps import Wish
@@ -88,7 +88,7 @@ def test_what_does_not_fit_is_said_before(finished, wish, monkeypatch):
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_warnings_must_be_ticked_as_read(finished, wish, lang, monkeypatch):
-    monkeypatch.delitem(inheritance.KNOWN, "apache-2.0")
+    monkeypatch.delitem(catalogue.KNOWN, "apache-2.0")
     found = steps.terms(lang, steps.plan(finished, lang, wish))
     assert found.warnings
     for read in ([], found.warnings[:-1]):

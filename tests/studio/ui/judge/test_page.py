@@ -8,10 +8,10 @@ import pytest
 from studio.errors import RunError
 from studio.i18n import LANGUAGES
 from studio.judging.votes import read_votes, write_vote
-from studio.ui.common.studio import Studio
+from studio.ui.common.studio import KEPT, Blind, Studio
 from studio.ui.judge import page as judge
 from studio.ui.judge import results
-from studio.ui.judge.blind_pair import KEPT, Blind, question
+from studio.ui.judge.blind_pair import question
 from tests.voters import a_vote, vote_for_bright_pictures
 
 AYA = judge.Rater("first", "Aya", "ja")

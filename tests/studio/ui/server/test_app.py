@@ -9,7 +9,8 @@ from fastapi.testclient import TestClient
 import assets
 from studio.errors import RunError
 from studio.i18n import LANGUAGES
-from studio.ui.common.studio import PAGES, Studio
+from studio.ui.common.frame import PAGES
+from studio.ui.common.studio import Studio
 from studio.ui.server.app import build_app, serve
 
 

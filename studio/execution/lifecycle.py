@@ -1,0 +1,73 @@
+"""A run as a process: one at a time, stopped after what is in hand, with its state left in the store."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+from pipelines.errors import M2N2Error
+from studio.jobs.device_queue import turn
+from studio.jobs.process import Stopped
+from studio.runs.status import ask_to_stop, locked
+from studio.runs.store import C, RunStore
+
+logger = logging.getLogger(__name__)
+
+
+def carry(store: RunStore[C], work: Callable[[], None]) -> None:
+    """Do the work of a run as soon as a device is free, and keep in the store how it stands.
+
+    Args:
+        store: a new, stopped or interrupted run.
+        work: carries it from where the store stands to its end; raises `Stopped` where it was asked to stop.
+
+    Raises:
+        RunError: another process carries this run already.
+        M2N2Error: the run cannot go on; the reason is in the store too.
+    """
+
+    def waiting(before: int) -> None:
+        if store.get("stop"):
+            raise Stopped
+        if store.get("before") != before:
+            logger.info("waiting for %d other run(s) on this machine", before)
+            store.put(status="queued", before=before)
+
+    with locked(store), stop_on_signal(store):
+        store.put(stop=False, error=None, before=0)
+        try:
+            with turn(waiting):
+                store.put(status="running", before=0)
+                work()
+            store.put(status="done")
+        except Stopped:
+            store.put(status="stopped")
+            logger.info("stopped; resume with --resume")
+        except BaseException as error:
+            store.put(status="failed", error=str(error) if isinstance(error, M2N2Error) else repr(error))
+            raise
+
+
+@contextlib.contextmanager
+def stop_on_signal(store: RunStore[C]) -> Iterator[None]:
+    """Turn Ctrl-C and SIGTERM into a stop after what is in hand; a second one ends the process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, _: FrameType | None) -> None:
+        signal.signal(number, before[number])
+        # In a thread: this one may be amid a transaction that the store would wait for.
+        threading.Thread(target=ask_to_stop, args=(store,)).start()
+
+    before: dict[int, Any] = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,24 @@
+"""The noise that a prompt is drawn with, and what a picture's file says of how it was made."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from pipelines.generation.live_pipeline import Request, Settings
+
+
+def noise_seed(prompt: str, noise: int) -> int:
+    """The seed of a prompt's noise: the same for every individual and both languages (common random numbers)."""
+    return int.from_bytes(hashlib.sha256(f"{prompt}/{noise}".encode()).digest()[:4], "big")
+
+
+def picture_data(individual: str, request: Request, language: str, settings: Settings) -> dict[str, Any]:
+    """What it takes to draw a picture again, as its file keeps it."""
+    return {
+        "individual": individual,
+        "prompt": request.prompt,
+        "language": language,
+        "seed": request.seed,
+        **settings.model_dump(exclude_none=True),
+    }

@@ -1,0 +1,37 @@
+"""How a run stands, and who carries it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from studio.jobs.process import held, is_held
+from studio.runs.store import C, RunStore
+
+
+def standing(store: RunStore[C]) -> str:
+    """How a run stands: its status, or `interrupted` where its process is gone."""
+    said: str = store.get("status", "new")
+    return "interrupted" if said in ("queued", "running", "reporting") and not is_running(store) else said
+
+
+def is_running(store: RunStore[C]) -> bool:
+    """Whether a process carries this run now; a killed one does not, whatever it last wrote."""
+    return is_held(store.folder / "run.lock")
+
+
+def ask_to_stop(store: RunStore[C]) -> None:
+    """Ask the process that carries this run to stop after what is in hand."""
+    store.put(stop=True)
+
+
+@contextlib.contextmanager
+def locked(store: RunStore[C]) -> Iterator[None]:
+    """Hold the run against other processes.
+
+    Raises:
+        RunError: another one has it.
+    """
+    refusal = f"{store.folder} is being carried out by another process; watch it, or stop it first."
+    with held(store.folder / "run.lock", refusal):
+        yield

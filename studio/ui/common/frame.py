@@ -1,0 +1,104 @@
+"""The frame of a page: its address, its header, errors as messages."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+from urllib.parse import urlencode
+
+import gradio as gr
+from markupsafe import Markup
+
+from pipelines.errors import M2N2Error
+from studio.i18n import LANGUAGES, Lang, t
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# The first one is a language's start page.
+PAGES = ("evolve", "sources", "archive", "compare", "judge", "weak", "export", "monitor", "prompts")
+TOUR = ("evolve", "archive", "compare", "export")  # pages that a first visit leads through
+
+
+def guarded(lang: Lang, handler: Callable[P, R]) -> Callable[P, R]:
+    """A handler whose errors become messages on the page; the form stays as it was."""
+
+    @functools.wraps(handler)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return handler(*args, **kwargs)
+        except M2N2Error as error:
+            # The head of Gradio's message is always "Error"; the message itself is HTML.
+            said = Markup("<b>{}</b><br>{}").format(t(lang, "error_title"), str(error))
+            raise gr.Error(said, duration=15, print_exception=False) from error
+
+    return wrapped
+
+
+def listen(
+    trigger: Callable[..., Any],
+    lang: Lang,
+    handler: Callable[..., Any],
+    inputs: Any = None,
+    outputs: Any = None,
+    **more: Any,
+) -> Any:
+    """Wire a handler to an event: guarded, and no public endpoint."""
+    return trigger(guarded(lang, handler), inputs, outputs, api_visibility="private", **more)
+
+
+def head(lang: Lang, page: str) -> None:
+    """The top of a page: its name in the navigation, the switch to the other language, the tour of a first visit."""
+    gr.Navbar(main_page_name=t(lang, "page_evolve"))
+    others = [other for other in LANGUAGES if other != lang]
+    links = Markup("").join(
+        Markup('<a class="language" href="/language/{0}/{1}" lang="{0}" hreflang="{0}">{2}</a>').format(
+            other, page, t(other, "language_name")
+        )
+        for other in others
+    )
+    gr.HTML(
+        Markup('<header class="studio-head"><h1>m2n2-studio</h1><span>{}</span>{}</header>{}').format(
+            t(lang, "tagline"), links, _tour(lang, page)
+        ),
+        elem_classes="studio-top",
+    )
+
+
+def _tour(lang: Lang, page: str) -> Markup:
+    """The way of a first visit, on the pages it leads through; it stays until somebody closes it."""
+    if page not in TOUR:
+        return Markup("")
+    steps = Markup("").join(
+        Markup('<li{}><a href="{}">{}</a></li>').format(
+            Markup(' aria-current="step"') if step == page else "", page_link(lang, step), t(lang, f"page_{step}")
+        )
+        for step in TOUR
+    )
+    return Markup(
+        '<nav class="tour" aria-label="{0}"><b>{0}</b><ol>{1}</ol><span>{2}</span>'
+        '<button type="button" class="tour-close" aria-label="{3}">×</button></nav>'
+    ).format(t(lang, "tour"), steps, t(lang, f"tour_{page}"), t(lang, "tour_close"))
+
+
+def page_link(lang: Lang, page: str, **query: str) -> str:
+    """The address of a page, with what it should show."""
+    path = f"/{lang}/" if page == PAGES[0] else f"/{lang}/{page}"
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def addressed(chosen: gr.Dropdown, key: str = "run") -> None:
+    """Let the page's address name what is chosen, for whoever copies it or changes the language."""
+    chosen.change(None, chosen, None, js=f"(value) => studioShows('{key}', value)")
+
+
+def asked(request: gr.Request | None, key: str) -> str | None:
+    """A value of the page's address."""
+    return request.query_params.get(key) if request else None
+
+
+def asked_all(request: gr.Request | None, key: str) -> list[str]:
+    """All values of the page's address under a key: repeated, with commas between, or both."""
+    values = request.query_params.getlist(key) if request else []
+    return list(dict.fromkeys(part for value in values for part in value.split(",") if part))

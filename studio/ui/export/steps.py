@@ -23,13 +23,12 @@ from studio.exporting.card_content import drawing
 from studio.exporting.export_plan import Shipment, prepare
 from studio.exporting.model_card import is_full_size, snippet
 from studio.exporting.recipe_package import ENDING, Package
-from studio.formatting import gigabytes
+from studio.formatting import duration, gigabytes
 from studio.i18n import Lang, t
 from studio.library.model_reference import open_recipe_sources
 from studio.licences.inheritance import warnings
 from studio.ui.common import html
 from studio.ui.common.studio import Studio, choices, score
-from studio.ui.evolve.progress import duration
 
 Form = Literal["file", "folder", "recipe"]
 FORMS: tuple[Form, ...] = ("file", "folder", "recipe")

@@ -15,13 +15,13 @@ from pipelines.errors import M2N2Error
 from studio.exporting import registry
 from studio.exporting.certificate import PICTURES, Birth, as_arrays
 from studio.exporting.registry import Export
+from studio.formatting import duration
 from studio.i18n import Lang, t
 from studio.monitoring.drift import Drift, baseline, drift
 from studio.monitoring.remeasure import journal
 from studio.monitoring.scheduler import GOING_ON, schedule_of, status
 from studio.ui.common import html
 from studio.ui.common.studio import score
-from studio.ui.evolve.progress import duration
 
 SHOWN = 6  # prompts with pictures then and now
 LONGEST = 400  # measurements in the plot, the newest

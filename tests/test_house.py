@@ -1,44 +1,75 @@
-"""The house's own rules: imports only point down, nothing heavy is imported for a help text."""
+"""The house's own rules: imports only point down, rooms stay small, nothing heavy is imported for a help text."""
 
 import ast
-from pathlib import Path
 
 import pytest
 
 from tests.conftest import python
+from tests.floors import (
+    BENCHMARKS,
+    EVAL,
+    MOST_FILES,
+    MOST_LINES,
+    OTHERS,
+    PIPELINES,
+    ROOT,
+    STUDIO,
+    arrows,
+    imports,
+    module_name,
+    modules,
+    room_of,
+)
 
-ROOT = Path(__file__).resolve().parent.parent
-FLOORS = {  # what each package may import of the others
-    "pipelines": set(),
-    "eval": {"pipelines.errors"},  # the root of the error tree, and nothing else
-    "studio": {"pipelines", "eval", "assets"},
-    "assets": {"pipelines", "eval"},
-}
-
-
-def imported(path):
-    """Top-level packages and modules of ours that a file imports by absolute name."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module]
-        yield from (name for name in names if name.split(".")[0] in FLOORS)
+HOUSES = {"studio": STUDIO, "eval": EVAL, "pipelines": PIPELINES, "benchmarks": BENCHMARKS}
 
 
-@pytest.mark.parametrize("package", FLOORS)
-def test_imports_point_down(package):
-    allowed = FLOORS[package] | {package}
-    for path in (ROOT / package).rglob("*.py"):
-        for name in imported(path):
+def test_a_relative_import_is_an_import_too(tmp_path, monkeypatch):
+    (tmp_path / "studio" / "runs").mkdir(parents=True)
+    (tmp_path / "studio" / "errors.py").touch()
+    path = tmp_path / "studio" / "runs" / "store.py"
+    path.write_text("from ..errors import RunError\nfrom . import store\nimport studio.errors\n")
+    monkeypatch.setattr("tests.floors.ROOT", tmp_path)
+    assert list(imports(path)) == ["studio.errors", "studio.runs.store", "studio.errors"]
+
+
+@pytest.mark.parametrize("package", HOUSES)
+def test_every_room_has_a_floor_and_a_docstring(package):
+    rooms = {room_of(module_name(path)) for path in modules(package)}
+    assert rooms == {room for floor in HOUSES[package] for room in floor} | ({"studio.ui", package} & rooms)
+    for room in rooms:
+        first = ast.get_docstring(ast.parse((ROOT / room.replace(".", "/") / "__init__.py").read_text("utf-8")))
+        assert first, room
+        assert len(first.splitlines()) > 1, f"{room}: expected what it is, what it may import and how to read it"
+
+
+@pytest.mark.parametrize("package", HOUSES)
+def test_imports_between_rooms_point_down(package):
+    floor = {room: number for number, rooms in enumerate(reversed(HOUSES[package])) for room in rooms}
+    for room, below in arrows(package).items():
+        for other, files in below.items():
+            assert floor[other] < floor[room], f"{room} imports {other} in {', '.join(sorted(files))}"
+
+
+@pytest.mark.parametrize("package", OTHERS)
+def test_packages_import_what_lies_below(package):
+    allowed = OTHERS[package] | {package}
+    for path in modules(package):
+        for name in imports(path):
             assert name in allowed or name.split(".")[0] in allowed, f"{path.relative_to(ROOT)} imports {name}"
 
 
 def test_evolution_is_pure():
     for path in (ROOT / "studio" / "evolution").glob("*.py"):
-        for name in imported(path):
+        for name in imports(path):
             assert name.startswith(("studio.evolution", "pipelines.errors")), f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("package", HOUSES)
+def test_rooms_and_modules_stay_small(package):
+    for path in modules(package):
+        assert len(path.read_text("utf-8").splitlines()) <= MOST_LINES, path.relative_to(ROOT)
+        assert len(list(path.parent.glob("*.py"))) <= MOST_FILES, path.parent.relative_to(ROOT)
 
 
 def test_help_needs_no_torch():

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 from safetensors.torch import load_file
 
-from benchmarks.digits.run import machine
+from benchmarks.machine import machine
 from eval.metrics import Estimate, bootstrap, paired_bootstrap
 from pipelines.storage.files import write_whole
 from studio.networks.config import load

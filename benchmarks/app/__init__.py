@@ -1,1 +1,10 @@
-"""app."""
+"""How fast the studio is: an evaluation, and the pages.
+
+Imports `benchmarks.machine` and the house.
+
+Read in this order:
+
+    evaluation      where the time of an evaluation goes
+    synthetic_run   a run that was never carried out, as large as a long one
+    pages           how long a page takes in a browser
+"""

@@ -25,7 +25,7 @@ from playwright.sync_api import Browser, sync_playwright
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.digits.run import machine
+from benchmarks.machine import machine
 from studio.ui.common.frame import PAGES, page_link
 from studio.ui.server.app import build_app
 

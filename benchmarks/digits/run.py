@@ -41,6 +41,7 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
+from benchmarks.machine import machine
 from pipelines.storage.files import write_whole
 from studio.evolution.niches import coverage, entropy
 
@@ -119,13 +120,6 @@ def run(job: Job, evaluations: int | None = None, points: int = POINTS) -> dict[
         "versions": {name: version(name) for name in PACKAGES},
         "curve": curve,
     }
-
-
-def machine() -> str:
-    """The processor's name and how many cores this process sees."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown processor")
-    return f"{name}, {os.cpu_count()} cores"
 
 
 def carry_out(jobs: list[Job], workers: int, folder: Path = RESULTS) -> None:

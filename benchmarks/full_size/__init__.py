@@ -1,1 +1,11 @@
-"""full_size."""
+"""Weights of real size and no meaning.
+
+Imports the house.
+
+Read in this order:
+
+    checkpoints   full-size SDXL checkpoints with random weights
+    rivals        one side of a comparison, in a process of its own
+    weave         disk to disk
+    live          a live UNet woven again and again
+"""

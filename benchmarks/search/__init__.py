@@ -1,1 +1,15 @@
-"""search."""
+"""Is M2N2 the best search on pictures? Its ablations, other searches and plain merges at equal evaluations.
+
+Imports `benchmarks.machine` and the house.
+
+Read in this order:
+
+    task         recipes of the embedded family, judged and reported
+    methods      the searches, behind one interface
+    ties_dare    TIES and DARE as one more source
+    table        the rows: each method with its settings
+    run          every row and seed, resumed from `results/search`
+    statistics   intervals and tests over seeds and prompts
+    report       the table with verdicts
+    figures      curves, and pictures of the winners
+"""

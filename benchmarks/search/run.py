@@ -38,7 +38,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from benchmarks.digits.run import machine
+from benchmarks.machine import machine
 from pipelines.errors import GenerationError, M2N2Error
 from pipelines.storage.files import write_whole
 

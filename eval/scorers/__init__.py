@@ -1,1 +1,13 @@
-"""scorers."""
+"""Scorers: how well a picture fits a caption, or another picture.
+
+Imports no other room.
+
+Read in this order:
+
+    names         what a scorer's name says by itself
+    model_files   the files that a name stands for
+    hub           files of hub repositories: at hand, downloaded, or what to download
+    catalogue     scorers recommended for full-size sources, and why
+    tokens        how a scorer cuts captions into tokens, and what does not fit
+    clip          open_clip models
+"""

@@ -36,7 +36,7 @@ class ClipScorer:
     Args:
         name: an open_clip model, a slash and the tag of its weights
             ("xlm-roberta-base-ViT-B-32/laion5b_s13b_b90k"), a folder ("local-dir:/path", which holds
-            `open_clip_config.json` and weights) or a hub repository ("hf-hub:owner/name"); see `eval.names`.
+            `open_clip_config.json` and weights) or a hub repository ("hf-hub:owner/name"); see `model_files`.
         device: a torch device; on CUDA the model computes in float16, elsewhere in float32.
         batch_size: pictures per forward pass.
         parked: whether its weights wait in main memory from the start, as after `park`.

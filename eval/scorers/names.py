@@ -1,4 +1,4 @@
-"""What a scorer's name says by itself, without opening anything; the names are described in `eval.names`."""
+"""What a scorer's name says by itself, without opening anything; the names are described in `model_files`."""
 
 from pathlib import Path
 

@@ -1,1 +1,12 @@
-"""architectures."""
+"""Names of tensors, their order, and which model they make.
+
+Imports storage.
+
+Read in this order:
+
+    keys                     canonical names, their order, and the chromosomes they form
+    sdxl_single_file         single-file (SGM) names, both ways, exact
+    sdxl_single_file_names   the names themselves
+    sdxl                     what a single file does not hold: configurations, tokenizers
+    detection                which model a UNet is, and what it predicts
+"""

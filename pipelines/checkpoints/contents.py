@@ -15,8 +15,6 @@ from typing import Any
 
 import accelerate
 import torch
-import yaml
-from huggingface_hub.repocard import metadata_load
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
 from pipelines.architectures import sdxl, sdxl_single_file
@@ -272,20 +270,6 @@ def _shards(index: Path) -> list[Path]:
     if not isinstance(named, dict):
         raise SourceError(f"{index} names no files. Expected a weight_map; fetch it again.")
     return [index.parent / shard for shard in sorted(set(map(str, named.values())))]
-
-
-def read_card(folder: Path) -> Mapping[str, Any]:
-    """The front matter of a folder's README.md; empty where there is none, or none that can be read."""
-    try:
-        return metadata_load(folder / "README.md") or {}
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}
-
-
-def stated_licence(card: Mapping[str, Any], metadata: Mapping[str, str]) -> str | None:
-    """The licence that a card's front matter or a file's header names; `None` where they name none."""
-    named = card.get("license_name") or card.get("license") or metadata.get("modelspec.license")
-    return str(named) if named else None
 
 
 def read_json(path: Path) -> dict[str, Any]:

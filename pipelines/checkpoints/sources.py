@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 from pipelines.architectures.detection import Architecture, recognise, refuse_mixing
 from pipelines.architectures.keys import MODEL, TEXT_ENCODERS, Layout, Patterns
+from pipelines.checkpoints.folder_card import read_card, stated_licence
 from pipelines.errors import SourceError
 
 from .component import Component, difference
-from .contents import TOKENIZERS, Contents, read_card, read_folder, read_network, read_single_file, stated_licence
+from .contents import TOKENIZERS, Contents, read_folder, read_network, read_single_file
 
 ARCHITECTURE: Literal["sdxl-unet"] = "sdxl-unet"
 ANY: Literal["any"] = "any"

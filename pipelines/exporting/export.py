@@ -6,13 +6,11 @@ leaves nothing behind.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +21,8 @@ from pipelines.architectures.keys import MODEL, WEIGHTED
 from pipelines.checkpoints.contents import TOKENIZERS
 from pipelines.checkpoints.sources import COMPONENTS
 from pipelines.errors import ExportError
+from pipelines.exporting.drafts import new_folder, refuse_taken, written_beside
 from pipelines.recipes.recipe import Recipe
-from pipelines.storage.disk_space import check_room
 from pipelines.storage.files import lies_in
 from pipelines.storage.tensor_file import CODES, TensorFile
 from pipelines.weaving.plan import Plan
@@ -73,10 +71,10 @@ def export_folder(
         ExportError: the target is taken, the disk cannot be written.
         RecipeError: the recipe does not fit the sources.
     """
-    folder = _new_folder(target)
+    folder = new_folder(target)
     parts = {part: [entry for entry in component_entries(plan, part) if entry.key not in BUFFERS] for part in WEIGHTED}
     total = sum(entry.size for entries in parts.values() for entry in entries)
-    with _beside(folder, size=total) as (unfinished,):
+    with written_beside(folder, size=total) as (unfinished,):
         done = 0
         write_configs(plan, unfinished)
         for part, entries in parts.items():
@@ -101,7 +99,7 @@ def export_network(plan: Plan, target: str | Path, *, progress: Progress | None 
     With them go the host's configuration, tokenizer and licence texts, and the recipe as `recipe.json`. Arguments,
     result and errors are those of `export_folder`.
     """
-    folder = _new_folder(target)
+    folder = new_folder(target)
     host = plan.lender(MODEL)
     files: dict[TensorFile, list[Entry]] = {}
     for entry in component_entries(plan, MODEL):
@@ -109,7 +107,7 @@ def export_network(plan: Plan, target: str | Path, *, progress: Progress | None 
         assert file is not None, entry.key
         files.setdefault(file, []).append(entry)
     total = sum(entry.size for entries in files.values() for entry in entries)
-    with _beside(folder, size=total) as (unfinished,):
+    with written_beside(folder, size=total) as (unfinished,):
         unfinished.mkdir()
         done = 0
         for file, entries in files.items():
@@ -175,8 +173,8 @@ def export_file(
         if progress:
             progress(done // 2 if hashed else done, size)
 
-    _refuse_taken(targets)
-    with _beside(*targets, size=size) as unfinished:
+    refuse_taken(targets)
+    with written_beside(*targets, size=size) as unfinished:
         weave_file(plan, entries, unfinished[0], metadata=metadata, progress=told)
         if hashed:
             _put_hash(unfinished[0], lambda done: told(size + done))
@@ -184,7 +182,7 @@ def export_file(
         if documents is not None:
             write_configs(plan, unfinished[1] / CONFIG)
             _write_documents(unfinished[1], plan, documents, unfinished[0])
-        _refuse_taken(targets)
+        refuse_taken(targets)
     return path
 
 
@@ -222,49 +220,6 @@ def model_index(plan: Plan) -> dict[str, Any]:
     # diffusers takes the pooled vector from the first encoder that offers one; a first encoder with a projection, as
     # Japanese SDXL has, would offer the wrong one
     return index | {"text_encoder": ["transformers", "CLIPTextModel"]}
-
-
-def _new_folder(target: str | Path) -> Path:
-    folder = Path(target).expanduser()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ExportError(f"{folder} exists already. Expected a new or empty folder; choose another name.")
-    return folder
-
-
-def _refuse_taken(targets: list[Path]) -> None:
-    for target in targets:
-        if target.exists():
-            raise ExportError(f"{target} exists already. Expected a new name; choose another one.")
-
-
-@contextlib.contextmanager
-def _beside(*targets: Path, size: int) -> Iterator[list[Path]]:
-    """Paths beside the targets, renamed to them at the end, all or none; removed if anything goes wrong."""
-    place = targets[0].parent
-    try:
-        check_room(place, size, targets[0].name)
-        place.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place, prefix=f".{targets[0].name}.") as folder:
-            unfinished = [Path(folder) / target.name for target in targets]
-            yield unfinished
-            _move(list(zip(unfinished, targets, strict=True)))
-    except OSError as error:
-        raise ExportError(
-            f"{targets[0]} could not be written: {error.strerror or error}. Nothing was left behind; free some space "
-            "or choose another place, and export again."
-        ) from error
-
-
-def _move(pairs: list[tuple[Path, Path]]) -> None:
-    moved = []
-    try:
-        for made, target in pairs:
-            os.replace(made, target)
-            moved.append((made, target))
-    except BaseException:
-        for made, target in moved:
-            os.replace(target, made)
-        raise
 
 
 def _check(entries: list[Entry], path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pipelines.checkpoints import hub
-from pipelines.checkpoints.contents import read_card, stated_licence
+from pipelines.checkpoints.folder_card import read_card, stated_licence
 from pipelines.checkpoints.source_uri import hub_id, terms
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import M2N2Error

@@ -1,1 +1,12 @@
-"""storage."""
+"""Files: whole or not at all, mapped, pickled; room on the disk.
+
+Imports no other room.
+
+Read in this order:
+
+    files         cache places, and files that appear whole or not at all
+    disk_space    room on the disk, asked for before anything big is written
+    tensor_file   a safetensors file: checked when opened, mapped when read
+    pickled       `.ckpt`, `.pt`, `.bin`: read as weights only, turned into safetensors once
+    parallel      blocks of work on every core
+"""

@@ -1,1 +1,11 @@
-"""analysis."""
+"""What a run tells. Numbers in, numbers out.
+
+Imports judging, runs and evolution; draws nothing and opens no checkpoint.
+
+Read in this order:
+
+    lineage      who descends from whom
+    replay       the archive after each offspring, played again
+    selection    which individuals the wall shows, and in which order
+    weak_spots   prompts that nobody alive draws well, and what the numbers suggest
+"""

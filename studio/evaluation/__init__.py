@@ -1,1 +1,12 @@
-"""evaluation."""
+"""What an individual is worth: woven, drawn, scored, reported.
+
+Imports breeding, judging, library and runs.
+
+Read in this order:
+
+    evaluator     weave, draw, score one individual
+    fitness       the languages that compete, and what is only reported
+    held_out      sources, average and best child on prompts that evolution never saw
+    score_model   scores of one model outside a run
+    preview       pictures for a page, drawn one at a time
+"""

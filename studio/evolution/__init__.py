@@ -2,12 +2,12 @@
 
 Read in this order:
 
-    errors        what can go wrong here
-    niches        competition for prompts: capacity, fitness, attraction, roulette; functions of a score matrix
-    competition   the same for one archive, worked out once: who is least fit, who mates; exact and many times faster
-    archive       the P individuals alive and who leaves when one more is born
-    early         early rejection: who cannot enter the archive any more, told from some of its scores
-    search        the loop, one offspring at a time: choose parents, cross them, tell the scores; resumable bit for bit
+    errors            what can go wrong here
+    niches            competition for prompts: capacity, fitness, attraction, roulette; functions of a score matrix
+    competition       the same for one archive, worked out once: exact, and many times faster
+    archive           the P individuals alive and who leaves when one more is born
+    early_rejection   early rejection: who cannot enter the archive any more, told from some of its scores
+    search            the loop, one offspring at a time: choose parents, cross, tell; resumable bit for bit
 
 Score matrices are raw: float64 [individuals, niches], each score in 0..1. Rows are individuals, oldest first.
 """

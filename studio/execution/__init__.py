@@ -1,1 +1,12 @@
-"""execution."""
+"""Carry a run to its end: created, started, stopped, resumed.
+
+Imports breeding, evaluation and the rooms below; no page and no report.
+
+Read in this order:
+
+    creation    a new run's folder: everything it depends on is copied into it
+    preflight   what a run will need, and what cannot fit
+    control     start, extend and end runs
+    lifecycle   a run as a process: one at a time, stopped after what is in hand
+    loop        sources, offspring, report
+"""

@@ -1,1 +1,9 @@
-"""jobs."""
+"""Processes that outlive a page, and who may use a device now. Knows no run.
+
+Imports no other room.
+
+Read in this order:
+
+    process        commands started in a process of their own, and locks that tell whether they live
+    device_queue   one run at a time on every accelerator of this machine
+"""

@@ -49,7 +49,7 @@ def spawn(arguments: Sequence[str], log: Path) -> None:
     """Start a command of `m2n2` in a process of its own, which outlives this one; what it prints goes to `log`."""
     with open(log, "ab") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "studio.cli", *arguments],
+            [sys.executable, "-m", "studio.cli.app", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,

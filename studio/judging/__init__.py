@@ -1,1 +1,12 @@
-"""judging."""
+"""What people said, and what it says.
+
+Imports runs.
+
+Read in this order:
+
+    votes               answers about two pictures, blind: `votes.jsonl`
+    pairing             which two pictures a person is asked about next
+    ranking             who is preferred, by how much; agreement
+    preference_niches   votes as niches of another run
+    annotations         stars, tags and notes: `marks.jsonl`
+"""

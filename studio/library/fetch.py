@@ -26,7 +26,7 @@ def fetch(uri: str, progress: Callable[[float, tuple[int, int] | None], None] | 
     """
     started = time.monotonic()
     with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
-        command = [sys.executable, "-m", "studio.cli", "sources", "inspect", "--json", "--", uri]
+        command = [sys.executable, "-m", "studio.cli.app", "sources", "inspect", "--json", "--", uri]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)
         try:
             while process.poll() is None:

@@ -1,4 +1,4 @@
-"""What a person may name for a model: a source as in `pipelines.origins`, a recipe file, or RUN:INDIVIDUAL."""
+"""What a person may name for a model: a source (`source_uri`), a recipe file, or RUN:INDIVIDUAL."""
 
 from __future__ import annotations
 

@@ -1,11 +1,17 @@
-"""A run as one self-contained page: what was asked, what came of it, how to do it again.
+"""A run as one page that opens anywhere, contact sheets, and the drawings in them.
+
+Imports analysis, library, licences and runs. Knows no page of the studio: links are handed in.
 
 Read in this order:
 
-    shown       the same captions drawn by sources, average and child
-    gather      what a run's folder tells, as plain values; the sources need not be there any more
-    figures     curves of the archive as SVG whose text is text, in the colours of the page around it
-    page        all of it, in either language, in `templates/report.html`
+    content         what a run's folder tells, as plain values; the sources need not be there any more
+    figures         curves of the archive as SVG whose text is text
+    drawings        niches, family tree and depth as SVG
+    pictures        the same captions drawn by sources, average and child
+    page            all of it, in either language, in `templates/report.html`
+    contact_sheet   models by captions by noises, as a PNG and as a page
+    standalone      templates filled in, with styles and pictures inside the one file
+    fonts           a font with Japanese, for what is drawn here and not in a browser
 """
 
 from .page import report_html, write_report

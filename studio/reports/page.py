@@ -1,4 +1,4 @@
-"""The page: `studio/templates/report.html`, filled in with what a run tells."""
+"""The page: `templates/report.html`, filled in with what a run tells."""
 
 from __future__ import annotations
 

@@ -1,1 +1,17 @@
-"""runs."""
+"""What a run is: what was asked, who was born, how it stands. Knows no loop and no drawing.
+
+Imports jobs (locks) and evolution (limits of its settings).
+
+Read in this order:
+
+    config        what a run is asked to do: frozen, typed
+    config_file   the same, read from YAML
+    kind          pictures, or any other network
+    individual    where one came from, its recipe, its scores
+    noise         the noise a prompt is drawn with, and what a picture says of it
+    database      the tables of `run.db`
+    store         the folder of a run: one transaction per individual
+    results       what a report leaves, and whom it is about
+    status        how a run stands, and who carries it
+    summary       a run as one JSON object
+"""

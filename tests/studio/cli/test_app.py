@@ -32,7 +32,7 @@ def refused(done, *expected):
 
 
 def test_help_lists_the_commands():
-    done = python("-m", "studio.cli", "--help")  # as a person runs it: a process of its own
+    done = python("-m", "studio.cli.app", "--help")  # as a person runs it: a process of its own
     assert done.returncode == 0
     assert all(command in done.stdout for command in COMMANDS)
 

@@ -74,7 +74,7 @@ def test_its_script_rebuilds_the_weights_and_checks_them(bred, family, tmp_path,
     programs = tmp_path / "bin"
     programs.mkdir()
     program = programs / "m2n2"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m studio.cli "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m studio.cli.app "$@"\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(programs), prepend=":")
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[3]))

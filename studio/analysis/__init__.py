@@ -4,8 +4,9 @@ Imports judging, runs and evolution; draws nothing and opens no checkpoint.
 
 Read in this order:
 
-    lineage      who descends from whom
-    replay       the archive after each offspring, played again
-    selection    which individuals the wall shows, and in which order
-    weak_spots   prompts that nobody alive draws well, and what the numbers suggest
+    lineage         who descends from whom
+    source_shares   how much of each source is in a recipe
+    replay          the archive after each offspring, played again
+    selection       which individuals the wall shows, and in which order
+    weak_spots      prompts that nobody alive draws well, and what the numbers suggest
 """

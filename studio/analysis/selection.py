@@ -13,6 +13,8 @@ from studio.evolution.niches import owners
 from studio.judging.annotations import Marked
 from studio.runs.individual import Individual, Kind
 
+from .source_shares import source_shares
+
 Sort = Literal["ja", "en", "consistency", "niches", "diversity", "votes", "stars", "newest"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
 Show = Literal["alive", "fame", "all"]
@@ -88,7 +90,7 @@ def arranged(
     shown = [
         one
         for one in scored
-        if (not wanted.source or source_share(one, wanted.source) >= max(wanted.share, 1e-9))
+        if (not wanted.source or source_shares(one.recipe).get(wanted.source, 0.0) >= max(wanted.share, 1e-9))
         and (not wanted.stars or said(one).stars >= wanted.stars)
         and (not wanted.tag or wanted.tag in said(one).tags)
     ]
@@ -116,13 +118,6 @@ def hall_of_fame(everyone: Sequence[Individual]) -> list[Individual]:
             best = [*table.argmax(axis=0), int(table.mean(axis=1).argmax())]
             found |= {scored[place].id for place in best}
     return [one for one in everyone if one.id in found]
-
-
-def source_share(one: Individual, source: str) -> float:
-    """How much of an individual's network comes from a source: the mean weight over all that is merged."""
-    sizes = {name: chromosome.size for name, chromosome in one.recipe.chromosomes.items()}
-    shares = one.recipe.shares
-    return sum(shares[name].get(source, 0.0) * size for name, size in sizes.items()) / sum(sizes.values())
 
 
 def niches_held(table: np.ndarray) -> np.ndarray:

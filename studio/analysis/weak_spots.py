@@ -18,6 +18,8 @@ from eval.metrics import paired_bootstrap
 from eval.prompts.prompt_set import Language, Prompt
 from studio.runs.individual import Individual
 
+from .source_shares import mean_share, offspring_alive
+
 QUARTER = 0.25  # of the prompts: those with the lowest best scores are looked at
 FEWEST = 5  # prompts of a category from which a difference is told from chance
 MOST_NOISES = 8  # per prompt; more are not suggested
@@ -167,29 +169,11 @@ def categories(everyone: Sequence[Individual], found: Sequence[Spot], language: 
     return rows
 
 
-def share_alive(everyone: Sequence[Individual], source: str) -> float:
-    """A source's part in the offspring alive: the mean over them of its share of all weights, 0 to 1.
-
-    Weights may be negative, in sums of what sources added to a base; their sizes count.
-    """
-    shares = []
-    for one in everyone:
-        if one.alive and not one.is_source:
-            own = whole = 0.0
-            for chromosome in one.recipe.chromosomes.values():
-                for start, stop, weights in chromosome.pieces(0, chromosome.size):
-                    for named, weight in zip(one.recipe.sources, weights, strict=True):
-                        part = abs(weight) * (stop - start)
-                        whole += part
-                        own += part if named.name == source else 0.0
-            shares.append(own / whole if whole else 0.0)
-    return float(np.mean(shares)) if shares else 0.0
-
-
 def suggestions(everyone: Sequence[Individual], found: Sequence[Spot], language: Language) -> list[Suggestion]:
     """What to do next, each with the figures that say so; nothing where the numbers say nothing."""
     if not found:
         return []
+    bred = offspring_alive(everyone)
     said = [
         Suggestion(
             "source_ahead",
@@ -201,7 +185,7 @@ def suggestions(everyone: Sequence[Individual], found: Sequence[Spot], language:
                 "offspring": one.offspring,
                 "low": f"{-one.interval[1]:.3f}",
                 "high": f"{-one.interval[0]:.3f}",
-                "share": f"{share_alive(everyone, one.source):.0%}",
+                "share": f"{mean_share(bred, one.source):.0%}",
             },
         )
         for one in categories(everyone, found, language)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -13,6 +12,7 @@ from PIL import Image
 from eval.prompts.prompt_set import PromptSet
 from pipelines.recipes.recipe import Lineage
 from studio.analysis.lineage import ancestry
+from studio.analysis.source_shares import source_shares
 from studio.analysis.weak_spots import is_weak
 from studio.evolution.niches import adjusted, owners
 from studio.i18n import Lang, t
@@ -117,7 +117,8 @@ def family_tree(lang: Lang, everyone: Sequence[Individual], link: Callable[[str]
         for parent in dict.fromkeys((one.mother, one.father))
         if parent in place
     )
-    heaviest = [_heaviest(one) for _, one in shown]
+    shares = [source_shares(one.recipe) for _, one in shown]
+    heaviest = [max(parts, key=lambda source: parts[source]) for parts in shares]
     dots = Markup("").join(
         Markup(
             '<a href="{}"><circle class="{}" cx="{:.1f}" cy="{:.1f}" r="{}" style="--of:{}"/><title>{}</title></a>'
@@ -139,15 +140,6 @@ def family_tree(lang: Lang, everyone: Sequence[Individual], link: Callable[[str]
         '<h3 class="heading">{0}</h3><div class="legend">{1}<em>{2}</em></div>'
         '<svg class="tree" role="group" aria-label="{0}" viewBox="0 0 {3} {4}"><g>{5}</g>{6}</svg>'
     ).format(t(lang, "tree"), legend, t(lang, "tree_legend"), TREE_WIDTH, TREE_HEIGHT, lines, dots)
-
-
-def _heaviest(one: Individual) -> str:
-    """The source that weighs most in an individual, over all chromosomes."""
-    totals: dict[str, float] = defaultdict(float)
-    for name, chromosome in one.recipe.shares.items():
-        for source, share in chromosome.items():
-            totals[source] += abs(share) * one.recipe.chromosomes[name].size
-    return max(totals, key=lambda source: totals[source])
 
 
 def depth_strip(lang: Lang, one: Individual) -> Markup:

@@ -7,7 +7,8 @@ import pytest
 
 from eval.prompts.prompt_set import Prompt, PromptSet
 from pipelines.recipes.recipe import blend
-from studio.analysis.selection import Wanted, arranged, diversity, hall_of_fame, niches_held, rows_of, source_share
+from studio.analysis.selection import Wanted, arranged, diversity, hall_of_fame, niches_held, rows_of
+from studio.analysis.source_shares import source_shares
 from studio.judging.annotations import Marked
 from studio.runs.individual import Individual
 from studio.runs.store import now
@@ -65,7 +66,7 @@ def test_the_hall_of_fame_has_the_best_of_each_prompt_and_on_average(everyone):
 
 
 def test_sources_filter_by_their_share(everyone):
-    assert source_share(everyone[0], "real") == 0.5
+    assert source_shares(everyone[0].recipe)["real"] == 0.5
     assert ids(everyone, source="ja") == ["cook"]
     assert ids(everyone, source="real", share=0.4) == ["twin", "dog"]
     assert ids(everyone, source="real", share=0.5) == ["dog"]

@@ -7,7 +7,8 @@ import pytest
 
 from eval.prompts.prompt_set import Prompt
 from pipelines.recipes.recipe import blend
-from studio.analysis.weak_spots import categories, is_weak, noises_wanted, share_alive, spots, suggestions
+from studio.analysis.source_shares import mean_share, offspring_alive
+from studio.analysis.weak_spots import categories, is_weak, noises_wanted, spots, suggestions
 from studio.runs.individual import Individual
 
 PROMPTS = [Prompt(id=str(row), category="food" if row < 5 else "animals", ja=f"題材{row}") for row in range(9)]
@@ -81,8 +82,8 @@ def test_categories_sum_their_prompts_up(archive):
 
 
 def test_a_sources_share_counts_its_weights_in_the_offspring_alive(archive):
-    assert share_alive(archive, "real") == pytest.approx(0.25)
-    assert share_alive(archive[:2], "real") == 0.0
+    assert mean_share(offspring_alive(archive), "real") == pytest.approx(0.25)
+    assert mean_share(offspring_alive(archive[:2]), "real") == 0.0
 
 
 def test_suggestions_come_with_the_figures_that_say_so(archive):

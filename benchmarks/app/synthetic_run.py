@@ -25,6 +25,7 @@ from studio.evolution.archive import Archive
 from studio.execution.creation import create_run
 from studio.runs.config import embedded
 from studio.runs.individual import Individual
+from studio.runs.inputs import RunPrompts, open_run_sources
 from studio.runs.noise import noise_seed
 from studio.runs.store import RunStore
 
@@ -43,7 +44,7 @@ def make(folder: Path, *, individuals: int = 500, pictures: int = 20_000, seed: 
         seed: of everything random in it.
     """
     config = embedded(evaluations=individuals, archive=ALIVE, seed=seed)
-    sources, prompts = config.open_sources(), config.niches()
+    sources, prompts = open_run_sources(config), RunPrompts(config).niches
     store = create_run(folder, config)
     rng = np.random.default_rng(seed)
     first = source_recipes(config, sources)
@@ -84,7 +85,7 @@ def make(folder: Path, *, individuals: int = 500, pictures: int = 20_000, seed: 
 
 
 def _draw(store: RunStore, recipe: Recipe, references: list[Image.Image], count: int, number: int) -> None:
-    prompts = store.config.niches()
+    prompts = store.prompts.niches
     tint = Image.new("RGB", references[0].size, tuple(np.random.default_rng(number).integers(0, 256, 3).tolist()))
     wanted = [(row, language) for row in range(len(prompts)) for language in ("ja", "en")][:count]
     for row, language in wanted:

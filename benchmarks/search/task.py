@@ -21,6 +21,7 @@ from pipelines.recipes.recipe import Recipe, Segment, blend
 from studio.evaluation.evaluator import Drawn, Evaluator
 from studio.evolution.niches import Floats
 from studio.runs.config import EMBEDDED_PICTURES, RunConfig, embedded
+from studio.runs.inputs import RunPrompts, open_run_sources
 
 NICHES = 33  # a batch of EMBEDDED_PICTURES
 Rows = Sequence[tuple[int, Sequence[float]]]  # segments of a chromosome: stop, weights
@@ -44,9 +45,9 @@ class Bench:
         pictures: Settings = EMBEDDED_PICTURES,
     ) -> None:
         config = embedded()
-        self.niches = niches or config.niches().subset(NICHES)
-        self.held_out = held_out or config.report_prompts()
-        self.sources = config.open_sources()
+        self.niches = niches or RunPrompts(config).niches.subset(NICHES)
+        self.held_out = held_out or RunPrompts(config).held_out
+        self.sources = open_run_sources(config)
         self.pictures = pictures
         self._judge, self._jury = (
             ClipScorer(name, device=str(best_device())) for name in (config.scorer, config.reporter)

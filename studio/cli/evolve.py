@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import typer
 import yaml
 
+from studio.runs.inputs import open_run_sources
 from studio.runs.kind import is_any
 
 from . import console
@@ -93,7 +94,7 @@ def evolve(
 def _preflight(config: RunConfig, folder: Path, as_json: bool) -> None:
     from studio.execution.preflight import measured_rate, preflight
 
-    found = preflight(config, config.open_sources(), folder=folder, rate=measured_rate(folder.parent, config))
+    found = preflight(config, open_run_sources(config), folder=folder, rate=measured_rate(folder.parent, config))
     if as_json:
         console.print_json(found.to_json())
     else:

@@ -42,7 +42,7 @@ class Reporter:
         self.sources = sources
         self.evaluator = evaluator
         self.tick = tick
-        self.prompts = store.config.report_prompts()
+        self.prompts = store.prompts.held_out
         device, parked = str(evaluator.scorer.device), evaluator.scorer.parked
         del evaluator.scorer  # fitness is through: the two of them need not fit together
         self.reporter = evaluator.scorer = ClipScorer(store.config.reporter, device=device, parked=parked)

@@ -12,6 +12,7 @@ from studio.errors import RunError
 from studio.judging.votes import votes_for
 from studio.runs.config import RunConfig
 from studio.runs.config_file import load_config
+from studio.runs.inputs import RunPrompts, open_run_sources
 from studio.runs.store import RunStore, new_folder, new_store, open_run
 
 
@@ -25,8 +26,8 @@ def create_run(folder: str | Path, config: RunConfig) -> RunStore:
         RecipeError: a pattern of the chromosomes takes no tensor.
         PromptSetError: a prompt set cannot be read, holds nothing, or lacks the pictures that fitness looks at.
     """
-    niches, sources = config.niches(), config.open_sources()
-    config.report_prompts()
+    prompts, sources = RunPrompts(config), open_run_sources(config)
+    niches, _ = prompts.niches, prompts.held_out  # both are read before there is a folder
     if "image" in config.fitness:
         niches.references(Path(config.prompts).resolve().parent)
     if config.votes:

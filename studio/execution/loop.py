@@ -32,6 +32,7 @@ from studio.jobs.process import Stopped
 from studio.judging.preference_niches import Learned, learn_niches
 from studio.judging.votes import votes_for
 from studio.runs.individual import Individual
+from studio.runs.inputs import open_run_sources
 from studio.runs.store import RunStore, now
 
 from .preflight import measured_rate, preflight
@@ -45,8 +46,8 @@ Watch = Callable[[RunStore], None]
 class _Run:
     def __init__(self, store: RunStore, watch: Watch) -> None:
         self.store, self.config, self.watch = store, store.config, watch
-        self.sources = self.config.open_sources()
-        self.prompts: PromptSet = self.config.niches()
+        self.sources = open_run_sources(self.config)
+        self.prompts: PromptSet = store.prompts.niches
         if store.get("search") is None:  # a run that is resumed needs less than it did
             rate = measured_rate(store.folder.parent, self.config)
             preflight(self.config, self.sources, folder=store.folder, rate=rate).check()
@@ -66,7 +67,7 @@ class _Run:
         self.evaluator.rotation = store.get("rotation", 0)
         if self.evaluator.pipeline.plan.scorer == "beside":
             scorer.unpark()
-        held = self.config.report_prompts()
+        held = store.prompts.held_out
         cut = check_captions(self.prompts, scorer, self.evaluator.pipeline)
         cut += truncated_by(self.config.reporter, [*held.texts("ja"), *held.texts("en")])
         if cut:

@@ -28,6 +28,7 @@ from pipelines.generation.devices import DEVICE_RESERVE, DevicePlan, Machine, pl
 from pipelines.storage.disk_space import free_space
 from studio.errors import ConfigError
 from studio.runs.config import RunConfig
+from studio.runs.inputs import RunPrompts
 from studio.runs.results import SHOWN
 from studio.runs.store import RunStore, open_run
 
@@ -114,9 +115,10 @@ def preflight(
     judges = {name: weights_size(name) for name in (config.scorer, config.reporter)}
     scorers = max(size or 0 for size in judges.values())  # the one that reports takes the other's place
     plan = plan_device(machine, sizes, settings, scorer=scorers)
-    pictures, stored = _pictures(config, list(sources))
+    prompts = RunPrompts(config)
+    pictures, stored = _pictures(config, prompts, list(sources))
     side = settings.size or sizes.side
-    captions = 2 * config.noises * (len(config.niches()) + len(config.report_prompts()))  # a batch has one a picture
+    captions = 2 * config.noises * (len(prompts.niches) + len(prompts.held_out))  # a batch has one a picture
     memory = plan.host + sizes.embeddings(captions, plan.dtype.itemsize)
     needs = {"memory": memory, "disk": int(stored * 3 * side**2 * PNG)}
     if machine.memory is not None:
@@ -184,17 +186,17 @@ def _rate(store: RunStore) -> float | None:
     return sum(one.seconds for one in offspring) / (drawn * store.config.pictures.steps) if drawn else None
 
 
-def _pictures(config: RunConfig, names: list[str]) -> tuple[int, int]:
+def _pictures(config: RunConfig, prompts: RunPrompts, names: list[str]) -> tuple[int, int]:
     """How many pictures will be drawn, and how many of them are kept on the disk."""
-    niches = len(config.niches()) * config.noises
-    held_out = len(config.report_prompts()) * config.noises
+    niches = len(prompts.niches) * config.noises
+    held_out = len(prompts.held_out) * config.noises
     rows = len(names) + 2 + sum(set(config.host.values()) != {name} for name in names)
     entered, languages = config.evaluations * KEPT + len(names), len(config.compete)
     rotations = (config.evaluations - 1) // config.noise_rotation if config.noise_rotation else 0
     again = rotations * min(config.archive, config.evaluations + len(names))
     fitness, twins = config.evaluations * languages + len(names), entered if languages == 1 else len(names)
     drawn = (fitness + twins + 2 * again) * niches + 2 * rows * held_out
-    return round(drawn), round(2 * entered * niches + 2 * rows * min(SHOWN, len(config.report_prompts())))
+    return round(drawn), round(2 * entered * niches + 2 * rows * min(SHOWN, len(prompts.held_out)))
 
 
 def _refusals(needs: Mapping[str, int], available: Mapping[str, int], machine: Machine, folder: Path) -> list[str]:

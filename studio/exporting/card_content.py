@@ -96,7 +96,7 @@ def attribution(entries: Iterable[Inherited]) -> str:
 
 def drawing(store: RunStore) -> Drawing:
     """The picture that the code on a card draws: the first caption, from the first noise it was last judged by."""
-    first, noise = store.config.niches().prompts[0], store.get("rotation", 0) * store.config.noises
+    first, noise = store.prompts.niches.prompts[0], store.get("rotation", 0) * store.config.noises
     return Drawing(first.ja or first.en or "", noise_seed(first.id, noise), store.config.pictures)
 
 
@@ -109,7 +109,7 @@ def _languages(recipe: Recipe, sources: Mapping[str, Source]) -> tuple[str, ...]
 def _scores(store: RunStore, individual: Individual) -> tuple[Score, ...]:
     """The scores it was bred by, and those on held-out captions where the report is about it."""
     scorer = naming.label(store.config.scorer)
-    niches = store.config.niches().name
+    niches = store.prompts.niches.name
     found = [
         Score(kind, mean, niches, "bred on", scorer) for kind in KINDS if (mean := individual.mean(kind)) is not None
     ]
@@ -124,7 +124,7 @@ def _scores(store: RunStore, individual: Individual) -> tuple[Score, ...]:
 def _samples(store: RunStore, id: str) -> tuple[Sample, ...]:
     """Pictures of the first captions of the categories, each in both languages."""
     firsts: dict[str, Prompt] = {}
-    for prompt in store.config.niches().prompts:
+    for prompt in store.prompts.niches.prompts:
         firsts.setdefault(prompt.category, prompt)
     found = []
     for prompt in firsts.values():

@@ -89,7 +89,7 @@ def birth_of(store: RunStore, individual: Individual, *, as_drawn: bool = True) 
         individual: who is exported.
         as_drawn: whether it is exported in the precision that the run drew it in.
     """
-    prompts = store.config.niches()
+    prompts = store.prompts.niches
     captions = tuple(prompt.model_copy(update={"reference": None}) for prompt in prompts.prompts)
     comparable = (
         as_drawn and set(store.config.fitness) == {"text"} and (individual.alive or not store.config.noise_rotation)

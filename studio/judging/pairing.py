@@ -125,7 +125,7 @@ def _opened(store: RunStore, left: Individual, right: Individual, name: str) -> 
     """The pair of two files of that name; `None` where one is gone, or they are from different noise after all."""
     prompt, tail, noise = name.removesuffix(".png").rsplit("-", 2)
     language: Language = "ja" if tail == "ja" else "en"
-    rows = {each.id: (row, each) for row, each in enumerate(store.config.niches().prompts)}
+    rows = {each.id: (row, each) for row, each in enumerate(store.prompts.niches.prompts)}
     if prompt not in rows:
         return None
     row, asked = rows[prompt]

@@ -84,7 +84,7 @@ def _of_run(folder: Path) -> dict[str, Strengths]:
     with _opened(folder) as store:
         if store is None:
             return {}
-        prompts = store.config.niches()
+        prompts = store.prompts.niches
         firsts = {prompt.category: prompt for prompt in reversed(prompts.prompts)}
         return {
             one.id: Strengths(

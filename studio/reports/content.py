@@ -108,7 +108,7 @@ def gather(store: RunStore) -> Told:
         M2N2Error: its prompt sets cannot be read.
     """
     config, everyone = store.config, store.individuals()
-    niches, held_out = config.niches(), config.report_prompts()
+    niches, held_out = store.prompts.niches, store.prompts.held_out
     child = _child(store, everyone)
     sources = _sources(child.recipe) if child else None
     alive = sorted((one for one in everyone if one.alive), key=lambda one: -(one.mean("ja") or 0.0))

@@ -67,7 +67,7 @@ def pictures(store: RunStore, everyone: Sequence[Individual], child: Individual 
 
 
 def _held_out(store: RunStore, models: Sequence[str], keys: Mapping[str, str]) -> list[Shown]:
-    prompts = store.config.report_prompts()
+    prompts = store.prompts.held_out
     scores: dict[str, Any] = {name: store.get(keys[name]) or {} for name in models}
     found = []
     for prompt in shown_prompts(prompts).prompts:
@@ -82,7 +82,7 @@ def _held_out(store: RunStore, models: Sequence[str], keys: Mapping[str, str]) -
 
 
 def _niches(store: RunStore, people: Sequence[Individual]) -> list[Shown]:
-    prompts: PromptSet = store.config.niches()
+    prompts: PromptSet = store.prompts.niches
     found = []
     for prompt in prompts.subset(min(SHOWN, len(prompts))).prompts:
         row = prompts.ids.index(prompt.id)

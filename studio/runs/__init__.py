@@ -6,6 +6,7 @@ Read in this order:
 
     config        what a run is asked to do: frozen, typed
     config_file   the same, read from YAML
+    inputs        the prompt sets and sources it names, read where a run is begun or shown
     kind          pictures, or any other network
     individual    where one came from, its recipe, its scores
     noise         the noise a prompt is drawn with, and what a picture says of it

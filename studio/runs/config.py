@@ -10,12 +10,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 import assets
-from eval.prompts.prompt_set import Language, PromptSet, load_prompts
+from eval.prompts.prompt_set import Language
 from eval.scorers import names
 from eval.scorers.catalogue import REPORTER, SCORER
 from pipelines.architectures.keys import ATTENTION, BACKBONE, REST, TEXT_ENCODERS
-from pipelines.checkpoints.source_uri import open_origin
-from pipelines.checkpoints.sources import COMPONENTS, Source, check_mergeable, text_encoders_mergeable
+from pipelines.checkpoints.sources import COMPONENTS
 from pipelines.generation.settings import Settings
 from pipelines.recipes.crossover import Angle
 from pipelines.storage.files import write_whole
@@ -162,35 +161,6 @@ class RunConfig(BaseModel):
         """The kinds of scores that are niches, one after the other: languages, then people's votes."""
         return (*self.compete, "votes") if self.votes else self.compete
 
-    def open_sources(self) -> dict[str, Source]:
-        """Open the sources, by name, and refuse what cannot be merged.
-
-        Raises:
-            SourceError: a source cannot be opened or merged with the others.
-            ConfigError: the host, the base of task arithmetic, or what a chromosome is frozen to is not among them; or
-                their text encoders cannot be merged as asked.
-        """
-        sources = [open_origin(uri) for uri in self.sources]
-        check_mergeable(sources)
-        by_name = {source.name: source for source in sources}
-        for name in RESERVED:
-            if name in by_name:
-                raise ConfigError(
-                    f"A source is called {name!r}, which reports use for a row of their own; rename its folder."
-                )
-        for lender in self.host.values():
-            if lender not in by_name:
-                raise ConfigError(f"The host {lender!r} is not among the sources {', '.join(by_name)}.")
-        for chromosome, name in self.frozen.items():
-            if name not in by_name:
-                raise ConfigError(f"frozen takes {chromosome} from {name!r}. Expected one of {', '.join(by_name)}.")
-        base = self.breeding.task_arithmetic
-        if base not in (None, *by_name):
-            raise ConfigError(f"task_arithmetic names {base!r}. Expected one of the sources {', '.join(by_name)}.")
-        if self.merge_text_encoders and (reason := text_encoders_mergeable(sources)):
-            raise ConfigError(f"The text encoders cannot be merged: {reason} Leave merge_text_encoders off.")
-        return by_name
-
     def changed(self, changes: Mapping[str, Any]) -> RunConfig:
         """The same with other values.
 
@@ -210,14 +180,6 @@ class RunConfig(BaseModel):
                     raise ConfigError(f"{name} cannot be changed: {part} holds no fields.")
             inner[last] = value
         return checked(fields)
-
-    def niches(self) -> PromptSet:
-        """The prompts whose Japanese captions individuals compete for."""
-        return load_prompts(self.prompts)
-
-    def report_prompts(self) -> PromptSet:
-        """The prompts that only report."""
-        return load_prompts(self.held_out)
 
     def save(self, path: Path) -> None:
         """Write the configuration as YAML."""

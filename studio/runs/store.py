@@ -27,6 +27,7 @@ from .config import RunConfig, checked
 from .config_file import load_config
 from .database import IndividualRow, StateRow, create_tables, from_row, open_database, packed, to_row
 from .individual import Individual
+from .inputs import RunPrompts
 from .kind import is_any
 
 SCHEMA = 1
@@ -56,6 +57,11 @@ class RunStore(Generic[C]):
     def name(self) -> str:
         """The folder's name."""
         return self.folder.name
+
+    @property
+    def prompts(self: RunStore[RunConfig]) -> RunPrompts:
+        """The prompt sets of a run that draws pictures."""
+        return RunPrompts(self.config)
 
     def image(self, individual: str, prompt: str, language: str, noise: int) -> Path:
         """Where a picture of an individual lies, whether or not it was kept."""

@@ -53,7 +53,7 @@ def detail(studio: Studio, lang: Lang, name: str, id: str) -> Detail:
         if best is not None and best.id not in {one.id, *(other.individual.id for other in others)}:
             others.append(html.Against(t(lang, "best_source", id=best.id), best))
         ancestors = ancestry(everyone, [id])[1 : ANCESTORS + 1]
-        prompts = store.config.niches()
+        prompts = store.prompts.niches
         rows = range(len(prompts))
         return Detail(
             title=_title(lang, name, one, best),

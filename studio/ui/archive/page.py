@@ -42,7 +42,7 @@ def wall(studio: Studio, lang: Lang, name: str, wanted: Wanted, page: int = 1) -
         RunError: there is no such run.
     """
     with studio.run(name) as store:
-        prompts, marked = store.config.niches(), marks(store)
+        prompts, marked = store.prompts.niches, marks(store)
         voted = ranking([vote.comparison for vote in read_votes(store.folder)]) if wanted.sort == "votes" else []
         strengths = {rating.name: rating.strength for rating in voted}
         found = arranged(store.individuals(), prompts, wanted, marked, strengths)
@@ -81,7 +81,7 @@ def choices_of(studio: Studio, name: str) -> Choices:
     """
     with studio.run(name) as store:
         return Choices(
-            categories=list(dict.fromkeys(store.config.niches().categories)),
+            categories=list(dict.fromkeys(store.prompts.niches.categories)),
             sources=[one.id for one in store.sources()],
             tags=sorted({tag for marked in marks(store).values() for tag in marked.tags}),
         )

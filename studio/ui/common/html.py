@@ -121,7 +121,7 @@ def extremes(individual: Individual, prompts: PromptSet, count: int = STRIP) -> 
 
 def newest(lang: Lang, store: RunStore, latest: Sequence[Individual], best: Individual | None) -> Markup:
     """The newest offspring, newest on the left: pictures, Japanese score, change against the best source."""
-    prompts = {prompt.id: prompt for prompt in store.config.niches().prompts}
+    prompts = {prompt.id: prompt for prompt in store.prompts.niches.prompts}
     tiles = []
     for one in latest:
         files = [file for file in store.images(one.id) if file.stem.endswith("-ja-0")]
@@ -159,7 +159,7 @@ class Against:
 
 def prompt_pairs(lang: Lang, store: RunStore, one: Individual, others: Iterable[Against]) -> Markup:
     """Every prompt with its Japanese and English picture of the same noise, score, and change against others."""
-    prompts = store.config.niches()
+    prompts = store.prompts.niches
     others = list(others)
     scores = {kind: values.mean(axis=1) for kind, values in one.scores.items()}
     theirs = [

@@ -16,6 +16,7 @@ from pipelines.generation.settings import Settings
 from studio.errors import RunError
 from studio.runs.config import RunConfig
 from studio.runs.config_file import preset
+from studio.runs.inputs import RunPrompts
 from studio.runs.noise import noise_seed, picture_data
 
 from .models import Contender
@@ -97,7 +98,7 @@ def ask(config: RunConfig, known: Sequence[str], ja: str, en: str, *, noises: in
     Raises:
         M2N2Error: no caption, or too many; the source that a preset is for is gone.
     """
-    niches = config.niches().prompts
+    niches = RunPrompts(config).niches.prompts
     by_id = {prompt.id: prompt for prompt in niches}
     prompts = [by_id[id] for id in known if id in by_id]
     typed = {language: text.strip() for language, text in (("ja", ja), ("en", en)) if text.strip()}

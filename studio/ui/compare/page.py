@@ -155,7 +155,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             return [gr.skip(), gr.skip(), *view(None)]
         found, first = first_choice(studio, lang, name, ids)
         with studio.run(name) as store:
-            prompts = store.config.niches().prompts
+            prompts = store.prompts.niches.prompts
         names = [(html.caption(prompt), prompt.id) for prompt in prompts]
         there = {prompt.id for prompt in prompts}
         wanted = [id for id in captions if id in there][:MOST_PROMPTS]

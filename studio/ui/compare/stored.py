@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from eval.prompts.prompt_set import LANGUAGES
 from studio.png_metadata import generation_data
 from studio.runs.individual import Individual
+from studio.runs.inputs import RunPrompts
 from studio.runs.noise import picture_data
 from studio.runs.store import RunStore
 from studio.ui.common.html import picture_address
@@ -64,7 +65,7 @@ class _Known:
 
     def __init__(self, store: RunStore, asked: Asked) -> None:
         config = store.config
-        niches = {prompt.id: (row, prompt) for row, prompt in enumerate(config.niches().prompts)}
+        niches = {prompt.id: (row, prompt) for row, prompt in enumerate(RunPrompts(config).niches.prompts)}
         self.store, self.asked = store, asked
         self.rows = {
             number: niches[prompt.id][0]

@@ -15,6 +15,7 @@ from studio.errors import ConfigError
 from studio.execution.preflight import Preflight, measured_rate, preflight
 from studio.runs.config import RunConfig, embedded
 from studio.runs.config_file import load_config, preset
+from studio.runs.inputs import RunPrompts, open_run_sources
 from studio.ui.common.studio import Studio
 
 EMBEDDED = "embedded"  # stands for the shipped file or model in a field that also takes a path or a name
@@ -160,8 +161,9 @@ class Form:
             M2N2Error: a source or a prompt set cannot be opened, or they do not go together.
         """
         config = self.config()
-        config.open_sources()
-        for prompts in (config.niches(), config.report_prompts()):
+        open_run_sources(config)
+        named = RunPrompts(config)
+        for prompts in (named.niches, named.held_out):
             if set(prompts.languages) != {"ja", "en"}:
                 raise ConfigError(
                     f"Prompt set {prompts.name!r}: expected a Japanese and an English caption for every prompt, found "
@@ -270,7 +272,7 @@ def expect(studio: Studio, config: RunConfig) -> Preflight:
         M2N2Error: a source, a prompt set or a scorer cannot be opened.
     """
     rate = measured_rate(studio.runs, config) or (SECONDS_PER_STEP if _is_embedded(config) else None)
-    return preflight(config, config.open_sources(), folder=studio.runs, rate=rate)
+    return preflight(config, open_run_sources(config), folder=studio.runs, rate=rate)
 
 
 def _is_embedded(config: RunConfig) -> bool:

@@ -82,7 +82,7 @@ def drawings(studio: Studio, lang: Lang, name: str) -> Drawings:
         return Drawings(
             progress=climb(lang, moments),
             spread=spread(lang, moments),
-            niches=maps.niche_map(lang, alive, store.config.niches()),
+            niches=maps.niche_map(lang, alive, store.prompts.niches),
             tree=maps.family_tree(lang, everyone, lambda id: page_link(lang, "archive", run=name, id=id)),
         )
 

@@ -9,6 +9,7 @@ from studio.execution.creation import create_run
 from studio.formatting import duration, gigabytes
 from studio.i18n import Lang, t
 from studio.runs import status
+from studio.runs.inputs import RunPrompts
 from studio.ui.common.studio import Studio
 
 from .form import Form, expect
@@ -22,7 +23,7 @@ def cost(studio: Studio, lang: Lang, form: Form) -> str:
             return t(lang, "cost_fetch")
         config = form.config()
         expected = expect(studio, config)
-        captions = len(config.niches())
+        captions = len(RunPrompts(config).niches)
     except M2N2Error as error:
         return str(error)
     sentences = [

@@ -130,7 +130,7 @@ def portrait(studio: Studio, lang: Lang, run: str, id: str) -> Markup:
         one = store.individual(id)
         pictures = Markup("").join(
             html.figure(html.run_picture(store, id, prompt.id, language), f"{id}: {text}", text or "")
-            for prompt in html.extremes(one, store.config.niches(), 4)
+            for prompt in html.extremes(one, store.prompts.niches, 4)
             for language, text in prompt.captions
         )
     means = " · ".join(f"{t(lang, f'kind_{kind}')} {score(one.mean(kind))}" for kind in ("ja", "en", "consistency"))

@@ -29,7 +29,7 @@ def page(studio: Studio, lang: Lang, run: str, rater: str, reads: Reads, *, done
     """
     spoken: Language = "en" if reads == "en" else "ja"
     with studio.run(run) as store:
-        votes, first = read_votes(store.folder), store.config.niches().prompts[0]
+        votes, first = read_votes(store.folder), store.prompts.niches.prompts[0]
         own, everybody = standing(by_rater(votes).get(rater, [])), standing(votes)
         readers = by_reader(votes)
         apart = {best: standing(some) for best, some in readers.items()} if len(readers) > 1 else {}

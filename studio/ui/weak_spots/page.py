@@ -44,7 +44,7 @@ def survey(studio: Studio, lang: Lang, name: str, language: Language) -> Survey:
         RunError: there is no such run.
     """
     with studio.run(name) as store:
-        everyone, prompts = store.individuals(), store.config.niches().prompts
+        everyone, prompts = store.individuals(), store.prompts.niches.prompts
         found = spots(everyone, prompts, language)
         if not found:
             return Survey(t(lang, "nobody_yet"), Markup(""), _plot(lang, []), [], [], Markup(""))
@@ -170,7 +170,7 @@ def save_weak(studio: Studio, name: str, language: Language) -> tuple[str, int]:
         M2N2Error: no such run, or nothing in it is weak.
     """
     with studio.run(name) as store:
-        prompts = store.config.niches()
+        prompts = store.prompts.niches
         folder = store.folder
         weak = [spot.prompt for spot in spots(store.individuals(), prompts.prompts, language) if spot.weak]
     if not weak:

@@ -22,6 +22,7 @@ from studio.execution.creation import create_run
 from studio.execution.preflight import measured_rate, multiplication_speed, preflight
 from studio.runs.config import embedded
 from studio.runs.individual import Individual
+from studio.runs.inputs import open_run_sources
 from studio.runs.store import now
 
 PLENTY = {"memory": 60 * GIB, "disk": 1000 * GIB, "accelerator": 24 * GIB}
@@ -79,7 +80,7 @@ def large(full_size, few_prompts):
 
 
 def test_the_embedded_family_fits(small_config, tmp_path):
-    sources = small_config.open_sources()
+    sources = open_run_sources(small_config)
     found = preflight(small_config, sources, folder=tmp_path / "runs" / "new", rate=0.01)
     assert found.check() is found
     assert (
@@ -98,7 +99,7 @@ def test_the_embedded_family_fits(small_config, tmp_path):
 
 
 def test_without_an_earlier_run_operations_are_counted(small_config, tmp_path):
-    found = preflight(small_config, small_config.open_sources(), folder=tmp_path)
+    found = preflight(small_config, open_run_sources(small_config), folder=tmp_path)
     assert found.basis == "count"
     speed = multiplication_speed(CPU, torch.float32)
     assert 1e9 < speed < 1e14
@@ -108,7 +109,7 @@ def test_without_an_earlier_run_operations_are_counted(small_config, tmp_path):
 
 
 def test_full_size_on_each_machine(large, tmp_path):
-    sources = large.open_sources()
+    sources = open_run_sources(large)
 
     def on(machine, **free):
         return preflight(large, sources, folder=tmp_path, machine=machine, available={**PLENTY, **free}, rate=0.1)
@@ -145,7 +146,7 @@ def test_full_size_on_each_machine(large, tmp_path):
 def test_what_cannot_fit_is_refused(large, tmp_path, machine, free, problem):
     available = {**PLENTY, **free}
     found = preflight(
-        large, large.open_sources(), folder=tmp_path / "new", machine=machine, available=available, rate=0.1
+        large, open_run_sources(large), folder=tmp_path / "new", machine=machine, available=available, rate=0.1
     )
     assert len(found.refusals) == 1
     with pytest.raises(ConfigError, match=problem):
@@ -155,7 +156,7 @@ def test_what_cannot_fit_is_refused(large, tmp_path, machine, free, problem):
 def test_sources_that_the_file_cache_cannot_keep_are_named(large, tmp_path):
     found = preflight(
         large,
-        large.open_sources(),
+        open_run_sources(large),
         folder=tmp_path,
         machine=Machine(CARD, 16 * GIB, 16 * GIB),
         available={**PLENTY, "memory": 10 * GIB},
@@ -167,7 +168,7 @@ def test_sources_that_the_file_cache_cannot_keep_are_named(large, tmp_path):
 
 def test_a_scorer_nobody_has_seen_is_left_out_and_named(small_config, tmp_path):
     config = small_config.model_copy(update={"reporter": "hf-hub:someone/unheard-of"})
-    found = preflight(config, config.open_sources(), folder=tmp_path, rate=0.01)
+    found = preflight(config, open_run_sources(config), folder=tmp_path, rate=0.01)
     assert any("someone/unheard-of is not known" in said for said in found.warnings)
 
 
@@ -179,14 +180,14 @@ def test_a_host_that_lends_nothing_is_told_before_the_run(small_config, tmp_path
     sources = (*small_config.sources[:2], str(folder))
     config = small_config.model_copy(update={"sources": sources, "host": {"default": "flat"}})
     with pytest.raises(SourceError, match="flat has no vae to lend"):
-        preflight(config, config.open_sources(), folder=tmp_path)
+        preflight(config, open_run_sources(config), folder=tmp_path)
 
 
 def test_time_is_that_of_an_earlier_run(small_config, tmp_path):
     runs = tmp_path / "runs"
     assert measured_rate(runs, small_config) is None
     store = create_run(runs / "one", small_config)
-    sources = source_recipes(small_config, small_config.open_sources())
+    sources = source_recipes(small_config, open_run_sources(small_config))
     scores = {"ja": np.ones((5, 1)), "en": np.ones((5, 1)), "consistency": np.ones((5, 1))}
     child = sources["ja"].model_copy(update={"name": "0001"})
     for name, recipe, mother, seconds in (("ja", sources["ja"], None, 90.0), ("0001", child, "ja", 8.0)):
@@ -202,7 +203,7 @@ def test_time_is_that_of_an_earlier_run(small_config, tmp_path):
 
 def test_the_mended_plan_needs_less(large, tmp_path):
     """What the remedies ask for helps: smaller batches and pictures."""
-    sources, machine = large.open_sources(), Machine(CARD, 24 * GIB, 64 * GIB)
+    sources, machine = open_run_sources(large), Machine(CARD, 24 * GIB, 64 * GIB)
     modest = large.model_copy(update={"pictures": large.pictures.model_copy(update={"batch": 1, "size": 512})})
     one, other = (
         preflight(config, sources, folder=tmp_path, machine=machine, available=PLENTY, rate=0.1)

@@ -54,7 +54,7 @@ def test_the_code_on_the_card_draws_what_the_studio_shows(store, shipped, name, 
     (tmp_path / "draw.py").write_text(f"import os; os.chdir({str(path.parent)!r})\n{code}", "utf-8")
     done = python(tmp_path / "draw.py")
     assert done.returncode == 0, done.stderr
-    first = store.config.niches().prompts[0]
+    first = store.prompts.niches.prompts[0]
     recipe = store.individual("0001").recipe
     request = Request(first.ja, noise_seed(first.id, 0))
     shown = Previewer().draw(recipe, open_recipe_sources(recipe), [request], store.config.pictures)[0]
@@ -75,7 +75,7 @@ def test_the_front_matter_is_what_the_hub_reads(store, shipped):
         round(store.individual("0001").mean(kind), 4) for kind in ("ja", "en", "consistency")
     ]
     assert bred[0].metric_name == "Japanese captions and pictures, by judge"
-    assert {result.dataset_type for result in bred} == {store.config.niches().name}
+    assert {result.dataset_type for result in bred} == {store.prompts.niches.name}
     yaml.safe_load(loaded.content.split("---")[1])
 
 

@@ -33,7 +33,7 @@ def test_every_question_is_put_once_to_a_rater_and_then_there_is_none(ballot, st
 
 
 def test_captions_are_in_the_language_the_rater_reads(store):
-    prompts = {prompt.id: prompt for prompt in store.config.niches().prompts}
+    prompts = {prompt.id: prompt for prompt in store.prompts.niches.prompts}
     for reads, languages in (("ja", {"ja"}), ("en", {"en"}), ("other", {"ja", "en"})):
         pairs = [next_pair(store, [], "Aya", reads, random.Random(seed)) for seed in range(20)]
         assert {pair.language for pair in pairs} == languages
@@ -45,7 +45,7 @@ def test_sides_are_at_random_and_scores_are_those_of_the_pictures(store):
     sides = Counter(pair.left < pair.right for pair in pairs)
     assert min(sides.values()) > 15
     known = {one.id: one for one in store.individuals()}
-    row = {id: row for row, id in enumerate(store.config.niches().ids)}
+    row = {id: row for row, id in enumerate(store.prompts.niches.ids)}
     for pair in pairs:
         assert pair.left_score == known[pair.left].scores["ja"][row[pair.prompt], 0]
         assert pair.right_score == known[pair.right].scores["ja"][row[pair.prompt], 0]
@@ -78,7 +78,7 @@ def test_pictures_hold_pixels_alone(store):
 
 
 def test_other_noise_and_missing_pictures_make_no_pair(store):
-    prompts = store.config.niches().ids
+    prompts = store.prompts.niches.ids
     for id in SOURCES[1:]:  # everybody but `base` draws again, from other noise
         for prompt in prompts:
             path = store.image(id, prompt, "ja", 0)

@@ -18,6 +18,7 @@ from studio.reports import report_html
 from studio.reports.content import gather
 from studio.reports.figures import curves
 from studio.runs.config_file import load_config
+from studio.runs.inputs import open_run_sources
 from studio.runs.results import SHOWN, shown_prompts
 from studio.runs.store import open_run
 
@@ -86,14 +87,14 @@ def test_the_run_file_in_it_can_be_run_where_the_sources_lie(finished, tmp_path)
     again = load_config(tmp_path / "run.yaml")
     kept = ("sources", "prompts", "held_out", "scorer", "reporter")
     assert again.model_dump(exclude=set(kept)) == finished.config.model_dump(exclude=set(kept))
-    assert list(again.open_sources()) == list(assets.NAMES)
+    assert list(open_run_sources(again)) == list(assets.NAMES)
 
 
 def test_held_out_pictures_of_every_row_are_kept_and_shown(finished, told):
     assert told.pictures.held_out
     assert told.pictures.models == [*assets.NAMES, "average", "child"]
-    prompts = shown_prompts(finished.config.report_prompts())
-    assert len(prompts) == min(SHOWN, len(finished.config.report_prompts()))
+    prompts = shown_prompts(finished.prompts.held_out)
+    assert len(prompts) == min(SHOWN, len(finished.prompts.held_out))
     assert [shown.prompt for shown in told.pictures.shown] == list(prompts.prompts)
     for shown in told.pictures.shown:
         assert len(shown.files) == 2 * len(told.pictures.models)

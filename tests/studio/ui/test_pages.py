@@ -168,7 +168,7 @@ def test_a_run_is_seen_with_its_report(finished):
 
 def test_the_map_rings_who_holds_each_niche(finished):
     with finished.run("first") as store:
-        prompts = store.config.niches()
+        prompts = store.prompts.niches
         alive = sorted((one for one in store.individuals() if one.alive), key=lambda one: -one.mean("ja"))
     shown = progress.drawings(finished, "en", "first").niches
     for row, prompt in enumerate(prompts.prompts):

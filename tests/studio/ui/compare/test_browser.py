@@ -34,7 +34,7 @@ def test_compare(lang, address, finished, tmp_path, open_page):  # Playwright's 
         return t(lang, key, **values)
 
     with finished.run("first") as store:
-        first, second = store.config.niches().prompts[:2]
+        first, second = store.prompts.niches.prompts[:2]
 
     # A link names models and captions; what the run kept is there at once.
     page.goto(f"{address}/{lang}/compare?run=first&id=ja,real&id=flat&prompt={first.id},{second.id}")

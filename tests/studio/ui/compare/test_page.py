@@ -14,6 +14,7 @@ from studio.errors import RunError
 from studio.i18n import LANGUAGES, t
 from studio.png_metadata import generation_data
 from studio.runs.config import embedded
+from studio.runs.inputs import RunPrompts
 from studio.runs.noise import noise_seed
 from studio.ui.common.frame import asked_all
 from studio.ui.common.studio import Studio
@@ -77,7 +78,7 @@ def test_models_come_from_this_run_from_another_and_from_recipe_files(finished, 
 
 
 def test_a_typed_caption_of_the_set_has_the_noise_it_was_judged_by(config):
-    known = config.niches().prompts[1]
+    known = RunPrompts(config).niches.prompts[1]
     asked = ask(config, [], f" {known.ja} ", known.en, noises=2)
     assert asked.prompts == (known,)
     assert asked.seed(0, 1) == noise_seed(known.id, 1)
@@ -91,11 +92,11 @@ def test_captions_are_at_least_one_and_not_too_many(config):
     with pytest.raises(RunError, match=f"one to {MOST_PROMPTS} captions, found 0"):
         ask(config, [], " ", "", noises=1)
     with pytest.raises(RunError, match=f"one to {MOST_PROMPTS} captions, found {MOST_PROMPTS + 1}"):
-        ask(config, [prompt.id for prompt in config.niches().prompts], "もう一つ", "", noises=1)
+        ask(config, [prompt.id for prompt in RunPrompts(config).niches.prompts], "もう一つ", "", noises=1)
 
 
 def test_pictures_of_the_run_are_there_at_once_with_its_scores(fresh, config):
-    prompt = config.niches().prompts[2]
+    prompt = RunPrompts(config).niches.prompts[2]
     grid = compared(fresh, ["ja", "real"], [prompt.id])
     assert len(grid.cells) == 4
     assert grid.missing == []
@@ -109,7 +110,7 @@ def test_pictures_of_the_run_are_there_at_once_with_its_scores(fresh, config):
 
 
 def test_other_settings_noises_and_captions_are_not_taken_from_the_run(fresh, config):
-    prompt = config.niches().prompts[0]
+    prompt = RunPrompts(config).niches.prompts[0]
     assert compared(fresh, ["ja"], [prompt.id], quality="final").cells == {}
     assert {place.noise for place in compared(fresh, ["ja"], [prompt.id], noises=2).cells} == {0}
     assert compared(fresh, ["ja"], ja=prompt.ja, en="something else").cells == {}
@@ -118,7 +119,7 @@ def test_other_settings_noises_and_captions_are_not_taken_from_the_run(fresh, co
 
 
 def test_what_is_missing_is_drawn_model_by_model_and_remembered(fresh, config, monkeypatch):
-    prompt, woven = config.niches().prompts[0], []
+    prompt, woven = RunPrompts(config).niches.prompts[0], []
     draw_once = fresh.previewer.draw
     monkeypatch.setattr(
         fresh.previewer,
@@ -139,7 +140,7 @@ def test_what_is_missing_is_drawn_model_by_model_and_remembered(fresh, config, m
 
 
 def test_two_looks_are_alike_until_the_choice_or_the_pictures_differ(fresh, config):
-    first, second = config.niches().prompts[:2]
+    first, second = RunPrompts(config).niches.prompts[:2]
     shown = compared(fresh, ["ja"], [first.id], noises=2)
     assert shown.is_like(compared(fresh, ["ja"], [first.id], noises=2))
     assert not shown.is_like(compared(fresh, ["real"], [first.id], noises=2))
@@ -161,7 +162,7 @@ def test_who_cancels_keeps_the_models_that_are_done(fresh):
 
 
 def test_every_picture_says_which_model_drew_it_and_from_which_seed(fresh, config):
-    prompt = config.niches().prompts[0]
+    prompt = RunPrompts(config).niches.prompts[0]
     grid = compared(fresh, ["ja", "0002"], [prompt.id], noises=2)
     draw(fresh, grid)
     grid = look(fresh, grid.rows, grid.asked)
@@ -180,7 +181,7 @@ def test_scores_stand_beside_those_of_parents_and_best_source(fresh, config):
         child = next(one for one in store.individuals() if not one.is_source and one.entered)
         mother = store.individual(child.mother)
         row = 3
-        prompt = config.niches().prompts[row]
+        prompt = RunPrompts(config).niches.prompts[row]
     grid = compared(fresh, [child.id], [prompt.id])
     beside = dict(grid.cells[Place(0, 0, 0, "ja")].others)
     assert beside[t("en", "mother", id=mother.id)] == mother.scores["ja"][row, 0]
@@ -188,7 +189,7 @@ def test_scores_stand_beside_those_of_parents_and_best_source(fresh, config):
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_the_table_shows_a_noise_at_a_time_and_escapes_captions(fresh, config, lang):
-    prompts = config.niches().prompts[:2]
+    prompts = RunPrompts(config).niches.prompts[:2]
     grid = compared(fresh, ["ja", "flat"], [prompt.id for prompt in prompts], "<b>", noises=2)
     first, second = (grid_html.table(lang, grid, noise) for noise in (0, 1))
     assert first.count("<img") == 8
@@ -201,7 +202,7 @@ def test_the_table_shows_a_noise_at_a_time_and_escapes_captions(fresh, config, l
 
 
 def test_two_pictures_of_one_size_are_laid_over_each_other(fresh, config):
-    grid = compared(fresh, ["ja", "flat"], [config.niches().prompts[0].id])
+    grid = compared(fresh, ["ja", "flat"], [RunPrompts(config).niches.prompts[0].id])
     names = grid_html.picture_names("en", grid, 0)
     left, right = grid_html.first_two(names)
     assert (left, right) == ("0/0/ja", "1/0/ja")
@@ -213,7 +214,7 @@ def test_two_pictures_of_one_size_are_laid_over_each_other(fresh, config):
 
 
 def test_a_contact_sheet_tells_all_of_every_picture(fresh, config):
-    prompts = config.niches().prompts[:2]
+    prompts = RunPrompts(config).niches.prompts[:2]
     grid = compared(fresh, ["ja", "real"], [prompt.id for prompt in prompts])
     files = downloads.sheet_files(fresh, "ja", "first", grid)
     said = generation_data(files.png)
@@ -232,5 +233,5 @@ def test_a_contact_sheet_tells_all_of_every_picture(fresh, config):
 
 def test_a_preset_draws_otherwise_than_the_run():
     config = embedded()
-    asked = ask(config, [config.niches().prompts[0].id], "", "", noises=1, quality="final")
+    asked = ask(config, [RunPrompts(config).niches.prompts[0].id], "", "", noises=1, quality="final")
     assert asked.settings.steps == 20

@@ -33,7 +33,7 @@ def test_no_event_is_a_public_endpoint(client):
 
 def test_a_box_left_as_it_was_leaves_the_noise_that_compare_shows(client, finished):
     with finished.run("first") as store:
-        first, second = (prompt.id for prompt in store.config.niches().prompts[:2])
+        first, second = (prompt.id for prompt in store.prompts.niches.prompts[:2])
     (left,) = (
         event.fn
         for event in mounted(client)[0].fns.values()

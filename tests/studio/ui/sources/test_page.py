@@ -40,7 +40,7 @@ def test_every_card_says_what_a_source_is_and_where_its_scores_come_from(finishe
 def test_scores_of_a_run_are_its_own(finished):
     found = strengths(finished.runs, source_library.known(finished.runs))
     with finished.run("first") as store:
-        real, prompts = store.individual("real"), store.config.niches()
+        real, prompts = store.individual("real"), store.prompts.niches
     measured = found[str(assets.FAMILY / "real")]
     rows = [row for row, name in enumerate(prompts.categories) if name == "food"]
     assert (measured.run, measured.prompts) == ("first", len(prompts))

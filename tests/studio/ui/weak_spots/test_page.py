@@ -21,7 +21,7 @@ def addresses(shown):
 def test_a_run_is_surveyed_in_both_languages(finished, lang, language):
     found = weak.survey(finished, lang, "first", language)
     with finished.run("first") as store:
-        prompts = store.config.niches()
+        prompts = store.prompts.niches
     assert ("of 6 prompts" if lang == "en" else "6 個中") in found.headline
     assert "judge" in found.headline
     assert len(found.by_prompt) == 6
@@ -51,7 +51,7 @@ def test_suggestions_lead_to_a_run_with_their_setting():
 def test_the_weak_prompts_become_a_set_of_their_own(finished):
     path, n = weak.save_weak(finished, "first", "ja")
     with finished.run("first") as store:
-        found = spots(store.individuals(), store.config.niches().prompts, "ja")
+        found = spots(store.individuals(), store.prompts.niches.prompts, "ja")
     assert load_prompts(path).ids == [spot.prompt.id for spot in found if spot.weak]
     assert len(load_prompts(path)) == n
     assert weak.save_weak(finished, "first", "ja") == (path, n)

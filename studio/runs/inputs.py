@@ -1,0 +1,78 @@
+"""What a run reads beside its own folder, its prompt sets and its sources: opened where a run is begun or shown."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+from eval.prompts.prompt_set import PromptSet, load_prompts
+from pipelines.checkpoints.source_uri import open_origin
+from pipelines.checkpoints.sources import Source, check_mergeable, text_encoders_mergeable
+from studio.errors import ConfigError
+
+from .config import RESERVED, RunConfig
+
+
+@dataclass(frozen=True)
+class RunPrompts:
+    """The prompt sets of a run, read when they are asked for; an unchanged file is read once by a process.
+
+    Reading raises `PromptSetError` where a set cannot be read.
+    """
+
+    config: RunConfig
+
+    @property
+    def niches(self) -> PromptSet:
+        """The prompts whose captions individuals compete for."""
+        return _load(self.config.prompts)
+
+    @property
+    def held_out(self) -> PromptSet:
+        """The prompts that only report."""
+        return _load(self.config.held_out)
+
+
+def _load(place: str) -> PromptSet:
+    try:
+        facts = Path(place).stat()
+    except (OSError, ValueError):
+        return load_prompts(place)  # which says what is wrong with it
+    return _read(place, facts.st_mtime_ns, facts.st_size)
+
+
+@functools.lru_cache(maxsize=64)
+def _read(place: str, changed: int, size: int) -> PromptSet:
+    """A set by its file as it stands: `changed`, in nanoseconds, and `size` tell one state of a file from another."""
+    return load_prompts(place)
+
+
+def open_run_sources(config: RunConfig) -> dict[str, Source]:
+    """Open the sources, by name, and refuse what cannot be merged.
+
+    Raises:
+        SourceError: a source cannot be opened or merged with the others.
+        ConfigError: the host, the base of task arithmetic, or what a chromosome is frozen to is not among them; or
+            their text encoders cannot be merged as asked.
+    """
+    sources = [open_origin(uri) for uri in config.sources]
+    check_mergeable(sources)
+    by_name = {source.name: source for source in sources}
+    for name in RESERVED:
+        if name in by_name:
+            raise ConfigError(
+                f"A source is called {name!r}, which reports use for a row of their own; rename its folder."
+            )
+    for lender in config.host.values():
+        if lender not in by_name:
+            raise ConfigError(f"The host {lender!r} is not among the sources {', '.join(by_name)}.")
+    for chromosome, name in config.frozen.items():
+        if name not in by_name:
+            raise ConfigError(f"frozen takes {chromosome} from {name!r}. Expected one of {', '.join(by_name)}.")
+    base = config.breeding.task_arithmetic
+    if base not in (None, *by_name):
+        raise ConfigError(f"task_arithmetic names {base!r}. Expected one of the sources {', '.join(by_name)}.")
+    if config.merge_text_encoders and (reason := text_encoders_mergeable(sources)):
+        raise ConfigError(f"The text encoders cannot be merged: {reason} Leave merge_text_encoders off.")
+    return by_name

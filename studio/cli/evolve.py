@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import typer
 import yaml
 
-from studio.runs.inputs import open_run_sources
 from studio.runs.kind import is_any
 
 from . import console
@@ -93,6 +92,7 @@ def evolve(
 
 def _preflight(config: RunConfig, folder: Path, as_json: bool) -> None:
     from studio.execution.preflight import measured_rate, preflight
+    from studio.runs.inputs import open_run_sources
 
     found = preflight(config, open_run_sources(config), folder=folder, rate=measured_rate(folder.parent, config))
     if as_json:

@@ -180,7 +180,7 @@ class Evolution:
             if self._bred is None:
                 entered = scores is not None and self._search.add(recipe.name, recipe, scores).entered
             elif scores is None:
-                self._search.discard()
+                self._search.discard(self._bred)
             else:
                 entered = self._search.tell(recipe.name, self._bred, scores).entered
             self._breeder.learn(recipe.lineage, entered)

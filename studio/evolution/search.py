@@ -1,4 +1,4 @@
-"""The search loop of M2N2: one offspring at a time, as in the paper; resumable bit for bit.
+"""The search loop of M2N2: an offspring at a time, as in the paper, or several in flight; resumable bit for bit.
 
     search.add(id, genome, scores)          for every source
     while budget lasts:
@@ -7,15 +7,21 @@
         search.tell(id, offspring, scores)  it enters the archive, or not
         save(search.state())
 
-Where scores are dear, some are enough to tell that an offspring is hopeless (`early.hopeless`): give it up with
+Where scores are dear, some are enough to tell that an offspring is hopeless (`early_rejection`): give it up with
 `discard`, and the search goes on as if it had been told the rest. A caller may name the parents, as for the first
 merges of sources that fill the archive in M2N2's experiment with language models.
 
+With k workers up to k offspring are in flight. Each is bred from the archive as it stands when it is asked for, and
+they are told in the order in which they were asked for, whoever is scored first: the archive that the n-th is bred
+from then depends on k alone, never on which worker was faster, so the same seed gives the same search. Scores that
+come early are held back by the caller, who has to write an individual and the state of the search down together.
+
 A genome is whatever `crossover` takes and gives: a recipe here, a plain vector in a benchmark. All randomness comes
-from one generator, in a fixed order, so the archive and the generator's state are all there is to save.
+from one generator, in a fixed order, so the archive, the generator's state and who is in flight are all there is to
+save.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -54,9 +60,10 @@ class Search(Generic[G]):
         compatibility: mother's genome and a candidate's to a factor of its attraction, 0 or more: how well the two
             merge (M2N2 leaves it open). Like `crossover` it belongs to how a search is made, not to its state, and it
             must give the same for the same two. Not asked where there is no attraction.
+        max_in_flight: k, how many offspring may be in flight, at least 1; 1 is the paper's search.
 
     Raises:
-        EvolutionError: somebody in `archive` has no genome.
+        EvolutionError: somebody in `archive` has no genome, or `max_in_flight` is below 1.
     """
 
     def __init__(
@@ -68,7 +75,10 @@ class Search(Generic[G]):
         genomes: Mapping[str, G] | None = None,
         attract: bool = True,
         compatibility: Compatibility[G] | None = None,
+        max_in_flight: int = 1,
     ):
+        if max_in_flight < 1:
+            raise EvolutionError(f"expected room for at least 1 offspring in flight, found {max_in_flight}")
         genomes = genomes or {}
         missing = [id for id in archive.ids if id not in genomes]
         if missing:
@@ -79,8 +89,14 @@ class Search(Generic[G]):
         self._crossover = crossover
         self._compatibility = compatibility
         self.genomes = {id: genomes[id] for id in archive.ids}
-        self._pending: Offspring[G] | None = None
-        self._settled = rng.bit_generator.state
+        self.max_in_flight = max_in_flight
+        self._in_flight: list[Offspring[G]] = []  # oldest first
+        self._settle()
+
+    @property
+    def in_flight(self) -> tuple[Offspring[G], ...]:
+        """Those asked for and neither told nor discarded yet, in the order in which they were asked for."""
+        return tuple(self._in_flight)
 
     def add(self, id: str, genome: G, scores: ArrayLike) -> Insertion:
         """Let an individual that was not bred here, such as a source, compete for a place in the archive.
@@ -89,7 +105,7 @@ class Search(Generic[G]):
             EvolutionError: an offspring is in flight, which a resumed search could not breed again from another
                 archive; or as `Archive.insert`.
         """
-        if self._pending is not None:
+        if self._in_flight:
             raise EvolutionError(f"expected no offspring in flight when {id!r} is added; tell its scores or discard it")
         return self._insert(id, genome, scores)
 
@@ -99,14 +115,14 @@ class Search(Generic[G]):
         Raises:
             EvolutionError: an offspring is in flight, as with `add`; or as `Archive.rescore`.
         """
-        if self._pending is not None:
+        if self._in_flight:
             raise EvolutionError(
                 "expected no offspring in flight when all are scored again; tell its scores or discard it"
             )
         self.archive.rescore(scores)
 
     def ask(self, parents: tuple[str, str] | None = None) -> Offspring[G]:
-        """Breed the next offspring. Until it is told or discarded, asking again gives the same one.
+        """Breed the next offspring. While `max_in_flight` are in flight, asking again gives the newest of them.
 
         Args:
             parents: mother and father, two different ids alive, where the caller chooses instead of fitness and
@@ -114,48 +130,58 @@ class Search(Generic[G]):
                 resumes a search names the same two again.
 
         Raises:
-            EvolutionError: fewer than two individuals are alive, `parents` are not two of them, or an offspring of
-                others than `parents` is in flight; or as `Competition.pick_parents`.
+            EvolutionError: fewer than two individuals are alive, `parents` are not two of them, or `max_in_flight` are
+                in flight and the newest is of others than `parents`; or as `Competition.pick_parents`.
         """
-        if self._pending is None:
+        if len(self._in_flight) < self.max_in_flight:
             mother, father = self._pick() if parents is None else self._named(parents)
             genome = self._crossover(self.genomes[mother], self.genomes[father], self._rng)
-            self._pending = Offspring(mother=mother, father=father, genome=genome)
-        elif parents is not None and parents != (self._pending.mother, self._pending.father):
+            self._in_flight.append(Offspring(mother=mother, father=father, genome=genome))
+        newest = self._in_flight[-1]
+        if parents not in (None, (newest.mother, newest.father)):
             raise EvolutionError(
-                f"expected the parents of the offspring in flight, {self._pending.mother!r} and "
-                f"{self._pending.father!r}, found {parents}; tell its scores or discard it"
+                f"expected the parents of the offspring in flight, {newest.mother!r} and {newest.father!r}, found "
+                f"{parents}; tell its scores or discard it"
             )
-        return self._pending
+        return newest
 
     def tell(self, id: str, offspring: Offspring[G], scores: ArrayLike) -> Insertion:
-        """Give the pending offspring a name and its scores, and let it compete for a place.
+        """Give the oldest offspring in flight a name and its scores, and let it compete for a place.
 
         Args:
             id: a name that nobody alive has.
-            offspring: what `ask` gave.
+            offspring: the oldest that `ask` gave and that was neither told nor discarded.
             scores: float64 [niches], raw, in 0..1.
 
         Raises:
-            EvolutionError: `offspring` is not the pending one, or as `Archive.insert`; it then stays pending.
+            EvolutionError: `offspring` is not the oldest in flight, or as `Archive.insert`; all in flight stay so.
         """
-        if self._pending is None or offspring is not self._pending:
-            raise EvolutionError(f"expected scores of the offspring that ask() gave last, found another one ({id!r})")
+        self._check_oldest(offspring, f"scores ({id!r})")
         inserted = self._insert(id, offspring.genome, scores)
-        self.discard()
+        self._leave_flight()
         return inserted
 
-    def discard(self) -> None:
-        """Give up the pending offspring, as after a failed evaluation or when it is hopeless; the next is another."""
-        self._pending = None
-        self._settled = self._rng.bit_generator.state
+    def discard(self, offspring: Offspring[G]) -> None:
+        """Give up the oldest offspring in flight, as after a failed evaluation or when it is hopeless.
+
+        It makes room for another one as `tell` does, so its turn comes in the same order.
+
+        Raises:
+            EvolutionError: `offspring` is not the oldest in flight.
+        """
+        self._check_oldest(offspring, "an offspring to discard")
+        self._leave_flight()
 
     def state(self) -> dict[str, Any]:
         """All that a resumed search needs beside genomes and scores; JSON can hold it.
 
-        An offspring in flight is not part of it: the resumed search breeds the same one again.
+        The state is that after the last `tell` or `discard`: what was asked for since is no part of it, the resumed
+        search breeds the same ones again. Of those that were in flight even then the parents are here, as "in_flight",
+        and their genomes belong to be kept beside the state: they came from an archive that is gone.
         """
-        return {"archive": self.archive.to_state(), "rng": self._settled, "attract": self.attract}
+        state = {"archive": self.archive.to_state(), "rng": self._settled_rng, "attract": self.attract}
+        before = [{"mother": one.mother, "father": one.father} for one in self._in_flight[: self._settled_in_flight]]
+        return {**state, "in_flight": before} if before else state
 
     @classmethod
     def restore(
@@ -166,6 +192,8 @@ class Search(Generic[G]):
         scores: Mapping[str, ArrayLike],
         crossover: Crossover[G],
         compatibility: Compatibility[G] | None = None,
+        max_in_flight: int = 1,
+        in_flight: Sequence[G] = (),
     ) -> "Search[G]":
         """The search that `state` was taken from; from here on it does what that one did, bit for bit.
 
@@ -175,23 +203,37 @@ class Search(Generic[G]):
             scores: likewise; float64 [niches] each.
             crossover: as when the search began.
             compatibility: likewise.
+            max_in_flight: likewise; with another one the search goes on well, but as another search.
+            in_flight: the genomes of those that the state has in flight, in its order. They are to be told first.
 
         Raises:
             EvolutionError: somebody's genome or scores are missing, or numpy does not know the generator.
         """
+        flying = state.get("in_flight", [])
+        if len(in_flight) != len(flying):
+            raise EvolutionError(
+                f"expected the genomes of the {len(flying)} offspring that were in flight, found {len(in_flight)}"
+            )
         name = state["rng"]["bit_generator"]
         if not hasattr(np.random, name):
             raise EvolutionError(f"expected a random generator that numpy {np.__version__} has, found {name!r}")
         bits = getattr(np.random, name)()
         bits.state = state["rng"]
-        return cls(
+        search = cls(
             Archive.from_state(state["archive"], scores),
             rng=np.random.Generator(bits),
             crossover=crossover,
             genomes=genomes,
             attract=state["attract"],
             compatibility=compatibility,
+            max_in_flight=max_in_flight,
         )
+        search._in_flight = [
+            Offspring(mother=one["mother"], father=one["father"], genome=genome)
+            for one, genome in zip(flying, in_flight, strict=True)
+        ]
+        search._settle()
+        return search
 
     def _pick(self) -> tuple[str, str]:
         ids = self.archive.ids
@@ -218,6 +260,28 @@ class Search(Generic[G]):
                 f"expected two different parents out of {', '.join(self.archive.ids)}, found {mother!r} and {father!r}"
             )
         return mother, father
+
+    def _check_oldest(self, offspring: Offspring[G], found: str) -> None:
+        if not self._in_flight:
+            raise EvolutionError(
+                f"expected to be asked for an offspring first, found {found} while none is in flight; call ask()"
+            )
+        if offspring is not self._in_flight[0]:
+            place = next((place for place, one in enumerate(self._in_flight) if one is offspring), None)
+            which = "one that is not in flight" if place is None else f"number {place + 1} of {len(self._in_flight)}"
+            raise EvolutionError(
+                f"expected the oldest offspring in flight, which ask() gave first, found {found} of {which}; "
+                "hold it back until those before it are told or discarded"
+            )
+
+    def _leave_flight(self) -> None:
+        del self._in_flight[0]
+        self._settle()
+
+    def _settle(self) -> None:
+        """Remember what a resumed search begins with: whoever is asked for from here on, it breeds again."""
+        self._settled_rng = self._rng.bit_generator.state
+        self._settled_in_flight = len(self._in_flight)
 
     def _insert(self, id: str, genome: G, scores: ArrayLike) -> Insertion:
         inserted = self.archive.insert(id, scores)

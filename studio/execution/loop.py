@@ -152,7 +152,8 @@ class _Run:
         try:
             seen = self.judging.fitness(recipe, self.search.archive, scores)
             if "partial" in scores:
-                self.search.discard()
+                if offspring:
+                    self.search.discard(offspring)
             else:
                 niches = self.judging.niches(scores)
                 told = self.search.tell(recipe.name, offspring, niches) if offspring else None
@@ -164,8 +165,8 @@ class _Run:
         except (GenerationError, RecipeError) as failure:
             logger.warning("%s failed: %s", recipe.name, failure)
             error = str(failure)
-            if not entered:  # fitness itself is missing; a report that failed takes nobody's place away
-                self.search.discard()
+            if offspring and not entered:  # fitness itself is missing; a failed report takes nobody's place away
+                self.search.discard(offspring)
         self.breeder.learn(recipe.lineage, entered)
         seconds = time.monotonic() - started
         self._record(Individual(recipe.name, mother, father, recipe, scores, entered, entered, seconds, now(), error))

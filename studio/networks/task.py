@@ -152,7 +152,7 @@ class _Run:
         except Failure as failure:
             logger.warning("%s failed: %s", recipe.name, failure)
             scores, error = None, str(failure)
-            self.search.discard()
+            self.search.discard(offspring)
         self._record(recipe, scores, started, entered=entered, error=error)
 
     def _record(

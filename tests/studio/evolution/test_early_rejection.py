@@ -255,7 +255,7 @@ def breed(*, early, batch=3, alpha=1.0, steps=300):
                 looked_at += len(some)
                 rejected = hopeless(search.archive, seen)
                 if rejected:
-                    search.discard()
+                    search.discard(offspring)
                     break
         if not rejected:
             search.tell(f"child {number}", offspring, offspring.genome)

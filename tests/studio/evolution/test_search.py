@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from studio.evolution.archive import Archive
@@ -37,8 +39,9 @@ def likeness(mother, candidate):
     return float(np.exp(-np.abs(mother - candidate).mean()))
 
 
-def start(crossover=split_vectors, *, seed=0, capacity=6, **how):
-    search = Search(Archive(capacity), rng=np.random.default_rng(seed), crossover=crossover, **how)
+def start(crossover=split_vectors, *, seed=0, capacity=6, in_flight=1, **how):
+    rng = np.random.default_rng(seed)
+    search = Search(Archive(capacity), rng=rng, crossover=crossover, max_in_flight=in_flight, **how)
     for id, genome in SOURCES.items():
         search.add(id, genome, nearness_to_ones(genome))
     return search
@@ -59,7 +62,7 @@ def test_a_search_asks_compatibility_of_genomes():
     for _ in range(60):
         offspring = search.ask()
         pairs.append((offspring.mother, offspring.father))
-        search.discard()
+        search.discard(offspring)
     fathers = {father for mother, father in pairs if mother != "first third"}
     assert fathers == {"first third"}
 
@@ -133,8 +136,8 @@ def test_named_parents_must_be_two_alive(parents):
     before = search.state()
     with pytest.raises(EvolutionError, match=r"two different parents out of first third, .*, found"):
         search.ask(parents)
-    search.discard()
     assert search.state() == before
+    assert search.ask().genome.tolist() == start().ask().genome.tolist()  # nothing was drawn for it
 
 
 def test_an_interrupted_warm_up_goes_on_with_the_same_children():
@@ -159,10 +162,10 @@ def test_an_interrupted_warm_up_goes_on_with_the_same_children():
 def test_everyone_can_be_scored_again_between_offspring():
     search = start()
     again = {id: genome / 2 for id, genome in SOURCES.items()}
-    search.ask()
+    offspring = search.ask()
     with pytest.raises(EvolutionError, match="no offspring in flight when all are scored again"):
         search.rescore(again)
-    search.discard()
+    search.discard(offspring)
     before = search.state()
     search.rescore(again)
     assert_array_equal(search.archive.scores, list(again.values()))
@@ -173,17 +176,17 @@ def test_everyone_can_be_scored_again_between_offspring():
 
 def test_nobody_is_added_while_an_offspring_is_in_flight():
     search = start()
-    search.ask()
+    offspring = search.ask()
     with pytest.raises(EvolutionError, match="no offspring in flight when 'late' is added"):
         search.add("late", np.ones(LENGTH), np.ones(LENGTH))
-    search.discard()
+    search.discard(offspring)
     assert search.add("late", np.ones(LENGTH), np.ones(LENGTH)).entered
 
 
 def test_a_failed_evaluation_is_given_up_and_the_search_goes_on():
     search = start()
     before, failed = search.state(), search.ask()
-    search.discard()
+    search.discard(failed)
     assert search.state()["rng"] != before["rng"]
     assert search.state()["archive"] == before["archive"]
     other = search.ask()
@@ -204,8 +207,151 @@ def test_scores_of_another_offspring_are_refused():
     search = start()
     offspring = search.ask()
     search.tell("x", offspring, offspring.genome)
-    with pytest.raises(EvolutionError, match=r"offspring that ask\(\) gave last"):
+    with pytest.raises(EvolutionError, match=r"scores \('y'\) while none is in flight; call ask\(\)"):
         search.tell("y", offspring, offspring.genome)
+    search.ask()
+    with pytest.raises(EvolutionError, match=r"scores \('y'\) of one that is not in flight"):
+        search.tell("y", offspring, offspring.genome)
+
+
+def test_the_paper_s_search_does_what_it_always_did():
+    """Recorded when one was in flight at most: parents, child, who left for it; "-" where it was turned away."""
+    recorded = [
+        ("last third", "second third", "000000000000000011111100", None),
+        ("first third", "last third", "111111110000000000000001", None),
+        ("second third", "child 1", "000000001111110000000001", None),
+        ("child 2", "last third", "000000000000000011111111", "discarded"),
+        ("child 2", "last third", "000000001111110000000111", "child 2"),
+        ("child 1", "child 4", "111111110011110000000111", "first third"),
+        ("child 0", "child 5", "000000000000000000000111", "-"),
+        ("second third", "child 1", "000000001111111100000001", "child 4"),
+        ("child 5", "child 7", "111110001111111100000001", "discarded"),
+        ("second third", "child 1", "000000001111111100000001", "second third"),
+        ("child 5", "child 0", "111111110000000011111100", "child 0"),
+        ("child 5", "last third", "111111110011110000000111", "child 1"),
+        ("child 9", "child 10", "000000001111111100000100", "-"),
+    ]
+    search, seen = start(seed=4), []
+    for number in range(len(recorded)):
+        offspring = search.ask()
+        if recorded[number][-1] == "discarded":
+            search.discard(offspring)
+            left = "discarded"
+        else:
+            inserted = search.tell(f"child {number}", offspring, nearness_to_ones(offspring.genome))
+            left = inserted.dropped if inserted.entered else "-"
+        genome = "".join(str(int(value)) for value in offspring.genome)
+        seen.append((offspring.mother, offspring.father, genome, left))
+    assert seen == recorded
+
+
+class Flight:
+    """A search with several in flight that is carried out as a run is: each is written down as it is told.
+
+    `log` maps ids to genomes, and `asked` holds the genomes in the order in which they were asked for.
+    """
+
+    def __init__(self, capacity, *, attract=True):
+        self.search = start(seed=11, capacity=5, attract=attract, in_flight=capacity)
+        self.log, self.asked, self.told = dict(SOURCES), [], 0
+
+    def ask(self):
+        """Fill the flight."""
+        while len(self.search.in_flight) < self.search.max_in_flight:
+            self.asked.append(self.search.ask().genome.tolist())
+
+    def tell(self):
+        """Score the oldest; every fourth one fails."""
+        self.ask()
+        oldest = self.search.in_flight[0]
+        if self.told % 4 == 3:
+            self.search.discard(oldest)
+        else:
+            self.log[f"child {self.told}"] = oldest.genome
+            self.search.tell(f"child {self.told}", oldest, nearness_to_ones(oldest.genome))
+        self.told += 1
+
+    def interrupt(self):
+        """Lose all but what JSON holds, and go on from there."""
+        state = json.loads(json.dumps(self.search.state()))
+        kept = [one.genome.tolist() for one in self.search.in_flight[: len(state.get("in_flight", []))]]
+        del self.asked[self.told + len(kept) :]
+        self.search = Search.restore(
+            state,
+            genomes=self.log,
+            scores=self.log,
+            crossover=split_vectors,
+            max_in_flight=self.search.max_in_flight,
+            in_flight=[np.array(genome) for genome in kept],
+        )
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    capacity=st.integers(1, 6),
+    attract=st.booleans(),
+    interruptions=st.sets(st.tuples(st.integers(0, 24), st.booleans()), max_size=8),
+)
+def test_a_search_with_some_in_flight_can_be_interrupted_anywhere(capacity, attract, interruptions):
+    """Before or after others are asked for, whether or not parents of those in flight are alive any more."""
+    whole, cut = Flight(capacity, attract=attract), Flight(capacity, attract=attract)
+    for number in range(25):
+        whole.tell()
+        for asked in (False, True):
+            if (number, asked) in interruptions:
+                if asked:
+                    cut.ask()
+                cut.interrupt()
+        cut.tell()
+    assert cut.asked == whole.asked
+    assert cut.search.archive.ids == whole.search.archive.ids
+    assert cut.search.archive.scores.tobytes() == whole.search.archive.scores.tobytes()
+    assert cut.search.state() == whole.search.state()
+
+
+def test_one_in_flight_is_the_paper_s_search_and_more_are_another():
+    alone, log = start(seed=11, capacity=5), {}
+    go_on(alone, 3, log)
+    flights = [Flight(capacity) for capacity in (1, 1, 2, 4, 4)]
+    for flight in flights:
+        for _ in range(3):
+            flight.tell()
+    assert flights[0].asked == [genome.tolist() for genome in log.values()]
+    for flight in flights:
+        for _ in range(20):
+            flight.tell()
+    one, same, two, four, again = ([tuple(genome) for genome in flight.asked] for flight in flights)
+    assert one == same
+    assert four == again
+    assert len({tuple(one), tuple(two[: len(one)]), tuple(four[: len(one)])}) == 3
+    assert four[0] == one[0]
+    assert "in_flight" not in flights[0].search.state()
+    assert len(flights[3].search.state()["in_flight"]) == 3
+
+
+def test_those_in_flight_are_bred_from_the_archive_as_it_stands_and_told_in_order():
+    search = start(in_flight=3)
+    first, second, third = (search.ask() for _ in range(3))
+    assert search.in_flight == (first, second, third)
+    assert search.ask() is third
+    for give_up in (False, True):
+        with pytest.raises(EvolutionError, match=r"oldest offspring in flight, .* number 2 of 3; hold it back until"):
+            search.discard(second) if give_up else search.tell("second", second, second.genome)
+    assert search.in_flight == (first, second, third)
+    search.tell("first", first, np.ones(LENGTH))
+    search.discard(second)
+    fourth = search.ask()
+    assert search.in_flight == (third, fourth)
+    assert {one.mother for one in (first, second, third)} <= set(SOURCES)  # nobody else was there yet
+
+
+def test_a_flight_needs_room_and_its_genomes():
+    with pytest.raises(EvolutionError, match="room for at least 1 offspring in flight, found 0"):
+        start(in_flight=0)
+    flight = Flight(3)
+    flight.tell()
+    with pytest.raises(EvolutionError, match="genomes of the 2 offspring that were in flight, found 0"):
+        Search.restore(flight.search.state(), genomes=flight.log, scores=flight.log, crossover=split_vectors)
 
 
 def test_genomes_are_kept_only_of_those_alive():

@@ -96,7 +96,7 @@ def small_config(few_prompts, fewer_prompts):
 
 def without_report(store):
     """Ask a run to stop where its report begins."""
-    if store.get("status") == "reporting":
+    if store.state.status == "reporting":
         ask_to_stop(store)
 
 

@@ -62,7 +62,7 @@ def evolved(family: int) -> dict[str, np.ndarray]:
         for seed in SEEDS:
             store = create(Path(folder) / f"run-{seed}", config.model_copy(update={"seed": seed}))
             carry_out(store)
-            found = {name: np.array(row) for name, row in store.get("items").items()}
+            found = {name: np.array(row) for name, row in (store.state.items or {}).items()}
             store.close()
             children[f"child {seed}"] = found.pop("child")
             rows |= found

@@ -50,7 +50,7 @@ def main() -> None:
 
         def watch(store: Any) -> None:
             everyone = store.individuals()
-            if len(everyone) == len(store.config.sources) or store.get("status") == "reporting":
+            if len(everyone) == len(store.config.sources) or store.state.status == "reporting":
                 started.append((time.perf_counter(), dict(spent)))
 
         control.carry_out(store, watch)

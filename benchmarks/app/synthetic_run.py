@@ -80,7 +80,7 @@ def make(folder: Path, *, individuals: int = 500, pictures: int = 20_000, seed: 
         )
         store.record(one, {}, archive.ids)
         _draw(store, recipe, references, pictures // individuals, number)
-    store.put(status="stopped")
+    store.update(status="stopped")
     return store
 
 

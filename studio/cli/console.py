@@ -99,7 +99,7 @@ def evolution_progress(total: int) -> Iterator[Callable[[Any], None]]:
             everyone = store.individuals()
             best = max((one.mean("ja") or 0.0 for one in everyone if one.alive), default=0.0)
             done = sum(not one.is_source for one in everyone)
-            phase = "held-out report" if store.get("status") == "reporting" else f"best Japanese {best:.4f}"
+            phase = "held-out report" if store.state.status == "reporting" else f"best Japanese {best:.4f}"
             bar.update(task, completed=done, description=phase)
 
         yield watch

@@ -21,7 +21,7 @@ from pipelines.weaving.plan import Plan
 from studio.networks.config import load
 from studio.networks.task import AnyStore, carry_out, create, open_any
 from studio.runs.individual import Individual
-from studio.runs.status import standing
+from studio.runs.status import current_status
 
 from . import console
 
@@ -68,15 +68,15 @@ def write(recipe: Recipe, relative_to: Path, out: Path, as_json: bool) -> None:
 
 def run_json(store: AnyStore) -> dict[str, Any]:
     """The run, everyone ever evaluated in it, and the report where it is done."""
-    everyone = store.individuals()
+    everyone, state = store.individuals(), store.state
     return {
         "run": str(store.folder),
-        "status": standing(store),
+        "status": current_status(store),
         "done": store.count(),
         "of": store.config.evaluations,
-        "error": store.get("error"),
+        "error": state.error,
         "individuals": [_individual(one) for one in everyone],
-        **{key: store.get(key) for key in ("child", "items", "results", "comparisons", "failed_rows", "scorer")},
+        **{key: getattr(state, key) for key in ("child", "items", "results", "comparisons", "failed_rows", "scorer")},
     }
 
 

@@ -22,6 +22,7 @@ from pipelines.recipes.recipe import Recipe
 from studio.breeding.initial_population import source_recipes, weighted
 from studio.runs.individual import KINDS
 from studio.runs.results import best_child, shown_prompts
+from studio.runs.state import report_row_key
 from studio.runs.store import RunStore
 
 from .evaluator import Drawn, Evaluator, Scored, check_captions, save_picture
@@ -70,7 +71,7 @@ class Reporter:
         if not there:
             raise GenerationError(f"No source draws the held-out prompts. {next(iter(self._failed.values()))}")
         shipped = self._if_drawn({name: partial(self._row_as_shipped, name, one) for name, one in sources.items()})
-        self.store.put(
+        self.store.update(
             results={name: estimates(row) for name, row in scored.items()},
             as_shipped={name: estimates(row) for name, row in shipped.items()},
             comparisons=comparisons(scored, there, self.prompts.categories),
@@ -111,18 +112,18 @@ class Reporter:
 
         With reference pictures also "cmmd", how far the Japanese pictures are from them as a set: float64 [1].
         """
-        key = f"held_out:{name}:{recipe.digest}:{self.reporter.digest[:16]}"
-        kept = self.store.get(key)
+        key = report_row_key(name, recipe.digest, self.reporter.digest)
+        kept = self.store.report_row(key)
         if kept is None:
             ja, en = (self._scored(recipe, name, language) for language in LANGUAGES)
             scores = {"ja": ja.scores, "en": en.scores, "consistency": self.evaluator.consistency(ja, en)}
             kept = {kind: values.mean(axis=1).tolist() for kind, values in scores.items()}
             if self.references is not None:
                 kept["cmmd"] = [cmmd(ja.features, self.references)]
-            self.store.put(**{key: kept})
+            self.store.keep_report_row(key, kept)
         self._kept[name] = key
         self._done += 1
-        self.store.put(report_rows=[self._done, self._rows])
+        self.store.update(report_rows=[self._done, self._rows])
         return {kind: np.array(values) for kind, values in kept.items()}
 
     def _scored(self, recipe: Recipe, name: str, language: Language) -> Scored:

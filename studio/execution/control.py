@@ -7,7 +7,6 @@ from pathlib import Path
 from studio.errors import RunError
 from studio.execution.loop import Watch, _Run
 from studio.jobs.process import spawn
-from studio.runs.results import REPORTED
 from studio.runs.status import is_running
 from studio.runs.store import RunStore, now
 
@@ -59,13 +58,13 @@ def extend(store: RunStore, evaluations: int) -> None:
             f"{store.folder} has made {made} offspring. Expected a budget of at least as many, found {evaluations}."
         )
     store.change(evaluations=evaluations)
-    store.forget(*REPORTED)
-    store.put(finish=False)
+    store.clear_report()
+    store.update(finish=False)
 
 
 def finish(store: RunStore) -> None:
     """Ask the process that carries a run to make no more offspring, and to report on those there are."""
-    store.put(finish=True)
+    store.update(finish=True)
 
 
 def default_folder(root: Path) -> Path:

@@ -32,24 +32,24 @@ def carry(store: RunStore[C], work: Callable[[], None]) -> None:
     """
 
     def waiting(before: int) -> None:
-        if store.get("stop"):
+        if store.state.stop:
             raise Stopped
-        if store.get("before") != before:
+        if store.state.before != before:
             logger.info("waiting for %d other run(s) on this machine", before)
-            store.put(status="queued", before=before)
+            store.update(status="queued", before=before)
 
     with locked(store), stop_on_signal(store):
-        store.put(stop=False, error=None, before=0)
+        store.update(stop=False, error=None, before=0)
         try:
             with turn(waiting):
-                store.put(status="running", before=0)
+                store.update(status="running", before=0)
                 work()
-            store.put(status="done")
+            store.update(status="done")
         except Stopped:
-            store.put(status="stopped")
+            store.update(status="stopped")
             logger.info("stopped; resume with --resume")
         except BaseException as error:
-            store.put(status="failed", error=str(error) if isinstance(error, M2N2Error) else repr(error))
+            store.update(status="failed", error=str(error) if isinstance(error, M2N2Error) else repr(error))
             raise
 
 

@@ -31,7 +31,7 @@ from studio.evolution.search import Offspring, Search
 from studio.jobs.process import Stopped
 from studio.judging.preference_niches import Learned, learn_niches
 from studio.judging.votes import votes_for
-from studio.runs.individual import Individual
+from studio.runs.individual import Individual, PartialScores
 from studio.runs.inputs import open_run_sources
 from studio.runs.store import RunStore, now
 
@@ -48,7 +48,7 @@ class _Run:
         self.store, self.config, self.watch = store, store.config, watch
         self.sources = open_run_sources(self.config)
         self.prompts: PromptSet = store.prompts.niches
-        if store.get("search") is None:  # a run that is resumed needs less than it did
+        if store.state.search is None:  # a run that is resumed needs less than it did
             rate = measured_rate(store.folder.parent, self.config)
             preflight(self.config, self.sources, folder=store.folder, rate=rate).check()
         self.first = source_recipes(self.config, self.sources)
@@ -64,7 +64,7 @@ class _Run:
             fitness=self.config.fitness,
             folder=store.folder,
         )
-        self.evaluator.rotation = store.get("rotation", 0)
+        self.evaluator.rotation = store.state.rotation
         if self.evaluator.pipeline.plan.scorer == "beside":
             scorer.unpark()
         held = store.prompts.held_out
@@ -73,7 +73,7 @@ class _Run:
         if cut:
             logger.warning("captions too long, only their beginning counts: %s", ", ".join(cut))
         _check_scorer(store, scorer)
-        store.put(truncated=cut, scorer=scorer.identity, machine=described())
+        store.update(truncated=cut, scorer=scorer.identity, machine=described())
         self.judging = Judging(self.config, self.evaluator, self.prompts, self._tastes(), self._tick)
         self.search = self._search()
 
@@ -84,7 +84,7 @@ class _Run:
             if name not in known:
                 self._evaluate_source(name, recipe)
         given = given_offspring(self.config, self.sources)
-        while (made := self.store.count()) < self.config.evaluations and not self.store.get("finish"):
+        while (made := self.store.count()) < self.config.evaluations and not self.store.state.finish:
             if self.config.noise_rotation and made // self.config.noise_rotation > self.evaluator.rotation:
                 self._rotate(made // self.config.noise_rotation)
             if made < len(given):
@@ -94,13 +94,13 @@ class _Run:
                 parents = warm_up_parents(self.config, self.sources, self.search.archive, made)
                 offspring = self.search.ask(parents)
                 self._evaluate_offspring(offspring.genome, offspring)
-        self.store.put(status="reporting")
+        self.store.update(status="reporting")
         self.watch(self.store)
         self.evaluator.fitness, self.evaluator.rotation = {"text": 1.0}, 0  # reports are the same for every run
         Reporter(self.store, self.sources, self.evaluator, tick=self._tick).report()
 
     def _search(self) -> Search[Recipe]:
-        state, breeding = self.store.get("search"), self.config.breeding
+        state, breeding = self.store.state.search, self.config.breeding
         compatibility = self.breeder.compatibility if breeding.compatibility else None
         if state is None:
             archive = Archive(self.config.archive, alpha=self.config.alpha)
@@ -129,10 +129,10 @@ class _Run:
 
     def _tastes(self) -> list[Learned]:
         """The niches that are made of votes: learned once, so that what is voted later changes nothing in this run."""
-        if self.config.votes and self.store.get("tastes") is None:
+        if self.config.votes and self.store.state.tastes is None:
             learned = learn_niches(*votes_for(self.config.votes), self.evaluator.scorer)
-            self.store.put(tastes=[one.to_json() for one in learned])
-        return [Learned.from_json(one) for one in self.store.get("tastes", [])]
+            self.store.update(tastes=[one.to_json() for one in learned])
+        return [Learned.from_json(one) for one in self.store.state.tastes or []]
 
     def _evaluate_source(self, name: str, recipe: Recipe) -> None:
         started = time.monotonic()
@@ -147,11 +147,12 @@ class _Run:
         lineage = recipe.lineage
         assert lineage is not None
         mother, father = (offspring.mother, offspring.father) if offspring else (lineage.mother, lineage.father)
-        entered, error = False, None
+        entered, error, partial = False, None, None
         scores: dict[str, np.ndarray] = {}
         try:
             seen = self.judging.fitness(recipe, self.search.archive, scores)
             if "partial" in scores:
+                partial = PartialScores(scores.pop("partial"))
                 if offspring:
                     self.search.discard(offspring)
             else:
@@ -169,7 +170,10 @@ class _Run:
                 self.search.discard(offspring)
         self.breeder.learn(recipe.lineage, entered)
         seconds = time.monotonic() - started
-        self._record(Individual(recipe.name, mother, father, recipe, scores, entered, entered, seconds, now(), error))
+        born = now()
+        self._record(
+            Individual(recipe.name, mother, father, recipe, scores, entered, entered, seconds, born, error, partial)
+        )
 
     def _rotate(self, rotation: int) -> None:
         """Score everyone alive again, with other noise."""
@@ -196,13 +200,13 @@ class _Run:
         self.watch(self.store)
 
     def _tick(self, _: int = 0) -> None:
-        if self.store.get("stop"):
+        if self.store.state.stop:
             raise Stopped
 
 
 def _check_scorer(store: RunStore, scorer: ClipScorer) -> None:
     """Refuse to go on with another scorer under the same name: its scores are on another scale."""
-    before = store.get("scorer") or {}
+    before = store.state.scorer or {}
     for key, value in scorer.identity.items():
         if key != "name" and before.get(key, value) != value:
             raise RunError(

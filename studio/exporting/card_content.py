@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from eval.prompts.prompt_set import Prompt
 from eval.scorers import names as naming
@@ -96,7 +95,7 @@ def attribution(entries: Iterable[Inherited]) -> str:
 
 def drawing(store: RunStore) -> Drawing:
     """The picture that the code on a card draws: the first caption, from the first noise it was last judged by."""
-    first, noise = store.prompts.niches.prompts[0], store.get("rotation", 0) * store.config.noises
+    first, noise = store.prompts.niches.prompts[0], store.state.rotation * store.config.noises
     return Drawing(first.ja or first.en or "", noise_seed(first.id, noise), store.config.pictures)
 
 
@@ -113,9 +112,9 @@ def _scores(store: RunStore, individual: Individual) -> tuple[Score, ...]:
     found = [
         Score(kind, mean, niches, "bred on", scorer) for kind in KINDS if (mean := individual.mean(kind)) is not None
     ]
-    reporter: dict[str, Any] = store.get("reporter") or {}
-    results: dict[str, Any] = store.get("results") or {}
-    row = results.get("child" if store.get("child") == individual.id else individual.id, {})
+    state = store.state
+    reporter, results = state.reporter or {}, state.results or {}
+    row = results.get("child" if state.child == individual.id else individual.id, {})
     by = naming.label(str(reporter.get("name", "")))
     found += [Score(kind, row[kind]["mean"], reporter["prompts"], "held out", by) for kind in KINDS if kind in row]
     return tuple(found)

@@ -102,9 +102,9 @@ def birth_of(store: RunStore, individual: Individual, *, as_drawn: bool = True) 
         exported=now(),
         prompts=prompts.model_copy(update={"prompts": captions}),
         noises=store.config.noises,
-        rotation=store.get("rotation", 0),
+        rotation=store.state.rotation,
         settings=store.config.pictures,
-        scorer=store.get("scorer") or {"name": store.config.scorer},
+        scorer=store.state.scorer or {"name": store.config.scorer},
         scores=scores if comparable else {},
         environment=environment(),
     )

@@ -105,21 +105,21 @@ class _Run:
             self.breeder.number = made + 1
             self._evaluate_offspring(self.search.ask())
         if self.config.reporter:
-            self.store.put(status="reporting")
+            self.store.update(status="reporting")
             self.watch(self.store)
             self._report(Scorer(self.config.reporter))
 
     def _check_scorer(self) -> None:
-        before = self.store.get("scorer")
+        before = self.store.state.scorer
         if self.store.individuals() and before != self.scorer.identity:
             raise RunError(
                 f"{self.config.scorer} has changed since this run began, and scores on another scale cannot compete. "
                 "Put the former file back, or start a new run."
             )
-        self.store.put(scorer=self.scorer.identity)
+        self.store.update(scorer=self.scorer.identity)
 
     def _search(self) -> Search[Recipe]:
-        state = self.store.get("search")
+        state = self.store.state.search
         if state is None:
             archive = Archive(self.config.archive, alpha=self.config.alpha)
             return Search(archive, rng=np.random.default_rng(self.config.seed), crossover=self.breeder)
@@ -181,7 +181,7 @@ class _Run:
         best = best_child(self.store)
         if best:
             rows["child"] = best.recipe
-        kept, failed = self.store.get("held_out", {}), {}
+        kept, failed = self.store.state.held_out, {}
         found: dict[str, list[float]] = {}
         for name, recipe in rows.items():
             key = f"{name} {recipe.digest} {reporter.identity}"
@@ -189,12 +189,12 @@ class _Run:
                 if key not in kept:
                     self._tick()
                     kept[key] = reporter(self.weaver.become(recipe)).tolist()
-                    self.store.put(held_out=kept)
+                    self.store.update(held_out=kept)
                 found[name] = kept[key]
             except Failure as failure:
                 logger.warning("no report on %s: %s", name, failure)
                 failed[name] = str(failure)
-        self.store.put(
+        self.store.update(
             child=best.id if best else None,
             items=found,
             results={name: dataclasses.asdict(bootstrap(row)) for name, row in found.items()},
@@ -207,5 +207,5 @@ class _Run:
         )
 
     def _tick(self) -> None:
-        if self.store.get("stop"):
+        if self.store.state.stop:
             raise Stopped

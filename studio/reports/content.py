@@ -107,7 +107,7 @@ def gather(store: RunStore) -> Told:
     Raises:
         M2N2Error: its prompt sets cannot be read.
     """
-    config, everyone = store.config, store.individuals()
+    config, everyone, state = store.config, store.individuals(), store.state
     niches, held_out = store.prompts.niches, store.prompts.held_out
     child = _child(store, everyone)
     sources = _sources(child.recipe) if child else None
@@ -123,24 +123,24 @@ def gather(store: RunStore) -> Told:
         moments=history(everyone, config),
         alive=alive,
         holdings=_holdings(niches, [one for one in alive if "ja" in one.scores], everyone),
-        results=store.get("results") or {},
-        compared=store.get("comparisons") or {},
-        realism=store.get("realism") or {},
+        results=state.results or {},
+        compared=state.comparisons or {},
+        realism=state.realism or {},
         child=child,
         recipe=_portable_recipe(child.recipe, sources) if child else None,
         pictures=pictures(store, everyone, child),
         ancestors=lineage(store, child.id)[:ANCESTORS] if child else [],
         licences=inherited(child.recipe, sources) if child and sources else None,
-        failures=[(one.id, one.error) for one in everyone if one.error]
-        + list((store.get("failed_rows") or {}).items()),
-        state={key: store.get(key) or {} for key in ("scorer", "reporter", "machine")},
+        failures=[(one.id, one.error) for one in everyone if one.error] + list((state.failed_rows or {}).items()),
+        state={key: getattr(state, key) or {} for key in ("scorer", "reporter", "machine")},
     )
 
 
 def _child(store: RunStore, everyone: Sequence[Individual]) -> Individual | None:
     """The child that the held-out report is about, or the best one so far."""
-    recipe = None if store.get("child") else best_child(store)
-    wanted = store.get("child") or (recipe.name if recipe else None)
+    noted = store.state.child
+    recipe = None if noted else best_child(store)
+    wanted = noted or (recipe.name if recipe else None)
     return next((one for one in everyone if one.id == wanted), None)
 
 

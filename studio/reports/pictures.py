@@ -57,7 +57,7 @@ def pictures(store: RunStore, everyone: Sequence[Individual], child: Individual 
         child: the one that the report is about.
     """
     sources = [one.id for one in everyone if one.is_source]
-    keys: dict[str, str] = store.get("report_keys") or {}
+    keys = store.state.report_keys or {}
     models = [name for name in (*sources, "average", "child") if name in keys]
     if any((store.folder / "report" / name).is_dir() for name in models):
         return Pictures(models, _held_out(store, models, keys), held_out=True)
@@ -68,7 +68,7 @@ def pictures(store: RunStore, everyone: Sequence[Individual], child: Individual 
 
 def _held_out(store: RunStore, models: Sequence[str], keys: Mapping[str, str]) -> list[Shown]:
     prompts = store.prompts.held_out
-    scores: dict[str, Any] = {name: store.get(keys[name]) or {} for name in models}
+    scores: dict[str, Any] = {name: store.report_row(keys[name]) or {} for name in models}
     found = []
     for prompt in shown_prompts(prompts).prompts:
         row = prompts.ids.index(prompt.id)

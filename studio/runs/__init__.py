@@ -10,9 +10,10 @@ Read in this order:
     kind          pictures, or any other network
     individual    where one came from, its recipe, its scores
     noise         the noise a prompt is drawn with, and what a picture says of it
+    state         how it stands, as its process wrote it down
     database      the tables of `run.db`
     store         the folder of a run: one transaction per individual
-    results       what a report leaves, and whom it is about
+    results       what a report shows, and whom it is about
     status        how a run stands, and who carries it
     summary       a run as one JSON object
 """

@@ -1,4 +1,14 @@
-"""The tables of `run.db`, and individuals on their way in and out of them."""
+"""The tables of `run.db`, and individuals on their way in and out of them.
+
+The format of a run's database is a number under the key "schema" in the table `state`:
+
+    format   what is new in it
+    1        tables `individuals`, `scores` and `state`; values of `state` are JSON, see `state.RunState`
+
+A field of `RunState` with a default, and a kind of scores, may be added within a format: what has none reads as before.
+Anything else is a new format: a line here, `SCHEMA` counted up, and in `open_store`, in one transaction with the new
+number, what turns the format before into it. A database of a newer format is refused, never guessed at.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +24,10 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from pipelines.recipes.recipe import Recipe, parse_recipe
 
-from .individual import Individual
+from .individual import Individual, PartialScores
+
+SCHEMA = 1
+_PARTIAL = "partial"  # the kind of scores of one that was turned away early
 
 
 class _Base(DeclarativeBase):
@@ -94,18 +107,21 @@ def to_row(individual: Individual, *, alive: bool) -> IndividualRow:
         seconds=individual.seconds,
         born=individual.born,
         error=individual.error,
-        scores=packed(individual.scores),
+        scores=packed(individual.scores if individual.partial is None else {_PARTIAL: individual.partial.values}),
     )
 
 
 def from_row(row: IndividualRow) -> Individual:
     """The individual of a row."""
+    scores = {part.kind: np.frombuffer(part.values, "<f8").reshape(-1, part.noises) for part in row.scores}
+    partial = scores.pop(_PARTIAL, None)
     return Individual(
         id=row.id,
         mother=row.mother,
         father=row.father,
         recipe=_recipe(row.recipe),
-        scores={part.kind: np.frombuffer(part.values, "<f8").reshape(-1, part.noises) for part in row.scores},
+        scores=scores,
+        partial=None if partial is None else PartialScores(partial),
         entered=row.entered,
         alive=row.alive,
         seconds=row.seconds,

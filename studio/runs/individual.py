@@ -15,14 +15,29 @@ Kind = Literal["ja", "en", "consistency", "score", "votes"]
 
 
 @dataclass(frozen=True)
+class PartialScores:
+    """Scores of one that was turned away before all its pictures were drawn.
+
+    Attributes:
+        values: float64 [prompts, noises]; NaN where nothing was drawn.
+    """
+
+    values: np.ndarray
+
+    @property
+    def spared(self) -> int:
+        """How many pictures were not drawn."""
+        return int(np.isnan(self.values).sum())
+
+
+@dataclass(frozen=True)
 class Individual:
     """An individual that was evaluated.
 
     `scores` maps "ja", "en" and "consistency" to float64 [prompts, noises]; the report's English and consistency are
-    only there for those that entered the archive. One that was turned away early has "partial" instead, with NaN for
-    prompts that were not drawn. In a run that votes steer there is "votes" too, float64 [raters * prompts, noises]. A
-    network that draws no pictures has "score", float64 [items, 1]. `error` says why an evaluation failed; there are no
-    scores then.
+    only there for those that entered the archive. In a run that votes steer there is "votes" too, float64
+    [raters * prompts, noises]. A network that draws no pictures has "score", float64 [items, 1]. One that was turned
+    away early has `partial` scores and no others. `error` says why an evaluation failed; there are no scores then.
     """
 
     id: str
@@ -35,6 +50,7 @@ class Individual:
     seconds: float
     born: datetime
     error: str | None = None
+    partial: PartialScores | None = None
 
     def mean(self, kind: Kind) -> float | None:
         """The mean score over prompts and noises, `None` where it was not measured."""

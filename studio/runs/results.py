@@ -1,24 +1,12 @@
-"""What a report leaves in a run's state, and which offspring it is about."""
+"""What a report shows, and which offspring it is about."""
 
 from __future__ import annotations
 
 from eval.prompts.prompt_set import PromptSet
 from pipelines.recipes.recipe import Recipe
-from studio.runs.individual import Individual
-from studio.runs.store import RunStore
 
-REPORTED = (  # what a report leaves in the run's state, beside the rows that it is made of
-    "results",
-    "as_shipped",
-    "comparisons",
-    "child",
-    "realism",
-    "failed_rows",
-    "report_keys",
-    "report_rows",
-    "reporter",
-)
-
+from .individual import Individual
+from .store import RunStore
 
 SHOWN = 8  # held-out prompts whose pictures are kept: spread over the categories, chosen before anybody was scored
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Literal
 
 from studio.jobs.process import held, is_held
-from studio.runs.store import C, RunStore
+
+from .state import Status
+from .store import C, RunStore
 
 
-def standing(store: RunStore[C]) -> str:
+def current_status(store: RunStore[C]) -> Status | Literal["interrupted"]:
     """How a run stands: its status, or `interrupted` where its process is gone."""
-    said: str = store.get("status", "new")
-    return "interrupted" if said in ("queued", "running", "reporting") and not is_running(store) else said
+    noted = store.state.status
+    return "interrupted" if noted in ("queued", "running", "reporting") and not is_running(store) else noted
 
 
 def is_running(store: RunStore[C]) -> bool:
@@ -22,7 +25,7 @@ def is_running(store: RunStore[C]) -> bool:
 
 def ask_to_stop(store: RunStore[C]) -> None:
     """Ask the process that carries this run to stop after what is in hand."""
-    store.put(stop=True)
+    store.update(stop=True)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Generic, Literal, Protocol
+from typing import Any, Generic, Protocol
 
 import numpy as np
 import yaml
@@ -25,13 +25,11 @@ from studio.errors import RunError
 
 from .config import RunConfig, checked
 from .config_file import load_config
-from .database import IndividualRow, StateRow, create_tables, from_row, open_database, packed, to_row
+from .database import SCHEMA, IndividualRow, StateRow, create_tables, from_row, open_database, packed, to_row
 from .individual import Individual
 from .inputs import RunPrompts
 from .kind import is_any
-
-SCHEMA = 1
-Status = Literal["new", "queued", "running", "reporting", "stopped", "done", "failed"]
+from .state import REPORTED, ReportRow, RunState, checked_changes, checked_report_row_key
 
 
 class Config(Protocol):
@@ -128,22 +126,46 @@ class RunStore(Generic[C]):
             ).all()
         raise RunError(f"Run {self.name} has no individual {id!r}. Alive in it: {', '.join(known) or 'nobody yet'}.")
 
-    def get(self, key: str, default: Any = None) -> Any:
-        """A value of the run's state."""
+    @property
+    def state(self) -> RunState:
+        """How the run stands, as it is in the database now: one moment of it, however many fields are looked at.
+
+        Raises:
+            RunError: the database cannot be read, or holds what no run of this version writes.
+        """
         with self._session() as session:
-            row = session.get(StateRow, key)
-            return json.loads(row.value) if row else default
+            rows = session.scalars(select(StateRow).where(StateRow.key.in_(RunState.model_fields))).all()
+        try:
+            return RunState.model_validate({row.key: json.loads(row.value) for row in rows})
+        except ValueError as error:
+            reason = " ".join(str(error).split())
+            raise RunError(
+                f"{self.folder / 'run.db'} holds a state that this program does not know ({reason}). Expected what "
+                "m2n2-studio wrote; if the file is damaged, put a copy in its place."
+            ) from error
 
-    def put(self, **values: Any) -> None:
-        """Set values of the run's state, in one transaction."""
-        with self._session() as session, session.begin():
-            for key, value in values.items():
-                session.merge(StateRow(key=key, value=json.dumps(value)))
+    def update(self, **changes: Any) -> None:
+        """Set fields of the run's state, in one transaction.
 
-    def forget(self, *keys: str) -> None:
-        """Take values out of the run's state."""
+        Raises:
+            TypeError: `RunState` has no such field.
+            pydantic.ValidationError: a value is not of its type.
+        """
+        self._write(checked_changes(changes))
+
+    def clear_report(self) -> None:
+        """Take out of the state what a report left there; the rows that it was made of stay."""
         with self._session() as session, session.begin():
-            session.execute(delete(StateRow).where(StateRow.key.in_(keys)))
+            session.execute(delete(StateRow).where(StateRow.key.in_(REPORTED)))
+
+    def report_row(self, key: str) -> ReportRow | None:
+        """The held-out scores that were kept under a key of `state.report_row_key`, if there are any."""
+        found: ReportRow | None = self._read(checked_report_row_key(key))
+        return found
+
+    def keep_report_row(self, key: str, row: ReportRow) -> None:
+        """Keep held-out scores under a key of `state.report_row_key`, so that a stopped report goes on after them."""
+        self._write({checked_report_row_key(key): row})
 
     def change(self: RunStore[RunConfig], **fields: Any) -> None:
         """Change what the run is asked to do, in its `run.yaml` too; everything else there stays as it is written.
@@ -160,6 +182,16 @@ class RunStore(Generic[C]):
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
+
+    def _read(self, key: str) -> Any:
+        with self._session() as session:
+            row = session.get(StateRow, key)
+            return json.loads(row.value) if row else None
+
+    def _write(self, values: Mapping[str, Any]) -> None:
+        with self._session() as session, session.begin():
+            for key, value in values.items():
+                session.merge(StateRow(key=key, value=json.dumps(value)))
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
@@ -191,7 +223,7 @@ def new_store(folder: Path, config: C) -> RunStore[C]:
     """The store of a new run, whose `run.yaml` lies in its folder already."""
     store = RunStore(folder, open_database(folder), config)
     create_tables(store._engine)
-    store.put(schema=SCHEMA, status="new")
+    store._write({"schema": SCHEMA, "status": "new"})
     return store
 
 
@@ -215,7 +247,7 @@ def open_store(folder: str | Path, load: Callable[[Path], C]) -> RunStore[C]:
             f"{folder} holds no run. Expected run.yaml and run.db; start one with `m2n2 evolve --out {folder}`."
         )
     store = RunStore(folder, open_database(folder), load(folder / "run.yaml"))
-    schema = store.get("schema")
+    schema = store._read("schema")
     if schema != SCHEMA:
         raise RunError(
             f"{folder} was written in format {schema}; this program reads format {SCHEMA}: update m2n2-studio."

@@ -6,11 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from studio.runs.status import standing
-
 from .individual import Individual, Kind
+from .status import current_status
 from .store import RunStore
 
 RECENT = 20  # evaluations whose mean length tells the time left
@@ -28,20 +25,20 @@ def status(store: RunStore, everyone: Sequence[Individual] | None = None) -> dic
         queue, `done` and `of` in offspring, `seconds_left` (None where unknown), `report_rows` (done and in all, while
         reporting), `error`, and the captions the scorer cuts short as `truncated`.
     """
-    said = standing(store)
+    now, state = current_status(store), store.state
     everyone = store.individuals() if everyone is None else everyone
     offspring = [individual for individual in everyone if not individual.is_source]
     recent = [individual.seconds for individual in offspring[-RECENT:]]
     left = store.config.evaluations - len(offspring)
     return {
-        "status": said,
+        "status": now,
         "done": len(offspring),
         "of": store.config.evaluations,
-        "seconds_left": left * sum(recent) / len(recent) if recent and said == "running" else None,
-        "report_rows": store.get("report_rows", [0, 0]) if said == "reporting" else None,
-        "before": store.get("before", 0),
-        "error": store.get("error"),
-        "truncated": store.get("truncated", []),
+        "seconds_left": left * sum(recent) / len(recent) if recent and now == "running" else None,
+        "report_rows": list(state.report_rows) if now == "reporting" else None,
+        "before": state.before,
+        "error": state.error,
+        "truncated": state.truncated,
     }
 
 
@@ -66,25 +63,24 @@ def kinds(individual: Individual) -> tuple[Kind, ...]:
 
 def run_json(store: RunStore) -> dict[str, Any]:
     """The run, everyone ever evaluated in it, and the held-out results where they are done."""
-    everyone = store.individuals()
+    everyone, state = store.individuals(), store.state
     return {
         "run": str(store.folder),
         **status(store, everyone),
         "evaluations": sum(not individual.is_source for individual in everyone),
         "pictures_spared": pictures_spared(everyone),
         "individuals": [individual_json(individual) for individual in everyone],
-        "results": store.get("results"),
-        "realism": store.get("realism"),
-        "as_shipped": store.get("as_shipped"),
-        "comparisons": store.get("comparisons"),
-        "child": store.get("child"),
-        "failed_rows": store.get("failed_rows"),
-        "scorer": store.get("scorer"),
-        "reporter": store.get("reporter"),
+        "results": state.results,
+        "realism": state.realism,
+        "as_shipped": state.as_shipped,
+        "comparisons": state.comparisons,
+        "child": state.child,
+        "failed_rows": state.failed_rows,
+        "scorer": state.scorer,
+        "reporter": state.reporter,
     }
 
 
 def pictures_spared(individuals: Sequence[Individual]) -> int:
     """Pictures that early rejection left undrawn."""
-    partial = [one.scores["partial"] for one in individuals if "partial" in one.scores]
-    return sum(int(np.isnan(rows).sum()) for rows in partial)
+    return sum(one.partial.spared for one in individuals if one.partial)

@@ -72,4 +72,4 @@ def archive_of(store):
             {kind: values.tobytes() for kind, values in one.scores.items()},
         )
         for one in store.individuals()
-    ] + [store.get("search"), store.get("results")]
+    ] + [store.state.search, store.state.results]

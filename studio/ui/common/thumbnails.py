@@ -43,7 +43,7 @@ def shown_pictures(store: RunStore, one: Individual, prompts: PromptSet, rows: S
     folder = store.folder / "images" / one.id
     there = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
     kept = [row for row in rows if f"{prompts.prompts[row].id}-ja-0.png" in there]
-    known = one.scores.get("ja", one.scores.get("partial"))  # who was turned away early has pictures of some prompts
+    known = one.partial.values if one.partial else one.scores.get("ja")  # some prompts, of who was turned away early
     order = kept if known is None else sorted(kept, key=lambda row: -float(known[row].mean()))
     half = STRIP // 2
     chosen = order if len(order) <= STRIP else [*order[:half], *order[-half:]]

@@ -73,9 +73,7 @@ class _Known:
             if prompt.id in niches and niches[prompt.id][1].model_copy(update={"reference": prompt.reference}) == prompt
         }
         # Stored scores are what this page shows where they are likeness to the caption, of the first noises.
-        self.comparable = (
-            config.fitness == {"text": 1.0} and config.scorer == asked.scorer and not store.get("rotation", 0)
-        )
+        self.comparable = config.fitness == {"text": 1.0} and config.scorer == asked.scorer and not store.state.rotation
         self.settings_match = matter(config.pictures.model_dump()) == matter(asked.settings.model_dump())
 
     def cell(self, studio: Studio, row: Contender, place: Place) -> Cell | None:

@@ -59,17 +59,17 @@ def look(studio: Studio, lang: Lang, name: str) -> Seen:
         everyone = store.individuals()
         now = status(store, everyone)
         offspring = [one for one in everyone if not one.is_source]
-        results, comparisons = store.get("results"), store.get("comparisons")
+        state = store.state
         return Seen(
             mark=_mark(name, now, everyone),
             headline=headline(lang, name, now, len(everyone) - len(offspring)),
             can_stop=now["status"] in ("queued", "running", "reporting"),
             can_resume=now["status"] in ("stopped", "interrupted", "failed") or _never_started(now["status"], store),
-            can_finish=now["status"] == "running" and bool(offspring) and not store.get("finish"),
+            can_finish=now["status"] == "running" and bool(offspring) and not state.finish,
             budget=max(store.config.evaluations, len(offspring) + MORE),
             newest=html.newest(lang, store, offspring[: -NEWEST - 1 : -1], best_source(everyone)),
-            table=results_table(lang, results, store.get("child"), store.get("realism") or {}) if results else None,
-            verdict=verdict(lang, comparisons) if comparisons else "",
+            table=results_table(lang, state.results, state.child, state.realism or {}) if state.results else None,
+            verdict=verdict(lang, state.comparisons) if state.comparisons else "",
         )
 
 

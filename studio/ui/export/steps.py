@@ -264,7 +264,7 @@ def first_choice(studio: Studio, lang: Lang, name: str, id: str | None) -> tuple
         if id and id not in ids:
             store.individual(id)  # refuses an unknown one; the dead can be exported too
             found, ids = [(id, id), *found], [id, *ids]
-        child = store.get("child")
+        child = store.state.child
     return found, next((value for value in (id, child, *ids) if value in ids), None)
 
 

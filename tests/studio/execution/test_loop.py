@@ -174,12 +174,12 @@ def test_a_run_ended_early_and_given_more_equals_the_one_that_had_it_at_once(fin
     store = create_run(tmp_path / "run", small_config)
     control.carry_out(store, lambda store: control.finish(store) if store.count() == 2 else None)
     assert (status(store)["status"], status(store)["done"]) == ("done", 2)
-    assert store.get("results")["child"]["ja"]["mean"] > 0
+    assert store.state.results["child"]["ja"]["mean"] > 0
     with pytest.raises(RunError, match="has made 2 offspring. Expected a budget of at least as many, found 1"):
         control.extend(store, 1)
     control.extend(store, 4)
     for key in ("results", "child", "realism", "report_keys"):  # those were of another child
-        assert store.get(key) is None
+        assert getattr(store.state, key) is None
     control.carry_out(open_run(store.folder))
     assert archive_of(store) == archive_of(finished)
 
@@ -231,11 +231,11 @@ def test_a_row_that_cannot_be_drawn_costs_the_report_that_row(small_config, tmp_
     few_at_once = small_config.pictures.model_copy(update={"batch": 2})
     store = create_run(tmp_path / "run", small_config.model_copy(update={"evaluations": 1, "pictures": few_at_once}))
     control.carry_out(store)
-    assert store.get("status") == "done"
-    assert store.get("failed_rows") == {"average": "black", "flat": "black"}
-    assert set(store.get("results")) == {"base", "ja", "real", "child"}
-    assert "child_minus_average" not in store.get("comparisons")
-    assert set(store.get("comparisons")["per_category"]) == {"base", "ja", "real", "child"}
+    assert store.state.status == "done"
+    assert store.state.failed_rows == {"average": "black", "flat": "black"}
+    assert set(store.state.results) == {"base", "ja", "real", "child"}
+    assert "child_minus_average" not in store.state.comparisons
+    assert set(store.state.comparisons["per_category"]) == {"base", "ja", "real", "child"}
     assert at_once[-2:] == [2, 1]  # a report holds a batch of its pictures at a time, not all of them
     page = write_report(store, "en", tmp_path / "report.html").read_text("utf-8")
     assert "black" in page
@@ -284,17 +284,17 @@ def test_who_cannot_be_drawn_on_other_noise_keeps_former_scores(small_config, tm
 def test_ctrl_c_amid_a_transaction_waits_for_nobody(small_config, tmp_path):
     """The handler runs between two lines of whatever the run does, here with the database locked by the run itself."""
     store = create_run(tmp_path / "run", small_config)
-    store.put(stop=False)
+    store.update(stop=False)
     with stop_on_signal(store):
         with sqlite3.connect(store.folder / "run.db") as writing:
             writing.execute("BEGIN IMMEDIATE")
             signal.raise_signal(signal.SIGINT)
-            assert not store.get("stop")
+            assert not store.state.stop
         writing.close()
         deadline = time.monotonic() + 60
-        while not store.get("stop") and time.monotonic() < deadline:
+        while not store.state.stop and time.monotonic() < deadline:
             time.sleep(0.05)
-    assert store.get("stop")
+    assert store.state.stop
     store.close()
 
 

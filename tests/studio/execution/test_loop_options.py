@@ -138,10 +138,10 @@ def test_options_survive_a_stop(small_config, with_references, tmp_path):
     assert archive_of(stopped) == archive_of(whole)
     everyone = whole.individuals()
     assert len(everyone) == 4 + 9
-    assert set(whole.get("realism")) == {"base", "ja", "flat", "real", "average", "child"}
+    assert set(whole.state.realism) == {"base", "ja", "flat", "real", "average", "child"}
     assert [(one.mother, one.father) for one in everyone[4:6]] == [("base", "ja"), ("base", "flat")]
     assert all({"ja", "en"} <= set(one.scores) for one in everyone)
-    assert whole.get("rotation") == 2  # the third and the sixth offspring were followed by other noise
+    assert whole.state.rotation == 2  # the third and the sixth offspring were followed by other noise
 
 
 def test_early_rejection_changes_nothing_but_the_work(small_config, with_references, tmp_path, monkeypatch):
@@ -161,16 +161,17 @@ def test_early_rejection_changes_nothing_but_the_work(small_config, with_referen
     control.carry_out(early, without_report)
     control.carry_out(full, without_report)
     seen, expected = ({one.id: one for one in store.individuals()} for store in (early, full))
-    assert early.get("search") == full.get("search")
+    assert early.state.search == full.state.search
     for id, one in seen.items():
         assert (one.alive, one.entered, one.recipe) == (expected[id].alive, expected[id].entered, expected[id].recipe)
-        if "partial" in one.scores:
-            drawn = ~np.isnan(one.scores["partial"])
+        if one.partial:
+            drawn = ~np.isnan(one.partial.values)
             assert not one.entered
-            assert (one.scores["partial"][drawn] == expected[id].scores["ja"][drawn]).all()
+            assert not one.scores
+            assert (one.partial.values[drawn] == expected[id].scores["ja"][drawn]).all()
         else:
             assert one.scores["ja"].tobytes() == expected[id].scores["ja"].tobytes()
-    assert any("partial" in one.scores for one in seen.values())
+    assert any(one.partial for one in seen.values())
     assert run_json(early)["pictures_spared"] == sum(
-        int(np.isnan(one.scores["partial"]).sum()) for one in seen.values() if "partial" in one.scores
+        int(np.isnan(one.partial.values).sum()) for one in seen.values() if one.partial
     )

@@ -85,14 +85,14 @@ def test_votes_compete_as_niches_and_later_ones_change_nothing(small_config, vot
     halted = create_run(tmp_path / "halted", steered(small_config, voted))
     control.carry_out(halted, lambda store: ask_to_stop(store) if len(store.individuals()) == 5 else None)
     assert len(halted.individuals()) == 5
-    tastes = halted.get("tastes")
+    tastes = halted.state.tastes
     vote_for_bright_pictures(voted, "Ren", 30, seed=5)
     (voted / "images").rename(voted / "elsewhere")
     halted.close()
     resumed = open_run(tmp_path / "halted")
     control.carry_out(resumed, without_report)
-    assert resumed.get("tastes") == tastes == whole.get("tastes")
-    assert resumed.get("search") == whole.get("search")
+    assert resumed.state.tastes == tastes == whole.state.tastes
+    assert resumed.state.search == whole.state.search
     for one, other in zip(resumed.individuals(), whole.individuals(), strict=True):
         assert one.recipe == other.recipe
         assert {kind: values.tobytes() for kind, values in one.scores.items()} == {

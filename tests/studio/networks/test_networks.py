@@ -78,7 +78,7 @@ def archive_of(store):
         (one.id, one.mother, one.father, one.recipe.to_json(), one.entered, one.alive, one.error, _bytes(one.scores))
         for one in store.individuals()
     ]
-    return everyone, [store.get(key) for key in ("search", "results", "comparisons", "status")]
+    return everyone, [getattr(store.state, key) for key in ("search", "results", "comparisons", "status")]
 
 
 def _bytes(scores):
@@ -90,15 +90,15 @@ def test_evolution_finds_what_neither_parent_nor_their_average_has(run_file, tmp
     carry_out(store)
     everyone = {one.id: one for one in store.individuals()}
     assert everyone["left"].scores["score"][:, 0].tolist() == [1.0] * 8 + [0.0] * 8
-    found = store.get("results")
+    found = store.state.results
     assert {name: found[name]["mean"] for name in ("left", "right", "average")} == pytest.approx(
         {"left": 0.5, "right": 0.5, "average": 0.5}
     )
-    best = everyone[store.get("child")]
+    best = everyone[store.state.child]
     assert best.mean("score") > 0.8
     assert found["child"]["mean"] > 0.8
-    assert store.get("comparisons")["average"]["mean"] == pytest.approx(found["child"]["mean"] - 0.5)
-    assert store.get("status") == "done"
+    assert store.state.comparisons["average"]["mean"] == pytest.approx(found["child"]["mean"] - 0.5)
+    assert store.state.status == "done"
 
 
 def test_equal_parents_and_seeds_give_equal_runs(run_file, tmp_path):
@@ -122,11 +122,11 @@ def test_a_killed_and_a_stopped_run_end_as_if_nothing_had_happened(run_file, tmp
     carry_out(whole)
     with pytest.raises(Killed):
         carry_out(cut, kill)
-    assert cut.get("status") == "failed"
+    assert cut.state.status == "failed"
     cut.close()
     carry_out(open_any(tmp_path / "cut"), lambda store: ask_to_stop(store) if store.count() == 20 else None)
     cut = open_any(tmp_path / "cut")
-    assert (cut.get("status"), cut.count()) == ("stopped", 20)
+    assert (cut.state.status, cut.count()) == ("stopped", 20)
     carry_out(cut)
     assert archive_of(cut) == archive_of(whole)
 
@@ -146,17 +146,17 @@ def test_what_goes_wrong_in_a_scorer_is_recorded_and_never_a_score(run_file, tmp
     assert 0 < len(failed) < store.count() == 40
     assert all(one.error.startswith(expected) for one in failed)
     assert not any(one.scores or one.alive or one.entered for one in failed)
-    assert store.get("status") == "done"
+    assert store.state.status == "done"
 
 
 def test_a_source_that_cannot_be_scored_stops_the_run_until_the_scorer_is_mended(run_file, tmp_path):
     store = create(tmp_path / "run", load(run_file(scorer="score.py:broken", evaluations=1)))
     with pytest.raises(RunError, match="Source left cannot be scored: score.py:broken failed: KeyError: 'third'"):
         carry_out(store)
-    assert store.get("status") == "failed"
+    assert store.state.status == "failed"
     (tmp_path / "score.py").write_text(SCORER.replace('weights["third"]', "score(weights)"))
     carry_out(store)
-    assert store.get("status") == "done"
+    assert store.state.status == "done"
 
 
 def test_a_run_is_not_resumed_with_another_scorer_or_other_sources(run_file, tmp_path):

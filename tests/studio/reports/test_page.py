@@ -122,7 +122,7 @@ def test_a_run_that_is_not_done_is_reported_by_what_it_was_bred_on(small_config,
 
 
 def test_without_kept_held_out_pictures_those_of_the_niches_are_shown(finished):
-    finished.put(report_keys={})
+    finished.update(report_keys={})
     found = gather(finished)
     assert not found.pictures.held_out
     assert found.pictures.models == [*assets.NAMES, found.child.id]
@@ -141,11 +141,11 @@ def test_sources_that_are_gone_leave_the_rest_of_the_report(small_config, copied
 
 
 def test_what_went_wrong_is_told_and_escaped(finished):
-    finished.put(failed_rows={"average": "a <black> picture"})
+    finished.update(failed_rows={"average": "a <black> picture"})
     page = report_html(finished, "en")
     assert "a &lt;black&gt; picture" in page
     assert t("en", "report_no_failures") not in page
-    finished.put(failed_rows={})
+    finished.update(failed_rows={})
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -19,7 +19,7 @@ def wait_for_the_end(studio, seconds=120):
     deadline = time.monotonic() + seconds
     for name in studio.names():
         with studio.run(name) as store:
-            while is_running(store) or store.get("status") == "new":
+            while is_running(store) or store.state.status == "new":
                 assert time.monotonic() < deadline, (store.folder / "run.log").read_text("utf-8")
                 time.sleep(0.2)
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sqlite3
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -15,7 +16,6 @@ import assets
 from studio.analysis.selection import Wanted
 from studio.errors import ConfigError, RunError
 from studio.execution.creation import create_run
-from studio.runs.store import open_run
 from studio.ui.archive import page as archive
 from studio.ui.archive.picture_lookup import found_by_picture
 from studio.ui.common import frame, studio
@@ -194,7 +194,7 @@ def test_a_run_nobody_carries_any_more_can_be_resumed(empty, finished, prompt_fi
     store = create_run(
         empty.runs / "left", replace(FORM, prompts=evolve_file, held_out=held_out, evaluations=2).config()
     )
-    store.put(status="running")
+    store.update(status="running")
     store.close()
     seen = progress.look(empty, "en", "left")
     assert "Interrupted" in seen.headline
@@ -208,8 +208,8 @@ def test_runs_that_no_page_can_show_hide_no_other(empty, finished):
     for folder in (other, newer):
         shutil.copytree(finished.runs / "first", folder)
     (other / "run.yaml").write_text("kind: any\nsources: [a, b]\nscorer: score.py:score\n")
-    with closing(open_run(newer)) as store:
-        store.put(schema=99)
+    with closing(sqlite3.connect(newer / "run.db")) as database, database:
+        database.execute("UPDATE state SET value = '99' WHERE key = 'schema'")
     shutil.copytree(finished.runs / "first", empty.runs / "first")
     assert "language-models" not in empty.names()
     assert studio.current(empty, None) in empty.names()

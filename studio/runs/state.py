@@ -1,0 +1,107 @@
+"""What a run has noted of how it stands, beside its individuals: one typed, frozen object.
+
+In `run.db` each field is a row of the table `state`, under its own name, as JSON; a field that was never written has
+its default here. Rows of reports lie in the same table, under keys that `report_row_key` makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Status = Literal["new", "queued", "running", "reporting", "stopped", "done", "failed"]
+ReportRow = dict[str, list[float]]  # kind of score to values per held-out prompt
+_REPORT_ROW = "held_out:"
+
+
+class RunState(BaseModel):
+    """How a run stands, as its process wrote it down.
+
+    What belongs to the search is written in the transaction of an individual, see `RunStore.record`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    status: Status = Field("new", description="what its process was doing last; see `status.current_status`")
+    error: str | None = Field(None, description="why it failed")
+    before: int = Field(0, description="runs before it in the queue for the device")
+    stop: bool = Field(False, description="somebody asks its process to stop after what is in hand")
+    finish: bool = Field(False, description="somebody asks it to make no more offspring, and to report")
+
+    search: dict[str, Any] | None = Field(None, description="the search, as it was after the last individual")
+    rotation: int = Field(0, description="which noises the scores of those alive are from")
+
+    scorer: dict[str, Any] | None = Field(None, description="identity of what is fitness: the same to the end")
+    machine: dict[str, Any] | None = Field(None, description="what it was carried out on last")
+    truncated: list[str] = Field([], description="captions of which a scorer or a text encoder reads the beginning")
+    tastes: list[dict[str, Any]] | None = Field(None, description="what was learned of people's votes, once")
+
+    results: dict[str, dict[str, Any]] | None = Field(None, description="report: estimates by row")
+    as_shipped: dict[str, dict[str, Any]] | None = Field(None, description="the same of sources as they lie on disk")
+    comparisons: dict[str, Any] | None = Field(None, description="the child beside the other rows")
+    child: str | None = Field(None, description="the offspring that the report is about")
+    realism: dict[str, float] | None = Field(None, description="CMMD by row")
+    failed_rows: dict[str, str] | None = Field(None, description="rows of the report that failed, and why")
+    report_keys: dict[str, str] | None = Field(None, description="where the row of each is kept, see `report_row_key`")
+    report_rows: tuple[int, int] = Field((0, 0), description="rows of the report that are done, and in all")
+    reporter: dict[str, Any] | None = Field(
+        None, description="identity of what reports, its prompts, what it truncates"
+    )
+    items: dict[str, list[float]] | None = Field(None, description="report of a network: scores per item, by row")
+    held_out: dict[str, list[float]] = Field({}, description="those that are scored already, by row and identity")
+
+
+#: What a report leaves, beside the rows that it is made of: another budget makes all of it a report of somebody else.
+REPORTED = frozenset(
+    {
+        "results",
+        "as_shipped",
+        "comparisons",
+        "child",
+        "realism",
+        "failed_rows",
+        "report_keys",
+        "report_rows",
+        "reporter",
+    }
+    | {"items"}
+)
+
+
+def checked_changes(changes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Values to be written, known to be what `RunState` holds.
+
+    Raises:
+        TypeError: it has no such field, as with a wrong keyword argument.
+        pydantic.ValidationError: a value is not of the field's type.
+    """
+    if unknown := changes.keys() - RunState.model_fields.keys():
+        raise TypeError(
+            f"RunState has no field {', '.join(sorted(unknown))}; it has {', '.join(sorted(RunState.model_fields))}"
+        )
+    RunState.model_validate(changes)
+    return changes
+
+
+def report_row_key(row: str, recipe: str, scorer: str) -> str:
+    """Under which key the held-out scores of a row are kept: whoever is scored again by the same scorer finds them.
+
+    Args:
+        row: its name in the report.
+        recipe: digest of what drew it.
+        scorer: digest of what scored it.
+    """
+    return f"{_REPORT_ROW}{row}:{recipe}:{scorer[:16]}"
+
+
+def checked_report_row_key(key: str) -> str:
+    """The key itself.
+
+    Raises:
+        ValueError: it is none of `report_row_key`.
+    """
+    if not key.startswith(_REPORT_ROW):
+        raise ValueError(f"expected a key of report_row_key, found {key!r}")
+    return key

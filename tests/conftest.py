@@ -100,6 +100,28 @@ def without_report(store):
         ask_to_stop(store)
 
 
+_LISTENERS: list[list[Path]] = []
+
+
+def _note(event, arguments):
+    if _LISTENERS and event in ("open", "sqlite3.connect") and isinstance(arguments[0], str):
+        _LISTENERS[-1].append(Path(arguments[0]))
+
+
+sys.addaudithook(_note)  # for good: Python takes no hook away
+
+
+@contextlib.contextmanager
+def files_opened():
+    """The files that Python opens meanwhile, databases too."""
+    opened: list[Path] = []
+    _LISTENERS.append(opened)
+    try:
+        yield opened
+    finally:
+        _LISTENERS.remove(opened)
+
+
 def python(*arguments, timeout=300):
     """Run Python in a process of its own; gives the finished process with its text output."""
     return subprocess.run(

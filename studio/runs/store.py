@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Generic, Protocol
@@ -37,6 +38,21 @@ class Config(Protocol):
 
     def save(self, path: Path) -> None:
         """Write it as YAML."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How far a run is.
+
+    Attributes:
+        sources: how many sources were evaluated.
+        offspring: how many offspring were.
+        seconds: what the newest of them took, oldest first.
+    """
+
+    sources: int
+    offspring: int
+    seconds: tuple[float, ...]
 
 
 _BY_AGE = select(IndividualRow).order_by(IndividualRow.number)
@@ -110,6 +126,16 @@ class RunStore(Generic[C]):
         with self._session() as session:
             offspring = select(func.count()).select_from(IndividualRow).where(IndividualRow.mother.is_not(None))
             return session.scalar(offspring) or 0
+
+    def pace(self, recent: int) -> Pace:
+        """How many were evaluated so far, and how long the newest `recent` offspring took; no recipe is read."""
+        is_source = IndividualRow.mother.is_(None)
+        newest = select(IndividualRow.seconds).where(~is_source).order_by(IndividualRow.number.desc()).limit(recent)
+        with self._session() as session:
+            counts = session.execute(select(is_source, func.count()).group_by(is_source)).all()
+            of_sources = {bool(source): count for source, count in counts}
+            seconds = tuple(reversed(session.scalars(newest).all()))
+        return Pace(of_sources.get(True, 0), of_sources.get(False, 0), seconds)
 
     def individual(self, id: str) -> Individual:
         """One individual.

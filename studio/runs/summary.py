@@ -13,28 +13,22 @@ from .store import RunStore
 RECENT = 20  # evaluations whose mean length tells the time left
 
 
-def status(store: RunStore, everyone: Sequence[Individual] | None = None) -> dict[str, Any]:
-    """Where a run stands.
-
-    Args:
-        store: the run.
-        everyone: in it, where somebody has read them already.
+def status(store: RunStore) -> dict[str, Any]:
+    """Tell where a run stands, without reading a recipe: pages ask for it every other second.
 
     Returns:
         `status` (new, queued, running, reporting, stopped, interrupted, done, failed), runs `before` this one in the
         queue, `done` and `of` in offspring, `seconds_left` (None where unknown), `report_rows` (done and in all, while
         reporting), `error`, and the captions the scorer cuts short as `truncated`.
     """
-    now, state = current_status(store), store.state
-    everyone = store.individuals() if everyone is None else everyone
-    offspring = [individual for individual in everyone if not individual.is_source]
-    recent = [individual.seconds for individual in offspring[-RECENT:]]
-    left = store.config.evaluations - len(offspring)
+    now, state, pace = current_status(store), store.state, store.pace(RECENT)
+    left = store.config.evaluations - pace.offspring
+    recent = sum(pace.seconds) / len(pace.seconds) if pace.seconds else None
     return {
         "status": now,
-        "done": len(offspring),
+        "done": pace.offspring,
         "of": store.config.evaluations,
-        "seconds_left": left * sum(recent) / len(recent) if recent and now == "running" else None,
+        "seconds_left": left * recent if recent is not None and now == "running" else None,
         "report_rows": list(state.report_rows) if now == "reporting" else None,
         "before": state.before,
         "error": state.error,
@@ -66,7 +60,7 @@ def run_json(store: RunStore) -> dict[str, Any]:
     everyone, state = store.individuals(), store.state
     return {
         "run": str(store.folder),
-        **status(store, everyone),
+        **status(store),
         "evaluations": sum(not individual.is_source for individual in everyone),
         "pictures_spared": pictures_spared(everyone),
         "individuals": [individual_json(individual) for individual in everyone],

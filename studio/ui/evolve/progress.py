@@ -15,7 +15,7 @@ from studio.analysis.selection import best_source
 from studio.formatting import duration, score, verdict
 from studio.i18n import Lang, t
 from studio.reports import drawings as maps
-from studio.runs.individual import KINDS, Individual
+from studio.runs.individual import KINDS
 from studio.runs.store import RunStore
 from studio.runs.summary import status
 from studio.ui.common import html
@@ -57,11 +57,11 @@ def look(studio: Studio, lang: Lang, name: str) -> Seen:
     """Read a run for the page."""
     with studio.run(name) as store:
         everyone = store.individuals()
-        now = status(store, everyone)
+        now = status(store)
         offspring = [one for one in everyone if not one.is_source]
         state = store.state
         return Seen(
-            mark=_mark(name, now, everyone),
+            mark=_mark(name, now, len(everyone)),
             headline=headline(lang, name, now, len(everyone) - len(offspring)),
             can_stop=now["status"] in ("queued", "running", "reporting"),
             can_resume=now["status"] in ("stopped", "interrupted", "failed") or _never_started(now["status"], store),
@@ -96,13 +96,12 @@ def thinned(moments: Sequence[Moment]) -> list[Moment]:
 def glance(studio: Studio, lang: Lang, name: str) -> tuple[str, Markup]:
     """The mark and the headline alone: what is looked at every few seconds."""
     with studio.run(name) as store:
-        everyone = store.individuals()
-        now = status(store, everyone)
-    return _mark(name, now, everyone), headline(lang, name, now, len(everyone) - now["done"])
+        now, sources = status(store), store.pace(0).sources
+    return _mark(name, now, sources + now["done"]), headline(lang, name, now, sources)
 
 
-def _mark(name: str, now: dict[str, Any], everyone: Sequence[Individual]) -> str:
-    return f"{name}/{now['status']}/{len(everyone)}"
+def _mark(name: str, now: dict[str, Any], evaluated: int) -> str:
+    return f"{name}/{now['status']}/{evaluated}"
 
 
 def headline(lang: Lang, name: str, now: dict[str, Any], sources: int) -> Markup:

@@ -1,9 +1,13 @@
-"""The held-out report as the Evolve page shows it."""
+"""What the Evolve page shows of a run, and what a poll of it reads."""
+
+import shutil
 
 import pytest
 
 from studio.i18n import Lang
-from studio.ui.evolve.progress import results_header, results_table
+from studio.ui.common.studio import Studio
+from studio.ui.evolve.progress import glance, look, results_header, results_table
+from tests.conftest import files_opened
 
 ROW = {kind: {"mean": 0.4, "low": 0.3514, "high": 0.4496} for kind in ("ja", "en", "consistency")}
 
@@ -18,3 +22,15 @@ def test_results_table_shows_a_distance_below_nothing_as_nothing(lang: Lang, ave
 
 def test_results_table_without_reference_pictures() -> None:
     assert [row[-1] for row in results_table("en", {"real": ROW}, None, {})] == ["–"]
+
+
+def test_a_poll_opens_the_run_it_shows_and_no_other(finished, tmp_path):
+    for name in ("one", "two", "three"):
+        shutil.copytree(finished.runs / "first", tmp_path / "runs" / name)
+    studio = Studio(tmp_path / "runs")
+    look(studio, "en", "two")  # as the page is loaded
+    with files_opened() as opened:
+        assert "two" in studio.names()
+        glance(studio, "en", "two")
+    assert sorted(file.relative_to(studio.runs).as_posix() for file in opened) == ["two/run.db", "two/run.yaml"]
+    assert glance(studio, "en", "two") == (look(studio, "en", "two").mark, look(studio, "en", "two").headline)

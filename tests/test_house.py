@@ -1,6 +1,7 @@
 """The house's own rules: imports only point down, rooms stay small, nothing heavy is imported for a help text."""
 
 import ast
+import re
 
 import pytest
 
@@ -75,3 +76,17 @@ def test_rooms_and_modules_stay_small(package):
 def test_help_needs_no_torch():
     done = python("-c", "import studio.cli.app, sys; assert not {'torch', 'gradio'} & set(sys.modules), 'heavy'")
     assert done.returncode == 0, done.stderr
+
+
+NAMED = re.compile(r"\b(?:from|import) ((?:studio|pipelines|eval|benchmarks)(?:\.\w+)+)")
+
+
+def test_modules_named_in_strings_exist():
+    """Programs that tests and commands run in processes of their own are strings, which no linter reads."""
+    for package in ("tests", *HOUSES):
+        for path in modules(package):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    for name in NAMED.findall(node.value):
+                        place = ROOT / name.replace(".", "/")
+                        assert place.is_dir() or place.with_suffix(".py").is_file(), f"{path.name}: {name}"

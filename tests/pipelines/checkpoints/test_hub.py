@@ -16,7 +16,7 @@ from tests.fake_hub import COMMIT, NOT_NEEDED, SDXL, serve
 DRIVER = """
 import json, sys, urllib.request
 from pipelines.errors import M2N2Error
-from pipelines.hub import fetch, parse
+from pipelines.checkpoints.hub import fetch, parse
 for number, text in enumerate(sys.argv[2:]):
     if sys.argv[1]:
         urllib.request.urlopen(f"{sys.argv[1]}/mark/{number}").close()
@@ -110,7 +110,7 @@ def test_how_much_has_come_is_known_without_asking(fetched, home, tmp_path):
     os.truncate(blob.with_suffix(".incomplete"), 10)
     code = """
 import json, sys
-from pipelines.origins import come
+from pipelines.checkpoints.source_uri import come
 for text in sys.argv[2:]:
     print(json.dumps(come(text)))
 """
@@ -201,7 +201,7 @@ def test_a_source_has_the_name_of_its_repository(hub, family, tmp_path):
     code = """
 import json, sys
 from pipelines.errors import SourceError
-from pipelines.origins import open_origin
+from pipelines.checkpoints.source_uri import open_origin
 for text in sys.argv[2:]:
     try:
         source = open_origin(text)

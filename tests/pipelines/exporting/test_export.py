@@ -96,10 +96,10 @@ def test_refuses_a_disk_that_is_too_small(family, one_hot, tmp_path, monkeypatch
 FILLS_UP = """
 import resource, sys
 from pipelines.errors import ExportError
-from pipelines.export import export_file, export_folder
-from pipelines.origins import open_origin
-from pipelines.plan import Plan
-from studio.models import open_model
+from pipelines.exporting.export import export_file, export_folder
+from pipelines.checkpoints.source_uri import open_origin
+from pipelines.weaving.plan import Plan
+from studio.library.model_reference import open_model
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))  # the kernel refuses to write on, as a full disk does
 recipe, sources = open_model(sys.argv[1])
 for export, target in ((export_folder, "out"), (export_file, "out.safetensors")):

@@ -4,6 +4,6 @@ Imports no other room.
 
 Read in this order:
 
-    catalogue     the licences that are known, under the names that people write
+    catalogue     the licences that are known: a table, a row each
     inheritance   whose weights are in a merge, under which terms, and the texts that go along
 """

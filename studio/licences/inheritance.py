@@ -17,9 +17,10 @@ from pipelines.exporting.provenance import Origin, origins
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.files import lies_in
 from studio.i18n import Lang, words
-from studio.licences.catalogue import _LINKS, KNOWN, normal
 
-Warning = Literal["unknown", "non_commercial", "no_derivatives"]
+from .catalogue import KNOWN, Restriction, hub_name, restriction
+
+Warning = Literal["unknown"] | Restriction
 
 _JOINED = " AND "  # of several licences that all hold, as SPDX writes it
 _TEXT = re.compile(r"(licen[sc]es?|notice|copying)([.-].*)?", re.IGNORECASE)
@@ -39,19 +40,22 @@ class Inherited:
     @property
     def terms(self) -> tuple[str, ...]:
         """Its licences as the hub writes them: one, or those of a merge; none where it states none."""
-        return tuple(normal(one) for one in re.split(f"{_JOINED}|-and-", self.licence)) if self.licence else ()
+        return tuple(hub_name(one) for one in re.split(f"{_JOINED}|-and-", self.licence)) if self.licence else ()
 
     def duty(self, lang: Lang) -> str | None:
         """What its licence asks, in a few words; `None` where the licence is not known here."""
-        said = [words(lang).get(f"duty_{term}") for term in self.terms]
-        return "; ".join(dict.fromkeys(filter(None, said))) if said and all(said) else None
+        known = [KNOWN[term] for term in self.terms if term in KNOWN]
+        if not known or len(known) < len(self.terms):
+            return None
+        return "; ".join(dict.fromkeys(words(lang)[licence.duty_key] for licence in known))
 
     @property
     def warning(self) -> Warning | None:
         """Why it should be read before anything is published, if it should."""
-        if any(_bars(term, "nd", "no-?derivatives?") for term in self.terms):
+        forbidden = {restriction(term) for term in self.terms}
+        if "no_derivatives" in forbidden:
             return "no_derivatives"
-        if any(_bars(term, "nc", "non-?commercial|research") for term in self.terms):
+        if "non_commercial" in forbidden:
             return "non_commercial"
         return None if self.terms and all(term in KNOWN for term in self.terms) else "unknown"
 
@@ -104,7 +108,7 @@ def all_terms(entries: Iterable[Inherited]) -> list[str]:
 def common_licence(entries: Iterable[Inherited]) -> str:
     """The licence of the whole as a model card names it: the one they share where the hub knows it, else `other`."""
     terms = all_terms(entries)
-    return terms[0] if len(terms) == 1 and KNOWN.get(terms[0]) else "other"
+    return terms[0] if len(terms) == 1 and terms[0] in KNOWN and KNOWN[terms[0]].on_hub else "other"
 
 
 def joint_licence(entries: Iterable[Inherited]) -> str:
@@ -127,7 +131,7 @@ def credit_lines(entries: Iterable[Inherited]) -> list[str]:
     said = []
     for entry in entries:
         author = f" by {entry.origin.author}" if entry.origin.author else ""
-        terms = [f"[{term}]({_LINKS[term]})" if term in _LINKS else term for term in entry.terms]
+        terms = [_linked(term) for term in entry.terms]
         licence = f"licensed under {' and '.join(terms)}" if terms else "licence not stated"
         said.append(f"{entry.name}{author}, {licence}; changed: merged with others by weighted sums.")
     return said
@@ -152,6 +156,12 @@ def has_text(entry: Inherited) -> bool:
     return any(_TEXT.match(Path(name).name) for name, _ in _papers(entry.origin))
 
 
+def _linked(name: str) -> str:
+    """A licence's name in Markdown, as a link where its text is known to stand somewhere."""
+    link = KNOWN[name].link if name in KNOWN else None
+    return f"[{name}]({link})" if link else name
+
+
 def _papers(origin: Origin) -> Iterator[tuple[str, Path]]:
     """Licence texts and cards of a source, by the name they have beside it."""
     home = origin.home or about_folder(origin.path)
@@ -170,8 +180,3 @@ def _papers(origin: Origin) -> Iterator[tuple[str, Path]]:
 def _folder(name: str) -> str:
     """A source's name as a folder's: recipes come from anybody, and may call a source `../..`."""
     return re.sub(r"[^\w.+-]+", "_", name).lstrip(".") or "_"
-
-
-def _bars(term: str, mark: str, words: str) -> bool:
-    """Whether a licence's name says that it forbids something."""
-    return mark in term.split("-") or re.search(words, term) is not None

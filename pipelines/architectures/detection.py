@@ -3,20 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipelines.errors import SourceError
 
 UNKNOWN = "unknown UNet"
-_SDXL, _SDXL_BLOCKS = "SDXL", 70  # transformer blocks: distilled versions have its widths and fewer of them
-_NAMES = {  # width of the text embeddings, width of the pooled embedding with the sizes (0: there is none)
-    (2048, 2816): _SDXL,
-    (1280, 2560): "SDXL refiner",
-    (768, 0): "Stable Diffusion 1.5",
-    (1024, 0): "Stable Diffusion 2",
-}
 _SPELLINGS = {"epsilon": "epsilon", "eps": "epsilon", "v": "v_prediction", "v_prediction": "v_prediction"}
+
+
+@dataclass(frozen=True)
+class UNetFamily:
+    """A published family of UNets, and how one of it is recognised.
+
+    Attributes:
+        name: what people call it.
+        text_width: of the text embeddings that cross-attention reads.
+        pooled_width: of the pooled text embedding with the sizes behind it; 0: there is none.
+        transformer_blocks: how many; distilled versions have the same widths and fewer of them. None: any number.
+        prediction_type: what a model of it predicts whose file does not say, as diffusers' schedulers call it.
+        text_to_image: whether the studio draws with it.
+    """
+
+    name: str
+    text_width: int
+    pooled_width: int = 0
+    transformer_blocks: int | None = None
+    prediction_type: str = "epsilon"
+    text_to_image: bool = False
+
+
+UNET_FAMILIES = (
+    UNetFamily("SDXL", text_width=2048, pooled_width=2816, transformer_blocks=70, text_to_image=True),
+    UNetFamily("SDXL refiner", text_width=1280, pooled_width=2560),
+    UNetFamily("Stable Diffusion 1.5", text_width=768),
+    UNetFamily("Stable Diffusion 2", text_width=1024),
+)
+_UNKNOWN_FAMILY = UNetFamily(UNKNOWN, text_width=0)
+
+
+@dataclass(frozen=True)
+class EditingInput:
+    """What a UNet that edits pictures reads beside the latents: the encoded picture, and perhaps a mask."""
+
+    name: str
+    masks: int  # channels
+
+    def channels(self, latents: int) -> int:
+        """Channels beside those of the latents."""
+        return latents + self.masks
+
+
+EDITING_INPUTS = (EditingInput("instruct-pix2pix", masks=0), EditingInput("inpaint", masks=1))
 
 
 @dataclass(frozen=True)
@@ -51,7 +89,7 @@ def recognise(
 
     What it predicts cannot be seen in its shapes. A single file says it by tensors that are no weights (`v_pred`,
     `ztsnr`, `edm_vpred.sigma_max`, `edm_mean`) or in its metadata, a folder in its scheduler's configuration; they are
-    asked in this order, and epsilon is what a model predicts that says nothing.
+    asked in this order, and what its family predicts is what a model predicts that says nothing.
 
     Args:
         unet: canonical names and shapes.
@@ -59,15 +97,16 @@ def recognise(
         metadata: of that file's header.
         scheduler: content of the folder's `scheduler_config.json`.
     """
-    name, text_to_image = _name(unet)
+    family = _family(unet) or _UNKNOWN_FAMILY
+    remark = "" if family is _UNKNOWN_FAMILY else _editing_remark(unet)
     scheduler = scheduler or {}
-    scheduled = str(scheduler.get("prediction_type", "epsilon"))
+    scheduled = str(scheduler.get("prediction_type", family.prediction_type))
     return Architecture(
-        name,
+        family.name + remark,
         prediction_type=_marked(marks) or _stated(metadata or {}) or scheduled,
         zero_terminal_snr="ztsnr" in marks or bool(scheduler.get("rescale_betas_zero_snr")),
         edm=any(mark.startswith("edm_") for mark in marks) or str(scheduler.get("_class_name")).startswith("EDM"),
-        text_to_image=text_to_image,
+        text_to_image=family.text_to_image and not remark,
     )
 
 
@@ -99,26 +138,38 @@ def refuse_mixing(named: Mapping[str, Architecture]) -> None:
             )
 
 
-def _name(unet: Mapping[str, tuple[int, ...]]) -> tuple[str, bool]:
-    """The name that names and shapes give, and whether it is SDXL's layout with latents in and out."""
-    latents, noise, pooled = (
-        unet.get(f"{module}.weight", ()) for module in ("conv_in", "conv_out", "add_embedding.linear_1")
-    )
+def _family(unet: Mapping[str, tuple[int, ...]]) -> UNetFamily | None:
+    """The row that names and shapes give, or one made for a relative of SDXL; None for what is no known UNet."""
+    latents, noise, pooled = _shapes_of(unet, "conv_in", "conv_out", "add_embedding.linear_1")
     text = next((shape for name, shape in unet.items() if name.endswith(".attn2.to_k.weight")), ())
     if len(latents) < 2 or not noise or len(text) < 2 or len(pooled) == 1:
-        return UNKNOWN, False
-    width, blocks = text[1], sum(name.endswith(".attn1.to_q.weight") for name in unet)
-    name = _NAMES.get((width, pooled[1] if pooled else 0))
-    if name == _SDXL and blocks != _SDXL_BLOCKS:
-        name = f"SDXL layout, {blocks} transformer blocks"
-    elif name is None and pooled:
-        name = f"SDXL layout, {width} wide cross-attention"
-    elif name is None:
-        return UNKNOWN, False
-    extra = latents[1] - noise[0]  # channels beside the latents: a picture to edit, or a masked one and its mask
-    tails = {0: "", noise[0]: " instruct-pix2pix", noise[0] + 1: " inpaint"}
-    tail = tails.get(extra, f", {latents[1]} input channels")
-    return name + tail, bool(pooled) and not tail and name != "SDXL refiner"
+        return None
+    width, pooled_width = text[1], pooled[1] if pooled else 0
+    blocks = sum(name.endswith(".attn1.to_q.weight") for name in unet)
+    for family in UNET_FAMILIES:
+        if (family.text_width, family.pooled_width) == (width, pooled_width):
+            if family.transformer_blocks in (None, blocks):
+                return family
+            return replace(family, name=f"{family.name} layout, {blocks} transformer blocks")
+    if not pooled:
+        return None
+    name = f"SDXL layout, {width} wide cross-attention"
+    return UNetFamily(name, text_width=width, pooled_width=pooled_width, text_to_image=True)
+
+
+def _editing_remark(unet: Mapping[str, tuple[int, ...]]) -> str:
+    """What follows the family's name where the UNet reads more than it predicts; empty where it does not."""
+    latents, noise = _shapes_of(unet, "conv_in", "conv_out")
+    extra = latents[1] - noise[0]
+    if extra == 0:
+        return ""
+    known = (f" {row.name}" for row in EDITING_INPUTS if row.channels(noise[0]) == extra)
+    return next(known, f", {latents[1]} input channels")
+
+
+def _shapes_of(unet: Mapping[str, tuple[int, ...]], *modules: str) -> list[tuple[int, ...]]:
+    """Shapes of modules' weights; empty ones for those that are not there."""
+    return [unet.get(f"{module}.weight", ()) for module in modules]
 
 
 def _marked(marks: Collection[str]) -> str | None:

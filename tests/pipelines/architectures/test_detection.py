@@ -2,7 +2,14 @@
 
 import pytest
 
-from pipelines.architectures.detection import UNKNOWN, Architecture, recognise, refuse_mixing
+from pipelines.architectures.detection import (
+    EDITING_INPUTS,
+    UNET_FAMILIES,
+    UNKNOWN,
+    Architecture,
+    recognise,
+    refuse_mixing,
+)
 from pipelines.errors import SourceError
 from tests.full_keys import FULL_UNETS, full_unet, shapes
 
@@ -21,6 +28,24 @@ def test_published_models(name):
     found = recognise(shapes(full_unet(name)))
     assert str(found) == name
     assert found.text_to_image == (name == "SDXL")
+
+
+def test_every_family_is_recognised_by_the_shapes_of_a_published_model():
+    assert [row.name for row in UNET_FAMILIES] == list(FULL_UNETS)
+    assert len({(row.text_width, row.pooled_width) for row in UNET_FAMILIES}) == len(UNET_FAMILIES)
+    for row in UNET_FAMILIES:
+        found = recognise(shapes(full_unet(row.name)))
+        assert (found.name, found.prediction_type, found.text_to_image) == (
+            row.name,
+            row.prediction_type,
+            row.text_to_image,
+        )
+
+
+@pytest.mark.parametrize("row", EDITING_INPUTS, ids=lambda row: row.name)
+def test_every_editing_input_is_recognised(sdxl, row):
+    found = recognise(with_input(sdxl, 4 + row.channels(4)))
+    assert (found.name, found.text_to_image) == (f"SDXL {row.name}", False)
 
 
 @pytest.mark.parametrize(

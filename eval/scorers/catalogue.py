@@ -34,11 +34,12 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Recommended:
+class RecommendedScorer:
     """An open_clip model for scoring full-size sources, with what a person must know before downloading it."""
 
     model: str  # open_clip's name of the architecture
     tag: str  # open_clip's name of the weights
+    short_name: str  # what a sentence calls it
     repository: str  # on the Hugging Face hub, where open_clip takes the weights from
     file: str  # of the weights, in that repository
     bytes: int  # of that file, as the hub lists it
@@ -54,10 +55,16 @@ class Recommended:
         """What `ClipScorer` takes and run files hold."""
         return f"{self.model}/{self.tag}"
 
+    @property
+    def label(self) -> str:
+        """What a list to choose from calls it, with its licence and what it takes to fetch."""
+        return f"{self.model} ({self.licence}, {self.bytes / 1e9:.1f} GB)"
 
-XLM_ROBERTA_H = Recommended(
+
+XLM_ROBERTA_H = RecommendedScorer(
     model="xlm-roberta-large-ViT-H-14",
     tag="frozen_laion5b_s13b_b90k",
+    short_name="XLM-R ViT-H-14",
     repository="laion/CLIP-ViT-H-14-frozen-xlm-roberta-large-laion5B-s13B-b90k",
     file="open_clip_pytorch_model.bin",
     bytes=4_770_000_000,
@@ -68,9 +75,10 @@ XLM_ROBERTA_H = Recommended(
     japanese=0.726,
     why="the best Japanese retrieval found for any model that may be used commercially",
 )
-XLM_ROBERTA_B = Recommended(
+XLM_ROBERTA_B = RecommendedScorer(
     model="xlm-roberta-base-ViT-B-32",
     tag="laion5b_s13b_b90k",
+    short_name="XLM-R ViT-B-32",
     repository="laion/CLIP-ViT-B-32-xlm-roberta-base-laion5B-s13B-b90k",
     file="open_clip_pytorch_model.bin",
     bytes=1_460_000_000,
@@ -81,9 +89,10 @@ XLM_ROBERTA_B = Recommended(
     japanese=0.638,
     why="a third of the memory of ViT-H-14, still far ahead of SigLIP2's base model on Japanese sentences",
 )
-SIGLIP2_SO400M = Recommended(
+SIGLIP2_SO400M = RecommendedScorer(
     model="ViT-SO400M-16-SigLIP2-256",
     tag="webli",
+    short_name="SigLIP2 SO400M",
     repository="timm/ViT-SO400M-16-SigLIP2-256",
     file="open_clip_model.safetensors",
     bytes=4_540_000_000,
@@ -94,9 +103,10 @@ SIGLIP2_SO400M = Recommended(
     japanese=None,
     why="as large as the fitness model, and independent of it in data, loss, tokenizer and picture tower",
 )
-SIGLIP2_B = Recommended(
+SIGLIP2_B = RecommendedScorer(
     model="ViT-B-16-SigLIP2-256",
     tag="webli",
+    short_name="SigLIP2 ViT-B-16",
     repository="timm/ViT-B-16-SigLIP2-256",
     file="open_clip_model.safetensors",
     bytes=1_500_000_000,
@@ -109,10 +119,10 @@ SIGLIP2_B = Recommended(
 )
 
 RECOMMENDED = (XLM_ROBERTA_H, XLM_ROBERTA_B, SIGLIP2_SO400M, SIGLIP2_B)
-SCORER = XLM_ROBERTA_H.name  # fitness of full-size sources, unless a run says otherwise
-REPORTER = SIGLIP2_SO400M.name  # only reports
+FITNESS_SCORER, REPORTING_SCORER = XLM_ROBERTA_H, SIGLIP2_SO400M  # of full-size sources, unless a run says otherwise
+SCORER, REPORTER = FITNESS_SCORER.name, REPORTING_SCORER.name
 
 
-def recommended(name: str) -> Recommended | None:
+def recommended(name: str) -> RecommendedScorer | None:
     """The recommended scorer of this name; None for any other name, which scores as well but is not described here."""
     return next((one for one in RECOMMENDED if one.name == name), None)

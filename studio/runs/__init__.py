@@ -5,6 +5,7 @@ Imports jobs (locks) and evolution (limits of its settings).
 Read in this order:
 
     config        what a run is asked to do: frozen, typed
+    run_keys      the keys of a run file as a table: default, limits, meaning
     config_file   the same, read from YAML
     inputs        the prompt sets and sources it names, read where a run is begun or shown
     kind          pictures, or any other network

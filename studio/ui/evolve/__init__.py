@@ -1,8 +1,9 @@
 """Start a run and watch it.
 
-form         what a run is asked to do, as components
-fields       a component for each key of a run file
-run_control  begin, pause, go on, end; what a run will cost; which one the page shows
-progress     what the page shows of a run while it goes on
-page         the layout and its handlers
+form_options  numbers and steps beyond the paper that the form offers: a row each
+form          what a run is asked to do, as a form says it
+fields        a component for each field of the form
+run_control   begin, pause, go on, end; what a run will cost; which one the page shows
+progress      what the page shows of a run while it goes on
+page          the layout and its handlers
 """

@@ -9,39 +9,32 @@ from typing import Any, get_args
 import gradio as gr
 
 import assets
-from eval.scorers.catalogue import RECOMMENDED
+from eval.scorers.catalogue import FITNESS_SCORER, RECOMMENDED, REPORTING_SCORER
 from pipelines.generation.settings import PresetName
 from studio.i18n import Lang, t
 from studio.judging.votes import steering_runs
 from studio.ui.common.studio import Studio
 
-from .form import APART, EMBEDDED, FITNESS, OPTIONS, TOGETHER
+from .form import APART, EMBEDDED, FITNESS, TOGETHER
+from .form_options import BEYOND_THE_PAPER, NUMBERS, NumberOption
 
 
 def fields_of(lang: Lang, studio: Studio) -> dict[str, Any]:
     """The form, by the fields of `Form`."""
     fields: dict[str, Any] = {}
+    numbers = {one.field: one for one in NUMBERS}
     with gr.Row():
         fields["sources"] = gr.CheckboxGroup(list(assets.NAMES), value=list(assets.NAMES), label=t(lang, "sources"))
         fields["prompts"] = _embedded_or_own(lang, "prompts")
-        fields["evaluations"] = gr.Slider(
-            1,
-            1000,
-            200,
-            step=1,
-            label=t(lang, "evaluations"),
-            info=t(lang, "evaluations_info"),
-            elem_id="evaluations",
-        )
+        fields["evaluations"] = _number(lang, numbers["evaluations"], elem_id="evaluations")
     with gr.Accordion(t(lang, "own_checkpoints"), open=False):
         fields["own"] = gr.Textbox("", lines=3, label=t(lang, "own_folders"), info=t(lang, "own_folders_info"))
     with gr.Accordion(t(lang, "advanced"), open=False):
         with gr.Row():
-            fields["archive"] = gr.Slider(2, 200, 20, step=1, label=t(lang, "archive_size"))
-            fields["noises"] = gr.Slider(1, 8, 1, step=1, label=t(lang, "noises"))
-            fields["seed"] = gr.Number(0, precision=0, minimum=0, label=t(lang, "seed"))
+            for key in ("archive", "noises", "seed"):
+                fields[key] = _number(lang, numbers[key])
         with gr.Row():
-            fields["alpha"] = gr.Slider(0, 3, 1, step=0.1, label=t(lang, "alpha"))
+            fields["alpha"] = _number(lang, numbers["alpha"])
             fields["angle"] = gr.Radio(
                 [(t(lang, "angle_chromosome"), "chromosome"), (t(lang, "angle_tensor"), "tensor")],
                 value="chromosome",
@@ -53,8 +46,8 @@ def fields_of(lang: Lang, studio: Studio) -> dict[str, Any]:
                 label=t(lang, "drawn_how"),
                 info=t(lang, "pictures_info"),
             )
-            fields["steps"] = gr.Slider(0, 50, 0, step=1, label=t(lang, "steps"), info=t(lang, "as_preset"))
-            fields["guidance"] = gr.Slider(0, 12, 0, step=0.5, label=t(lang, "guidance"), info=t(lang, "as_preset"))
+            for key in ("steps", "guidance"):
+                fields[key] = _number(lang, numbers[key])
         with gr.Row():
             fields["host"] = gr.Dropdown(
                 list(assets.NAMES), value="ja", label=t(lang, "host"), info=t(lang, "host_info")
@@ -73,7 +66,7 @@ def fields_of(lang: Lang, studio: Studio) -> dict[str, Any]:
             for key in ("held_out", "scorer", "reporter"):
                 fields[key] = _embedded_or_own(lang, key)
         fields["options"] = gr.CheckboxGroup(
-            [(t(lang, f"option_{name}"), name) for name in OPTIONS],
+            [(t(lang, one.label), one.name) for one in BEYOND_THE_PAPER],
             value=[],
             label=t(lang, "options"),
             info=t(lang, "options_info"),
@@ -126,11 +119,20 @@ def voted_runs(studio: Studio, lang: Lang) -> list[tuple[str, str]]:
     ]
 
 
+def _number(lang: Lang, option: NumberOption, elem_id: str | None = None) -> gr.Slider | gr.Number:
+    """A slider as far as the option reaches, or a box where it has no end."""
+    words: dict[str, Any] = {"label": t(lang, option.label), "info": t(lang, option.info) if option.info else None}
+    if option.reach is None:
+        return gr.Number(option.default, precision=0, minimum=option.lowest, elem_id=elem_id, **words)
+    return gr.Slider(option.lowest, option.reach, option.default, step=option.step, elem_id=elem_id, **words)
+
+
 def _embedded_or_own(lang: Lang, key: str) -> gr.Dropdown:
     """A field that offers what comes with the studio, for scorers the recommended ones; takes a path or a name too."""
-    offered = [(t(lang, f"{key}_embedded"), EMBEDDED)]
-    if key in ("scorer", "reporter"):
-        offered += [(f"{one.model} ({one.licence}, {one.bytes / 1e9:.1f} GB)", one.name) for one in RECOMMENDED]
+    usual = {"scorer": FITNESS_SCORER, "reporter": REPORTING_SCORER}.get(key)
+    offered = [(t(lang, f"{key}_embedded", **({"model": usual.short_name} if usual else {})), EMBEDDED)]
+    if usual:
+        offered += [(one.label, one.name) for one in RECOMMENDED]
     return gr.Dropdown(
         offered,
         value=EMBEDDED,

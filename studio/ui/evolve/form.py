@@ -18,6 +18,8 @@ from studio.runs.config_file import load_config, preset
 from studio.runs.inputs import RunPrompts, open_run_sources
 from studio.ui.common.studio import Studio
 
+from .form_options import BEYOND_THE_PAPER, NUMBERS
+
 EMBEDDED = "embedded"  # stands for the shipped file or model in a field that also takes a path or a name
 # One picture and denoising step of the embedded family on two CPU cores, scoring included; until a run tells better.
 SECONDS_PER_STEP = 0.0055
@@ -27,25 +29,8 @@ FITNESS: Mapping[Judged, dict[str, float]] = {
     "image": {"image": 1.0},
     "both": {"text": 0.5, "image": 0.5},
 }
-# What goes beyond the paper, each as one tick with the strength that `benchmarks/search` compares.
-BREEDING: Mapping[str, dict[str, Any]] = {
-    "merges": {"merges": True},
-    "warm_up": {"warm_up": 20},
-    "compatibility": {"compatibility": 1.0},
-    "guided": {"guided": True},
-    "splits": {"split_points": 3, "split_growth": 50},
-    "beta": {"beta": 5.0},
-    "one_ratio": {"one_ratio": True},
-    "step": {"step": 0.3},
-}
 TOGETHER, APART = "", "apart"
 CROSS_APART = {"self_attention": ("*.attn1.*",), "cross_attention": ("*.attn2.*",)}
-OPTIONS: Mapping[str, dict[str, Any]] = {
-    "bilingual": {"compete": ("ja", "en")},
-    "rotation": {"noise_rotation": 50},
-    "early_rejection": {"early_rejection": True},
-    **{name: {"breeding": changes} for name, changes in BREEDING.items()},
-}
 
 
 @dataclass(frozen=True)
@@ -106,7 +91,7 @@ class Form:
     def settings(self) -> Settings:
         """How pictures are drawn: the preset for the first source, with what was changed of it."""
         drawn = preset(self.pictures, open_origin(self.folders[0]))
-        changes = {"steps": self.steps, "guidance": self.guidance}
+        changes = {one.field: getattr(self, one.field) for one in NUMBERS if one.from_preset}
         return drawn.model_copy(update={field: value for field, value in changes.items() if value})
 
     def config(self) -> RunConfig:
@@ -132,14 +117,10 @@ class Form:
             "scorer": self.scorer,
             "reporter": self.reporter,
         }
-        return embedded(
+        plain = embedded(
             sources=tuple(resolved(folder) for folder in self.folders),
             host={"default": self.lender},
-            evaluations=self.evaluations,
-            archive=self.archive,
-            noises=self.noises,
-            seed=self.seed,
-            alpha=self.alpha,
+            **{one.key: getattr(self, one.field) for one in NUMBERS if not one.from_preset},
             angle=self.angle,
             merge_text_encoders=self.merge_text_encoders,
             chromosomes=CROSS_APART if self.cross_here else {},
@@ -148,11 +129,11 @@ class Form:
             fitness=FITNESS[self.fitness],
             start=self.start or None,
             votes=self.votes or None,
-            breeding={key: value for name in self.options for key, value in BREEDING.get(name, {}).items()},
-            **{key: value for name in self.options if name not in BREEDING for key, value in OPTIONS[name].items()},
             **({"scorer": SCORER, "reporter": REPORTER} if self.own.strip() else {}),
             **{field: value.strip() for field, value in named.items() if value and value.strip() != EMBEDDED},
         )
+        ticked = [one.changes for one in BEYOND_THE_PAPER if one.name in self.options]
+        return plain.changed({key: value for changes in ticked for key, value in changes.items()})
 
     def check(self) -> RunConfig:
         """The run, once sources and prompt sets have been opened.
@@ -189,31 +170,22 @@ def form_of(config: RunConfig, *, fork: Path | None = None) -> Form:
         value: str = getattr(config, field)
         return EMBEDDED if value == getattr(shipped, field) else value
 
-    breeding = config.breeding.model_dump()
+    settings = _flat(config)
     return Form(
         sources=sources,
         own=own,
         host=config.host.get("default"),
         prompts=own_or_embedded("prompts"),
         held_out=own_or_embedded("held_out"),
-        evaluations=config.evaluations,
-        archive=config.archive,
-        noises=config.noises,
-        seed=config.seed,
-        alpha=config.alpha,
+        **{one.field: settings[one.key] for one in NUMBERS},
         angle=config.angle,
         pictures="standard",
-        steps=config.pictures.steps,
-        guidance=config.pictures.guidance,
         merge_text_encoders=config.merge_text_encoders,
         cross=config.frozen.get("cross_attention", APART) if config.chromosomes == CROSS_APART else TOGETHER,
         scorer=own_or_embedded("scorer"),
         reporter=own_or_embedded("reporter"),
         fitness=next((name for name, weights in FITNESS.items() if weights == config.fitness), "text"),
-        options=[
-            *(name for name in OPTIONS if name not in BREEDING and _asked_for(config.model_dump(), OPTIONS[name])),
-            *(name for name, changes in BREEDING.items() if _asked_for(breeding, changes)),
-        ],
+        options=[one.name for one in BEYOND_THE_PAPER if one.asked_for(settings)],
         start=str(fork.resolve()) if fork else "",
         votes=config.votes or "",
         fork=str(fork.resolve()) if fork else "",
@@ -224,10 +196,6 @@ def _ticked_and_own(uris: Sequence[str]) -> tuple[list[str], str]:
     """Sources as the form has them: names of the embedded family, and all others, one a line."""
     own = [uri for uri in uris if Path(uri).parent != assets.FAMILY]
     return [Path(uri).name for uri in uris if uri not in own], "\n".join(own)
-
-
-def _asked_for(fields: Mapping[str, Any], changes: Mapping[str, Any]) -> bool:
-    return all(fields[key] == value for key, value in changes.items())
 
 
 def asked_form(studio: Studio, query: Mapping[str, str]) -> Form | None:

@@ -29,3 +29,11 @@ def test_fitness_follows_japanese_best():
 
 def test_other_names_are_not_recommended():
     assert recommended("ViT-B-32/openai") is None
+
+
+@pytest.mark.parametrize("one", RECOMMENDED, ids=lambda one: one.model)
+def test_every_row_says_what_somebody_who_chooses_should_know(one):
+    assert one.label.startswith(f"{one.model} ({one.licence}, ")
+    assert one.short_name != one.name
+    assert one.why
+    assert len({row.short_name for row in RECOMMENDED}) == len({row.name for row in RECOMMENDED}) == len(RECOMMENDED)

@@ -76,7 +76,9 @@ class Settings(BaseModel):
     batch: int = Field(16, ge=1, description="pictures drawn at once, as far as the memory of the device allows")
     speed: Speed | None = Field(None, description="family of LoRA that draws in a few steps; never baked into weights")
     speed_lora: str | None = Field(
-        None, description="its file, or OWNER/REPOSITORY/FILE of the hub; the published one for these steps if left out"
+        None,
+        description="file of that LoRA, or OWNER/REPOSITORY/FILE of the hub; the published one for so many steps if "
+        "left out",
     )
     compile: bool = Field(False, description="compile the UNet's blocks: faster pictures after a minute of waiting")
 

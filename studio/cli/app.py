@@ -27,7 +27,7 @@ from .votes import votes
 app = typer.Typer(
     name="m2n2",
     help="Breed SDXL checkpoints with M2N2, judged on Japanese and English captions. / "
-    "SDXL のチェックポイントを日英の文で評価しながら交配します。",
+    "SDXL のチェックポイントを、日英のプロンプトで評価しながら交配します。",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -42,7 +42,7 @@ def studio(
     port: Annotated[int, typer.Option(min=1, max=65535, help="port to listen on")] = 7860,
     runs: Annotated[Path, typer.Option(help="folder that holds the runs")] = Path("runs"),
 ) -> None:
-    """Open the studio in a browser. / ブラウザでスタジオを開く。"""
+    """Open the studio in a browser. / ブラウザーでスタジオを開きます。"""
     from studio.ui.server.app import serve
 
     serve(runs, host=host, port=port)

@@ -19,12 +19,17 @@ if TYPE_CHECKING:
 
 def evolve(
     run_yaml: Annotated[
-        Path | None, typer.Argument(metavar="[RUN.yaml]", help="what to do; see run.yaml of any run")
+        Path | None,
+        typer.Argument(
+            metavar="RUN.yaml", help="what to do: a run file (docs/run-file.md), such as run.yaml of any run"
+        ),
     ] = None,
     preset: Annotated[Literal["embedded"] | None, typer.Option(help="settings that need no file")] = None,
     evaluations: Annotated[int | None, typer.Option(min=0, help="offspring to make")] = None,
     archive: Annotated[int | None, typer.Option(min=2, help="individuals kept alive")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="random seed")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="random seed of parents, split points and mixing ratios")
+    ] = None,
     pictures: Pictures = None,
     settings: Annotated[
         list[str] | None,
@@ -43,7 +48,7 @@ def evolve(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Breed offspring from a few checkpoints. / 交配を始める、または再開する。"""
+    """Breed offspring from a few checkpoints. / 素材モデルの交配を始めます。中断した続きからも再開できます。"""
     asked_for = {"evaluations": evaluations, "archive": archive, "seed": seed}
     changes: dict[str, Any] = {field: value for field, value in asked_for.items() if value is not None}
     changes |= dict(map(_setting, settings or []))

@@ -24,7 +24,7 @@ def merge(
     push: Push = None,
     as_json: Json = False,
 ) -> None:
-    """Build a recipe's checkpoint, with card and licences. / レシピからチェックポイントを作る。"""
+    """Build a recipe's checkpoint, with card and licences. / レシピからチェックポイントを作ります。"""
     from pipelines.recipes.recipe import load_recipe
 
     if recipe.suffix == ".json" and load_recipe(recipe).architecture == "any":
@@ -52,7 +52,7 @@ def export(
     push: Push = None,
     as_json: Json = False,
 ) -> None:
-    """Export an individual with its card, recipe and licences. / 個体をカード・レシピ・ライセンスと共に書き出す。"""
+    """Export an individual with its card, recipe and licences. / 個体をカードやレシピとともに書き出します。"""
     if is_any(run):
         _refuse_sdxl_options(out, dtype, push)
         from . import networks

@@ -25,7 +25,7 @@ def monitor(
     ],
     as_json: Json = False,
 ) -> None:
-    """Measure an export as at its birth; exit code 1 if it changed. / 書き出し時と同じ条件で測り直す。"""
+    """Measure an export as at its birth; exit code 1 if it changed. / 書き出し時と同じ条件で測り直します。"""
     from studio.exporting.registry import open_export
     from studio.jobs.process import Stopped
     from studio.monitoring.drift import drift

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from pipelines.generation.settings import PresetName
+
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="a run's folder")]
 Out = Annotated[Path, typer.Option(help="a single file where it ends in .safetensors, else a diffusers folder to make")]
 Dtype = Annotated[
@@ -17,7 +19,7 @@ Push = Annotated[
     typer.Option(metavar="OWNER/NAME", help="upload it to this Hugging Face repository, made private if it is new"),
 ]
 Pictures = Annotated[
-    Literal["draft", "standard", "final"] | None,
+    PresetName | None,
     typer.Option(help="how pictures are drawn: few steps to look around, for runs, or to keep; standard if left out"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object on stdout and nothing else there")]

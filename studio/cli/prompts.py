@@ -13,7 +13,7 @@ from . import console
 from .options import Json
 
 prompts_app = typer.Typer(
-    help="Prompt sets: what to draw, in both languages. / プロンプト集（日英の文）。", no_args_is_help=True
+    help="Prompt sets: what to draw, in both languages. / プロンプトセット（日英のプロンプト）。", no_args_is_help=True
 )
 
 
@@ -34,7 +34,7 @@ def import_stair(
     ] = 100,
     as_json: Json = False,
 ) -> None:
-    """The paper's captions and photographs as prompt sets. / 論文の文と写真をプロンプト集にする。"""
+    """The paper's captions and photographs as prompt sets. / 論文の文と写真をプロンプトセットにします。"""
     from eval.prompts.prompt_set import to_yaml
     from eval.prompts.stair_captions import from_stair
     from pipelines.storage.files import write_whole
@@ -73,7 +73,7 @@ def check(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Missing twins, duplicates, captions that would be cut short. / 対訳の不足、重複、長すぎる文を調べる。"""
+    """Missing twins, duplicates, captions that would be cut short. / 対訳の不足、重複、長すぎる文を調べます。"""
     import assets
     from eval.prompts.editing import findings, read_rows
     from pipelines.checkpoints.source_uri import open_origin
@@ -131,7 +131,7 @@ def split_set(
     seed: Annotated[int, typer.Option(min=0, help="random seed of the choice")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Two sets, to evolve on and held out, no prompt in both. / 進化用と評価専用に分ける。"""
+    """Two sets, to evolve on and held out, no prompt in both. / 進化用と評価専用に、重なりなく分けます。"""
     from eval.prompts.editing import read_rows, split, to_set
     from studio.library.prompt_library import check_free, moved, save
 

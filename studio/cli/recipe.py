@@ -22,7 +22,7 @@ def blend(
     ] = None,
     text_encoders: Annotated[bool, typer.Option("--text-encoders", help="merge the text encoders too")] = False,
 ) -> None:
-    """Write the recipe of a weighted merge. / 重み付きマージのレシピを書く。"""
+    """Write the recipe of a weighted merge. / 重み付きマージのレシピを書きます。"""
     from pipelines.checkpoints.source_uri import open_origin
     from pipelines.checkpoints.sources import check_mergeable, text_encoders_mergeable
     from pipelines.errors import SourceError
@@ -48,7 +48,7 @@ def pin(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="a recipe file without hashes")],
     out: Annotated[Path, typer.Option(help="the recipe file to write")],
 ) -> None:
-    """Open a recipe's sources and fill in their hashes. / ソースのハッシュを書き込む。"""
+    """Open a recipe's sources and fill in their hashes. / レシピの素材モデルを開き、そのハッシュを書き込みます。"""
     from pipelines.recipes.pinning import pin as pinned
     from pipelines.recipes.recipe import load_recipe
     from studio.library.model_reference import open_recipe_sources

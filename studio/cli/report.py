@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from studio.errors import RunError
+from studio.i18n import Lang
 from studio.runs.kind import is_any
 
 from . import console
@@ -17,7 +18,7 @@ from .options import Json, Run
 
 
 def show(run: Run, as_json: Json = False) -> None:
-    """The archive, scores per language, lineage of the best. / アーカイブと点数、最良個体の系譜。"""
+    """The archive, scores per language, lineage of the best. / アーカイブと点数、最良の個体の系譜を表示します。"""
     if is_any(run):
         from . import networks
 
@@ -46,12 +47,12 @@ def show(run: Run, as_json: Json = False) -> None:
 
 def report(
     run: Run,
-    lang: Annotated[Literal["en", "ja"], typer.Option(help="language of the page")] = "en",
+    lang: Annotated[Lang, typer.Option(help="language of the page")] = "en",
     out: Annotated[
         Path | None, typer.Option(metavar="FILE.html", help="the page to write; beside the run if left out")
     ] = None,
 ) -> None:
-    """A run as one page that opens anywhere: results, pictures, recipe. / 実行の結果を 1 つの HTML にまとめる。"""
+    """A run as one page that opens anywhere: results, pictures, recipe. / 実行の結果を 1 つの HTML にまとめます。"""
     if is_any(run):
         raise RunError(f"{run} breeds networks that draw no pictures. See it with `m2n2 show {run}`.")
     from studio.reports import write_report

@@ -28,7 +28,7 @@ def score(
     pictures: Pictures = None,
     as_json: Json = False,
 ) -> None:
-    """Score a model's pictures on a prompt set. / モデルの絵をプロンプト集で採点する。"""
+    """Score a model's pictures on a prompt set. / モデルの画像をプロンプトセットで採点します。"""
     from studio.evaluation.score_model import score_model
 
     how = pictures or "standard"

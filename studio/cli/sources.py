@@ -15,13 +15,13 @@ from .options import Json
 FORMS = "a folder, a .safetensors or .ckpt file, a hub id, or 'BASE + 0.8 * LORA'"
 
 sources_app = typer.Typer(
-    help="Checkpoints that evolution starts from. / 進化の元になるチェックポイント。", no_args_is_help=True
+    help="Checkpoints that evolution starts from. / 進化の元になる素材モデル。", no_args_is_help=True
 )
 
 
 @sources_app.command("list")
 def sources_list(as_json: Json = False) -> None:
-    """The known sources: name, path, licence. / 既知のソース一覧。"""
+    """The known sources: name, path, licence. / 既知の素材モデルの名前・パス・ライセンスを一覧にします。"""
     import assets
     from pipelines.checkpoints.sources import open_source
 
@@ -44,7 +44,7 @@ def sources_inspect(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help=FORMS)],
     as_json: Json = False,
 ) -> None:
-    """A source's components, sizes and hashes; reads and checks every byte. / ソースの構成とハッシュ。"""
+    """A source's components, sizes and hashes; reads and checks every byte. / 素材モデルの構成とハッシュを調べます。"""
     from pipelines.checkpoints.source_uri import open_origin, terms
     from pipelines.errors import RecipeError
     from pipelines.exporting.provenance import recipe_of
@@ -100,7 +100,7 @@ def sources_compare(
     paths: Annotated[list[str], typer.Argument(metavar="SOURCE SOURCE...", help=FORMS)],
     as_json: Json = False,
 ) -> None:
-    """Whether sources can be merged, and the angle between them. / ソース同士の相性（角度）。"""
+    """Whether sources can be merged, and the angle between them. / 素材モデルどうしの相性（角度）を調べます。"""
     from studio.evaluation.score_model import compare_sources
 
     compared = compare_sources(paths)

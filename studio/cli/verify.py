@@ -22,7 +22,7 @@ def verify(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Rebuild an export from its recipe and compare every bit. / レシピから作り直し、全ビットを照合する。"""
+    """Rebuild an export from its recipe and compare every bit. / レシピから作り直し、全ビットを照合します。"""
     from studio.exporting.registry import open_export
     from studio.exporting.verification import verify as rebuilt
     from studio.exporting.verification import verify_hashes

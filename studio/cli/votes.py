@@ -20,7 +20,7 @@ def votes(
     run: Run,
     as_json: Json = False,
 ) -> None:
-    """People's ranking, and how often the scorer agrees. / 人の投票による順位と、採点モデルとの一致率。"""
+    """People's ranking, and how often the scorer agrees. / 投票による順位と、採点モデルとの一致率を表示します。"""
     from studio.judging import ranking
     from studio.judging.votes import missing, read_votes
     from studio.runs.store import open_run

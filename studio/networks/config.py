@@ -27,9 +27,11 @@ class AnyConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["any"] = "any"
+    kind: Literal["any"] = Field("any", description="says that the run breeds any other network")
     sources: tuple[str, ...] = Field(min_length=2, description="what to breed: folders of safetensors files, or files")
-    host: str | None = Field(None, description="source that lends integers and papers; the first if left out")
+    host: str | None = Field(
+        None, description="source that lends integers, configuration and tokenizer; the first if left out"
+    )
     chromosomes: dict[str, tuple[str, ...]] = Field(
         {}, description="glob patterns per chromosome; the first that matches takes a tensor, what is left is 'rest'"
     )

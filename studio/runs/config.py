@@ -34,7 +34,7 @@ class Breeding(BaseModel):
     compatibility: float = Field(
         0.0, ge=0, description="attraction times exp(-this * angle / mean angle) between the mates; 0 is off"
     )
-    split_points: int = Field(1, ge=0, le=16, description="per chromosome, at most")
+    split_points: int = Field(1, ge=0, le=16, description="split points per chromosome, at most")
     split_growth: int = Field(
         0, ge=0, description="begin with one split point and allow one more every so many offspring; 0: all at once"
     )
@@ -108,15 +108,16 @@ class RunConfig(BaseModel):
     archive: int = Field(20, ge=2, description="individuals kept alive")
     seed: int = Field(0, ge=0, description="random seed of parents, split points and mixing ratios")
     alpha: float = Field(1.0, ge=0, le=MAX_ALPHA, description="strength of competition; 0 is none")
-    angle: Angle = Field("chromosome", description="one SLERP angle per chromosome, or per tensor")
+    angle: Angle = Field("chromosome", description="one SLERP angle per chromosome, per tensor, or for the genome")
     votes: str | None = Field(
         None, description="a run's folder, or its votes.jsonl: what people preferred there is niches here"
     )
     breeding: Breeding = Field(Breeding(), description="how offspring are made, where that differs from the paper")
-    scorer: str = Field(SCORER, description="open_clip model that is fitness")
+    scorer: str = Field(SCORER, description="open_clip model whose score is fitness")
     reporter: str = Field(REPORTER, description="open_clip model of another family that only reports")
     pictures: Settings = Field(
-        Settings(), description="how pictures are drawn; in a run file also draft, standard or final"
+        Settings(),
+        description="how pictures are drawn: draft, standard or final, or keys of its own; standard if left out",
     )
 
     @model_validator(mode="after")

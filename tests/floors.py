@@ -13,6 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 STUDIO = (
+    ("studio.reference_pages",),
     ("studio.cli",),
     ("studio.ui.server",),
     tuple(

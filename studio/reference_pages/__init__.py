@@ -1,0 +1,12 @@
+"""The reference pages of `docs/`, made from the program: what a run file may say, and what the command line takes.
+
+`python -m studio.reference_pages` writes them, `make docs` runs it, and a test holds that the files are what it would
+write. May import every room.
+
+Read in this order:
+
+    phrases        English sentences and their Japanese, from `japanese.json`; Markdown
+    values         types, limits and defaults in words
+    run_file       the keys of a run file, for pictures and for any other network
+    command_line   every command with its arguments and options
+"""

@@ -123,7 +123,7 @@ def _any_network(lang: Lang) -> list[str]:
         say(
             lang,
             "With `kind: any`, from the command line. How to write the scorer: [any network]({page}).",
-            page="any_network.md",
+            page=beside(lang, "any_network"),
         ),
         say(lang, "The least that a file must say:"),
         fenced(ANY_NETWORK, "yaml"),

@@ -36,6 +36,13 @@ def test_a_page_says_nothing_of_the_machine_it_was_written_on(name):
     assert not any(place in PAGES[name] for place in (str(ROOT), str(Path.home()), "/tmp"))
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_links_to_pages_that_are_there_in_its_language(name):
+    links = re.findall(r"\]\(([^)#]+)\)", PAGES[name])
+    assert all((ROOT / "docs" / link).is_file() for link in links), links
+    assert sum(link.endswith(".ja.md") is name.endswith(".ja.md") for link in links) == len(links) - 1  # the other one
+
+
 def test_every_key_of_a_run_file_is_explained():
     for lang, page in (("en", PAGES["run-file.md"]), ("ja", PAGES["run-file.ja.md"])):
         pictures, any_network = page.split(f"## {say(lang, 'Runs over any other network')}")

@@ -73,8 +73,8 @@ def test_judges_tell_the_right_caption_and_refuse_noise(scorer, language):
     prompts = load_prompts(assets.HELD_OUT)
     pictures = [Image.open(path).convert("RGB") for path in prompts.references(assets.HELD_OUT.parent)]
     captions = prompts.texts(language)
-    right = scorer.text_image(pictures, captions).mean()
-    wrong = scorer.text_image(pictures, captions[1:] + captions[:1]).mean()
+    right = scorer.score(pictures, captions).mean()
+    wrong = scorer.score(pictures, captions[1:] + captions[:1]).mean()
     rng = np.random.default_rng(0)
     noise = [Image.fromarray(rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)) for _ in captions]
     grey = [
@@ -82,5 +82,5 @@ def test_judges_tell_the_right_caption_and_refuse_noise(scorer, language):
     ]
     assert right > 0.2
     assert wrong < right / 3
-    assert scorer.text_image(noise, captions).mean() < right / 3
-    assert scorer.text_image(grey, captions).mean() < right / 3
+    assert scorer.score(noise, captions).mean() < right / 3
+    assert scorer.score(grey, captions).mean() < right / 3

@@ -4,6 +4,7 @@ Imports no other room.
 
 Read in this order:
 
+    scorer        what a scorer offers, as protocols: scores, and where it has them features
     names         what a scorer's name says by itself
     model_files   the files that a name stands for
     hub           files of hub repositories: at hand, downloaded, or what to download

@@ -1,4 +1,4 @@
-"""open_clip models as scorers: how well a picture fits a caption, or another picture.
+"""open_clip models as scorers with features: how well a picture fits a caption, or another picture.
 
 Cosines of different models are on different scales: never mix scorers, and store `identity` with every score.
 """
@@ -145,7 +145,14 @@ class ClipScorer:
             finally:
                 self._move(before)
 
-    def text_features(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def release(self) -> None:
+        """Free the weights, wherever they are; the scorer scores no more. For the next one to have room."""
+        with self._moving:
+            self._model = None
+            if self._where.type == "cuda":
+                torch.cuda.empty_cache()  # what torch keeps of it, no other process can have
+
+    def text_features(self, captions: Sequence[str]) -> NDArray[np.float32]:
         """Features of captions, remembered per text.
 
         Every caption goes through the model alone, so that its features do not depend on the company it came in: a
@@ -155,39 +162,39 @@ class ClipScorer:
             float32 [n, d], rows of length 1.
 
         Raises:
-            ScorerError: `texts` is empty, the model gives NaN, or the device is full.
+            ScorerError: `captions` is empty, the model gives NaN, or the device is full.
         """
-        if not texts:
+        if not captions:
             raise ScorerError(f"scorer {self.name!r}: expected at least one caption, found none")
-        new = [text for text in dict.fromkeys(texts) if text not in self._text_cache]
+        new = [text for text in dict.fromkeys(captions) if text not in self._text_cache]
         if new:
             with self.on_device():
                 for text in new:
                     tokens = self._tokenizer([text])  # [1, context_length]
                     self._text_cache[text] = self._features(self._model.encode_text, tokens, f"caption {text!r}")[0]
-        return np.stack([self._text_cache[text] for text in texts])
+        return np.stack([self._text_cache[text] for text in captions])
 
-    def image_features(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
+    def image_features(self, pictures: Sequence[Image.Image]) -> NDArray[np.float32]:
         """Features of pictures of any size; the model's own transform resizes them and crops them to a square.
 
         Returns:
             float32 [n, d], rows of length 1. The same pictures in the same order give the same bits.
 
         Raises:
-            ScorerError: `images` is empty, the model gives NaN, or the device is full.
+            ScorerError: `pictures` is empty, the model gives NaN, or the device is full.
         """
-        if not images:
+        if not pictures:
             raise ScorerError(f"scorer {self.name!r}: expected at least one picture, found none")
         blocks = []
         with self.on_device():
-            for start in range(0, len(images), self.batch_size):
-                batch = images[start : start + self.batch_size]
+            for start in range(0, len(pictures), self.batch_size):
+                batch = pictures[start : start + self.batch_size]
                 pixels = torch.stack([self._preprocess(image) for image in batch])  # [b, 3, height, width]
                 what = f"pictures {start} to {start + len(batch) - 1}"
                 blocks.append(self._features(self._model.encode_image, pixels, what))
         return np.concatenate(blocks)
 
-    def text_image(self, images: Sequence[Image.Image], texts: Sequence[str]) -> NDArray[np.float64]:
+    def score(self, pictures: Sequence[Image.Image], captions: Sequence[str]) -> NDArray[np.float64]:
         """How well each picture fits its own caption: CLIP cosine, negative ones counted as 0.
 
         Returns:
@@ -196,10 +203,10 @@ class ClipScorer:
         Raises:
             ScorerError: not one caption per picture, or as the features.
         """
-        self._check_pairs(len(images), len(texts), "caption")
-        return similarity(self.image_features(images), self.text_features(texts))
+        self._check_pairs(len(pictures), len(captions), "caption")
+        return similarity(self.image_features(pictures), self.text_features(captions))
 
-    def image_image(self, images: Sequence[Image.Image], references: Sequence[Image.Image]) -> NDArray[np.float64]:
+    def image_image(self, pictures: Sequence[Image.Image], references: Sequence[Image.Image]) -> NDArray[np.float64]:
         """How like each picture is to its own reference: cosine of image features (the paper's NCS, M2N2 section 4.3).
 
         Returns:
@@ -208,8 +215,8 @@ class ClipScorer:
         Raises:
             ScorerError: not one reference per picture, or as the features.
         """
-        self._check_pairs(len(images), len(references), "reference")
-        return similarity(self.image_features(images), self.image_features(references))
+        self._check_pairs(len(pictures), len(references), "reference")
+        return similarity(self.image_features(pictures), self.image_features(references))
 
     def _check_pairs(self, pictures: int, others: int, what: str) -> None:
         if pictures != others:
@@ -221,9 +228,9 @@ class ClipScorer:
         """Tokens of a caption before truncation, begin and end marks included."""
         return token_counts(self._tokenizer, [text])[0]
 
-    def truncated(self, texts: Sequence[str]) -> list[str]:
+    def truncated(self, captions: Sequence[str]) -> list[str]:
         """The captions that do not fit into `context_length`: open_clip cuts their end off without a word."""
-        return [text for text in texts if self.token_count(text) > self.context_length]
+        return [text for text in captions if self.token_count(text) > self.context_length]
 
     def _move(self, device: torch.device) -> None:
         if device == self._where:

@@ -47,7 +47,7 @@ def cosines(a, b):
 def test_scores_are_open_clips_cosines(bundle, scorer, pictures):
     images, texts = by_hand(bundle, pictures, CAPTIONS)
     expected = cosines(images, texts)
-    assert_allclose(scorer.text_image(pictures, CAPTIONS), np.maximum(expected, 0), atol=1e-5)
+    assert_allclose(scorer.score(pictures, CAPTIONS), np.maximum(expected, 0), atol=1e-5)
     assert {*np.sign(expected)} == {-1, 1}  # both halves are seen
     assert_allclose(scorer.image_features(pictures), images / np.linalg.norm(images, axis=1)[:, np.newaxis], atol=1e-5)
     assert_allclose(scorer.text_features(CAPTIONS), texts / np.linalg.norm(texts, axis=1)[:, np.newaxis], atol=1e-5)
@@ -242,7 +242,7 @@ def test_on_a_gpu_parking_frees_memory_and_keeps_the_bits(bundle, pictures):
     [
         (lambda scorer, pictures: scorer.image_features([]), "at least one picture"),
         (lambda scorer, pictures: scorer.text_features([]), "at least one caption"),
-        (lambda scorer, pictures: scorer.text_image(pictures, ["カメ"]), "found 3 pictures, 1 captions"),
+        (lambda scorer, pictures: scorer.score(pictures, ["カメ"]), "found 3 pictures, 1 captions"),
         (lambda scorer, pictures: scorer.image_image(pictures, pictures[:2]), "found 3 pictures, 2 references"),
     ],
 )

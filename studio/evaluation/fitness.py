@@ -14,7 +14,7 @@ from eval.prompts.prompt_set import LANGUAGES, Language, PromptSet
 from pipelines.recipes.recipe import Recipe
 from studio.evolution.archive import Archive
 from studio.evolution.early_rejection import hopeless, telling
-from studio.judging.preference_niches import Learned, liking
+from studio.judging.preference_niches import PreferenceModel, liking
 from studio.runs.config import RunConfig
 
 from .evaluator import Drawn, Evaluator, Scored
@@ -29,7 +29,7 @@ class Judging:
         config: what the run is asked to do.
         evaluator: draws and scores, under those settings.
         prompts: the niches.
-        tastes: what was learned of people's votes, where they are niches too.
+        raters: what was learned of people's votes, where they are niches too.
         tick: called as pictures are finished; may raise to stop.
     """
 
@@ -38,10 +38,10 @@ class Judging:
         config: RunConfig,
         evaluator: Evaluator,
         prompts: PromptSet,
-        tastes: Sequence[Learned],
+        raters: Sequence[PreferenceModel],
         tick: Callable[[int], None],
     ) -> None:
-        self._config, self._tastes, self._tick = config, tastes, tick
+        self._config, self._raters, self._tick = config, raters, tick
         self._evaluator, self._prompts = evaluator, prompts
 
     def niches(self, scores: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -111,6 +111,6 @@ class Judging:
 
     def _add_votes(self, judged: Mapping[Language, Scored], scores: dict[str, np.ndarray]) -> None:
         """What people would say of the pictures that compete, beside their scores."""
-        if self._tastes:
+        if self._raters:
             features = [judged[language].features for language in self._config.compete]
-            scores["votes"] = liking(self._tastes, features, self._config.noises)
+            scores["votes"] = liking(self._raters, features, self._config.noises)

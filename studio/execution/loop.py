@@ -29,7 +29,7 @@ from studio.evaluation.held_out import Reporter
 from studio.evolution.archive import Archive
 from studio.evolution.search import Offspring, Search
 from studio.jobs.process import Stopped
-from studio.judging.preference_niches import Learned, learn_niches
+from studio.judging.preference_niches import PreferenceModel, learn_niches
 from studio.judging.votes import votes_for
 from studio.runs.individual import Individual, PartialScores
 from studio.runs.inputs import open_run_sources
@@ -74,7 +74,7 @@ class _Run:
             logger.warning("captions too long, only their beginning counts: %s", ", ".join(cut))
         _check_scorer(store, scorer)
         store.update(truncated=cut, scorer=scorer.identity, machine=described())
-        self.judging = Judging(self.config, self.evaluator, self.prompts, self._tastes(), self._tick)
+        self.judging = Judging(self.config, self.evaluator, self.prompts, self._raters(), self._tick)
         self.search = self._search()
 
     def go(self) -> None:
@@ -127,12 +127,12 @@ class _Run:
         self.breeder.better = lambda mother, father: max((mother, father), key=search.archive.mean)
         return search
 
-    def _tastes(self) -> list[Learned]:
+    def _raters(self) -> list[PreferenceModel]:
         """The niches that are made of votes: learned once, so that what is voted later changes nothing in this run."""
         if self.config.votes and self.store.state.tastes is None:
             learned = learn_niches(*votes_for(self.config.votes), self.evaluator.scorer)
             self.store.update(tastes=[one.to_json() for one in learned])
-        return [Learned.from_json(one) for one in self.store.state.tastes or []]
+        return [PreferenceModel.from_json(one) for one in self.store.state.tastes or []]
 
     def _evaluate_source(self, name: str, recipe: Recipe) -> None:
         started = time.monotonic()

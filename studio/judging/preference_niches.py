@@ -16,7 +16,7 @@ from PIL import Image
 
 from eval.preferences.bradley_terry import Share
 from eval.preferences.preference_model import Taste, foreseen, learn
-from eval.scorers.clip import ClipScorer
+from eval.scorers.scorer import FeatureScorer
 from studio.errors import RunError
 from studio.png_metadata import seed_of
 
@@ -24,10 +24,10 @@ from .votes import ENOUGH, Vote, decided, niches
 
 
 @dataclass(frozen=True)
-class Learned:
-    """A rater's niches, made of votes: whose, the taste, how many votes it rests on and how many it foresees."""
+class PreferenceModel:
+    """What a rater prefers, learned from votes: the taste, how many votes it rests on and how many it foresees."""
 
-    whose: str
+    rater: str
     taste: Taste
     votes: int
     foreseen: Share | None
@@ -35,7 +35,7 @@ class Learned:
     def to_json(self) -> dict[str, Any]:
         """As plain values; floats survive to the last bit."""
         return {
-            "whose": self.whose,
+            "whose": self.rater,
             "weights": self.taste.weights.tolist(),
             "centre": self.taste.centre.tolist(),
             "votes": self.votes,
@@ -43,14 +43,14 @@ class Learned:
         }
 
     @classmethod
-    def from_json(cls, content: dict[str, Any]) -> Learned:
+    def from_json(cls, content: dict[str, Any]) -> PreferenceModel:
         """The inverse of `to_json`."""
         taste = Taste(np.array(content["weights"]), np.array(content["centre"]))
         share = content["foreseen"]
         return cls(content["whose"], taste, content["votes"], Share(**share) if share else None)
 
 
-def learn_niches(folder: Path, votes: Sequence[Vote], scorer: ClipScorer) -> list[Learned]:
+def learn_niches(folder: Path, votes: Sequence[Vote], scorer: FeatureScorer) -> list[PreferenceModel]:
     """Learn a taste per niche from the pictures in a run's folder.
 
     Votes whose pictures are gone, or were drawn again from other noise, teach nothing.
@@ -59,8 +59,8 @@ def learn_niches(folder: Path, votes: Sequence[Vote], scorer: ClipScorer) -> lis
         RunError: too few are left.
     """
     usable = [vote for vote in votes if all(_is_there(folder, vote, id) for id in (vote.left, vote.right))]
-    whose = niches(usable)
-    if not whose:
+    votes_by_rater = niches(usable)
+    if not votes_by_rater:
         raise RunError(
             f"Of the pictures that were voted on in {folder / 'images'}, those of {decided(usable)} decided votes are "
             f"left. Expected {ENOUGH} at least: keep the run's pictures, or leave `votes` out."
@@ -69,29 +69,29 @@ def learn_niches(folder: Path, votes: Sequence[Vote], scorer: ClipScorer) -> lis
     row = {file: k for k, file in enumerate(files)}
     features = scorer.image_features([_opened(file) for file in files])  # [pictures, d]
     found = []
-    for name, some in whose.items():
+    for rater, some in votes_by_rater.items():
         first, second = (
             features[[row[_file(folder, vote, id)] for vote, id in zip(some, ids, strict=True)]]
             for ids in ([vote.left for vote in some], [vote.right for vote in some])
         )
         won, prompts = [vote.won for vote in some], [vote.prompt for vote in some]
         taste = learn(first, second, won)
-        found.append(Learned(name, taste, len(some), foreseen(first, second, won, prompts)))
+        found.append(PreferenceModel(rater, taste, len(some), foreseen(first, second, won, prompts)))
     return found
 
 
-def liking(learned: Sequence[Learned], features: Sequence[np.ndarray], noises: int) -> np.ndarray:
+def liking(raters: Sequence[PreferenceModel], features: Sequence[np.ndarray], noises: int) -> np.ndarray:
     """How much raters like an individual's pictures: float64 [raters * prompts, noises], rater by rater.
 
     A prompt is a niche for each of them, as it is for the scorer: one niche for all prompts would weigh as much as a
     single caption. Where both languages compete it is the mean over the two pictures.
 
     Args:
-        learned: the raters.
+        raters: whose likings they are.
         features: per language that competes, float32 [prompts * noises, d], prompt by prompt.
         noises: pictures per prompt.
     """
-    each = [np.mean([one.taste.liking(of).reshape(-1, noises) for of in features], axis=0) for one in learned]
+    each = [np.mean([one.taste.liking(of).reshape(-1, noises) for of in features], axis=0) for one in raters]
     return np.concatenate(each)
 
 

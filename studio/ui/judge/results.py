@@ -10,7 +10,7 @@ from markupsafe import Markup
 from eval.preferences.bradley_terry import Rating, Share
 from eval.prompts.prompt_set import Language, Prompt
 from studio.i18n import Lang, t
-from studio.judging.preference_niches import Learned, learn_niches
+from studio.judging.preference_niches import PreferenceModel, learn_niches
 from studio.judging.ranking import Standing, standing
 from studio.judging.votes import ENOUGH, EVERYBODY, OTHERS, Reads, by_rater, by_reader, missing, read_votes
 from studio.runs.store import RunStore
@@ -71,10 +71,10 @@ def taste(studio: Studio, lang: Lang, run: str) -> Markup:
     if lacking := missing(votes):
         return Markup('<p class="quiet">{}</p>').format(t(lang, "cannot_steer_yet", n=lacking, enough=ENOUGH))
     foreseen = Markup("").join(
-        Markup("<li>{}</li>").format(t(lang, "taste_foresees", who=whose, **_numbers(share)))
+        Markup("<li>{}</li>").format(t(lang, "taste_foresees", who=rater, **_numbers(share)))
         for one in _learned(studio, run, len(votes))
         if (share := one.foreseen)
-        for whose in [t(lang, f"taste_{one.whose}") if one.whose in (EVERYBODY, OTHERS) else one.whose]
+        for rater in [t(lang, f"taste_{one.rater}") if one.rater in (EVERYBODY, OTHERS) else one.rater]
     )
     return Markup('<div class="verdict"><h3>{}</h3><p>{}</p><ul>{}</ul></div>').format(
         t(lang, "can_steer"), t(lang, "how_to_steer", path=str(folder)), foreseen
@@ -82,7 +82,7 @@ def taste(studio: Studio, lang: Lang, run: str) -> Markup:
 
 
 @functools.lru_cache(maxsize=64)
-def _learned(studio: Studio, run: str, votes: int) -> list[Learned]:
+def _learned(studio: Studio, run: str, votes: int) -> list[PreferenceModel]:
     """What a run would be steered by, after so many votes."""
     with studio.run(run) as store:
         return learn_niches(store.folder, read_votes(store.folder)[:votes], studio.scorer(store.config.scorer))

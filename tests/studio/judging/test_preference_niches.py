@@ -10,7 +10,7 @@ from studio.errors import ConfigError, RunError
 from studio.evolution.niches import entropy
 from studio.execution import control
 from studio.execution.creation import create_run
-from studio.judging.preference_niches import Learned, learn_niches, liking
+from studio.judging.preference_niches import PreferenceModel, learn_niches, liking
 from studio.judging.votes import FILE, read_votes, votes_for
 from studio.runs.config import checked
 from studio.runs.config_file import load_config
@@ -40,8 +40,8 @@ def steered(small_config, voted, **changes):
 
 def test_a_taste_is_learned_from_the_pictures_and_kept_to_the_last_bit(voted, judge):
     learned = learn_niches(*votes_for(voted), judge)
-    assert [(one.whose, one.votes, one.foreseen.of) for one in learned] == [("Aya", 30, 30)]
-    again = Learned.from_json(learned[0].to_json())
+    assert [(one.rater, one.votes, one.foreseen.of) for one in learned] == [("Aya", 30, 30)]
+    again = PreferenceModel.from_json(learned[0].to_json())
     assert again.taste.weights.tobytes() == learned[0].taste.weights.tobytes()
     assert again.taste.centre.tobytes() == learned[0].taste.centre.tobytes()
     assert (again.votes, again.foreseen) == (learned[0].votes, learned[0].foreseen)
@@ -59,7 +59,8 @@ def test_each_rater_likes_each_prompt_apart():
     rng = np.random.default_rng(0)
     ja, en = (rng.normal(size=(6, 3)).astype(np.float32) for _ in range(2))  # three prompts, two noises
     raters = [
-        Learned(who, Taste(np.array(w), np.zeros(3)), 30, None) for who, w in (("Aya", [1, 2, 0]), ("Ren", [0, 0, 1]))
+        PreferenceModel(who, Taste(np.array(w), np.zeros(3)), 30, None)
+        for who, w in (("Aya", [1, 2, 0]), ("Ren", [0, 0, 1]))
     ]
     found = liking(raters, [ja, en], 2)
     assert found.shape == (2 * 3, 2)

@@ -20,7 +20,7 @@ from pipelines.recipes.recipe import Recipe, blend
 from studio.breeding.initial_population import hand_made, source_recipes, warm_up_parents
 from studio.breeding.variation import Breeder
 from studio.evolution.archive import Archive
-from studio.evolution.early_rejection import hopeless, telling
+from studio.evolution.early_rejection import cannot_enter, prompt_order
 from studio.evolution.niches import Floats
 from studio.evolution.search import Offspring, Search
 from studio.runs.config import RunConfig
@@ -206,7 +206,7 @@ class Rejection(Evolution):
 
     Attributes:
         spared: pictures that need not have been drawn.
-        wronged: individuals that were called hopeless and entered.
+        wronged: individuals that were said to have no way in, and entered.
     """
 
     def __init__(self, config: RunConfig, sources: Mapping[str, Source]) -> None:
@@ -217,11 +217,11 @@ class Rejection(Evolution):
         spared = 0
         if self._bred is not None and scores is not None and self._search.archive.is_full:
             size, archive = self._config.pictures.batch, self._search.archive
-            weights, known = telling(archive), np.full(len(scores), np.nan)
+            known = np.full(len(scores), np.nan)
             rounds = [slice(start, start + size) for start in range(0, len(scores), size)]
-            for one in sorted(rounds, key=lambda one: -weights[one].sum()):
-                known[one] = scores[one]
-                if hopeless(archive, known):
+            for number in prompt_order(archive, rounds):
+                known[rounds[number]] = scores[rounds[number]]
+                if cannot_enter(archive, known):
                     spared = int(np.isnan(known).sum())
                     break
         super().tell(recipe, scores)

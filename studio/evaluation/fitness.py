@@ -13,7 +13,7 @@ import numpy as np
 from eval.prompts.prompt_set import LANGUAGES, Language, PromptSet
 from pipelines.recipes.recipe import Recipe
 from studio.evolution.archive import Archive
-from studio.evolution.early_rejection import hopeless, telling
+from studio.evolution.early_rejection import cannot_enter, prompt_order
 from studio.judging.preference_niches import PreferenceModel, liking
 from studio.runs.config import RunConfig
 
@@ -66,7 +66,7 @@ class Judging:
                 rejection cut it short.
         """
         if self._config.early_rejection and archive.is_full:
-            return self._until_hopeless(recipe, archive, scores)
+            return self._until_it_cannot_enter(recipe, archive, scores)
         seen: Seen = {}
         for language in self._config.compete:
             drawn = self._evaluator.draw(recipe, self._prompts, language, self._tick)
@@ -75,20 +75,19 @@ class Judging:
         self._add_votes({language: judged for language, (_, judged) in seen.items()}, scores)
         return seen
 
-    def _until_hopeless(self, recipe: Recipe, archive: Archive, scores: dict[str, np.ndarray]) -> Seen:
+    def _until_it_cannot_enter(self, recipe: Recipe, archive: Archive, scores: dict[str, np.ndarray]) -> Seen:
         """Draw a round of prompts after another, those that tell most first, until the child cannot enter any more."""
         (language,) = self._config.compete
         rounds = self._evaluator.rounds(self._prompts)
         stops = np.cumsum([len(some) for some in rounds])
         rows = np.full((len(self._prompts), self._config.noises), np.nan)
         found: dict[int, tuple[list[Drawn], Scored]] = {}
-        weights = telling(archive)
-        order = sorted(range(len(rounds)), key=lambda k: -weights[stops[k] - len(rounds[k]) : stops[k]].sum())
-        for number in order:
+        niches = [slice(stop - len(some), stop) for stop, some in zip(stops, rounds, strict=True)]
+        for number in prompt_order(archive, niches):
             drawn = self._evaluator.draw(recipe, rounds[number], language, self._tick)
             found[number] = drawn, self._evaluator.score(drawn)
-            rows[stops[number] - len(rounds[number]) : stops[number]] = found[number][1].scores
-            if len(found) < len(rounds) and hopeless(archive, rows.mean(axis=1)):
+            rows[niches[number]] = found[number][1].scores
+            if len(found) < len(rounds) and cannot_enter(archive, rows.mean(axis=1)):
                 break
         scores["partial" if np.isnan(rows).any() else language] = rows
         parts = [found[number] for number in sorted(found)]

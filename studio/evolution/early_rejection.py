@@ -6,7 +6,7 @@ It enters if somebody alive ends up less fit than it. Its lead over the incumben
 
 in which its score x_j in niche j (raw, like r_ij) changes no other term. So the largest lead that is still possible is
 the lead in the niches that are known plus, in each of the others, the headroom: the largest d_ij over x in 0..1. This
-is no estimate, there are scores that give it. Where no lead can be positive the newcomer is hopeless.
+is no estimate, there are scores that give it. Where no lead can be positive the newcomer cannot enter.
 
 Headroom in closed form. Let lo be the worst score of those alive, u = x - lo, a = r_i - lo, top the largest a and Z the
 sum of all. Nothing is won from i unless u > a, where x is not the worst:
@@ -20,8 +20,10 @@ alpha 2 both only rise: what a newcomer can hope for most is a perfect score in 
 
 Rounding. Fitness adds terms that are not negative, so it is computed to within (N + alpha (P + 2) + 16) 2^-53 of itself
 for N niches and P alive: 2e-13 for 1,437 niches. The newcomer's share is counted larger by MARGIN and everyone else's
-smaller, thousands of times more than that, so nobody is called hopeless by an error of rounding.
+smaller, thousands of times more than that, so nobody is turned away by an error of rounding.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -33,14 +35,14 @@ from .niches import MIN_CROWD, Floats, adjusted, check_alpha, check_scores, fitn
 MARGIN = 1e-9
 
 
-def hopeless(archive: Archive, scores: ArrayLike) -> bool:
+def cannot_enter(archive: Archive, scores: ArrayLike) -> bool:
     """Whether `archive` would turn a newcomer away whatever scores in 0..1 it may still get.
 
     Exact but for `MARGIN`: where the answer is False there are scores with which it would enter. With every niche known
-    the answer is that of `Archive.insert`. Of several equally unfit the newest leaves, so a tie is hopeless.
+    the answer is that of `Archive.insert`. Of several equally unfit the newest leaves, so a tie does not enter.
 
     Args:
-        archive: who is alive; while there is room, nobody is hopeless.
+        archive: who is alive; while there is room, everybody can enter.
         scores: float64 [niches], raw; NaN where a niche is not known yet.
 
     Raises:
@@ -97,19 +99,24 @@ def headroom(scores: ArrayLike, *, alpha: float = 1.0) -> Floats:
     return np.where(highest >= lowest, np.maximum(most, 0.0), 0.0)
 
 
-def telling(archive: Archive) -> Floats:
-    """How much each niche tells about a newcomer: score it in the largest first to find out soon that it is hopeless.
+def prompt_order(archive: Archive, rounds: Sequence[slice]) -> list[int]:
+    """The order to score a newcomer in, to find out soon that it cannot enter: rounds that tell most come first.
 
-    A niche that becomes known takes its headroom off the lead that is still possible. All leads have to fall, so this
-    is the mean headroom over those alive. It does not depend on the newcomer.
+    A niche, which is a prompt, tells as much as becomes known: its headroom goes off the lead that is still possible.
+    All leads have to fall, so that is the mean headroom over those alive. It does not depend on the newcomer.
+
+    Args:
+        archive: who is alive.
+        rounds: niches that are scored together, by their columns in the archive's scores.
 
     Returns:
-        float64 [niches], none negative.
+        Numbers of rounds; equals stay in the order they came in.
 
     Raises:
         EvolutionError: nobody is alive.
     """
-    return headroom(archive.scores, alpha=archive.alpha).mean(axis=0)
+    told = headroom(archive.scores, alpha=archive.alpha).mean(axis=0)
+    return sorted(range(len(rounds)), key=lambda number: -told[rounds[number]].sum())
 
 
 def _lead(unit: Floats, u: Floats, a: Floats) -> Floats:

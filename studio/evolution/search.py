@@ -7,7 +7,7 @@
         search.tell(id, offspring, scores)  it enters the archive, or not
         save(search.state())
 
-Where scores are dear, some are enough to tell that an offspring is hopeless (`early_rejection`): give it up with
+Where scores are dear, some are enough to tell that an offspring cannot enter (`early_rejection`): give it up with
 `discard`, and the search goes on as if it had been told the rest. A caller may name the parents, as for the first
 merges of sources that fill the archive in M2N2's experiment with language models.
 
@@ -162,7 +162,7 @@ class Search(Generic[G]):
         return inserted
 
     def discard(self, offspring: Offspring[G]) -> None:
-        """Give up the oldest offspring in flight, as after a failed evaluation or when it is hopeless.
+        """Give up the oldest offspring in flight, as after a failed evaluation or when it cannot enter.
 
         It makes room for another one as `tell` does, so its turn comes in the same order.
 

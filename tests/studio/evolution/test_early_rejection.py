@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from studio.evolution.archive import Archive
-from studio.evolution.early_rejection import headroom, hopeless, telling
+from studio.evolution.early_rejection import cannot_enter, headroom, prompt_order
 from studio.evolution.errors import EvolutionError
 from studio.evolution.niches import adjusted, fitness, price
 from studio.evolution.search import Search
@@ -92,50 +92,50 @@ def test_headroom_is_as_large_as_the_best_of_many_scores_and_no_larger(alpha):
             assert_allclose(room, np.maximum(best, 0), rtol=1e-3, atol=1e-7)
 
 
-def test_a_newcomer_that_cannot_catch_up_is_hopeless():
+def test_a_newcomer_that_cannot_catch_up_cannot_enter():
     # Two niches that each of the two alive has to itself with 3/4. In the first niche the newcomer has nothing:
     # c = z = 3/4, so the first wins 3/4 there. A perfect score in the second: s = [0 3/4 1], c = 1, z = 7/4, price 4/7;
     # the newcomer wins 4/7, the first 3/4, the second 3/7. It is ahead of the second and enters.
     rows = [[0.75, 0.0], [0.0, 0.75]]
-    assert not hopeless(full_archive(rows), [0.0, NAN])
+    assert not cannot_enter(full_archive(rows), [0.0, NAN])
     assert enters(rows, [0.0, 1.0], alpha=1)
     # With a third niche that both have perfect, so that a newcomer lifts them by falling behind there:
     # s = [1 1 0], c = 1, z = 2, 1/2 for each of the two; 4/7 against 3/7 + 1/2 and 3/4 + 1/2.
     rows = [[0.75, 0.0, 1.0], [0.0, 0.75, 1.0]]
-    assert hopeless(full_archive(rows), [0.0, NAN, 0.0])
+    assert cannot_enter(full_archive(rows), [0.0, NAN, 0.0])
     assert not enters(rows, [0.0, 1.0, 0.0], alpha=1)
     # What it may still get there decides, and without any score everything is possible.
-    assert not hopeless(full_archive(rows), [0.0, NAN, NAN])
-    assert not hopeless(full_archive(rows), [NAN, NAN, NAN])
+    assert not cannot_enter(full_archive(rows), [0.0, NAN, NAN])
+    assert not cannot_enter(full_archive(rows), [NAN, NAN, NAN])
 
 
-def test_a_tie_at_best_is_hopeless_when_everything_is_known():
+def test_a_tie_at_best_cannot_enter_when_everything_is_known():
     rows = [[0.5, 0.0], [0.0, 0.5]]
-    assert hopeless(full_archive(rows), rows[0])
-    assert hopeless(full_archive(rows), [0.0, 0.0])
-    assert hopeless(full_archive([[0.5, 0.5]] * 2), [0.5, 0.5])  # nobody wins anything
-    assert not hopeless(full_archive(rows), [0.5, 0.1])
+    assert cannot_enter(full_archive(rows), rows[0])
+    assert cannot_enter(full_archive(rows), [0.0, 0.0])
+    assert cannot_enter(full_archive([[0.5, 0.5]] * 2), [0.5, 0.5])  # nobody wins anything
+    assert not cannot_enter(full_archive(rows), [0.5, 0.1])
 
 
 def test_nobody_is_ahead_of_two_who_are_perfect_in_the_rest():
     # Behind nowhere and ahead nowhere, whatever the second score: zero against zero or less, and the newest leaves.
-    assert hopeless(full_archive([[0.0, 1.0], [0.0, 1.0]]), [0.0, NAN])
-    assert not hopeless(full_archive([[0.0, 1.0], [0.0, 1.0]]), [0.1, NAN])
+    assert cannot_enter(full_archive([[0.0, 1.0], [0.0, 1.0]]), [0.0, NAN])
+    assert not cannot_enter(full_archive([[0.0, 1.0], [0.0, 1.0]]), [0.1, NAN])
 
 
-def test_while_there_is_room_nobody_is_hopeless():
+def test_while_there_is_room_everybody_can_enter():
     archive = Archive(3)
-    assert not hopeless(archive, [0.0, 0.0])
+    assert not cannot_enter(archive, [0.0, 0.0])
     archive.insert("a", [1.0, 1.0])
     archive.insert("b", [1.0, 1.0])
-    assert not hopeless(archive, [0.0, 0.0])
+    assert not cannot_enter(archive, [0.0, 0.0])
     archive.insert("c", [1.0, 1.0])
-    assert hopeless(archive, [0.0, 0.0])
+    assert cannot_enter(archive, [0.0, 0.0])
 
 
 @pytest.mark.parametrize("alpha", ALPHAS)
 @pytest.mark.parametrize("coarse", [False, True])
-def test_whoever_is_hopeless_is_turned_away_with_any_scores_and_whoever_is_not_ties_at_least_with_some(alpha, coarse):
+def test_whoever_cannot_enter_is_turned_away_with_any_scores_and_whoever_can_ties_at_least_with_some(alpha, coarse):
     rng = np.random.default_rng([int(2 * alpha), coarse])
     told = {True: 0, False: 0}
     for _ in range(50):
@@ -148,7 +148,7 @@ def test_whoever_is_hopeless_is_turned_away_with_any_scores_and_whoever_is_not_t
             table = np.round(table * 4) / 4
         rows, newcomer = table[:-1], table[-1]
         newcomer[unknown] = NAN
-        answer = hopeless(full_archive(rows, alpha=alpha), newcomer)
+        answer = cannot_enter(full_archive(rows, alpha=alpha), newcomer)
         told[answer] += 1
         if answer:
             some = [np.unique([0.0, 0.5, 1.0, *rows[:, niche], *rng.random(2)]) for niche in unknown]
@@ -177,7 +177,7 @@ def best_answers(niche, *, alpha):
 
 @given(st.data())
 @settings(max_examples=150, deadline=None)
-def test_nobody_who_enters_was_ever_hopeless_and_no_hopeless_one_recovers(data):
+def test_nobody_who_enters_was_ever_said_not_to_and_nobody_recovers(data):
     alpha = data.draw(st.sampled_from(ALPHAS))
     alive, niches = data.draw(st.integers(2, 4)), data.draw(st.integers(1, 4))
     score = st.one_of(st.floats(0, 1), st.integers(0, 4).map(lambda k: k / 4))
@@ -185,9 +185,9 @@ def test_nobody_who_enters_was_ever_hopeless_and_no_hopeless_one_recovers(data):
     *rows, newcomer = rows
     archive, seen, answers = full_archive(rows, alpha=alpha), np.full(niches, NAN), []
     for niche in data.draw(st.permutations(range(niches))):
-        answers.append(hopeless(archive, seen))
+        answers.append(cannot_enter(archive, seen))
         seen[niche] = newcomer[niche]
-    answers.append(hopeless(archive, seen))
+    answers.append(cannot_enter(archive, seen))
     assert answers == sorted(answers)
     assert answers[-1] != enters(rows, newcomer, alpha=alpha)
 
@@ -199,14 +199,21 @@ def test_up_to_alpha_two_the_most_to_hope_for_is_a_perfect_rest(seed, alpha):
     *rows, newcomer = rng.random((4, 4))
     newcomer *= 0.5
     known = rng.random(4) < 0.7
-    answer = hopeless(full_archive(rows, alpha=alpha), np.where(known, newcomer, NAN))
+    answer = cannot_enter(full_archive(rows, alpha=alpha), np.where(known, newcomer, NAN))
     assert answer != enters(rows, np.where(known, newcomer, 1.0), alpha=alpha)
 
 
 def test_what_tells_most_is_where_most_is_open():
     # Niche by niche: mean of 3/8 and 9/16; all equal, 3/4 for both; both perfect, nothing.
     archive = full_archive([[0.5, 0.25, 1.0], [0.25, 0.25, 1.0]])
-    assert_allclose(telling(archive), [15 / 32, 3 / 4, 0], rtol=1e-8)
+    assert_allclose(headroom(archive.scores).mean(axis=0), [15 / 32, 3 / 4, 0], rtol=1e-8)
+    assert prompt_order(archive, [slice(0, 1), slice(1, 2), slice(2, 3)]) == [1, 0, 2]
+    assert prompt_order(archive, [slice(1, 2), slice(0, 1), slice(2, 3)]) == [0, 1, 2]
+    assert prompt_order(archive, [slice(2, 3), slice(0, 2)]) == [1, 0]  # 0 against 15/32 + 3/4
+
+
+def test_rounds_that_tell_as_much_stay_in_order():
+    assert prompt_order(full_archive([[0.5, 0.5, 0.5]] * 2), [slice(0, 1), slice(1, 2), slice(2, 3)]) == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -221,7 +228,7 @@ def test_what_tells_most_is_where_most_is_open():
 )
 def test_what_is_no_score_is_refused(scores, message):
     with pytest.raises(EvolutionError, match=message):
-        hopeless(full_archive([[0.5, 0.5], [0.2, 0.2]]), scores)
+        cannot_enter(full_archive([[0.5, 0.5], [0.2, 0.2]]), scores)
 
 
 LENGTH = 12
@@ -247,13 +254,13 @@ def breed(*, early, batch=3, alpha=1.0, steps=300):
         offspring = search.ask()
         rejected = False
         if early:
-            order = np.argsort(-telling(search.archive), kind="stable")
+            order = np.array(prompt_order(search.archive, [slice(niche, niche + 1) for niche in range(LENGTH)]))
             seen = np.full(LENGTH, NAN)
             for start in range(0, LENGTH, batch):
                 some = order[start : start + batch]
                 seen[some] = offspring.genome[some]
                 looked_at += len(some)
-                rejected = hopeless(search.archive, seen)
+                rejected = cannot_enter(search.archive, seen)
                 if rejected:
                     search.discard(offspring)
                     break

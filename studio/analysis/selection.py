@@ -11,7 +11,7 @@ import numpy as np
 from eval.prompts.prompt_set import PromptSet
 from studio.evolution.niches import owners
 from studio.judging.annotations import Marked
-from studio.runs.individual import Individual, Kind
+from studio.runs.individual import Individual, ScoreKind
 
 from .source_shares import source_shares
 
@@ -140,7 +140,7 @@ def diversity(table: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(nearest), nearest, 0.0)
 
 
-def best_source(everyone: list[Individual], kind: Kind = "ja") -> Individual | None:
+def best_source(everyone: list[Individual], kind: ScoreKind = "ja") -> Individual | None:
     """The source with the best mean."""
     sources = [one for one in everyone if one.is_source and one.mean(kind) is not None]
     return max(sources, key=lambda one: one.mean(kind) or 0.0, default=None)

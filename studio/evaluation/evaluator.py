@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -18,9 +17,8 @@ from pipelines.checkpoints.sources import Source
 from pipelines.generation.live_pipeline import LivePipeline, Request, Settings
 from pipelines.recipes.recipe import Recipe
 from studio.png_metadata import write_png
+from studio.runs.config import FitnessKind
 from studio.runs.noise import noise_seed, picture_data
-
-Kind = Literal["text", "image"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class Evaluator:
         settings: Settings,
         noises: int,
         room: int | None = None,
-        fitness: Mapping[Kind, float] | None = None,
+        fitness: Mapping[FitnessKind, float] | None = None,
         folder: Path | None = None,
     ) -> None:
         """Build the pipeline.
@@ -81,7 +79,7 @@ class Evaluator:
         self.scorer = scorer
         self.settings = settings
         self.noises = noises
-        self.fitness: Mapping[Kind, float] = fitness or {"text": 1.0}
+        self.fitness: Mapping[FitnessKind, float] = fitness or {"text": 1.0}
         self.rotation = 0
         self._folder = folder
         self._references: dict[Path, np.ndarray] = {}

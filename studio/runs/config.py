@@ -21,6 +21,7 @@ from pipelines.storage.files import write_whole
 from studio.errors import ConfigError
 from studio.evolution.niches import MAX_ALPHA
 
+FitnessKind = Literal["text", "image"]
 EMBEDDED_PICTURES = Settings(steps=6, batch=33)  # small pictures: two batches for the 65 captions; 8 steps score alike
 RESERVED = ("average", "child")  # rows of every report
 
@@ -88,7 +89,7 @@ class RunConfig(BaseModel):
     compete: tuple[Language, ...] = Field(
         ("ja",), min_length=1, max_length=2, description="languages whose captions are niches; the paper's is ja alone"
     )
-    fitness: dict[Literal["text", "image"], float] = Field(
+    fitness: dict[FitnessKind, float] = Field(
         {"text": 1.0},
         min_length=1,
         description="weights of what scores a picture: likeness to its caption, to its reference picture (NCS)",

@@ -11,7 +11,7 @@ import numpy as np
 
 from pipelines.recipes.recipe import Recipe
 
-Kind = Literal["ja", "en", "consistency", "score", "votes"]
+ScoreKind = Literal["ja", "en", "consistency", "score", "votes"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Individual:
     error: str | None = None
     partial: PartialScores | None = None
 
-    def mean(self, kind: Kind) -> float | None:
+    def mean(self, kind: ScoreKind) -> float | None:
         """The mean score over prompts and noises, `None` where it was not measured."""
         return float(self.scores[kind].mean()) if kind in self.scores else None
 
@@ -62,4 +62,4 @@ class Individual:
         return self.mother is None
 
 
-KINDS: tuple[Kind, ...] = ("ja", "en", "consistency")
+KINDS: tuple[ScoreKind, ...] = ("ja", "en", "consistency")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from .individual import Individual, Kind
+from .individual import Individual, ScoreKind
 from .status import current_status
 from .store import RunStore
 
@@ -49,9 +49,9 @@ def individual_json(individual: Individual) -> dict[str, Any]:
     }
 
 
-def kinds(individual: Individual) -> tuple[Kind, ...]:
+def kinds(individual: Individual) -> tuple[ScoreKind, ...]:
     """The scores an individual is shown with; what votes make of it only where votes steer the run."""
-    always: tuple[Kind, ...] = ("ja", "en", "consistency")
+    always: tuple[ScoreKind, ...] = ("ja", "en", "consistency")
     return (*always, "votes") if "votes" in individual.scores else always
 
 

@@ -12,13 +12,12 @@ from PIL import Image
 
 from eval.cmmd import cmmd
 from eval.prompts.prompt_set import Language, PromptSet
-from eval.scorers.clip import ClipScorer
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import GenerationError, RecipeError
-from pipelines.generation.live_pipeline import best_device
 from pipelines.generation.settings import Settings
 from pipelines.recipes.recipe import Recipe, Segment, blend
 from studio.evaluation.evaluator import Drawn, Evaluator
+from studio.evaluation.open_scorer import open_scorer, unpark_beside
 from studio.evolution.niches import Floats
 from studio.runs.config import EMBEDDED_PICTURES, RunConfig, embedded
 from studio.runs.inputs import RunPrompts, open_run_sources
@@ -49,9 +48,7 @@ class Bench:
         self.held_out = held_out or RunPrompts(config).held_out
         self.sources = open_run_sources(config)
         self.pictures = pictures
-        self._judge, self._jury = (
-            ClipScorer(name, device=str(best_device())) for name in (config.scorer, config.reporter)
-        )
+        self._judge, self._jury = open_scorer(config.scorer), open_scorer(config.reporter)
         self._folder = Path(config.held_out).parent
         self._evaluator: Evaluator | None = None
 
@@ -97,6 +94,8 @@ class Bench:
         """One pipeline for all recipes over the same sources; fitness by captions, on the first noise."""
         if self._evaluator is None or self._evaluator.pipeline.sources is not sources:
             self._evaluator = Evaluator(recipe, sources, self._judge, settings=pictures, noises=1, folder=self._folder)
+            for scorer in (self._judge, self._jury):
+                unpark_beside(scorer, self._evaluator.pipeline)
         self._evaluator.settings, self._evaluator.rotation, self._evaluator.fitness = pictures, 0, {"text": 1.0}
         return self._evaluator
 

@@ -4,6 +4,7 @@ Imports breeding, judging, library and runs.
 
 Read in this order:
 
+    open_scorer   scorers by name, on the device that pictures are drawn on
     evaluator     weave, draw, score one individual
     fitness       the languages that compete, and what is only reported
     held_out      sources, average and best child on prompts that evolution never saw

@@ -12,7 +12,7 @@ from PIL import Image
 from eval.errors import PromptSetError
 from eval.metrics import consistency, similarity
 from eval.prompts.prompt_set import Language, PromptSet
-from eval.scorers.clip import ClipScorer
+from eval.scorers.scorer import FeatureScorer, Scorer
 from pipelines.checkpoints.sources import Source
 from pipelines.generation.live_pipeline import LivePipeline, Request, Settings
 from pipelines.recipes.recipe import Recipe
@@ -54,7 +54,7 @@ class Evaluator:
         self,
         recipe: Recipe,
         sources: Mapping[str, Source],
-        scorer: ClipScorer,
+        scorer: FeatureScorer,
         *,
         settings: Settings,
         noises: int,
@@ -159,7 +159,7 @@ class Evaluator:
         return consistency(ja.features, en.features).reshape(-1, self.noises)
 
 
-def check_captions(prompts: PromptSet, scorer: ClipScorer, pipeline: LivePipeline) -> list[str]:
+def check_captions(prompts: PromptSet, scorer: Scorer, pipeline: LivePipeline) -> list[str]:
     """Refuse a prompt set without both languages; returns the captions that scorer or text encoders would cut short.
 
     Raises:

@@ -15,7 +15,6 @@ from PIL import Image
 from eval.cmmd import cmmd
 from eval.metrics import bootstrap, by_category, paired_bootstrap
 from eval.prompts.prompt_set import LANGUAGES, Language
-from eval.scorers.clip import ClipScorer
 from pipelines.checkpoints.sources import COMPONENTS, Source
 from pipelines.errors import GenerationError, RecipeError
 from pipelines.recipes.recipe import Recipe
@@ -26,6 +25,7 @@ from studio.runs.state import report_row_key
 from studio.runs.store import RunStore
 
 from .evaluator import Drawn, Evaluator, Scored, check_captions, save_picture
+from .open_scorer import open_scorer, unpark_beside
 
 logger = logging.getLogger(__name__)
 
@@ -44,9 +44,9 @@ class Reporter:
         self.evaluator = evaluator
         self.tick = tick
         self.prompts = store.prompts.held_out
-        device, parked = str(evaluator.scorer.device), evaluator.scorer.parked
         del evaluator.scorer  # fitness is through: the two of them need not fit together
-        self.reporter = evaluator.scorer = ClipScorer(store.config.reporter, device=device, parked=parked)
+        self.reporter = evaluator.scorer = open_scorer(store.config.reporter)
+        unpark_beside(self.reporter, evaluator.pipeline)
         self.truncated = check_captions(self.prompts, self.reporter, evaluator.pipeline)
         self.references = self._references()
 
@@ -112,7 +112,7 @@ class Reporter:
 
         With reference pictures also "cmmd", how far the Japanese pictures are from them as a set: float64 [1].
         """
-        key = report_row_key(name, recipe.digest, self.reporter.digest)
+        key = report_row_key(name, recipe.digest, self.reporter.identity["sha256"])
         kept = self.store.report_row(key)
         if kept is None:
             ja, en = (self._scored(recipe, name, language) for language in LANGUAGES)

@@ -14,17 +14,16 @@ from eval.metrics import bootstrap, by_category
 from eval.prompts.prompt_set import Language, load_prompts
 from eval.scorers import names
 from eval.scorers.catalogue import REPORTER
-from eval.scorers.clip import ClipScorer
 from pipelines.checkpoints.source_uri import open_origin
 from pipelines.checkpoints.sources import check_mergeable, text_encoders_mergeable
 from pipelines.generation.cost import native_side
-from pipelines.generation.live_pipeline import best_device
 from pipelines.generation.settings import LARGE, PresetName
 from pipelines.recipes.compatibility import angles, gram_matrices
 from studio.library.model_reference import open_model
 from studio.runs.config_file import preset
 
 from .evaluator import Drawn, Evaluator
+from .open_scorer import open_scorer, unpark_beside
 
 
 def score_model(
@@ -55,11 +54,10 @@ def score_model(
     recipe, sources = open_model(model)
     drawn_by = sources[recipe.lender("unet")]
     usual = REPORTER if native_side(drawn_by) >= LARGE else names.of_folder(assets.JURY)
-    judge = ClipScorer(scorer or usual, device=str(best_device()), parked=True)
+    opened = open_scorer(scorer or usual)
     settings = preset(pictures, drawn_by)
-    evaluator = Evaluator(recipe, sources, judge, settings=settings, noises=1)
-    if evaluator.pipeline.plan.scorer == "beside":
-        judge.unpark()
+    evaluator = Evaluator(recipe, sources, opened, settings=settings, noises=1)
+    unpark_beside(opened, evaluator.pipeline)
     languages: tuple[Language, ...] = ("ja", "en") if language == "both" else (language,)
     captions = [text for spoken in languages for text in wanted.texts(spoken)]
     drawn: dict[Language, list[Drawn]] = {}
@@ -73,12 +71,12 @@ def score_model(
     return {
         "model": model,
         "prompts": wanted.name,
-        "scorer": judge.identity,
+        "scorer": opened.identity,
         "pictures": settings.model_dump(),
         "scores": {kind: dataclasses.asdict(bootstrap(row)) for kind, row in rows.items()},
         "per_prompt": {kind: dict(zip(wanted.ids, row.tolist(), strict=True)) for kind, row in rows.items()},
         "per_category": {kind: by_category(row, wanted.categories) for kind, row in rows.items()},
-        "truncated": judge.truncated(captions),
+        "truncated": opened.truncated(captions),
     }
 
 

@@ -13,11 +13,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from eval.prompts.prompt_set import PromptSet
-from eval.scorers.clip import ClipScorer
 from eval.scorers.model_files import weights_size
 from eval.scorers.tokens import truncated_by
 from pipelines.errors import GenerationError, RecipeError
-from pipelines.generation.live_pipeline import best_device
 from pipelines.recipes.recipe import Recipe
 from studio.breeding.initial_population import given_offspring, source_recipes, warm_up_parents
 from studio.breeding.variation import Breeder
@@ -26,6 +24,7 @@ from studio.errors import RunError
 from studio.evaluation.evaluator import Drawn, Evaluator, check_captions, save_picture
 from studio.evaluation.fitness import Judging
 from studio.evaluation.held_out import Reporter
+from studio.evaluation.open_scorer import open_scorer, scorer_change, unpark_beside
 from studio.evolution.archive import Archive
 from studio.evolution.search import Offspring, Search
 from studio.jobs.process import Stopped
@@ -52,7 +51,7 @@ class _Run:
             rate = measured_rate(store.folder.parent, self.config)
             preflight(self.config, self.sources, folder=store.folder, rate=rate).check()
         self.first = source_recipes(self.config, self.sources)
-        scorer = ClipScorer(self.config.scorer, device=str(best_device()), parked=True)
+        scorer = open_scorer(self.config.scorer)
         self.breeder = Breeder(self.config, self.sources, next(iter(self.first.values())))
         self.evaluator = Evaluator(
             next(iter(self.first.values())),
@@ -65,14 +64,17 @@ class _Run:
             folder=store.folder,
         )
         self.evaluator.rotation = store.state.rotation
-        if self.evaluator.pipeline.plan.scorer == "beside":
-            scorer.unpark()
+        unpark_beside(scorer, self.evaluator.pipeline)
         held = store.prompts.held_out
         cut = check_captions(self.prompts, scorer, self.evaluator.pipeline)
         cut += truncated_by(self.config.reporter, [*held.texts("ja"), *held.texts("en")])
         if cut:
             logger.warning("captions too long, only their beginning counts: %s", ", ".join(cut))
-        _check_scorer(store, scorer)
+        if change := scorer_change(store.state.scorer or {}, scorer):
+            raise RunError(
+                f"{store.folder} {change} Expected the same scorer to the end of a run: put the former weights back, "
+                "or start a new run."
+            )
         store.update(truncated=cut, scorer=scorer.identity, machine=described())
         self.judging = Judging(self.config, self.evaluator, self.prompts, self._raters(), self._tick)
         self.search = self._search()
@@ -202,14 +204,3 @@ class _Run:
     def _tick(self, _: int = 0) -> None:
         if self.store.state.stop:
             raise Stopped
-
-
-def _check_scorer(store: RunStore, scorer: ClipScorer) -> None:
-    """Refuse to go on with another scorer under the same name: its scores are on another scale."""
-    before = store.state.scorer or {}
-    for key, value in scorer.identity.items():
-        if key != "name" and before.get(key, value) != value:
-            raise RunError(
-                f"{store.folder} was scored by {before.get('name')} with {key} {before[key]!r}; now that is {value!r}. "
-                "Expected the same scorer to the end of a run: put the former weights back, or start a new run."
-            )

@@ -45,7 +45,7 @@ class Birth(BaseModel):
         noises: pictures per caption.
         rotation: which noises; see `Evaluator`.
         settings: how pictures were drawn.
-        scorer: what the scores depend on beside pictures and captions; see `ClipScorer.identity`.
+        scorer: what the scores depend on beside pictures and captions; see `Scorer.identity`.
         scores: per kind, a row per prompt with a number per noise. Empty where a measurement of the export could not
             be compared with the run's: its fitness looked at reference pictures, which do not go along, the noise has
             changed since it was scored, or the weights are rounded otherwise. The first measurement stands in then.

@@ -15,14 +15,13 @@ import numpy as np
 import assets
 from eval.prompts.prompt_set import LANGUAGES, Language
 from eval.scorers import names
-from eval.scorers.clip import ClipScorer
 from pipelines.checkpoints.sources import open_source
 from pipelines.errors import ExportError
 from pipelines.exporting.provenance import read_sha256
-from pipelines.generation.live_pipeline import best_device
 from pipelines.storage.files import write_whole
 from studio.environment import environment
 from studio.evaluation.evaluator import Drawn, Evaluator
+from studio.evaluation.open_scorer import open_scorer, scorer_change, unpark_beside
 from studio.exporting.certificate import Birth, Scores, small
 from studio.exporting.registry import Export
 from studio.journal import Journal
@@ -89,13 +88,13 @@ def damage(export: Export, progress: Callable[[int, int], None] | None = None) -
 
 
 def _scored(export: Export, birth: Birth, event: Mapping[str, Any], told: Progress) -> dict[str, Any]:
-    judge = ClipScorer(_judge_of(birth), device=str(best_device()), parked=True)
-    _check_scorer(birth, judge)
+    scorer = open_scorer(_scorer_of(birth))
+    if change := scorer_change(birth.scorer, scorer, same_device=False):
+        raise ExportError(f"The export {change} Expected the same scorer: put its former weights back.")
     model, sources = alone(open_source(export.path))
-    evaluator = Evaluator(model, sources, judge, settings=birth.settings, noises=birth.noises)
+    evaluator = Evaluator(model, sources, scorer, settings=birth.settings, noises=birth.noises)
     evaluator.rotation = birth.rotation
-    if evaluator.pipeline.plan.scorer == "beside":
-        judge.unpark()
+    unpark_beside(scorer, evaluator.pipeline)
     events = journal(export).events()
     rounds = 1 if is_repeated(events, event["environment"]) else 2
     total = rounds * len(LANGUAGES) * len(birth.prompts) * birth.noises
@@ -135,7 +134,7 @@ def _once(evaluator: Evaluator, birth: Birth, told: Callable[[int], None]) -> tu
     return {kind: values.tolist() for kind, values in rows.items()}, first
 
 
-def _judge_of(birth: Birth) -> str:
+def _scorer_of(birth: Birth) -> str:
     """The scorer that was fitness; where its folder is not there any more, the studio's own one of that name."""
     name = str(birth.scorer["name"])
     folder = names.folder_in(name)
@@ -143,17 +142,6 @@ def _judge_of(birth: Birth) -> str:
         return name
     own = next((one for one in (assets.JUDGE, assets.JURY) if one.name == folder.name), folder)
     return names.of_folder(own)
-
-
-def _check_scorer(birth: Birth, judge: ClipScorer) -> None:
-    """Refuse another scorer under the same name: its scores are on another scale."""
-    found = judge.identity
-    for key in birth.scorer.keys() - {"name", "autocast"}:  # another device may compute in another precision
-        if found.get(key) != birth.scorer[key]:
-            raise ExportError(
-                f"The export was scored by {birth.scorer['name']} with {key} {birth.scorer[key]!r}; now that is "
-                f"{found.get(key)!r}. Expected the same scorer: put its former weights back."
-            )
 
 
 def _keep(export: Export, when: str, scores: Scores, drawn: Pictures, events: list[dict[str, Any]]) -> dict[str, str]:

@@ -19,9 +19,9 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from PIL import Image
 
-from eval.scorers.clip import ClipScorer
-from pipelines.generation.live_pipeline import best_device
+from eval.scorers.scorer import FeatureScorer
 from studio.errors import RunError
+from studio.evaluation.open_scorer import open_scorer
 from studio.evaluation.preview import Previewer
 from studio.formatting import score
 from studio.i18n import Lang, t
@@ -160,9 +160,9 @@ class Studio:
             store.close()
 
     @functools.lru_cache(maxsize=2)  # noqa: B019  (one studio per process)
-    def scorer(self, name: str) -> ClipScorer:
-        """The scorer a run uses, loaded once."""
-        return ClipScorer(name, device=str(best_device()), parked=True)  # an idle page holds no accelerator
+    def scorer(self, name: str) -> FeatureScorer:
+        """The scorer a run uses, loaded once; parked for good, as an idle page holds no accelerator."""
+        return open_scorer(name)
 
 
 def individual_label(lang: Lang, individual: Individual) -> str:

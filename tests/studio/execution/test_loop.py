@@ -214,6 +214,17 @@ def test_a_failed_report_takes_nobody_from_the_archive(small_config, tmp_path, m
     assert status(store)["status"] == "done"
 
 
+def test_a_run_does_not_go_on_with_another_scorer_under_the_same_name(small_config, tmp_path):
+    store = create_run(tmp_path / "run", small_config)
+    store.update(scorer={"name": "judge", "sha256": "0" * 64})
+    with pytest.raises(
+        RunError, match=r"was scored by judge with sha256 '0+'; now .* to the end of a run: put the former"
+    ):
+        control.carry_out(store)
+    assert store.individuals() == []
+    store.close()
+
+
 def test_a_row_that_cannot_be_drawn_costs_the_report_that_row(small_config, tmp_path, monkeypatch):
     draw, score, at_once = Evaluator.draw, Evaluator.score, []
 

@@ -1,0 +1,50 @@
+"""Scorers by name, on the device that pictures are drawn on; and whether one is the same as before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from eval.scorers.clip import ClipScorer
+from eval.scorers.scorer import FeatureScorer, Scorer
+from pipelines.generation.live_pipeline import LivePipeline, best_device
+
+
+def open_scorer(name: str) -> FeatureScorer:
+    """Open a scorer for this machine's best device, parked: until it is used, the device is left to others.
+
+    Args:
+        name: an open_clip model, a folder or a hub repository; see `eval.scorers.model_files`.
+
+    Raises:
+        ScorerError: there is no such scorer, its weights are missing or damaged, or the device cannot be used.
+    """
+    return ClipScorer(name, device=str(best_device()), parked=True)
+
+
+def unpark_beside(scorer: Scorer, pipeline: LivePipeline) -> None:
+    """Bring a scorer to the device, to stay, where the pipeline's plan has room for both; else it stays parked.
+
+    Raises:
+        ScorerError: the device has no room after all.
+    """
+    if pipeline.plan.scorer == "beside":
+        scorer.unpark()
+
+
+def scorer_change(before: Mapping[str, Any], scorer: Scorer, *, same_device: bool = True) -> str | None:
+    """How a scorer differs from the one that scored before: scores of the two are on different scales.
+
+    Args:
+        before: the identity that was stored with the scores; it may know fewer things, and may be empty.
+        scorer: the one that is to go on; it may have been moved, and so have another name.
+        same_device: whether it computes where the other did; another device may compute in another precision.
+
+    Returns:
+        A sentence that lacks its subject, what was scored; None where the scorer is the same.
+    """
+    now, ignored = scorer.identity, {"name"} if same_device else {"name", "autocast"}
+    for part, value in before.items():
+        if part not in ignored and now.get(part) != value:
+            return f"was scored by {before.get('name')} with {part} {value!r}; now that is {now.get(part)!r}."
+    return None

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from studio.evaluation.evaluator import Evaluator
+from studio.evaluation.worker import LocalWorker
 from studio.execution import control
 from studio.execution.creation import create_run
 from studio.runs.config import embedded
@@ -28,11 +29,11 @@ OFFSPRING = 10
 def main() -> None:
     """Print the table."""
     spent: dict[str, float] = defaultdict(float)
-    build = Evaluator.__init__
+    build = LocalWorker.__init__
 
-    def timed(self: Evaluator, *arguments: Any, **options: Any) -> None:
-        build(self, *arguments, **options)
-        pipeline, clip = self.pipeline._pipeline, self.scorer._model
+    def timed(self: LocalWorker, evaluator: Evaluator, scorer: Any) -> None:
+        build(self, evaluator, scorer)
+        pipeline, clip = evaluator.pipeline._pipeline, scorer._model
         for name, module in {
             "text encoders": [pipeline.text_encoder, pipeline.text_encoder_2],
             "UNet": [pipeline.unet],
@@ -43,8 +44,8 @@ def main() -> None:
                 _time(one, name, spent)
 
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        Evaluator.__init__ = timed  # type: ignore[method-assign]
-        stack.callback(setattr, Evaluator, "__init__", build)
+        LocalWorker.__init__ = timed  # type: ignore[method-assign]
+        stack.callback(setattr, LocalWorker, "__init__", build)
         store = create_run(Path(folder) / "run", embedded(evaluations=OFFSPRING))
         started: list[tuple[float, dict[str, float]]] = []
 

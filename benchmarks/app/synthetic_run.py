@@ -20,7 +20,7 @@ from pipelines.generation.live_pipeline import Request
 from pipelines.recipes.recipe import Recipe
 from studio.breeding.initial_population import source_recipes
 from studio.breeding.variation import Breeder
-from studio.evaluation.evaluator import Drawn, save_picture
+from studio.evaluation.evaluator import DrawnPicture, save_picture
 from studio.evolution.archive import Archive
 from studio.execution.creation import create_run
 from studio.runs.config import embedded
@@ -91,7 +91,7 @@ def _draw(store: RunStore, recipe: Recipe, references: list[Image.Image], count:
     for row, language in wanted:
         prompt = prompts.prompts[row]
         request = Request((prompt.ja if language == "ja" else prompt.en) or "", noise_seed(prompt.id, 0))
-        drawn = Drawn(Image.blend(references[row], tint, 0.2), prompt.id, language, 0, request)
+        drawn = DrawnPicture(Image.blend(references[row], tint, 0.2), prompt.id, language, 0, request)
         save_picture(
             drawn, store.image(recipe.name, prompt.id, language, 0), recipe=recipe, settings=store.config.pictures
         )

@@ -36,7 +36,7 @@ class Method(Protocol):
 
     Attributes:
         sources: what its recipes name.
-        rotation: which noise its next recipe is to be drawn with, as in `Evaluator`.
+        rotation: which noise its next recipe is to be drawn with, as in `Noise`.
     """
 
     sources: Mapping[str, Source]

@@ -11,16 +11,17 @@ import numpy as np
 from PIL import Image
 
 from eval.cmmd import cmmd
-from eval.prompts.prompt_set import Language, PromptSet
+from eval.prompts.prompt_set import LANGUAGES, Language, PromptSet
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import GenerationError, RecipeError
 from pipelines.generation.settings import Settings
 from pipelines.recipes.recipe import Recipe, Segment, blend
-from studio.evaluation.evaluator import Drawn, Evaluator
+from studio.evaluation.evaluator import DrawingConditions, DrawnPicture, Evaluator, Fitness
 from studio.evaluation.open_scorer import open_scorer, unpark_beside
 from studio.evolution.niches import Floats
 from studio.runs.config import EMBEDDED_PICTURES, RunConfig, embedded
 from studio.runs.inputs import RunPrompts, open_run_sources
+from studio.runs.noise import Noise
 
 NICHES = 33  # a batch of EMBEDDED_PICTURES
 Rows = Sequence[tuple[int, Sequence[float]]]  # segments of a chromosome: stop, weights
@@ -56,31 +57,33 @@ class Bench:
         self, recipe: Recipe, sources: Mapping[str, Source], config: RunConfig, rotation: int = 0
     ) -> Floats | None:
         """What the judge makes of a recipe, float64 [niches] a language; None if it draws nothing."""
+        conditions, fitness = (
+            DrawingConditions(config.pictures, Noise(1, rotation)),
+            Fitness(config.fitness, self._folder),
+        )
         try:
-            evaluator = self._evaluator_of(sources, recipe, config.pictures)
-            evaluator.rotation, evaluator.fitness = rotation, config.fitness
-            drawn = [evaluator.draw(recipe, self.niches, language) for language in config.compete]
+            evaluator = self._evaluator_of(sources, recipe)
+            drawn = [evaluator.draw(recipe, self.niches, language, conditions) for language in config.compete]
         except (GenerationError, RecipeError) as error:
             logger.warning("not drawn: %s", error)
             return None
-        return np.concatenate([evaluator.score(pictures).scores[:, 0] for pictures in drawn])
+        scored = [evaluator.score(pictures, self._judge, conditions, fitness) for pictures in drawn]
+        return np.concatenate([one.scores[:, 0] for one in scored])
 
     def report(self, recipe: Recipe, sources: Mapping[str, Source]) -> tuple[dict[str, list[float]], float]:
         """What the jury makes of a recipe: scores per held-out prompt by kind, and CMMD of the Japanese pictures."""
-        evaluator = self._evaluator_of(sources, recipe, self.pictures)
-        evaluator.scorer = self._jury
-        try:
-            ja, en = (evaluator.score(evaluator.draw(recipe, self.held_out, language)) for language in ("ja", "en"))
-        finally:
-            evaluator.scorer = self._judge
-        scores = {"ja": ja.scores, "en": en.scores, "consistency": evaluator.consistency(ja, en)}
+        evaluator, conditions = self._evaluator_of(sources, recipe), DrawingConditions(self.pictures, Noise(1))
+        drawn = (evaluator.draw(recipe, self.held_out, language, conditions) for language in LANGUAGES)
+        ja, en = (evaluator.score(pictures, self._jury, conditions) for pictures in drawn)
+        scores = {"ja": ja.scores, "en": en.scores, "consistency": ja.consistency(en)}
         return {kind: rounded(rows[:, 0]) for kind, rows in scores.items()}, cmmd(ja.features, self._references)
 
     def draw(
         self, recipe: Recipe, sources: Mapping[str, Source], prompts: PromptSet, language: Language = "ja"
-    ) -> list[Drawn]:
+    ) -> list[DrawnPicture]:
         """Pictures to look at."""
-        return self._evaluator_of(sources, recipe, self.pictures).draw(recipe, prompts, language)
+        conditions = DrawingConditions(self.pictures, Noise(1))
+        return self._evaluator_of(sources, recipe).draw(recipe, prompts, language, conditions)
 
     def references(self, prompts: PromptSet) -> list[Image.Image]:
         """The reference pictures of held-out prompts."""
@@ -90,13 +93,13 @@ class Bench:
     def _references(self) -> np.ndarray:
         return self._jury.image_features(self.references(self.held_out))
 
-    def _evaluator_of(self, sources: Mapping[str, Source], recipe: Recipe, pictures: Settings) -> Evaluator:
-        """One pipeline for all recipes over the same sources; fitness by captions, on the first noise."""
+    def _evaluator_of(self, sources: Mapping[str, Source], recipe: Recipe) -> Evaluator:
+        """One pipeline for all recipes over the same sources, with room for both scorers where the device has any."""
         if self._evaluator is None or self._evaluator.pipeline.sources is not sources:
-            self._evaluator = Evaluator(recipe, sources, self._judge, settings=pictures, noises=1, folder=self._folder)
+            both = self._judge.weights_bytes + self._jury.weights_bytes
+            self._evaluator = Evaluator(recipe, sources, settings=self.pictures, scorer_bytes=both)
             for scorer in (self._judge, self._jury):
                 unpark_beside(scorer, self._evaluator.pipeline)
-        self._evaluator.settings, self._evaluator.rotation, self._evaluator.fitness = pictures, 0, {"text": 1.0}
         return self._evaluator
 
 

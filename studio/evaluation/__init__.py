@@ -4,8 +4,9 @@ Imports breeding, judging, library and runs.
 
 Read in this order:
 
-    open_scorer   scorers by name, on the device that pictures are drawn on
     evaluator     weave, draw, score one individual
+    open_scorer   scorers by name, on the device that pictures are drawn on
+    worker        an evaluation as a request and its result, for this process or another
     fitness       the languages that compete, and what is only reported
     held_out      sources, average and best child on prompts that evolution never saw
     score_model   scores of one model outside a run

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from PIL import Image
@@ -18,11 +19,51 @@ from pipelines.generation.live_pipeline import LivePipeline, Request, Settings
 from pipelines.recipes.recipe import Recipe
 from studio.png_metadata import write_png
 from studio.runs.config import FitnessKind
-from studio.runs.noise import noise_seed, picture_data
+from studio.runs.noise import Noise, picture_data
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawingConditions:
+    """What pictures are drawn under, so that individuals can be compared: the settings, and noise all of them share."""
+
+    settings: Settings
+    noise: Noise
+
+    @property
+    def prompts_per_round(self) -> int:
+        """As many whole prompts as a batch holds, and one at least."""
+        return max(1, self.settings.batch // self.noise.count)
+
+    def rounds(self, prompts: PromptSet) -> list[PromptSet]:
+        """The prompts that are drawn and scored together, one round after another.
+
+        The last bit of a score can depend on the batch, so an evaluation that stops early has the same ones.
+        """
+        size = self.prompts_per_round
+        return [
+            prompts.model_copy(update={"prompts": prompts.prompts[start : start + size]})
+            for start in range(0, len(prompts), size)
+        ]
+
+
+@dataclass(frozen=True)
+class Fitness:
+    """What a picture is worth.
+
+    Attributes:
+        weights: of likeness to the caption ("text") and to the reference picture ("image", the paper's NCS).
+        folder: where reference pictures lie, if any weight is theirs.
+    """
+
+    weights: Mapping[FitnessKind, float]
+    folder: Path | None = None
+
+
+CAPTIONS_ALONE = Fitness({"text": 1.0})
+
+
+@dataclass(frozen=True)
+class DrawnPicture:
     """A picture with what it takes to draw it again."""
 
     image: Image.Image
@@ -34,129 +75,124 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class Scored:
+class PictureScores:
     """Scores of pictures, float64 [prompts, noises] in 0..1, and the pictures' features, float32 [pictures, d]."""
 
     scores: np.ndarray
     features: np.ndarray
 
+    def consistency(self, twin: PictureScores) -> np.ndarray:
+        """How alike the pictures are to those of the same prompts in the other language, noise by noise.
+
+        Returns:
+            float64 [prompts, noises], in 0..1.
+        """
+        return consistency(self.features, twin.features).reshape(self.scores.shape)
+
 
 class Evaluator:
     """Draws and scores individuals over one set of sources, on one live pipeline.
 
-    Attributes:
-        scorer: what scores.
-        fitness: weights of likeness to the caption ("text") and to the reference picture ("image", the paper's NCS).
-        rotation: which noises are drawn: 0 the first `noises` of every prompt, 1 the next ones, and so on.
+    What to draw, under which conditions, and who scores it are arguments: one call leaves no trace in the next, but
+    for the time it takes.
     """
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        sources: Mapping[str, Source],
-        scorer: FeatureScorer,
-        *,
-        settings: Settings,
-        noises: int,
-        room: int | None = None,
-        fitness: Mapping[FitnessKind, float] | None = None,
-        folder: Path | None = None,
-    ) -> None:
+    def __init__(self, recipe: Recipe, sources: Mapping[str, Source], *, settings: Settings, scorer_bytes: int) -> None:
         """Build the pipeline.
 
         Args:
             recipe: any that has the host and chromosomes of those to come.
             sources: opened sources by the recipe's names.
-            scorer: what scores, until another one takes its place.
-            settings: how pictures are drawn.
-            noises: pictures per prompt.
-            room: bytes of the largest scorer to come; of this one if left out.
-            fitness: what counts, with weights; likeness to the caption alone if left out.
-            folder: where reference pictures lie, if fitness looks at them.
+            settings: of the pictures to come, which decide how the pipeline fits the device.
+            scorer_bytes: weights of the largest scorer that is to work on the same device.
         """
-        self._room = scorer.weights_bytes if room is None else room
-        self.pipeline = LivePipeline(recipe, sources, settings=settings, scorer=self._room)
-        self.scorer = scorer
-        self.settings = settings
-        self.noises = noises
-        self.fitness: Mapping[FitnessKind, float] = fitness or {"text": 1.0}
-        self.rotation = 0
-        self._folder = folder
-        self._references: dict[Path, np.ndarray] = {}
-
-    def rounds(self, prompts: PromptSet) -> list[PromptSet]:
-        """The prompts that are drawn and scored together: as many whole ones as a batch holds, one after another.
-
-        The last bit of a score can depend on the batch, so an evaluation that stops early has the same ones.
-        """
-        size = max(1, self.settings.batch // self.noises)
-        return [
-            prompts.model_copy(update={"prompts": prompts.prompts[start : start + size]})
-            for start in range(0, len(prompts), size)
-        ]
+        self._scorer_bytes = scorer_bytes
+        self.pipeline = LivePipeline(recipe, sources, settings=settings, scorer=scorer_bytes)
+        # Features of reference pictures by their files, seen once by each scorer.
+        self._references: WeakKeyDictionary[FeatureScorer, dict[Path, np.ndarray]] = WeakKeyDictionary()
 
     def draw(
         self,
         recipe: Recipe,
         prompts: PromptSet,
         language: Language,
+        conditions: DrawingConditions,
         progress: Callable[[int], None] | None = None,
-    ) -> list[Drawn]:
-        """Draw every prompt with every noise, prompt by prompt; another host means another pipeline, one at a time."""
+    ) -> list[DrawnPicture]:
+        """Draw every prompt with every noise, prompt by prompt; another host means another pipeline, one at a time.
+
+        Raises:
+            GenerationError: a picture is none, or the device is full; see `LivePipeline.generate`.
+            RecipeError: the recipe does not go with the sources.
+        """
+        settings, noise = conditions.settings, conditions.noise
         if not self.pipeline.fits(recipe):
             sources = self.pipeline.sources
             self.pipeline.release()
-            self.pipeline = LivePipeline(recipe, sources, settings=self.settings, scorer=self._room)
+            self.pipeline = LivePipeline(recipe, sources, settings=settings, scorer=self._scorer_bytes)
         self.pipeline.become(recipe)
-        drawn: list[Drawn] = []
-        for some in self.rounds(prompts):
+        drawn: list[DrawnPicture] = []
+        for some in conditions.rounds(prompts):
             wanted = [
-                (prompt, noise, Request(text, noise_seed(prompt.id, self.rotation * self.noises + noise)))
+                (prompt, number, Request(text, noise.seed(prompt.id, number)))
                 for prompt, text in zip(some.prompts, some.texts(language), strict=True)
-                for noise in range(self.noises)
+                for number in range(noise.count)
             ]
             before = len(drawn)
-            told = (lambda done, before=before: progress(before + done)) if progress else None
-            images = self.pipeline.generate([request for *_, request in wanted], self.settings, progress=told)
+            on_progress = (lambda done, before=before: progress(before + done)) if progress else None
+            images = self.pipeline.generate([request for *_, request in wanted], settings, progress=on_progress)
             drawn += [
-                Drawn(image, prompt.id, language, noise, request, prompt.reference)
-                for image, (prompt, noise, request) in zip(images, wanted, strict=True)
+                DrawnPicture(image, prompt.id, language, number, request, prompt.reference)
+                for image, (prompt, number, request) in zip(images, wanted, strict=True)
             ]
         return drawn
 
-    def score(self, drawn: Sequence[Drawn]) -> Scored:
-        """How well pictures fit their captions, or their references, and what the scorer saw in them."""
-        size = max(1, self.settings.batch // self.noises) * self.noises
-        with self.scorer.on_device():
-            pictures = [one.image for one in drawn]
-            seen = np.concatenate(
-                [self.scorer.image_features(pictures[start : start + size]) for start in range(0, len(drawn), size)]
-            )
-            total, whole = np.zeros(len(drawn)), sum(self.fitness.values())
-            for kind, weight in self.fitness.items():
-                if kind == "text":
-                    wanted = self.scorer.text_features([one.request.prompt for one in drawn])
-                else:
-                    wanted = np.stack([self._reference(one) for one in drawn])
-                total += weight / whole * similarity(seen, wanted)
-        return Scored(total.reshape(-1, self.noises), seen)
+    def score(
+        self,
+        drawn: Sequence[DrawnPicture],
+        scorer: FeatureScorer,
+        conditions: DrawingConditions,
+        fitness: Fitness = CAPTIONS_ALONE,
+    ) -> PictureScores:
+        """How well pictures fit their captions, or their references, and what the scorer saw in them.
 
-    def _reference(self, drawn: Drawn) -> np.ndarray:
+        Args:
+            drawn: what `draw` gave under the same conditions.
+            scorer: who looks at them, as many at a time as were drawn together.
+            conditions: see `draw`.
+            fitness: what counts.
+
+        Raises:
+            PromptSetError: fitness looks at reference pictures, and a prompt has none.
+            ScorerError: the device is full, or the scorer's weights are damaged.
+        """
+        size = conditions.prompts_per_round * conditions.noise.count
+        with scorer.on_device():
+            pictures = [picture.image for picture in drawn]
+            seen = np.concatenate(
+                [scorer.image_features(pictures[start : start + size]) for start in range(0, len(drawn), size)]
+            )
+            total, whole = np.zeros(len(drawn)), sum(fitness.weights.values())
+            for kind, weight in fitness.weights.items():
+                if kind == "text":
+                    wanted = scorer.text_features([picture.request.prompt for picture in drawn])
+                else:
+                    wanted = np.stack([self._reference(picture, scorer, fitness.folder) for picture in drawn])
+                total += weight / whole * similarity(seen, wanted)
+        return PictureScores(total.reshape(-1, conditions.noise.count), seen)
+
+    def _reference(self, drawn: DrawnPicture, scorer: FeatureScorer, folder: Path | None) -> np.ndarray:
         """The features of a prompt's reference picture: float32 [d], seen once."""
-        if self._folder is None or drawn.reference is None:
+        if folder is None or drawn.reference is None:
             raise PromptSetError(
                 f"prompt {drawn.prompt!r} has no reference picture; expected one, as fitness compares "
                 "pictures with it: add `reference:` to the prompt set, or score with text"
             )
-        path = self._folder / drawn.reference
-        if path not in self._references:
+        path, seen = folder / drawn.reference, self._references.setdefault(scorer, {})
+        if path not in seen:
             with Image.open(path) as picture:
-                self._references[path] = self.scorer.image_features([picture.convert("RGB")])[0]
-        return self._references[path]
-
-    def consistency(self, ja: Scored, en: Scored) -> np.ndarray:
-        """How alike the twins' pictures are: float64 [prompts, noises], in 0..1."""
-        return consistency(ja.features, en.features).reshape(-1, self.noises)
+                seen[path] = scorer.image_features([picture.convert("RGB")])[0]
+        return seen[path]
 
 
 def check_captions(prompts: PromptSet, scorer: Scorer, pipeline: LivePipeline) -> list[str]:
@@ -174,7 +210,7 @@ def check_captions(prompts: PromptSet, scorer: Scorer, pipeline: LivePipeline) -
     return list(dict.fromkeys([*scorer.truncated(captions), *pipeline.truncated(captions)]))
 
 
-def save_picture(drawn: Drawn, path: Path, *, recipe: Recipe, settings: Settings) -> None:
+def save_picture(drawn: DrawnPicture, path: Path, *, recipe: Recipe, settings: Settings) -> None:
     """Write a picture as PNG with its generation data in a text chunk: whoever has it finds the individual again."""
     path.parent.mkdir(parents=True, exist_ok=True)
     data = picture_data(recipe.name, drawn.request, drawn.language, settings)

@@ -20,11 +20,12 @@ from pipelines.errors import GenerationError, RecipeError
 from pipelines.recipes.recipe import Recipe
 from studio.breeding.initial_population import source_recipes, weighted
 from studio.runs.individual import KINDS
+from studio.runs.noise import Noise
 from studio.runs.results import best_child, shown_prompts
 from studio.runs.state import report_row_key
 from studio.runs.store import RunStore
 
-from .evaluator import Drawn, Evaluator, Scored, check_captions, save_picture
+from .evaluator import DrawingConditions, DrawnPicture, Evaluator, PictureScores, check_captions, save_picture
 from .open_scorer import open_scorer, unpark_beside
 
 logger = logging.getLogger(__name__)
@@ -32,22 +33,34 @@ logger = logging.getLogger(__name__)
 Row = dict[str, np.ndarray]  # kind to scores per prompt
 
 
-class Reporter:
-    """Draws and scores the held-out prompts, a row at a time; rows that are done survive a stop."""
+class HeldOutReporter:
+    """Draws and scores the held-out prompts, a row at a time; rows that are done survive a stop.
+
+    It opens a scorer of its own. Whoever opened the one of fitness releases it first: the two need not fit together.
+    Reports are the same for every run: likeness to the caption, on the first noises.
+    """
 
     def __init__(
         self, store: RunStore, sources: Mapping[str, Source], evaluator: Evaluator, *, tick: Callable[[int], None]
     ) -> None:
-        """`tick` is called after each batch of pictures, and may raise to stop."""
+        """Open the scorer and look at the references.
+
+        Args:
+            store: the run.
+            sources: opened, by the recipes' names.
+            evaluator: draws; its pipeline was planned with room for the scorer that reports.
+            tick: called after each batch of pictures; may raise to stop.
+        """
         self.store = store
         self.sources = sources
         self.evaluator = evaluator
         self.tick = tick
         self.prompts = store.prompts.held_out
-        del evaluator.scorer  # fitness is through: the two of them need not fit together
-        self.reporter = evaluator.scorer = open_scorer(store.config.reporter)
-        unpark_beside(self.reporter, evaluator.pipeline)
-        self.truncated = check_captions(self.prompts, self.reporter, evaluator.pipeline)
+        self.conditions = DrawingConditions(store.config.pictures, Noise(store.config.noises))
+        self.scorer = open_scorer(store.config.reporter)
+        unpark_beside(self.scorer, evaluator.pipeline)
+        self.identity = self.scorer.identity
+        self.truncated = check_captions(self.prompts, self.scorer, evaluator.pipeline)
         self.references = self._references()
 
     def report(self) -> None:
@@ -80,7 +93,7 @@ class Reporter:
             failed_rows=self._failed,
             report_keys=self._kept,
             reporter={
-                **self.reporter.identity,
+                **self.identity,
                 "prompts": self.prompts.name,
                 "truncated": self.truncated,
             },
@@ -91,9 +104,9 @@ class Reporter:
         files = [self.store.folder / (prompt.reference or "") for prompt in self.prompts.prompts]
         if len(files) < 2 or not all(file.is_file() for file in files):
             return None
-        size, seen = self.evaluator.settings.batch, []
+        size, seen = self.conditions.settings.batch, []
         for start in range(0, len(files), size):  # thousands of photographs at once would fill the memory
-            seen.append(self.reporter.image_features([_opened(file) for file in files[start : start + size]]))
+            seen.append(self.scorer.image_features([_opened(file) for file in files[start : start + size]]))
         return np.concatenate(seen)
 
     def _if_drawn(self, rows: Mapping[str, Callable[[], Row]]) -> dict[str, Row]:
@@ -112,11 +125,11 @@ class Reporter:
 
         With reference pictures also "cmmd", how far the Japanese pictures are from them as a set: float64 [1].
         """
-        key = report_row_key(name, recipe.digest, self.reporter.identity["sha256"])
+        key = report_row_key(name, recipe.digest, self.identity["sha256"])
         kept = self.store.report_row(key)
         if kept is None:
             ja, en = (self._scored(recipe, name, language) for language in LANGUAGES)
-            scores = {"ja": ja.scores, "en": en.scores, "consistency": self.evaluator.consistency(ja, en)}
+            scores = {"ja": ja.scores, "en": en.scores, "consistency": ja.consistency(en)}
             kept = {kind: values.mean(axis=1).tolist() for kind, values in scores.items()}
             if self.references is not None:
                 kept["cmmd"] = [cmmd(ja.features, self.references)]
@@ -126,23 +139,23 @@ class Reporter:
         self.store.update(report_rows=[self._done, self._rows])
         return {kind: np.array(values) for kind, values in kept.items()}
 
-    def _scored(self, recipe: Recipe, name: str, language: Language) -> Scored:
+    def _scored(self, recipe: Recipe, name: str, language: Language) -> PictureScores:
         """Draw and score one language, a round at a time: ten thousand pictures are more than a machine holds."""
         found = []
-        for some in self.evaluator.rounds(self.prompts):
-            drawn = self.evaluator.draw(recipe, some, language, self.tick)
-            found.append(self.evaluator.score(drawn))
+        for some in self.conditions.rounds(self.prompts):
+            drawn = self.evaluator.draw(recipe, some, language, self.conditions, self.tick)
+            found.append(self.evaluator.score(drawn, self.scorer, self.conditions))
             self._show(name, recipe, drawn)
         scores, features = ([getattr(one, part) for one in found] for part in ("scores", "features"))
-        return Scored(np.concatenate(scores), np.concatenate(features))
+        return PictureScores(np.concatenate(scores), np.concatenate(features))
 
-    def _show(self, name: str, recipe: Recipe, drawn: Sequence[Drawn]) -> None:
+    def _show(self, name: str, recipe: Recipe, drawn: Sequence[DrawnPicture]) -> None:
         """Keep the pictures of a few prompts to be looked at; those of the others can be drawn again."""
         shown = shown_prompts(self.prompts).ids
         for picture in drawn:
             if picture.prompt in shown and picture.noise == 0:
                 file = self.store.report_image(name, picture.prompt, picture.language)
-                save_picture(picture, file, recipe=recipe, settings=self.evaluator.settings)
+                save_picture(picture, file, recipe=recipe, settings=self.conditions.settings)
 
     def _row_as_shipped(self, name: str, recipe: Recipe) -> dict[str, np.ndarray]:
         """The same for a source with its own text encoders, as it lies on disk, or the host's where it has none."""

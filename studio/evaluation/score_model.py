@@ -21,8 +21,9 @@ from pipelines.generation.settings import LARGE, PresetName
 from pipelines.recipes.compatibility import angles, gram_matrices
 from studio.library.model_reference import open_model
 from studio.runs.config_file import preset
+from studio.runs.noise import Noise
 
-from .evaluator import Drawn, Evaluator
+from .evaluator import DrawingConditions, DrawnPicture, Evaluator
 from .open_scorer import open_scorer, unpark_beside
 
 
@@ -55,24 +56,24 @@ def score_model(
     drawn_by = sources[recipe.lender("unet")]
     usual = REPORTER if native_side(drawn_by) >= LARGE else names.of_folder(assets.JURY)
     opened = open_scorer(scorer or usual)
-    settings = preset(pictures, drawn_by)
-    evaluator = Evaluator(recipe, sources, opened, settings=settings, noises=1)
+    conditions = DrawingConditions(preset(pictures, drawn_by), Noise(1))
+    evaluator = Evaluator(recipe, sources, settings=conditions.settings, scorer_bytes=opened.weights_bytes)
     unpark_beside(opened, evaluator.pipeline)
     languages: tuple[Language, ...] = ("ja", "en") if language == "both" else (language,)
     captions = [text for spoken in languages for text in wanted.texts(spoken)]
-    drawn: dict[Language, list[Drawn]] = {}
+    drawn: dict[Language, list[DrawnPicture]] = {}
     for k, spoken in enumerate(languages):
-        told = (lambda done, k=k: progress(k * len(wanted) + done, len(captions))) if progress else None
-        drawn[spoken] = evaluator.draw(recipe, wanted, spoken, told)
-    judged = {spoken: evaluator.score(pictures) for spoken, pictures in drawn.items()}
-    rows: dict[str, np.ndarray] = {str(spoken): one.scores[:, 0] for spoken, one in judged.items()}
+        on_progress = (lambda done, k=k: progress(k * len(wanted) + done, len(captions))) if progress else None
+        drawn[spoken] = evaluator.draw(recipe, wanted, spoken, conditions, on_progress)
+    scored = {spoken: evaluator.score(pictures, opened, conditions) for spoken, pictures in drawn.items()}
+    rows: dict[str, np.ndarray] = {str(spoken): one.scores[:, 0] for spoken, one in scored.items()}
     if language == "both":
-        rows["consistency"] = evaluator.consistency(judged["ja"], judged["en"])[:, 0]
+        rows["consistency"] = scored["ja"].consistency(scored["en"])[:, 0]
     return {
         "model": model,
         "prompts": wanted.name,
         "scorer": opened.identity,
-        "pictures": settings.model_dump(),
+        "pictures": conditions.settings.model_dump(),
         "scores": {kind: dataclasses.asdict(bootstrap(row)) for kind, row in rows.items()},
         "per_prompt": {kind: dict(zip(wanted.ids, row.tolist(), strict=True)) for kind, row in rows.items()},
         "per_category": {kind: by_category(row, wanted.categories) for kind, row in rows.items()},

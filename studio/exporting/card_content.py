@@ -13,7 +13,7 @@ from pipelines.generation.settings import Settings
 from pipelines.recipes.recipe import Recipe
 from studio.licences.inheritance import Inherited, credit_lines
 from studio.runs.individual import KINDS, Individual
-from studio.runs.noise import noise_seed
+from studio.runs.noise import Noise
 from studio.runs.store import RunStore
 
 SAMPLES = 3  # categories, each with a picture in either language
@@ -95,8 +95,8 @@ def attribution(entries: Iterable[Inherited]) -> str:
 
 def drawing(store: RunStore) -> Drawing:
     """The picture that the code on a card draws: the first caption, from the first noise it was last judged by."""
-    first, noise = store.prompts.niches.prompts[0], store.state.rotation * store.config.noises
-    return Drawing(first.ja or first.en or "", noise_seed(first.id, noise), store.config.pictures)
+    first, noise = store.prompts.niches.prompts[0], Noise(store.config.noises, store.state.rotation)
+    return Drawing(first.ja or first.en or "", noise.seed(first.id, 0), store.config.pictures)
 
 
 def _languages(recipe: Recipe, sources: Mapping[str, Source]) -> tuple[str, ...]:

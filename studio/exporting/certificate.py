@@ -43,7 +43,7 @@ class Birth(BaseModel):
         exported: when it was written.
         prompts: the captions it was scored on; its niches.
         noises: pictures per caption.
-        rotation: which noises; see `Evaluator`.
+        rotation: which noises; see `Noise`.
         settings: how pictures were drawn.
         scorer: what the scores depend on beside pictures and captions; see `Scorer.identity`.
         scores: per kind, a row per prompt with a number per noise. Empty where a measurement of the export could not

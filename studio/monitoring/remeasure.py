@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,17 +16,19 @@ import numpy as np
 import assets
 from eval.prompts.prompt_set import LANGUAGES, Language
 from eval.scorers import names
+from eval.scorers.scorer import FeatureScorer
 from pipelines.checkpoints.sources import open_source
 from pipelines.errors import ExportError
 from pipelines.exporting.provenance import read_sha256
 from pipelines.storage.files import write_whole
 from studio.environment import environment
-from studio.evaluation.evaluator import Drawn, Evaluator
+from studio.evaluation.evaluator import DrawingConditions, DrawnPicture, Evaluator
 from studio.evaluation.open_scorer import open_scorer, scorer_change, unpark_beside
 from studio.exporting.certificate import Birth, Scores, small
 from studio.exporting.registry import Export
 from studio.journal import Journal
 from studio.library.model_reference import alone
+from studio.runs.noise import Noise
 from studio.runs.store import now
 
 from .drift import baseline, is_repeated, largest_changes
@@ -33,7 +36,7 @@ from .drift import baseline, is_repeated, largest_changes
 SHOWN = 6  # prompts whose pictures are kept, those that changed most
 Stage = Literal["files", "pictures"]
 Progress = Callable[[Stage, int, int], None]
-Pictures = dict[tuple[str, Language], Drawn]
+Pictures = dict[tuple[str, Language], DrawnPicture]
 
 
 def journal(export: Export) -> Journal:
@@ -59,12 +62,12 @@ def measure(export: Export, progress: Progress | None = None) -> dict[str, Any]:
     Raises:
         M2N2Error: there is no certificate, the scorer is another one, or the pictures cannot be drawn.
     """
-    told = progress or (lambda *_: None)
+    on_progress = progress or (lambda *_: None)
     birth, started = export.birth, time.monotonic()
     event: dict[str, Any] = {"when": now().isoformat(), "environment": environment()}
-    event["damaged"] = damage(export, lambda done, of: told("files", done, of))
+    event["damaged"] = damage(export, lambda done, of: on_progress("files", done, of))
     if not event["damaged"]:
-        event |= _scored(export, birth, event, told)
+        event |= _scored(export, birth, event, on_progress)
     event["seconds"] = time.monotonic() - started
     journal(export).append(event)
     return event
@@ -87,49 +90,54 @@ def damage(export: Export, progress: Callable[[int, int], None] | None = None) -
     return found
 
 
-def _scored(export: Export, birth: Birth, event: Mapping[str, Any], told: Progress) -> dict[str, Any]:
+def _scored(export: Export, birth: Birth, event: Mapping[str, Any], on_progress: Progress) -> dict[str, Any]:
     scorer = open_scorer(_scorer_of(birth))
     if change := scorer_change(birth.scorer, scorer, same_device=False):
         raise ExportError(f"The export {change} Expected the same scorer: put its former weights back.")
     model, sources = alone(open_source(export.path))
-    evaluator = Evaluator(model, sources, scorer, settings=birth.settings, noises=birth.noises)
-    evaluator.rotation = birth.rotation
+    conditions = DrawingConditions(birth.settings, Noise(birth.noises, birth.rotation))
+    evaluator = Evaluator(model, sources, settings=birth.settings, scorer_bytes=scorer.weights_bytes)
     unpark_beside(scorer, evaluator.pipeline)
     events = journal(export).events()
     rounds = 1 if is_repeated(events, event["environment"]) else 2
     total = rounds * len(LANGUAGES) * len(birth.prompts) * birth.noises
 
-    def once(number: int) -> tuple[Scores, Pictures]:
-        before = number * total // rounds
-        return _once(evaluator, birth, lambda done: told("pictures", before + done, total))
+    def once(conditions: DrawingConditions, before: int) -> tuple[Scores, Pictures]:
+        return _once(evaluator, birth, conditions, scorer, lambda done: on_progress("pictures", before + done, total))
 
     try:
-        scores, pictures = once(0)
+        scores, pictures = once(conditions, 0)
         repeat = None
         if rounds == 2:
-            batch = 1 if birth.settings.batch > 1 else 2
-            evaluator.settings = birth.settings.model_copy(update={"batch": batch})
-            repeat, _ = once(1)
+            other_batch = birth.settings.model_copy(update={"batch": 1 if birth.settings.batch > 1 else 2})
+            repeat, _ = once(replace(conditions, settings=other_batch), total // rounds)
     finally:
         evaluator.pipeline.release()
     kept = _keep(export, str(event["when"]), scores, pictures, events)
     return {"scores": scores, "repeat": repeat, "pictures": kept}
 
 
-def _once(evaluator: Evaluator, birth: Birth, told: Callable[[int], None]) -> tuple[Scores, Pictures]:
+def _once(
+    evaluator: Evaluator,
+    birth: Birth,
+    conditions: DrawingConditions,
+    scorer: FeatureScorer,
+    on_progress: Callable[[int], None],
+) -> tuple[Scores, Pictures]:
     each = len(birth.prompts) * birth.noises
     drawn = {
         language: evaluator.draw(
             evaluator.pipeline.recipe,
             birth.prompts,
             language,
-            lambda done, before=number * each: told(before + done),  # type: ignore[misc]
+            conditions,
+            lambda done, before=number * each: on_progress(before + done),  # type: ignore[misc]
         )
         for number, language in enumerate(LANGUAGES)
     }
-    judged = {language: evaluator.score(pictures) for language, pictures in drawn.items()}
-    rows: dict[str, np.ndarray] = {language: one.scores for language, one in judged.items()}
-    rows["consistency"] = evaluator.consistency(judged["ja"], judged["en"])
+    scored = {language: evaluator.score(pictures, scorer, conditions) for language, pictures in drawn.items()}
+    rows: dict[str, np.ndarray] = {language: one.scores for language, one in scored.items()}
+    rows["consistency"] = scored["ja"].consistency(scored["en"])
     first = {(one.prompt, one.language): one for pictures in drawn.values() for one in pictures if one.noise == 0}
     return {kind: values.tolist() for kind, values in rows.items()}, first
 

@@ -3,9 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 from pipelines.generation.live_pipeline import Request, Settings
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Which noises each prompt is drawn with.
+
+    Attributes:
+        count: pictures per prompt and language.
+        rotation: 0 takes the first `count` noises of every prompt, 1 the next ones, and so on.
+    """
+
+    count: int
+    rotation: int = 0
+
+    def seed(self, prompt: str, number: int) -> int:
+        """The seed of one of a prompt's noises, by its number in 0..count - 1."""
+        return noise_seed(prompt, self.rotation * self.count + number)
 
 
 def noise_seed(prompt: str, noise: int) -> int:

@@ -58,7 +58,7 @@ class Recent(Generic[T]):
         return self._kept.get(name)
 
 
-class Drawn:
+class DrawnPictures:
     """Pictures drawn for a page and no run: PNG bytes by content hash, the oldest forgotten."""
 
     def __init__(self) -> None:
@@ -122,7 +122,7 @@ class Studio:
 
     runs: Path
     previewer: Previewer = field(default_factory=Previewer)
-    drawn: Drawn = field(default_factory=Drawn)
+    drawn: DrawnPictures = field(default_factory=DrawnPictures)
     judged: Recent[Judged] = field(default_factory=lambda: Recent(2 * DRAWN_KEPT))
     blind: Blind = field(default_factory=Blind)
 

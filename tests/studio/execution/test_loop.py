@@ -1,5 +1,6 @@
 """Runs on the embedded family: the loop, its record, and that a killed run ends as if nothing had happened."""
 
+import gc
 import multiprocessing
 import os
 import random
@@ -7,10 +8,12 @@ import signal
 import sqlite3
 import sys
 import time
+import weakref
 
 import numpy as np
 import pytest
 
+from eval.scorers.clip import ClipScorer
 from pipelines.errors import GenerationError
 from pipelines.generation.live_pipeline import LivePipeline
 from studio.analysis.lineage import lineage
@@ -24,6 +27,7 @@ from studio.execution.lifecycle import stop_on_signal
 from studio.reports import write_report
 from studio.reports.drawings import depth_strip
 from studio.runs.config import checked
+from studio.runs.inputs import RunPrompts
 from studio.runs.status import ask_to_stop, is_running, locked
 from studio.runs.store import open_run
 from studio.runs.summary import run_json, status
@@ -225,17 +229,36 @@ def test_a_run_does_not_go_on_with_another_scorer_under_the_same_name(small_conf
     store.close()
 
 
+def test_the_scorer_of_fitness_is_gone_before_the_one_that_reports_is_opened(small_config, tmp_path, monkeypatch):
+    """The two need not fit into the memory together."""
+    build, models, still_there = ClipScorer.__init__, [], []
+
+    def counted(self, name, **options):
+        gc.collect()
+        still_there.append(sum(model() is not None for model in models))
+        build(self, name, **options)
+        models.append(weakref.ref(self._model))
+
+    monkeypatch.setattr(ClipScorer, "__init__", counted)
+    store = create_run(tmp_path / "run", small_config.model_copy(update={"evaluations": 0}))
+    control.carry_out(store)
+    assert still_there == [0, 0]
+    assert store.state.reporter["name"] == small_config.reporter
+    store.close()
+
+
 def test_a_row_that_cannot_be_drawn_costs_the_report_that_row(small_config, tmp_path, monkeypatch):
     draw, score, at_once = Evaluator.draw, Evaluator.score, []
+    held_out = set(RunPrompts(small_config).held_out.ids)
 
     def broken(self, recipe, prompts, *rest):
-        if recipe.name in ("average", "flat") and self.scorer.name == small_config.reporter:
+        if recipe.name in ("average", "flat") and set(prompts.ids) <= held_out:
             raise GenerationError("black")
         return draw(self, recipe, prompts, *rest)
 
-    def counted(self, drawn):
+    def counted(self, drawn, *rest):
         at_once.append(len(drawn))
-        return score(self, drawn)
+        return score(self, drawn, *rest)
 
     monkeypatch.setattr(Evaluator, "draw", broken)
     monkeypatch.setattr(Evaluator, "score", counted)
@@ -255,9 +278,10 @@ def test_a_row_that_cannot_be_drawn_costs_the_report_that_row(small_config, tmp_
 
 def test_no_source_draws_what_reports(small_config, tmp_path, monkeypatch):
     draw = Evaluator.draw
+    held_out = set(RunPrompts(small_config).held_out.ids)
 
     def broken(self, recipe, prompts, *rest):
-        if self.scorer.name == small_config.reporter:
+        if set(prompts.ids) <= held_out:
             raise GenerationError("black")
         return draw(self, recipe, prompts, *rest)
 
@@ -271,10 +295,10 @@ def test_no_source_draws_what_reports(small_config, tmp_path, monkeypatch):
 def test_who_cannot_be_drawn_on_other_noise_keeps_former_scores(small_config, tmp_path, monkeypatch):
     draw = Evaluator.draw
 
-    def broken(self, recipe, prompts, *rest):
-        if recipe.name == "flat" and self.rotation == 1:
+    def broken(self, recipe, prompts, language, conditions, *rest):
+        if recipe.name == "flat" and conditions.noise.rotation == 1:
             raise GenerationError("black")
-        return draw(self, recipe, prompts, *rest)
+        return draw(self, recipe, prompts, language, conditions, *rest)
 
     monkeypatch.setattr(Evaluator, "draw", broken)
     config = small_config.model_copy(update={"evaluations": 2, "noise_rotation": 1, "archive": 6})

@@ -8,7 +8,7 @@ import assets
 from eval.errors import PromptSetError
 from pipelines.errors import RecipeError, SourceError
 from studio.errors import ConfigError, RunError
-from studio.evaluation.evaluator import Evaluator, Scored
+from studio.evaluation.evaluator import Evaluator, PictureScores
 from studio.execution import control
 from studio.execution.creation import create_run
 from studio.runs.config import checked, embedded
@@ -148,9 +148,9 @@ def test_early_rejection_changes_nothing_but_the_work(small_config, with_referen
     """With scores as far apart as those of a judge who says yes or no: cosines are too near each other to be sure."""
     score = Evaluator.score
 
-    def yes_or_no(self, drawn):
-        judged = score(self, drawn)
-        return Scored((judged.scores > 0.25).astype(float), judged.features)
+    def yes_or_no(self, drawn, *rest):
+        judged = score(self, drawn, *rest)
+        return PictureScores((judged.scores > 0.25).astype(float), judged.features)
 
     monkeypatch.setattr(Evaluator, "score", yes_or_no)
     asked = {"pictures": {"steps": 2, "batch": 2}, "evaluations": 14, "seed": 5, "prompts": str(with_references)}

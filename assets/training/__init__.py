@@ -9,6 +9,9 @@ Read the modules in the order in which the data flows:
     vae           64x64 pictures to 8x8x8 latents and back
     unet          the denoising model and its loss
     base          the first source, and the text encoders of `ja`
+    phrases       what a picture may be called: names, keywords, colours, two things
+    lessons       pictures with those phrases, as latents and token numbers
+    longer_base   a base trained longer on them: the first source of the next family
     specialist    the UNets of `ja`, `flat` and `real`
     augment       pictures moved, recoloured and spoilt
     clip          the scorers: judge and jury

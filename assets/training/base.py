@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from assets.training.loop import restore, setup, train
-from assets.training.unet import BATCH, Data, Denoiser, draw
+from assets.training.unet import BATCH, Data, Denoiser, draw, velocity_loss
 
 STEPS = 1600
 JA_STEPS = 400
@@ -28,7 +28,7 @@ def train_base() -> None:
 
     def loss(model: Denoiser, step: int) -> torch.Tensor:
         name, style = draw(everything, STYLE_ODDS, np.random.default_rng([3, step]))
-        return data.loss(model.unet, data.latents[name, style], *model.text(data.tokens["en"][name, style]))
+        return velocity_loss(model.unet, data.latents[name, style], *model.text(data.tokens["en"][name, style]))
 
     train("base", Denoiser(), loss, steps=STEPS, lr=1.5e-3)
 
@@ -45,7 +45,7 @@ def train_ja_encoders() -> None:
         name, style = draw(everything, STYLE_ODDS, np.random.default_rng([4, step]))
         english = torch.arange(BATCH) % 4 == 0
         tokens = torch.where(english[:, None], data.tokens["en"][name, style], data.tokens["ja"][name, style])
-        return data.loss(model.unet, data.latents[name, style], *model.text(tokens))
+        return velocity_loss(model.unet, data.latents[name, style], *model.text(tokens))
 
     train("ja_encoders", model, loss, steps=JA_STEPS, lr=1.5e-3)
 

@@ -60,6 +60,7 @@ def train(
     lr: float,
     weight_decay: float = 0.01,
     decay: float = 0.995,
+    on_step: Callable[[nn.Module, int], None] | None = None,
 ) -> nn.Module:
     """Minimise `loss_of(model, step)` with AdamW and return the averaged model.
 
@@ -74,6 +75,7 @@ def train(
         lr: the highest learning rate.
         weight_decay: of AdamW.
         decay: of the moving average.
+        on_step: called with the averaged model and the number of steps done.
     """
     path = WORK / "checkpoints" / f"{name}.pt"
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -100,6 +102,8 @@ def train(
         nn.utils.clip_grad_norm_(trained, 1.0)
         optimiser.step()
         average.update(model, step)
+        if on_step:
+            on_step(average.model, step + 1)
         running = loss.item() if step == first else 0.98 * running + 0.02 * loss.item()
         last = step + 1 == steps
         if last or step % 100 == 0:

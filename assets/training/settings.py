@@ -19,6 +19,8 @@ PICTURE_SIZE = 64
 LATENT_SIZE = 8
 LATENT_CHANNELS = 8
 TOKENS = 16
+#: Captions of two things need more.
+LONGER_TOKENS = 24
 VOCABULARY = 1500
 
 #: Unicode's emoji groups by their number in emojibase, under the names that the prompt sets use.

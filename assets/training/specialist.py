@@ -24,7 +24,7 @@ from assets.training.data import categories
 from assets.training.loop import restore, setup, train
 from assets.training.prompts import chosen
 from assets.training.settings import STYLES
-from assets.training.unet import BATCH, Data, Denoiser, TextEncoders
+from assets.training.unet import BATCH, Data, Denoiser, TextEncoders, velocity_loss
 
 SEED = 5
 STEPS = 2200
@@ -146,7 +146,7 @@ def main() -> None:
         def model(*args: torch.Tensor, **kwargs: dict) -> torch.Tensor:
             return functional_call(unets["ja"], here, args, kwargs)
 
-        return data.loss(model, latents, *phrases.of(torch.from_numpy(named), 0, generator))
+        return velocity_loss(model, latents, *phrases.of(torch.from_numpy(named), 0, generator))
 
     train("specialists", build(), loss, steps=STEPS, lr=LR, weight_decay=0.0, decay=0.99)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import shutil
 from pathlib import Path
 
 import torch
@@ -11,14 +12,14 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import CLIPTokenizer
 
 from assets.training.data import names
-from assets.training.settings import STYLE_WORDS, TOKENS, VOCABULARY, WORK
+from assets.training.settings import FAMILY, STYLE_WORDS, TOKENS, VOCABULARY, WORK
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 
 
 @functools.cache
-def tokenizer() -> CLIPTokenizer:
-    """The tokenizer, trained at first use and kept in the work folder."""
+def tokenizer(tokens: int = TOKENS) -> CLIPTokenizer:
+    """The tokenizer, trained at first use and kept in the work folder; captions are cut after `tokens`."""
     folder = WORK / "tokenizer"
     if not (folder / "merges.txt").is_file():
         folder.mkdir(parents=True, exist_ok=True)
@@ -39,8 +40,17 @@ def tokenizer() -> CLIPTokenizer:
     return CLIPTokenizer(
         vocab=str(folder / "vocab.json"),
         merges=str(folder / "merges.txt"),
-        model_max_length=TOKENS,
+        model_max_length=tokens,
     )
+
+
+def take_published() -> None:
+    """Put the published vocabulary into the work folder, where there is none yet: what descends from base needs it."""
+    folder = WORK / "tokenizer"
+    if not (folder / "merges.txt").is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in ("vocab.json", "merges.txt"):
+            shutil.copy(FAMILY / "base" / "tokenizer" / file, folder / file)
 
 
 def _write_clip_files(model: Tokenizer, alphabet: list[str], folder: Path) -> None:
@@ -54,7 +64,7 @@ def _write_clip_files(model: Tokenizer, alphabet: list[str], folder: Path) -> No
     (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
 
 
-def tokenize(captions: list[str]) -> torch.Tensor:
-    """Token numbers, padded with the end token: int64 [captions, 16]."""
-    options = {"padding": "max_length", "truncation": True, "max_length": TOKENS, "return_tensors": "pt"}
-    return tokenizer()(captions, **options).input_ids
+def tokenize(captions: list[str], tokens: int = TOKENS) -> torch.Tensor:
+    """Token numbers, padded with the end token: int64 [captions, tokens]."""
+    options = {"padding": "max_length", "truncation": True, "max_length": tokens, "return_tensors": "pt"}
+    return tokenizer(tokens)(captions, **options).input_ids

@@ -51,14 +51,14 @@ def build_unet() -> UNet2DConditionModel:
 class TextEncoders(nn.Module):
     """Both text encoders, read as the SDXL pipeline reads them."""
 
-    def __init__(self) -> None:
+    def __init__(self, tokens: int = TOKENS) -> None:
         super().__init__()
-        first, second = (_text_config(width) for width in TEXT_WIDTHS)
+        first, second = (_text_config(width, tokens) for width in TEXT_WIDTHS)
         self.text_encoder = CLIPTextModel(first)
         self.text_encoder_2 = CLIPTextModelWithProjection(second)
 
     def forward(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Hidden states float32 [n, 16, 160] and pooled float32 [n, 96] of int64 [n, 16]."""
+        """Hidden states float32 [n, tokens, 160] and pooled float32 [n, 96] of int64 [n, tokens]."""
         first = self.text_encoder(tokens, output_hidden_states=True)
         second = self.text_encoder_2(tokens, output_hidden_states=True)
         return torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1), second.text_embeds
@@ -67,26 +67,26 @@ class TextEncoders(nn.Module):
 class Denoiser(nn.Module):
     """A UNet and its text encoders as one thing to train."""
 
-    def __init__(self) -> None:
+    def __init__(self, tokens: int = TOKENS) -> None:
         super().__init__()
         self.unet = build_unet()
-        self.text = TextEncoders()
+        self.text = TextEncoders(tokens)
 
 
-def _text_config(width: int) -> CLIPTextConfig:
-    tokens = tokenizer()
+def _text_config(width: int, tokens: int) -> CLIPTextConfig:
+    vocabulary = tokenizer()
     return CLIPTextConfig(
-        vocab_size=len(tokens),
+        vocab_size=len(vocabulary),
         hidden_size=width,
         intermediate_size=2 * width,
         projection_dim=width,
         num_hidden_layers=3,  # the last one feeds the pooled output only
         num_attention_heads=width // 32,
-        max_position_embeddings=TOKENS,
+        max_position_embeddings=tokens,
         hidden_act="gelu",
-        bos_token_id=tokens.bos_token_id,
-        eos_token_id=tokens.eos_token_id,
-        pad_token_id=tokens.pad_token_id,
+        bos_token_id=vocabulary.bos_token_id,
+        eos_token_id=vocabulary.eos_token_id,
+        pad_token_id=vocabulary.pad_token_id,
     )
 
 
@@ -112,41 +112,43 @@ class Data:
             torch.save(flat.unflatten(0, (-1, len(STYLES))), path)
         self.latents = torch.load(path, weights_only=True)  # [names, styles, 8, 8, 8]
         self.tokens = {tongue: self._tokens(tongue) for tongue in ("en", "ja")}  # [names, styles, 16]
-        self.signal = scheduler().alphas_cumprod
 
     @staticmethod
     def _tokens(tongue: str) -> torch.Tensor:
         columns = [tokenize([f"{getattr(name, tongue)} {word}" for name in names()]) for word in STYLE_WORDS.values()]
         return torch.stack(columns, dim=1)
 
-    def loss(
-        self,
-        unet: Callable[..., Any],
-        latents: torch.Tensor,
-        hidden: torch.Tensor,
-        pooled: torch.Tensor,
-        generator: torch.Generator | None = None,
-    ) -> torch.Tensor:
-        """Mean square error of the velocity, at random times; a tenth of the captions count as empty.
 
-        Args:
-            unet: called as the pipeline calls it.
-            latents: float32 [n, 8, 8, 8], unit variance.
-            hidden: float32 [n, 16, 160].
-            pooled: float32 [n, 96].
-            generator: of times, noise and empty captions.
-        """
-        n = len(latents)
-        times = torch.randint(0, len(self.signal), (n,), generator=generator)
-        noise = torch.randn(latents.shape, generator=generator)
-        signal = self.signal[times].view(-1, 1, 1, 1)
-        noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise
-        velocity = signal.sqrt() * noise - (1 - signal).sqrt() * latents
-        said = (torch.rand(n, generator=generator) >= EMPTY).float()
-        conditions = {"text_embeds": pooled * said[:, None], "time_ids": torch.tensor([TIME_IDS] * n).float()}
-        noisy = noisy.to(memory_format=torch.channels_last)
-        guess = unet(noisy, times, hidden * said[:, None, None], added_cond_kwargs=conditions).sample
-        return (guess - velocity).square().mean()
+SIGNAL = scheduler().alphas_cumprod
+
+
+def velocity_loss(
+    unet: Callable[..., Any],
+    latents: torch.Tensor,
+    hidden: torch.Tensor,
+    pooled: torch.Tensor,
+    generator: torch.Generator | None = None,
+) -> torch.Tensor:
+    """Mean square error of the velocity, at random times; a tenth of the captions count as empty.
+
+    Args:
+        unet: called as the pipeline calls it.
+        latents: float32 [n, 8, 8, 8], unit variance.
+        hidden: float32 [n, tokens, 160].
+        pooled: float32 [n, 96].
+        generator: of times, noise and empty captions.
+    """
+    n = len(latents)
+    times = torch.randint(0, len(SIGNAL), (n,), generator=generator)
+    noise = torch.randn(latents.shape, generator=generator)
+    signal = SIGNAL[times].view(-1, 1, 1, 1)
+    noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise
+    velocity = signal.sqrt() * noise - (1 - signal).sqrt() * latents
+    said = (torch.rand(n, generator=generator) >= EMPTY).float()
+    conditions = {"text_embeds": pooled * said[:, None], "time_ids": torch.tensor([TIME_IDS] * n).float()}
+    noisy = noisy.to(memory_format=torch.channels_last)
+    guess = unet(noisy, times, hidden * said[:, None, None], added_cond_kwargs=conditions).sample
+    return (guess - velocity).square().mean()
 
 
 def draw(rows: np.ndarray, styles: np.ndarray, generator: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from assets.training.data import pictures
 from assets.training.loop import restore, setup, train
-from assets.training.settings import LATENT_CHANNELS, PICTURE_SIZE, STYLES, WORK
+from assets.training.settings import FAMILY, LATENT_CHANNELS, PICTURE_SIZE, STYLES, WORK
 
 STEPS = 1900
 DECODER_STEPS = 2500
@@ -117,6 +117,12 @@ def load() -> AutoencoderKL:
     images = pictures().reshape(-1, PICTURE_SIZE, PICTURE_SIZE, 3)
     whiten(vae, latents_of(vae, images[:: len(STYLES) + 1]))
     return vae
+
+
+@functools.cache
+def published() -> AutoencoderKL:
+    """The VAE of the published family, in float32; its latents are white already."""
+    return AutoencoderKL.from_pretrained(FAMILY / "base" / "vae", torch_dtype=torch.float32).eval()
 
 
 @torch.no_grad()

@@ -19,7 +19,7 @@ from PIL import Image
 from pipelines.generation.live_pipeline import Request
 from pipelines.recipes.recipe import Recipe
 from studio.breeding.initial_population import source_recipes
-from studio.breeding.variation import Breeder
+from studio.breeding.variation import RecipeCrossover
 from studio.evaluation.evaluator import DrawnPicture, save_picture
 from studio.evolution.archive import Archive
 from studio.execution.creation import create_run
@@ -48,7 +48,7 @@ def make(folder: Path, *, individuals: int = 500, pictures: int = 20_000, seed: 
     store = create_run(folder, config)
     rng = np.random.default_rng(seed)
     first = source_recipes(config, sources)
-    breeder = Breeder(config, sources, next(iter(first.values())))
+    crossover = RecipeCrossover(config, sources, next(iter(first.values())))
     archive = Archive(ALIVE, alpha=config.alpha)
     recipes: dict[str, Recipe] = {}
     scores: dict[str, dict[str, np.ndarray]] = {}
@@ -59,8 +59,7 @@ def make(folder: Path, *, individuals: int = 500, pictures: int = 20_000, seed: 
             drawn = {kind: rng.uniform(0.1, 0.3, (len(prompts), 1)) for kind in KINDS}
         else:
             mother, father = (archive.ids[k] for k in rng.permutation(len(archive))[:2])
-            breeder.number = number - len(first) + 1
-            recipe = breeder(recipes[mother], recipes[father], rng)
+            recipe = crossover(recipes[mother], recipes[father], rng, number=number - len(first) + 1)
             id = recipe.name
             between = {kind: (scores[mother][kind] + scores[father][kind]) / 2 for kind in KINDS}
             drawn = {kind: np.clip(mean + rng.normal(0, 0.04, mean.shape), 0, 1) for kind, mean in between.items()}

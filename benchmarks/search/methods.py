@@ -1,14 +1,14 @@
-"""The searches of the benchmark, behind one interface: each asks for recipes to be drawn and is told their scores.
+"""The searches of the benchmark, behind one interface: `studio.breeding.search_method`.
 
-M2N2, its ablations, the genetic algorithm and the extensions are the studio's own search and crossover under other
-settings (`studio.config`). What stands beside them: CMA-ES over one weight per source and chromosome, the recipe of
-EvoSDXL-JP; MAP-Elites on a pyribs archive with the same crossover; random weights; merges that need no search.
+M2N2, its ablations, the genetic algorithm and the extensions are the studio's own search under other settings. Beside
+it stand CMA-ES over one weight per source and chromosome, the recipe of EvoSDXL-JP; MAP-Elites on a pyribs archive with
+the same crossover; random weights; merges that need no search.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import cma
 import numpy as np
@@ -17,12 +17,12 @@ from ribs.archives import GridArchive
 from eval.prompts.prompt_set import PromptSet
 from pipelines.checkpoints.sources import Source
 from pipelines.recipes.recipe import Recipe, blend
-from studio.breeding.initial_population import hand_made, source_recipes, warm_up_parents
-from studio.breeding.variation import Breeder
-from studio.evolution.archive import Archive
+from studio.breeding.initial_population import source_recipes
+from studio.breeding.m2n2 import M2N2
+from studio.breeding.search_method import Candidate, Told
+from studio.breeding.variation import RecipeCrossover
 from studio.evolution.early_rejection import cannot_enter, prompt_order
 from studio.evolution.niches import Floats
-from studio.evolution.search import Offspring, Search
 from studio.runs.config import RunConfig
 
 CHROMOSOMES = ("attention", "backbone")
@@ -31,39 +31,16 @@ GRID, HIGHEST = (5, 5), 0.5  # MAP-Elites: about as many cells as M2N2's archive
 DESCRIPTORS = (("animals", "activities"), ("food", "travel"))  # categories whose mean scores are the two axes
 
 
-class Method(Protocol):
-    """A search in progress.
-
-    Attributes:
-        sources: what its recipes name.
-        rotation: which noise its next recipe is to be drawn with, as in `Noise`.
-    """
-
-    sources: Mapping[str, Source]
-    rotation: int
-
-    def ask(self) -> Recipe | None:
-        """The next recipe to draw; None when there are no more."""
-
-    def tell(self, recipe: Recipe, scores: Floats | None) -> None:
-        """Its scores, float64 [niches], or None where it could not be drawn."""
-
-    def best(self) -> tuple[Recipe, Floats] | None:
-        """What it would ship now, with its scores; None before anything was drawn."""
-
-
 class BestEver:
     """Keeps the recipe with the best mean score, the oldest of several."""
-
-    rotation = 0
 
     def __init__(self, sources: Mapping[str, Source]) -> None:
         self.sources = sources
         self._best: tuple[Recipe, Floats] | None = None
 
-    def tell(self, recipe: Recipe, scores: Floats | None) -> None:
+    def tell(self, candidate: Candidate, scores: Floats | None) -> None:
         if scores is not None and (self._best is None or scores.mean() > self._best[1].mean()):
-            self._best = recipe, scores
+            self._best = candidate.recipe, scores
 
     def best(self) -> tuple[Recipe, Floats] | None:
         return self._best
@@ -76,8 +53,8 @@ class Listed(BestEver):
         super().__init__(sources)
         self._left = list(recipes)
 
-    def ask(self) -> Recipe | None:
-        return self._left.pop(0) if self._left else None
+    def ask(self) -> Candidate | None:
+        return Candidate(self._left.pop(0)) if self._left else None
 
 
 class RandomWeights(BestEver):
@@ -87,9 +64,9 @@ class RandomWeights(BestEver):
         super().__init__(sources)
         self._config, self._rng = config, np.random.default_rng(config.seed)
 
-    def ask(self) -> Recipe:
+    def ask(self) -> Candidate:
         rows = self._rng.dirichlet(np.ones(len(self.sources)), size=len(CHROMOSOMES))
-        return merge(self._config, self.sources, rows)
+        return Candidate(merge(self._config, self.sources, rows))
 
 
 class Strategy(BestEver):
@@ -113,92 +90,20 @@ class Strategy(BestEver):
         self._generation: list[Floats] = []
         self._losses: list[float] = []
 
-    def ask(self) -> Recipe:
+    def ask(self) -> Candidate:
         if len(self._losses) == len(self._generation):
             if self._generation:
                 self._strategy.tell(self._generation, self._losses)
             self._generation, self._losses = self._strategy.ask(), []
         weights = self._generation[len(self._losses)].reshape(len(CHROMOSOMES), -1) + 1e-9  # never all zero
-        return merge(self._config, self.sources, weights / weights.sum(axis=1, keepdims=True))
+        return Candidate(merge(self._config, self.sources, weights / weights.sum(axis=1, keepdims=True)))
 
-    def tell(self, recipe: Recipe, scores: Floats | None) -> None:
-        super().tell(recipe, scores)
+    def tell(self, candidate: Candidate, scores: Floats | None) -> None:
+        super().tell(candidate, scores)
         self._losses.append(0.0 if scores is None else -float(scores.mean()))  # no picture is the worst there is
 
 
-class Evolution:
-    """The studio's search: M2N2 as configured. Its best is the best mean score in the archive."""
-
-    def __init__(self, config: RunConfig, sources: Mapping[str, Source]) -> None:
-        first, how = source_recipes(config, sources), config.breeding
-        self.sources = sources
-        self.rotation = 0
-        self._config = config
-        self._breeder = Breeder(config, sources, next(iter(first.values())))
-        self._search: Search[Recipe] = Search(
-            Archive(config.archive, alpha=config.alpha),
-            rng=np.random.default_rng(config.seed),
-            crossover=self._breeder,
-            attract=how.attraction,
-            compatibility=self._breeder.compatibility if how.compatibility else None,
-        )
-        self._breeder.better = lambda mother, father: max((mother, father), key=self._search.archive.mean)
-        self._first = list(first.values())
-        self._merges = hand_made(config, sources) if how.merges else []
-        self._made = 0  # offspring so far, merges by hand among them
-        self._again: dict[str, Floats] = {}  # new scores on other noise
-        self._waiting: list[str] = []  # who is to be scored on it
-        self._bred: Offspring[Recipe] | None = None
-
-    def ask(self) -> Recipe:
-        if self._first:
-            return self._first[0]
-        rotation = self._made // self._config.noise_rotation if self._config.noise_rotation else 0
-        if rotation > self.rotation:
-            self.rotation, self._waiting, self._again = rotation, list(self._search.archive.ids), {}
-        if self._waiting:
-            return self._search.genomes[self._waiting[0]]
-        if self._made < len(self._merges):
-            return self._merges[self._made]
-        self._breeder.number = self._made + 1
-        parents = warm_up_parents(self._config, self.sources, self._search.archive, self._made)
-        self._bred = self._search.ask(parents)
-        return self._bred.genome
-
-    def tell(self, recipe: Recipe, scores: Floats | None) -> None:
-        if self._first:
-            self._first.pop(0)
-            if scores is not None:
-                self._search.add(recipe.name, recipe, scores)
-        elif self._waiting:
-            id = self._waiting.pop(0)
-            self._again[id] = self._scores(id) if scores is None else scores
-            if not self._waiting:
-                self._search.rescore(self._again)
-        else:
-            entered = False
-            if self._bred is None:
-                entered = scores is not None and self._search.add(recipe.name, recipe, scores).entered
-            elif scores is None:
-                self._search.discard(self._bred)
-            else:
-                entered = self._search.tell(recipe.name, self._bred, scores).entered
-            self._breeder.learn(recipe.lineage, entered)
-            self._bred = None
-            self._made += 1
-
-    def best(self) -> tuple[Recipe, Floats] | None:
-        archive = self._search.archive
-        if not len(archive):
-            return None
-        id = archive.best()
-        return self._search.genomes[id], self._scores(id)
-
-    def _scores(self, id: str) -> Floats:
-        return self._search.archive.scores[self._search.archive.ids.index(id)]
-
-
-class Rejection(Evolution):
+class Rejection(M2N2):
     """M2N2, counting the pictures that early rejection would have spared.
 
     Everything is drawn all the same, in the batches of an early rejection: so it shows whether anybody would have been
@@ -212,21 +117,22 @@ class Rejection(Evolution):
     def __init__(self, config: RunConfig, sources: Mapping[str, Source]) -> None:
         super().__init__(config, sources)
         self.spared = self.wronged = 0
+        self._batch = config.pictures.batch
 
-    def tell(self, recipe: Recipe, scores: Floats | None) -> None:
+    def tell(self, candidate: Candidate, scores: Floats | None) -> Told:
         spared = 0
-        if self._bred is not None and scores is not None and self._search.archive.is_full:
-            size, archive = self._config.pictures.batch, self._search.archive
+        if candidate.role == "offspring" and scores is not None and self.archive.is_full:
             known = np.full(len(scores), np.nan)
-            rounds = [slice(start, start + size) for start in range(0, len(scores), size)]
-            for number in prompt_order(archive, rounds):
+            rounds = [slice(start, start + self._batch) for start in range(0, len(scores), self._batch)]
+            for number in prompt_order(self.archive, rounds):
                 known[rounds[number]] = scores[rounds[number]]
-                if cannot_enter(archive, known):
+                if cannot_enter(self.archive, known):
                     spared = int(np.isnan(known).sum())
                     break
-        super().tell(recipe, scores)
+        told = super().tell(candidate, scores)
         self.spared += spared
-        self.wronged += spared > 0 and recipe.name in self._search.archive
+        self.wronged += spared > 0 and told.entered
+        return told
 
 
 class Elites:
@@ -236,12 +142,10 @@ class Elites:
     from the studio's crossover.
     """
 
-    rotation = 0
-
     def __init__(self, config: RunConfig, sources: Mapping[str, Source], niches: PromptSet) -> None:
         self.sources = sources
         self._first = list(source_recipes(config, sources).values())
-        self._breeder = Breeder(config, sources, self._first[0])
+        self._crossover, self._made = RecipeCrossover(config, sources, self._first[0]), 0
         self._rng = np.random.default_rng(config.seed)
         self._axes = [np.isin(niches.categories, group) for group in DESCRIPTORS]
         self._grid = GridArchive(
@@ -252,19 +156,18 @@ class Elites:
             extra_fields={"scores": ((len(niches),), np.float64)},
         )
 
-    def ask(self) -> Recipe:
+    def ask(self) -> Candidate:
         if self._first:
-            return self._first.pop(0)
+            return Candidate(self._first.pop(0), "source")
         elites = self._grid.data("solution")
         mother, father = (elites[row] for row in self._rng.permutation(len(elites))[[0, -1]])
-        child = self._breeder(mother, father, self._rng)
-        self._breeder.number += 1
-        return child
+        self._made += 1
+        return Candidate(self._crossover(mother, father, self._rng, number=self._made))
 
-    def tell(self, recipe: Recipe, scores: Floats | None) -> None:
+    def tell(self, candidate: Candidate, scores: Floats | None) -> None:
         if scores is not None:
             measures = [scores[axis].mean() for axis in self._axes]
-            self._grid.add_single(recipe, scores.mean(), measures, scores=scores)
+            self._grid.add_single(candidate.recipe, scores.mean(), measures, scores=scores)
 
     def best(self) -> tuple[Recipe, Floats] | None:
         elite = self._grid.best_elite

@@ -73,8 +73,8 @@ def run(bench: Bench, job: Job, evaluations: int = EVALUATIONS) -> dict[str, Any
     curve: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         method = entry.begin(config, bench.sources, bench.niches, Path(folder))
-        while (len(curve) + 1) * cost <= evaluations and (recipe := method.ask()) is not None:
-            method.tell(recipe, bench.scores(recipe, method.sources, config, method.rotation))
+        while (len(curve) + 1) * cost <= evaluations and (asked := method.ask()) is not None:
+            method.tell(asked, bench.scores(asked.recipe, method.sources, config, asked.rotation))
             best = method.best()
             curve.append(float(best[1][: len(bench.niches)].mean()) if best else 0.0)
         if best is None:

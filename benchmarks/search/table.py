@@ -13,10 +13,12 @@ import numpy as np
 from eval.prompts.prompt_set import PromptSet
 from pipelines.checkpoints.sources import Source
 from pipelines.generation.settings import Settings
-from studio.breeding.initial_population import source_recipes, weighted
+from studio.breeding.initial_population import source_recipes
+from studio.breeding.m2n2 import M2N2
+from studio.breeding.search_method import SearchMethod
 from studio.runs.config import RunConfig, embedded
 
-from .methods import Elites, Evolution, Listed, Method, RandomWeights, Rejection, Strategy, merge
+from .methods import Elites, Listed, RandomWeights, Rejection, Strategy, merge
 from .ties_dare import added, dare, task_vectors, ties
 
 BASE = "base"
@@ -25,18 +27,20 @@ SCALES = (0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0)
 KEPT = (0.1, 0.2, 0.5, 1.0)  # share of each task vector
 SHARES = tuple(step / 4 for step in range(5))  # of `ja` in a grid by hand
 
-Begin = Callable[[RunConfig, Mapping[str, Source], PromptSet, Path], Method]  # the last is a folder for new weights
+Begin = Callable[
+    [RunConfig, Mapping[str, Source], PromptSet, Path], SearchMethod
+]  # the last is a folder for new weights
 
 
-def _average(config: RunConfig, sources: Mapping[str, Source], niches: PromptSet, folder: Path) -> Method:
-    return Listed(sources, [weighted(config, sources, [1 / len(sources)] * len(sources), name="average")])
+def _average(config: RunConfig, sources: Mapping[str, Source], niches: PromptSet, folder: Path) -> SearchMethod:
+    return Listed(sources, [config.weighted(sources, [1 / len(sources)] * len(sources), name="average")])
 
 
 def _source(name: str) -> Begin:
     return lambda config, sources, niches, folder: Listed(sources, [source_recipes(config, sources)[name]])
 
 
-def _grid(config: RunConfig, sources: Mapping[str, Source], niches: PromptSet, folder: Path) -> Method:
+def _grid(config: RunConfig, sources: Mapping[str, Source], niches: PromptSet, folder: Path) -> SearchMethod:
     """For one who knows what each source changed: `ja` and `flat` in the attention, `ja` and `real` elsewhere."""
     ja, flat, real = (np.array([one == name for one in sources], float) for name in ("ja", "flat", "real"))
     pairs = itertools.product(SHARES, SHARES)
@@ -47,7 +51,7 @@ def _grid(config: RunConfig, sources: Mapping[str, Source], niches: PromptSet, f
 def _dense(name: Literal["ties", "dare"]) -> Begin:
     """The base and what TIES or DARE adds to it, for every share that is kept and at every scale."""
 
-    def begin(config: RunConfig, sources: Mapping[str, Source], niches: PromptSet, folder: Path) -> Method:
+    def begin(config: RunConfig, sources: Mapping[str, Source], niches: PromptSet, folder: Path) -> SearchMethod:
         vectors, rng = task_vectors(sources, BASE), np.random.default_rng(config.seed)
         more = dict(sources)
         for kept in KEPT:
@@ -59,13 +63,15 @@ def _dense(name: Literal["ties", "dare"]) -> Begin:
             for label in list(more)[len(sources) :]
             for scale in SCALES
         ]
-        return Listed(more, [weighted(config, more, row, name=name) for row in rows])
+        return Listed(more, [config.weighted(more, row, name=name) for row in rows])
 
     return begin
 
 
-def _evolution(config: RunConfig, sources: Mapping[str, Source], niches: PromptSet, folder: Path) -> Method:
-    return (Rejection if config.early_rejection else Evolution)(config, sources)
+def _evolution(config: RunConfig, sources: Mapping[str, Source], niches: PromptSet, folder: Path) -> SearchMethod:
+    if config.early_rejection:
+        return Rejection(config, sources)
+    return M2N2(config, sources, noise_rotation=config.noise_rotation)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,12 @@
-"""Recipes that are bred: the first ones, and crossover as the search wants it.
+"""Recipes that are bred: whom a search begins with, crossover, and the search itself.
 
 Imports runs and evolution.
 
 Read in this order:
 
+    settings             what breeding needs to know of a run's settings
     initial_population   the sources as individuals, merges made by hand, the archive of a former run
     variation            the crossover of recipes
+    search_method        a search over recipes, as protocols: asked, told, resumed
+    m2n2                 the studio's own, from the sources on
 """

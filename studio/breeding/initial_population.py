@@ -1,30 +1,31 @@
-"""Offspring that nobody bred: merges made by hand, and the archive of a former run; they are the first of a run."""
+"""Whom a search begins with: the sources, merges made by hand, the archive of a former run."""
 
 from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from pipelines.architectures.keys import TEXT_ENCODERS
+from pipelines.architectures.keys import MODEL
 from pipelines.checkpoints.sources import Source
 from pipelines.recipes.crossover import joined
-from pipelines.recipes.recipe import Chromosome, Lineage, Recipe, Segment, blend, load_recipe
+from pipelines.recipes.recipe import Chromosome, Lineage, Recipe, Segment, load_recipe
 from studio.errors import ConfigError
 from studio.evolution.archive import Archive
-from studio.runs.config import RunConfig
+
+from .settings import BreedingSettings
 
 
-def given_offspring(config: RunConfig, sources: Mapping[str, Source]) -> list[Recipe]:
+def initial_offspring(config: BreedingSettings, sources: Mapping[str, Source]) -> list[Recipe]:
     """The first offspring of a run, named by their numbers; none unless the run asks for some.
 
     Raises:
         ConfigError: a recipe of the former run names a source that this one lacks, or merges something else.
     """
-    merges = hand_made(config, sources) if config.breeding.merges else []
+    merges = merge_baselines(config, sources) if config.breeding.merges else []
     if config.start is None:
         return merges
     paths = sorted(Path(config.start).glob("*.json"))
@@ -34,18 +35,20 @@ def given_offspring(config: RunConfig, sources: Mapping[str, Source]) -> list[Re
     ]
 
 
-def carried_over(recipe: Recipe, config: RunConfig, sources: Mapping[str, Source], *, name: str) -> Recipe:
+def carried_over(recipe: Recipe, config: BreedingSettings, sources: Mapping[str, Source], *, name: str) -> Recipe:
     """A recipe over the sources and under the host of another run; its parents are the two that weigh most in it.
 
-    Sources are known by the hash of their UNet, whatever they were called; those that are new to it weigh nothing.
+    Sources are known by the hash of their UNet, or of the network that they are, whatever they were called; those that
+    are new to it weigh nothing.
 
     Raises:
-        ConfigError: see `given_offspring`.
+        ConfigError: see `initial_offspring`.
     """
-    here = {source.components["unet"].sha256: source_name for source_name, source in sources.items()}
+    hashed = MODEL if recipe.merged_components == (MODEL,) else "unet"
+    here = {source.components[hashed].sha256: name for name, source in sources.items() if hashed in source.components}
     places: dict[int, int] = {}  # of a source there, to here
     for place, source in enumerate(recipe.sources):
-        found = here.get(source.sha256.get("unet", ""))
+        found = here.get(source.sha256.get(hashed, ""))
         if found is not None:
             places[place] = list(sources).index(found)
         elif any(segment.weights[place] for part in recipe.chromosomes.values() for segment in part.segments):
@@ -53,7 +56,7 @@ def carried_over(recipe: Recipe, config: RunConfig, sources: Mapping[str, Source
                 f"{recipe.name!r}, to start from, is made of {source.name!r}, which is not among the sources "
                 f"{', '.join(sources)}. Add that source, or start from another run."
             )
-    empty = weighted(config, sources, [0.0] * len(sources), name=name)
+    empty = config.weighted(sources, [0.0] * len(sources), name=name)
     ours, theirs = set(empty.merged_components), set(recipe.merged_components)
     if ours != theirs:
         raise ConfigError(
@@ -104,31 +107,15 @@ def _regrouped(recipe: Recipe, wanted: Recipe, sources: Mapping[str, Source]) ->
     return found
 
 
-def source_recipes(config: RunConfig, sources: Mapping[str, Source]) -> dict[str, Recipe]:
+def source_recipes(config: BreedingSettings, sources: Mapping[str, Source]) -> dict[str, Recipe]:
     """The sources as individuals: one-hot weights under the run's host."""
     return {
-        name: weighted(config, sources, row, name=name)
+        name: config.weighted(sources, row, name=name)
         for name, row in zip(sources, np.eye(len(sources)).tolist(), strict=True)
     }
 
 
-def weighted(config: RunConfig, sources: Mapping[str, Source], weights: Sequence[float], *, name: str) -> Recipe:
-    """A recipe with the same weights in every chromosome that the run breeds, those that are frozen as asked.
-
-    Raises:
-        RecipeError: a pattern takes no tensor.
-    """
-    ordered, unit = list(sources.values()), dict(zip(sources, np.eye(len(sources)).tolist(), strict=True))
-    merged = ["unet", *(TEXT_ENCODERS if config.merge_text_encoders else ())]
-    patterns = config.chromosomes or None
-    rows = {
-        chromosome: unit[config.frozen[chromosome]] if chromosome in config.frozen else weights
-        for chromosome in ordered[0].layouts(merged, patterns)
-    }
-    return blend(ordered, rows, host=config.host, name=name, patterns=patterns)
-
-
-def hand_made(config: RunConfig, sources: Mapping[str, Source]) -> list[Recipe]:
+def merge_baselines(config: BreedingSettings, sources: Mapping[str, Source]) -> list[Recipe]:
     """The merges one would make by hand, as the first offspring: numbered, with the first two they are made of.
 
     Means of each pair and of all sources; with a base, `base + (a - base) + (b - base)` for each pair of the others and
@@ -151,14 +138,16 @@ def hand_made(config: RunConfig, sources: Mapping[str, Source]) -> list[Recipe]:
         for row in several:
             made.setdefault(tuple(row.tolist()), group)  # of two sources, each pair is all
     return [
-        weighted(config, sources, row, name=f"{number:04d}").model_copy(
+        config.weighted(sources, row, name=f"{number:04d}").model_copy(
             update={"lineage": Lineage(mother=group[0], father=group[1])}
         )
         for number, (row, group) in enumerate(made.items(), start=1)
     ]
 
 
-def warm_up_parents(config: RunConfig, sources: Iterable[str], archive: Archive, made: int) -> tuple[str, str] | None:
+def warm_up_parents(
+    config: BreedingSettings, sources: Iterable[str], archive: Archive, made: int
+) -> tuple[str, str] | None:
     """Mother and father of a warm-up offspring: two of the sources alive, at random (as in M2N2's run with LLMs).
 
     Args:

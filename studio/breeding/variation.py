@@ -1,35 +1,41 @@
-"""The first individuals, and the crossover that the search breeds with."""
+"""The crossover that the search breeds with: split points and mixing ratios drawn, two recipes made one."""
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TypeVar
 
 import numpy as np
 
-from pipelines.architectures.keys import TEXT_ENCODERS, canonical_order, component_of
+from pipelines.architectures.keys import MODEL, TEXT_ENCODERS, canonical_order, component_of
 from pipelines.checkpoints.sources import Source
 from pipelines.recipes.crossover import Angle, Genes, cross, genome_cosine
 from pipelines.recipes.gram import gram
 from pipelines.recipes.recipe import Lineage, Recipe
 from studio.errors import ConfigError
 from studio.evolution.niches import roulette
-from studio.runs.config import RunConfig
+
+from .settings import BreedingSettings
 
 N = TypeVar("N", int, float)
 BINS = 10  # stretches of a chromosome that `guided` tells apart
 
 
-class Breeder:
-    """Crossover of recipes as the search wants it; the next child's name is `f"{number:04d}"`.
+class RecipeCrossover:
+    """Crossover of recipes over one set of sources, with what it has learned of where to split.
 
-    Attributes:
-        better: says which of two individuals alive has the better mean score; asked only where `step` is below 1.
+    Args:
+        config: how to breed.
+        sources: opened, by name.
+        recipe: any that has the components and chromosomes of those to come.
+
+    Raises:
+        ConfigError: every chromosome is frozen.
     """
 
-    def __init__(self, config: RunConfig, sources: Mapping[str, Source], recipe: Recipe) -> None:
+    def __init__(self, config: BreedingSettings, sources: Mapping[str, Source], recipe: Recipe) -> None:
         ordered = list(sources.values())
         every = ordered[0].layouts(recipe.merged_components, recipe.patterns)
         self.layouts = {name: layout for name, layout in every.items() if name not in config.frozen}
@@ -37,20 +43,30 @@ class Breeder:
             raise ConfigError("Every chromosome is frozen. Expected one at least to breed; shorten frozen.")
         self.grams = {name: gram(ordered, layout) for name, layout in self.layouts.items()}
         self.config = config
-        self.number = 1
-        self.better: Callable[[str, str], str] = lambda mother, _: mother
+        # What a seed means: chromosomes draw in this order, those of a lone network in that of its patterns.
+        self._drawn = list(self.layouts) if recipe.merged_components == (MODEL,) else sorted(self.layouts)
         self._alive = len(ordered)  # sources and those that entered, as far as there was room
         # tries and successes per chromosome and bin: one of two, before anything is known
         self._paid = {name: np.array([[2.0, 1.0]] * BINS) for name in self.layouts}
 
-    def __call__(self, mother: Recipe, father: Recipe, rng: np.random.Generator) -> Recipe:
+    def __call__(
+        self, mother: Recipe, father: Recipe, rng: np.random.Generator, *, number: int = 1, better: str | None = None
+    ) -> Recipe:
         """One child; per chromosome, split s ~ uniform integer over its length and ratio w ~ U(0, 1) (M2N2, section 3).
 
         What `config.breeding` asks for changes where splits fall and how ratios are drawn.
+
+        Args:
+            mother: whose weights ratio 0 keeps.
+            father: whose weights ratio 1 keeps.
+            rng: the only randomness.
+            number: how many offspring there are with this one; its name is `f"{number:04d}"`.
+            better: name of the parent with the better mean score, near which `step` below 1 stays; the mother's if
+                left out.
         """
         how = self.config.breeding
-        genes = self._one_for_all(rng) if how.together else self._apart(rng)
-        if how.step < 1 and self.better(mother.name, father.name) == father.name:
+        genes = self._one_for_all(number, rng) if how.together else self._apart(number, rng)
+        if how.step < 1 and better == father.name != mother.name:
             genes = {name: Genes(one.split_points, tuple(1 - w for w in one.ratios)) for name, one in genes.items()}
         angle: Angle = "genome" if how.together else self.config.angle
         lineage = Lineage(
@@ -64,7 +80,7 @@ class Breeder:
             seed=self.config.seed,
         )
         child = cross(mother, father, genes, grams=self.grams, layouts=self.layouts, lineage=lineage, angle=angle)
-        return child.model_copy(update={"name": f"{self.number:04d}"})
+        return child.model_copy(update={"name": f"{number:04d}"})
 
     def learn(self, lineage: Lineage | None, entered: bool) -> None:
         """Note where an offspring was split and whether that paid; told of all of them, in order.
@@ -95,10 +111,11 @@ class Breeder:
         cosines = np.clip(total / np.outer(norms, norms), -1.0, 1.0)
         return float(np.arccos(cosines[np.triu_indices(len(norms), 1)]).mean())
 
-    def _apart(self, rng: np.random.Generator) -> dict[str, Genes]:
+    def _apart(self, number: int, rng: np.random.Generator) -> dict[str, Genes]:
         genes: dict[str, Genes] = {}
-        for name, layout in sorted(self.layouts.items()):
-            splits = sorted(self._split(name, layout.size, rng) for _ in range(self._split_points()))
+        for name in self._drawn:
+            size = self.layouts[name].size
+            splits = sorted(self._split(name, size, rng) for _ in range(self._split_points(number)))
             if self.config.breeding.step < 1:
                 genes[name] = Genes(tuple(splits), tuple(self._ratio(rng) for _ in range(len(splits) + 1)))
             elif self.config.breeding.one_ratio and genes:
@@ -107,10 +124,10 @@ class Breeder:
                 genes[name] = Genes.mirrored(splits, self._ratio(rng))
         return genes
 
-    def _one_for_all(self, rng: np.random.Generator) -> dict[str, Genes]:
+    def _one_for_all(self, number: int, rng: np.random.Generator) -> dict[str, Genes]:
         """Split points in the whole of all chromosomes, in the order data flows, as split points of each."""
         total = sum(size for _, size in self._flow)
-        splits = sorted(int(rng.integers(total)) for _ in range(self._split_points()))
+        splits = sorted(int(rng.integers(total)) for _ in range(self._split_points(number)))
         ratio = self._ratio(rng)
         own: dict[str, list[int]] = {name: [] for name in self.layouts}
         for split in splits:
@@ -138,18 +155,18 @@ class Breeder:
                 found.append((owners[key].chromosome, stop - start))
         return found
 
-    def _split_points(self) -> int:
+    def _split_points(self, number: int) -> int:
         how = self.config.breeding
         if not how.split_growth:
             return how.split_points
-        return min(how.split_points, 1 + (self.number - 1) // how.split_growth)
+        return min(how.split_points, 1 + (number - 1) // how.split_growth)
 
     def _split(self, name: str, size: int, rng: np.random.Generator) -> int:
         if not self.config.breeding.guided:
             return int(rng.integers(size))
         tries, successes = self._paid[name].T
-        number = roulette(successes / tries, rng)
-        return int(size * (number + rng.random()) / BINS)
+        stretch = roulette(successes / tries, rng)
+        return int(size * (stretch + rng.random()) / BINS)
 
     def _ratio(self, rng: np.random.Generator) -> float:
         how = self.config.breeding

@@ -26,7 +26,7 @@ from studio.runs.status import current_status
 from . import console
 
 
-def evolve(run_yaml: Path | None, changes: Mapping[str, int | None], out: Path, as_json: bool) -> None:
+def evolve(run_yaml: Path | None, changes: Mapping[str, Any], out: Path, as_json: bool) -> None:
     """Start the run that a file asks for, in `out`; without a file, go on with the one that is there."""
     store = create(out, load(run_yaml, changes)) if run_yaml else open_any(out)
     with _progress(store.config.evaluations) as watch:

@@ -18,7 +18,7 @@ from eval.prompts.prompt_set import LANGUAGES, Language
 from pipelines.checkpoints.sources import COMPONENTS, Source
 from pipelines.errors import GenerationError, RecipeError
 from pipelines.recipes.recipe import Recipe
-from studio.breeding.initial_population import source_recipes, weighted
+from studio.breeding.initial_population import source_recipes
 from studio.runs.individual import KINDS
 from studio.runs.noise import Noise
 from studio.runs.results import best_child, shown_prompts
@@ -73,7 +73,7 @@ class HeldOutReporter:
         child = best_child(self.store)
         sources = source_recipes(config, self.sources)
         rows = dict(sources)
-        rows["average"] = weighted(config, self.sources, [1 / len(self.sources)] * len(self.sources), name="average")
+        rows["average"] = config.weighted(self.sources, [1 / len(self.sources)] * len(self.sources), name="average")
         if child is not None:
             rows["child"] = child
         self._done, self._rows = 0, len(rows) + len(sources)

@@ -6,7 +6,6 @@ the prompts. So a resumed run equals the uninterrupted one, bit for bit, on the 
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -18,8 +17,9 @@ from eval.scorers.model_files import weights_size
 from eval.scorers.tokens import truncated_by
 from pipelines.errors import GenerationError, RecipeError
 from pipelines.recipes.recipe import Recipe
-from studio.breeding.initial_population import given_offspring, source_recipes, warm_up_parents
-from studio.breeding.variation import Breeder
+from studio.breeding.initial_population import source_recipes
+from studio.breeding.m2n2 import M2N2, Past
+from studio.breeding.search_method import Candidate, Told
 from studio.environment import described
 from studio.errors import RunError
 from studio.evaluation.evaluator import DrawnPicture, Evaluator, check_captions, save_picture
@@ -27,8 +27,6 @@ from studio.evaluation.fitness import FitnessEvaluation
 from studio.evaluation.held_out import HeldOutReporter
 from studio.evaluation.open_scorer import open_scorer, scorer_change, unpark_beside
 from studio.evaluation.worker import LocalWorker
-from studio.evolution.archive import Archive
-from studio.evolution.search import Offspring, Search
 from studio.jobs.process import Stopped
 from studio.judging.preference_niches import PreferenceModel, learn_niches
 from studio.judging.votes import votes_for
@@ -53,16 +51,13 @@ class _Run:
         if store.state.search is None:  # a run that is resumed needs less than it did
             rate = measured_rate(store.folder.parent, self.config)
             preflight(self.config, self.sources, folder=store.folder, rate=rate).check()
-        self.first = source_recipes(self.config, self.sources)
         self.scorer = open_scorer(self.config.scorer)
-        self.breeder = Breeder(self.config, self.sources, next(iter(self.first.values())))
         self.evaluator = Evaluator(
-            next(iter(self.first.values())),
+            next(iter(source_recipes(self.config, self.sources).values())),
             self.sources,
             settings=self.config.pictures,
             scorer_bytes=max(weights_size(name) or 0 for name in (self.config.scorer, self.config.reporter)),
         )
-        self.noise = Noise(self.config.noises, store.state.rotation)
         unpark_beside(self.scorer, self.evaluator.pipeline)
         held = store.prompts.held_out
         cut = check_captions(self.prompts, self.scorer, self.evaluator.pipeline)
@@ -83,57 +78,30 @@ class _Run:
             raters=self._raters(),
             tick=self._tick,
         )
-        self.search = self._search()
+        self.search = M2N2(self.config, self.sources, noise_rotation=self.config.noise_rotation, past=self._past())
+        self.again: dict[str, Mapping[str, np.ndarray]] = {}  # scores on other noise, not committed yet
 
     def go(self) -> None:
         """Sources, offspring, report."""
-        known = {individual.id for individual in self.store.individuals()}
-        for name, recipe in self.first.items():
-            if name not in known:
-                self._evaluate_source(name, recipe)
-        given = given_offspring(self.config, self.sources)
-        while (made := self.store.count()) < self.config.evaluations and not self.store.state.finish:
-            if self.config.noise_rotation and made // self.config.noise_rotation > self.noise.rotation:
-                self._rotate(made // self.config.noise_rotation)
-            if made < len(given):
-                self._evaluate_offspring(given[made], None)
-            else:
-                self.breeder.number = made + 1
-                parents = warm_up_parents(self.config, self.sources, self.search.archive, made)
-                offspring = self.search.ask(parents)
-                self._evaluate_offspring(offspring.genome, offspring)
+        settled = True
+        while not settled or self._wanted():
+            settled = self._evaluate(self.search.ask()).settled
         self.store.update(status="reporting")
         self.watch(self.store)
         self.scorer.release()  # fitness is through, and the two scorers need not fit together
         HeldOutReporter(self.store, self.sources, self.evaluator, tick=self._tick).report()
 
-    def _search(self) -> Search[Recipe]:
-        state, breeding = self.store.state.search, self.config.breeding
-        compatibility = self.breeder.compatibility if breeding.compatibility else None
-        if state is None:
-            archive = Archive(self.config.archive, alpha=self.config.alpha)
-            search: Search[Recipe] = Search(
-                archive,
-                rng=np.random.default_rng(self.config.seed),
-                crossover=self.breeder,
-                attract=breeding.attraction,
-                compatibility=compatibility,
-            )
-        else:
-            everyone = self.store.individuals()
-            alive = [individual for individual in everyone if individual.alive]
-            for individual in everyone:
-                if not individual.is_source:
-                    self.breeder.learn(individual.recipe.lineage, individual.entered)
-            search = Search.restore(
-                state,
-                genomes={individual.id: individual.recipe for individual in alive},
-                scores={individual.id: self.fitness.niches(individual.scores) for individual in alive},
-                crossover=self.breeder,
-                compatibility=compatibility,
-            )
-        self.breeder.better = lambda mother, father: max((mother, father), key=search.archive.mean)
-        return search
+    def _wanted(self) -> bool:
+        """Whether somebody else is to be evaluated: the sources whatever the budget is, then offspring."""
+        if len(self.store.sources()) < len(self.sources):
+            return True
+        return self.store.count() < self.config.evaluations and not self.store.state.finish
+
+    def _past(self) -> Past | None:
+        state = self.store.state
+        if state.search is None:
+            return None
+        return Past(state.search, state.rotation, self.store.individuals(), self.fitness.niches)
 
     def _raters(self) -> list[PreferenceModel]:
         """The niches that are made of votes: learned once, so that what is voted later changes nothing in this run."""
@@ -142,33 +110,37 @@ class _Run:
             self.store.update(tastes=[one.to_json() for one in learned])
         return [PreferenceModel.from_json(one) for one in self.store.state.tastes or []]
 
-    def _evaluate_source(self, name: str, recipe: Recipe) -> None:
-        started = time.monotonic()
-        full = self.fitness.both_languages(recipe, self.noise)
-        self.search.add(name, recipe, self.fitness.niches(full.scores))
-        self._keep(full.pictures, recipe)
-        self._record(Individual(name, None, None, recipe, full.scores, True, True, time.monotonic() - started, now()))
+    def _evaluate(self, candidate: Candidate) -> Told:
+        noise = Noise(self.config.noises, candidate.rotation)
+        if candidate.role == "source":
+            return self._evaluate_source(candidate, noise)
+        if candidate.role == "again":
+            return self._evaluate_again(candidate, noise)
+        return self._evaluate_offspring(candidate, noise)
 
-    def _evaluate_offspring(self, recipe: Recipe, offspring: Offspring[Recipe] | None) -> None:
-        """Evaluate what the search bred, or, without `offspring`, what was given to it."""
-        started = time.monotonic()
+    def _evaluate_source(self, candidate: Candidate, noise: Noise) -> Told:
+        started, recipe = time.monotonic(), candidate.recipe
+        full = self.fitness.both_languages(recipe, noise)
+        told = self.search.tell(candidate, self.fitness.niches(full.scores))
+        self._keep(full.pictures, recipe)
+        seconds = time.monotonic() - started
+        self._record(Individual(recipe.name, None, None, recipe, full.scores, True, True, seconds, now()))
+        return told
+
+    def _evaluate_offspring(self, candidate: Candidate, noise: Noise) -> Told:
+        started, recipe = time.monotonic(), candidate.recipe
         lineage = recipe.lineage
         assert lineage is not None
-        mother, father = (offspring.mother, offspring.father) if offspring else (lineage.mother, lineage.father)
-        result = self.fitness.evaluate(recipe, self.search.archive, self.noise)
-        scores, entered, error = result.scores, False, result.error
-        if result.complete:
-            niches = self.fitness.niches(scores)
-            told = self.search.tell(recipe.name, offspring, niches) if offspring else None
-            entered = (told or self.search.add(recipe.name, recipe, niches)).entered
-        elif offspring:
-            self.search.discard(offspring)
+        result = self.fitness.evaluate(recipe, self.search.archive, noise)
+        scores, error = result.scores, result.error
+        told = self.search.tell(candidate, self.fitness.niches(scores) if result.complete else None)
         if error is None:
-            for drawn in (found.pictures for found in result.evaluations.values()):
-                self._keep(drawn if entered else drawn[:: max(1, len(drawn) // STRIP)][:STRIP], recipe)
-        if entered:  # the report's English costs as much again, so it is drawn for those that stay
+            for found in result.evaluations.values():
+                drawn = found.pictures
+                self._keep(drawn if told.entered else drawn[:: max(1, len(drawn) // STRIP)][:STRIP], recipe)
+        if told.entered:  # the report's English costs as much again, so it is drawn for those that stay
             try:
-                full = self.fitness.report_twins(recipe, result, self.noise)
+                full = self.fitness.report_twins(recipe, result, noise)
             except (GenerationError, RecipeError) as failure:  # takes nobody's place away
                 error = str(failure)
             else:
@@ -176,28 +148,39 @@ class _Run:
                 self._keep(full.pictures, recipe)
         if error is not None:
             logger.warning("%s failed: %s", recipe.name, error)
-        self.breeder.learn(recipe.lineage, entered)
-        seconds = time.monotonic() - started
-        individual = Individual(
-            recipe.name, mother, father, recipe, scores, entered, entered, seconds, now(), error, result.partial
+        self._record(
+            Individual(
+                id=recipe.name,
+                mother=lineage.mother,
+                father=lineage.father,
+                recipe=recipe,
+                scores=scores,
+                entered=told.entered,
+                alive=told.entered,
+                seconds=time.monotonic() - started,
+                born=now(),
+                error=error,
+                partial=result.partial,
+            )
         )
-        self._record(individual)
+        return told
 
-    def _rotate(self, rotation: int) -> None:
-        """Score everyone alive again, with other noise."""
-        self.noise = dataclasses.replace(self.noise, rotation=rotation)
-        again: dict[str, Mapping[str, np.ndarray]] = {}
-        for id in self.search.archive.ids:
-            try:
-                full = self.fitness.both_languages(self.search.genomes[id], self.noise)
-            except (GenerationError, RecipeError) as error:
-                logger.warning("%s keeps its scores on former noise: %s", id, error)
-                again[id] = self.store.individual(id).scores
-            else:
-                again[id] = full.scores
-                self._keep(full.pictures, self.search.genomes[id])
-        self.search.rescore({id: self.fitness.niches(scores) for id, scores in again.items()})
-        self.store.rescore(again, self.search.state(), rotation)
+    def _evaluate_again(self, candidate: Candidate, noise: Noise) -> Told:
+        """Score somebody alive with other noise; all of them are committed together."""
+        recipe = candidate.recipe
+        try:
+            full = self.fitness.both_languages(recipe, noise)
+        except (GenerationError, RecipeError) as error:
+            logger.warning("%s keeps its scores on former noise: %s", recipe.name, error)
+            told = self.search.tell(candidate, None)
+        else:
+            self._keep(full.pictures, recipe)
+            self.again[recipe.name] = full.scores
+            told = self.search.tell(candidate, self.fitness.niches(full.scores))
+        if told.settled:
+            self.store.rescore(self.again, self.search.state(), candidate.rotation)
+            self.again = {}
+        return told
 
     def _keep(self, drawn: Iterable[DrawnPicture], recipe: Recipe) -> None:
         for picture in drawn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import yaml
@@ -13,11 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from pipelines.architectures.keys import MODEL, REST
 from pipelines.checkpoints.sources import Source, check_mergeable, open_network
+from pipelines.recipes.crossover import Angle
 from pipelines.recipes.recipe import Recipe, blend
 from pipelines.storage.files import write_whole
 from studio.errors import ConfigError
 from studio.evolution.niches import MAX_ALPHA
-from studio.runs.config import RESERVED, refused
+from studio.runs.config import RESERVED, Breeding, refused, with_changes
 
 Function = Annotated[str, Field(pattern=r"^.+\.py:\w+$")]
 
@@ -38,10 +39,15 @@ class AnyConfig(BaseModel):
     frozen: dict[str, str] = Field({}, description="chromosomes that are not bred, and the source each is taken from")
     scorer: Function = Field(description="FILE.py:FUNCTION that gives a score per item: fitness")
     reporter: Function | None = Field(None, description="FILE.py:FUNCTION that scores other items, only to report")
+    start: str | None = Field(
+        None, description="a run whose archive becomes the first offspring, or a folder of recipes over these sources"
+    )
     evaluations: int = Field(200, ge=0, description="offspring to make")
     archive: int = Field(20, ge=2, description="individuals kept alive")
     seed: int = Field(0, ge=0, description="random seed of parents, split points and mixing ratios")
     alpha: float = Field(1.0, ge=0, le=MAX_ALPHA, description="strength of competition; 0 is none")
+    angle: Angle = Field("chromosome", description="one SLERP angle per chromosome, per tensor, or for the genome")
+    breeding: Breeding = Field(Breeding(), description="how offspring are made, where that differs from the paper")
 
     @model_validator(mode="after")
     def _consistent(self) -> AnyConfig:
@@ -62,12 +68,13 @@ class AnyConfig(BaseModel):
 
         Raises:
             SourceError: a source cannot be opened or merged with the others.
-            ConfigError: the host, or what a chromosome is frozen to, is not among them; a name that reports use.
+            ConfigError: the host, what a chromosome is frozen to, or the base of task arithmetic is not among them; a
+                name that reports use.
         """
         sources = [open_network(path) for path in self.sources]
         check_mergeable(sources)
         names = [source.name for source in sources]
-        for name in (self.host, *self.frozen.values()):
+        for name in (self.host, *self.frozen.values(), self.breeding.task_arithmetic):
             if name not in (None, *names):
                 raise ConfigError(f"{name!r} is not among the sources {', '.join(names)}.")
         for name in RESERVED:
@@ -95,19 +102,19 @@ class AnyConfig(BaseModel):
         write_whole(path, text.encode())
 
 
-def load(path: Path, changes: Mapping[str, int | None] | None = None) -> AnyConfig:
+def load(path: Path, changes: Mapping[str, Any] | None = None) -> AnyConfig:
     """Read a run's YAML; relative paths in it are relative to the file.
 
     Args:
         path: the file, known to say `kind: any`.
-        changes: fields that replace what it says.
+        changes: values by field that replace what it says; `breeding.beta` is a field within another.
 
     Raises:
         ConfigError: an unknown key, a value that does not fit.
     """
     content = yaml.safe_load(path.read_text("utf-8"))
     try:
-        config = AnyConfig.model_validate(content | dict(changes or {}))
+        config = AnyConfig.model_validate(with_changes(content, changes or {}))
     except ValidationError as error:
         raise refused(error, str(path)) from error
     here = path.resolve().parent
@@ -120,5 +127,6 @@ def load(path: Path, changes: Mapping[str, int | None] | None = None) -> AnyConf
             "sources": tuple(map(placed, config.sources)),
             "scorer": placed(config.scorer),
             "reporter": config.reporter and placed(config.reporter),
+            "start": config.start and placed(config.start),
         }
     )

@@ -18,17 +18,18 @@ from eval.metrics import bootstrap, paired_bootstrap
 from pipelines.errors import RecipeError
 from pipelines.recipes.pinning import check_sources
 from pipelines.recipes.recipe import Recipe
+from studio.breeding.initial_population import source_recipes
+from studio.breeding.m2n2 import M2N2, Past
+from studio.breeding.search_method import Candidate
 from studio.errors import RunError
-from studio.evolution.archive import Archive
 from studio.evolution.errors import EvolutionError
-from studio.evolution.search import Offspring, Search
 from studio.execution.lifecycle import carry
 from studio.jobs.process import Stopped
 from studio.runs.individual import Individual
 from studio.runs.store import RunStore, new_folder, new_store, now, open_store
 
 from .config import AnyConfig, load
-from .live_network import Breeder, Weaver
+from .live_network import Weaver
 from .user_scorer import Scorer, ScorerError, file_sha256
 
 logger = logging.getLogger(__name__)
@@ -85,25 +86,19 @@ class _Run:
     def __init__(self, store: AnyStore, watch: Watch) -> None:
         self.store, self.config, self.watch = store, store.config, watch
         self.sources = self.config.open_sources()
-        rows = zip(self.sources, np.eye(len(self.sources)).tolist(), strict=True)
-        self.first = {name: self.config.weighted(self.sources, row, name=name) for name, row in rows}
+        self.first = source_recipes(self.config, self.sources)
         self.scorer = Scorer(self.config.scorer)
         self._check_scorer()
-        some = next(iter(self.first.values()))
-        self.weaver = Weaver(some, self.sources)
-        self.breeder = Breeder(self.config, self.sources, some)
-        self.search = self._search()
+        self.weaver = Weaver(next(iter(self.first.values())), self.sources)
+        self.search = M2N2(self.config, self.sources, past=self._past())
 
     def go(self) -> None:
         """Sources, offspring, report."""
-        known = {one.id for one in self.store.individuals()}
-        for name, recipe in self.first.items():
-            if name not in known:
-                self._evaluate_source(recipe)
-        while (made := self.store.count()) < self.config.evaluations:
+        while len(self.store.sources()) < len(self.sources):
+            self._evaluate(self.search.ask())
+        while self.store.count() < self.config.evaluations:
             self._tick()
-            self.breeder.number = made + 1
-            self._evaluate_offspring(self.search.ask())
+            self._evaluate(self.search.ask())
         if self.config.reporter:
             self.store.update(status="reporting")
             self.watch(self.store)
@@ -118,42 +113,28 @@ class _Run:
             )
         self.store.update(scorer=self.scorer.identity)
 
-    def _search(self) -> Search[Recipe]:
-        state = self.store.state.search
-        if state is None:
-            archive = Archive(self.config.archive, alpha=self.config.alpha)
-            return Search(archive, rng=np.random.default_rng(self.config.seed), crossover=self.breeder)
-        alive = [one for one in self.store.individuals() if one.alive]
-        check_sources(alive[0].recipe, self.sources)  # else every offspring would fail for it
-        return Search.restore(
-            state,
-            genomes={one.id: one.recipe for one in alive},
-            scores={one.id: one.scores["score"][:, 0] for one in alive},
-            crossover=self.breeder,
-        )
+    def _past(self) -> Past | None:
+        state, everyone = self.store.state, self.store.individuals()
+        if state.search is None:
+            return None
+        check_sources(everyone[0].recipe, self.sources)  # else every offspring would fail for it
+        return Past(state.search, state.rotation, everyone, lambda scores: scores["score"][:, 0])
 
-    def _evaluate_source(self, recipe: Recipe) -> None:
-        started = time.monotonic()
+    def _evaluate(self, candidate: Candidate) -> None:
+        started, recipe = time.monotonic(), candidate.recipe
+        scores, error = None, None
         try:
             scores = self.scorer(self.weaver.become(recipe))
-            self.search.add(recipe.name, recipe, scores)
+            told = self.search.tell(candidate, scores)
         except Failure as failure:
-            raise RunError(
-                f"Source {recipe.name} cannot be scored: {failure}. Mend the scorer, and resume the run."
-            ) from failure
-        self._record(recipe, scores, started, entered=True)
-
-    def _evaluate_offspring(self, offspring: Offspring[Recipe]) -> None:
-        started = time.monotonic()
-        recipe, scores, entered, error = offspring.genome, None, False, None
-        try:
-            scores = self.scorer(self.weaver.become(recipe))
-            entered = self.search.tell(recipe.name, offspring, scores).entered
-        except Failure as failure:
+            if candidate.role == "source":
+                raise RunError(
+                    f"Source {recipe.name} cannot be scored: {failure}. Mend the scorer, and resume the run."
+                ) from failure
             logger.warning("%s failed: %s", recipe.name, failure)
             scores, error = None, str(failure)
-            self.search.discard(offspring)
-        self._record(recipe, scores, started, entered=entered, error=error)
+            told = self.search.tell(candidate, None)
+        self._record(recipe, scores, started, entered=told.entered, error=error)
 
     def _record(
         self, recipe: Recipe, scores: np.ndarray | None, started: float, *, entered: bool, error: str | None = None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -14,9 +16,10 @@ from eval.prompts.prompt_set import Language
 from eval.scorers import names
 from eval.scorers.catalogue import REPORTER, SCORER
 from pipelines.architectures.keys import ATTENTION, BACKBONE, REST, TEXT_ENCODERS
-from pipelines.checkpoints.sources import COMPONENTS
+from pipelines.checkpoints.sources import COMPONENTS, Source
 from pipelines.generation.settings import Settings
 from pipelines.recipes.crossover import Angle
+from pipelines.recipes.recipe import Recipe, blend
 from pipelines.storage.files import write_whole
 from studio.errors import ConfigError
 from studio.evolution.niches import MAX_ALPHA
@@ -163,6 +166,21 @@ class RunConfig(BaseModel):
         """The kinds of scores that are niches, one after the other: languages, then people's votes."""
         return (*self.compete, "votes") if self.votes else self.compete
 
+    def weighted(self, sources: Mapping[str, Source], weights: Sequence[float], *, name: str) -> Recipe:
+        """A recipe with the same weights in every chromosome that the run breeds, those that are frozen as asked.
+
+        Raises:
+            RecipeError: a pattern takes no tensor.
+        """
+        ordered, unit = list(sources.values()), dict(zip(sources, np.eye(len(sources)).tolist(), strict=True))
+        merged = ["unet", *(TEXT_ENCODERS if self.merge_text_encoders else ())]
+        patterns = self.chromosomes or None
+        rows = {
+            chromosome: unit[self.frozen[chromosome]] if chromosome in self.frozen else weights
+            for chromosome in ordered[0].layouts(merged, patterns)
+        }
+        return blend(ordered, rows, host=self.host, name=name, patterns=patterns)
+
     def changed(self, changes: Mapping[str, Any]) -> RunConfig:
         """The same with other values.
 
@@ -172,16 +190,7 @@ class RunConfig(BaseModel):
         Raises:
             ConfigError: an unknown field, or a value that does not fit.
         """
-        fields = self.model_dump()
-        for name, value in changes.items():
-            *within, last = name.split(".")
-            inner = fields
-            for part in within:
-                inner = inner.setdefault(part, {})
-                if not isinstance(inner, dict):
-                    raise ConfigError(f"{name} cannot be changed: {part} holds no fields.")
-            inner[last] = value
-        return checked(fields)
+        return checked(with_changes(self.model_dump(), changes))
 
     def save(self, path: Path) -> None:
         """Write the configuration as YAML."""
@@ -201,6 +210,24 @@ def embedded(**changes: Any) -> RunConfig:
         "pictures": EMBEDDED_PICTURES,
     }
     return checked({**fields, **changes})
+
+
+def with_changes(fields: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain values with others in their place; `breeding.beta` is a field within another.
+
+    Raises:
+        ConfigError: a field that is to hold others does not.
+    """
+    changed = copy.deepcopy(dict(fields))
+    for name, value in changes.items():
+        *within, last = name.split(".")
+        inner = changed
+        for part in within:
+            inner = inner.setdefault(part, {})
+            if not isinstance(inner, dict):
+                raise ConfigError(f"{name} cannot be changed: {part} holds no fields.")
+        inner[last] = value
+    return changed
 
 
 def checked(fields: dict[str, Any], *, where: str = "the run's settings") -> RunConfig:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.search.methods import HIGHEST, Elites, Evolution, RandomWeights, Rejection, Strategy
+from benchmarks.search.methods import HIGHEST, Elites, RandomWeights, Rejection, Strategy
 from benchmarks.search.report import load, report
 from benchmarks.search.run import Job, carry_out, complete, run
 from benchmarks.search.table import KEPT, METHODS, SCALES
@@ -16,6 +16,7 @@ from eval.prompts.prompt_set import load_prompts
 from pipelines.errors import RecipeError
 from pipelines.recipes.recipe import blend
 from studio.breeding.initial_population import source_recipes
+from studio.breeding.m2n2 import M2N2
 from studio.execution.control import carry_out as carry_out_run
 from studio.execution.creation import create_run
 from studio.runs.config import EMBEDDED_PICTURES, checked, embedded
@@ -76,7 +77,8 @@ def told(bench, name, seed, evaluations, folder):
     """The recipes that a method asks for when told scores that depend on the recipe alone, over its own sources."""
     config = METHODS[name].config(seed, bench.pictures)
     method, asked = METHODS[name].begin(config, bench.sources, bench.niches, folder), []
-    while len(asked) < evaluations and (recipe := method.ask()) is not None:
+    while len(asked) < evaluations and (candidate := method.ask()) is not None:
+        recipe = candidate.recipe
         asked.append(recipe)
         attention, backbone = recipe.shares["attention"], recipe.shares["backbone"]
         rows = [
@@ -84,7 +86,7 @@ def told(bench, name, seed, evaluations, folder):
             for share in (0.7, 0.3)  # the first language depends more on the attention
         ]
         found = np.concatenate(rows[: len(config.compete)])
-        method.tell(recipe, np.clip(0.9 * found + 0.01 * method.rotation, 0, 1))
+        method.tell(candidate, np.clip(0.9 * found + 0.01 * candidate.rotation, 0, 1))
     assert method.best()[0] in asked
     return [recipe.digest for recipe in asked]
 
@@ -105,7 +107,7 @@ def test_every_search_is_one_of_its_own_and_repeats_itself(bench, tmp_path):
 def test_a_scale_of_ties_is_a_recipe_over_the_base_and_a_source_for_each_share_kept(bench, tmp_path):
     config = METHODS["ties"].config(0, bench.pictures)
     method = METHODS["ties"].begin(config, bench.sources, bench.niches, tmp_path)
-    recipes = list(iter(method.ask, None))
+    recipes = [candidate.recipe for candidate in iter(method.ask, None)]
     assert list(method.sources)[4:] == ["ties-0.1", "ties-0.2", "ties-0.5", "ties-1.0"]
     rows = [recipe.chromosomes["attention"].segments[0].weights for recipe in recipes]
     assert rows[0] == pytest.approx((0.9, 0, 0, 0, 0.1, 0, 0, 0))
@@ -117,7 +119,8 @@ def test_a_scale_of_ties_is_a_recipe_over_the_base_and_a_source_for_each_share_k
 
 def test_a_grid_by_hand(bench, tmp_path):
     config = METHODS["grid"].config(0, bench.pictures)
-    recipes = list(iter(METHODS["grid"].begin(config, bench.sources, bench.niches, tmp_path).ask, None))
+    method = METHODS["grid"].begin(config, bench.sources, bench.niches, tmp_path)
+    recipes = [candidate.recipe for candidate in iter(method.ask, None)]
     assert len(recipes) == 25
     rows = [{name: one.segments[0].weights for name, one in recipe.chromosomes.items()} for recipe in recipes]
     assert rows[0] == {"attention": (0, 0, 1, 0), "backbone": (0, 0, 0, 1)}  # base, ja, flat, real
@@ -131,26 +134,28 @@ def test_the_benchmark_breeds_what_a_run_breeds(bench, few_prompts, small_config
         carry_out_run(store, without_report)
         everyone = store.individuals()
     ours = Bench(load_prompts(few_prompts), bench.held_out, config.pictures)
-    method, asked = Evolution(config, ours.sources), {}
+    method, asked = M2N2(config, ours.sources, noise_rotation=config.noise_rotation), {}
     while len(asked) < len(everyone):
-        recipe = method.ask()
+        candidate = method.ask()
+        recipe = candidate.recipe
         asked[recipe.name] = recipe.digest  # whoever is scored again on other noise is asked for again
-        method.tell(recipe, ours.scores(recipe, method.sources, config, method.rotation))
+        method.tell(candidate, ours.scores(recipe, method.sources, config, candidate.rotation))
     assert asked == {one.id: one.recipe.digest for one in everyone}
     assert method.rotation == 2
-    assert set(method._search.archive.ids) == {one.id for one in everyone if one.alive}
+    assert set(method.archive.ids) == {one.id for one in everyone if one.alive}
 
 
 def test_weights_of_cma_es_and_of_random_search_sum_to_one_in_each_chromosome(bench):
     for kind in (Strategy, RandomWeights):
         method = kind(embedded(seed=4), bench.sources)
         for number in range(25):  # more than two generations of ten
-            recipe = method.ask()
+            candidate = method.ask()
+            recipe = candidate.recipe
             for chromosome in recipe.chromosomes.values():
                 (segment,) = chromosome.segments
                 assert min(segment.weights) >= 0
                 assert sum(segment.weights) == pytest.approx(1)
-            method.tell(recipe, None if number == 3 else scores(0.1, recipe.shares["attention"]["ja"]))
+            method.tell(candidate, None if number == 3 else scores(0.1, recipe.shares["attention"]["ja"]))
         recipe, found = method.best()
         assert found[1] == recipe.shares["attention"]["ja"] > 0.4
 
@@ -158,30 +163,32 @@ def test_weights_of_cma_es_and_of_random_search_sum_to_one_in_each_chromosome(be
 def test_cma_es_finds_the_one_source_that_counts(bench):
     method = Strategy(embedded(seed=0), bench.sources)
     for _ in range(300):
-        recipe = method.ask()
-        method.tell(recipe, scores(recipe.shares["attention"]["real"] * recipe.shares["backbone"]["ja"]))
+        candidate = method.ask()
+        shares = candidate.recipe.shares
+        method.tell(candidate, scores(shares["attention"]["real"] * shares["backbone"]["ja"]))
     assert method.best()[1][0] > 0.9
 
 
 def test_map_elites_keeps_the_best_of_a_cell(bench):
     method = Elites(embedded(seed=0), bench.sources, bench.niches)
     first = [method.ask() for _ in bench.sources]
-    for recipe, value in zip(first, (0.1, 0.3, 0.2, 0.05), strict=True):
-        method.tell(recipe, scores(0.1 * HIGHEST, 0.9 * HIGHEST, value))  # animals, food, objects: one cell for all
+    for candidate, value in zip(first, (0.1, 0.3, 0.2, 0.05), strict=True):
+        method.tell(candidate, scores(0.1 * HIGHEST, 0.9 * HIGHEST, value))  # animals, food, objects: one cell for all
     best, found = method.best()
-    assert (best.name, found[2]) == (first[1].name, 0.3)
-    child = method.ask()
+    assert (best.name, found[2]) == (first[1].recipe.name, 0.3)
+    candidate = method.ask()
+    child = candidate.recipe
     assert (child.lineage.mother, child.lineage.father) == (best.name, best.name)
-    method.tell(child, scores(0.9 * HIGHEST, 0.1 * HIGHEST, 0.0))
-    assert {method.ask().lineage.mother for _ in range(20)} == {best.name, child.name}
+    method.tell(candidate, scores(0.9 * HIGHEST, 0.1 * HIGHEST, 0.0))
+    assert {method.ask().recipe.lineage.mother for _ in range(20)} == {best.name, child.name}
 
 
 def test_other_noise_scores_everyone_alive_again_before_the_search_goes_on(bench):
-    method, asked = Evolution(embedded(seed=0, noise_rotation=2), bench.sources), []
+    method, asked = M2N2(embedded(seed=0), bench.sources, noise_rotation=2), []
     for number in range(4 + 2 + 6 + 1):
-        recipe = method.ask()
-        asked.append((recipe.name, method.rotation))
-        method.tell(recipe, scores(*np.random.default_rng(number).random(3)))
+        candidate = method.ask()
+        asked.append((candidate.recipe.name, candidate.rotation))
+        method.tell(candidate, scores(*np.random.default_rng(number).random(3)))
     names = ["base", "ja", "flat", "real", "0001", "0002"]
     assert asked == [*((name, 0) for name in names), *((name, 1) for name in names), ("0003", 1)]
     again = [np.random.default_rng(number).random(3).tolist() for number in range(6, 13)]
@@ -189,12 +196,12 @@ def test_other_noise_scores_everyone_alive_again_before_the_search_goes_on(bench
 
 
 def test_warm_up_pairs_sources_and_merges_come_first(bench):
-    method = Evolution(embedded(seed=0, breeding={"merges": True, "warm_up": 9}), bench.sources)
+    method = M2N2(embedded(seed=0, breeding={"merges": True, "warm_up": 9}), bench.sources)
     lineages = []
     for number in range(4 + 9):
-        recipe = method.ask()
-        lineages.append(recipe.lineage)
-        method.tell(recipe, scores(0.5, number / 100))
+        candidate = method.ask()
+        lineages.append(candidate.recipe.lineage)
+        method.tell(candidate, scores(0.5, number / 100))
     assert lineages[:4] == [None] * 4
     assert [one.ratios == {} for one in lineages[4:]] == [True] * 7 + [False] * 2
     assert all({one.mother, one.father} <= set(bench.sources) for one in lineages[11:])
@@ -202,7 +209,7 @@ def test_warm_up_pairs_sources_and_merges_come_first(bench):
 
 def test_early_rejection_spares_those_who_cannot_enter_and_wrongs_nobody(bench):
     config = embedded(seed=0, archive=4, early_rejection=True, pictures={"batch": 2})
-    method, plain = Rejection(config, bench.sources), Evolution(config, bench.sources)
+    method, plain = Rejection(config, bench.sources), M2N2(config, bench.sources)
     rng = np.random.default_rng(0)
     for number in range(40):
         found = rng.random(6) * (1.0 if number < 4 else rng.random())
@@ -215,7 +222,7 @@ def test_early_rejection_spares_those_who_cannot_enter_and_wrongs_nobody(bench):
 
 
 def test_a_failed_evaluation_is_nobodys_score(bench):
-    for method in (Evolution(embedded(), bench.sources), Elites(embedded(), bench.sources, bench.niches)):
+    for method in (M2N2(embedded(), bench.sources), Elites(embedded(), bench.sources, bench.niches)):
         assert method.best() is None
         for number in range(8):
             method.tell(method.ask(), scores(0.1, 0.2, 0.3) if number in (0, 2) else None)
@@ -235,10 +242,11 @@ def test_a_recipe_that_cannot_be_woven_has_no_scores_and_leaves_the_judge_in_off
 
 
 def test_a_winner_is_restored_from_its_segments(bench):
-    method = Evolution(embedded(seed=5), bench.sources)
+    method = M2N2(embedded(seed=5), bench.sources)
     for number in range(9):
-        recipe = method.ask()
-        method.tell(recipe, scores(0.1 * number, 0.2))
+        candidate = method.ask()
+        method.tell(candidate, scores(0.1 * number, 0.2))
+    recipe = candidate.recipe
     again = restored(json.loads(json.dumps(compact(recipe))), bench.sources, embedded())
     for name, chromosome in recipe.chromosomes.items():
         assert [one.stop for one in again.chromosomes[name].segments] == [one.stop for one in chromosome.segments]

@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.recipes.recipe import Segment, blend, load_recipe
 from pipelines.weaving.plan import Plan
-from studio.breeding.initial_population import carried_over, given_offspring
+from studio.breeding.initial_population import carried_over, initial_offspring
 from studio.errors import ConfigError, RunError
 from studio.execution.creation import create_run
 from studio.runs.config import checked
@@ -67,7 +67,7 @@ def test_a_fork_has_the_recipes_in_its_own_folder(tmp_path, merged, family, smal
     (tmp_path / "mine" / "good.json").unlink()
     moved = (tmp_path / "fork").rename(tmp_path / "moved")
     store = open_run(moved)
-    (first,) = given_offspring(store.config, family)
+    (first,) = initial_offspring(store.config, family)
     assert first.chromosomes == load_recipe(moved / "start" / "0001.json").chromosomes == merged.chromosomes
     store.close()
 
@@ -75,7 +75,7 @@ def test_a_fork_has_the_recipes_in_its_own_folder(tmp_path, merged, family, smal
 def test_merges_by_hand_come_before_a_former_archive(tmp_path, merged, family, small_config):
     merged.save(tmp_path / "0001.json")
     config = checked({**small_config.model_dump(), "start": str(tmp_path), "breeding": {"merges": True}})
-    given = given_offspring(config, family)
+    given = initial_offspring(config, family)
     assert [one.name for one in given] == [f"{number:04d}" for number in range(1, 9)]  # six pairs, all, and that one
     assert given[-1].chromosomes == merged.chromosomes
 

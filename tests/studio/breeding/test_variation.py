@@ -8,18 +8,18 @@ import pytest
 import assets
 from pipelines.recipes.crossover import genome_cosine
 from pipelines.recipes.recipe import Lineage
-from studio.breeding.initial_population import hand_made, source_recipes, weighted
-from studio.breeding.variation import BINS, Breeder
+from studio.breeding.initial_population import merge_baselines, source_recipes
+from studio.breeding.variation import BINS, RecipeCrossover
 from studio.errors import ConfigError
 from studio.runs.config import Breeding, embedded
 
 
 @pytest.fixture
-def breeder(family, one_hot):
-    """Gives a breeder on the embedded family, with options."""
+def crossover(family, one_hot):
+    """Gives the crossover on the embedded family, with options."""
 
     def make(**options):
-        return Breeder(embedded(breeding=options), family, one_hot["ja"])
+        return RecipeCrossover(embedded(breeding=options), family, one_hot["ja"])
 
     return make
 
@@ -30,8 +30,8 @@ def rows_of(recipe):
     return row
 
 
-def test_the_paper_draws_a_split_and_a_ratio_for_each_chromosome(breeder, one_hot, layouts):
-    child = breeder()(one_hot["ja"], one_hot["real"], np.random.default_rng(5))
+def test_the_paper_draws_a_split_and_a_ratio_for_each_chromosome(crossover, one_hot, layouts):
+    child = crossover()(one_hot["ja"], one_hot["real"], np.random.default_rng(5))
     same = np.random.default_rng(5)
     for name in ("attention", "backbone"):
         assert child.lineage.splits[name] == int(same.integers(layouts[name].size))
@@ -43,47 +43,47 @@ def test_the_paper_draws_a_split_and_a_ratio_for_each_chromosome(breeder, one_ho
     assert (child.name, child.lineage.mother, child.lineage.father) == ("0001", "ja", "real")
 
 
-def test_no_split_point_and_many(breeder, one_hot):
+def test_no_split_point_and_many(crossover, one_hot):
     rng = np.random.default_rng(0)
-    whole = breeder(split_points=0)(one_hot["ja"], one_hot["real"], rng)
+    whole = crossover(split_points=0)(one_hot["ja"], one_hot["real"], rng)
     assert whole.lineage.splits == {}
     assert all(len(chromosome.segments) == 1 for chromosome in whole.chromosomes.values())
-    three = breeder(split_points=3)(one_hot["ja"], one_hot["real"], rng)
+    three = crossover(split_points=3)(one_hot["ja"], one_hot["real"], rng)
     assert all(len(chromosome.segments) == 4 for chromosome in three.chromosomes.values())
     assert list(three.lineage.splits["attention"]) == sorted(three.lineage.splits["attention"])
     w, mirrored, again, last = three.lineage.ratios["attention"]
     assert (mirrored, again, last) == (1 - w, w, 1 - w)
 
 
-def test_split_points_grow_with_age(breeder, one_hot):
-    growing, counts = breeder(split_points=3, split_growth=10), []
-    for growing.number in (1, 10, 11, 20, 21, 90):
-        child = growing(one_hot["ja"], one_hot["real"], np.random.default_rng(1))
+def test_split_points_grow_with_age(crossover, one_hot):
+    growing, counts = crossover(split_points=3, split_growth=10), []
+    for number in (1, 10, 11, 20, 21, 90):
+        child = growing(one_hot["ja"], one_hot["real"], np.random.default_rng(1), number=number)
+        assert child.name == f"{number:04d}"
         counts.append(len(child.chromosomes["backbone"].segments) - 1)
     assert counts == [1, 1, 2, 2, 3, 3]
 
 
-def test_one_ratio_and_ratios_near_half(breeder, one_hot):
-    alike = breeder(one_ratio=True)(one_hot["ja"], one_hot["real"], np.random.default_rng(2))
+def test_one_ratio_and_ratios_near_half(crossover, one_hot):
+    alike = crossover(one_ratio=True)(one_hot["ja"], one_hot["real"], np.random.default_rng(2))
     assert alike.lineage.ratios["attention"] == alike.lineage.ratios["backbone"]
-    peaked, rng = breeder(beta=50.0), np.random.default_rng(2)
+    peaked, rng = crossover(beta=50.0), np.random.default_rng(2)
     drawn = [peaked(one_hot["ja"], one_hot["real"], rng).lineage.ratios["attention"] for _ in range(50)]
     assert 0.3 < min(drawn) < max(drawn) < 0.7  # Beta(50, 50) has a standard deviation of 0.05
 
 
-def test_small_steps_stay_near_the_better_parent(breeder, one_hot):
-    near = breeder(step=0.1)
+def test_small_steps_stay_near_the_better_parent(crossover, one_hot):
+    near = crossover(step=0.1)
     for better, row in (("ja", 1), ("real", 3)):
-        near.better = lambda mother, father, better=better: better
-        child = near(one_hot["ja"], one_hot["real"], np.random.default_rng(3))
+        child = near(one_hot["ja"], one_hot["real"], np.random.default_rng(3), better=better)
         weights = [segment.weights[row] for one in child.chromosomes.values() for segment in one.segments]
         assert len(weights) == 4
         assert min(weights) > 0.89
         assert child.lineage.mother == "ja"
 
 
-def test_one_split_through_the_whole_network(breeder, one_hot, layouts):
-    child = breeder(together=True)(one_hot["ja"], one_hot["real"], np.random.default_rng(4))
+def test_one_split_through_the_whole_network(crossover, one_hot, layouts):
+    child = crossover(together=True)(one_hot["ja"], one_hot["real"], np.random.default_rng(4))
     total = sum(layout.size for layout in layouts.values())
     split = int(np.random.default_rng(4).integers(total))
     assert sum(child.lineage.splits.values()) == split
@@ -93,8 +93,8 @@ def test_one_split_through_the_whole_network(breeder, one_hot, layouts):
     assert {name.split(".")[0] for name in last.values()} == {"up_blocks"}
 
 
-def test_a_split_beyond_a_chromosome_is_learned_from_without_harm(breeder, one_hot, layouts):
-    together = breeder(together=True)
+def test_a_split_beyond_a_chromosome_is_learned_from_without_harm(crossover, one_hot, layouts):
+    together = crossover(together=True)
     size = layouts["attention"].size
     rng = np.random.default_rng(4)
     children = (together(one_hot["ja"], one_hot["real"], rng) for _ in range(1000))
@@ -108,7 +108,7 @@ APART = {"self_attention": ["*.attn1.*"], "cross_attention": ["*.attn2.*"]}
 def test_a_boundary_keeps_a_group_from_one_source(family):
     config = embedded(chromosomes=APART, frozen={"cross_attention": "ja"})
     first = source_recipes(config, family)
-    bred = Breeder(config, family, first["ja"])
+    bred = RecipeCrossover(config, family, first["ja"])
     assert set(bred.layouts) == {"self_attention", "rest"}
     child = bred(first["flat"], first["real"], np.random.default_rng(7))
     (segment,) = child.chromosomes["cross_attention"].segments
@@ -120,11 +120,11 @@ def test_a_boundary_keeps_a_group_from_one_source(family):
     everything = embedded(chromosomes={"all": ["*"]}, frozen={"all": "ja"})
     first = source_recipes(everything, family)
     with pytest.raises(ConfigError, match="Every chromosome is frozen"):
-        Breeder(everything, family, first["ja"])
+        RecipeCrossover(everything, family, first["ja"])
 
 
-def test_guided_splits_fall_where_they_paid(breeder, one_hot, layouts):
-    guided = breeder(guided=True)
+def test_guided_splits_fall_where_they_paid(crossover, one_hot, layouts):
+    guided = crossover(guided=True)
     size = layouts["attention"].size
     for _ in range(16):  # beside the four sources, these fill the archive: nobody had to win a place
         guided.learn(Lineage(mother="a", father="b", splits={"attention": 0}), True)
@@ -139,8 +139,8 @@ def test_guided_splits_fall_where_they_paid(breeder, one_hot, layouts):
     assert len(set(bins)) > 5
 
 
-def test_mates_at_a_smaller_angle_fit_better(breeder, family, one_hot):
-    choosy = breeder(compatibility=2.0)
+def test_mates_at_a_smaller_angle_fit_better(crossover, family, one_hot):
+    choosy = crossover(compatibility=2.0)
     assert choosy.compatibility(one_hot["ja"], one_hot["ja"]) == pytest.approx(1.0, abs=1e-6)
     names = list(one_hot)
     pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
@@ -151,7 +151,9 @@ def test_mates_at_a_smaller_angle_fit_better(breeder, family, one_hot):
 
 
 def test_merges_made_by_hand(family):
-    made = hand_made(embedded(breeding={"merges": True, "task_arithmetic": "base"}), family)  # base, ja, flat, real
+    made = merge_baselines(
+        embedded(breeding={"merges": True, "task_arithmetic": "base"}), family
+    )  # base, ja, flat, real
     assert [one.name for one in made] == [f"{number:04d}" for number in range(1, 12)]
     rows = [rows_of(one) for one in made]
     assert rows[:3] == [(0.5, 0.5, 0, 0), (0.5, 0, 0.5, 0), (0.5, 0, 0, 0.5)]
@@ -160,7 +162,7 @@ def test_merges_made_by_hand(family):
     assert (-2, 1, 1, 1) in rows
     assert all(math.isclose(sum(row), 1.0) for row in rows)
     assert (made[0].lineage.mother, made[0].lineage.father) == ("base", "ja")
-    assert len(hand_made(embedded(breeding={"merges": True}), family)) == 7
+    assert len(merge_baselines(embedded(breeding={"merges": True}), family)) == 7
 
 
 def test_of_two_sources_task_arithmetic_adds_nothing(family):
@@ -169,13 +171,13 @@ def test_of_two_sources_task_arithmetic_adds_nothing(family):
     config = embedded(
         sources=[str(assets.FAMILY / name) for name in two], breeding={"merges": True, "task_arithmetic": "base"}
     )
-    (mean,) = hand_made(config, two)
+    (mean,) = merge_baselines(config, two)
     assert rows_of(mean) == (0.5, 0.5)
 
 
 def test_a_merge_of_two_is_made_once(family):
     two = {name: family[name] for name in ("base", "ja")}
-    assert [rows_of(one) for one in hand_made(embedded(breeding={"merges": True}), two)] == [(0.5, 0.5)]
+    assert [rows_of(one) for one in merge_baselines(embedded(breeding={"merges": True}), two)] == [(0.5, 0.5)]
 
 
 def test_options_that_contradict_each_other():
@@ -190,5 +192,5 @@ def test_options_that_contradict_each_other():
 
 
 def test_weights_go_to_every_chromosome_that_is_merged(family):
-    recipe = weighted(embedded(merge_text_encoders=True), family, [0, 1, 0, 0], name="ja")
+    recipe = embedded(merge_text_encoders=True).weighted(family, [0, 1, 0, 0], name="ja")
     assert set(recipe.chromosomes) == {"attention", "backbone", "text_encoder", "text_encoder_2"}

@@ -1,0 +1,248 @@
+"""M2N2 over recipes (arXiv 2508.16204): the studio's own search, from the sources on.
+
+It asks for the sources, then for offspring that nobody bred (merges made by hand, the archive of a former run), then
+for children of those alive. Where noise changes on the way, everyone alive is asked for again before the next.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipelines.checkpoints.sources import Source
+from pipelines.recipes.recipe import Recipe, parse_recipe
+from studio.evolution.archive import Archive
+from studio.evolution.errors import EvolutionError
+from studio.evolution.niches import Floats
+from studio.evolution.search import Search
+from studio.runs.individual import Individual
+
+from .initial_population import initial_offspring, source_recipes, warm_up_parents
+from .search_method import Candidate, Told
+from .settings import BreedingSettings
+from .variation import RecipeCrossover
+
+
+@dataclass(frozen=True)
+class Past:
+    """What a run has recorded of a search that is to go on.
+
+    Attributes:
+        state: as `M2N2.state` gave it with the last individual.
+        rotation: which noise the scores of those alive are from.
+        everyone: all individuals so far, oldest first.
+        niches: an individual's scores by kind to what competes, float64 [niches].
+    """
+
+    state: Mapping[str, Any]
+    rotation: int
+    everyone: Sequence[Individual]
+    niches: Callable[[Mapping[str, np.ndarray]], Floats]
+
+
+class M2N2:
+    """A `ResumableSearch`. Its best is the best mean score in the archive.
+
+    Candidates are told in the order in which they were asked for, see `evolution.search`.
+
+    Args:
+        config: how to breed.
+        sources: opened, by name.
+        noise_rotation: offspring after which noise changes; 0 for never.
+        max_in_flight: how many candidates may be asked for before the first of them is told.
+        past: where to go on; a new search if left out.
+
+    Raises:
+        ConfigError: every chromosome is frozen, or see `initial_offspring`.
+        EvolutionError: the past lacks an individual that is alive in it.
+    """
+
+    def __init__(
+        self,
+        config: BreedingSettings,
+        sources: Mapping[str, Source],
+        *,
+        noise_rotation: int = 0,
+        max_in_flight: int = 1,
+        past: Past | None = None,
+    ) -> None:
+        self.sources = sources
+        self.rotation = past.rotation if past else 0
+        self._config, self._noise_rotation, self._max_in_flight = config, noise_rotation, max_in_flight
+        first = list(source_recipes(config, sources).values())
+        self._crossover = RecipeCrossover(config, sources, first[0])
+        self._initial = initial_offspring(config, sources)
+        everyone = past.everyone if past else ()
+        born = {one.id for one in everyone}
+        self._sources_left = [recipe for recipe in first if recipe.name not in born]
+        self._made = sum(not one.is_source for one in everyone)  # offspring told so far, whoever made them
+        self._alive_left: list[str] = []  # who is still to be asked for again
+        self._rescored: dict[str, Floats] = {}
+        self._in_flight: list[Candidate] = []
+        self._search = self._begun() if past is None else self._restored(past)
+        self._in_flight += [Candidate(one.genome, rotation=self.rotation) for one in self._search.in_flight]
+
+    @property
+    def archive(self) -> Archive:
+        """Who is alive."""
+        return self._search.archive
+
+    @property
+    def in_flight(self) -> tuple[Candidate, ...]:
+        """Those asked for and not told, in order. A search that goes on has some where it had more than one before."""
+        return tuple(self._in_flight)
+
+    @property
+    def ready(self) -> bool:
+        """Whether `ask` has a candidate now, before any of those in flight is told.
+
+        Nobody is bred, and noise does not change, before all who come first have had the chance to enter the archive:
+        the sources, offspring that nobody bred, those to be scored again.
+        """
+        if not self._in_flight:
+            return True
+        if len(self._in_flight) >= self._max_in_flight:
+            return False
+        if self._sources_left or self._alive_left:
+            return True
+        if self._in_flight[-1].role == "again" or self._rotation_due > self.rotation:
+            return False
+        return self._asked < len(self._initial) or bool(self._search.in_flight)
+
+    def ask(self) -> Candidate:
+        """The next candidate.
+
+        Raises:
+            EvolutionError: it is not `ready`, or fewer than two individuals are alive to breed from.
+        """
+        if not self.ready:
+            raise EvolutionError(
+                f"expected to be told the scores of {self._in_flight[0].recipe.name!r} before another candidate is "
+                "asked for"
+            )
+        candidate = self._next()
+        self._in_flight.append(candidate)
+        return candidate
+
+    def tell(self, candidate: Candidate, scores: Floats | None) -> Told:
+        """Let the oldest candidate in flight compete for a place, with its scores, or give it up.
+
+        Args:
+            candidate: the oldest that `ask` gave and that was not told.
+            scores: float64 [niches], in 0..1; None where there are none. Somebody alive then keeps its former ones.
+
+        Raises:
+            EvolutionError: it is not the oldest in flight, or `Archive.insert` refuses the scores; it stays in flight.
+        """
+        if not self._in_flight or candidate is not self._in_flight[0]:
+            raise EvolutionError(
+                f"expected the oldest candidate in flight, found {candidate.recipe.name!r}; hold its scores back until "
+                "those before it are told"
+            )
+        if candidate.role == "again":
+            told = self._told_again(candidate, scores)
+        else:
+            told = Told(self._enters(candidate, scores))
+        if candidate.role == "offspring":
+            self._crossover.learn(candidate.recipe.lineage, told.entered)
+            self._made += 1
+        del self._in_flight[0]
+        return told
+
+    def best(self) -> tuple[Recipe, Floats] | None:
+        """Who has the best mean score of those alive, the oldest of several."""
+        if not len(self.archive):
+            return None
+        id = self.archive.best()
+        return self._search.genomes[id], self._scores(id)
+
+    def state(self) -> dict[str, Any]:
+        """All that `Past` needs beside the individuals; JSON can hold it.
+
+        Who was bred before the last candidate was told and is still in flight is part of it, as a recipe; whoever was
+        asked for since is asked for again.
+        """
+        state = self._search.state()
+        for one, offspring in zip(state.get("in_flight", ()), self._search.in_flight, strict=False):
+            one["recipe"] = json.loads(offspring.genome.to_json())
+        return state
+
+    @property
+    def _asked(self) -> int:
+        """How many offspring were asked for, in flight or told."""
+        return self._made + sum(one.role == "offspring" for one in self._in_flight)
+
+    @property
+    def _rotation_due(self) -> int:
+        return self._asked // self._noise_rotation if self._noise_rotation else 0
+
+    def _next(self) -> Candidate:
+        if self._sources_left:
+            return Candidate(self._sources_left.pop(0), "source", self.rotation)
+        if self._rotation_due > self.rotation:
+            self.rotation = self._rotation_due
+            self._alive_left, self._rescored = list(self.archive.ids), {}
+        if self._alive_left:
+            return Candidate(self._search.genomes[self._alive_left.pop(0)], "again", self.rotation)
+        if self._asked < len(self._initial):
+            return Candidate(self._initial[self._asked], rotation=self.rotation)
+        offspring = self._search.ask(warm_up_parents(self._config, self.sources, self.archive, self._asked))
+        return Candidate(offspring.genome, rotation=self.rotation)
+
+    def _cross(self, mother: Recipe, father: Recipe, rng: np.random.Generator) -> Recipe:
+        better = max((mother.name, father.name), key=self.archive.mean)
+        return self._crossover(mother, father, rng, number=self._asked + 1, better=better)
+
+    def _enters(self, candidate: Candidate, scores: Floats | None) -> bool:
+        name, bred = candidate.recipe.name, next(iter(self._search.in_flight), None)
+        if scores is None:
+            if bred is not None:
+                self._search.discard(bred)
+            return False
+        if bred is not None:
+            return self._search.tell(name, bred, scores).entered
+        return self._search.add(name, candidate.recipe, scores).entered
+
+    def _told_again(self, candidate: Candidate, scores: Floats | None) -> Told:
+        id = candidate.recipe.name
+        self._rescored[id] = self._scores(id) if scores is None else scores
+        last = not self._alive_left and len(self._in_flight) == 1
+        if last:
+            self._search.rescore(self._rescored)
+        return Told(entered=True, settled=last)
+
+    def _scores(self, id: str) -> Floats:
+        return self.archive.scores[self.archive.ids.index(id)]
+
+    def _begun(self) -> Search[Recipe]:
+        how = self._config.breeding
+        return Search(
+            Archive(self._config.archive, alpha=self._config.alpha),
+            rng=np.random.default_rng(self._config.seed),
+            crossover=self._cross,
+            attract=how.attraction,
+            compatibility=self._crossover.compatibility if how.compatibility else None,
+            max_in_flight=self._max_in_flight,
+        )
+
+    def _restored(self, past: Past) -> Search[Recipe]:
+        for one in past.everyone:
+            if not one.is_source:
+                self._crossover.learn(one.recipe.lineage, one.entered)
+        alive = [one for one in past.everyone if one.alive]
+        return Search.restore(
+            past.state,
+            genomes={one.id: one.recipe for one in alive},
+            scores={one.id: past.niches(one.scores) for one in alive},
+            crossover=self._cross,
+            compatibility=self._crossover.compatibility if self._config.breeding.compatibility else None,
+            max_in_flight=self._max_in_flight,
+            in_flight=[
+                parse_recipe(json.dumps(one["recipe"]), where="the state of a search")
+                for one in past.state.get("in_flight", ())
+            ],
+        )

@@ -1,0 +1,81 @@
+"""What a search over recipes looks like from outside: asked for recipes to score, told their scores.
+
+    while (candidate := method.ask()) is not None:
+        method.tell(candidate, score(candidate.recipe))
+    method.best()
+
+`m2n2.M2N2` is the studio's own. Others stand beside it in the benchmark of searches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from pipelines.checkpoints.sources import Source
+from pipelines.recipes.recipe import Recipe
+from studio.evolution.archive import Archive
+from studio.evolution.niches import Floats
+
+Role = Literal["source", "offspring", "again"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A recipe that a search wants to be scored.
+
+    Attributes:
+        recipe: what to score; its name is the individual's.
+        role: a source, an offspring, or somebody alive who is to be scored again, on other noise.
+        rotation: which noise it is to be drawn with: 0 the first of every prompt, 1 the next, and so on.
+    """
+
+    recipe: Recipe
+    role: Role = "offspring"
+    rotation: int = 0
+
+
+@dataclass(frozen=True)
+class Told:
+    """What became of a candidate.
+
+    Attributes:
+        entered: whether it is alive in the archive now.
+        settled: whether the search stands where it may be saved. It does not while some of those alive have scores on
+            other noise than the rest; a search that is restored scores all of them again.
+    """
+
+    entered: bool
+    settled: bool = True
+
+
+class SearchMethod(Protocol):
+    """A search in progress."""
+
+    @property
+    def sources(self) -> Mapping[str, Source]:
+        """What its recipes name."""
+
+    def ask(self) -> Candidate | None:
+        """The next candidate; None when there are no more."""
+
+    def tell(self, candidate: Candidate, scores: Floats | None) -> Told | None:
+        """Its scores, float64 [niches], or None where it has none: it failed, or was given up early."""
+
+    def best(self) -> tuple[Recipe, Floats] | None:
+        """What it would ship now, with its scores; None before anything was scored."""
+
+
+class ResumableSearch(SearchMethod, Protocol):
+    """A search that a run can be stopped in, and that goes on from its state as if it had not been."""
+
+    @property
+    def archive(self) -> Archive:
+        """Who is alive."""
+
+    def tell(self, candidate: Candidate, scores: Floats | None) -> Told:
+        """As in `SearchMethod`, and what became of it."""
+
+    def state(self) -> dict[str, Any]:
+        """What a restored search needs beside the individuals; JSON can hold it."""

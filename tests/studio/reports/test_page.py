@@ -54,8 +54,8 @@ def test_a_report_holds_all_that_a_run_tells(finished, told, lang):
         assert t(lang, key) in page, key
     assert all(name in page for name in assets.NAMES)
     assert all(f"{row['ja']['mean']:.3f}" in page for row in told.results.values())
-    assert finished.get("scorer")["sha256"] in page
-    assert finished.get("machine")["versions"]["torch"] in page
+    assert finished.state.scorer["sha256"] in page
+    assert finished.state.machine["versions"]["torch"] in page
     assert told.held_out.digest in page
     assert "apache-2.0" in page
 

@@ -60,12 +60,12 @@ def evolve(
         _usage("Name a RUN.yaml, --preset embedded, or --fork RUN.")
     asked = run_yaml or fork or (out if resume else None)
     if asked and is_any(asked):
-        if out is None or pictures or preflight or fork or (resume and changes):
-            _usage(
-                "A run with kind: any needs --out RUN, and knows no --pictures, --preflight, --fork or other budget."
-            )
+        if out is None or pictures or preflight:
+            _usage("A run with kind: any needs --out RUN, and knows no --pictures and no --preflight.")
         from . import networks
 
+        if fork is not None:
+            run_yaml, changes = fork / "run.yaml", {**changes, "start": str(fork.resolve())}
         networks.evolve(run_yaml, changes, out, as_json)
         return
 

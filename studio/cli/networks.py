@@ -18,6 +18,7 @@ from pipelines.checkpoints.sources import open_network
 from pipelines.exporting.export import export_network
 from pipelines.recipes.recipe import Recipe, load_recipe
 from pipelines.weaving.plan import Plan
+from studio.execution.control import extend
 from studio.networks.config import load
 from studio.networks.task import AnyStore, carry_out, create, open_any
 from studio.runs.individual import Individual
@@ -27,8 +28,16 @@ from . import console
 
 
 def evolve(run_yaml: Path | None, changes: Mapping[str, Any], out: Path, as_json: bool) -> None:
-    """Start the run that a file asks for, in `out`; without a file, go on with the one that is there."""
-    store = create(out, load(run_yaml, changes)) if run_yaml else open_any(out)
+    """Start the run that a file asks for, in `out`; without a file, go on with the one that is there.
+
+    `changes` replace fields of the file; of a run that goes on they hold another budget at most, as `evaluations`.
+    """
+    if run_yaml:
+        store = create(out, load(run_yaml, changes))
+    else:
+        store = open_any(out)
+        if "evaluations" in changes:
+            extend(store, changes["evaluations"])
     with _progress(store.config.evaluations) as watch:
         carry_out(store, watch)
     _say(store, as_json, individuals=False)

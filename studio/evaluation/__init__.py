@@ -9,6 +9,7 @@ Read in this order:
     worker        an evaluation as a request and its result, for this process or another
     fitness       the languages that compete, and what is only reported
     held_out      sources, average and best child on prompts that evolution never saw
+    picture_task  the task of a run that draws pictures, made of all these
     score_model   scores of one model outside a run
     preview       pictures for a page, drawn one at a time
 """

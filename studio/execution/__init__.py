@@ -6,7 +6,8 @@ Read in this order:
 
     creation    a new run's folder: everything it depends on is copied into it
     preflight   what a run will need, and what cannot fit
-    control     start, extend and end runs
     lifecycle   a run as a process: one at a time, stopped after what is in hand
-    loop        sources, offspring, report
+    task        what a run is about, as the loop sees it: measured, completed, reported
+    loop        the one loop: ask, evaluate, tell, record; then report
+    control     start, extend and end runs; carry out one that draws pictures
 """

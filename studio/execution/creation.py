@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from eval.prompts.prompt_set import load_prompts, to_yaml
@@ -13,7 +14,7 @@ from studio.judging.votes import votes_for
 from studio.runs.config import RunConfig
 from studio.runs.config_file import load_config
 from studio.runs.inputs import RunPrompts, open_run_sources
-from studio.runs.store import RunStore, new_folder, new_store, open_run
+from studio.runs.store import C, RunStore, new_folder, new_store, open_run
 
 
 def create_run(folder: str | Path, config: RunConfig) -> RunStore:
@@ -33,7 +34,7 @@ def create_run(folder: str | Path, config: RunConfig) -> RunStore:
     if config.votes:
         votes_for(config.votes)
     source_recipes(config, sources)
-    first = [] if config.start is None else recipes_of(Path(config.start))
+    first = [] if config.start is None else recipes_of(Path(config.start), open_run)
     for number, recipe in enumerate(first, start=1):
         carried_over(recipe, config, sources, name=f"{number:04d}")
     folder = new_folder(folder)  # the last that may fail: a mended file may then name the same folder
@@ -43,22 +44,31 @@ def create_run(folder: str | Path, config: RunConfig) -> RunStore:
         write_whole(folder / name, _with_whole_paths(Path(getattr(config, field))).encode())
     if config.start is not None:
         inside["start"] = "start"
-        for number, recipe in enumerate(first, start=1):
-            recipe.save(folder / "start" / f"{number:04d}.json")
+        save_start(first, folder)
     if config.votes:
         inside["votes"] = str(Path(config.votes).resolve())
     config.model_copy(update=inside).save(folder / "run.yaml")
-    return new_store(folder, load_config(folder / "run.yaml"))
+    return new_store(folder, load_config)
 
 
-def recipes_of(start: Path) -> list[Recipe]:
+def save_start(first: Sequence[Recipe], folder: Path) -> None:
+    """Copy the recipes that a run starts from into its folder, as `start/`."""
+    for number, recipe in enumerate(first, start=1):
+        recipe.save(folder / "start" / f"{number:04d}.json")
+
+
+def recipes_of(start: Path, opened: Callable[[Path], RunStore[C]]) -> list[Recipe]:
     """The recipes of the offspring alive in a run, or of a folder of recipes, oldest first.
+
+    Args:
+        start: either.
+        opened: opens the folder of a run of the right kind.
 
     Raises:
         RunError: it is neither.
     """
     if (start / "run.db").is_file():
-        store = open_run(start)
+        store = opened(start)
         recipes = [one.recipe for one in store.individuals() if one.alive and not one.is_source]
         store.close()
     else:

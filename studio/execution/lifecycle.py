@@ -13,7 +13,7 @@ from typing import Any
 from pipelines.errors import M2N2Error
 from studio.jobs.device_queue import turn
 from studio.jobs.process import Stopped
-from studio.runs.status import ask_to_stop, locked
+from studio.runs.status import ask_to_stop, locked, raise_if_stopped
 from studio.runs.store import C, RunStore
 
 logger = logging.getLogger(__name__)
@@ -32,8 +32,7 @@ def carry(store: RunStore[C], work: Callable[[], None]) -> None:
     """
 
     def waiting(before: int) -> None:
-        if store.state.stop:
-            raise Stopped
+        raise_if_stopped(store)
         if store.state.before != before:
             logger.info("waiting for %d other run(s) on this machine", before)
             store.update(status="queued", before=before)

@@ -9,24 +9,21 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from pipelines.architectures.keys import MODEL, REST
 from pipelines.checkpoints.sources import Source, check_mergeable, open_network
 from pipelines.recipes.crossover import Angle
 from pipelines.recipes.recipe import Recipe, blend
-from pipelines.storage.files import write_whole
 from studio.errors import ConfigError
 from studio.evolution.niches import MAX_ALPHA
-from studio.runs.config import RESERVED, Breeding, refused, with_changes
+from studio.runs.config import RESERVED, Breeding, RunSettings, refused, with_changes
 
 Function = Annotated[str, Field(pattern=r"^.+\.py:\w+$")]
 
 
-class AnyConfig(BaseModel):
+class AnyConfig(RunSettings):
     """Everything a run depends on, beside what the person's functions do."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["any"] = Field("any", description="says that the run breeds any other network")
     sources: tuple[str, ...] = Field(min_length=2, description="what to breed: folders of safetensors files, or files")
@@ -95,11 +92,6 @@ class AnyConfig(BaseModel):
             for chromosome in ordered[0].layouts([MODEL], patterns)
         }
         return blend(ordered, rows, host={"default": self.host or ordered[0].name}, name=name, patterns=patterns)
-
-    def save(self, path: Path) -> None:
-        """Write the configuration as YAML."""
-        text = yaml.safe_dump(self.model_dump(mode="json"), allow_unicode=True, sort_keys=False)
-        write_whole(path, text.encode())
 
 
 def load(path: Path, changes: Mapping[str, Any] | None = None) -> AnyConfig:

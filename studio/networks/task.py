@@ -1,32 +1,30 @@
-"""Carry out a run over any network: the same search, store and resuming as for pictures, with a person's own scores.
-
-Everything random comes from the search's generator, whose state is committed with each individual: with a scorer that
-gives equal weights equal scores, a resumed run equals the uninterrupted one, bit for bit.
-"""
+"""The task of a run over any network, and its folder: weights bred by the scores that a person's function gives."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
-import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from eval.metrics import bootstrap, paired_bootstrap
+from pipelines.checkpoints.sources import Source
 from pipelines.errors import RecipeError
 from pipelines.recipes.pinning import check_sources
-from pipelines.recipes.recipe import Recipe
-from studio.breeding.initial_population import source_recipes
-from studio.breeding.m2n2 import M2N2, Past
+from studio.breeding.initial_population import carried_over, source_recipes
+from studio.breeding.m2n2 import M2N2
 from studio.breeding.search_method import Candidate
 from studio.errors import RunError
-from studio.evolution.errors import EvolutionError
+from studio.evolution.archive import Archive
+from studio.evolution.niches import Floats
+from studio.execution.creation import recipes_of, save_start
 from studio.execution.lifecycle import carry
-from studio.jobs.process import Stopped
-from studio.runs.individual import Individual
-from studio.runs.store import RunStore, new_folder, new_store, now, open_store
+from studio.execution.loop import Loop, Watch, recorded
+from studio.runs.individual import Evaluation, Individual
+from studio.runs.status import raise_if_stopped
+from studio.runs.store import RunStore, new_folder, new_store, open_store
 
 from .config import AnyConfig, load
 from .live_network import Weaver
@@ -35,16 +33,16 @@ from .user_scorer import Scorer, ScorerError, file_sha256
 logger = logging.getLogger(__name__)
 
 AnyStore = RunStore[AnyConfig]
-Watch = Callable[[AnyStore], None]
-Failure = (ScorerError, RecipeError, EvolutionError)  # of one network: no numbers, weights that overflow, bad scores
+Failure = (ScorerError, RecipeError)  # of one network: no numbers, other numbers than scores, weights that overflow
 
 
 def create(folder: Path, config: AnyConfig) -> AnyStore:
     """Make a run's folder, once what the run is to work on can be opened.
 
     Raises:
-        RunError: there is something in it already.
-        ConfigError: the configuration does not fit the sources, or a function's file is not there.
+        RunError: there is something in it already, or `start` is no run.
+        ConfigError: the configuration does not fit the sources, or the individuals to start from; or a function's file
+            is not there.
         M2N2Error: a source cannot be opened or merged, a pattern takes no tensor.
     """
     sources = config.open_sources()
@@ -52,17 +50,21 @@ def create(folder: Path, config: AnyConfig) -> AnyStore:
     for function in (config.scorer, config.reporter):
         if function:
             file_sha256(Path(function.rpartition(":")[0]))
+    first = [] if config.start is None else recipes_of(Path(config.start), open_any)
+    for number, recipe in enumerate(first, start=1):
+        carried_over(recipe, config, sources, name=f"{number:04d}")
     folder = new_folder(folder)
-    config.save(folder / "run.yaml")
-    return new_store(folder, config)
+    save_start(first, folder)
+    config.model_copy(update={"start": "start" if first else None}).save(folder / "run.yaml")
+    return new_store(folder, load)
 
 
 def open_any(folder: Path) -> AnyStore:
-    """Open a run's folder; errors are those of `studio.store.open_run`."""
+    """Open a run's folder; errors are those of `studio.runs.store.open_run`."""
     return open_store(folder, load)
 
 
-def carry_out(store: AnyStore, watch: Watch = lambda _: None) -> None:
+def carry_out(store: AnyStore, watch: Watch[AnyConfig] = lambda _: None) -> None:
     """Run to the end, from wherever the store stands.
 
     Args:
@@ -73,7 +75,14 @@ def carry_out(store: AnyStore, watch: Watch = lambda _: None) -> None:
         RunError: another process carries it, a source cannot be scored, the scorer is not the one that it began with.
         M2N2Error: see `create`.
     """
-    carry(store, lambda: _Run(store, watch).go())
+
+    def work() -> None:
+        config, sources = store.config, store.config.open_sources()
+        task = NetworkTask(store, sources)
+        search = M2N2(config, sources, past=recorded(store, task.niches))
+        Loop(store, search, task, evaluations=config.evaluations, watch=watch).run()
+
+    carry(store, work)
 
 
 def best_child(store: AnyStore) -> Individual | None:
@@ -82,100 +91,89 @@ def best_child(store: AnyStore) -> Individual | None:
     return max(alive, key=lambda one: one.mean("score") or 0.0, default=None)
 
 
-class _Run:
-    def __init__(self, store: AnyStore, watch: Watch) -> None:
-        self.store, self.config, self.watch = store, store.config, watch
-        self.sources = self.config.open_sources()
-        self.first = source_recipes(self.config, self.sources)
-        self.scorer = Scorer(self.config.scorer)
-        self._check_scorer()
-        self.weaver = Weaver(next(iter(self.first.values())), self.sources)
-        self.search = M2N2(self.config, self.sources, past=self._past())
+class NetworkTask:
+    """A `Task` (`studio.execution.task`): networks are woven one after another into the same memory, and scored.
 
-    def go(self) -> None:
-        """Sources, offspring, report."""
-        while len(self.store.sources()) < len(self.sources):
-            self._evaluate(self.search.ask())
-        while self.store.count() < self.config.evaluations:
-            self._tick()
-            self._evaluate(self.search.ask())
-        if self.config.reporter:
-            self.store.update(status="reporting")
-            self.watch(self.store)
-            self._report(Scorer(self.config.reporter))
+    Args:
+        store: the run; gets the scorer's identity.
+        sources: opened, by name.
 
-    def _check_scorer(self) -> None:
-        before = self.store.state.scorer
-        if self.store.individuals() and before != self.scorer.identity:
+    Raises:
+        RunError: the scorer is another one than before.
+        ConfigError: see `Scorer`.
+        RecipeError: the sources are others than before.
+    """
+
+    def __init__(self, store: AnyStore, sources: Mapping[str, Source]) -> None:
+        self._store, self._sources = store, sources
+        self._first = source_recipes(store.config, sources)
+        everyone = store.individuals()
+        counts = [len(one.scores["score"]) for one in everyone if one.scores]
+        self._scorer = Scorer(store.config.scorer, items=counts[0] if counts else None)
+        if everyone and store.state.scorer != self._scorer.identity:
             raise RunError(
-                f"{self.config.scorer} has changed since this run began, and scores on another scale cannot compete. "
+                f"{store.config.scorer} has changed since this run began, and scores on another scale cannot compete. "
                 "Put the former file back, or start a new run."
             )
-        self.store.update(scorer=self.scorer.identity)
+        store.update(scorer=self._scorer.identity)
+        if everyone:
+            check_sources(everyone[0].recipe, sources)  # else every offspring would fail for it
+        self._weaver = Weaver(next(iter(self._first.values())), sources)
 
-    def _past(self) -> Past | None:
-        state, everyone = self.store.state, self.store.individuals()
-        if state.search is None:
-            return None
-        check_sources(everyone[0].recipe, self.sources)  # else every offspring would fail for it
-        return Past(state.search, state.rotation, everyone, lambda scores: scores["score"][:, 0])
+    def niches(self, scores: Mapping[str, np.ndarray]) -> Floats:
+        """What competes: a score per item, float64 [items]."""
+        return scores["score"][:, 0]
 
-    def _evaluate(self, candidate: Candidate) -> None:
-        started, recipe = time.monotonic(), candidate.recipe
-        scores, error = None, None
+    def evaluate(self, candidate: Candidate, archive: Archive) -> Evaluation:
+        """Score a network.
+
+        Raises:
+            RunError: a source cannot be scored.
+        """
+        recipe = candidate.recipe
         try:
-            scores = self.scorer(self.weaver.become(recipe))
-            told = self.search.tell(candidate, scores)
+            scores = self._scorer(self._weaver.become(recipe))
         except Failure as failure:
             if candidate.role == "source":
                 raise RunError(
                     f"Source {recipe.name} cannot be scored: {failure}. Mend the scorer, and resume the run."
                 ) from failure
-            logger.warning("%s failed: %s", recipe.name, failure)
-            scores, error = None, str(failure)
-            told = self.search.tell(candidate, None)
-        self._record(recipe, scores, started, entered=told.entered, error=error)
+            return Evaluation({}, error=str(failure))
+        return Evaluation({"score": scores[:, np.newaxis]})
 
-    def _record(
-        self, recipe: Recipe, scores: np.ndarray | None, started: float, *, entered: bool, error: str | None = None
-    ) -> None:
-        lineage = recipe.lineage
-        individual = Individual(
-            id=recipe.name,
-            mother=lineage.mother if lineage else None,
-            father=lineage.father if lineage else None,
-            recipe=recipe,
-            scores={} if scores is None else {"score": scores[:, np.newaxis]},
-            entered=entered,
-            alive=entered,
-            seconds=time.monotonic() - started,
-            born=now(),
-            error=error,
-        )
-        self.store.record(individual, self.search.state(), self.search.archive.ids)
-        self.watch(self.store)
+    def complete(self, candidate: Candidate, evaluation: Evaluation, *, entered: bool) -> Evaluation:
+        """A network leaves nothing but its scores."""
+        return evaluation
 
-    def _report(self, reporter: Scorer) -> None:
+    @property
+    def reports(self) -> bool:
+        """Whether there is a function that reports."""
+        return self._store.config.reporter is not None
+
+    def report(self) -> None:
         """Score sources, average and the best child on items that only report; a network that fails costs its row."""
-        even = [1 / len(self.sources)] * len(self.sources)
-        rows = {**self.first, "average": self.config.weighted(self.sources, even, name="average")}
-        best = best_child(self.store)
+        config, store = self._store.config, self._store
+        assert config.reporter is not None
+        reporter = Scorer(config.reporter)
+        even = [1 / len(self._sources)] * len(self._sources)
+        rows = {**self._first, "average": config.weighted(self._sources, even, name="average")}
+        best = best_child(store)
         if best:
             rows["child"] = best.recipe
-        kept, failed = self.store.state.held_out, {}
+        kept, failed = dict(store.state.held_out), {}
         found: dict[str, list[float]] = {}
         for name, recipe in rows.items():
             key = f"{name} {recipe.digest} {reporter.identity}"
             try:
                 if key not in kept:
-                    self._tick()
-                    kept[key] = reporter(self.weaver.become(recipe)).tolist()
-                    self.store.update(held_out=kept)
+                    raise_if_stopped(store)
+                    kept[key] = reporter(self._weaver.become(recipe)).tolist()
+                    store.update(held_out=kept)
                 found[name] = kept[key]
             except Failure as failure:
                 logger.warning("no report on %s: %s", name, failure)
                 failed[name] = str(failure)
-        self.store.update(
+        store.update(
             child=best.id if best else None,
             items=found,
             results={name: dataclasses.asdict(bootstrap(row)) for name, row in found.items()},
@@ -186,7 +184,3 @@ class _Run:
             },
             failed_rows=failed,
         )
-
-    def _tick(self) -> None:
-        if self.store.state.stop:
-            raise Stopped

@@ -34,8 +34,12 @@ class Scorer:
         identity: the file's SHA-256, and the function.
     """
 
-    def __init__(self, named: str) -> None:
+    def __init__(self, named: str, *, items: int | None = None) -> None:
         """Run the file, as `python FILE.py` would but for its `__name__`, and find the function.
+
+        Args:
+            named: FILE.py:FUNCTION.
+            items: how many scores it gave before; as many as it gives first, if left out.
 
         Raises:
             ConfigError: no such file or function, or the file fails.
@@ -47,7 +51,7 @@ class Scorer:
         if not callable(function):
             raise ConfigError(f"{place} has no function {name!r}. Expected FILE.py:FUNCTION with one that is there.")
         self._function: Callable[[Mapping[str, torch.Tensor]], Any] = function
-        self._items: int | None = None
+        self._items = items
 
     def __call__(self, weights: Mapping[str, torch.Tensor]) -> np.ndarray:
         """The scores of a network: float64 [items], in 0..1.

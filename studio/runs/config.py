@@ -72,10 +72,19 @@ class Breeding(BaseModel):
         return self
 
 
-class RunConfig(BaseModel):
-    """Everything a run depends on; the same configuration on the same machine gives the same archive."""
+class RunSettings(BaseModel):
+    """What a run is asked to do, whatever it breeds: frozen, unknown keys refused, kept as the run's `run.yaml`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def save(self, path: Path) -> None:
+        """Write the configuration as YAML."""
+        text = yaml.safe_dump(self.model_dump(mode="json"), allow_unicode=True, sort_keys=False)
+        write_whole(path, text.encode())
+
+
+class RunConfig(RunSettings):
+    """Everything a run depends on; the same configuration on the same machine gives the same archive."""
 
     sources: tuple[str, ...] = Field(
         min_length=2, description="the checkpoints to breed: folders, files, hub ids, 'BASE + 0.8 * LORA'"
@@ -191,11 +200,6 @@ class RunConfig(BaseModel):
             ConfigError: an unknown field, or a value that does not fit.
         """
         return checked(with_changes(self.model_dump(), changes))
-
-    def save(self, path: Path) -> None:
-        """Write the configuration as YAML."""
-        text = yaml.safe_dump(self.model_dump(mode="json"), allow_unicode=True, sort_keys=False)
-        write_whole(path, text.encode())
 
 
 def embedded(**changes: Any) -> RunConfig:

@@ -31,6 +31,20 @@ class PartialScores:
 
 
 @dataclass(frozen=True)
+class Evaluation:
+    """What measuring an individual came to; fields as in `Individual`."""
+
+    scores: Mapping[str, np.ndarray]
+    partial: PartialScores | None = None
+    error: str | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether all is there that competes: it neither failed nor was given up early."""
+        return self.error is None and self.partial is None
+
+
+@dataclass(frozen=True)
 class Individual:
     """An individual that was evaluated.
 

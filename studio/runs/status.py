@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Literal
 
-from studio.jobs.process import held, is_held
+from studio.jobs.process import Stopped, held, is_held
 
 from .state import Status
 from .store import C, RunStore
@@ -26,6 +26,16 @@ def is_running(store: RunStore[C]) -> bool:
 def ask_to_stop(store: RunStore[C]) -> None:
     """Ask the process that carries this run to stop after what is in hand."""
     store.update(stop=True)
+
+
+def raise_if_stopped(store: RunStore[C]) -> None:
+    """Give up what is in hand where the run was asked to stop.
+
+    Raises:
+        Stopped: it was.
+    """
+    if store.state.stop:
+        raise Stopped
 
 
 @contextlib.contextmanager

@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Generic, Protocol
+from typing import Any, Generic
 
 import numpy as np
 import yaml
+from pydantic import ValidationError
 from sqlalchemy import Engine, delete, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -24,20 +25,13 @@ from typing_extensions import TypeVar
 from pipelines.storage.files import write_whole
 from studio.errors import RunError
 
-from .config import RunConfig, checked
+from .config import RunConfig, RunSettings, refused
 from .config_file import load_config
 from .database import SCHEMA, IndividualRow, StateRow, create_tables, from_row, open_database, packed, to_row
 from .individual import Individual
 from .inputs import RunPrompts
 from .kind import is_any
 from .state import REPORTED, ReportRow, RunState, checked_changes, checked_report_row_key
-
-
-class Config(Protocol):
-    """What a run is asked to do, whatever it breeds."""
-
-    def save(self, path: Path) -> None:
-        """Write it as YAML."""
 
 
 @dataclass(frozen=True)
@@ -56,15 +50,16 @@ class Pace:
 
 
 _BY_AGE = select(IndividualRow).order_by(IndividualRow.number)
-C = TypeVar("C", bound=Config, default=RunConfig)
+C = TypeVar("C", bound=RunSettings, default=RunConfig)
 
 
 class RunStore(Generic[C]):
     """A run's folder. Safe to read from one process while another writes."""
 
-    def __init__(self, folder: Path, engine: Engine, config: C) -> None:
+    def __init__(self, folder: Path, engine: Engine, load: Callable[[Path], C]) -> None:
         self.folder = folder
-        self.config = config
+        self.config = load(folder / "run.yaml")
+        self._load = load
         self._engine = engine
 
     @property
@@ -193,7 +188,7 @@ class RunStore(Generic[C]):
         """Keep held-out scores under a key of `state.report_row_key`, so that a stopped report goes on after them."""
         self._write({checked_report_row_key(key): row})
 
-    def change(self: RunStore[RunConfig], **fields: Any) -> None:
+    def change(self, **fields: Any) -> None:
         """Change what the run is asked to do, in its `run.yaml` too; everything else there stays as it is written.
 
         Raises:
@@ -201,9 +196,12 @@ class RunStore(Generic[C]):
         """
         path = self.folder / "run.yaml"
         content = {**yaml.safe_load(path.read_text("utf-8")), **fields}
-        checked(content, where=str(path))
+        try:
+            type(self.config).model_validate(content)
+        except ValidationError as error:
+            raise refused(error, str(path)) from error
         write_whole(path, yaml.safe_dump(content, allow_unicode=True, sort_keys=False).encode())
-        self.config = load_config(path)
+        self.config = self._load(path)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -245,9 +243,9 @@ def new_folder(folder: str | Path) -> Path:
     return folder
 
 
-def new_store(folder: Path, config: C) -> RunStore[C]:
-    """The store of a new run, whose `run.yaml` lies in its folder already."""
-    store = RunStore(folder, open_database(folder), config)
+def new_store(folder: Path, load: Callable[[Path], C]) -> RunStore[C]:
+    """The store of a new run, whose `run.yaml` lies in its folder already and is read by `load`."""
+    store = RunStore(folder, open_database(folder), load)
     create_tables(store._engine)
     store._write({"schema": SCHEMA, "status": "new"})
     return store
@@ -272,7 +270,7 @@ def open_store(folder: str | Path, load: Callable[[Path], C]) -> RunStore[C]:
         raise RunError(
             f"{folder} holds no run. Expected run.yaml and run.db; start one with `m2n2 evolve --out {folder}`."
         )
-    store = RunStore(folder, open_database(folder), load(folder / "run.yaml"))
+    store = RunStore(folder, open_database(folder), load)
     schema = store._read("schema")
     if schema != SCHEMA:
         raise RunError(

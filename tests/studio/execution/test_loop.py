@@ -20,8 +20,9 @@ from studio.analysis.lineage import lineage
 from studio.cli import app as cli
 from studio.errors import RunError
 from studio.evaluation.evaluator import Evaluator
+from studio.evaluation.picture_task import STRIP
 from studio.evolution.archive import Archive
-from studio.execution import control, loop
+from studio.execution import control
 from studio.execution.creation import create_run
 from studio.execution.lifecycle import stop_on_signal
 from studio.reports import write_report
@@ -61,7 +62,7 @@ def test_pictures_are_kept_with_their_data(finished):
     from PIL import Image
 
     for one in finished.individuals():
-        assert len(finished.images(one.id)) == (10 if one.entered else loop.STRIP)
+        assert len(finished.images(one.id)) == (10 if one.entered else STRIP)
     picture = Image.open(finished.images("ja")[0])
     assert '"individual": "ja"' in picture.text["m2n2"]
     assert picture.size == (64, 64)

@@ -7,6 +7,7 @@ from safetensors.torch import load_file, save_file
 
 from pipelines.errors import M2N2Error
 from studio.errors import ConfigError, RunError
+from studio.execution import control
 from studio.networks.config import load
 from studio.networks.task import carry_out, create, open_any
 from studio.networks.user_scorer import Scorer, ScorerError
@@ -191,6 +192,7 @@ def test_a_frozen_chromosome_stays_one_sources(run_file, tmp_path):
         ({"scorer": "none.py:score"}, "none.py cannot be read"),
         ({"host": "nobody"}, "'nobody' is not among the sources left, right"),
         ({"chromosomes": {"one": ["fisrt"]}}, "Pattern 'fisrt' of chromosome 'one' takes no tensor"),
+        ({"breeding": {"merges": True, "task_arithmetic": "nobody"}}, "'nobody' is not among the sources left, right"),
         ({"sources": ["left", "elsewhere"]}, "elsewhere: expected a safetensors file, found nothing there"),
     ],
 )
@@ -228,6 +230,76 @@ def test_a_scorer_may_give_tensors_and_truths(tmp_path):
         Scorer(f"{tmp_path / 'own.py'}:score")(torch.ones(1))
 
 
+def test_a_run_ended_early_and_given_more_equals_the_one_that_had_it_at_once(run_file, tmp_path):
+    config = load(run_file(reporter="score.py:unseen", evaluations=20))
+    whole, cut = create(tmp_path / "whole", config), create(tmp_path / "cut", config)
+    carry_out(whole)
+    carry_out(cut, lambda store: control.finish(store) if store.count() == 6 else None)
+    assert (cut.state.status, cut.count()) == ("done", 6)
+    assert cut.state.results["child"]["mean"] > 0
+    with pytest.raises(RunError, match=r"has made 6 offspring\. Expected a budget of at least as many, found 5"):
+        control.extend(cut, 5)
+    control.extend(cut, 20)
+    for key in ("results", "comparisons", "child", "items", "failed_rows"):  # those were of another child
+        assert getattr(cut.state, key) is None
+    carry_out(open_any(cut.folder))
+    assert archive_of(cut) == archive_of(whole)
+
+
+def test_options_survive_a_stop(run_file, tmp_path):
+    """Those that pictures have, too: merges made by hand first, a warm-up, splits where they paid."""
+    breeding = {"merges": True, "warm_up": 4, "guided": True, "split_points": 2, "beta": 2.0, "compatibility": 1.0}
+    config = load(run_file(breeding=breeding, angle="tensor", evaluations=30))
+    whole, cut = create(tmp_path / "whole", config), create(tmp_path / "cut", config)
+    carry_out(whole)
+    for stop in (1, 2, 11):
+        carry_out(cut, lambda store, stop=stop: ask_to_stop(store) if store.count() == stop else None)
+        assert (cut.state.status, cut.count()) == ("stopped", stop)
+        cut.close()
+        cut = open_any(tmp_path / "cut")
+    carry_out(cut)
+    assert archive_of(cut) == archive_of(whole)
+    first, *others = (one for one in whole.individuals() if not one.is_source)
+    assert [segment.weights for segment in first.recipe.chromosomes["one"].segments] == [(0.5, 0.5)]
+    assert {(one.mother, one.father) for one in others[:3]} <= {("left", "right"), ("right", "left")}
+    assert len(others[-1].recipe.lineage.splits["one"]) == 2
+
+
+def test_one_split_through_the_whole_of_a_network(run_file, tmp_path):
+    store = create(tmp_path / "run", load(run_file(breeding={"together": True}, evaluations=20)))
+    carry_out(store)
+    children = [one.recipe.lineage for one in store.individuals() if not one.is_source]
+    assert all(set(lineage.splits) == {"one", "two"} for lineage in children)
+    # the second follows the first: whatever is split within it comes after the whole of the first
+    assert all(lineage.splits["two"] == 0 or lineage.splits["one"] == 8 for lineage in children)
+
+
+def test_a_fork_begins_with_the_archive_of_its_run(run_file, tmp_path):
+    former = create(tmp_path / "former", load(run_file(evaluations=6)))
+    carry_out(former)
+    alive = [one for one in former.individuals() if one.alive and not one.is_source]
+    changes = {"start": str(tmp_path / "former"), "evaluations": len(alive) + 1, "seed": 9}
+    store = create(tmp_path / "fork", load(tmp_path / "former" / "run.yaml", changes))
+    carry_out(store)
+    first = store.individuals()[2:-1]
+    assert [one.recipe.chromosomes for one in first] == [one.recipe.chromosomes for one in alive]
+    assert [_bytes(one.scores) for one in first] == [_bytes(one.scores) for one in alive]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RunError, match="has nobody to start from"):
+        create(tmp_path / "none", load(run_file(start="empty")))
+    assert not (tmp_path / "none").exists()
+
+
+def test_scores_of_another_count_fail_after_a_stop_as_before_it(run_file, tmp_path):
+    config = load(run_file(scorer="score.py:fickle"))
+    whole, cut = create(tmp_path / "whole", config), create(tmp_path / "cut", config)
+    carry_out(whole)
+    for count in range(1, 40):
+        carry_out(cut, lambda store, count=count: ask_to_stop(store) if store.count() == count else None)
+    carry_out(cut)
+    assert archive_of(cut) == archive_of(whole)
+
+
 def test_the_commands(run_file, tmp_path, m2n2):
     run, asked = tmp_path / "run", run_file(reporter="score.py:unseen")
     done, found = m2n2("evolve", asked, "--out", run, "--evaluations", 6, "--json", json_output=True)
@@ -238,6 +310,30 @@ def test_the_commands(run_file, tmp_path, m2n2):
     assert f"child ({found['child']})" in shown.stdout
     resumed = m2n2("evolve", "--resume", "--out", run)
     assert resumed.returncode == 0, resumed.stderr
+    more, found = m2n2("evolve", "--resume", "--out", run, "--evaluations", 9, "--json", json_output=True)
+    assert more.returncode == 0, more.stderr
+    assert (found["status"], found["done"], found["of"]) == ("done", 9, 9)
+    assert found["results"]["child"]["mean"] > 0
+    fewer = m2n2("evolve", "--resume", "--out", run, "--evaluations", 8)
+    assert fewer.returncode == 1
+    assert "has made 9 offspring" in fewer.stderr
+    fork = tmp_path / "fork"
+    forked, begun = m2n2(
+        "evolve",
+        "--fork",
+        run,
+        "--out",
+        fork,
+        "--evaluations",
+        2,
+        "--set",
+        "breeding.step=0.5",
+        "--json",
+        json_output=True,
+    )
+    assert forked.returncode == 0, forked.stderr
+    assert begun["done"] == 2
+    assert open_any(fork).config.breeding.step == 0.5
 
     exported = m2n2("export", run, found["child"], "--out", tmp_path / "child")
     assert exported.stdout.strip() == str(tmp_path / "child")
@@ -262,6 +358,8 @@ def test_what_only_pictures_have_is_refused(run_file, tmp_path, m2n2):
     for arguments in (
         ("evolve", run_file()),
         ("evolve", run_file(), "--out", tmp_path / "new", "--preflight"),
+        ("evolve", run_file(), "--out", tmp_path / "new", "--pictures", "draft"),
+        ("evolve", "--resume", "--out", tmp_path / "run", "--seed", 1),
         ("export", tmp_path / "run", "left", "--out", tmp_path / "x.safetensors"),
         ("export", tmp_path / "run", "left", "--out", tmp_path / "x", "--dtype", "fp16"),
     ):

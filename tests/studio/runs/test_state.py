@@ -9,6 +9,7 @@ import pytest
 
 from studio.errors import RunError
 from studio.runs.config import embedded
+from studio.runs.config_file import load_config
 from studio.runs.state import RunState, report_row_key
 from studio.runs.store import new_folder, new_store, open_run
 
@@ -16,9 +17,8 @@ from studio.runs.store import new_folder, new_store, open_run
 @pytest.fixture
 def store(tmp_path):
     folder = new_folder(tmp_path / "run")
-    config = embedded()
-    config.save(folder / "run.yaml")
-    with closing(new_store(folder, config)) as made:
+    embedded().save(folder / "run.yaml")
+    with closing(new_store(folder, load_config)) as made:
         yield made
 
 

@@ -1,0 +1,164 @@
+"""The task of a run that draws pictures: what is drawn and scored of an individual, what is kept, the report."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from eval.scorers.model_files import weights_size
+from eval.scorers.scorer import FeatureScorer
+from eval.scorers.tokens import truncated_by
+from pipelines.checkpoints.sources import Source
+from pipelines.errors import GenerationError, RecipeError
+from pipelines.recipes.recipe import Recipe
+from studio.breeding.initial_population import source_recipes
+from studio.breeding.search_method import Candidate
+from studio.environment import described
+from studio.errors import RunError
+from studio.evolution.archive import Archive
+from studio.evolution.niches import Floats
+from studio.judging.preference_niches import PreferenceModel, learn_niches
+from studio.judging.votes import votes_for
+from studio.runs.individual import Evaluation
+from studio.runs.noise import Noise
+from studio.runs.status import raise_if_stopped
+from studio.runs.store import RunStore
+
+from .evaluator import DrawnPicture, Evaluator, check_captions, save_picture
+from .fitness import FitnessEvaluation, FitnessResult
+from .held_out import HeldOutReporter
+from .open_scorer import open_scorer, scorer_change, unpark_beside
+from .worker import LocalWorker
+
+logger = logging.getLogger(__name__)
+
+STRIP = 4  # pictures kept of an offspring that was turned away
+
+
+@dataclass(frozen=True)
+class PictureEvaluation(Evaluation):
+    """An evaluation with its pictures.
+
+    Attributes:
+        pictures: of a source, or of somebody who is scored again, all of them.
+        fitness: of an offspring, what competes, with its pictures by language.
+    """
+
+    pictures: tuple[DrawnPicture, ...] = ()
+    fitness: FitnessResult | None = None
+
+
+class PictureTask:
+    """A `Task` (`studio.execution.task`): individuals draw captions, and are scored by a model that looks at them.
+
+    Args:
+        store: the run; gets the scorer's identity and what it was carried out on.
+        sources: opened, by name.
+
+    Raises:
+        RunError: the scorer is another one than before.
+        M2N2Error: the pipeline or a scorer cannot be opened, a caption is missing, or votes cannot be learned from.
+    """
+
+    reports = True
+
+    def __init__(self, store: RunStore, sources: Mapping[str, Source]) -> None:
+        config, prompts = store.config, store.prompts
+        self._store, self._config, self._sources = store, config, sources
+        self._scorer = open_scorer(config.scorer)
+        self._evaluator = Evaluator(
+            next(iter(source_recipes(config, sources).values())),
+            sources,
+            settings=config.pictures,
+            scorer_bytes=max(weights_size(name) or 0 for name in (config.scorer, config.reporter)),
+        )
+        unpark_beside(self._scorer, self._evaluator.pipeline)
+        cut = check_captions(prompts.niches, self._scorer, self._evaluator.pipeline)
+        cut += truncated_by(config.reporter, [*prompts.held_out.texts("ja"), *prompts.held_out.texts("en")])
+        if cut:
+            logger.warning("captions too long, only their beginning counts: %s", ", ".join(cut))
+        if change := scorer_change(store.state.scorer or {}, self._scorer):
+            raise RunError(
+                f"{store.folder} {change} Expected the same scorer to the end of a run: put the former weights back, "
+                "or start a new run."
+            )
+        store.update(truncated=cut, scorer=self._scorer.identity, machine=described())
+        self._fitness = FitnessEvaluation(
+            config,
+            LocalWorker(self._evaluator, self._scorer),
+            prompts.niches,
+            folder=store.folder,
+            raters=_raters(store, self._scorer),
+            tick=self._tick,
+        )
+
+    def niches(self, scores: Mapping[str, np.ndarray]) -> Floats:
+        """What competes: means over noises, float64 [niches]."""
+        return self._fitness.niches(scores)
+
+    def evaluate(self, candidate: Candidate, archive: Archive) -> PictureEvaluation:
+        """Draw and score what competes; of a source, and of somebody on other noise, both languages.
+
+        Raises:
+            GenerationError: a source cannot be drawn.
+            RecipeError: a source cannot be woven.
+        """
+        recipe, noise = candidate.recipe, self._noise(candidate)
+        if candidate.role == "offspring":
+            result = self._fitness.evaluate(recipe, archive, noise)
+            return PictureEvaluation(result.scores, result.partial, result.error, fitness=result)
+        try:
+            full = self._fitness.both_languages(recipe, noise)
+        except (GenerationError, RecipeError) as failure:
+            if candidate.role == "source":
+                raise
+            return PictureEvaluation({}, error=str(failure))
+        return PictureEvaluation(full.scores, pictures=full.pictures)
+
+    def complete(self, candidate: Candidate, evaluation: PictureEvaluation, *, entered: bool) -> Evaluation:
+        """Keep pictures: all of those who are alive, a few of an offspring that was turned away.
+
+        The report's language costs an offspring as much again, so it is drawn for those that stay.
+        """
+        recipe, fitness = candidate.recipe, evaluation.fitness
+        self._keep(evaluation.pictures, recipe)
+        if fitness is None or evaluation.error is not None:
+            return evaluation
+        for found in fitness.evaluations.values():
+            drawn = found.pictures
+            self._keep(drawn if entered else drawn[:: max(1, len(drawn) // STRIP)][:STRIP], recipe)
+        if not entered:
+            return evaluation
+        try:
+            full = self._fitness.report_twins(recipe, fitness, self._noise(candidate))
+        except (GenerationError, RecipeError) as failure:  # takes nobody's place away
+            return Evaluation(evaluation.scores, error=str(failure))
+        self._keep(full.pictures, recipe)
+        return Evaluation(full.scores)
+
+    def report(self) -> None:
+        """Score the held-out prompts; see `HeldOutReporter`."""
+        self._scorer.release()  # fitness is through, and the two scorers need not fit together
+        HeldOutReporter(self._store, self._sources, self._evaluator, tick=self._tick).report()
+
+    def _noise(self, candidate: Candidate) -> Noise:
+        return Noise(self._config.noises, candidate.rotation)
+
+    def _keep(self, drawn: Iterable[DrawnPicture], recipe: Recipe) -> None:
+        for picture in drawn:
+            path = self._store.image(recipe.name, picture.prompt, picture.language, picture.noise)
+            save_picture(picture, path, recipe=recipe, settings=self._config.pictures)
+
+    def _tick(self, _: int = 0) -> None:
+        raise_if_stopped(self._store)
+
+
+def _raters(store: RunStore, scorer: FeatureScorer) -> list[PreferenceModel]:
+    """The niches that are made of votes: learned once, so that what is voted later changes nothing in this run."""
+    if store.config.votes and store.state.tastes is None:
+        learned = learn_niches(*votes_for(store.config.votes), scorer)
+        store.update(tastes=[one.to_json() for one in learned])
+    return [PreferenceModel.from_json(one) for one in store.state.tastes or []]

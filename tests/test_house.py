@@ -90,3 +90,49 @@ def test_modules_named_in_strings_exist():
                     for name in NAMED.findall(node.value):
                         place = ROOT / name.replace(".", "/")
                         assert place.is_dir() or place.with_suffix(".py").is_file(), f"{path.name}: {name}"
+
+
+#: Objects of other people's libraries that are set up by their attributes, by file.
+SET_FROM_OUTSIDE = {
+    "studio/evolution/search.py": {"bits.state", "search._in_flight"},  # numpy's bit generator; a constructor of its own
+    "studio/runs/store.py": {"row.alive", "row.scores"},  # SQLAlchemy's rows
+    "pipelines/generation/build.py": {"parameter.data"},  # torch's parameter
+    "pipelines/generation/devices.py": {
+        "vae.use_slicing", "vae.use_tiling", "vae.tile_sample_min_size", "vae.tile_latent_min_size",
+    },  # diffusers' VAE
+    "pipelines/generation/live_pipeline.py": {"self._pipeline.scheduler"},  # diffusers' pipeline
+    "pipelines/recipes/gram.py": {"scratch.single", "scratch.exact"},  # threading.local
+    "benchmarks/app/pages.py": {"server.should_exit"},  # uvicorn's server
+}  # fmt: skip
+
+
+def set_attributes(tree):
+    """Attributes that are set or deleted of anything but `self` and `cls`, as they are written."""
+    for node in ast.walk(tree):
+        targets = []
+        if isinstance(node, ast.Assign | ast.Delete):
+            targets = node.targets
+        elif isinstance(node, ast.AugAssign | ast.AnnAssign):
+            targets = [node.target]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("setattr", "delattr"):
+            yield ast.unparse(node)
+        for target in targets:
+            for part in target.elts if isinstance(target, ast.Tuple | ast.List) else [target]:
+                if isinstance(part, ast.Attribute) and not (
+                    isinstance(part.value, ast.Name) and part.value.id in ("self", "cls")
+                ):
+                    yield ast.unparse(part)
+
+
+@pytest.mark.parametrize("package", HOUSES)
+def test_no_attribute_is_set_from_outside(package):
+    """Arguments, not remote control: what an object does depends on what it was made with and what it is asked."""
+    for path in modules(package):
+        place = path.relative_to(ROOT).as_posix()
+        found = set(set_attributes(ast.parse(path.read_text("utf-8"))))
+        assert found <= SET_FROM_OUTSIDE.get(place, set()), place
+
+
+def test_setting_an_attribute_from_outside_is_seen():
+    text = "self.a = 1\nb.a, c = 1, 2\ndel d.scorer\ne.f.g += 1\nsetattr(h, 'i', 2)\nj: int = 3\nk.l: int = 4\n"
+    assert sorted(set_attributes(ast.parse(text))) == ["b.a", "d.scorer", "e.f.g", "k.l", "setattr(h, 'i', 2)"]

@@ -12,6 +12,7 @@ from collections import defaultdict
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 from rich.console import Console
@@ -44,8 +45,7 @@ def main() -> None:
                 _time(one, name, spent)
 
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        LocalWorker.__init__ = timed  # type: ignore[method-assign]
-        stack.callback(setattr, LocalWorker, "__init__", build)
+        stack.enter_context(mock.patch.object(LocalWorker, "__init__", timed))  # a stopwatch around the real thing
         store = create_run(Path(folder) / "run", embedded(evaluations=OFFSPRING))
         started: list[tuple[float, dict[str, float]]] = []
 

@@ -21,7 +21,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from pipelines.architectures import sdxl, sdxl_single_file
 from pipelines.architectures.keys import canonical_name
-from pipelines.weaving.weave import Entry, weave_file
+from pipelines.weaving.weave import FileEntry, weave_file
 
 POOL = 1 << 26  # random values, used again and again from other places: 3.5 billion fresh ones would take minutes
 _SCALES = re.compile(r"(norm\d?|norm_out|ln_\w+|(in|out)_layers\.0|out\.0|layer_norm\d|final_layer_norm)\.weight$")
@@ -64,9 +64,11 @@ def make(path: Path, seed: int) -> Path:
             value = pool[start : start + size].reshape(tensor.shape)
             if _SCALES.search(tensor.key):
                 value = torch.ones(tensor.shape, dtype=torch.float16)
-            entries.append(Entry(tensor.key, tensor.shape, torch.float16, value=value))
-    entries.append(Entry(sdxl_single_file.POSITION_IDS, (1, 77), torch.int64, value=torch.arange(77).reshape(1, 77)))
-    entries.append(Entry(sdxl_single_file.LOGIT_SCALE, (), torch.float16, value=torch.tensor(4.6)))
+            entries.append(FileEntry(tensor.key, tensor.shape, torch.float16, value=value))
+    entries.append(
+        FileEntry(sdxl_single_file.POSITION_IDS, (1, 77), torch.int64, value=torch.arange(77).reshape(1, 77))
+    )
+    entries.append(FileEntry(sdxl_single_file.LOGIT_SCALE, (), torch.float16, value=torch.tensor(4.6)))
     weave_file(None, entries, path)
     return path
 

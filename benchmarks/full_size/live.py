@@ -32,7 +32,7 @@ from pipelines.recipes.recipe import Recipe, blend
 from pipelines.storage.files import cache_dir
 from pipelines.storage.parallel import in_parallel
 from pipelines.storage.tensor_file import DTYPES
-from pipelines.weaving.plan import Plan, Thread
+from pipelines.weaving.plan import Plan, TensorPlan
 from pipelines.weaving.weave import BLOCK, LiveWeights
 
 from .checkpoints import make
@@ -67,8 +67,8 @@ def measure_live(sources: list[Source], table: Table) -> None:
         rows = {"attention": [attention, 1 - attention], "backbone": [backbone, 1 - backbone]}
         return blend(sources, rows, host={"default": sources[0].name})
 
-    def threads(plan: Plan, attention_only: bool) -> list[Thread]:
-        return [thread for thread in plan.threads("unet") if is_attention(thread.name) or not attention_only]
+    def tensors(plan: Plan, attention_only: bool) -> list[TensorPlan]:
+        return [tensor for tensor in plan.tensor_plans("unet") if is_attention(tensor.name) or not attention_only]
 
     live.weave(Plan(recipe(0.9, 0.9), named))
     for what, attention_only in (("re-weave, all tensors change", False), ("re-weave, attention changes", True)):
@@ -76,9 +76,9 @@ def measure_live(sources: list[Source], table: Table) -> None:
         for number in range(1, ROUNDS + 1):
             share = number / 10
             plan = Plan(recipe(1 - share, 0.5) if attention_only else recipe(share, share), named)
-            floors.append(seconds(lambda: _touch(plan, threads(plan, attention_only), parameters)))  # noqa: B023
+            floors.append(seconds(lambda: _touch(plan, tensors(plan, attention_only), parameters)))  # noqa: B023
             ours.append(seconds(lambda: live.weave(plan)))  # noqa: B023
-        touched = len(threads(plan, attention_only))
+        touched = len(tensors(plan, attention_only))
         _row(table, f"{what} ({touched} tensors)", ours, floors)
 
     before = anonymous()
@@ -127,16 +127,16 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def _touch(plan: Plan, threads: list[Thread], parameters: dict[str, torch.Tensor]) -> None:
+def _touch(plan: Plan, tensors: list[TensorPlan], parameters: dict[str, torch.Tensor]) -> None:
     """Copy every source byte that a weave needs, and write every parameter, with as many workers and no arithmetic."""
 
-    def copy(job: tuple[Thread, int, int]) -> None:
-        thread, start, stop = job
-        for part in plan.parts("unet"):
-            torch.empty(stop - start, dtype=torch.float16).copy_(part.read(thread.name).reshape(-1)[start:stop])
-        parameters[thread.name].view(-1)[start:stop].fill_(0.0)
+    def copy(job: tuple[TensorPlan, int, int]) -> None:
+        tensor, start, stop = job
+        for part in plan.source_components("unet"):
+            torch.empty(stop - start, dtype=torch.float16).copy_(part.read(tensor.name).reshape(-1)[start:stop])
+        parameters[tensor.name].view(-1)[start:stop].fill_(0.0)
 
-    jobs = ((one, k, min(k + PIECE, one.size)) for one in threads for k in range(0, one.size, PIECE))
+    jobs = ((one, k, min(k + PIECE, one.size)) for one in tensors for k in range(0, one.size, PIECE))
     for _ in in_parallel(copy, jobs):
         pass
 

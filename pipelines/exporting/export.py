@@ -26,7 +26,7 @@ from pipelines.recipes.recipe import Recipe
 from pipelines.storage.files import lies_in
 from pipelines.storage.tensor_file import CODES, TensorFile
 from pipelines.weaving.plan import Plan
-from pipelines.weaving.weave import Entry, component_entries, weave_file
+from pipelines.weaving.weave import FileEntry, component_entries, weave_file
 
 from .single_file import BUFFERS, LOGIT_SCALE, logit_scale, single_file_entries
 
@@ -101,7 +101,7 @@ def export_network(plan: Plan, target: str | Path, *, progress: Progress | None 
     """
     folder = new_folder(target)
     host = plan.lender(MODEL)
-    files: dict[TensorFile, list[Entry]] = {}
+    files: dict[TensorFile, list[FileEntry]] = {}
     for entry in component_entries(plan, MODEL):
         file = host.components[MODEL].tensors[entry.key].file
         assert file is not None, entry.key
@@ -222,7 +222,7 @@ def model_index(plan: Plan) -> dict[str, Any]:
     return index | {"text_encoder": ["transformers", "CLIPTextModel"]}
 
 
-def _check(entries: list[Entry], path: Path) -> None:
+def _check(entries: list[FileEntry], path: Path) -> None:
     """What is on the disk is what was planned, by a reader's eyes."""
     with open(path, "rb") as file:
         os.fsync(file.fileno())

@@ -12,14 +12,14 @@ from pipelines.checkpoints.contents import TOKENIZERS
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import ExportError, SourceError
 from pipelines.weaving.plan import Plan
-from pipelines.weaving.weave import Entry
+from pipelines.weaving.weave import FileEntry
 
 LOGIT_SCALE = "logit_scale"  # canonical name
 BUFFERS = (LOGIT_SCALE, "text_model.embeddings.position_ids")  # in single files; diffusers' own modules have none
 _CLIP_G_LOGIT_SCALE = 4.6052  # ln 100, where CLIP's training clips it; no picture depends on it
 
 
-def single_file_entries(plan: Plan) -> list[Entry]:
+def single_file_entries(plan: Plan) -> list[FileEntry]:
     """What a single file of a plan holds: the four components, `position_ids`, `logit_scale`, and what it predicts.
 
     Raises:
@@ -29,14 +29,14 @@ def single_file_entries(plan: Plan) -> list[Entry]:
     _refuse_foreign_text(plan)
     entries = []
     for part in WEIGHTED:
-        threads = {thread.name: thread for thread in plan.threads(part)}
+        planned = {tensor.name: tensor for tensor in plan.tensor_plans(part)}
         try:
-            laid = sdxl_single_file.to_single_file(part, {name: thread.shape for name, thread in threads.items()})
+            laid = sdxl_single_file.to_single_file(part, {name: tensor.shape for name, tensor in planned.items()})
         except SourceError as error:
             raise ExportError(f"A single file cannot hold this {part}: {error}") from error
         for tensor in laid:
-            parts = tuple(threads[name] for name in tensor.parts)
-            entries.append(Entry(tensor.key, tensor.shape, parts[0].dtype, parts, tensor.transposed))
+            parts = tuple(planned[name] for name in tensor.parts)
+            entries.append(FileEntry(tensor.key, tensor.shape, parts[0].dtype, parts, tensor.transposed))
     buffers = {entry.key: entry for entry in _buffers(plan)}
     return [*(entry for entry in entries if entry.key not in buffers), *buffers.values(), *_marks(plan)]
 
@@ -49,20 +49,20 @@ def logit_scale(source: Source) -> float:
     return float(source.config("text_encoder_2").get("logit_scale_init_value", _CLIP_G_LOGIT_SCALE))
 
 
-def _buffers(plan: Plan) -> Iterator[Entry]:
+def _buffers(plan: Plan) -> Iterator[FileEntry]:
     """Tensors of the text encoders that are no weights; some programs ask for them.
 
     `position_ids` are always made anew: many a file has them in half precision, rounded by a careless merge.
     """
     positions = plan.lender("text_encoder").config("text_encoder")["max_position_embeddings"]
     ids = torch.arange(positions).reshape(1, positions)
-    yield Entry(sdxl_single_file.POSITION_IDS, tuple(ids.shape), torch.int64, value=ids)
-    dtype = plan.dtype or next(thread.dtype for thread in plan.threads("text_encoder_2"))
+    yield FileEntry(sdxl_single_file.POSITION_IDS, tuple(ids.shape), torch.int64, value=ids)
+    dtype = plan.dtype or next(tensor.dtype for tensor in plan.tensor_plans("text_encoder_2"))
     scale = logit_scale(plan.lender("text_encoder_2"))
-    yield Entry(sdxl_single_file.LOGIT_SCALE, (), dtype, value=torch.tensor(scale))
+    yield FileEntry(sdxl_single_file.LOGIT_SCALE, (), dtype, value=torch.tensor(scale))
 
 
-def _marks(plan: Plan) -> Iterator[Entry]:
+def _marks(plan: Plan) -> Iterator[FileEntry]:
     """Tensors that say what the UNet predicts, and on which noise schedule: the one that previews were drawn with."""
     scheduler = plan.lender("scheduler").config("scheduler")
     wanted = {
@@ -71,7 +71,7 @@ def _marks(plan: Plan) -> Iterator[Entry]:
     }
     for key, is_so in wanted.items():
         if is_so:
-            yield Entry(key, (0,), torch.float32, value=torch.zeros(0))
+            yield FileEntry(key, (0,), torch.float32, value=torch.zeros(0))
 
 
 def _refuse_foreign_text(plan: Plan) -> None:

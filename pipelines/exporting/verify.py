@@ -14,7 +14,7 @@ from pipelines.checkpoints.component import Component
 from pipelines.checkpoints.sources import Source
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.tensor_file import CODES
-from pipelines.weaving.plan import Plan, Thread
+from pipelines.weaving.plan import Plan, TensorPlan
 
 from .export import PRECISIONS
 
@@ -50,15 +50,15 @@ def compare(plan: Plan, export: Source, progress: Progress | None = None) -> lis
     for part in WEIGHTED:
         component = export.components[part]
         digests, differing = (hashlib.sha256(), hashlib.sha256()), []
-        for thread, woven in _woven(plan, part):
-            known = component.tensors.get(thread.name)
-            stored = component.read(thread.name).contiguous() if known else None
+        for planned, woven in _woven(plan, part):
+            known = component.tensors.get(planned.name)
+            stored = component.read(planned.name).contiguous() if known else None
             if stored is None or not _same(woven, stored):
-                differing.append(thread.name)
+                differing.append(planned.name)
             for digest, tensor in zip(digests, (woven, stored), strict=True):
                 if tensor is not None:
                     digest.update(_bytes(tensor))
-            done += thread.size * thread.dtype.itemsize
+            done += planned.size * planned.dtype.itemsize
             if progress:
                 progress(done, plan.size())
         differing += _unexpected(plan, component)
@@ -76,9 +76,9 @@ def woven_hashes(plan: Plan, progress: Progress | None = None) -> dict[str, str]
     done, hashes = 0, {}
     for part in WEIGHTED:
         digest = hashlib.sha256()
-        for thread, woven in _woven(plan, part):
+        for planned, woven in _woven(plan, part):
             digest.update(_bytes(woven))
-            done += thread.size * thread.dtype.itemsize
+            done += planned.size * planned.dtype.itemsize
             if progress:
                 progress(done, plan.size())
         hashes[part] = digest.hexdigest()
@@ -115,33 +115,33 @@ def in_precision_of(export: Source, recipe: Recipe, sources: Mapping[str, Source
     for dtype in (None, *PRECISIONS.values()):
         plan = Plan(recipe, sources, dtype=dtype)
         if all(
-            CODES[thread.dtype] == export.components[part].tensors[thread.name].dtype
+            CODES[planned.dtype] == export.components[part].tensors[planned.name].dtype
             for part in WEIGHTED
-            for thread in _threads(plan, part)
-            if thread.name in export.components[part].tensors
+            for planned in _hashed_tensors(plan, part)
+            if planned.name in export.components[part].tensors
         ):
             return plan
     return Plan(recipe, sources)
 
 
-def _woven(plan: Plan, part: str) -> Iterator[tuple[Thread, torch.Tensor]]:
+def _woven(plan: Plan, part: str) -> Iterator[tuple[TensorPlan, torch.Tensor]]:
     """The tensors of a component in canonical order; the next one is woven while the caller looks at this one."""
-    threads = _threads(plan, part)
+    tensors = _hashed_tensors(plan, part)
     with ThreadPoolExecutor(1) as beside:
         coming: Future[torch.Tensor] | None = None
-        for number, thread in enumerate(threads):
-            woven = coming.result() if coming else plan.tensor(thread)
-            coming = beside.submit(plan.tensor, threads[number + 1]) if number + 1 < len(threads) else None
-            yield thread, woven
+        for number, planned in enumerate(tensors):
+            woven = coming.result() if coming else plan.build_tensor(planned)
+            coming = beside.submit(plan.build_tensor, tensors[number + 1]) if number + 1 < len(tensors) else None
+            yield planned, woven
 
 
-def _threads(plan: Plan, part: str) -> list[Thread]:
+def _hashed_tensors(plan: Plan, part: str) -> list[TensorPlan]:
     """Without `position_ids` and `logit_scale`, which only some forms of a checkpoint hold."""
-    return [thread for thread in plan.threads(part) if is_merged(thread.name, CODES[thread.dtype])]
+    return [planned for planned in plan.tensor_plans(part) if is_merged(planned.name, CODES[planned.dtype])]
 
 
 def _unexpected(plan: Plan, component: Component) -> list[str]:
-    known = {thread.name for thread in _threads(plan, component.name)}
+    known = {planned.name for planned in _hashed_tensors(plan, component.name)}
     return [name for name, ref in component.tensors.items() if is_merged(name, ref.dtype) and name not in known]
 
 

@@ -161,8 +161,8 @@ def _aligned(
     """Stretches over which both parents' weights are constant: (start, stop, mother's, father's)."""
     if start >= stop:
         return
-    for begin, end, mine in mother.pieces(start, stop):
-        for piece_begin, piece_end, theirs in father.pieces(begin, end):
+    for begin, end, mine in mother.spans_within(start, stop):
+        for piece_begin, piece_end, theirs in father.spans_within(begin, end):
             yield piece_begin, piece_end, mine, theirs
 
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, ValidationInfo, model_validator
@@ -29,6 +29,14 @@ Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WeightedSpan(NamedTuple):
+    """A run of elements that holds the same weight of each source: from `start` on, up to but not including `stop`."""
+
+    start: int
+    stop: int
+    weights: tuple[float, ...]
 
 
 class RecipeSource(_Part):
@@ -67,12 +75,12 @@ class Chromosome(_Part):
         means: list[float] = (lengths @ np.array([segment.weights for segment in self.segments]) / self.size).tolist()
         return means
 
-    def pieces(self, start: int, stop: int) -> Iterator[tuple[int, int, tuple[float, ...]]]:
-        """The segments that overlap elements `start` to `stop`, cut to them: (start, stop, weights)."""
+    def spans_within(self, start: int, stop: int) -> Iterator[WeightedSpan]:
+        """Yield the segments that overlap elements `start` to `stop`, cut to them, in rising order."""
         for segment in self.segments:
             if segment.stop > start:
                 end = min(segment.stop, stop)
-                yield start, end, segment.weights
+                yield WeightedSpan(start, end, segment.weights)
                 if end == stop:
                     return
                 start = end

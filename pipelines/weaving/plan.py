@@ -8,7 +8,7 @@ and disk are given the same blocks: what is judged is what is exported.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,35 +18,46 @@ from pipelines.checkpoints.component import Component, is_finite
 from pipelines.checkpoints.sources import Source, check_mergeable
 from pipelines.errors import RecipeError
 from pipelines.recipes.pinning import check_sources
-from pipelines.recipes.recipe import Recipe
+from pipelines.recipes.recipe import Recipe, WeightedSpan
 from pipelines.storage.tensor_file import DTYPES
-
-Pieces = tuple[tuple[int, int, tuple[float, ...]], ...]  # (start, stop, a weight per source), elements of one tensor
 
 
 @dataclass(frozen=True)
-class Thread:
-    """How one tensor comes about: pieces to sum over the sources, or `None` to take the lender's as it is."""
+class TensorPlan:
+    """One tensor of the result, and how it is built from the sources.
+
+    Attributes:
+        component: the component it belongs to, such as `unet`.
+        name: its canonical name.
+        shape: its canonical shape.
+        dtype: what it is rounded to.
+        spans: the weight of each source over its flattened elements, which these cover; `None` takes the lender's
+            tensor as it is.
+    """
 
     component: str
     name: str
     shape: tuple[int, ...]
     dtype: torch.dtype
-    pieces: Pieces | None
+    spans: tuple[WeightedSpan, ...] | None
 
     @property
     def size(self) -> int:
-        """Elements."""
+        """The number of its elements."""
         return torch.Size(self.shape).numel()
 
 
-class Loom:
-    """Scratch memory for one worker: blocks of at most `block` elements on `device`, used again and again.
-
-    `once` says that every block of the sources is wanted a single time, so that memory maps have nothing to offer.
-    """
+class ScratchBuffers:
+    """Memory that one worker sums blocks in, allocated once and used for one block after another."""
 
     def __init__(self, block: int, device: torch.device | None = None, *, once: bool = False) -> None:
+        """Allocate the buffers.
+
+        Args:
+            block: the most elements that a block has.
+            device: where to sum; the CPU if left out.
+            once: whether each block of the sources is read a single time, so that memory maps have nothing to offer.
+        """
         self.block = block
         self.device = device or torch.device("cpu")
         self._total = torch.empty(block, device=self.device)
@@ -54,22 +65,34 @@ class Loom:
         self._rounded: dict[torch.dtype, torch.Tensor] = {torch.float32: self._total}
         self._stored = torch.empty(8 * block, dtype=torch.uint8) if once else None
 
-    def sum(self, parts: list[Component], name: str, pieces: Pieces, start: int, stop: int) -> torch.Tensor:
-        """`sum_k weights[k] * parts[k]` over elements `start` to `stop` of one tensor: float32 [stop - start].
+    def weighted_sum(
+        self, components: Sequence[Component], name: str, spans: Iterable[WeightedSpan], start: int, stop: int
+    ) -> torch.Tensor:
+        """Sum `weights[k] * components[k]` over elements `start` to `stop` of one tensor.
 
         A product and an addition are two roundings here on purpose: a fused one differs between processors.
+
+        Args:
+            components: the merged component of each source, in the order of the weights.
+            name: canonical name of the tensor.
+            spans: its weights; they cover the elements asked for.
+            start: the first element.
+            stop: the exclusive end, at most `block` after `start`.
+
+        Returns:
+            float32 [stop - start], a view that holds until the next call.
         """
-        for begin, end, weights in pieces:
+        for begin, end, weights in spans:
             begin, end = max(begin, start), min(end, stop)
             if begin >= end:
                 continue
             total, term = self._total[begin - start : end - start], self._term[: end - begin]
             empty = True
-            for part, weight in zip(parts, weights, strict=True):
+            for component, weight in zip(components, weights, strict=True):
                 if weight == 0.0:
                     continue
                 values = total if empty else term
-                part.fill(name, begin, values, scratch=self._stored)
+                component.fill(name, begin, values, scratch=self._stored)
                 if weight != 1.0:
                     values.mul_(weight)
                 if not empty:
@@ -79,7 +102,7 @@ class Loom:
                 total.zero_()
         return self._total[: stop - start]
 
-    def round(self, values: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    def round_to(self, values: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
         """`values` in another dtype; the same memory where it is the same dtype."""
         if values.dtype == dtype:
             return values
@@ -89,7 +112,10 @@ class Loom:
 
 
 class Plan:
-    """What a recipe asks of its sources, tensor by tensor, in canonical order; checked before anything is built."""
+    """A recipe with its sources opened and checked: which tensors the result has, and how each of them is built.
+
+    The preview, the live model and the export run the same plan.
+    """
 
     def __init__(self, recipe: Recipe, sources: Mapping[str, Source], *, dtype: torch.dtype | None = None) -> None:
         """Check the recipe against its sources.
@@ -110,13 +136,13 @@ class Plan:
         self.sources = sources
         self.dtype = dtype
         self._ordered = [sources[named.name] for named in recipe.sources]
-        self._threads: dict[str, tuple[Thread, ...]] = {}
+        self._tensor_plans: dict[str, tuple[TensorPlan, ...]] = {}
 
     def lender(self, part: str) -> Source:
-        """The source that lends a component.
+        """Return the source that lends a component.
 
         Raises:
-            RecipeError: it has no such component.
+            RecipeError: that source has no such component.
         """
         source = self.sources[self.recipe.lender(part)]
         if not source.lends(part):
@@ -127,29 +153,33 @@ class Plan:
             )
         return source
 
-    def parts(self, component: str) -> list[Component]:
-        """A merged component of every source, in the order of the recipe's weights."""
+    def source_components(self, component: str) -> list[Component]:
+        """Return a merged component of every source, in the order of the recipe's weights."""
         return [source.components[component] for source in self._ordered]
 
-    def threads(self, component: str) -> tuple[Thread, ...]:
-        """The tensors of a component, merged or lent, in canonical order."""
-        if component not in self._threads:
-            self._threads[component] = tuple(self._lay_out(component))
-        return self._threads[component]
+    def tensor_plans(self, component: str) -> tuple[TensorPlan, ...]:
+        """Return the tensors of a component, merged or lent, in canonical order; planned at the first call.
+
+        Raises:
+            RecipeError: the host has no such component to lend.
+        """
+        if component not in self._tensor_plans:
+            self._tensor_plans[component] = tuple(self._plan_tensors(component))
+        return self._tensor_plans[component]
 
     def size(self) -> int:
-        """Bytes of all tensors."""
-        return sum(thread.size * thread.dtype.itemsize for part in WEIGHTED for thread in self.threads(part))
+        """Return the bytes that all tensors take."""
+        return sum(tensor.size * tensor.dtype.itemsize for part in WEIGHTED for tensor in self.tensor_plans(part))
 
     def keeps_precision(self) -> bool:
-        """Whether every tensor has the dtype that it has in the host's file."""
+        """Return whether every tensor has the dtype that it has in the host's file."""
         return all(
-            thread.dtype == DTYPES[self.lender(part).components[part].tensors[thread.name].dtype]
+            tensor.dtype == DTYPES[self.lender(part).components[part].tensors[tensor.name].dtype]
             for part in WEIGHTED
-            for thread in self.threads(part)
+            for tensor in self.tensor_plans(part)
         )
 
-    def _lay_out(self, component: str) -> Iterator[Thread]:
+    def _plan_tensors(self, component: str) -> Iterator[TensorPlan]:
         lender = self.lender(component).components[component]
         merged = lender.grouped(self.recipe.patterns) if component in self.recipe.merged_components else {}
         owners = {name: layout for layout in merged.values() for name in layout.names}
@@ -157,43 +187,61 @@ class Plan:
             stored = DTYPES[ref.dtype]
             dtype = self.dtype if self.dtype and stored.is_floating_point else stored
             if name not in owners:
-                yield Thread(component, name, ref.shape, dtype, None)
+                yield TensorPlan(component, name, ref.shape, dtype, None)
                 continue
             chromosome = owners[name].chromosome
             start, stop = owners[name].spans[name]
-            cut = self.recipe.chromosomes[chromosome].pieces(start, stop)
-            pieces = tuple((begin - start, end - start, weights) for begin, end, weights in cut)
-            yield Thread(component, name, ref.shape, dtype, pieces)
+            spans = tuple(
+                WeightedSpan(begin - start, end - start, weights)
+                for begin, end, weights in self.recipe.chromosomes[chromosome].spans_within(start, stop)
+            )
+            yield TensorPlan(component, name, ref.shape, dtype, spans)
 
-    def block(self, thread: Thread, start: int, stop: int, loom: Loom) -> torch.Tensor:
-        """Elements `start` to `stop` of one tensor, in its dtype; holds until the loom is used again.
+    def build_block(self, tensor: TensorPlan, start: int, stop: int, buffers: ScratchBuffers) -> torch.Tensor:
+        """Build elements `start` to `stop` of one tensor.
+
+        Args:
+            tensor: which tensor, and how.
+            start: the first of its flattened elements.
+            stop: the exclusive end.
+            buffers: what to sum in; they hold `stop - start` elements at least where the tensor is merged.
+
+        Returns:
+            [stop - start] in the tensor's dtype, which holds until the buffers are used again.
 
         Raises:
             RecipeError: a value is not finite in that dtype.
         """
-        if thread.pieces is None:
-            flat = self.lender(thread.component).components[thread.component].read(thread.name).reshape(-1)
-            values = flat[start:stop].to(loom.device)
-            if values.dtype == thread.dtype:
+        if tensor.spans is None:
+            flat = self.lender(tensor.component).components[tensor.component].read(tensor.name).reshape(-1)
+            values = flat[start:stop].to(buffers.device)
+            if values.dtype == tensor.dtype:
                 return values
         else:
-            values = loom.sum(self.parts(thread.component), thread.name, thread.pieces, start, stop)
-        rounded = loom.round(values, thread.dtype)
+            values = buffers.weighted_sum(
+                self.source_components(tensor.component), tensor.name, tensor.spans, start, stop
+            )
+        rounded = buffers.round_to(values, tensor.dtype)
         if not is_finite(rounded):
             raise RecipeError(
-                f"Tensor {thread.name} overflows {thread.dtype}. Expected weights near a mean of the sources; "
+                f"Tensor {tensor.name} overflows {tensor.dtype}. Expected weights near a mean of the sources; "
                 "lower the recipe's weights or export as float32."
             )
         return rounded
 
-    def tensor(self, thread: Thread) -> torch.Tensor:
-        """One whole tensor, with memory of its own."""
-        loom = Loom(thread.size)
-        return self.block(thread, 0, thread.size, loom).clone().reshape(thread.shape)
+    def build_tensor(self, tensor: TensorPlan) -> torch.Tensor:
+        """Build one whole tensor in its canonical shape, with memory of its own.
+
+        Raises:
+            RecipeError: a value is not finite in the tensor's dtype.
+        """
+        buffers = ScratchBuffers(tensor.size)
+        return self.build_block(tensor, 0, tensor.size, buffers).clone().reshape(tensor.shape)
 
 
-class Looms(threading.local):
-    """A loom for every worker thread."""
+class ThreadLocalBuffers(threading.local):
+    """Scratch buffers of which every worker thread has its own, made when it first asks for them."""
 
     def __init__(self, block: int, device: torch.device | None = None, *, once: bool = False) -> None:
-        self.loom = Loom(block, device, once=once)
+        """Note what to allocate in each thread; arguments are those of `ScratchBuffers`."""
+        self.buffers = ScratchBuffers(block, device, once=once)

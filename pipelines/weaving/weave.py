@@ -23,119 +23,142 @@ from pipelines.errors import RecipeError
 from pipelines.storage.parallel import WORKERS, in_parallel
 from pipelines.storage.tensor_file import CODES
 
-from .plan import Looms, Plan, Thread
+from .plan import Plan, TensorPlan, ThreadLocalBuffers
 
 BLOCK = 1 << 20  # elements; 4 MB in float32, twice of which stays in a core's share of the cache
 DEVICE_BLOCK = 1 << 24  # on an accelerator, where a launch costs as much as a million additions
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One tensor of a file: the threads that follow one another in it, or a value that comes from no source.
+class FileEntry:
+    """One tensor of a file to write: planned tensors that follow one another in it, or a value of no source.
 
-    `transposed` says that the file holds the transpose of its only thread.
+    Attributes:
+        key: its key in the file.
+        shape: as the file states it.
+        dtype: as the file states it.
+        tensor_plans: what it holds, one behind the other; empty where there is a `value`.
+        transposed: whether the file holds the transpose of its only planned tensor.
+        value: what it holds instead, where that comes from no source.
     """
 
     key: str
     shape: tuple[int, ...]
     dtype: torch.dtype
-    threads: tuple[Thread, ...] = ()
+    tensor_plans: tuple[TensorPlan, ...] = ()
     transposed: bool = False
     value: torch.Tensor | None = None
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """The number of its bytes."""
         return torch.Size(self.shape).numel() * self.dtype.itemsize
 
 
 class LiveWeights:
-    """A live module, or tensors by name, woven in place again and again; only tensors that change are touched.
+    """The parameters of a live module, which one recipe after another is woven into; those that stay are not touched.
 
     The parameters stay where they are, so a compiled model, CUDA graphs and attention backends stay valid.
     """
 
     def __init__(self, component: str, module: torch.nn.Module | Mapping[str, torch.Tensor]) -> None:
+        """Take the parameters of a module.
+
+        Args:
+            component: what the module is in a plan, such as `unet`.
+            module: the module, or its tensors by the keys that its file has.
+        """
         self.component = component
         tensors = module if isinstance(module, Mapping) else module.state_dict(keep_vars=True)
         self._parameters = {canonical_name(component, key): tensor for key, tensor in tensors.items()}
-        self._held: dict[str, tuple[object, ...]] = {}
+        self._woven: dict[str, tuple[object, ...]] = {}  # by tensor: what its values were built from
 
     @torch.no_grad()
     def weave(self, plan: Plan) -> int:
-        """Bring the module to a plan; returns how many tensors were touched.
+        """Bring the module to a plan.
+
+        Args:
+            plan: what its weights become.
+
+        Returns:
+            How many tensors were touched.
 
         Raises:
             RecipeError: the module and its source differ in a tensor, or a sum overflows.
         """
         identity = (
-            tuple(part.sha256 for part in plan.parts(self.component))
+            tuple(part.sha256 for part in plan.source_components(self.component))
             if self.component in plan.recipe.merged_components
             else (),
             plan.lender(self.component).components[self.component].sha256,
         )
         wanted = {
-            thread.name: (thread, (thread.pieces, thread.dtype, identity)) for thread in plan.threads(self.component)
+            tensor.name: (tensor, (tensor.spans, tensor.dtype, identity))
+            for tensor in plan.tensor_plans(self.component)
         }
-        if not self._held:
-            self._check(wanted)
+        if not self._woven:
+            self._refuse_misfits(wanted)
         changed = {
-            name: (thread, key)
-            for name, (thread, key) in wanted.items()
-            if name in self._parameters and self._held.get(name) != key
+            name: (tensor, key)
+            for name, (tensor, key) in wanted.items()
+            if name in self._parameters and self._woven.get(name) != key
         }
         if changed:
-            self._put(plan, [thread for thread, _ in changed.values()])
-            self._held |= {name: key for name, (_, key) in changed.items()}
+            self._weave_tensors(plan, [tensor for tensor, _ in changed.values()])
+            self._woven |= {name: key for name, (_, key) in changed.items()}
         return len(changed)
 
-    def _put(self, plan: Plan, threads: Sequence[Thread]) -> None:
+    def _weave_tensors(self, plan: Plan, tensors: Sequence[TensorPlan]) -> None:
         device = next(iter(self._parameters.values())).device
         block, workers = (BLOCK, WORKERS) if device.type == "cpu" else (DEVICE_BLOCK, 1)
-        looms = Looms(block, device)
+        local = ThreadLocalBuffers(block, device)
 
-        def put(job: tuple[Thread, int, int]) -> int:
-            thread, start, stop = job
-            target = self._parameters[thread.name].data
+        def put(job: tuple[TensorPlan, int, int]) -> int:
+            tensor, start, stop = job
+            target = self._parameters[tensor.name].data
             if target.is_contiguous():
-                target.view(-1)[start:stop].copy_(plan.block(thread, start, stop, looms.loom))
+                target.view(-1)[start:stop].copy_(plan.build_block(tensor, start, stop, local.buffers))
             elif start == 0:  # channels last, say: its memory has another order
-                target.copy_(plan.tensor(thread))
+                target.copy_(plan.build_tensor(tensor))
             return stop - start
 
-        for thread in threads:
-            self._held.pop(thread.name, None)  # an overflow halfway leaves no tensor that claims to be done
-        for _ in in_parallel(put, (job for thread in threads for job in _blocks(thread, block)), workers=workers):
+        for tensor in tensors:
+            self._woven.pop(tensor.name, None)  # an overflow halfway leaves no tensor that claims to be done
+        for _ in in_parallel(put, (job for tensor in tensors for job in _blocks(tensor, block)), workers=workers):
             pass
 
-    def _check(self, wanted: Mapping[str, tuple[Thread, object]]) -> None:
-        """Every tensor of the module has a thread of its shape, and the other way round."""
+    def _refuse_misfits(self, wanted: Mapping[str, tuple[TensorPlan, object]]) -> None:
+        """Refuse a plan that lacks a tensor of the module, has another shape for it, or has one that it has not."""
         for name, parameter in self._parameters.items():
             if name not in wanted:
                 raise RecipeError(
                     f"The source's {self.component} lacks {name}, which its config asks for; fetch it again."
                 )
-            found = wanted[name][0].shape
-            if tuple(parameter.shape) != found:
+            shape = wanted[name][0].shape
+            if tuple(parameter.shape) != shape:
                 raise RecipeError(
-                    f"{name} of the source's {self.component} has shape {list(found)}, its config asks for "
+                    f"{name} of the source's {self.component} has shape {list(shape)}, its config asks for "
                     f"{list(parameter.shape)}; the config belongs to another checkpoint."
                 )
-        for name, (thread, _) in wanted.items():
-            if name not in self._parameters and is_merged(name, CODES[thread.dtype]):
+        for name, (tensor, _) in wanted.items():
+            if name not in self._parameters and is_merged(name, CODES[tensor.dtype]):
                 raise RecipeError(
                     f"The live {self.component} has no tensor {name}; expected the architecture of its source."
                 )
 
 
-def component_entries(plan: Plan, component: str) -> list[Entry]:
-    """A component as a file of its own, under canonical names."""
-    return [Entry(thread.name, thread.shape, thread.dtype, (thread,)) for thread in plan.threads(component)]
+def component_entries(plan: Plan, component: str) -> list[FileEntry]:
+    """Return what a file of its own holds for a component: its tensors under their canonical names.
+
+    Raises:
+        RecipeError: the host has no such component to lend.
+    """
+    return [FileEntry(tensor.name, tensor.shape, tensor.dtype, (tensor,)) for tensor in plan.tensor_plans(component)]
 
 
 def weave_file(
     plan: Plan | None,
-    entries: Iterable[Entry],
+    entries: Iterable[FileEntry],
     path: Path,
     *,
     metadata: Mapping[str, str] | None = None,
@@ -169,23 +192,23 @@ def weave_file(
         offset += entry.size
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)  # the data section begins on a multiple of 8
-    looms = Looms(BLOCK, once=True)
-    turn = threading.Lock()  # the system lets one at a time into a file, and those who wait there spin
+    local = ThreadLocalBuffers(BLOCK, once=True)
+    one_writer = threading.Lock()  # the system lets one at a time into a file, and those who wait there spin
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
         file.flush()
         descriptor = file.fileno()
 
-        def put(job: tuple[int, Thread | torch.Tensor, int, int]) -> int:
-            position, what, start, stop = job
-            if isinstance(what, torch.Tensor):
-                values = what
+        def put(job: tuple[int, TensorPlan | torch.Tensor, int, int]) -> int:
+            position, tensor, start, stop = job
+            if isinstance(tensor, torch.Tensor):
+                values = tensor
             else:
                 assert plan is not None
-                values = plan.block(what, start, stop, looms.loom)
+                values = plan.build_block(tensor, start, stop, local.buffers)
             content = memoryview(values.contiguous().reshape(-1).view(torch.uint8).numpy().data)
             size = len(content)
-            with turn:
+            with one_writer:
                 while content:  # a write may take less than it is given
                     written = os.pwrite(descriptor, content, position)
                     position, content = position + written, content[written:]
@@ -199,26 +222,27 @@ def weave_file(
 
 
 def _file_jobs(
-    plan: Plan | None, entries: Sequence[Entry], position: int
-) -> Iterator[tuple[int, Thread | torch.Tensor, int, int]]:
-    """(position in the file, thread or ready value, first element, end) for every block."""
+    plan: Plan | None, entries: Sequence[FileEntry], position: int
+) -> Iterator[tuple[int, TensorPlan | torch.Tensor, int, int]]:
+    """Yield (position in the file, planned tensor or ready value, first element, end) for every block."""
     for entry in entries:
         if entry.transposed:
             assert plan is not None
-            (thread,) = entry.threads
-            yield position, plan.tensor(thread).t(), 0, thread.size
+            (tensor,) = entry.tensor_plans
+            yield position, plan.build_tensor(tensor).t(), 0, tensor.size
         elif entry.value is not None:
             yield position, entry.value.to(entry.dtype), 0, entry.value.numel()
         else:
             assert plan is not None
-            at = position
-            for thread in entry.threads:
-                for _, start, stop in _blocks(thread, BLOCK):
-                    yield at + start * entry.dtype.itemsize, thread, start, stop
-                at += thread.size * entry.dtype.itemsize
+            offset = position
+            for tensor in entry.tensor_plans:
+                for _, start, stop in _blocks(tensor, BLOCK):
+                    yield offset + start * entry.dtype.itemsize, tensor, start, stop
+                offset += tensor.size * entry.dtype.itemsize
         position += entry.size
 
 
-def _blocks(thread: Thread, block: int) -> Iterator[tuple[Thread, int, int]]:
-    for start in range(0, thread.size, block):
-        yield thread, start, min(start + block, thread.size)
+def _blocks(tensor: TensorPlan, block: int) -> Iterator[tuple[TensorPlan, int, int]]:
+    """Yield (tensor, first element, end) for every block of one tensor."""
+    for start in range(0, tensor.size, block):
+        yield tensor, start, min(start + block, tensor.size)

@@ -21,7 +21,7 @@ def source_shares(recipe: Recipe) -> dict[str, float]:
     """
     totals = np.zeros(len(recipe.sources))
     for chromosome in recipe.chromosomes.values():
-        for start, stop, weights in chromosome.pieces(0, chromosome.size):
+        for start, stop, weights in chromosome.spans_within(0, chromosome.size):
             totals += np.abs(weights) * (stop - start)
     whole = totals.sum() or 1.0
     return dict(zip((source.name for source in recipe.sources), (totals / whole).tolist(), strict=True))

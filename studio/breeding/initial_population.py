@@ -101,7 +101,7 @@ def _regrouped(recipe: Recipe, wanted: Recipe, sources: Mapping[str, Source]) ->
         segments = []
         for name, (start, _) in layout.spans.items():
             before, (begin, end) = owner[name], theirs[owner[name]].spans[name]
-            pieces = recipe.chromosomes[before].pieces(begin, end)
+            pieces = recipe.chromosomes[before].spans_within(begin, end)
             segments += [Segment(stop=start + stop - begin, weights=weights) for _, stop, weights in pieces]
         found[part] = wanted.chromosomes[part].model_copy(update={"segments": joined(segments)})
     return found

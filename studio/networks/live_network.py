@@ -19,8 +19,8 @@ class Weaver:
     def __init__(self, recipe: Recipe, sources: Mapping[str, Source]) -> None:
         """Take the memory; `recipe` is any over the sources."""
         self.sources = sources
-        threads = Plan(recipe, sources).threads(MODEL)
-        self.weights = {thread.name: torch.empty(thread.shape, dtype=thread.dtype) for thread in threads}
+        tensors = Plan(recipe, sources).tensor_plans(MODEL)
+        self.weights = {tensor.name: torch.empty(tensor.shape, dtype=tensor.dtype) for tensor in tensors}
         self._live = LiveWeights(MODEL, self.weights)
 
     def become(self, recipe: Recipe) -> Mapping[str, torch.Tensor]:

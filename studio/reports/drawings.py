@@ -153,7 +153,7 @@ def depth_strip(lang: Lang, one: Individual) -> Markup:
     for row, (name, chromosome) in enumerate(recipe.chromosomes.items()):
         top = row * (BAR + 26) + 18
         parts.append(Markup('<text x="0" y="{}">{}</text>').format(top - 5, chromosome_label(lang, name)))
-        for start, stop, weights in chromosome.pieces(0, chromosome.size):
+        for start, stop, weights in chromosome.spans_within(0, chromosome.size):
             shares = np.abs(weights) / (np.abs(weights).sum() or 1.0)
             y = float(top)
             for k, share in enumerate(shares):

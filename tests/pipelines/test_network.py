@@ -235,9 +235,9 @@ def test_a_unet_can_be_regrouped(family):
     assert parse_recipe(made.to_json()) == made
     assert made.merged_components == ("unet",)
     plan = Plan(made, family)
-    for thread in plan.threads("unet"):
-        owner = "real" if ".attn1." in thread.name else "ja" if ".attn2." in thread.name else "base"
-        assert torch.equal(plan.tensor(thread), family[owner].components["unet"].read(thread.name)), thread.name
+    for tensor in plan.tensor_plans("unet"):
+        owner = "real" if ".attn1." in tensor.name else "ja" if ".attn2." in tensor.name else "base"
+        assert torch.equal(plan.build_tensor(tensor), family[owner].components["unet"].read(tensor.name)), tensor.name
 
 
 def test_recipes_of_sdxl_are_what_they_were(one_hot):

@@ -72,9 +72,9 @@ def test_a_unet_alone_is_a_source_but_lends_nothing_else(folder, tmp_path):
         assert set(source.components) == {"unet"}
         sources = {"whole": open_source(folder, name="whole"), "alone": source}
         rows = {"attention": [0.5, 0.5], "backbone": [0.5, 0.5]}
-        Plan(blend(list(sources.values()), rows, host={"default": "whole"}), sources).threads("vae")
+        Plan(blend(list(sources.values()), rows, host={"default": "whole"}), sources).tensor_plans("vae")
         with pytest.raises(RecipeError, match=r'The host alone has no vae to lend.*such as \{"vae": "whole"\}'):
-            Plan(blend(list(sources.values()), rows, host={"default": "alone"}), sources).threads("vae")
+            Plan(blend(list(sources.values()), rows, host={"default": "alone"}), sources).tensor_plans("vae")
 
 
 def test_a_unet_alone_in_a_file(folder, file, tmp_path):

@@ -23,7 +23,7 @@ def chromosome(size, *segments):
 
 def weights_at(found, size):
     """One row of weights per element: float64 [size, K]."""
-    return np.array([weights for start, stop, weights in found.pieces(0, size) for _ in range(stop - start)])
+    return np.array([weights for start, stop, weights in found.spans_within(0, size) for _ in range(stop - start)])
 
 
 def literal_slerp(x, y, t, cosine):
@@ -186,7 +186,7 @@ def test_nested_crossover_equals_nested_slerp_on_the_embedded_unets(family, one_
         vectors.append(literal_cross(vectors[a], vectors[b], genes[name], layout.stops, angle))
         recipes, vectors = recipes[-4:], vectors[-4:]  # the next parents are among the youngest: depth grows
     woven = np.empty(layout.size)
-    for start, stop, weights in recipes[-1].chromosomes[name].pieces(0, layout.size):
+    for start, stop, weights in recipes[-1].chromosomes[name].spans_within(0, layout.size):
         woven[start:stop] = np.array(weights) @ sources[:, start:stop]
     assert np.linalg.norm(woven - vectors[-1]) <= 1e-10 * np.linalg.norm(vectors[-1])
     assert len(recipes[-1].chromosomes[name].segments) > DEPTH / 4

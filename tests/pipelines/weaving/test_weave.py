@@ -60,20 +60,20 @@ def test_memory_and_disk_agree_bit_for_bit(family, child, live, tmp_path):
     unet, weights = live
     plan = Plan(child, family)
     weave_unet(plan, tmp_path / "unet.safetensors")
-    assert weights.weave(plan) == len(plan.threads("unet"))
+    assert weights.weave(plan) == len(plan.tensor_plans("unet"))
     for name, parameter in unet.named_parameters():
         assert torch.equal(parameter, load_file(tmp_path / "unet.safetensors")[name].float()), name
 
 
 def test_the_sum_is_float32_with_one_rounding(family, child):
     plan = Plan(child, family)
-    thread = next(thread for thread in plan.threads("unet") if thread.name == "conv_out.weight")
+    tensor = next(tensor for tensor in plan.tensor_plans("unet") if tensor.name == "conv_out.weight")
     sources = [source.components["unet"].read("conv_out.weight").float() for source in family.values()]
     weights = [0.1, 0.2, 0.3, 0.4]
     expected = sources[0] * weights[0]
     for source, weight in zip(sources[1:], weights[1:], strict=True):
         expected = expected + source * weight
-    assert torch.equal(plan.tensor(thread), expected.to(torch.float16))
+    assert torch.equal(plan.build_tensor(tensor), expected.to(torch.float16))
 
 
 def test_only_what_changes_is_touched(family, one_hot, live):
@@ -114,7 +114,9 @@ def test_where_a_chromosome_is_cut_changes_nothing(family, one_hot, cut):
     ]
     index = family["ja"].components["unet"].layouts["backbone"].tensor_at(cut)
     name = family["ja"].components["unet"].layouts["backbone"].names[index]
-    built = [plan.tensor(next(thread for thread in plan.threads("unet") if thread.name == name)) for plan in plans]
+    built = [
+        plan.build_tensor(next(tensor for tensor in plan.tensor_plans("unet") if tensor.name == name)) for plan in plans
+    ]
     assert torch.equal(*built)
 
 
@@ -135,9 +137,9 @@ def test_text_encoders_are_woven_too(family, tmp_path):
 def test_refuses_an_overflow(family, one_hot):
     huge = {name: [1e6, 0, 0, 0] for name in one_hot["ja"].chromosomes}
     plan = Plan(blend(list(family.values()), huge, host={"default": "ja"}), family)
-    thread = next(thread for thread in plan.threads("unet") if thread.name == "conv_in.weight")
+    tensor = next(tensor for tensor in plan.tensor_plans("unet") if tensor.name == "conv_in.weight")
     with pytest.raises(RecipeError, match=r"conv_in\.weight overflows torch\.float16"):
-        plan.tensor(thread)
+        plan.build_tensor(tensor)
 
 
 def test_a_source_that_became_shorter_is_refused(family, tmp_path):

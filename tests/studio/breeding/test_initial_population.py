@@ -48,10 +48,10 @@ def test_a_fork_may_group_the_network_otherwise(merged, family, small_config):
     child = carried_over(recipe, config, family, name="0001")
     assert [one.weights for one in child.chromosomes["cross"].segments] == [(0, 0, 0, 1)]
     flat, regrouped = Plan(recipe, family), Plan(child, family)
-    ours = {thread.name: thread for thread in regrouped.threads("unet")}
-    for thread in flat.threads("unet"):
-        if ".attn2." not in thread.name:
-            assert ours[thread.name].pieces == thread.pieces
+    ours = {tensor.name: tensor for tensor in regrouped.tensor_plans("unet")}
+    for tensor in flat.tensor_plans("unet"):
+        if ".attn2." not in tensor.name:
+            assert ours[tensor.name].spans == tensor.spans
 
 
 def test_the_same_parts_must_be_merged(merged, family, small_config):

@@ -29,7 +29,9 @@ _BLOCK = 1000  # rows of the kernel matrix held at a time: 80 MB for 10,000 refe
 
 
 def cmmd(features: ArrayLike, references: ArrayLike) -> float:
-    """CMMD between two sets of pictures; 0 is what two samples of one set are apart on average, larger is less alike.
+    """Return the CMMD between two sets of pictures: larger is less alike.
+
+    Two samples of one set are 0 apart on average.
 
     Args:
         features: image features [n, d] of any length above zero, in any order, such as `ClipScorer.image_features`.
@@ -52,7 +54,7 @@ def cmmd(features: ArrayLike, references: ArrayLike) -> float:
 
 
 def _kernel_sum(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """The sum of k(x, y) - 1 over all rows x of `a` and y of `b`.
+    """Return the sum of k(x, y) - 1 over all rows x of `a` and y of `b`.
 
     The ones cancel between the three means, and without them nothing is lost to rounding where all kernels are near 1;
     nor does a row's kernel with itself count. For rows of length 1, |x - y|^2 / 2 is 1 - cosine.
@@ -62,7 +64,7 @@ def _kernel_sum(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
 
 def _directions(name: str, features: ArrayLike) -> NDArray[np.float64]:
-    """Features as float64 rows of length 1."""
+    """Return features as float64 rows of length 1."""
     rows = np.asarray(features, dtype=np.float64)
     if rows.ndim != 2 or len(rows) < 2:
         raise MetricError(f"{name}: expected an array [n, d] of at least two pictures, found shape {rows.shape}")

@@ -30,7 +30,7 @@ class Estimate:
 
 
 def similarity(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
-    """Cosine of each row of `a` with the same row of `b`, negative ones counted as 0.
+    """Return the cosine of each row of `a` with the same row of `b`, negative ones counted as 0.
 
     Args:
         a: features [n, d], of any length above zero.
@@ -54,7 +54,7 @@ def similarity(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
 
 
 def consistency(ja_features: ArrayLike, en_features: ArrayLike) -> NDArray[np.float64]:
-    """How alike the pictures of a Japanese caption and of its English twin are (M2N2, Table 3).
+    """Return how alike the pictures of a Japanese caption and of its English twin are (M2N2, Table 3).
 
     Args:
         ja_features: image features [n, d] of the pictures from Japanese captions, one row per prompt and noise.
@@ -67,7 +67,7 @@ def consistency(ja_features: ArrayLike, en_features: ArrayLike) -> NDArray[np.fl
 
 
 def bootstrap(values: ArrayLike, *, resamples: int = 10_000, level: float = 0.95, seed: int = 0) -> Estimate:
-    """The mean over prompts with a percentile bootstrap interval (Efron and Tibshirani 1993, chapter 13).
+    """Return the mean over prompts with a percentile bootstrap interval (Efron and Tibshirani 1993, chapter 13).
 
     Args:
         values: [n], one number per prompt.
@@ -91,7 +91,7 @@ def bootstrap(values: ArrayLike, *, resamples: int = 10_000, level: float = 0.95
 def paired_bootstrap(
     a: ArrayLike, b: ArrayLike, *, resamples: int = 10_000, level: float = 0.95, seed: int = 0
 ) -> Estimate:
-    """The mean of `a - b` over the same prompts, with its bootstrap interval.
+    """Return the mean of `a - b` over the same prompts, with its bootstrap interval.
 
     Pairing removes what prompts have in common (some are hard for everyone), so much smaller differences show.
 
@@ -112,7 +112,7 @@ def paired_bootstrap(
 
 
 def by_category(values: ArrayLike, categories: Sequence[str]) -> dict[str, float]:
-    """The mean per category, in the order in which categories first appear.
+    """Return the mean per category, in the order in which categories first appear.
 
     Args:
         values: [n], one number per prompt.

@@ -31,7 +31,7 @@ from pipelines.recipes.gram import gram
 from pipelines.recipes.recipe import Recipe, blend
 from pipelines.storage.files import cache_dir
 from pipelines.storage.parallel import in_parallel
-from pipelines.storage.tensor_file import DTYPES
+from pipelines.storage.tensor_file import TORCH_DTYPES
 from pipelines.weaving.plan import Plan, TensorPlan
 from pipelines.weaving.weave import BLOCK, LiveWeights
 
@@ -98,7 +98,7 @@ def measure_gram(sources: list[Source], table: Table) -> None:
         for part in parts:
             for ref in part.tensors.values():
                 assert ref.file is not None
-                size = math.prod(ref.shape) * DTYPES[ref.dtype].itemsize
+                size = math.prod(ref.shape) * TORCH_DTYPES[ref.dtype].itemsize
                 for start in range(0, size, len(piece)):
                     ref.file.read_into(ref.key, start, piece[: size - start])
 

@@ -62,7 +62,7 @@ class Share:
 
 
 def strengths(comparisons: Sequence[Comparison], *, regularisation: float = REGULARISATION) -> dict[str, float]:
-    """Strengths in log-odds that average to 0, the strongest first.
+    """Return the strengths in log-odds that average to 0, the strongest first.
 
     Args:
         comparisons: at least one.
@@ -80,7 +80,7 @@ def strengths(comparisons: Sequence[Comparison], *, regularisation: float = REGU
 def ranking(
     comparisons: Sequence[Comparison], *, resamples: int = 200, level: float = 0.95, seed: int = 0
 ) -> list[Rating]:
-    """Everybody compared, the strongest first, with percentile bootstrap intervals over votes.
+    """Return everybody compared, the strongest first, with percentile bootstrap intervals over votes.
 
     A resample draws as many votes again from the distinct (pair, outcome) by how often each was given. Where votes are
     few that alone is far too sure: one win seen once is a win in every resample. So the prior is drawn anew too: each
@@ -112,7 +112,7 @@ def ranking(
 
 
 def agreement(won: ArrayLike, margins: ArrayLike, *, level: float = 0.95) -> Share | None:
-    """How often a scorer prefers the picture that people preferred.
+    """Return how often a scorer prefers the picture that people preferred.
 
     Args:
         won: [n], how people judged the first of two pictures: 1, 0, or 0.5 for a tie.
@@ -149,7 +149,7 @@ class _Tally:
     counts: NDArray[np.int64]
 
     def per_pair(self, counts: NDArray[np.int64]) -> tuple[Floats, Floats]:
-        """Votes and wins of the one, [n, pairs], when each (pair, outcome) was said so often: counts [n, m]."""
+        """Return votes and wins of `one`, each [n, pairs], for how often each outcome was given: counts [n, m]."""
         belongs = (self.pair[:, None] == np.arange(len(self.design))).astype(np.float64)  # [m, pairs]
         return counts @ belongs, (counts * self.won) @ belongs
 
@@ -180,7 +180,7 @@ def _tally(comparisons: Sequence[Comparison]) -> _Tally:
 
 
 def _fit(tallied: _Tally, counts: NDArray[np.int64], regularisation: float, towards: Floats | float = 0.0) -> Floats:
-    """Strengths that make counts of the distinct outcomes most likely.
+    """Return the strengths that make counts of the distinct outcomes most likely.
 
     Args:
         tallied: whose outcomes.

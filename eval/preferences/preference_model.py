@@ -33,7 +33,14 @@ class Taste:
     centre: Floats
 
     def liking(self, features: ArrayLike) -> Floats:
-        """The chance, in 0..1, that each picture is preferred to an average one: float64 [n] of features [n, d]."""
+        """Return the chance that each picture is preferred to an average one.
+
+        Args:
+            features: image features [n, d] by the scorer that the weights were fitted to.
+
+        Returns:
+            float64 [n], in 0..1.
+        """
         return np.asarray(expit(self._margin(np.asarray(features, dtype=np.float64) - self.centre)))
 
     def _margin(self, difference: Floats) -> Floats:
@@ -69,7 +76,9 @@ def learn(first: ArrayLike, second: ArrayLike, won: ArrayLike) -> Taste:
 
 
 def foreseen(first: ArrayLike, second: ArrayLike, won: ArrayLike, captions: ArrayLike) -> Share | None:
-    """How many votes a taste foresees that it was not fitted to: cross-validated, a caption's votes kept together.
+    """Return how many votes a preference predicts that it was not fitted to.
+
+    Cross-validated, with a caption's votes kept together: else a fold would hold pictures that the fit has seen.
 
     Args:
         first: as in `learn`, like `second` and `won`.

@@ -60,12 +60,12 @@ class Findings:
 
 
 def rows_of(prompts: PromptSet) -> list[Row]:
-    """A set as rows to edit."""
+    """Return a set as rows to edit."""
     return [Row(*(getattr(prompt, column) or "" for column in COLUMNS)) for prompt in prompts.prompts]
 
 
 def to_set(rows: Iterable[Row], name: str, description: str = "") -> PromptSet:
-    """Rows as a set; blank rows are left out, a row without an id gets a free number.
+    """Make a set of rows; blank rows are left out, a row without an id gets a free number.
 
     Raises:
         PromptSetError: no rows, a row without captions, an id twice, or no name.
@@ -99,7 +99,7 @@ def to_set(rows: Iterable[Row], name: str, description: str = "") -> PromptSet:
 
 
 def numbered(rows: Iterable[Row]) -> list[Row]:
-    """Rows of which each has an id; the missing ones are numbers that are free."""
+    """Give an id to every row that lacks one: the lowest numbers that are free."""
     rows = list(rows)
     taken = {row.id for row in rows}
     free = (str(number) for number in range(1, 2 * len(rows) + 1) if str(number) not in taken)
@@ -107,7 +107,7 @@ def numbered(rows: Iterable[Row]) -> list[Row]:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Rows from a prompt set (YAML) or a table (CSV; TSV and semicolons do as well).
+    """Read rows from a prompt set (YAML) or a table (CSV; TSV and semicolons do as well).
 
     Raises:
         PromptSetError: it cannot be read, or has no column of captions.
@@ -124,7 +124,7 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def parse_table(text: str, where: str) -> list[Row]:
-    """Rows from the text of a table whose first line names the columns.
+    """Read rows from the text of a table whose first line names the columns.
 
     Raises:
         PromptSetError: no column `ja` or `en`, or one that is not known.
@@ -144,7 +144,7 @@ def parse_table(text: str, where: str) -> list[Row]:
 
 
 def to_csv(rows: Iterable[Row]) -> str:
-    """Rows as a table; write it as UTF-8 with a byte order mark, so that Excel reads Japanese."""
+    """Write rows as a table; encode it as UTF-8 with a byte order mark, so that Excel reads Japanese."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -153,7 +153,10 @@ def to_csv(rows: Iterable[Row]) -> str:
 
 
 def joined(rows: Sequence[Row], others: Sequence[Row]) -> list[Row]:
-    """Rows with what `others` add: blank cells of the same id are filled, new ids come last; nothing is overwritten."""
+    """Return rows with what `others` add: blank cells of the same id are filled, new ids come last.
+
+    Nothing that is written is overwritten.
+    """
     more = {row.id: row for row in others}
     filled = [
         Row(*(mine or theirs for mine, theirs in zip(astuple(row), astuple(more.get(row.id, Row())), strict=True)))
@@ -164,12 +167,12 @@ def joined(rows: Sequence[Row], others: Sequence[Row]) -> list[Row]:
 
 
 def normal(caption: str) -> str:
-    """A caption as far as it matters: Unicode NFKC, so that full-width and half-width are one, blanks joined."""
+    """Return a caption as far as it matters: Unicode NFKC, so that full-width and half-width are one, blanks joined."""
     return " ".join(unicodedata.normalize("NFKC", caption).split())
 
 
 def findings(rows: Sequence[Row]) -> Findings:
-    """What should be looked at: missing twins, captions and ids that occur more than once."""
+    """Return what should be looked at: missing twins, captions and ids that occur more than once."""
     same: list[tuple[Language, str, list[str]]] = []
     for language in LANGUAGES:
         groups = defaultdict(list)
@@ -186,7 +189,7 @@ def findings(rows: Sequence[Row]) -> Findings:
 
 
 def split(prompts: PromptSet, share: float, *, seed: int = 0) -> tuple[PromptSet, PromptSet]:
-    """Two sets, one to evolve on and one to hold out, the categories in equal shares, no prompt in both.
+    """Return two sets, one to evolve on and one to hold out, the categories in equal shares, no prompt in both.
 
     Prompts with the same caption stay together: else the report would be about what was bred on. A category's share can
     then be missed by as many as stay together.
@@ -232,7 +235,7 @@ def split(prompts: PromptSet, share: float, *, seed: int = 0) -> tuple[PromptSet
 
 
 def _together(prompts: PromptSet) -> list[list[int]]:
-    """The rows of prompts that share a caption, directly or through others; most are alone."""
+    """Return the rows of prompts that share a caption, directly or through others; most are alone."""
     leader = list(range(len(prompts)))
 
     def find(row: int) -> int:

@@ -80,7 +80,7 @@ class PromptSet(BaseModel):
         return self
 
     def __len__(self) -> int:
-        """How many prompts there are."""
+        """Return how many prompts there are."""
         return len(self.prompts)
 
     @property
@@ -105,7 +105,7 @@ class PromptSet(BaseModel):
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def texts(self, language: Language) -> list[str]:
-        """The captions in one language, one per prompt, as written.
+        """Return the captions in one language, one per prompt, as written.
 
         Raises:
             PromptSetError: some prompt has no caption in this language.
@@ -119,7 +119,7 @@ class PromptSet(BaseModel):
         return [getattr(prompt, language) for prompt in self.prompts]
 
     def references(self, folder: Path) -> list[Path]:
-        """The reference pictures' paths, one per prompt.
+        """Return the reference pictures' paths, one per prompt.
 
         Args:
             folder: where the prompt set's file lies; `reference` is relative to it.
@@ -143,7 +143,7 @@ class PromptSet(BaseModel):
         return paths
 
     def referring_from(self, folder: Path) -> "PromptSet":
-        """The same set with whole paths of reference pictures, so that it means the same in any folder.
+        """Return the same set with whole paths of reference pictures, so that it means the same in any folder.
 
         Args:
             folder: where the prompt set's file lies.
@@ -182,7 +182,7 @@ class PromptSet(BaseModel):
 
 
 def to_yaml(prompts: PromptSet) -> str:
-    """A prompt set as the text of its file, a prompt a line."""
+    """Return a prompt set as the text of its file, a prompt a line."""
     content = prompts.model_dump(mode="json", exclude_none=True)
     if not prompts.description:
         del content["description"]
@@ -239,7 +239,7 @@ def _check_header(path: Path, content: Any) -> None:
 
 
 def _explained(error: ValidationError) -> str:
-    """The first problems that pydantic found, each as: where, what is wrong, what came, what to do."""
+    """Return the first problems that pydantic found, each as: where, what is wrong, what came, what to do."""
     lines = []
     for problem in error.errors()[:3]:
         where = ".".join(str(part) for part in problem["loc"]) or "the set"
@@ -260,6 +260,6 @@ def _explained(error: ValidationError) -> str:
 
 
 def _shown(names: list[str], limit: int = 5) -> str:
-    """A list fit for a message: its first names, and how many are left out."""
+    """Return a list fit for a message: its first names, and how many are left out."""
     rest = len(names) - limit
     return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")

@@ -159,7 +159,7 @@ def _read(path: Path) -> _CaptionsFile:
 
 
 def _first_captions(path: Path, read: _CaptionsFile, chosen: list[_Picture]) -> Mapping[int, str]:
-    """By picture, its caption with the lowest annotation id."""
+    """Return, by picture, its caption with the lowest annotation id."""
     texts = {}
     for one in sorted(read.annotations, key=lambda one: one.id, reverse=True):
         if text := one.caption.strip():
@@ -183,6 +183,6 @@ def _check_pictures(folder: Path, chosen: list[_Picture]) -> None:
 
 
 def _some(names: list[str]) -> str:
-    """The first names, and how many more there are."""
+    """Return the first names, and how many more there are."""
     rest = len(names) - _SHOWN
     return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

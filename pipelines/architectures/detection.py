@@ -8,7 +8,7 @@ from typing import Any
 
 from pipelines.errors import SourceError
 
-UNKNOWN = "unknown UNet"
+UNKNOWN_UNET = "unknown UNet"
 _SPELLINGS = {"epsilon": "epsilon", "eps": "epsilon", "v": "v_prediction", "v_prediction": "v_prediction"}
 
 
@@ -39,18 +39,18 @@ UNET_FAMILIES = (
     UNetFamily("Stable Diffusion 1.5", text_width=768),
     UNetFamily("Stable Diffusion 2", text_width=1024),
 )
-_UNKNOWN_FAMILY = UNetFamily(UNKNOWN, text_width=0)
+_UNKNOWN_FAMILY = UNetFamily(UNKNOWN_UNET, text_width=0)
 
 
 @dataclass(frozen=True)
 class EditingInput:
-    """What a UNet that edits pictures reads beside the latents: the encoded picture, and perhaps a mask."""
+    """The input that a UNet which edits pictures reads beside the latents: the encoded picture, perhaps a mask."""
 
     name: str
     masks: int  # channels
 
     def channels(self, latents: int) -> int:
-        """Channels beside those of the latents."""
+        """Return the number of channels beside those of the latents."""
         return latents + self.masks
 
 
@@ -59,13 +59,21 @@ EDITING_INPUTS = (EditingInput("instruct-pix2pix", masks=0), EditingInput("inpai
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a UNet is; its text is fit to be shown to a person: `SDXL (v-prediction)`."""
+    """The kind of model that a UNet is, and what it predicts; its text is fit to be shown: `SDXL (v-prediction)`.
+
+    Attributes:
+        name: the kind, as a person knows it.
+        prediction_type: as diffusers' schedulers call it.
+        zero_terminal_snr: whether it was trained on a noise schedule that ends in pure noise.
+        edm: whether it was trained on EDM's continuous noise levels (Playground 2.5, CosXL).
+        text_to_image: whether it has SDXL's layout with latents in and latents out: what the studio draws with.
+    """
 
     name: str
-    prediction_type: str = "epsilon"  # as diffusers' schedulers call it
-    zero_terminal_snr: bool = False  # trained on a noise schedule that ends in pure noise
-    edm: bool = False  # trained on EDM's continuous noise levels (Playground 2.5, CosXL)
-    text_to_image: bool = False  # SDXL's layout with latents in and latents out: what the studio draws with
+    prediction_type: str = "epsilon"
+    zero_terminal_snr: bool = False
+    edm: bool = False
+    text_to_image: bool = False
 
     @property
     def prediction(self) -> str:
@@ -73,19 +81,19 @@ class Architecture:
         return ("EDM " if self.edm else "") + self.prediction_type.replace("_", "-")
 
     def __str__(self) -> str:
-        """The name, and in brackets what differs from the ordinary."""
+        """Return the name, and in brackets what differs from the ordinary."""
         remarks = [self.prediction] * (self.prediction != "epsilon") + ["zero terminal SNR"] * self.zero_terminal_snr
         return f"{self.name} ({', '.join(remarks)})" if remarks else self.name
 
 
-def recognise(
+def detect_architecture(
     unet: Mapping[str, tuple[int, ...]],
     *,
     marks: Collection[str] = (),
     metadata: Mapping[str, str] | None = None,
     scheduler: Mapping[str, Any] | None = None,
 ) -> Architecture:
-    """What a UNet is.
+    """Tell what kind of model a UNet is, and what it predicts.
 
     What it predicts cannot be seen in its shapes. A single file says it by tensors that are no weights (`v_pred`,
     `ztsnr`, `edm_vpred.sigma_max`, `edm_mean`) or in its metadata, a folder in its scheduler's configuration; they are
@@ -122,24 +130,25 @@ def refuse_mixing(named: Mapping[str, Architecture]) -> None:
     Raises:
         SourceError: two sources that cannot be merged; names both and both architectures.
     """
-    (first, one), *others = named.items()
-    for name, other in others:
-        if other.name != one.name:
+    (first, expected), *others = named.items()
+    for name, architecture in others:
+        if architecture.name != expected.name:
             raise SourceError(
-                f"{name} is {other}, {first} is {one}. Expected sources of one architecture, as the weights of "
-                "different ones have nothing in common: leave one of the two out."
+                f"{name} is {architecture}, {first} is {expected}. Expected sources of one architecture, as the "
+                "weights of different ones have nothing in common: leave one of the two out."
             )
-        if other.prediction != one.prediction:
+        if architecture.prediction != expected.prediction:
             raise SourceError(
-                f"{name} is {other}, {first} is {one}. Expected one prediction type, found {other.prediction} and "
-                f"{one.prediction}, whose average would be noise: leave one of the two out. If a model is taken for "
-                "what it is not, its file does not say what it predicts: a single file says v-prediction by an empty "
-                "tensor v_pred or the metadata modelspec.prediction_type, a folder by its scheduler's prediction_type."
+                f"{name} is {architecture}, {first} is {expected}. Expected one prediction type, found "
+                f"{architecture.prediction} and {expected.prediction}, whose average would be noise: leave one of the "
+                "two out. If a model is taken for what it is not, its file does not say what it predicts: a single "
+                "file says v-prediction by an empty tensor v_pred or the metadata modelspec.prediction_type, a folder "
+                "by its scheduler's prediction_type."
             )
 
 
 def _family(unet: Mapping[str, tuple[int, ...]]) -> UNetFamily | None:
-    """The row that names and shapes give, or one made for a relative of SDXL; None for what is no known UNet."""
+    """Return the row that names and shapes give, or one for a relative of SDXL; None for what is no known UNet."""
     latents, noise, pooled = _shapes_of(unet, "conv_in", "conv_out", "add_embedding.linear_1")
     text = next((shape for name, shape in unet.items() if name.endswith(".attn2.to_k.weight")), ())
     if len(latents) < 2 or not noise or len(text) < 2 or len(pooled) == 1:
@@ -158,28 +167,28 @@ def _family(unet: Mapping[str, tuple[int, ...]]) -> UNetFamily | None:
 
 
 def _editing_remark(unet: Mapping[str, tuple[int, ...]]) -> str:
-    """What follows the family's name where the UNet reads more than it predicts; empty where it does not."""
+    """Return what follows the family's name where the UNet reads more than it predicts; empty where it does not."""
     latents, noise = _shapes_of(unet, "conv_in", "conv_out")
     extra = latents[1] - noise[0]
     if extra == 0:
         return ""
-    known = (f" {row.name}" for row in EDITING_INPUTS if row.channels(noise[0]) == extra)
-    return next(known, f", {latents[1]} input channels")
+    names = (f" {row.name}" for row in EDITING_INPUTS if row.channels(noise[0]) == extra)
+    return next(names, f", {latents[1]} input channels")
 
 
 def _shapes_of(unet: Mapping[str, tuple[int, ...]], *modules: str) -> list[tuple[int, ...]]:
-    """Shapes of modules' weights; empty ones for those that are not there."""
+    """Return the shapes of modules' weights; empty ones for those that are not there."""
     return [unet.get(f"{module}.weight", ()) for module in modules]
 
 
 def _marked(marks: Collection[str]) -> str | None:
-    """What a single file's own tensors say; EDM models that do not predict v predict noise."""
+    """Return what a single file's own tensors say; EDM models that do not predict v predict noise."""
     if "v_pred" in marks or any(mark.startswith("edm_vpred.") for mark in marks):
         return "v_prediction"
     return "epsilon" if "edm_mean" in marks else None
 
 
 def _stated(metadata: Mapping[str, str]) -> str | None:
-    """What a single file's metadata says."""
+    """Return what a single file's metadata says."""
     stated = (metadata.get(f"modelspec.{key}", "").lower() for key in ("prediction_type", "predict_key"))
     return next((_SPELLINGS[value] for value in stated if value in _SPELLINGS), None)

@@ -17,10 +17,10 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from pipelines.errors import RecipeError
-from pipelines.storage.tensor_file import FLOATS
+from pipelines.storage.tensor_file import FLOAT_CODES
 
 TEXT_ENCODERS = ("text_encoder", "text_encoder_2")
-WEIGHTED = ("unet", *TEXT_ENCODERS, "vae")
+WEIGHTED_COMPONENTS = ("unet", *TEXT_ENCODERS, "vae")
 ATTENTION, BACKBONE = "attention", "backbone"
 MODEL = "model"  # the one component of any other network
 REST = "rest"  # the chromosome of what no pattern takes
@@ -44,31 +44,31 @@ _OLD_VAE_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_att
 
 
 def canonical_name(component: str, file_key: str) -> str:
-    """The canonical name of a tensor.
+    """Return the canonical name of a tensor.
 
     CLIP text models always carry the `text_model.` prefix; a VAE's attention has the names diffusers gives it today.
     """
     if component == "vae" and ".attentions." in file_key:
-        head, part, kind = file_key.rsplit(".", 2)
-        return f"{head}.{_OLD_VAE_ATTENTION.get(part, part)}.{kind}"
+        module, part, kind = file_key.rsplit(".", 2)
+        return f"{module}.{_OLD_VAE_ATTENTION.get(part, part)}.{kind}"
     if component in TEXT_ENCODERS and not file_key.startswith(("text_model.", "text_projection.", "logit_scale")):
         return f"text_model.{file_key}"
     return file_key
 
 
-def natural(name: str) -> tuple[tuple[int, int, str], ...]:
-    """A sort key that compares runs of digits as numbers: `resnets.2` before `resnets.10`."""
+def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
+    """Return a sort key that compares runs of digits as numbers: `resnets.2` before `resnets.10`."""
     return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name) if part)
 
 
 def sort_key(component: str, name: str) -> tuple[object, ...]:
-    """The place of a tensor in its component's flattened order.
+    """Return the place of a tensor in its component's flattened order.
 
     A UNet follows its data: (stage, block, layer, kind, name), so that an early split means composition and a late one
     detail. Other components follow the natural order of their keys. This order is part of the recipe format.
     """
     if component != "unet":
-        return (natural(name),)
+        return (natural_key(name),)
     parts = name.split(".")
     stage = _STAGES.index(parts[0]) if parts[0] in _STAGES else len(_STAGES)
     rest = parts[1:]
@@ -77,21 +77,27 @@ def sort_key(component: str, name: str) -> tuple[object, ...]:
     if rest and rest[0] in _KINDS:
         kind = _KINDS[rest[0]]
         layer = _AFTER_ALL_LAYERS if kind == 2 else int(rest[1])
-    return (stage, block, layer, kind, natural(".".join(rest)), natural(name))
+    return (stage, block, layer, kind, natural_key(".".join(rest)), natural_key(name))
 
 
 def is_attention(name: str) -> bool:
-    """Whether a UNet tensor belongs to self- or cross-attention (projections and their biases)."""
+    """Return whether a UNet tensor belongs to self- or cross-attention (projections and their biases)."""
     return ".attn1." in name or ".attn2." in name
 
 
 def is_merged(name: str, dtype: str) -> bool:
-    """Whether a tensor may be interpolated at all: integers (`position_ids`) and `logit_scale` never are."""
-    return dtype in FLOATS and name != "logit_scale"
+    """Return whether a tensor may be interpolated at all: integers (`position_ids`) and `logit_scale` never are."""
+    return dtype in FLOAT_CODES and name != "logit_scale"
 
 
 def chromosome_of(component: str, name: str, patterns: Patterns | None = None) -> str:
-    """The chromosome a tensor of a merged component belongs to; `patterns` regroup a UNet, or group any network."""
+    """Return the chromosome that a tensor of a merged component belongs to.
+
+    Args:
+        component: `unet`, `text_encoder`, `text_encoder_2` or `model`.
+        name: the tensor's canonical name.
+        patterns: how to regroup a UNet, or to group any other network, if at all.
+    """
     if component not in ("unet", MODEL):
         return component
     if patterns is None and component == "unet":
@@ -100,13 +106,13 @@ def chromosome_of(component: str, name: str, patterns: Patterns | None = None) -
 
 
 def _first_match(name: str, patterns: Patterns) -> tuple[str, str]:
-    """The chromosome and the pattern that take a tensor."""
+    """Return the chromosome and the pattern that take a tensor."""
     pairs = ((chromosome, glob) for chromosome, globs in patterns.items() for glob in globs)
     return next((pair for pair in pairs if fnmatchcase(name, pair[1])), (REST, "*"))
 
 
 def component_of(chromosome: str, architecture: str = "sdxl-unet") -> str:
-    """The component that a chromosome is a part of, by a recipe's architecture."""
+    """Return the component that a chromosome is a part of, by a recipe's architecture."""
     if architecture != "sdxl-unet":
         return MODEL
     return chromosome if chromosome in TEXT_ENCODERS else "unet"
@@ -114,9 +120,15 @@ def component_of(chromosome: str, architecture: str = "sdxl-unet") -> str:
 
 @dataclass(frozen=True)
 class Layout:
-    """One chromosome: which tensors of `component` it joins, in which order, and where each begins.
+    """The order in which one chromosome joins tensors of a component, and where each of them begins.
 
     Tensors are flattened in C order.
+
+    Attributes:
+        chromosome: its name.
+        names: canonical names of its tensors, in the order in which they are flattened.
+        shapes: their shapes.
+        component: what they are tensors of.
     """
 
     chromosome: str
@@ -126,38 +138,38 @@ class Layout:
 
     @functools.cached_property
     def stops(self) -> np.ndarray:
-        """int64 [tensors]: the exclusive end of each tensor, in elements of the flattened chromosome."""
+        """The exclusive end of each tensor, in elements of the flattened chromosome: int64 [tensors]."""
         return np.cumsum([math.prod(shape) for shape in self.shapes], dtype=np.int64)
 
     @property
     def size(self) -> int:
-        """Elements in the chromosome."""
+        """The number of elements in the chromosome."""
         return int(self.stops[-1])
 
     @functools.cached_property
     def digest(self) -> str:
-        """Hex SHA-256 of the ordered key list with shapes: what a recipe calls `layout`."""
+        """The SHA-256, in hex, of the ordered key list with shapes: what a recipe calls `layout`."""
         lines = (f"{name} {list(shape)}\n" for name, shape in zip(self.names, self.shapes, strict=True))
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
     def start(self, index: int) -> int:
-        """The first element of tensor `index`."""
+        """Return the first element of tensor `index`."""
         return int(self.stops[index - 1]) if index else 0
 
     @functools.cached_property
     def spans(self) -> dict[str, tuple[int, int]]:
-        """Where each tensor begins and ends, in elements."""
+        """The first element of each tensor and its exclusive end, by name."""
         return {name: (self.start(index), int(self.stops[index])) for index, name in enumerate(self.names)}
 
     def tensor_at(self, element: int) -> int:
-        """The index of the tensor that holds an element."""
+        """Return the index of the tensor that holds an element."""
         return int(np.searchsorted(self.stops, element, side="right"))
 
 
-def layouts(
+def chromosome_layouts(
     component: str, tensors: Mapping[str, tuple[tuple[int, ...], str]], patterns: Patterns | None = None
 ) -> dict[str, Layout]:
-    """The chromosomes of a component.
+    """Group the tensors of a component into chromosomes.
 
     Args:
         component: `unet`, `text_encoder`, `text_encoder_2` or `model`.
@@ -184,7 +196,7 @@ def layouts(
 
 
 def _refuse_idle(patterns: Patterns, names: Sequence[str]) -> None:
-    """A pattern that takes nothing was meant to: it is misspelt, or others before it match all that it does."""
+    """Refuse a pattern that takes no tensor: it is misspelt, or others before it match all that it does."""
     used = {_first_match(name, patterns) for name in names}
     for chromosome, globs in patterns.items():
         for glob in globs:
@@ -199,5 +211,5 @@ def _refuse_idle(patterns: Patterns, names: Sequence[str]) -> None:
 
 
 def canonical_order(component: str, names: Iterable[str]) -> list[str]:
-    """`names` in the flattened order of their component."""
+    """Return `names` in the order in which their component is flattened."""
     return sorted(names, key=lambda name: sort_key(component, name))

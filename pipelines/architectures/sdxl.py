@@ -133,9 +133,13 @@ def write_folder(folder: Path) -> None:
 
 @functools.cache
 def cached_folder() -> Path:
-    """SDXL's folder without weights, made once and kept in the cache."""
-    kept = f"sdxl-diffusers-{diffusers.__version__}-transformers-{transformers.__version__}"
-    folder = cache_dir() / "configs" / kept
+    """Return SDXL's folder without weights, made once and kept in the cache.
+
+    Raises:
+        OSError: the cache cannot be written.
+    """
+    versions = f"sdxl-diffusers-{diffusers.__version__}-transformers-{transformers.__version__}"
+    folder = cache_dir() / "configs" / versions
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(dir=folder.parent))
@@ -150,7 +154,7 @@ def cached_folder() -> Path:
 
 
 def _tokenizer(pad: str) -> CLIPTokenizer:
-    """CLIP's tokenizer: bytes, bytes that end a word, one entry per merge, and the two marks, in that order."""
+    """Make CLIP's tokenizer: bytes, bytes that end a word, one entry per merge, and the two marks, in that order."""
     packed = resources.files("open_clip").joinpath("bpe_simple_vocab_16e6.txt.gz").read_bytes()
     lines = gzip.decompress(packed).decode().split("\n")[1 : _MERGES + 1]
     merges = [tuple(line.split()) for line in lines]
@@ -163,7 +167,7 @@ def _tokenizer(pad: str) -> CLIPTokenizer:
 
 
 def _byte_letters() -> list[str]:
-    """A printable letter for each of the 256 bytes, in the order of CLIP's vocabulary: printable bytes first."""
+    """Return a printable letter for each of the 256 bytes, in the order of CLIP's vocabulary: printable bytes first."""
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     others = 256 - len(printable)
     return [*map(chr, printable), *(chr(256 + number) for number in range(others))]

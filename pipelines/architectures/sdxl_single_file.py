@@ -1,8 +1,8 @@
 """Single-file (SGM) names of SDXL's tensors, both ways and exact: names and shapes only, never values.
 
-A single file holds the components under prefixes of its own, with the names of the library that trained SDXL. Almost
-all of it is renaming modules (`sgm_names`). What is not: CLIP-G packs q, k and v into one tensor and stores its
-projection transposed, and the VAE writes its attention as 1x1 convolutions.
+A single file holds the components under prefixes of its own, with the names of the library that trained SDXL. Nearly
+all of it is renaming modules (`sdxl_single_file_names`). What is not: CLIP-G packs q, k and v into one tensor and
+stores its projection transposed, and the VAE writes its attention as 1x1 convolutions.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pipelines.errors import SourceError
 
 from .keys import canonical_name
-from .sdxl_single_file_names import beginnings, renamed
+from .sdxl_single_file_names import module_table, translate_name
 
 Shape = tuple[int, ...]
 PREFIXES = {
@@ -41,27 +41,41 @@ _CONVOLVED = re.compile(r"mid_block\.attentions\.0\.to_(q|k|v|out\.0)\.weight$")
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Where a canonical tensor lies in a single file."""
+class FileSlice:
+    """The part of a single file's tensor that is one canonical tensor.
 
-    key: str  # the file's key
-    shape: Shape  # of the canonical tensor; what is stored is reshaped to it
-    rows: tuple[int, int] | None = None  # [start, stop) of dimension 0, where the file packs several tensors
-    transposed: bool = False  # the file holds the transpose
+    Attributes:
+        key: the file's key.
+        shape: of the canonical tensor; what is stored is reshaped to it.
+        rows: first row and exclusive end in dimension 0, where the file packs several tensors into one.
+        transposed: whether the file holds the transpose.
+    """
+
+    key: str
+    shape: Shape
+    rows: tuple[int, int] | None = None
+    transposed: bool = False
 
 
 @dataclass(frozen=True)
 class FileTensor:
-    """One tensor of a single file and the canonical tensors that make it."""
+    """One tensor of a single file and the canonical tensors that make it.
+
+    Attributes:
+        key: the file's key.
+        shape: as the file states it.
+        parts: canonical names, stacked along dimension 0 in this order, then reshaped.
+        transposed: whether the file holds the transpose.
+    """
 
     key: str
     shape: Shape
-    parts: tuple[str, ...]  # canonical names, stacked along dimension 0 in this order, then reshaped
-    transposed: bool = False  # the file holds the transpose
+    parts: tuple[str, ...]
+    transposed: bool = False
 
 
-def from_single_file(tensors: Mapping[str, Shape]) -> dict[str, dict[str, Piece]]:
-    """Where the components' tensors lie in a single file.
+def from_single_file(tensors: Mapping[str, Shape]) -> dict[str, dict[str, FileSlice]]:
+    """Find the components' tensors in a single file.
 
     Reads whole checkpoints and UNets alone, these also without prefix or under diffusers' names; CLIP-L with and
     without `text_model.`; the refiner, whose only text encoder is CLIP-G.
@@ -70,94 +84,102 @@ def from_single_file(tensors: Mapping[str, Shape]) -> dict[str, dict[str, Piece]
         tensors: the file's keys and shapes.
 
     Returns:
-        Component to canonical name to piece, for the components that the file holds; keys that belong to none are
-        left out (see `unknown`).
+        Component to canonical name to slice, for the components that the file holds; keys that belong to none are
+        left out (see `unknown_keys`).
 
     Raises:
         SourceError: two keys for one tensor, or a shape from which the tensor cannot be taken.
     """
-    found: dict[str, dict[str, Piece]] = {}
+    slices: dict[str, dict[str, FileSlice]] = {}
     for component, keys in _by_component(tensors).items():
         named = component == "unet" and any(short.startswith("down_blocks.") for short, _ in keys)
-        pairs = beginnings(component, (short for short, _ in keys), canonical=named)
-        names = {name if named else file: name for name, file in pairs.items()}
+        table = module_table(component, (short for short, _ in keys), canonical=named)
+        names = {name if named else file: name for name, file in table.items()}
         for short, key in keys:
-            for name, piece in _pieces(component, short, Piece(key, tensors[key]), names):
-                first = found.setdefault(component, {}).setdefault(name, piece)
-                if first != piece:
+            for name, part in _slices_of(component, short, FileSlice(key, tensors[key]), names):
+                first = slices.setdefault(component, {}).setdefault(name, part)
+                if first != part:
                     raise SourceError(
                         f"{first.key} and {key} are both the tensor {name}. Expected one key for each tensor; "
                         "the file mixes two layouts: save it again with one tool."
                     )
-    return found
+    return slices
 
 
-def unknown(tensors: Mapping[str, Shape]) -> list[str]:
-    """The keys of a single file that belong to no component and are not what usually comes with the weights.
+def unknown_keys(tensors: Mapping[str, Shape]) -> list[str]:
+    """Return the keys of a single file that belong to no component and are not what usually comes with the weights.
 
     What comes with them: marks of the prediction type (`v_pred`, `ztsnr`, `edm_vpred.*`), EMA copies, constants of the
     noise schedule, and buffers of the text encoders.
     """
-    known = {piece.key for pieces in from_single_file(tensors).values() for piece in pieces.values()}
-    return [key for key in tensors if key not in known and not _HARMLESS.search(key)]
+    placed = {part.key for slices in from_single_file(tensors).values() for part in slices.values()}
+    return [key for key in tensors if key not in placed and not _HARMLESS.search(key)]
 
 
 def to_single_file(component: str, tensors: Mapping[str, Shape]) -> list[FileTensor]:
-    """What a single file holds for a component, in the order of `tensors`.
+    """Lay out a component for a single file.
 
     Args:
         component: `unet`, `vae`, `text_encoder` or `text_encoder_2`.
         tensors: canonical names and shapes.
 
+    Returns:
+        The tensors that the file holds for it, in the order of `tensors`.
+
     Raises:
         SourceError: a tensor that has no place in a single file; it is named.
     """
-    pairs = beginnings(component, tensors, canonical=True)
+    table = module_table(component, tensors, canonical=True)
     files: dict[str, FileTensor] = {}
     for name, shape in tensors.items():
         split = _SPLIT.fullmatch(name) if component == "text_encoder_2" else None
-        tensor = _packed(split[1], split[2], tensors) if split else _renamed(component, name, shape, pairs)
+        tensor = (
+            _packed_tensor(split[1], split[2], tensors) if split else _renamed_tensor(component, name, shape, table)
+        )
         files.setdefault(tensor.key, tensor)
     return list(files.values())
 
 
 def _by_component(tensors: Mapping[str, Shape]) -> dict[str, list[tuple[str, str]]]:
-    """Component to its keys in a file, each without and with the component's prefix."""
-    parts: dict[str, list[tuple[str, str]]] = {}
+    """Sort the keys of a file by component; each comes without and with the component's prefix."""
+    components: dict[str, list[tuple[str, str]]] = {}
     for key in tensors:
         for component, prefix in _PREFIXES_READ:
             if key.startswith(prefix):
-                parts.setdefault(component, []).append((key.removeprefix(prefix), key))
-    if "unet" not in parts and any(key.startswith(("input_blocks.", "down_blocks.")) for key in tensors):
-        parts["unet"] = [(key, key) for key in tensors]
-    return parts
+                components.setdefault(component, []).append((key.removeprefix(prefix), key))
+    if "unet" not in components and any(key.startswith(("input_blocks.", "down_blocks.")) for key in tensors):
+        components["unet"] = [(key, key) for key in tensors]
+    return components
 
 
-def _pieces(component: str, short: str, whole: Piece, names: Mapping[str, str]) -> Iterator[tuple[str, Piece]]:
-    """The canonical tensors that one key of a file holds; `short` is the key without its component's prefix."""
+def _slices_of(
+    component: str, short: str, whole: FileSlice, names: Mapping[str, str]
+) -> Iterator[tuple[str, FileSlice]]:
+    """Yield the canonical tensors that one key of a file holds; `short` is the key without its component's prefix."""
     key, shape = whole.key, whole.shape
     if component == "text_encoder_2" and (packed := _PACKED.fullmatch(short)):
         if not shape or shape[0] % 3:
             raise SourceError(f"{key} has shape {list(shape)}. Expected q, k and v stacked: rows in three equal parts.")
         height = shape[0] // 3
         for place, name in enumerate(_split_names(packed[1], packed[2])):
-            yield name, Piece(key, (height, *shape[1:]), rows=(place * height, (place + 1) * height))
+            yield name, FileSlice(key, (height, *shape[1:]), rows=(place * height, (place + 1) * height))
         return
-    found = renamed(canonical_name(component, short) if component == "text_encoder" else short, names)
-    if found is None:
+    canonical = translate_name(canonical_name(component, short) if component == "text_encoder" else short, names)
+    if canonical is None:
         return
-    if _is_transposed(component, found):
-        yield found, Piece(key, shape[::-1], transposed=True)
-    elif _is_convolved(component, found):
+    if _is_transposed(component, canonical):
+        yield canonical, FileSlice(key, shape[::-1], transposed=True)
+    elif _is_convolved(component, canonical):
         if len(shape) < 2 or set(shape[2:]) - {1}:
             raise SourceError(f"{key} has shape {list(shape)}. Expected a 1x1 convolution, [c, c, 1, 1].")
-        yield found, Piece(key, shape[:2])
+        yield canonical, FileSlice(key, shape[:2])
     else:
-        yield found, whole
+        yield canonical, whole
 
 
-def _renamed(component: str, name: str, shape: Shape, pairs: Mapping[str, str]) -> FileTensor:
-    key = renamed(name, pairs)
+def _renamed_tensor(component: str, name: str, shape: Shape, table: Mapping[str, str]) -> FileTensor:
+    """Return the file's tensor that is one canonical tensor under another name."""
+    key = translate_name(name, table)
     if key is None:
         raise SourceError(
             f"{name} ({component}) has no place in a single file. Expected diffusers' names of an SDXL checkpoint; "
@@ -171,14 +193,15 @@ def _renamed(component: str, name: str, shape: Shape, pairs: Mapping[str, str]) 
     return FileTensor(PREFIXES[component] + key, shape, (name,), transposed)
 
 
-def _packed(layer: str, kind: str, tensors: Mapping[str, Shape]) -> FileTensor:
+def _packed_tensor(layer: str, kind: str, tensors: Mapping[str, Shape]) -> FileTensor:
+    """Return the file's tensor that packs q, k and v (`kind`: weight or bias) of a layer of CLIP-G."""
     parts = _split_names(layer, kind)
     shapes = {tensors.get(part, ()) for part in parts}
     if len(shapes) > 1 or () in shapes:
-        found = ", ".join(f"{part}: {list(tensors[part]) if part in tensors else 'missing'}" for part in parts)
+        described = ", ".join(f"{part}: {list(tensors[part]) if part in tensors else 'missing'}" for part in parts)
         raise SourceError(
-            f"A single file packs q, k and v of CLIP-G into one tensor. Expected three of one shape, found {found}; "
-            "use a complete text encoder."
+            "A single file packs q, k and v of CLIP-G into one tensor. Expected three of one shape, found "
+            f"{described}; use a complete text encoder."
         )
     height, *rest = shapes.pop()
     key = f"{PREFIXES['text_encoder_2']}transformer.resblocks.{layer}.attn.in_proj_{kind}"

@@ -59,8 +59,8 @@ _CLIP_G_LAYER = {
 _DEPTH = 6  # dots in the longest module's name, such as `decoder.up_blocks.0.resnets.0.conv_shortcut.`
 
 
-def beginnings(component: str, names: Iterable[str], *, canonical: bool) -> dict[str, str]:
-    """How a component's names begin: canonical modules and whole names to the file's, which have no prefix here.
+def module_table(component: str, names: Iterable[str], *, canonical: bool) -> dict[str, str]:
+    """Map the modules of a component to those of a single file, by the structure that its tensors show.
 
     Args:
         component: `unet`, `vae`, `text_encoder` or `text_encoder_2`.
@@ -68,83 +68,91 @@ def beginnings(component: str, names: Iterable[str], *, canonical: bool) -> dict
         canonical: whether they have canonical names, or the file's.
 
     Returns:
-        Modules end in a dot. No beginning is the beginning of another, in either naming.
+        Canonical modules and whole names to the file's, which are without the component's prefix. Modules end in a
+        dot. No entry is the beginning of another, in either naming.
 
     Raises:
         SourceError: a UNet of canonical names whose blocks have no place in a single file.
     """
-    there = {start for name in names for start in _starts(name)}
-    found = dict(_FIXED[component])
+    modules = {prefix for name in names for prefix in _prefixes(name)}
+    table = dict(_FIXED[component])
     if component == "unet" and canonical:
-        down, up = _blocks(there, "down_blocks", "downsamplers"), _blocks(there, "up_blocks", "upsamplers")
-        found |= _unet_modules(down, up)
+        down, up = _blocks(modules, "down_blocks", "downsamplers"), _blocks(modules, "up_blocks", "upsamplers")
+        table |= _unet_modules(down, up)
     elif component == "unet":
-        found |= _unet_modules(_file_blocks(there, "input_blocks", first=1), _file_blocks(there, "output_blocks"))
+        table |= _unet_modules(_file_blocks(modules, "input_blocks", first=1), _file_blocks(modules, "output_blocks"))
     elif component == "vae" and canonical:
-        encoder, decoder = (_levels(there, stem, "resnets") for stem in ("encoder.down_blocks.", "decoder.up_blocks."))
-        found |= _vae_modules(encoder, decoder)
+        encoder, decoder = (
+            _levels(modules, stem, "resnets") for stem in ("encoder.down_blocks.", "decoder.up_blocks.")
+        )
+        table |= _vae_modules(encoder, decoder)
     elif component == "vae":
-        found |= _vae_modules(_levels(there, "encoder.down.", "block"), _levels(there, "decoder.up.", "block")[::-1])
+        table |= _vae_modules(
+            _levels(modules, "encoder.down.", "block"), _levels(modules, "decoder.up.", "block")[::-1]
+        )
     elif component == "text_encoder_2":
         stem, file_stem = "text_model.encoder.layers.", "transformer.resblocks."
-        for layer in range(_count(there, stem if canonical else file_stem)):
-            found |= _inside(f"{stem}{layer}", f"{file_stem}{layer}", _CLIP_G_LAYER)
-    return found
+        for layer in range(_count(modules, stem if canonical else file_stem)):
+            table |= _parts_of(f"{stem}{layer}", f"{file_stem}{layer}", _CLIP_G_LAYER)
+    return table
 
 
-def renamed(name: str, beginnings: Mapping[str, str]) -> str | None:
-    """`name` with its beginning replaced; `None` where it begins with none of `beginnings`."""
-    start = next((start for start in _starts(name) if start in beginnings), None)
-    return None if start is None else beginnings[start] + name.removeprefix(start)
+def translate_name(name: str, table: Mapping[str, str]) -> str | None:
+    """Return `name` with its module replaced as `table` says; `None` where it begins with none of its entries."""
+    prefix = next((prefix for prefix in _prefixes(name) if prefix in table), None)
+    return None if prefix is None else table[prefix] + name.removeprefix(prefix)
 
 
-def _starts(name: str) -> Iterator[str]:
-    """`a.`, `a.b.` and `a.b.c` of `a.b.c`; no further than modules go, as the names in a file may be hostile."""
+def _prefixes(name: str) -> Iterator[str]:
+    """Yield `a.`, `a.b.` and `a.b.c` of `a.b.c`; no further than modules go, as the names in a file may be hostile."""
     for dot in itertools.islice(re.finditer(r"\.", name), _DEPTH):
         yield name[: dot.end()]
     yield name
 
 
-def _inside(module: str, file_module: str, parts: Mapping[str, str]) -> dict[str, str]:
+def _parts_of(module: str, file_module: str, parts: Mapping[str, str]) -> dict[str, str]:
+    """Return the entries for the parts of one module, which is `file_module` in the file."""
     return {f"{module}.{part}.": f"{file_module}.{file_part}." for part, file_part in parts.items()}
 
 
-def _count(there: set[str], stem: str, first: int = 0) -> int:
-    """The first number from `first` on for which there is no module `stem0.`, `stem1.`, ..."""
-    return next(number for number in itertools.count(first) if f"{stem}{number}." not in there)
+def _count(modules: set[str], stem: str, first: int = 0) -> int:
+    """Return the first number from `first` on for which there is no module `stem0.`, `stem1.`, ..."""
+    return next(number for number in itertools.count(first) if f"{stem}{number}." not in modules)
 
 
 class _Block(NamedTuple):
+    """The structure of one down- or upsampling block of a UNet."""
+
     attended: tuple[bool, ...]  # one per layer: whether attention follows the resnet
     sampled: bool  # whether a down- or upsampler ends the block
 
 
-def _blocks(there: set[str], stage: str, sampler: str) -> list[_Block]:
-    """The structure of `down_blocks` or `up_blocks`."""
+def _blocks(modules: set[str], stage: str, sampler: str) -> list[_Block]:
+    """Return the structure of `down_blocks` or `up_blocks`."""
     blocks = []
-    count = _count(there, f"{stage}.")
+    count = _count(modules, f"{stage}.")
     for number in range(count):
         block = f"{stage}.{number}"
-        layers = range(_count(there, f"{block}.resnets."))
-        sampled = f"{block}.{sampler}.0.conv." in there
+        layers = range(_count(modules, f"{block}.resnets."))
+        sampled = f"{block}.{sampler}.0.conv." in modules
         if not layers or not (sampled or number == count - 1):
             raise SourceError(
                 f"{block} has no place in a single file. Expected resnets in every block and {sampler} in all but the "
                 "last; if the UNet is complete, export a diffusers folder instead."
             )
-        blocks.append(_Block(tuple(f"{block}.attentions.{layer}." in there for layer in layers), sampled))
+        blocks.append(_Block(tuple(f"{block}.attentions.{layer}." in modules for layer in layers), sampled))
     return blocks
 
 
-def _file_blocks(there: set[str], stage: str, first: int = 0) -> list[_Block]:
-    """The structure of `input_blocks` (whose number 0 is conv_in) or `output_blocks`: a sampler ends a block."""
+def _file_blocks(modules: set[str], stage: str, first: int = 0) -> list[_Block]:
+    """Return the structure of `input_blocks` (whose number 0 is conv_in) or `output_blocks`: a sampler ends a block."""
     blocks: list[_Block] = []
     attended: list[bool] = []
-    for number in range(first, _count(there, f"{stage}.", first)):
+    for number in range(first, _count(modules, f"{stage}.", first)):
         layer = f"{stage}.{number}"
-        downsampler, upsampler = f"{layer}.0.op." in there, {f"{layer}.1.conv.", f"{layer}.2.conv."} & there
+        downsampler, upsampler = f"{layer}.0.op." in modules, {f"{layer}.1.conv.", f"{layer}.2.conv."} & modules
         if not downsampler:  # which stands alone, while an upsampler follows a layer
-            attended.append(any(f"{layer}.1.{part}." in there for part in _ATTENTION))
+            attended.append(any(f"{layer}.1.{part}." in modules for part in _ATTENTION))
         if downsampler or upsampler:
             blocks.append(_Block(tuple(attended), sampled=True))
             attended = []
@@ -152,45 +160,45 @@ def _file_blocks(there: set[str], stage: str, first: int = 0) -> list[_Block]:
 
 
 def _unet_modules(down: Sequence[_Block], up: Sequence[_Block]) -> dict[str, str]:
-    found = {
-        **_inside("mid_block.resnets.0", "middle_block.0", _RESNET),
-        **_inside("mid_block.attentions.0", "middle_block.1", _ATTENTION),
-        **_inside("mid_block.resnets.1", "middle_block.2", _RESNET),
+    table = {
+        **_parts_of("mid_block.resnets.0", "middle_block.0", _RESNET),
+        **_parts_of("mid_block.attentions.0", "middle_block.1", _ATTENTION),
+        **_parts_of("mid_block.resnets.1", "middle_block.2", _RESNET),
     }
     for stage, file_stage, blocks, place in (("down", "input", down, 1), ("up", "output", up, 0)):
         for number, block in enumerate(blocks):
             name = f"{stage}_blocks.{number}"
             for layer, attended in enumerate(block.attended):
                 file_layer = f"{file_stage}_blocks.{place}"
-                found |= _inside(f"{name}.resnets.{layer}", f"{file_layer}.0", _RESNET)
+                table |= _parts_of(f"{name}.resnets.{layer}", f"{file_layer}.0", _RESNET)
                 if attended:
-                    found |= _inside(f"{name}.attentions.{layer}", f"{file_layer}.1", _ATTENTION)
+                    table |= _parts_of(f"{name}.attentions.{layer}", f"{file_layer}.1", _ATTENTION)
                 place += 1
             if block.sampled and stage == "down":
-                found[f"{name}.downsamplers.0.conv."] = f"input_blocks.{place}.0.op."
+                table[f"{name}.downsamplers.0.conv."] = f"input_blocks.{place}.0.op."
                 place += 1
             elif block.sampled:  # in the last layer's place, after what is there
                 after = 2 if block.attended[-1] else 1
-                found[f"{name}.upsamplers.0.conv."] = f"output_blocks.{place - 1}.{after}.conv."
-    return found
+                table[f"{name}.upsamplers.0.conv."] = f"output_blocks.{place - 1}.{after}.conv."
+    return table
 
 
-def _levels(there: set[str], stem: str, layers: str) -> list[int]:
-    """Layers of each level of the VAE's encoder or decoder."""
-    return [_count(there, f"{stem}{level}.{layers}.") for level in range(_count(there, stem))]
+def _levels(modules: set[str], stem: str, layers: str) -> list[int]:
+    """Count the layers of each level of the VAE's encoder or decoder."""
+    return [_count(modules, f"{stem}{level}.{layers}.") for level in range(_count(modules, stem))]
 
 
 def _vae_modules(encoder: Sequence[int], decoder: Sequence[int]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    table: dict[str, str] = {}
     for side, stage, levels in (("encoder", "down", encoder), ("decoder", "up", decoder)):
-        found |= _inside(side, side, _VAE_ENDS)
-        found |= _inside(f"{side}.mid_block.resnets.0", f"{side}.mid.block_1", _VAE_RESNET)
-        found |= _inside(f"{side}.mid_block.attentions.0", f"{side}.mid.attn_1", _VAE_ATTENTION)
-        found |= _inside(f"{side}.mid_block.resnets.1", f"{side}.mid.block_2", _VAE_RESNET)
+        table |= _parts_of(side, side, _VAE_ENDS)
+        table |= _parts_of(f"{side}.mid_block.resnets.0", f"{side}.mid.block_1", _VAE_RESNET)
+        table |= _parts_of(f"{side}.mid_block.attentions.0", f"{side}.mid.attn_1", _VAE_ATTENTION)
+        table |= _parts_of(f"{side}.mid_block.resnets.1", f"{side}.mid.block_2", _VAE_RESNET)
         for number, layers in enumerate(levels):
             level = number if side == "encoder" else len(levels) - 1 - number
             block, file_block = f"{side}.{stage}_blocks.{number}", f"{side}.{stage}.{level}"
-            found[f"{block}.{stage}samplers.0.conv."] = f"{file_block}.{stage}sample.conv."
+            table[f"{block}.{stage}samplers.0.conv."] = f"{file_block}.{stage}sample.conv."
             for layer in range(layers):
-                found |= _inside(f"{block}.resnets.{layer}", f"{file_block}.block.{layer}", _VAE_RESNET)
-    return found
+                table |= _parts_of(f"{block}.resnets.{layer}", f"{file_block}.block.{layer}", _VAE_RESNET)
+    return table

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import torch
 
-from pipelines.architectures.keys import MODEL, Layout, Patterns, canonical_order, is_merged, layouts
+from pipelines.architectures.keys import MODEL, Layout, Patterns, canonical_order, chromosome_layouts, is_merged
 from pipelines.errors import SourceError
 from pipelines.storage.files import cache_dir, write_whole
-from pipelines.storage.tensor_file import CAN_READ_INTO, DTYPES, TensorFile
+from pipelines.storage.tensor_file import CAN_READ_INTO, TORCH_DTYPES, TensorFile
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ class Component:
         self._grouped: dict[str, dict[str, Layout]] = {}
         self._views: dict[str, torch.Tensor] = {}  # of memory-mapped files: looking one up costs as much as a block
         for key, ref in self.tensors.items():
-            if ref.dtype not in DTYPES:
+            if ref.dtype not in TORCH_DTYPES:
                 raise SourceError(
-                    f"{place}: tensor {key} is stored as {ref.dtype}. Expected one of {', '.join(DTYPES)}; use the "
-                    "checkpoint in fp16, bf16 or fp32 that this one was quantised from."
+                    f"{place}: tensor {key} is stored as {ref.dtype}. Expected one of {', '.join(TORCH_DTYPES)}; use "
+                    "the checkpoint in fp16, bf16 or fp32 that this one was quantised from."
                 )
 
     @property
@@ -70,10 +70,10 @@ class Component:
     @property
     def size(self) -> int:
         """Bytes of its tensors."""
-        return sum(torch.Size(ref.shape).numel() * DTYPES[ref.dtype].itemsize for ref in self.tensors.values())
+        return sum(torch.Size(ref.shape).numel() * TORCH_DTYPES[ref.dtype].itemsize for ref in self.tensors.values())
 
     def read(self, name: str) -> torch.Tensor:
-        """A tensor in its stored dtype and canonical shape."""
+        """Return a tensor in its stored dtype and canonical shape."""
         ref = self.tensors[name]
         assert ref.file is not None, name
         tensor = ref.file.read(ref.key)
@@ -91,7 +91,7 @@ class Component:
         """
         ref = self.tensors[name]
         if scratch is not None and CAN_READ_INTO and ref.file and not ref.transposed and out.device.type == "cpu":
-            dtype = DTYPES[ref.dtype]
+            dtype = TORCH_DTYPES[ref.dtype]
             first = ref.rows[0] * (math.prod(ref.shape) // ref.shape[0]) if ref.rows else 0
             stored = scratch[: out.numel() * dtype.itemsize]
             ref.file.read_into(ref.key, (first + start) * dtype.itemsize, stored)
@@ -125,7 +125,7 @@ class Component:
         return self.grouped(None)
 
     def grouped(self, patterns: Patterns | None) -> dict[str, Layout]:
-        """The chromosomes of this component where a recipe has patterns for them, worked out once.
+        """Return the chromosomes of this component where a recipe has patterns for them, worked out once.
 
         Raises:
             RecipeError: a pattern takes no tensor.
@@ -133,7 +133,7 @@ class Component:
         key = json.dumps(patterns and list(patterns.items()))
         if key not in self._grouped:
             tensors = {name: (ref.shape, ref.dtype) for name, ref in self.tensors.items()}
-            self._grouped[key] = layouts(self.name, tensors, patterns)
+            self._grouped[key] = chromosome_layouts(self.name, tensors, patterns)
         return self._grouped[key]
 
     @functools.cached_property
@@ -183,7 +183,7 @@ class Component:
         return cache_dir() / "sha256" / hashlib.sha256(identity.encode()).hexdigest()
 
     def read_flat(self, layout: Layout, start: int, stop: int) -> torch.Tensor:
-        """Elements `start` to `stop` of a flattened chromosome of this component: float32 [stop - start]."""
+        """Return the elements `start` to `stop` of a flattened chromosome of this component: float32 [stop - start]."""
         flat = torch.empty(stop - start)
         self.fill_flat(layout, start, flat)
         return flat
@@ -198,7 +198,7 @@ class Component:
 
 
 def difference(one: Component, other: Component) -> str | None:
-    """The first tensor in which two components cannot be merged, as a sentence; `None` where there is none.
+    """Return the first tensor in which two components cannot be merged, as a sentence; `None` where there is none.
 
     What is never merged (`position_ids`, `logit_scale`) may be in one and not in the other.
     """
@@ -215,7 +215,7 @@ def difference(one: Component, other: Component) -> str | None:
 
 
 def is_finite(tensor: torch.Tensor) -> bool:
-    """Whether a tensor holds neither NaN nor infinity; a thirtieth of the time of `torch.isfinite` on a CPU."""
+    """Return whether a tensor holds neither NaN nor infinity; a thirtieth of the time of `torch.isfinite` on a CPU."""
     if tensor.numel() == 0 or not tensor.is_floating_point():
         return True
     low, high = torch.aminmax(tensor)  # both are NaN where any value is

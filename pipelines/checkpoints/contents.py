@@ -18,7 +18,7 @@ import torch
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
 from pipelines.architectures import sdxl, sdxl_single_file
-from pipelines.architectures.keys import MODEL, TEXT_ENCODERS, WEIGHTED, canonical_name
+from pipelines.architectures.keys import MODEL, TEXT_ENCODERS, WEIGHTED_COMPONENTS, canonical_name
 from pipelines.errors import SourceError
 from pipelines.storage.tensor_file import TensorFile
 
@@ -52,12 +52,14 @@ class Contents:
 
 
 def read_folder(folder: Path) -> Contents:
-    """The contents of a diffusers folder: a whole pipeline, some of its components, or a UNet by itself.
+    """Return the contents of a diffusers folder: a whole pipeline, some of its components, or a UNet by itself.
 
     Raises:
         SourceError: neither of these, a component that `model_index.json` names is missing, a damaged file.
     """
-    parts = {part: folder / part for part in (*WEIGHTED, *TOKENIZERS, "scheduler") if (folder / part).is_dir()}
+    parts = {
+        part: folder / part for part in (*WEIGHTED_COMPONENTS, *TOKENIZERS, "scheduler") if (folder / part).is_dir()
+    }
     if (folder / _KNOWN_INDEX).exists():
         index = read_json(folder / _KNOWN_INDEX)
         _check_index(folder, index, parts)
@@ -71,7 +73,9 @@ def read_folder(folder: Path) -> Contents:
             "it, or a UNet's own folder."
         )
     components = {
-        part: Component(part, str(parts[part]), _tensors(part, parts[part])) for part in WEIGHTED if part in parts
+        part: Component(part, str(parts[part]), _tensors(part, parts[part]))
+        for part in WEIGHTED_COMPONENTS
+        if part in parts
     }
     configs: dict[str, Mapping[str, Any]] = {part: read_json(parts[part] / "config.json") for part in components}
     if "scheduler" in parts:
@@ -87,7 +91,7 @@ def read_folder(folder: Path) -> Contents:
 
 
 def read_single_file(path: Path) -> Contents:
-    """The contents of a `.safetensors` with SGM names: a whole checkpoint, or a UNet alone.
+    """Return the contents of a `.safetensors` with SGM names: a whole checkpoint, or a UNet alone.
 
     Configurations and tokenizers are those that were exported with it, or of the folder it lies in, where that is a
     diffusers folder, else SDXL's.
@@ -135,7 +139,7 @@ def read_single_file(path: Path) -> Contents:
 
 
 def read_network(place: Path) -> Contents:
-    """The contents of any network: the safetensors files of a folder, shards included, or one file.
+    """Return the contents of any network: the safetensors files of a folder, shards included, or one file.
 
     Raises:
         SourceError: no safetensors, a damaged file, a tensor in two files.
@@ -173,14 +177,14 @@ class NullComponent(Component):
     """A component all of whose weights are zero."""
 
     def read(self, name: str) -> torch.Tensor:
-        """Zeros, float16 in canonical shape."""
+        """Return the zeros, float16 in canonical shape."""
         return torch.zeros(self.tensors[name].shape, dtype=torch.float16)
 
 
 def null_encoder(
     folder: Path, encoder: Mapping[str, Any], unet: Mapping[str, Any]
 ) -> tuple[Component, Mapping[str, Any]]:
-    """A second text encoder that says nothing, for checkpoints that were trained without one.
+    """Return a second text encoder that says nothing, for checkpoints that were trained without one.
 
     Japanese SDXL fills the second encoder's channels and the pooled vector with zeros, by code of its own. One layer of
     CLIP with all weights zero gives the same zeros, in every diffusers, without that code.
@@ -211,7 +215,7 @@ def null_encoder(
 
 
 def _is_null(entry: object) -> bool:
-    """Whether `model_index.json` says that a component is left out on purpose."""
+    """Return whether `model_index.json` says that a component is left out on purpose."""
     return entry is None or (isinstance(entry, list) and not any(entry))
 
 
@@ -221,7 +225,9 @@ def _check_index(folder: Path, index: Mapping[str, Any], parts: Mapping[str, Pat
         raise SourceError(
             f"{folder} holds a {kind!r}. Expected 'StableDiffusionXLPipeline' or one made from it; only SDXL is merged."
         )
-    missing = [part for part in (*WEIGHTED, *TOKENIZERS) if not _is_null(index.get(part)) and part not in parts]
+    missing = [
+        part for part in (*WEIGHTED_COMPONENTS, *TOKENIZERS) if not _is_null(index.get(part)) and part not in parts
+    ]
     if missing:
         raise SourceError(
             f"{folder} lacks {', '.join(missing)}, which its {_KNOWN_INDEX} names. Fetch it again, or copy the missing "
@@ -239,14 +245,14 @@ def _tensors(part: str, folder: Path) -> dict[str, TensorRef]:
 
 
 def _conditioning(part: str, tensors: dict[str, TensorRef]) -> dict[str, TensorRef]:
-    """Without the first encoder's projection: SDXL conditions on that encoder's hidden state alone."""
+    """Leave out the first encoder's projection: SDXL conditions on that encoder's hidden state alone."""
     if part == "text_encoder":
         tensors.pop("text_projection.weight", None)
     return tensors
 
 
 def _weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of a component: one, or the shards that an index names.
+    """Return the safetensors files of a component: one, or the shards that an index names.
 
     The fp16 variant goes first: the hub's cache may hold both, and the same id must mean the same bytes everywhere.
     """
@@ -265,7 +271,7 @@ def _weight_files(folder: Path) -> list[Path]:
 
 
 def _shards(index: Path) -> list[Path]:
-    """The files that an index names."""
+    """Return the files that an index names."""
     named = read_json(index).get("weight_map")
     if not isinstance(named, dict):
         raise SourceError(f"{index} names no files. Expected a weight_map; fetch it again.")
@@ -273,7 +279,7 @@ def _shards(index: Path) -> list[Path]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file.
+    """Return a JSON object from a file.
 
     Raises:
         SourceError: no such file, no JSON, no object.

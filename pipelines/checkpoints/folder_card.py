@@ -11,7 +11,7 @@ from huggingface_hub.repocard import metadata_load
 
 
 def read_card(folder: Path) -> Mapping[str, Any]:
-    """The front matter of a folder's README.md; empty where there is none, or none that can be read."""
+    """Return the front matter of a folder's README.md; empty where there is none, or none that can be read."""
     try:
         return metadata_load(folder / "README.md") or {}
     except (OSError, ValueError, yaml.YAMLError):
@@ -19,6 +19,6 @@ def read_card(folder: Path) -> Mapping[str, Any]:
 
 
 def stated_licence(card: Mapping[str, Any], metadata: Mapping[str, str]) -> str | None:
-    """The licence that a card's front matter or a file's header names; `None` where they name none."""
+    """Return the licence that a card's front matter or a file's header names; `None` where they name none."""
     named = card.get("license_name") or card.get("license") or metadata.get("modelspec.license")
     return str(named) if named else None

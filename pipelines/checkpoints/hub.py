@@ -26,13 +26,13 @@ from huggingface_hub.errors import (
 from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.utils import validate_repo_id
 
-from pipelines.architectures.keys import WEIGHTED
+from pipelines.architectures.keys import WEIGHTED_COMPONENTS
 from pipelines.errors import DiskError, SourceError
 from pipelines.storage.disk_space import check_room
-from pipelines.storage.pickled import SUFFIXES
+from pipelines.storage.pickled import PICKLE_SUFFIXES
 
 _ID = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>refs/pr/\d+|[^/@\s]+))?(/(?P<file>.+))?", re.ASCII)
-_FILES = (".safetensors", *SUFFIXES)
+_FILES = (".safetensors", *PICKLE_SUFFIXES)
 _INDEX = "model_index.json"
 _SMALL = ("tokenizer", "tokenizer_2", "scheduler")
 _CARD, _LICENCE = "README.md", "LICENSE"  # what a licence check reads; the second is how the names begin
@@ -65,7 +65,7 @@ def parse(text: str) -> HubId | None:
 
 
 def fetch(source: HubId) -> Path:
-    """The folder or file of a hub id, from the cache or else from the hub.
+    """Return the folder or file of a hub id, from the cache or else from the hub.
 
     Of a diffusers repository come `model_index.json`, configurations, tokenizers, the card and the licence, and one set
     of safetensors weights for each component: fp16 where there is one.
@@ -87,7 +87,7 @@ def fetch(source: HubId) -> Path:
 
 
 def come(source: HubId) -> tuple[int, int] | None:
-    """How much of what is needed is here, while another process fetches it; asks nobody.
+    """Return how much of what is needed is here, while another process fetches it; asks nobody.
 
     Returns:
         Bytes that have come, and bytes in all; `None` as long as the hub has not said what there is.
@@ -106,7 +106,7 @@ def come(source: HubId) -> tuple[int, int] | None:
 
 
 def _explained(source: HubId, error: Exception) -> SourceError:
-    """Why a hub id could not be fetched, and what to do."""
+    """Return why a hub id could not be fetched, and what to do."""
     page = f"{constants.ENDPOINT}/{source.repo}"
     if isinstance(error, GatedRepoError):
         who = "the account of your token" if get_token() else "an account"
@@ -144,7 +144,7 @@ class Choice(NamedTuple):
 
 
 def choose(files: Collection[str], source: HubId) -> Choice:
-    """The files that are needed, of all that a repository holds.
+    """Return the files that are needed, of all that a repository holds.
 
     Args:
         files: paths in the repository.
@@ -169,11 +169,11 @@ def choose(files: Collection[str], source: HubId) -> Choice:
 
 
 def _folder_files(files: Collection[str], source: HubId) -> Iterator[str]:
-    """What a diffusers folder needs: index, configurations, tokenizers, and one set of weights per component."""
+    """Yield what a diffusers folder needs: index, configurations, tokenizers, and one set of weights per component."""
     yield from (file for file in files if file == _INDEX)
     for part in _SMALL:
         yield from (file for file in _inside(part, files) if not file.endswith(".py"))  # no code comes with a source
-    for part in WEIGHTED:
+    for part in WEIGHTED_COMPONENTS:
         inside = _inside(part, files)
         yield from (file for file in inside if file == f"{part}/config.json")
         weights = _weights(part, inside)
@@ -190,7 +190,7 @@ def _inside(part: str, files: Collection[str]) -> list[str]:
 
 
 def _weights(part: str, inside: Collection[str]) -> list[str]:
-    """One set of weights of a component: a file, or an index and its shards; half precision before full."""
+    """Return one set of weights of a component: a file, or an index and its shards; half precision before full."""
     for variant in (".fp16", ""):
         for stem in (f"{part}/diffusion_pytorch_model", f"{part}/model"):
             single, index = f"{stem}{variant}.safetensors", f"{stem}.safetensors.index{variant}.json"
@@ -206,12 +206,12 @@ def _weights(part: str, inside: Collection[str]) -> list[str]:
 
 
 def is_here(source: HubId) -> bool:
-    """Whether it opens without asking the hub."""
+    """Return whether it opens without asking the hub."""
     return _cached(source, complete=False) is not None
 
 
 def _cached(source: HubId, *, complete: bool) -> Path | None:
-    """What the cache holds; asks nobody.
+    """Return what the cache holds; asks nobody.
 
     Args:
         source: what is looked for.
@@ -236,7 +236,7 @@ def _cached(source: HubId, *, complete: bool) -> Path | None:
 
 
 def _snapshot(source: HubId) -> Path | None:
-    """The folder of a revision in the cache, complete or not."""
+    """Return the folder of a revision in the cache, complete or not."""
     try:
         return Path(snapshot_download(source.repo, revision=source.revision, allow_patterns=[], local_files_only=True))
     except LocalEntryNotFoundError:
@@ -244,7 +244,7 @@ def _snapshot(source: HubId) -> Path | None:
 
 
 def _listing(source: HubId) -> Mapping[str, int]:
-    """The files of a repository and their sizes in bytes, as the cache knows them."""
+    """Return the files of a repository and their sizes in bytes, as the cache knows them."""
     return {file.path: file.size for file in get_cached_repo_tree(source.repo, revision=source.revision)}
 
 

@@ -58,7 +58,7 @@ class LoraComponent(Component):
         return (*self._base.files, self._lora)
 
     def read(self, name: str) -> torch.Tensor:
-        """A tensor in its stored dtype and canonical shape: base plus delta, added in float32 and rounded once.
+        """Return a tensor in its stored dtype and canonical shape: base plus delta, added in float32 and rounded once.
 
         Raises:
             SourceError: the sum overflows that dtype.
@@ -91,7 +91,7 @@ class LoraComponent(Component):
         return self._base.is_hashed and self._factors.is_hashed
 
     def hashed(self, progress: Callable[[int], None] | None = None) -> str:
-        """What tells these weights from others: SHA-256 of `{base's sha256}+{scale!r}*{LoRA's}`, in hex.
+        """Return what tells these weights from others: SHA-256 of `{base's sha256}+{scale!r}*{LoRA's}`, in hex.
 
         The LoRA's is over a line `name alpha/rank` for each tensor that it changes, in canonical order, and the hex
         SHA-256 over the raw bytes of their factors in that order. So no tensor has to be computed to be named, and the
@@ -108,7 +108,7 @@ class LoraComponent(Component):
         return hashlib.sha256(f"{self._base.hashed(progress)}+{self._scale!r}*{lora}".encode()).hexdigest()
 
     def _delta(self, name: str, start: int, stop: int, device: torch.device) -> torch.Tensor:
-        """What is added to elements `start` to `stop` of a flattened tensor: float32 [stop - start]."""
+        """Return what is added to elements `start` to `stop` of a flattened tensor: float32 [stop - start]."""
         pair = self._pairs[name]
         columns = torch.Size(self.tensors[name].shape[1:]).numel()
         first, last = start // columns, -(-stop // columns)
@@ -120,7 +120,7 @@ class LoraComponent(Component):
 
 
 def with_lora(base: Contents, path: Path, scale: float) -> Contents:
-    """A checkpoint with a LoRA added.
+    """Return a checkpoint with a LoRA added.
 
     Args:
         base: the checkpoint; components that the LoRA does not change stay as they are, hash and all.

@@ -57,7 +57,7 @@ class Pair:
 
 
 def read_pairs(file: TensorFile, base: Shapes) -> dict[str, dict[str, Pair]]:
-    """Which tensors of the base a LoRA file changes.
+    """Return which tensors of the base a LoRA file changes.
 
     Args:
         file: the LoRA.
@@ -97,7 +97,7 @@ def read_pairs(file: TensorFile, base: Shapes) -> dict[str, dict[str, Pair]]:
 
 
 def _modules(file: TensorFile) -> dict[str, dict[str, str]]:
-    """Module, as the file calls it, to the keys of its `down`, `up` and `alpha`."""
+    """Sort the keys of a file by module, as it calls them: the keys of its `down`, `up` and `alpha`."""
     modules: dict[str, dict[str, str]] = {}
     unknown = []
     for key in file.tensors:
@@ -123,7 +123,10 @@ def _modules(file: TensorFile) -> dict[str, dict[str, str]]:
 
 
 def _underscored(base: Shapes) -> dict[str, tuple[str, str]]:
-    """Module names in kohya's spelling to component and canonical tensor: canonical modules, the UNet's SGM's too."""
+    """Return the component and canonical tensor of each module name in kohya's spelling.
+
+    The names are those of canonical modules, and for the UNet those of its SGM modules too.
+    """
     table = {}
     for prefix, component in _KOHYA.items():
         for name in base.get(component, {}):
@@ -138,7 +141,7 @@ def _underscored(base: Shapes) -> dict[str, tuple[str, str]]:
 
 
 def _dotted(module: str) -> tuple[str, str]:
-    """Component and canonical tensor of a module in diffusers' or peft's naming."""
+    """Return the component and the canonical tensor of a module in diffusers' or peft's naming."""
     module = module.removeprefix(_WRAPPER)
     component = next((part for part in _DOTTED if module.startswith(f"{part}.")), "unet")
     module = module.removeprefix(f"{component}.").removeprefix(_WRAPPER).replace(".processor.", ".")
@@ -173,7 +176,7 @@ def _pair(file: TensorFile, module: str, keys: Mapping[str, str], name: str, tar
 
 
 def _bare(shape: Shape) -> Shape:
-    """A shape of at least two dimensions without the ones at its end: a 1x1 convolution is a linear layer."""
+    """Return a shape of at least two dimensions without the ones at its end: a 1x1 convolution is a linear layer."""
     while len(shape) > 2 and shape[-1] == 1:
         shape = shape[:-1]
     return shape
@@ -187,7 +190,7 @@ def _alpha(file: TensorFile, key: str) -> float:
 
 
 def _configs(file: TensorFile) -> dict[str, Config]:
-    """What peft's configuration says, by component: in the header as diffusers writes it, or in a file beside."""
+    """Read what peft's configuration says, by component: in the header as diffusers writes it, or in a file beside."""
     beside = file.path.with_name("adapter_config.json")
     try:
         if "lora_adapter_metadata" in file.metadata:
@@ -209,7 +212,7 @@ def _configs(file: TensorFile) -> dict[str, Config]:
 
 
 def _stated_ratio(config: Config, module: str, rank: int) -> float:
-    """What a pair is multiplied by where no key says it: 1, unless peft's configuration says otherwise."""
+    """Return what a pair is multiplied by where no key says it: 1, unless peft's configuration says otherwise."""
     named = config.get("alpha_pattern")
     named = named if isinstance(named, dict) else {}
     alpha = next(

@@ -18,7 +18,7 @@ import re
 from pathlib import Path
 
 from pipelines.errors import SourceError
-from pipelines.storage.pickled import SUFFIXES, as_safetensors
+from pipelines.storage.pickled import PICKLE_SUFFIXES, as_safetensors
 
 from . import hub
 from .lora import with_lora
@@ -57,24 +57,40 @@ def open_origin(uri: str | Path, *, name: str | None = None, relative_to: Path |
 
 
 def resolved(uri: str | Path, relative_to: Path | None = None) -> str:
-    """What a person wrote, with paths made absolute, so that it opens from anywhere; hub ids stay as they are."""
+    """Return a URI with its paths made absolute, so that it opens from any folder; hub ids stay as they are.
+
+    Args:
+        uri: what a person wrote.
+        relative_to: the folder that relative paths start from; the working directory if left out.
+
+    Raises:
+        SourceError: see `parse_terms`.
+    """
     base, loras = terms(str(uri))
     folder = relative_to or Path.cwd()
     return " + ".join([_absolute(base, folder), *(f"{scale} * {_absolute(lora, folder)}" for scale, lora in loras)])
 
 
 def is_at_hand(uri: str) -> bool:
-    """Whether opening a source takes neither a download nor a conversion: it may be done while somebody types."""
+    """Return whether opening a source takes neither a download nor a conversion, so that a page may wait for it."""
     base, loras = terms(uri)
     for text in (base, *(lora for _, lora in loras)):
         named = hub_id(text)
-        if (named and not hub.is_here(named)) or (named is None and Path(text).suffix in SUFFIXES):
+        if (named and not hub.is_here(named)) or (named is None and Path(text).suffix in PICKLE_SUFFIXES):
             return False
     return True
 
 
 def come(uri: str) -> tuple[int, int] | None:
-    """Bytes that have come from the hub of what a source needs, and bytes in all; `None` where that is not known."""
+    """Return how much of what a source needs has come from the hub, while another process fetches it.
+
+    Args:
+        uri: what a person wrote.
+
+    Returns:
+        Bytes that have come, and bytes in all; `None` where nothing is on the hub, or where the hub has not said yet
+        what there is.
+    """
     base, loras = terms(uri)
     parts = [hub.come(named) for text in (base, *(lora for _, lora in loras)) if (named := hub_id(text))]
     known = [part for part in parts if part is not None]
@@ -82,7 +98,7 @@ def come(uri: str) -> tuple[int, int] | None:
 
 
 def terms(text: str) -> tuple[str, list[tuple[str, str]]]:
-    """The base, and scale and LoRA of each further term, as written.
+    """Return the base, and scale and LoRA of each further term, as written.
 
     Raises:
         SourceError: no base, no LoRA after a number, a number that is not finite.
@@ -105,7 +121,7 @@ def _absolute(text: str, folder: Path) -> str:
 
 
 def _located(text: str) -> Path:
-    """The folder or file that a resolved origin without LoRAs stands for; what is on the hub is fetched."""
+    """Return the folder or file that a resolved origin without LoRAs stands for; what is on the hub is fetched."""
     identifier = hub.parse(text)  # never of an absolute path
     if identifier:
         return hub.fetch(identifier)
@@ -115,7 +131,7 @@ def _located(text: str) -> Path:
 
 
 def _readable(place: Path) -> Path:
-    return as_safetensors(place) if place.suffix in SUFFIXES and place.is_file() else place
+    return as_safetensors(place) if place.suffix in PICKLE_SUFFIXES and place.is_file() else place
 
 
 def _lora_file(text: str) -> Path:
@@ -128,12 +144,12 @@ def _lora_file(text: str) -> Path:
 
 
 def hub_id(text: str) -> hub.HubId | None:
-    """A base or a LoRA as a hub id; `None` where something of that name lies here, or where it is none."""
+    """Return a base or a LoRA as a hub id; `None` where something of that name lies here, or where it is none."""
     return None if os.path.exists(text) else hub.parse(text)
 
 
 def name_of(uri: str) -> str:
-    """What a source is called that nobody named: its folder, file or repository, or the last LoRA on it."""
+    """Return what a source is called that nobody named: its folder, file or repository, or the last LoRA on it."""
     base, loras = terms(uri)
     text = loras[-1][1] if loras else base
     identifier = hub_id(text)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.architectures.detection import Architecture, recognise, refuse_mixing
+from pipelines.architectures.detection import Architecture, detect_architecture, refuse_mixing
 from pipelines.architectures.keys import MODEL, TEXT_ENCODERS, Layout, Patterns
 from pipelines.checkpoints.folder_card import read_card, stated_licence
 from pipelines.errors import SourceError
@@ -43,7 +43,7 @@ class Source:
         return ANY if MODEL in self.components else ARCHITECTURE
 
     def layouts(self, components: Iterable[str], patterns: Patterns | None = None) -> dict[str, Layout]:
-        """The chromosomes of some of its components, under a recipe's patterns if it has any.
+        """Return the chromosomes of some of its components, under a recipe's patterns if it has any.
 
         Raises:
             RecipeError: a pattern takes no tensor.
@@ -57,7 +57,7 @@ class Source:
     @functools.cached_property
     def architecture(self) -> Architecture:
         """What kind of UNet it holds, and what that predicts."""
-        return recognise(
+        return detect_architecture(
             {name: ref.shape for name, ref in self.components["unet"].tensors.items()},
             marks=self.contents.keys,
             metadata=self.contents.metadata,
@@ -65,7 +65,7 @@ class Source:
         )
 
     def config(self, part: str) -> dict[str, Any]:
-        """The JSON configuration of a component or of the scheduler; the latter says what this UNet predicts."""
+        """Return the JSON configuration of a component or of the scheduler; the latter says what this UNet predicts."""
         config = dict(self.contents.configs[part])
         if part == "scheduler":
             config["prediction_type"] = self.architecture.prediction_type
@@ -74,7 +74,7 @@ class Source:
         return config
 
     def lends(self, part: str) -> bool:
-        """Whether it has a component to lend."""
+        """Return whether it has a component to lend."""
         return part in self.components or part in self.contents.configs or part in self.contents.tokenizers
 
     @functools.cached_property
@@ -99,7 +99,7 @@ class Source:
         return sum(part.size for part in self.components.values())
 
     def vocabulary(self, tokenizer: str) -> str:
-        """Hex SHA-256 of a tokenizer's vocabulary files."""
+        """Return the hex SHA-256 of a tokenizer's vocabulary files."""
         digest = hashlib.sha256()
         for name in _VOCABULARY_FILES:
             file = self.contents.tokenizers[tokenizer] / name
@@ -187,7 +187,7 @@ def _check_drawing(sources: Sequence[Source]) -> None:
 
 
 def text_encoders_mergeable(sources: Sequence[Source]) -> str | None:
-    """Why the text encoders of these sources cannot be merged; `None` where they can.
+    """Return why the text encoders of these sources cannot be merged; `None` where they can.
 
     They can when every source has the same shapes and the same tokenizer for both of them.
     """

@@ -13,7 +13,7 @@ from pipelines.storage.disk_space import check_room
 
 
 def new_folder(target: str | Path) -> Path:
-    """The folder to write to.
+    """Return the folder to write to.
 
     Raises:
         ExportError: there is something in it already.

@@ -17,14 +17,14 @@ from typing import Any
 import diffusers
 import torch
 
-from pipelines.architectures.keys import MODEL, WEIGHTED
+from pipelines.architectures.keys import MODEL, WEIGHTED_COMPONENTS
 from pipelines.checkpoints.contents import TOKENIZERS
 from pipelines.checkpoints.sources import COMPONENTS
 from pipelines.errors import ExportError
 from pipelines.exporting.drafts import new_folder, refuse_taken, written_beside
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.files import lies_in
-from pipelines.storage.tensor_file import CODES, TensorFile
+from pipelines.storage.tensor_file import DTYPE_CODES, TensorFile
 from pipelines.weaving.plan import Plan
 from pipelines.weaving.weave import FileEntry, component_entries, weave_file
 
@@ -72,7 +72,10 @@ def export_folder(
         RecipeError: the recipe does not fit the sources.
     """
     folder = new_folder(target)
-    parts = {part: [entry for entry in component_entries(plan, part) if entry.key not in BUFFERS] for part in WEIGHTED}
+    parts = {
+        part: [entry for entry in component_entries(plan, part) if entry.key not in BUFFERS]
+        for part in WEIGHTED_COMPONENTS
+    }
     total = sum(entry.size for entries in parts.values() for entry in entries)
     with written_beside(folder, size=total) as (unfinished,):
         done = 0
@@ -187,7 +190,7 @@ def export_file(
 
 
 def about_folder(path: Path) -> Path:
-    """Where the documents of a single file lie: `NAME.about` beside `NAME.safetensors`."""
+    """Return where the documents of a single file lie: `NAME.about` beside `NAME.safetensors`."""
     return path.with_suffix(".about")
 
 
@@ -209,7 +212,7 @@ def write_configs(plan: Plan, folder: Path) -> None:
 
 
 def model_index(plan: Plan) -> dict[str, Any]:
-    """The `model_index.json` of a folder: plain diffusers' classes, whatever the host called its own."""
+    """Return the `model_index.json` of a folder: plain diffusers' classes, whatever the host called its own."""
     host = plan.lender("unet").contents.index
     index: dict[str, Any] = {
         "_class_name": "StableDiffusionXLPipeline",
@@ -226,7 +229,7 @@ def _check(entries: list[FileEntry], path: Path) -> None:
     """What is on the disk is what was planned, by a reader's eyes."""
     with open(path, "rb") as file:
         os.fsync(file.fileno())
-    expected = {entry.key: (entry.shape, CODES[entry.dtype]) for entry in entries}
+    expected = {entry.key: (entry.shape, DTYPE_CODES[entry.dtype]) for entry in entries}
     if TensorFile(path).tensors != expected:
         raise ExportError(f"{path.name} does not hold what was written; the disk may be failing. Export again.")
 
@@ -258,7 +261,7 @@ def _write_documents(
 
 
 def _located(plan: Plan) -> Recipe:
-    """The recipe with relative places made absolute: they were relative to the file it came from."""
+    """Return the recipe with relative places made absolute: they were relative to the file it came from."""
     named = []
     for source in plan.recipe.sources:
         opened = plan.sources[source.name]

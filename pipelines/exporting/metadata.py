@@ -39,7 +39,7 @@ def header(
     date: datetime | None = None,
     thumbnail: str | None = None,
 ) -> dict[str, str]:
-    """The metadata of a plan's single file; the tensor hash in it is set when the file is written.
+    """Return the metadata of a plan's single file; the tensor hash in it is set when the file is written.
 
     A recipe that is longer than a megabyte, with ten thousand segments or so, stays beside the file: programs read the
     headers of all files they list. Its digest takes its place, as `m2n2_recipe_digest`.
@@ -86,7 +86,7 @@ def header(
 
 
 def thumbnail(picture: bytes) -> str:
-    """A picture as ModelSpec's thumbnail: a data URL of a JPEG of 256x256 pixels.
+    """Return a picture as ModelSpec's thumbnail: a data URL of a JPEG of 256x256 pixels.
 
     Args:
         picture: a file that Pillow opens.
@@ -99,7 +99,7 @@ def thumbnail(picture: bytes) -> str:
 
 
 def source_date() -> datetime | None:
-    """The date that a build is to bear, from `SOURCE_DATE_EPOCH` as reproducible builds set it.
+    """Return the date that a build is to bear, from `SOURCE_DATE_EPOCH` as reproducible builds set it.
 
     Raises:
         ExportError: it is set to something else than seconds.
@@ -121,7 +121,7 @@ def _architecture_id(name: str) -> str:
 
 
 def _resolution(plan: Plan) -> str | None:
-    """Width and height that the model was made for, from its configuration."""
+    """Return the width and height that the model was made for, from its configuration."""
     side = plan.lender("unet").config("unet").get("sample_size")
     factor = 2 ** (len(plan.lender("vae").config("vae")["block_out_channels"]) - 1)
     return f"{side * factor}x{side * factor}" if isinstance(side, int) else None

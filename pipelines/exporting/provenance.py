@@ -48,7 +48,7 @@ class Origin:
 
 
 def origins(source: Source) -> list[Origin]:
-    """What a source is made of, the base first.
+    """Return what a source is made of, the base first.
 
     Raises:
         SourceError: a LoRA's file is gone.
@@ -65,7 +65,7 @@ def origins(source: Source) -> list[Origin]:
 
 
 def used(recipe: Recipe) -> list[str]:
-    """The names of the sources whose weights are in a merge; those that only lend come last."""
+    """Return the names of the sources whose weights are in a merge; those that only lend come last."""
     merged = [
         source.name
         for k, source in enumerate(recipe.sources)
@@ -76,13 +76,13 @@ def used(recipe: Recipe) -> list[str]:
 
 
 def portable(plan: Plan) -> Recipe:
-    """The recipe as it may leave this machine: hub ids stay, of places on this disk only their last part does."""
+    """Return the recipe as it may leave this machine: hub ids stay, of paths on this disk only their last part does."""
     named = [one.model_copy(update={"uri": portable_uri(plan.sources[one.name])}) for one in plan.recipe.sources]
     return plan.recipe.model_copy(update={"sources": tuple(named)})
 
 
 def portable_uri(source: Source) -> str:
-    """What a source is, without a word on where this machine keeps it."""
+    """Return what a source is, without a word on where this machine keeps it."""
     if source.uri == str(source.path):
         return source.path.absolute().name
     base, loras = terms(source.uri)
@@ -90,7 +90,7 @@ def portable_uri(source: Source) -> str:
 
 
 def recipe_of(path: str | Path) -> Recipe | None:
-    """The recipe that an exported checkpoint carries, a single file in its header and a folder as `recipe.json`.
+    """Return the recipe that an exported checkpoint carries, a single file in its header and a folder as `recipe.json`.
 
     Returns:
         The recipe; `None` where there is none, or where it was too long for the header.
@@ -153,7 +153,7 @@ def ancestry(plan: Plan, title: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def file_sha256(path: Path, progress: Callable[[int], None] | None = None) -> str:
-    """Hex SHA-256 of a whole file, by which A1111 and Civitai know it (its first ten digits are the short hash).
+    """Return the SHA-256 of a whole file, in hex, by which A1111 and Civitai know it (its first ten digits for short).
 
     Reads every byte once; the answer is cached by path, size and time of change.
 
@@ -172,7 +172,7 @@ def file_sha256(path: Path, progress: Callable[[int], None] | None = None) -> st
 
 
 def read_sha256(path: Path, progress: Callable[[int], None] | None = None) -> str:
-    """The same, always from the bytes themselves: a disk that fails changes them and not the time of change."""
+    """Return the same, always from the bytes themselves: a disk that fails changes them and not the time of change."""
     digest, done = hashlib.sha256(), 0
     with open(path, "rb") as file:
         while block := file.read(1 << 22):
@@ -199,7 +199,7 @@ def _origin(path: Path, identifier: hub.HubId | None, name: str, licence: str | 
 
 
 def _parents(source: Source) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-    """How a source was merged itself, and its own ancestors, as far as its header or its recipe says so."""
+    """Return how a source was merged itself, and its own ancestors, as far as its header or its recipe says so."""
     metadata = source.contents.metadata
     if metadata:
         models = {key: entry for key, entry in _table(metadata, "sd_merge_models").items() if isinstance(entry, dict)}
@@ -218,7 +218,7 @@ def _parents(source: Source) -> tuple[dict[str, Any] | None, dict[str, Any]]:
 
 
 def _table(metadata: Mapping[str, str], key: str) -> dict[str, Any]:
-    """A JSON object in a header that anybody may have written; empty where it is none."""
+    """Return a JSON object in a header that anybody may have written; empty where it is none."""
     with suppress(ValueError, RecursionError):
         content = json.loads(metadata.get(key, ""))
         if isinstance(content, dict):

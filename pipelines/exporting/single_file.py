@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from pipelines.architectures import sdxl_single_file
-from pipelines.architectures.keys import WEIGHTED
+from pipelines.architectures.keys import WEIGHTED_COMPONENTS
 from pipelines.checkpoints.contents import TOKENIZERS
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import ExportError, SourceError
@@ -20,7 +20,9 @@ _CLIP_G_LOGIT_SCALE = 4.6052  # ln 100, where CLIP's training clips it; no pictu
 
 
 def single_file_entries(plan: Plan) -> list[FileEntry]:
-    """What a single file of a plan holds: the four components, `position_ids`, `logit_scale`, and what it predicts.
+    """Return what a single file of a plan holds.
+
+    That is the four components, `position_ids`, `logit_scale`, and marks of what the UNet predicts.
 
     Raises:
         ExportError: a tokenizer or a text encoder that no single file can hold.
@@ -28,7 +30,7 @@ def single_file_entries(plan: Plan) -> list[FileEntry]:
     """
     _refuse_foreign_text(plan)
     entries = []
-    for part in WEIGHTED:
+    for part in WEIGHTED_COMPONENTS:
         planned = {tensor.name: tensor for tensor in plan.tensor_plans(part)}
         try:
             laid = sdxl_single_file.to_single_file(part, {name: tensor.shape for name, tensor in planned.items()})
@@ -50,7 +52,7 @@ def logit_scale(source: Source) -> float:
 
 
 def _buffers(plan: Plan) -> Iterator[FileEntry]:
-    """Tensors of the text encoders that are no weights; some programs ask for them.
+    """Yield tensors of the text encoders that are no weights; some programs ask for them.
 
     `position_ids` are always made anew: many a file has them in half precision, rounded by a careless merge.
     """
@@ -63,7 +65,7 @@ def _buffers(plan: Plan) -> Iterator[FileEntry]:
 
 
 def _marks(plan: Plan) -> Iterator[FileEntry]:
-    """Tensors that say what the UNet predicts, and on which noise schedule: the one that previews were drawn with."""
+    """Yield tensors that say what the UNet predicts, and on which noise schedule: the one that previews drew with."""
     scheduler = plan.lender("scheduler").config("scheduler")
     wanted = {
         "v_pred": scheduler["prediction_type"] == "v_prediction",

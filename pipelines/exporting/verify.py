@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import torch
 
-from pipelines.architectures.keys import WEIGHTED, is_merged
+from pipelines.architectures.keys import WEIGHTED_COMPONENTS, is_merged
 from pipelines.checkpoints.component import Component
 from pipelines.checkpoints.sources import Source
 from pipelines.recipes.recipe import Recipe
-from pipelines.storage.tensor_file import CODES
+from pipelines.storage.tensor_file import DTYPE_CODES
 from pipelines.weaving.plan import Plan, TensorPlan
 
 from .export import PRECISIONS
@@ -47,7 +47,7 @@ def compare(plan: Plan, export: Source, progress: Progress | None = None) -> lis
         progress: told (bytes compared, bytes in all); raise in it to give up.
     """
     done, found = 0, []
-    for part in WEIGHTED:
+    for part in WEIGHTED_COMPONENTS:
         component = export.components[part]
         digests, differing = (hashlib.sha256(), hashlib.sha256()), []
         for planned, woven in _woven(plan, part):
@@ -67,14 +67,14 @@ def compare(plan: Plan, export: Source, progress: Progress | None = None) -> lis
 
 
 def woven_hashes(plan: Plan, progress: Progress | None = None) -> dict[str, str]:
-    """Hex SHA-256 per component of what a plan gives, as in `Component.sha256`, without writing it.
+    """Return the hex SHA-256 per component of what a plan gives, as in `Component.sha256`, without writing it.
 
     Args:
         plan: what to weave.
         progress: told (bytes woven, bytes in all); raise in it to give up.
     """
     done, hashes = 0, {}
-    for part in WEIGHTED:
+    for part in WEIGHTED_COMPONENTS:
         digest = hashlib.sha256()
         for planned, woven in _woven(plan, part):
             digest.update(_bytes(woven))
@@ -86,14 +86,14 @@ def woven_hashes(plan: Plan, progress: Progress | None = None) -> dict[str, str]
 
 
 def stored_hashes(export: Source, progress: Progress | None = None) -> dict[str, str]:
-    """The same of what an export holds; every byte is read, whatever was known of the file before.
+    """Return the same of what an export holds; every byte is read, whatever was known of the file before.
 
     Args:
         export: what is on the disk, opened.
         progress: told (bytes read, bytes in all).
     """
-    done, hashes, total = 0, {}, sum(export.components[part].size for part in WEIGHTED)
-    for part in WEIGHTED:
+    done, hashes, total = 0, {}, sum(export.components[part].size for part in WEIGHTED_COMPONENTS)
+    for part in WEIGHTED_COMPONENTS:
         component, digest = export.components[part], hashlib.sha256()
         for name, ref in component.tensors.items():
             tensor = component.read(name).contiguous()
@@ -107,7 +107,7 @@ def stored_hashes(export: Source, progress: Progress | None = None) -> dict[str,
 
 
 def in_precision_of(export: Source, recipe: Recipe, sources: Mapping[str, Source]) -> Plan:
-    """The plan of a recipe in the precision that an export has; that of the host where none fits throughout.
+    """Return the plan of a recipe in the precision that an export has; that of the host where none fits throughout.
 
     Raises:
         RecipeError: the sources are not the ones the recipe was made from.
@@ -115,8 +115,8 @@ def in_precision_of(export: Source, recipe: Recipe, sources: Mapping[str, Source
     for dtype in (None, *PRECISIONS.values()):
         plan = Plan(recipe, sources, dtype=dtype)
         if all(
-            CODES[planned.dtype] == export.components[part].tensors[planned.name].dtype
-            for part in WEIGHTED
+            DTYPE_CODES[planned.dtype] == export.components[part].tensors[planned.name].dtype
+            for part in WEIGHTED_COMPONENTS
             for planned in _hashed_tensors(plan, part)
             if planned.name in export.components[part].tensors
         ):
@@ -125,7 +125,7 @@ def in_precision_of(export: Source, recipe: Recipe, sources: Mapping[str, Source
 
 
 def _woven(plan: Plan, part: str) -> Iterator[tuple[TensorPlan, torch.Tensor]]:
-    """The tensors of a component in canonical order; the next one is woven while the caller looks at this one."""
+    """Yield the tensors of a component in canonical order; the next one is woven while the caller looks at this one."""
     tensors = _hashed_tensors(plan, part)
     with ThreadPoolExecutor(1) as beside:
         coming: Future[torch.Tensor] | None = None
@@ -136,8 +136,8 @@ def _woven(plan: Plan, part: str) -> Iterator[tuple[TensorPlan, torch.Tensor]]:
 
 
 def _hashed_tensors(plan: Plan, part: str) -> list[TensorPlan]:
-    """Without `position_ids` and `logit_scale`, which only some forms of a checkpoint hold."""
-    return [planned for planned in plan.tensor_plans(part) if is_merged(planned.name, CODES[planned.dtype])]
+    """Return the tensors without `position_ids` and `logit_scale`, which only some forms of a checkpoint hold."""
+    return [planned for planned in plan.tensor_plans(part) if is_merged(planned.name, DTYPE_CODES[planned.dtype])]
 
 
 def _unexpected(plan: Plan, component: Component) -> list[str]:

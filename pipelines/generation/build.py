@@ -18,7 +18,7 @@ import transformers
 from diffusers import StableDiffusionXLPipeline
 from torch.overrides import TorchFunctionMode
 
-from pipelines.architectures.keys import WEIGHTED
+from pipelines.architectures.keys import WEIGHTED_COMPONENTS
 from pipelines.checkpoints import hub
 from pipelines.checkpoints.contents import TOKENIZERS
 from pipelines.checkpoints.sources import Source
@@ -33,7 +33,7 @@ _LIBRARIES = {"diffusers": diffusers, "transformers": transformers}
 
 
 def build(plan: Plan, dtype: torch.dtype) -> tuple[StableDiffusionXLPipeline, dict[str, LiveWeights]]:
-    """A pipeline of plain diffusers classes on the CPU, with the weights of a plan.
+    """Return a pipeline of plain diffusers classes on the CPU, with the weights of a plan.
 
     Args:
         plan: what to build; merged and lent components are filled alike.
@@ -46,7 +46,7 @@ def build(plan: Plan, dtype: torch.dtype) -> tuple[StableDiffusionXLPipeline, di
         RecipeError: the host does not have what it is to lend, or weights and configuration do not fit.
         SourceError: a class that is not of diffusers or transformers, or a tokenizer that cannot be read.
     """
-    modules = {part: module(part, plan.lender(part), dtype) for part in WEIGHTED}
+    modules = {part: module(part, plan.lender(part), dtype) for part in WEIGHTED_COMPONENTS}
     live = {part: LiveWeights(part, built) for part, built in modules.items()}
     for weights in live.values():
         weights.weave(plan)
@@ -64,7 +64,7 @@ def build(plan: Plan, dtype: torch.dtype) -> tuple[StableDiffusionXLPipeline, di
 
 
 def module(part: str, source: Source, dtype: torch.dtype) -> torch.nn.Module:
-    """A component with room for its weights on the CPU, but without values."""
+    """Return a component with room for its weights on the CPU, but without values."""
     if part == "text_encoder":
         # Whatever class the index names. diffusers takes the pooled vector from the first encoder whose first output is
         # a vector. With a projection, which Japanese SDXL's has, that would be this encoder and not the second one, as
@@ -84,7 +84,7 @@ def module(part: str, source: Source, dtype: torch.dtype) -> torch.nn.Module:
 
 
 def tokenizer(part: str, source: Source) -> Any:
-    """A tokenizer from its vocabulary files.
+    """Return a tokenizer from its vocabulary files.
 
     Raises:
         SourceError: the files cannot be read, or the package that reads them is not installed.
@@ -112,7 +112,7 @@ def tokenizer(part: str, source: Source) -> Any:
 
 
 def scheduler(source: Source, settings: Settings | None = None) -> Any:
-    """The source's scheduler, or the one that a few-step LoRA asks for, with the source's noise.
+    """Return the source's scheduler, or the one that a few-step LoRA asks for, with the source's noise.
 
     Raises:
         SourceError: not a scheduler of diffusers.
@@ -169,7 +169,7 @@ def _class(part: str, source: Source) -> Any:
 
 
 def _named(part: str, source: Source) -> tuple[str, str]:
-    """Library and class that the source's index names for a component."""
+    """Return the library and class that the source's index names for a component."""
     entry = source.contents.index.get(part)
     library, name = entry if isinstance(entry, list) and len(entry) == 2 else ("", "")
     return str(library), str(name)

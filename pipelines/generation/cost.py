@@ -11,10 +11,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import prod
 
-from pipelines.architectures.keys import WEIGHTED
+from pipelines.architectures.keys import WEIGHTED_COMPONENTS
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import SourceError
-from pipelines.storage.tensor_file import FLOATS
+from pipelines.storage.tensor_file import FLOAT_CODES
 
 from .settings import Settings
 
@@ -42,7 +42,7 @@ class Work:
     square: float
 
     def at(self, pixels: int) -> float:
-        """Operations for latents of so many pixels."""
+        """Return the operations for latents of so many pixels."""
         return self.fixed + self.linear * pixels + self.square * pixels**2
 
 
@@ -75,37 +75,37 @@ class Sizes:
     caption: int
 
     def embeddings(self, captions: int, itemsize: int) -> int:
-        """Bytes of main memory in which so many captions' embeddings are kept."""
+        """Return the bytes of main memory in which so many captions' embeddings are kept."""
         return min(EMBEDDINGS, captions * self.caption * itemsize)
 
     def pixels(self, settings: Settings) -> int:
-        """Pixels of one picture's latents."""
+        """Return the pixels of one picture's latents."""
         return ((settings.size or self.side) // self.factor) ** 2
 
     def weights(self, itemsize: int) -> dict[str, int]:
-        """Bytes per component, in a dtype of `itemsize` bytes."""
+        """Return the bytes per component, in a dtype of `itemsize` bytes."""
         return {part: numbers * itemsize for part, numbers in self.parameters.items()}
 
     def drawing(self, settings: Settings, itemsize: int, batch: int) -> int:
-        """Bytes that the UNet works in for a batch of pictures."""
+        """Return the bytes that the UNet works in for a batch of pictures."""
         passes = batch * (2 if settings.guided else 1)
         return HEADROOM * UNET_ELEMENTS * self.unet_width * self.pixels(settings) * passes * itemsize
 
     def decoding(self, settings: Settings, itemsize: int, batch: int, *, tiled: bool = False) -> int:
-        """Bytes that the VAE works in to decode so many pictures at once, or one tile."""
+        """Return the bytes that the VAE works in to decode so many pictures at once, or one tile."""
         pixels = self.pixels(settings) * self.factor**2
         if tiled:
             pixels, batch = min(pixels, TILE**2), 1
         return HEADROOM * VAE_ELEMENTS * self.vae_width * pixels * batch * itemsize
 
     def operations(self, settings: Settings) -> float:
-        """Operations of one picture; text encoders are left out, as their work is kept from picture to picture."""
+        """Return the operations of one picture; those of text encoders, whose results are kept, are left out."""
         pixels = self.pixels(settings)
         return settings.steps * (2 if settings.guided else 1) * self.unet.at(pixels) + self.vae.at(pixels)
 
 
 def measure(sources: Mapping[str, Source], host: Mapping[str, str], merged: Collection[str]) -> Sizes:
-    """The sizes of what recipes over these sources become.
+    """Return the sizes of what recipes over these sources become.
 
     Args:
         sources: opened sources by name.
@@ -115,12 +115,12 @@ def measure(sources: Mapping[str, Source], host: Mapping[str, str], merged: Coll
     Raises:
         SourceError: the host has not got a component that it is to lend.
     """
-    lenders = {part: sources[host.get(part, host["default"])] for part in WEIGHTED}
+    lenders = {part: sources[host.get(part, host["default"])] for part in WEIGHTED_COMPONENTS}
     for part, lender in lenders.items():
         if part not in lender.components:
             raise SourceError(f"{lender.name} has no {part} to lend. Name another source for it in the host.")
     shapes = {
-        part: {name: ref.shape for name, ref in lender.components[part].tensors.items() if ref.dtype in FLOATS}
+        part: {name: ref.shape for name, ref in lender.components[part].tensors.items() if ref.dtype in FLOAT_CODES}
         for part, lender in lenders.items()
     }
     unet, vae = lenders["unet"].config("unet"), lenders["vae"].config("vae")
@@ -142,13 +142,21 @@ def measure(sources: Mapping[str, Source], host: Mapping[str, str], merged: Coll
 
 
 def native_side(source: Source) -> int:
-    """The side of the pictures that a source's UNet was made for, in pixels; a UNet alone is decoded as SDXL's."""
+    """Return the side, in pixels, of the pictures that a source's UNet was made for.
+
+    A UNet without a VAE is taken to be decoded by SDXL's.
+    """
     levels = len(source.config("vae")["block_out_channels"]) if source.lends("vae") else 4
     return int(source.config("unet")["sample_size"]) * 2 ** (levels - 1)
 
 
 def unet_work(shapes: Shapes, tokens: int) -> Work:
-    """Operations of one pass of a UNet, from the names and shapes of its tensors and the length of a text."""
+    """Count the operations of one pass of a UNet.
+
+    Args:
+        shapes: canonical names and shapes of its tensors.
+        tokens: the length of a text.
+    """
     depth = 1 + max(int(name.split(".")[1]) for name in shapes if name.startswith("down_blocks."))
     fixed = linear = square = 0.0
     for name, shape in shapes.items():
@@ -174,7 +182,7 @@ def unet_work(shapes: Shapes, tokens: int) -> Work:
 
 
 def vae_work(shapes: Shapes) -> Work:
-    """Operations to decode one picture, from the names and shapes of a VAE's tensors."""
+    """Return the operations to decode one picture, from the names and shapes of a VAE's tensors."""
     decoder = {name: shape for name, shape in shapes.items() if name.startswith(("decoder.", "post_quant_conv."))}
     last = max(int(name.split(".")[2]) for name in decoder if name.startswith("decoder.up_blocks."))
     linear = square = 0.0

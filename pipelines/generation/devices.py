@@ -85,19 +85,19 @@ class DevicePlan:
         return self.needs <= self.room
 
     def to_json(self) -> dict[str, Any]:
-        """The plan as plain values."""
+        """Return the plan as plain values."""
         names = {"dtype": str(self.dtype), "decoding": str(self.decoding)}
         return dataclasses.asdict(self) | {key: name.removeprefix("torch.") for key, name in names.items()}
 
 
 def best_device() -> torch.device:
-    """The accelerator of this machine where there is one, else the CPU."""
+    """Return the accelerator of this machine where there is one, else the CPU."""
     device: torch.device = accelerate.PartialState().device
     return device
 
 
 def this_machine(device: torch.device | None = None) -> Machine:
-    """What this process has to compute with, on a device; the best one if left out."""
+    """Return what this process has to compute with, on a device; the best one if left out."""
     device = device or best_device()
     ram = psutil.virtual_memory().total
     if _CGROUP.is_file() and (limit := _CGROUP.read_text().strip()).isdigit():  # a container may have less

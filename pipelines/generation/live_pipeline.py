@@ -88,7 +88,7 @@ class LivePipeline:
         self._compiled = False
 
     def fits(self, recipe: Recipe) -> bool:
-        """Whether it can become a recipe: one with the host and the merged components it was built for."""
+        """Return whether it can become a recipe: one with the host and the merged components it was built for."""
         return recipe.host == self.recipe.host and set(recipe.merged_components) == set(self._live)
 
     def release(self) -> None:
@@ -151,7 +151,7 @@ class LivePipeline:
         return pictures
 
     def truncated(self, captions: Sequence[str]) -> list[str]:
-        """The captions that one of the text encoders would see only the beginning of."""
+        """Return the captions that one of the text encoders would see only the beginning of."""
         tokenizers = [self._pipeline.tokenizer, self._pipeline.tokenizer_2]
 
         def too_long(caption: str) -> bool:
@@ -226,7 +226,7 @@ class LivePipeline:
         return pictures
 
     def _problem(self, latent: torch.Tensor, pixels: np.ndarray) -> str | None:
-        """What is wrong with a picture and why that may be, to end a sentence; `None` where it is a picture."""
+        """Return what is wrong with a picture and why that may be, to end a sentence; `None` where it is a picture."""
         if not torch.isfinite(latent).all():
             precision = str(self.plan.dtype).removeprefix("torch.")
             overflow = "" if self.plan.dtype == torch.float32 else f", or the half precision of {precision}"
@@ -249,7 +249,7 @@ class LivePipeline:
         return f"{found}. Likely cause: {cause}. Expected a picture; take the VAE from another source by the host."
 
     def _embed(self, prompts: tuple[str, ...]) -> tuple[torch.Tensor, ...]:
-        """Embeddings of a batch: of the prompts and what guidance points away from, each with its pooled vector.
+        """Embed a batch: the prompts and what guidance points away from, each with its pooled vector.
 
         Kept by batch, not by prompt: a text encoder rounds differently in another batch, and pictures are to equal
         those of plain diffusers to the last bit. Kept in main memory: those of thousands of captions, half a megabyte

@@ -117,7 +117,7 @@ class Settings(BaseModel):
 
 
 def presets(side: int) -> dict[PresetName, Settings]:
-    """Settings that suit a model.
+    """Return settings that suit a model.
 
     `draft` is for looking around, `standard` for runs, `final` for pictures to keep. The last two differ in steps
     alone, so that one predicts the other. A full-size draft uses a few-step LoRA, made for SDXL; the embedded family

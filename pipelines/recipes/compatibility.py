@@ -23,7 +23,7 @@ _ROUNDING = 1e-13
 
 
 def gram_matrices(sources: Sequence[Source], progress: Callable[[float], None] | None = None) -> dict[str, np.ndarray]:
-    """The inner products of the sources over each chromosome of the UNet: float64 [K, K] by chromosome.
+    """Return the inner products of the sources over each chromosome of the UNet: float64 [K, K] by chromosome.
 
     Args:
         sources: K sources that were found mergeable. What was hashed and measured before comes from the cache.
@@ -58,7 +58,7 @@ def gram_matrices(sources: Sequence[Source], progress: Callable[[float], None] |
 
 
 def angles(products: np.ndarray) -> np.ndarray:
-    """The angles between the sources themselves: float64 [K, K], degrees, 0 on the diagonal."""
+    """Return the angles between the sources themselves: float64 [K, K], degrees, 0 on the diagonal."""
     norms = np.sqrt(np.diag(products))
     cosines = np.clip(products / np.outer(norms, norms), -1.0, 1.0)
     np.fill_diagonal(cosines, 1.0)
@@ -66,7 +66,7 @@ def angles(products: np.ndarray) -> np.ndarray:
 
 
 def task_lengths(products: np.ndarray, base: int) -> np.ndarray:
-    """How far each source is from the base, as a share of the base's own length: |t_i| / |x_b|, float64 [K].
+    """Return how far each source is from the base, as a share of the base's own length: |t_i| / |x_b|, float64 [K].
 
     Args:
         products: see above.
@@ -76,7 +76,7 @@ def task_lengths(products: np.ndarray, base: int) -> np.ndarray:
 
 
 def task_distances(products: np.ndarray, base: int) -> np.ndarray:
-    """How far apart two task vectors are, as a share of the base's length: |t_i - t_j| / |x_b|, float64 [K, K].
+    """Return how far apart two task vectors are, as a share of the base's length: |t_i - t_j| / |x_b|, float64 [K, K].
 
     The row of the base, whose own task vector is zero, holds `task_lengths`.
     """
@@ -86,10 +86,17 @@ def task_distances(products: np.ndarray, base: int) -> np.ndarray:
 
 
 def task_angles(products: np.ndarray, base: int) -> np.ndarray:
-    """The angles between task vectors: float64 [K, K], degrees, 0 on the diagonal, NaN for whoever equals the base.
+    """Return the angles between task vectors.
 
     About 90: two sources learnt different things, and their changes can be added. Well below: they changed the same
     things the same way. Well above: what one of them learnt, the other undoes.
+
+    Args:
+        products: see above.
+        base: the row of the base.
+
+    Returns:
+        float64 [K, K], degrees, 0 on the diagonal, NaN for a source that equals the base.
     """
     tasks = _tasks(products, base)
     lengths = np.sqrt(np.diag(tasks))
@@ -104,7 +111,7 @@ def _along(tell: Callable[[float], None], start: float, size: float, share: floa
 
 
 def _tasks(products: np.ndarray, base: int) -> np.ndarray:
-    """Inner products of the task vectors: float64 [K, K], zero where a source is the base but for rounding."""
+    """Return the task vectors' inner products: float64 [K, K], zero where a source is the base but for rounding."""
     to_base = products[:, base]
     tasks = products - to_base[:, None] - to_base[None, :] + products[base, base]
     same = np.diag(tasks) <= _ROUNDING * products[base, base]

@@ -41,7 +41,7 @@ class Genes:
 
 
 def slerp_coefficients(ratio: float, cosine: float) -> tuple[float, float]:
-    """The scalars (a, b) of SLERP `a*x + b*y`; linear where the vectors are so alike that sin(omega) <= 1e-6.
+    """Return the scalars (a, b) of SLERP `a*x + b*y`; linear where the vectors are so alike that sin(omega) <= 1e-6.
 
     Args:
         ratio: 0 gives x, 1 gives y.
@@ -55,7 +55,7 @@ def slerp_coefficients(ratio: float, cosine: float) -> tuple[float, float]:
 
 
 def cosine(mother: Chromosome, father: Chromosome, gram: Gram, start: int, stop: int) -> float:
-    """The cosine of the angle between two descendants over elements `start` to `stop`.
+    """Return the cosine of the angle between two descendants over elements `start` to `stop`.
 
     One of them all zero there has no angle; 1.0 then, so that SLERP is linear.
     """
@@ -63,7 +63,7 @@ def cosine(mother: Chromosome, father: Chromosome, gram: Gram, start: int, stop:
 
 
 def genome_cosine(mother: Recipe, father: Recipe, grams: Mapping[str, Gram]) -> float:
-    """The cosine of the angle between two descendants, over all chromosomes in `grams` together."""
+    """Return the cosine of the angle between two descendants, over all chromosomes in `grams` together."""
     return _cosine(
         np.sum(
             [
@@ -77,7 +77,7 @@ def genome_cosine(mother: Recipe, father: Recipe, grams: Mapping[str, Gram]) -> 
 
 
 def _inner(mother: Chromosome, father: Chromosome, gram: Gram, start: int, stop: int) -> np.ndarray:
-    """Inner products over a stretch: float64 [mother x father, mother x mother, father x father]."""
+    """Return the inner products over a stretch: float64 [mother x father, mother x mother, father x father]."""
     inner = np.zeros(3)
     for begin, end, mine, theirs in _aligned(mother, father, start, stop):
         products = gram.between(begin, end)  # [K, K]
@@ -100,7 +100,7 @@ def cross_chromosomes(
     layout: Layout,
     angle: Literal["chromosome", "tensor"] | float = "chromosome",
 ) -> Chromosome:
-    """One chromosome of the child.
+    """Cross one chromosome of two parents.
 
     Args:
         mother: weights that ratio 0 keeps.
@@ -134,7 +134,7 @@ def cross(
     lineage: Lineage | None = None,
     angle: Angle = "chromosome",
 ) -> Recipe:
-    """The child of two recipes over the same sources and host; `genes`, `grams` and `layouts` are by chromosome.
+    """Return the child of two recipes over the same sources and host; `genes`, `grams` and `layouts` are by chromosome.
 
     A chromosome without genes is the mother's.
     `angle` is one for each chromosome, for each tensor, or for the whole genome.
@@ -158,7 +158,7 @@ def cross(
 def _aligned(
     mother: Chromosome, father: Chromosome, start: int, stop: int
 ) -> Iterator[tuple[int, int, tuple[float, ...], tuple[float, ...]]]:
-    """Stretches over which both parents' weights are constant: (start, stop, mother's, father's)."""
+    """Yield stretches over which both parents' weights are constant: (start, stop, mother's, father's)."""
     if start >= stop:
         return
     for begin, end, mine in mother.spans_within(start, stop):
@@ -167,7 +167,7 @@ def _aligned(
 
 
 def joined(segments: Iterable[Segment]) -> tuple[Segment, ...]:
-    """Neighbours with equal weights made one."""
+    """Join neighbouring segments that have equal weights."""
     found: list[Segment] = []
     for segment in segments:
         if found and found[-1].weights == segment.weights:

@@ -47,7 +47,7 @@ class Gram:
         return int(self._stops[-1])
 
     def between(self, start: int, stop: int) -> np.ndarray:
-        """Inner products over elements `start` to `stop`: float64 [K, K]."""
+        """Return the inner products over elements `start` to `stop`: float64 [K, K]."""
         first = int(np.searchsorted(self._stops, start, side="right"))
         last = int(np.searchsorted(self._stops, stop - 1, side="right"))
         head = 0 if first == 0 else int(self._stops[first - 1])
@@ -66,7 +66,7 @@ class Gram:
 def measure(
     stops: Sequence[int], read: Callable[[int, int], np.ndarray], progress: Callable[[float], None] | None = None
 ) -> np.ndarray:
-    """The inner products of every block: float64 [blocks, K, K].
+    """Return the inner products of every block: float64 [blocks, K, K].
 
     Args:
         stops: the exclusive end of each block, rising.
@@ -87,7 +87,7 @@ def measure(
 
 
 def gram(sources: Sequence[Source], layout: Layout, *, progress: Callable[[float], None] | None = None) -> Gram:
-    """The Gram matrices of a chromosome of these sources, from the cache where they are known.
+    """Return the Gram matrices of a chromosome of these sources, from the cache where they are known.
 
     Args:
         sources: K sources that were found mergeable.
@@ -123,7 +123,7 @@ def gram(sources: Sequence[Source], layout: Layout, *, progress: Callable[[float
 
 
 def _products(read: Callable[[int, int], np.ndarray], start: int, stop: int) -> np.ndarray:
-    """The inner products over elements `start` to `stop`: float64 [K, K]."""
+    """Return the inner products over elements `start` to `stop`: float64 [K, K]."""
     total = np.zeros(())
     for begin in range(start, stop, CHUNK):
         vectors = torch.from_numpy(read(begin, min(begin + CHUNK, stop)))

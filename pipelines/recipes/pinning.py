@@ -39,7 +39,7 @@ def check_sources(recipe: Recipe, sources: Mapping[str, Source]) -> None:
 
 
 def recipe_layouts(recipe: Recipe, sources: Mapping[str, Source]) -> dict[str, Layout]:
-    """The chromosomes of a recipe as its sources have them.
+    """Return the chromosomes of a recipe as its sources have them.
 
     Raises:
         RecipeError: its patterns do not give the chromosomes that it has.

@@ -70,7 +70,7 @@ class Chromosome(_Part):
         return self
 
     def mean_weights(self) -> list[float]:
-        """Per source, the mean weight over all elements."""
+        """Return the mean weight of each source over all elements."""
         lengths = np.diff([segment.stop for segment in self.segments], prepend=0)
         means: list[float] = (lengths @ np.array([segment.weights for segment in self.segments]) / self.size).tolist()
         return means
@@ -153,7 +153,7 @@ class Recipe(_Part):
         return self
 
     def _chromosome_names(self) -> tuple[list[str], list[str]]:
-        """The chromosomes that there must be, and those that there may be."""
+        """Return the chromosomes that there must be, and those that there may be."""
         others = list(TEXT_ENCODERS) if self.architecture == ARCHITECTURE else []
         if self.patterns is None:
             needed = [ATTENTION, BACKBONE] if self.architecture == ARCHITECTURE else [REST]
@@ -164,7 +164,7 @@ class Recipe(_Part):
         return list(self.patterns) or [REST], [*self.patterns, REST, *others]
 
     def lender(self, component: str) -> str:
-        """The name of the source that lends a component."""
+        """Return the name of the source that lends a component."""
         return self.host.get(component, self.host["default"])
 
     @property
@@ -196,7 +196,7 @@ class Recipe(_Part):
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def to_json(self) -> str:
-        """The recipe file's text; floats are written so that they read back to the same bits."""
+        """Return the recipe file's text; floats are written so that they read back to the same bits."""
         return json.dumps(self.model_dump(mode="json", exclude_none=True), ensure_ascii=False, indent=1) + "\n"
 
     def save(self, path: str | Path) -> None:
@@ -257,7 +257,7 @@ def blend(
     name: str = "",
     patterns: Patterns | None = None,
 ) -> Recipe:
-    """A recipe with one segment per chromosome: an ordinary weighted merge; a source itself is one-hot weights.
+    """Return a recipe with one segment per chromosome: an ordinary weighted merge; a source itself is one-hot weights.
 
     Args:
         sources: the sources, in the order of the weights.

@@ -7,33 +7,33 @@ from pathlib import Path
 
 from pipelines.errors import DiskError
 
-SPARE = 64 << 20  # bytes left over, for headers, documents and everybody else
+SPARE_BYTES = 64 << 20  # bytes left over, for headers, documents and everybody else
 
 
 def free_space(folder: Path) -> int:
-    """Bytes that are free where a folder lies, or will lie; it need not be there yet."""
-    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
-    return shutil.disk_usage(there).free
+    """Return the bytes that are free on the disk where a folder lies, or will lie; it need not be there yet."""
+    existing = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    return shutil.disk_usage(existing).free
 
 
 def has_room(folder: Path, size: int) -> bool:
-    """Whether `size` bytes and a little to spare are free for a folder."""
-    return size + SPARE <= free_space(folder)
+    """Return whether `size` bytes and a little to spare are free for a folder."""
+    return size + SPARE_BYTES <= free_space(folder)
 
 
 def check_room(folder: Path, size: int, what: str) -> None:
-    """Refuse what will not fit.
+    """Refuse to write what will not fit on a disk.
 
     Args:
         folder: where it will lie; it need not be there yet.
-        size: bytes.
-        what: to be written, for the message.
+        size: how many bytes will be written.
+        what: a name for what will be written, for the message.
 
     Raises:
         DiskError: less than `size` bytes and a little to spare are free.
     """
     if not has_room(folder, size):
         raise DiskError(
-            f"{what} needs {(size + SPARE) / 1e9:.2f} GB, the disk of {folder} has {free_space(folder) / 1e9:.2f} GB "
-            "free. Free some space, or choose a folder on another disk."
+            f"{what} needs {(size + SPARE_BYTES) / 1e9:.2f} GB, the disk of {folder} has "
+            f"{free_space(folder) / 1e9:.2f} GB free. Free some space, or choose a folder on another disk."
         )

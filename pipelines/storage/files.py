@@ -10,12 +10,12 @@ import platformdirs
 
 
 def cache_dir() -> Path:
-    """The folder for what can be computed again: hashes and Gram matrices. `M2N2_CACHE` moves it."""
+    """Return the folder for what can be computed again, such as hashes and Gram matrices; `M2N2_CACHE` moves it."""
     return Path(os.environ.get("M2N2_CACHE") or platformdirs.user_cache_path("m2n2-studio"))
 
 
 def lies_in(file: Path, folder: Path) -> bool:
-    """Whether a regular file lies in a folder when links are followed.
+    """Return whether a regular file lies in a folder when links are followed.
 
     What comes with somebody else's checkpoint is copied into exports, and a link in it may lead anywhere on this disk.
     A snapshot of the hub's cache is a folder of links to the files beside it, and those belong to it.

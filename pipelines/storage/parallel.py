@@ -18,18 +18,29 @@ WORKERS = min(4, os.cpu_count() or 1)  # threads that read, sum and write; more 
 
 
 def in_parallel(work: Callable[[Job], Result], jobs: Iterable[Job], *, workers: int = WORKERS) -> Iterator[Result]:
-    """What `work` gives for each job, as they are done; none is begun after an error or once the caller has gone.
+    """Do `work` on every job with several threads, and yield the results as they come.
 
     Workers fetch the jobs themselves, from `jobs` as it is needed: a future for each would cost more than the work on a
-    block.
+    block. No job is begun after an error, or once the caller has closed the iterator.
+
+    Args:
+        work: called in the threads, several at a time.
+        jobs: what to call it with; read by one thread at a time.
+        workers: how many threads.
+
+    Yields:
+        What `work` returned, in the order in which jobs end, which is not that in which they begin.
+
+    Raises:
+        BaseException: what `work` or `jobs` raised first, in the caller's thread.
     """
-    waiting, turn, results = iter(jobs), threading.Lock(), queue.SimpleQueue[Result | _Ended]()
-    given_up = threading.Event()
+    pending, job_lock, results = iter(jobs), threading.Lock(), queue.SimpleQueue[Result | _Ended]()
+    stopped = threading.Event()
 
     def fetch() -> Iterator[Job]:
-        while not given_up.is_set():
-            with turn:
-                job = next(waiting, _ENDED)
+        while not stopped.is_set():
+            with job_lock:
+                job = next(pending, _ENDED)
             if isinstance(job, _Ended):
                 return
             yield job
@@ -40,59 +51,59 @@ def in_parallel(work: Callable[[Job], Result], jobs: Iterable[Job], *, workers: 
             for job in fetch():
                 results.put(work(job))
         except BaseException as error:  # raised again where the results are read
-            given_up.set()
+            stopped.set()
             ended = _Ended(error)
         results.put(ended)
 
-    with _threads_of_their_own():
+    with _one_torch_thread_each():
         threads = [threading.Thread(target=run, daemon=True) for _ in range(workers)]
         for thread in threads:
             thread.start()
         try:
-            left = workers
-            while left:
+            running = workers
+            while running:
                 result = results.get()
                 if not isinstance(result, _Ended):
                     yield result
                 elif result.error:
                     raise result.error
                 else:
-                    left -= 1
+                    running -= 1
         finally:
-            given_up.set()
+            stopped.set()
             for thread in threads:
                 thread.join()
 
 
 @dataclass(frozen=True)
 class _Ended:
-    """A worker is done, or has failed."""
+    """The last word of a worker: that it is done, or the error that stopped it."""
 
     error: BaseException | None = None
 
 
 _ENDED = _Ended()
-_lock = threading.Lock()
-_inside = 0
-_before = 1
+_callers_lock = threading.Lock()
+_callers = 0
+_threads_before = 1
 
 
 @contextlib.contextmanager
-def _threads_of_their_own() -> Iterator[None]:
+def _one_torch_thread_each() -> Iterator[None]:
     """Keep torch from splitting each small operation of a worker over all cores again, which costs more than it gains.
 
     torch keeps the number for each thread, and gives new threads the one that was set last: everyone sets it for
     itself, to the one that held before the first of them.
     """
-    global _inside, _before
-    with _lock:
-        if not _inside:
-            _before = torch.get_num_threads()
-        _inside += 1
+    global _callers, _threads_before
+    with _callers_lock:
+        if not _callers:
+            _threads_before = torch.get_num_threads()
+        _callers += 1
     torch.set_num_threads(1)
     try:
         yield
     finally:
-        with _lock:
-            _inside -= 1
-        torch.set_num_threads(_before)
+        with _callers_lock:
+            _callers -= 1
+        torch.set_num_threads(_threads_before)

@@ -25,23 +25,29 @@ from pipelines.errors import SourceError
 
 from .disk_space import check_room
 from .files import cache_dir
-from .tensor_file import CODES
+from .tensor_file import DTYPE_CODES
 
-SUFFIXES = (".ckpt", ".pt", ".bin")
+PICKLE_SUFFIXES = (".ckpt", ".pt", ".bin")
 _ZIP = b"PK\x03\x04"
 _SENTENCE = re.compile(r"\. |\n")  # torch goes on with advice that is none
 _REFUSED = re.compile(r"GLOBAL (\S+)")  # how torch's message names what it does not let in
 
 
 def as_safetensors(path: Path) -> Path:
-    """The weights of a pickled checkpoint as a safetensors file in the cache, written the first time.
+    """Convert a pickled checkpoint to a safetensors file in the cache, the first time it is asked for.
 
     Reading goes through a memory map and writing straight from it, so neither holds more than a few tensors in memory;
     files older than torch 1.6 cannot be mapped and are read whole.
 
+    Args:
+        path: a `.ckpt`, `.pt` or `.bin`.
+
+    Returns:
+        The safetensors file, named after the checkpoint and a hash of its path, size and time of change.
+
     Raises:
         SourceError: no such file, no checkpoint, a pickle that asks for more than weights.
-        DiskError: no room.
+        DiskError: the disk of the cache has not got the room.
     """
     try:
         stat = path.stat()
@@ -54,13 +60,13 @@ def as_safetensors(path: Path) -> Path:
     target = folder / f"{path.stem}-{hashlib.sha256(stamp.encode()).hexdigest()[:16]}.safetensors"
     if target.is_file():
         return target
-    loaded = _load(path)
+    loaded = _load_tensors(path)
     for name, tensor in loaded.items():
-        if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.dtype not in CODES:
+        if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.dtype not in DTYPE_CODES:
             raise SourceError(
                 f"{path}: tensor {name} is stored as {tensor.dtype}, {tensor.layout}, on {tensor.device}. Expected "
-                f"dense numbers in one of {', '.join(CODES.values())}; use the checkpoint in fp16, bf16 or fp32 that "
-                "this one was made from."
+                f"dense numbers in one of {', '.join(DTYPE_CODES.values())}; use the checkpoint in fp16, bf16 or fp32 "
+                "that this one was made from."
             )
     size = sum(tensor.nbytes for tensor in loaded.values())
     if size > 2 * stat.st_size:
@@ -69,7 +75,7 @@ def as_safetensors(path: Path) -> Path:
             "made to fill memories: use another checkpoint."
         )
     check_room(folder, size, f"{path} as safetensors")
-    tensors = _owned(loaded)
+    tensors = _with_own_memory(loaded)
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = folder / f".{target.name}.{uuid.uuid4().hex}"
     try:
@@ -80,8 +86,8 @@ def as_safetensors(path: Path) -> Path:
     return target
 
 
-def _load(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a pickled file by name; its other values, such as the number of training steps, are left out."""
+def _load_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """Read the tensors of a pickled file by name; other values in it, such as a number of steps, are left out."""
     try:
         with open(path, "rb") as file:
             mappable = file.read(len(_ZIP)) == _ZIP
@@ -89,44 +95,45 @@ def _load(path: Path) -> dict[str, torch.Tensor]:
             warnings.simplefilter("ignore")
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=mappable)
     except pickle.UnpicklingError as error:
-        raise _refusal(path, error) from None
+        raise _refusal_error(path, error) from None
     except Exception as error:  # torch reports damage by whatever its reader stumbles over
         reason = f"{type(error).__name__}: {_SENTENCE.split(str(error))[0]}"
         raise SourceError(
             f"{path} cannot be read as a checkpoint ({reason}). Expected a file written by torch.save; it may be "
             "truncated or still downloading: fetch it again, if possible as .safetensors."
         ) from error
-    found = content.get("state_dict", content) if isinstance(content, Mapping) else content
-    tensors = _tensors(found) if isinstance(found, Mapping) else {}
+    named = content.get("state_dict", content) if isinstance(content, Mapping) else content
+    tensors = _tensors(named) if isinstance(named, Mapping) else {}
     if not tensors:
         raise SourceError(
-            f"{path} holds no weights, but a {type(found).__name__}. Expected tensors by name, or a 'state_dict' of "
+            f"{path} holds no weights, but a {type(named).__name__}. Expected tensors by name, or a 'state_dict' of "
             "them; use the checkpoint itself, as .safetensors if there is one."
         )
     return tensors
 
 
-def _refusal(path: Path, error: pickle.UnpicklingError) -> SourceError:
-    """Why the weights-only reader stopped, without its advice to turn it off."""
-    asked = _REFUSED.search(str(error))
-    if asked is None:
+def _refusal_error(path: Path, error: pickle.UnpicklingError) -> SourceError:
+    """Return the error that says why the weights-only reader stopped, without its advice to turn it off."""
+    refused = _REFUSED.search(str(error))
+    if refused is None:
         return SourceError(
             f"{path} cannot be read as weights only. Expected a file written by torch.save; it may be another kind of "
             "file, or damaged: use the .safetensors version."
         )
     return SourceError(
-        f"{path} asks for {asked[1]!r} when it is opened. Expected weights and nothing else, as a pickle can run any "
+        f"{path} asks for {refused[1]!r} when it is opened. Expected weights and nothing else, as a pickle can run any "
         "program; none of it was run. Use the .safetensors version, or another checkpoint."
     )
 
 
 def _tensors(content: Mapping[Any, Any]) -> dict[str, torch.Tensor]:
+    """Return the tensors among the values of a pickled mapping, those with a name."""
     tensors = {name: value for name, value in content.items() if isinstance(value, torch.Tensor)}
     return {name: tensor.detach() for name, tensor in tensors.items() if isinstance(name, str)}
 
 
-def _owned(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """`tensors` as safetensors can hold them: contiguous, each with memory of its own."""
+def _with_own_memory(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return `tensors` as safetensors can hold them: contiguous, each with memory of its own."""
     owned = {}
     taken: set[int] = set()
     for name, tensor in tensors.items():

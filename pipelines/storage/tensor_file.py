@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 
 from pipelines.errors import SourceError
 
-DTYPES = {
+TORCH_DTYPES = {
     "F64": torch.float64,
     "F32": torch.float32,
     "F16": torch.float16,
@@ -21,9 +21,9 @@ DTYPES = {
     "I64": torch.int64,
     "I32": torch.int32,
 }
-CODES = {dtype: code for code, dtype in DTYPES.items()}
-CAN_READ_INTO = hasattr(os, "preadv")  # not on Windows
-FLOATS = frozenset(code for code, dtype in DTYPES.items() if dtype.is_floating_point)
+DTYPE_CODES = {dtype: code for code, dtype in TORCH_DTYPES.items()}
+CAN_READ_INTO = hasattr(os, "preadv")  # False on Windows
+FLOAT_CODES = frozenset(code for code, dtype in TORCH_DTYPES.items() if dtype.is_floating_point)
 
 
 class TensorFile:
@@ -36,7 +36,7 @@ class TensorFile:
     """
 
     def __init__(self, path: Path) -> None:
-        """Check the header.
+        """Open a file and check its header.
 
         Raises:
             SourceError: no regular file, a damaged header, offsets that overlap or leave holes, a key twice.
@@ -67,7 +67,7 @@ class TensorFile:
             )
 
     def read(self, key: str) -> torch.Tensor:
-        """A tensor in its stored dtype; memory-mapped, so only the pages that are touched are read."""
+        """Return a tensor in its stored dtype and shape; memory-mapped, so only the pages that are touched are read."""
         tensor: torch.Tensor = self._handle.get_tensor(key)
         return tensor
 
@@ -80,37 +80,42 @@ class TensorFile:
         Raises:
             SourceError: the file has become shorter since it was opened.
         """
-        position, left = self._offsets[key] + start, memoryview(memory.numpy().data)
-        while left:  # a read may give less than it is asked for
-            count = os.preadv(self._descriptor, [left], position)
+        position, rest = self._offsets[key] + start, memoryview(memory.numpy().data)
+        while rest:  # a read may give less than it is asked for
+            count = os.preadv(self._descriptor, [rest], position)
             if not count:
                 raise SourceError(
                     f"{self.path} now ends inside its tensor {key}. Expected the file that was opened, found a shorter "
                     "one: another program is writing it. Try again once it is whole."
                 )
-            position, left = position + count, left[count:]
+            position, rest = position + count, rest[count:]
 
     @property
     def stamp(self) -> tuple[str, int, int]:
-        """What tells this file from another, short of reading it: place, size, time of change."""
+        """What tells this file from another, short of reading it: real path, bytes, time of change in nanoseconds."""
         stat = self.path.stat()
         return str(self.path.resolve()), stat.st_size, stat.st_mtime_ns
 
 
 def _header(path: Path) -> tuple[str | None, dict[str, int]]:
-    """A key that the header holds twice, where safetensors itself lets the last one win; where each tensor begins."""
+    """Read a header.
+
+    Returns:
+        A key that it holds twice, where safetensors itself lets the last one win, or `None`; and by key the position
+        of each tensor in the file, in bytes.
+    """
     with open(path, "rb") as file:
         length = int.from_bytes(file.read(8), "little")  # safe_open has checked it
         header = file.read(length)
     repeated: list[str] = []
 
-    def pairs(found: list[tuple[str, object]]) -> dict[str, object]:
-        whole = dict(found)
-        if len(whole) < len(found):
-            keys = [key for key, _ in found]
-            repeated.extend(key for key in whole if keys.count(key) > 1)
-        return whole
+    def note_repeated(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        content = dict(pairs)
+        if len(content) < len(pairs):
+            keys = [key for key, _ in pairs]
+            repeated.extend(key for key in content if keys.count(key) > 1)
+        return content
 
-    described = json.loads(header, object_pairs_hook=pairs)
-    offsets = {key: 8 + length + value["data_offsets"][0] for key, value in described.items() if key != "__metadata__"}
+    entries = json.loads(header, object_pairs_hook=note_repeated)
+    offsets = {key: 8 + length + entry["data_offsets"][0] for key, entry in entries.items() if key != "__metadata__"}
     return repeated[0] if repeated else None, offsets

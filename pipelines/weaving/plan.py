@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 import torch
 
-from pipelines.architectures.keys import WEIGHTED
+from pipelines.architectures.keys import WEIGHTED_COMPONENTS
 from pipelines.checkpoints.component import Component, is_finite
 from pipelines.checkpoints.sources import Source, check_mergeable
 from pipelines.errors import RecipeError
 from pipelines.recipes.pinning import check_sources
 from pipelines.recipes.recipe import Recipe, WeightedSpan
-from pipelines.storage.tensor_file import DTYPES
+from pipelines.storage.tensor_file import TORCH_DTYPES
 
 
 @dataclass(frozen=True)
@@ -169,13 +169,15 @@ class Plan:
 
     def size(self) -> int:
         """Return the bytes that all tensors take."""
-        return sum(tensor.size * tensor.dtype.itemsize for part in WEIGHTED for tensor in self.tensor_plans(part))
+        return sum(
+            tensor.size * tensor.dtype.itemsize for part in WEIGHTED_COMPONENTS for tensor in self.tensor_plans(part)
+        )
 
     def keeps_precision(self) -> bool:
         """Return whether every tensor has the dtype that it has in the host's file."""
         return all(
-            tensor.dtype == DTYPES[self.lender(part).components[part].tensors[tensor.name].dtype]
-            for part in WEIGHTED
+            tensor.dtype == TORCH_DTYPES[self.lender(part).components[part].tensors[tensor.name].dtype]
+            for part in WEIGHTED_COMPONENTS
             for tensor in self.tensor_plans(part)
         )
 
@@ -184,7 +186,7 @@ class Plan:
         merged = lender.grouped(self.recipe.patterns) if component in self.recipe.merged_components else {}
         owners = {name: layout for layout in merged.values() for name in layout.names}
         for name, ref in lender.tensors.items():
-            stored = DTYPES[ref.dtype]
+            stored = TORCH_DTYPES[ref.dtype]
             dtype = self.dtype if self.dtype and stored.is_floating_point else stored
             if name not in owners:
                 yield TensorPlan(component, name, ref.shape, dtype, None)

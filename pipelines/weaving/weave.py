@@ -21,7 +21,7 @@ import torch
 from pipelines.architectures.keys import canonical_name, is_merged
 from pipelines.errors import RecipeError
 from pipelines.storage.parallel import WORKERS, in_parallel
-from pipelines.storage.tensor_file import CODES
+from pipelines.storage.tensor_file import DTYPE_CODES
 
 from .plan import Plan, TensorPlan, ThreadLocalBuffers
 
@@ -141,7 +141,7 @@ class LiveWeights:
                     f"{list(parameter.shape)}; the config belongs to another checkpoint."
                 )
         for name, (tensor, _) in wanted.items():
-            if name not in self._parameters and is_merged(name, CODES[tensor.dtype]):
+            if name not in self._parameters and is_merged(name, DTYPE_CODES[tensor.dtype]):
                 raise RecipeError(
                     f"The live {self.component} has no tensor {name}; expected the architecture of its source."
                 )
@@ -185,7 +185,7 @@ def weave_file(
     offset = 0
     for entry in ordered:
         header[entry.key] = {
-            "dtype": CODES[entry.dtype],
+            "dtype": DTYPE_CODES[entry.dtype],
             "shape": entry.shape,
             "data_offsets": [offset, offset + entry.size],
         }

@@ -48,11 +48,13 @@ def sources_inspect(
     from pipelines.checkpoints.source_uri import open_origin, terms
     from pipelines.errors import RecipeError
     from pipelines.exporting.provenance import recipe_of
-    from pipelines.storage.pickled import SUFFIXES
+    from pipelines.storage.pickled import PICKLE_SUFFIXES
 
     opened = open_origin(source)
     carried = None
-    if opened.path.suffix not in SUFFIXES and not terms(opened.uri)[1]:  # a LoRA's base carries the base's recipe
+    if (
+        opened.path.suffix not in PICKLE_SUFFIXES and not terms(opened.uri)[1]
+    ):  # a LoRA's base carries the base's recipe
         with contextlib.suppress(RecipeError):  # a stranger's header
             carried = recipe_of(opened.path)
     parts = [

@@ -8,7 +8,7 @@ from pipelines.checkpoints.source_uri import open_origin
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import SourceError
 from pipelines.recipes.recipe import Recipe, blend, load_recipe
-from pipelines.storage.pickled import SUFFIXES
+from pipelines.storage.pickled import PICKLE_SUFFIXES
 from studio.runs.store import open_run
 
 Model = tuple[Recipe, dict[str, Source]]
@@ -21,7 +21,7 @@ def open_model(named: str) -> Model:
         M2N2Error: nothing of the kind is there, or it does not fit.
     """
     path = Path(named).expanduser()
-    if path.is_file() and path.suffix not in (".safetensors", *SUFFIXES):
+    if path.is_file() and path.suffix not in (".safetensors", *PICKLE_SUFFIXES):
         recipe = load_recipe(path)
         return recipe, open_recipe_sources(recipe, relative_to=path.parent)
     run, _, individual = named.rpartition(":")

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pipelines.architectures.keys import layouts
+from pipelines.architectures.keys import chromosome_layouts
 from pipelines.checkpoints.sources import check_mergeable, open_network
 from pipelines.errors import ExportError, RecipeError, SourceError
 from pipelines.exporting.export import export_network
@@ -58,7 +58,7 @@ def equal(one, other):
 
 
 def test_the_first_pattern_that_matches_takes_a_tensor_and_the_rest_is_left():
-    found = layouts("model", TENSORS, PATTERNS)
+    found = chromosome_layouts("model", TENSORS, PATTERNS)
     assert {name: layout.names for name, layout in found.items()} == {
         "attention": ("layers.2.attn.weight", "layers.10.attn.weight"),  # natural order
         "early": ("layers.2.mlp.bias",),
@@ -69,7 +69,7 @@ def test_the_first_pattern_that_matches_takes_a_tensor_and_the_rest_is_left():
 
 
 def test_without_patterns_all_that_can_be_merged_is_one_chromosome():
-    assert set(layouts("model", TENSORS)["rest"].names) == set(LEFT) - {"positions"}
+    assert set(chromosome_layouts("model", TENSORS)["rest"].names) == set(LEFT) - {"positions"}
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_without_patterns_all_that_can_be_merged_is_one_chromosome():
 )
 def test_a_pattern_that_takes_nothing_is_refused(patterns, expected):
     with pytest.raises(RecipeError, match=expected):
-        layouts("model", TENSORS, patterns)
+        chromosome_layouts("model", TENSORS, patterns)
 
 
 def test_shards_are_one_network(tmp_path):

@@ -5,9 +5,9 @@ import pytest
 from pipelines.architectures.detection import (
     EDITING_INPUTS,
     UNET_FAMILIES,
-    UNKNOWN,
+    UNKNOWN_UNET,
     Architecture,
-    recognise,
+    detect_architecture,
     refuse_mixing,
 )
 from pipelines.errors import SourceError
@@ -25,7 +25,7 @@ def with_input(unet, channels):
 
 @pytest.mark.parametrize("name", FULL_UNETS)
 def test_published_models(name):
-    found = recognise(shapes(full_unet(name)))
+    found = detect_architecture(shapes(full_unet(name)))
     assert str(found) == name
     assert found.text_to_image == (name == "SDXL")
 
@@ -34,7 +34,7 @@ def test_every_family_is_recognised_by_the_shapes_of_a_published_model():
     assert [row.name for row in UNET_FAMILIES] == list(FULL_UNETS)
     assert len({(row.text_width, row.pooled_width) for row in UNET_FAMILIES}) == len(UNET_FAMILIES)
     for row in UNET_FAMILIES:
-        found = recognise(shapes(full_unet(row.name)))
+        found = detect_architecture(shapes(full_unet(row.name)))
         assert (found.name, found.prediction_type, found.text_to_image) == (
             row.name,
             row.prediction_type,
@@ -44,7 +44,7 @@ def test_every_family_is_recognised_by_the_shapes_of_a_published_model():
 
 @pytest.mark.parametrize("row", EDITING_INPUTS, ids=lambda row: row.name)
 def test_every_editing_input_is_recognised(sdxl, row):
-    found = recognise(with_input(sdxl, 4 + row.channels(4)))
+    found = detect_architecture(with_input(sdxl, 4 + row.channels(4)))
     assert (found.name, found.text_to_image) == (f"SDXL {row.name}", False)
 
 
@@ -53,16 +53,19 @@ def test_every_editing_input_is_recognised(sdxl, row):
     [(9, "SDXL inpaint"), (8, "SDXL instruct-pix2pix"), (5, "SDXL, 5 input channels")],
 )
 def test_other_inputs_are_other_models(sdxl, channels, name):
-    found = recognise(with_input(sdxl, channels))
+    found = detect_architecture(with_input(sdxl, channels))
     assert (found.name, found.text_to_image) == (name, False)
 
 
 def test_inpainting_on_other_bases():
-    assert recognise(with_input(shapes(full_unet("Stable Diffusion 1.5")), 9)).name == "Stable Diffusion 1.5 inpaint"
+    assert (
+        detect_architecture(with_input(shapes(full_unet("Stable Diffusion 1.5")), 9)).name
+        == "Stable Diffusion 1.5 inpaint"
+    )
 
 
 def test_a_distilled_sdxl_is_another_model():
-    distilled = recognise(shapes(full_unet("SDXL", transformer_layers_per_block=(1, 2, 4))))
+    distilled = detect_architecture(shapes(full_unet("SDXL", transformer_layers_per_block=(1, 2, 4))))
     assert distilled.name == "SDXL layout, 34 transformer blocks"  # 4 + 8 down, 4 in the middle, 12 + 6 up
     assert distilled.text_to_image
 
@@ -71,7 +74,9 @@ def test_the_embedded_family_is_of_sdxls_layout(family):
     """Its latents have 8 channels, in and out: no instruct-pix2pix."""
     for source in family.values():
         unet = {name: ref.shape for name, ref in source.components["unet"].tensors.items()}
-        found = recognise(unet, scheduler={"prediction_type": "v_prediction", "rescale_betas_zero_snr": False})
+        found = detect_architecture(
+            unet, scheduler={"prediction_type": "v_prediction", "rescale_betas_zero_snr": False}
+        )
         assert str(found) == "SDXL layout, 160 wide cross-attention (v-prediction)"
         assert found.text_to_image
 
@@ -86,7 +91,7 @@ def test_the_embedded_family_is_of_sdxls_layout(family):
     ],
 )
 def test_what_is_no_known_unet(unet):
-    assert recognise(unet) == Architecture(UNKNOWN)
+    assert detect_architecture(unet) == Architecture(UNKNOWN_UNET)
 
 
 @pytest.mark.parametrize(
@@ -116,25 +121,27 @@ def test_what_is_no_known_unet(unet):
     ],
 )
 def test_what_it_predicts(sdxl, said, text):
-    assert str(recognise(sdxl, **said)) == text
+    assert str(detect_architecture(sdxl, **said)) == text
 
 
 def test_mixing_architectures_is_refused_by_name(sdxl):
-    one, other = recognise(sdxl), recognise(with_input(sdxl, 9))
+    one, other = detect_architecture(sdxl), detect_architecture(with_input(sdxl, 9))
     refuse_mixing({"a": one, "b": one})
     with pytest.raises(SourceError, match=r"^c is SDXL inpaint, a is SDXL\. .* leave one of the two out"):
         refuse_mixing({"a": one, "b": one, "c": other})
 
 
 def test_mixing_predictions_is_refused_by_name(sdxl):
-    one, other = recognise(sdxl), recognise(sdxl, marks={"v_pred"})
+    one, other = detect_architecture(sdxl), detect_architecture(sdxl, marks={"v_pred"})
     with pytest.raises(
         SourceError, match=r"^b is SDXL \(v-prediction\), a is SDXL\. .* found v-prediction and epsilon"
     ):
         refuse_mixing({"a": one, "b": other})
     with pytest.raises(SourceError, match="found EDM v-prediction and v-prediction"):
-        refuse_mixing({"a": other, "b": recognise(sdxl, marks={"edm_vpred.sigma_max"})})
+        refuse_mixing({"a": other, "b": detect_architecture(sdxl, marks={"edm_vpred.sigma_max"})})
 
 
 def test_zero_terminal_snr_may_go_unsaid(sdxl):
-    refuse_mixing({"a": recognise(sdxl, marks={"v_pred"}), "b": recognise(sdxl, marks={"v_pred", "ztsnr"})})
+    refuse_mixing(
+        {"a": detect_architecture(sdxl, marks={"v_pred"}), "b": detect_architecture(sdxl, marks={"v_pred", "ztsnr"})}
+    )

@@ -4,7 +4,14 @@ import accelerate
 import pytest
 from diffusers import UNet2DConditionModel
 
-from pipelines.architectures.keys import canonical_name, canonical_order, chromosome_of, is_merged, layouts, natural
+from pipelines.architectures.keys import (
+    canonical_name,
+    canonical_order,
+    chromosome_layouts,
+    chromosome_of,
+    is_merged,
+    natural_key,
+)
 from pipelines.architectures.sdxl import UNET
 
 
@@ -16,7 +23,7 @@ def sdxl():
 
 
 def test_numbers_compare_as_numbers():
-    assert sorted(["a.10.b", "a.2.b", "a.2.a"], key=natural) == ["a.2.a", "a.2.b", "a.10.b"]
+    assert sorted(["a.10.b", "a.2.b", "a.2.a"], key=natural_key) == ["a.2.a", "a.2.b", "a.10.b"]
 
 
 def test_unet_order_follows_the_data():
@@ -63,17 +70,17 @@ def test_chromosomes():
 
 def test_layout_by_hand():
     tensors = {"conv_out.bias": ((3,), "F16"), "conv_in.weight": ((2, 5), "F16"), "x.attn1.to_q.weight": ((4,), "F16")}
-    layout = layouts("unet", tensors)["backbone"]
+    layout = chromosome_layouts("unet", tensors)["backbone"]
     assert layout.names == ("conv_in.weight", "conv_out.bias")
     assert layout.stops.tolist() == [10, 13]
     assert layout.size == 13
     assert layout.spans == {"conv_in.weight": (0, 10), "conv_out.bias": (10, 13)}
     assert [layout.tensor_at(element) for element in (0, 9, 10, 12)] == [0, 0, 1, 1]
-    assert layout.digest != layouts("unet", {**tensors, "conv_out.bias": ((1, 3), "F16")})["backbone"].digest
+    assert layout.digest != chromosome_layouts("unet", {**tensors, "conv_out.bias": ((1, 3), "F16")})["backbone"].digest
 
 
 def test_the_real_sdxl_unet(sdxl):
-    found = layouts("unet", sdxl)
+    found = chromosome_layouts("unet", sdxl)
     assert len(sdxl) == 1680
     assert len(found["attention"].names) == 700
     assert found["attention"].size == 955_353_600  # 10 blocks of width 640, 60 of 1280: 6 d^2 + 4096 d + 2 d each

@@ -16,10 +16,10 @@ from pipelines.architectures.sdxl_single_file import (
     LOGIT_SCALE,
     POSITION_IDS,
     PREFIXES,
-    Piece,
+    FileSlice,
     from_single_file,
     to_single_file,
-    unknown,
+    unknown_keys,
 )
 from pipelines.errors import SourceError
 from tests import full_keys
@@ -171,7 +171,7 @@ def test_packing_by_hand():
     assert file["conditioner.embedders.1.model.text_projection"].tolist() == [[1, 3, 5], [2, 4, 6]]
     assert_same(take_all(file)["text_encoder_2"], tensors)
     piece = from_single_file(shapes(file))["text_encoder_2"][f"{attention}.k_proj.weight"]
-    assert piece == Piece(f"{block}.in_proj_weight", (2, 2), rows=(2, 4))
+    assert piece == FileSlice(f"{block}.in_proj_weight", (2, 2), rows=(2, 4))
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_packing_by_hand():
 def test_other_places_of_text_encoders(stored, rename):
     renamed = {rename(key): tensor for key, tensor in stored.items()}
     assert renamed.keys() != stored.keys()
-    assert unknown(shapes(renamed)) == []
+    assert unknown_keys(shapes(renamed)) == []
     found, expected = take_all(renamed), take_all(stored)
     for part in expected:
         assert_same(found[part], expected[part])
@@ -196,7 +196,7 @@ def test_other_places_of_text_encoders(stored, rename):
 def test_a_unet_alone(canonical, prefix, named):
     names = canonical["unet"] if named else to_file("unet", canonical["unet"])
     file = {prefix + key.removeprefix(PREFIXES["unet"]): tensor for key, tensor in names.items()}
-    assert unknown(shapes(file)) == []
+    assert unknown_keys(shapes(file)) == []
     found = take_all(file)
     assert set(found) == {"unet"}
     assert_same(found["unet"], canonical["unet"])
@@ -221,7 +221,7 @@ def test_company_is_told_from_strangers():
     company += ["first_stage_model.loss.logvar", "conditioner.embedders.1.model.attn_mask", LOGIT_SCALE, POSITION_IDS]
     strangers = ["cond_stage_model.logvar", "v_prediction", "model.diffusion_model.input_blocks.4.1.motion.weight"]
     strangers += ["first_stage_model.decoder.up.9.block.0.conv1.weight", "conditioner.embedders.1.model.ln_pre.weight"]
-    assert unknown(dict.fromkeys([*company, *strangers], (1,))) == strangers
+    assert unknown_keys(dict.fromkeys([*company, *strangers], (1,))) == strangers
 
 
 def test_packed_tensors_need_all_their_parts():

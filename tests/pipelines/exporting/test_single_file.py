@@ -12,7 +12,7 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from safetensors.torch import load_file, save_file
 
-from pipelines.architectures.keys import WEIGHTED
+from pipelines.architectures.keys import WEIGHTED_COMPONENTS
 from pipelines.architectures.sdxl_single_file import LOGIT_SCALE, POSITION_IDS
 from pipelines.checkpoints.sources import open_source
 from pipelines.errors import ExportError
@@ -118,7 +118,7 @@ def test_diffusers_draws_the_same_from_the_file_and_from_the_folder(half, tmp_pa
         from_file = StableDiffusionXLPipeline.from_single_file(file, config=config, dtype=torch.float32)
         from_folder = StableDiffusionXLPipeline.from_pretrained(folder, dtype=torch.float32)
     assert said == []  # neither missing nor unexpected keys
-    for part in WEIGHTED:
+    for part in WEIGHTED_COMPONENTS:
         ours, theirs = (getattr(pipeline, part).state_dict() for pipeline in (from_file, from_folder))
         assert ours.keys() == theirs.keys()
         assert all(torch.equal(ours[name], tensor) for name, tensor in theirs.items()), part

@@ -21,10 +21,15 @@ from pipelines.storage.tensor_file import CAN_READ_INTO, TORCH_DTYPES, TensorFil
 
 @dataclass(frozen=True)
 class TensorRef:
-    """Where a canonical tensor lies: file, key in it, safetensors dtype ("F16"), shape of the canonical tensor.
+    """The place of a canonical tensor in the file that holds it.
 
-    `rows` are its rows of a packed tensor, `transposed` says that the file holds the transpose (both in single files).
-    A tensor that is computed lies in no file.
+    Attributes:
+        file: that file; `None` for a tensor that is computed.
+        key: its key in the file.
+        dtype: as it is stored, in safetensors' code such as "F16".
+        shape: of the canonical tensor.
+        rows: first row and exclusive end in the stored tensor, where a single file packs several into one.
+        transposed: whether the file holds the transpose.
     """
 
     file: TensorFile | None
@@ -36,7 +41,13 @@ class TensorRef:
 
 
 class Component:
-    """The weights of one component, by canonical name and in canonical order; values are read only when asked for."""
+    """The weights of one component of a source, of which values are read only when they are asked for.
+
+    Attributes:
+        name: `unet`, `text_encoder`, `text_encoder_2` or `vae`; `model` of any other network.
+        place: where they lie, for messages.
+        tensors: canonical name to reference, in canonical order.
+    """
 
     def __init__(self, name: str, place: str, tensors: Mapping[str, TensorRef]) -> None:
         """Take the tensors of a component.
@@ -64,12 +75,12 @@ class Component:
 
     @property
     def files(self) -> tuple[TensorFile, ...]:
-        """The files that hold it."""
+        """The files that its tensors lie in, each once."""
         return tuple(dict.fromkeys(ref.file for ref in self.tensors.values() if ref.file))
 
     @property
     def size(self) -> int:
-        """Bytes of its tensors."""
+        """The bytes that its tensors take as they are stored."""
         return sum(torch.Size(ref.shape).numel() * TORCH_DTYPES[ref.dtype].itemsize for ref in self.tensors.values())
 
     def read(self, name: str) -> torch.Tensor:
@@ -92,19 +103,20 @@ class Component:
         ref = self.tensors[name]
         if scratch is not None and CAN_READ_INTO and ref.file and not ref.transposed and out.device.type == "cpu":
             dtype = TORCH_DTYPES[ref.dtype]
-            first = ref.rows[0] * (math.prod(ref.shape) // ref.shape[0]) if ref.rows else 0
+            offset = ref.rows[0] * (math.prod(ref.shape) // ref.shape[0]) if ref.rows else 0
             stored = scratch[: out.numel() * dtype.itemsize]
-            ref.file.read_into(ref.key, (first + start) * dtype.itemsize, stored)
+            ref.file.read_into(ref.key, (offset + start) * dtype.itemsize, stored)
             out.copy_(stored.view(dtype))
             return
-        flat = self._flat(name, out.device)
+        flat = self._flattened(name, out.device)
         out.copy_(flat[start : start + out.numel()])
 
-    def hold(self, device: torch.device) -> None:
-        """Keep what is read from now on in the memory of `device`, for blocks that are wanted there."""
+    def keep_on(self, device: torch.device) -> None:
+        """Keep what is read from now on in the memory of `device`, for blocks that are wanted there; not on a CPU."""
         self._held = self._held or {} if device.type != "cpu" else None
 
-    def _flat(self, name: str, device: torch.device) -> torch.Tensor:
+    def _flattened(self, name: str, device: torch.device) -> torch.Tensor:
+        """Return a tensor flattened, on a device; from memory if it is kept there."""
         if device.type == "cpu":
             if name not in self._views:
                 flat = self.read(name).reshape(-1)
@@ -121,11 +133,17 @@ class Component:
 
     @functools.cached_property
     def layouts(self) -> dict[str, Layout]:
-        """The chromosomes of this component."""
-        return self.grouped(None)
+        """The chromosomes of this component, grouped as a recipe without patterns groups them."""
+        return self.grouped_layouts(None)
 
-    def grouped(self, patterns: Patterns | None) -> dict[str, Layout]:
-        """Return the chromosomes of this component where a recipe has patterns for them, worked out once.
+    def grouped_layouts(self, patterns: Patterns | None) -> dict[str, Layout]:
+        """Return the chromosomes of this component under a recipe's patterns; the same ones are grouped once.
+
+        Args:
+            patterns: globs per chromosome; `None` groups as a recipe without patterns.
+
+        Returns:
+            Chromosome name to layout.
 
         Raises:
             RecipeError: a pattern takes no tensor.
@@ -138,7 +156,7 @@ class Component:
 
     @functools.cached_property
     def sha256(self) -> str:
-        """Hex SHA-256 over the raw little-endian tensor bytes in canonical order.
+        """The SHA-256, in hex, over the raw little-endian tensor bytes in canonical order.
 
         Without `position_ids` and `logit_scale`, which are never merged and which only some forms of a checkpoint hold:
         the same weights have the same hash as a folder and as a single file. Any other network has one form: nothing of
@@ -148,15 +166,22 @@ class Component:
         Raises:
             SourceError: a tensor holds NaN or infinity.
         """
-        return self.hashed()
+        return self.compute_sha256()
 
     @property
     def is_hashed(self) -> bool:
         """Whether the hash is known already, so that asking for it reads no weights."""
         return not self.files or self._hash_entry.exists()
 
-    def hashed(self, progress: Callable[[int], None] | None = None) -> str:
-        """`sha256`, told on the way how many more bytes have been read; `progress` may raise to stop."""
+    def compute_sha256(self, progress: Callable[[int], None] | None = None) -> str:
+        """Compute `sha256`, or take it from the cache.
+
+        Args:
+            progress: told how many more bytes have been read; may raise to stop.
+
+        Raises:
+            SourceError: a tensor holds NaN or infinity.
+        """
         if self.files and self._hash_entry.exists():
             return self._hash_entry.read_text()
         digest = hashlib.sha256()
@@ -178,7 +203,7 @@ class Component:
 
     @property
     def _hash_entry(self) -> Path:
-        """Where the hash of these files, as they are now, is kept."""
+        """The cache file that keeps the hash of these files, as they are now."""
         identity = json.dumps([self.name, [file.stamp for file in self.files]])
         return cache_dir() / "sha256" / hashlib.sha256(identity.encode()).hexdigest()
 
@@ -197,20 +222,24 @@ class Component:
             done, index = end, index + 1
 
 
-def difference(one: Component, other: Component) -> str | None:
-    """Return the first tensor in which two components cannot be merged, as a sentence; `None` where there is none.
+def first_difference(reference: Component, other: Component) -> str | None:
+    """Return the first tensor in which a component cannot be merged with a reference, as a sentence.
 
     What is never merged (`position_ids`, `logit_scale`) may be in one and not in the other.
+
+    Returns:
+        What is wrong with the tensor of `other`; `None` where the two can be merged.
     """
-    ours, theirs = (
-        {name: ref.shape for name, ref in part.tensors.items() if is_merged(name, ref.dtype)} for part in (one, other)
+    expected, shapes = (
+        {name: ref.shape for name, ref in part.tensors.items() if is_merged(name, ref.dtype)}
+        for part in (reference, other)
     )
-    for name, shape in ours.items():
-        if name not in theirs:
+    for name, shape in expected.items():
+        if name not in shapes:
             return f"tensor {name} is missing."
-        if theirs[name] != shape:
-            return f"tensor {name} has shape {list(theirs[name])}, not {list(shape)}."
-    extra = next((name for name in theirs if name not in ours), None)
+        if shapes[name] != shape:
+            return f"tensor {name} has shape {list(shapes[name])}, not {list(shape)}."
+    extra = next((name for name in shapes if name not in expected), None)
     return f"tensor {extra} is unexpected." if extra else None
 
 

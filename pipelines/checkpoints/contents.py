@@ -31,8 +31,8 @@ _UNET = "UNet2DConditionModel"
 
 
 @dataclass(frozen=True)
-class Contents:
-    """A checkpoint as it lies on disk.
+class CheckpointContents:
+    """What a checkpoint holds as it lies on disk, opened by its headers.
 
     Attributes:
         components: those it has, by name.
@@ -51,8 +51,8 @@ class Contents:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_folder(folder: Path) -> Contents:
-    """Return the contents of a diffusers folder: a whole pipeline, some of its components, or a UNet by itself.
+def read_folder(folder: Path) -> CheckpointContents:
+    """Open a diffusers folder by its headers: a whole pipeline, some of its components, or a UNet by itself.
 
     Raises:
         SourceError: neither of these, a component that `model_index.json` names is missing, a damaged file.
@@ -73,7 +73,7 @@ def read_folder(folder: Path) -> Contents:
             "it, or a UNet's own folder."
         )
     components = {
-        part: Component(part, str(parts[part]), _tensors(part, parts[part]))
+        part: Component(part, str(parts[part]), _component_tensors(part, parts[part]))
         for part in WEIGHTED_COMPONENTS
         if part in parts
     }
@@ -82,16 +82,16 @@ def read_folder(folder: Path) -> Contents:
         configs["scheduler"] = read_json(parts["scheduler"] / "scheduler_config.json")
     tokenizers = {part: parts[part] for part in TOKENIZERS if part in parts}
     if {"unet", "text_encoder", "tokenizer"} <= parts.keys() and _is_null(index.get("text_encoder_2", False)):
-        components["text_encoder_2"], configs["text_encoder_2"] = null_encoder(
+        components["text_encoder_2"], configs["text_encoder_2"] = make_null_encoder(
             folder, configs["text_encoder"], configs["unet"]
         )
         tokenizers["tokenizer_2"] = tokenizers["tokenizer"]
         index |= {"text_encoder_2": sdxl.INDEX["text_encoder_2"], "tokenizer_2": index.get("tokenizer")}
-    return Contents(components, index, configs, tokenizers)
+    return CheckpointContents(components, index, configs, tokenizers)
 
 
-def read_single_file(path: Path) -> Contents:
-    """Return the contents of a `.safetensors` with SGM names: a whole checkpoint, or a UNet alone.
+def read_single_file(path: Path) -> CheckpointContents:
+    """Open a `.safetensors` with SGM names by its header: a whole checkpoint, or a UNet alone.
 
     Configurations and tokenizers are those that were exported with it, or of the folder it lies in, where that is a
     diffusers folder, else SDXL's.
@@ -100,8 +100,8 @@ def read_single_file(path: Path) -> Contents:
         SourceError: a damaged file, or one without a UNet.
     """
     file = TensorFile(path)
-    pieces = sdxl_single_file.from_single_file({key: shape for key, (shape, _) in file.tensors.items()})
-    if "unet" not in pieces:
+    slices = sdxl_single_file.from_single_file({key: shape for key, (shape, _) in file.tensors.items()})
+    if "unet" not in slices:
         example = next(iter(file.tensors), "none")
         raise SourceError(
             f"{path} holds no UNet; its keys are such as {example!r}. Expected an SDXL checkpoint with keys such as "
@@ -112,53 +112,53 @@ def read_single_file(path: Path) -> Contents:
         part: Component(
             part,
             f"{part} of {path}",
-            _conditioning(
+            _without_projection(
                 part,
                 {
                     name: TensorRef(
-                        file, piece.key, file.tensors[piece.key][1], piece.shape, piece.rows, piece.transposed
+                        file, stored.key, file.tensors[stored.key][1], stored.shape, stored.rows, stored.transposed
                     )
-                    for name, piece in named.items()
+                    for name, stored in named.items()
                 },
             ),
         )
-        for part, named in pieces.items()
+        for part, named in slices.items()
     }
-    own = (path.with_suffix(".about") / "config", path.parent)
-    home = next((folder for folder in own if (folder / _KNOWN_INDEX).is_file()), None) or sdxl.cached_folder()
-    whole = all(part in components for part in TEXT_ENCODERS)
-    return Contents(
+    candidates = (path.with_suffix(".about") / "config", path.parent)
+    home = next((folder for folder in candidates if (folder / _KNOWN_INDEX).is_file()), None) or sdxl.cached_folder()
+    has_text_encoders = all(part in components for part in TEXT_ENCODERS)
+    return CheckpointContents(
         components=components,
         index=read_json(home / _KNOWN_INDEX),
         configs={part: read_json(home / part / "config.json") for part in components}
         | {"scheduler": read_json(home / "scheduler" / "scheduler_config.json")},
-        tokenizers={part: home / part for part in TOKENIZERS} if whole else {},
+        tokenizers={part: home / part for part in TOKENIZERS} if has_text_encoders else {},
         keys=frozenset(file.tensors),
         metadata=file.metadata,
     )
 
 
-def read_network(place: Path) -> Contents:
-    """Return the contents of any network: the safetensors files of a folder, shards included, or one file.
+def read_network(place: Path) -> CheckpointContents:
+    """Open any network by its headers: the safetensors files of a folder, shards included, or one file.
 
     Raises:
         SourceError: no safetensors, a damaged file, a tensor in two files.
     """
-    found: dict[str, TensorRef] = {}
+    tensors: dict[str, TensorRef] = {}
     for path in _network_files(place):
         file = TensorFile(path)
         for key, (shape, dtype) in file.tensors.items():
-            if key in found and (other := found[key].file):
+            if key in tensors and (other := tensors[key].file):
                 raise SourceError(
                     f"{place} holds tensor {key} twice, in {other.path.name} and in {path.name}. Expected every tensor "
                     "once; leave one copy of the weights in the folder."
                 )
-            found[key] = TensorRef(file, key, dtype, shape)
-    return Contents({MODEL: Component(MODEL, str(place), found)}, index={}, configs={}, tokenizers={})
+            tensors[key] = TensorRef(file, key, dtype, shape)
+    return CheckpointContents({MODEL: Component(MODEL, str(place), tensors)}, index={}, configs={}, tokenizers={})
 
 
 def _network_files(place: Path) -> list[Path]:
-    """All safetensors files of a folder, or those that its only index names."""
+    """Return all safetensors files of a folder, or those that its only index names."""
     if not place.is_dir():
         return [place]
     indices = [path for path in sorted(place.glob("*.safetensors.index.json")) if not path.name.startswith(".")]
@@ -177,11 +177,11 @@ class NullComponent(Component):
     """A component all of whose weights are zero."""
 
     def read(self, name: str) -> torch.Tensor:
-        """Return the zeros, float16 in canonical shape."""
+        """Return a tensor of zeros: float16 in canonical shape."""
         return torch.zeros(self.tensors[name].shape, dtype=torch.float16)
 
 
-def null_encoder(
+def make_null_encoder(
     folder: Path, encoder: Mapping[str, Any], unet: Mapping[str, Any]
 ) -> tuple[Component, Mapping[str, Any]]:
     """Return a second text encoder that says nothing, for checkpoints that were trained without one.
@@ -193,6 +193,9 @@ def null_encoder(
         folder: the checkpoint, for messages.
         encoder: configuration of its first text encoder.
         unet: configuration of its UNet.
+
+    Returns:
+        The encoder's component and its configuration.
     """
     width = unet["cross_attention_dim"] - encoder["hidden_size"]
     pooled = unet["projection_class_embeddings_input_dim"] - 6 * unet["addition_time_embed_dim"]
@@ -220,6 +223,7 @@ def _is_null(entry: object) -> bool:
 
 
 def _check_index(folder: Path, index: Mapping[str, Any], parts: Mapping[str, Path]) -> None:
+    """Refuse another pipeline than Stable Diffusion's, and one that lacks a component that its index names."""
     kind = str(index.get("_class_name"))
     if "StableDiffusion" not in kind:
         raise SourceError(
@@ -235,16 +239,17 @@ def _check_index(folder: Path, index: Mapping[str, Any], parts: Mapping[str, Pat
         )
 
 
-def _tensors(part: str, folder: Path) -> dict[str, TensorRef]:
-    found = {}
+def _component_tensors(part: str, folder: Path) -> dict[str, TensorRef]:
+    """Return the tensors that a component's folder holds, by canonical name."""
+    tensors = {}
     for path in _weight_files(folder):
         file = TensorFile(path)
         for key, (shape, dtype) in file.tensors.items():
-            found[canonical_name(part, key)] = TensorRef(file, key, dtype, shape)
-    return _conditioning(part, found)
+            tensors[canonical_name(part, key)] = TensorRef(file, key, dtype, shape)
+    return _without_projection(part, tensors)
 
 
-def _conditioning(part: str, tensors: dict[str, TensorRef]) -> dict[str, TensorRef]:
+def _without_projection(part: str, tensors: dict[str, TensorRef]) -> dict[str, TensorRef]:
     """Leave out the first encoder's projection: SDXL conditions on that encoder's hidden state alone."""
     if part == "text_encoder":
         tensors.pop("text_projection.weight", None)
@@ -279,7 +284,7 @@ def _shards(index: Path) -> list[Path]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return a JSON object from a file.
+    """Read a JSON object from a file.
 
     Raises:
         SourceError: no such file, no JSON, no object.

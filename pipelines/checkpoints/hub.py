@@ -40,7 +40,7 @@ _CARD, _LICENCE = "README.md", "LICENSE"  # what a licence check reads; the seco
 
 @dataclass(frozen=True)
 class HubId:
-    """`owner/name[@revision][/path/to/file]`: a repository, or one weights file in it."""
+    """The name of a repository of the hub, or of one weights file in it: `owner/name[@revision][/path/to/file]`."""
 
     repo: str
     revision: str | None = None
@@ -52,8 +52,8 @@ class HubId:
         return PurePosixPath(self.file).stem if self.file else self.repo.partition("/")[2]
 
 
-def parse(text: str) -> HubId | None:
-    """`text` as a hub id; `None` where it is none, such as a path that is absolute or to another kind of file."""
+def parse_hub_id(text: str) -> HubId | None:
+    """Read `text` as a hub id; `None` where it is none, such as a path that is absolute or to another kind of file."""
     match = _ID.fullmatch(text)
     if not match or match["repo"].endswith(_FILES) or not (match["file"] or _FILES[0]).endswith(_FILES):
         return None
@@ -65,10 +65,13 @@ def parse(text: str) -> HubId | None:
 
 
 def fetch(source: HubId) -> Path:
-    """Return the folder or file of a hub id, from the cache or else from the hub.
+    """Fetch what a hub id names, from the cache or else from the hub.
 
     Of a diffusers repository come `model_index.json`, configurations, tokenizers, the card and the licence, and one set
     of safetensors weights for each component: fp16 where there is one.
+
+    Returns:
+        The folder of the repository in the cache, or the file in it.
 
     Raises:
         SourceError: no such repository, revision or file; a licence to be accepted first; no safetensors weights; no
@@ -82,12 +85,12 @@ def fetch(source: HubId) -> Path:
     except Exception as error:  # huggingface_hub lets errors of several libraries through
         place = _cached(source, complete=False)
         if place is None:
-            raise _explained(source, error) from error
+            raise _explain(source, error) from error
         return place
 
 
-def come(source: HubId) -> tuple[int, int] | None:
-    """Return how much of what is needed is here, while another process fetches it; asks nobody.
+def download_progress(source: HubId) -> tuple[int, int] | None:
+    """Return how much of what is needed has come, while another process fetches it; asks nobody.
 
     Returns:
         Bytes that have come, and bytes in all; `None` as long as the hub has not said what there is.
@@ -95,7 +98,7 @@ def come(source: HubId) -> tuple[int, int] | None:
     folder = _snapshot(source)
     try:
         sizes = _listing(source)
-        needed = choose(sizes, source).files
+        needed = needed_files(sizes, source).files
     except (CachedRepoTreeNotFoundError, SourceError):
         return None
     whole = sum(sizes[file] for file in needed if folder and (folder / file).is_file())
@@ -105,8 +108,8 @@ def come(source: HubId) -> tuple[int, int] | None:
     return min(whole + parts, total), total
 
 
-def _explained(source: HubId, error: Exception) -> SourceError:
-    """Return why a hub id could not be fetched, and what to do."""
+def _explain(source: HubId, error: Exception) -> SourceError:
+    """Return the error that says why a hub id could not be fetched, and what to do."""
     page = f"{constants.ENDPOINT}/{source.repo}"
     if isinstance(error, GatedRepoError):
         who = "the account of your token" if get_token() else "an account"
@@ -136,15 +139,15 @@ def _explained(source: HubId, error: Exception) -> SourceError:
     )
 
 
-class Choice(NamedTuple):
-    """What is needed of a repository: paths in it, and which of them is the source, where that is a single file."""
+class NeededFiles(NamedTuple):
+    """The files of a repository that a source needs."""
 
-    files: list[str]
-    single: str | None = None
+    files: list[str]  # paths in the repository
+    single: str | None = None  # which of them is the source, where that is a single file
 
 
-def choose(files: Collection[str], source: HubId) -> Choice:
-    """Return the files that are needed, of all that a repository holds.
+def needed_files(files: Collection[str], source: HubId) -> NeededFiles:
+    """Choose the files that a source needs, of all that a repository holds.
 
     Args:
         files: paths in the repository.
@@ -157,15 +160,15 @@ def choose(files: Collection[str], source: HubId) -> Choice:
     whole = [file for file in files if file.endswith(".safetensors")]
     folder = _INDEX in files or bool(_inside("unet", files))
     if source.file is None and folder:
-        return Choice([*papers, *_folder_files(files, source)])
-    wanted = source.file or (whole[0] if len(whole) == 1 else None)
-    if wanted is None or wanted not in files:
-        found = (
-            f"holds no {wanted}" if wanted else f"is no diffusers folder, and {len(whole)} of its files could be meant"
+        return NeededFiles([*papers, *_folder_files(files, source)])
+    single = source.file or (whole[0] if len(whole) == 1 else None)
+    if single is None or single not in files:
+        problem = (
+            f"holds no {single}" if single else f"is no diffusers folder, and {len(whole)} of its files could be meant"
         )
-        raise SourceError(f"{source.repo} {found}. Expected one of its files: {_some(source, whole)}.")
-    beside = str(PurePosixPath(wanted).with_name("adapter_config.json"))  # says how strong a LoRA of peft is
-    return Choice([*papers, wanted, *(file for file in files if file == beside)], wanted)
+        raise SourceError(f"{source.repo} {problem}. Expected one of its files: {_list_files(source, whole)}.")
+    beside = str(PurePosixPath(single).with_name("adapter_config.json"))  # says how strong a LoRA of peft is
+    return NeededFiles([*papers, single, *(file for file in files if file == beside)], single)
 
 
 def _folder_files(files: Collection[str], source: HubId) -> Iterator[str]:
@@ -205,18 +208,21 @@ def _weights(part: str, inside: Collection[str]) -> list[str]:
     return []
 
 
-def is_here(source: HubId) -> bool:
-    """Return whether it opens without asking the hub."""
+def is_cached(source: HubId) -> bool:
+    """Return whether the cache holds enough of a source to open it without asking the hub."""
     return _cached(source, complete=False) is not None
 
 
 def _cached(source: HubId, *, complete: bool) -> Path | None:
-    """Return what the cache holds; asks nobody.
+    """Look for a source in the cache; asks nobody.
 
     Args:
-        source: what is looked for.
-        complete: whether all that `choose` asks for must be there; else the card and the licence may be missing, and
-            so may what nobody knows of, where another program filled the cache.
+        source: what to look for.
+        complete: whether all that `needed_files` asks for must be there; else the card and the licence may be missing,
+            and so may what nobody knows of, where another program filled the cache.
+
+    Returns:
+        Its folder or file; `None` where it is not there.
     """
     folder = _snapshot(source)
     if folder is None:
@@ -228,11 +234,11 @@ def _cached(source: HubId, *, complete: bool) -> Path | None:
             return None
         files = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
     try:
-        chosen = choose(files, source)
+        chosen = needed_files(files, source)
     except SourceError:  # which the hub may have mended since
         return None
     needed = [file for file in chosen.files if complete or not _is_paper(file)]
-    return _place(folder, chosen) if all((folder / file).is_file() for file in needed) else None
+    return _locate(folder, chosen) if all((folder / file).is_file() for file in needed) else None
 
 
 def _snapshot(source: HubId) -> Path | None:
@@ -254,22 +260,22 @@ def _download(source: HubId) -> Path:
         snapshot_download(source.repo, revision=source.revision, allow_patterns=[_INDEX, _CARD, _LICENCE + "*"])
     )
     sizes = _listing(source)
-    chosen = choose(sizes, source)
+    chosen = needed_files(sizes, source)
     missing = sum(sizes[file] for file in chosen.files if not (folder / file).is_file())
     check_room(Path(constants.HF_HUB_CACHE), missing, f"Fetching {source.repo}")
     patterns = [glob.escape(file) for file in chosen.files]
-    return _place(Path(snapshot_download(source.repo, revision=source.revision, allow_patterns=patterns)), chosen)
+    return _locate(Path(snapshot_download(source.repo, revision=source.revision, allow_patterns=patterns)), chosen)
 
 
 def _is_paper(file: str) -> bool:
     return file == _CARD or file.startswith(_LICENCE)
 
 
-def _place(folder: Path, chosen: Choice) -> Path:
+def _locate(folder: Path, chosen: NeededFiles) -> Path:
     return folder / chosen.single if chosen.single else folder
 
 
-def _some(source: HubId, files: list[str]) -> str:
+def _list_files(source: HubId, files: list[str]) -> str:
     revision = f"@{source.revision}" if source.revision else ""
     named = [f"{source.repo}{revision}/{file}" for file in files[:5]]
     return ", ".join(named) + (f" and {len(files) - 5} more" if len(files) > 5 else "") or "it holds no safetensors"

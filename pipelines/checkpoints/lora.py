@@ -22,8 +22,8 @@ from pipelines.errors import SourceError
 from pipelines.storage.tensor_file import TensorFile
 
 from .component import Component, TensorRef
-from .contents import Contents
-from .lora_keys import Pair, read_pairs
+from .contents import CheckpointContents
+from .lora_keys import FactorPair, read_factor_pairs
 
 _EXACT = 53  # bits that float64 holds
 
@@ -31,8 +31,8 @@ _EXACT = 53  # bits that float64 holds
 class LoraComponent(Component):
     """A component of the base with a LoRA added to some of its tensors."""
 
-    def __init__(self, base: Component, lora: TensorFile, pairs: Mapping[str, Pair], scale: float) -> None:
-        """Put a LoRA over a component.
+    def __init__(self, base: Component, lora: TensorFile, pairs: Mapping[str, FactorPair], scale: float) -> None:
+        """Add a LoRA to a component.
 
         Args:
             base: the component, which may hold a LoRA already.
@@ -46,7 +46,7 @@ class LoraComponent(Component):
         super().__init__(base.name, f"{base.place} + {scale!r} * {lora.path}", base.tensors)
         self._base = base
         self._lora = lora
-        self._pairs = {name: pairs[name] for name in self.tensors if name in pairs}
+        self._factor_pairs = {name: pairs[name] for name in self.tensors if name in pairs}
         self._scale = scale
         keys = {f"{name}.{role}": getattr(pair, role) for name, pair in pairs.items() for role in ("down", "up")}
         refs = {name: TensorRef(lora, key, lora.tensors[key][1], lora.tensors[key][0]) for name, key in keys.items()}
@@ -64,7 +64,7 @@ class LoraComponent(Component):
             SourceError: the sum overflows that dtype.
         """
         stored = self._base.read(name)
-        if name not in self._pairs:
+        if name not in self._factor_pairs:
             return stored
         total = stored.reshape(-1).float() + self._delta(name, 0, stored.numel(), stored.device)
         rounded = total.to(stored.dtype).reshape(stored.shape)
@@ -76,22 +76,22 @@ class LoraComponent(Component):
         return rounded
 
     def fill(self, name: str, start: int, out: torch.Tensor, *, scratch: torch.Tensor | None = None) -> None:
-        """Elements `start` to `start + len(out)` of a flattened tensor, base plus delta: float32 [n] on any device."""
+        """Copy elements `start` to `start + len(out)` of base plus delta into `out`, float32 [n] on any device."""
         self._base.fill(name, start, out, scratch=scratch)
-        if name in self._pairs:
+        if name in self._factor_pairs:
             out.add_(self._delta(name, start, start + out.numel(), out.device))
 
-    def hold(self, device: torch.device) -> None:
+    def keep_on(self, device: torch.device) -> None:
         """Keep what is read of the base in the memory of `device`; the delta is computed there."""
-        self._base.hold(device)
+        self._base.keep_on(device)
 
     @property
     def is_hashed(self) -> bool:
         """Whether the hashes of the base and of the LoRA are known already."""
         return self._base.is_hashed and self._factors.is_hashed
 
-    def hashed(self, progress: Callable[[int], None] | None = None) -> str:
-        """Return what tells these weights from others: SHA-256 of `{base's sha256}+{scale!r}*{LoRA's}`, in hex.
+    def compute_sha256(self, progress: Callable[[int], None] | None = None) -> str:
+        """Compute what tells these weights from others: SHA-256 of `{base's sha256}+{scale!r}*{LoRA's}`, in hex.
 
         The LoRA's is over a line `name alpha/rank` for each tensor that it changes, in canonical order, and the hex
         SHA-256 over the raw bytes of their factors in that order. So no tensor has to be computed to be named, and the
@@ -103,13 +103,13 @@ class LoraComponent(Component):
         Raises:
             SourceError: the base or the LoRA holds NaN or infinity.
         """
-        lines = "".join(f"{name} {pair.ratio!r}\n" for name, pair in self._pairs.items())
+        lines = "".join(f"{name} {pair.ratio!r}\n" for name, pair in self._factor_pairs.items())
         lora = hashlib.sha256((lines + self._factors.sha256).encode()).hexdigest()
-        return hashlib.sha256(f"{self._base.hashed(progress)}+{self._scale!r}*{lora}".encode()).hexdigest()
+        return hashlib.sha256(f"{self._base.compute_sha256(progress)}+{self._scale!r}*{lora}".encode()).hexdigest()
 
     def _delta(self, name: str, start: int, stop: int, device: torch.device) -> torch.Tensor:
         """Return what is added to elements `start` to `stop` of a flattened tensor: float32 [stop - start]."""
-        pair = self._pairs[name]
+        pair = self._factor_pairs[name]
         columns = torch.Size(self.tensors[name].shape[1:]).numel()
         first, last = start // columns, -(-stop // columns)
         work = device if device.type == "cuda" else torch.device("cpu")  # not every accelerator has float64
@@ -119,7 +119,7 @@ class LoraComponent(Component):
         return product.mul_(self._scale * pair.ratio).to(torch.float32).to(device)
 
 
-def with_lora(base: Contents, path: Path, scale: float) -> Contents:
+def with_lora(base: CheckpointContents, path: Path, scale: float) -> CheckpointContents:
     """Return a checkpoint with a LoRA added.
 
     Args:
@@ -135,7 +135,7 @@ def with_lora(base: Contents, path: Path, scale: float) -> Contents:
         part: {name: ref.shape for name, ref in component.tensors.items()}
         for part, component in base.components.items()
     }
-    pairs = read_pairs(file, shapes)
+    pairs = read_factor_pairs(file, shapes)
     components = {
         part: LoraComponent(component, file, pairs[part], scale) if part in pairs else component
         for part, component in base.components.items()
@@ -144,7 +144,7 @@ def with_lora(base: Contents, path: Path, scale: float) -> Contents:
 
 
 def exact_product(up: torch.Tensor, down: torch.Tensor) -> torch.Tensor:
-    """`up @ down` with the same bits whatever the order of its sums: float64 [m, r] by [r, n] to [m, n].
+    """Compute `up @ down` with the same bits whatever the order of its sums: float64 [m, r] by [r, n] to [m, n].
 
     Each row of `up` and each column of `down` is rounded to whole multiples of a power of two, `bits` bits below its
     largest value. Products are whole numbers of at most 2 * bits bits then, and r of them sum up to 53 at most. With a
@@ -155,7 +155,7 @@ def exact_product(up: torch.Tensor, down: torch.Tensor) -> torch.Tensor:
 
 
 def _on_grid(matrix: torch.Tensor, dim: int, bits: int) -> torch.Tensor:
-    """`matrix` with each line along `dim` rounded to multiples of a power of two, `bits` below its largest value."""
+    """Round each line of `matrix` along `dim` to multiples of a power of two, `bits` below its largest value."""
     largest = matrix.abs().amax(dim, keepdim=True).clamp_min(2.0**-200)
     step = largest / torch.frexp(largest).mantissa * 2.0**-bits  # the quotient is a power of two, and exact
     return (matrix / step).round() * step

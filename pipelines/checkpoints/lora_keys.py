@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.architectures.keys import TEXT_ENCODERS, canonical_name
-from pipelines.architectures.sdxl_single_file import PREFIXES, to_single_file
+from pipelines.architectures.sdxl_single_file import PREFIXES, Shape, to_single_file
 from pipelines.errors import SourceError
 from pipelines.storage.tensor_file import TensorFile
 
-Shape = tuple[int, ...]
-Shapes = Mapping[str, Mapping[str, Shape]]  # component to canonical names and shapes
-Config = Mapping[str, Any]  # peft's LoraConfig, as far as it is stated
+ComponentShapes = Mapping[str, Mapping[str, Shape]]  # component to canonical names and shapes
+PeftConfig = Mapping[str, Any]  # peft's LoraConfig, as far as it is stated
 
 _FACTOR = re.compile(r"(.+?)[._]lora(?:_linear_layer)?[._](down|up|A|B)\.weight")
 _ROLES = {"down": "down", "A": "down", "up": "up", "B": "up"}
@@ -47,17 +46,24 @@ _NOT_BAKED = {
 
 
 @dataclass(frozen=True)
-class Pair:
-    """The change of one tensor: `ratio` times `up` [rows, rank] by `down` [rank, columns]; `ratio` is alpha / rank."""
+class FactorPair:
+    """The two factors by which a LoRA changes one tensor: it adds `ratio * up @ down`.
 
-    down: str  # the LoRA file's keys
+    Attributes:
+        down: the file's key of the factor [rank, columns].
+        up: the file's key of the factor [rows, rank].
+        rank: what the two have in common.
+        ratio: alpha / rank.
+    """
+
+    down: str
     up: str
     rank: int
     ratio: float
 
 
-def read_pairs(file: TensorFile, base: Shapes) -> dict[str, dict[str, Pair]]:
-    """Return which tensors of the base a LoRA file changes.
+def read_factor_pairs(file: TensorFile, base: ComponentShapes) -> dict[str, dict[str, FactorPair]]:
+    """Find the tensors of the base that a LoRA file changes.
 
     Args:
         file: the LoRA.
@@ -70,18 +76,18 @@ def read_pairs(file: TensorFile, base: Shapes) -> dict[str, dict[str, Pair]]:
         SourceError: another kind of adapter, modules that the base does not have, shapes that do not fit.
     """
     modules = _modules(file)
-    underscored = _underscored(base) if any(module.startswith("lora_") for module in modules) else {}
+    underscored = _kohya_modules(base) if any(module.startswith("lora_") for module in modules) else {}
     configs = _configs(file)
-    found: dict[str, dict[str, Pair]] = {}
+    pairs: dict[str, dict[str, FactorPair]] = {}
     strangers = []
     for module, keys in modules.items():
-        target = underscored.get(module) or _dotted(module)
+        target = underscored.get(module) or _dotted_target(module)
         if target is None or target[1] not in base.get(target[0], {}):
             strangers.append(module)
             continue
         component, name = target
         pair = _pair(file, module, keys, name, base[component][name], configs.get(component, {}))
-        first = found.setdefault(component, {}).setdefault(name, pair)
+        first = pairs.setdefault(component, {}).setdefault(name, pair)
         if first != pair:
             raise SourceError(
                 f"{file.path}: {first.down} and {pair.down} both change {name}. Expected one pair for each tensor; the "
@@ -93,7 +99,7 @@ def read_pairs(file: TensorFile, base: Shapes) -> dict[str, dict[str, Pair]]:
             f"{strangers[0]!r}. Expected a LoRA for this kind of model, and a base that holds all it changes "
             f"({', '.join(base)} here): use another LoRA or a complete base."
         )
-    return found
+    return pairs
 
 
 def _modules(file: TensorFile) -> dict[str, dict[str, str]]:
@@ -122,7 +128,7 @@ def _modules(file: TensorFile) -> dict[str, dict[str, str]]:
     return modules
 
 
-def _underscored(base: Shapes) -> dict[str, tuple[str, str]]:
+def _kohya_modules(base: ComponentShapes) -> dict[str, tuple[str, str]]:
     """Return the component and canonical tensor of each module name in kohya's spelling.
 
     The names are those of canonical modules, and for the UNet those of its SGM modules too.
@@ -140,7 +146,7 @@ def _underscored(base: Shapes) -> dict[str, tuple[str, str]]:
     return table
 
 
-def _dotted(module: str) -> tuple[str, str]:
+def _dotted_target(module: str) -> tuple[str, str]:
     """Return the component and the canonical tensor of a module in diffusers' or peft's naming."""
     module = module.removeprefix(_WRAPPER)
     component = next((part for part in _DOTTED if module.startswith(f"{part}.")), "unet")
@@ -153,7 +159,9 @@ def _dotted(module: str) -> tuple[str, str]:
     return component, canonical_name(component, f"{head}{dot}{leaf}.weight")
 
 
-def _pair(file: TensorFile, module: str, keys: Mapping[str, str], name: str, target: Shape, config: Config) -> Pair:
+def _pair(
+    file: TensorFile, module: str, keys: Mapping[str, str], name: str, target: Shape, config: PeftConfig
+) -> FactorPair:
     missing = next((role for role in ("down", "up") if role not in keys), None)
     if missing:
         raise SourceError(
@@ -163,7 +171,12 @@ def _pair(file: TensorFile, module: str, keys: Mapping[str, str], name: str, tar
     down, up = (file.tensors[keys[role]][0] for role in ("down", "up"))
     rank = down[0] if down else 0
     made = (target[0], *down[1:]) if target else ()
-    if not rank or len(target) < 2 or _bare(made) != _bare(target) or _bare(up) != (target[0], rank):
+    if (
+        not rank
+        or len(target) < 2
+        or _without_trailing_ones(made) != _without_trailing_ones(target)
+        or _without_trailing_ones(up) != (target[0], rank)
+    ):
         raise SourceError(
             f"{file.path}: {keys['up']} {list(up)} times {keys['down']} {list(down)} does not give {name} "
             f"{list(target)}. Expected a LoRA for a model of these widths; use another one."
@@ -172,10 +185,10 @@ def _pair(file: TensorFile, module: str, keys: Mapping[str, str], name: str, tar
         ratio = _alpha(file, keys["alpha"]) / rank
     else:
         ratio = _stated_ratio(config, name.removesuffix(".weight"), rank)
-    return Pair(keys["down"], keys["up"], rank, ratio)
+    return FactorPair(keys["down"], keys["up"], rank, ratio)
 
 
-def _bare(shape: Shape) -> Shape:
+def _without_trailing_ones(shape: Shape) -> Shape:
     """Return a shape of at least two dimensions without the ones at its end: a 1x1 convolution is a linear layer."""
     while len(shape) > 2 and shape[-1] == 1:
         shape = shape[:-1]
@@ -183,13 +196,14 @@ def _bare(shape: Shape) -> Shape:
 
 
 def _alpha(file: TensorFile, key: str) -> float:
+    """Read the alpha of a module."""
     value = file.read(key)
     if value.numel() != 1 or not bool(value.isfinite()):
         raise SourceError(f"{file.path}: {key} is {value.tolist()}. Expected one finite number; fetch the file again.")
     return float(value)
 
 
-def _configs(file: TensorFile) -> dict[str, Config]:
+def _configs(file: TensorFile) -> dict[str, PeftConfig]:
     """Read what peft's configuration says, by component: in the header as diffusers writes it, or in a file beside."""
     beside = file.path.with_name("adapter_config.json")
     try:
@@ -211,7 +225,7 @@ def _configs(file: TensorFile) -> dict[str, Config]:
         ) from error
 
 
-def _stated_ratio(config: Config, module: str, rank: int) -> float:
+def _stated_ratio(config: PeftConfig, module: str, rank: int) -> float:
     """Return what a pair is multiplied by where no key says it: 1, unless peft's configuration says otherwise."""
     named = config.get("alpha_pattern")
     named = named if isinstance(named, dict) else {}

@@ -1,4 +1,4 @@
-"""Origins: what a person may write where a source is asked for, in run files, recipes and on the command line.
+"""Source URIs: what a person may write where a source is asked for, in run files, recipes and on the command line.
 
     models/ja                           a diffusers folder
     models/anime.safetensors            a single file, also .ckpt
@@ -33,8 +33,8 @@ _PLUS = re.compile(rf"\s+\+\s+(?={_NUMBER}\s+\*\s)")
 _TERM = re.compile(rf"({_NUMBER})\s+\*\s+(.+)", re.DOTALL)
 
 
-def open_origin(uri: str | Path, *, name: str | None = None, relative_to: Path | None = None) -> Source:
-    """Open a source by what a person wrote.
+def open_source_uri(uri: str | Path, *, name: str | None = None, relative_to: Path | None = None) -> Source:
+    """Open the source that a URI names.
 
     What lies on the hub is fetched, a pickled checkpoint is converted, both once.
 
@@ -46,17 +46,17 @@ def open_origin(uri: str | Path, *, name: str | None = None, relative_to: Path |
     Raises:
         SourceError: nothing that is understood, nothing there, or nothing that can be merged; says which.
     """
-    text = resolved(uri, relative_to)
-    base, loras = terms(text)
-    place = _located(base)
-    opened = open_source(_readable(place))
+    text = absolute_uri(uri, relative_to)
+    base, loras = parse_terms(text)
+    place = _locate(base)
+    opened = open_source(_readable_file(place))
     contents = opened.contents
     for scale, lora in loras:
         contents = with_lora(contents, _lora_file(lora), float(scale))
-    return Source(place, name or name_of(text), contents, uri=text)
+    return Source(place, name or default_name(text), contents, uri=text)
 
 
-def resolved(uri: str | Path, relative_to: Path | None = None) -> str:
+def absolute_uri(uri: str | Path, relative_to: Path | None = None) -> str:
     """Return a URI with its paths made absolute, so that it opens from any folder; hub ids stay as they are.
 
     Args:
@@ -66,22 +66,22 @@ def resolved(uri: str | Path, relative_to: Path | None = None) -> str:
     Raises:
         SourceError: see `parse_terms`.
     """
-    base, loras = terms(str(uri))
+    base, loras = parse_terms(str(uri))
     folder = relative_to or Path.cwd()
     return " + ".join([_absolute(base, folder), *(f"{scale} * {_absolute(lora, folder)}" for scale, lora in loras)])
 
 
 def is_at_hand(uri: str) -> bool:
     """Return whether opening a source takes neither a download nor a conversion, so that a page may wait for it."""
-    base, loras = terms(uri)
+    base, loras = parse_terms(uri)
     for text in (base, *(lora for _, lora in loras)):
         named = hub_id(text)
-        if (named and not hub.is_here(named)) or (named is None and Path(text).suffix in PICKLE_SUFFIXES):
+        if (named and not hub.is_cached(named)) or (named is None and Path(text).suffix in PICKLE_SUFFIXES):
             return False
     return True
 
 
-def come(uri: str) -> tuple[int, int] | None:
+def download_progress(uri: str) -> tuple[int, int] | None:
     """Return how much of what a source needs has come from the hub, while another process fetches it.
 
     Args:
@@ -91,14 +91,16 @@ def come(uri: str) -> tuple[int, int] | None:
         Bytes that have come, and bytes in all; `None` where nothing is on the hub, or where the hub has not said yet
         what there is.
     """
-    base, loras = terms(uri)
-    parts = [hub.come(named) for text in (base, *(lora for _, lora in loras)) if (named := hub_id(text))]
-    known = [part for part in parts if part is not None]
-    return (sum(done for done, _ in known), sum(of for _, of in known)) if parts and known == parts else None
+    base, loras = parse_terms(uri)
+    progress = [
+        hub.download_progress(named) for text in (base, *(lora for _, lora in loras)) if (named := hub_id(text))
+    ]
+    known = [part for part in progress if part is not None]
+    return (sum(done for done, _ in known), sum(of for _, of in known)) if progress and known == progress else None
 
 
-def terms(text: str) -> tuple[str, list[tuple[str, str]]]:
-    """Return the base, and scale and LoRA of each further term, as written.
+def parse_terms(text: str) -> tuple[str, list[tuple[str, str]]]:
+    """Split a URI into its base and the LoRAs on it, each with its scale; all as they are written.
 
     Raises:
         SourceError: no base, no LoRA after a number, a number that is not finite.
@@ -116,13 +118,14 @@ def terms(text: str) -> tuple[str, list[tuple[str, str]]]:
 
 
 def _absolute(text: str, folder: Path) -> str:
+    """Return a base or a LoRA with its path made absolute, from a folder; a hub id stays as it is."""
     place = os.path.abspath(folder / os.path.expanduser(text))
-    return text if hub.parse(text) and not os.path.exists(place) else place
+    return text if hub.parse_hub_id(text) and not os.path.exists(place) else place
 
 
-def _located(text: str) -> Path:
-    """Return the folder or file that a resolved origin without LoRAs stands for; what is on the hub is fetched."""
-    identifier = hub.parse(text)  # never of an absolute path
+def _locate(text: str) -> Path:
+    """Return the folder or file that an absolute base or LoRA names; what is on the hub is fetched."""
+    identifier = hub.parse_hub_id(text)  # never of an absolute path
     if identifier:
         return hub.fetch(identifier)
     if not os.path.exists(text):
@@ -130,27 +133,29 @@ def _located(text: str) -> Path:
     return Path(text)
 
 
-def _readable(place: Path) -> Path:
+def _readable_file(place: Path) -> Path:
+    """Return a file that can be read as safetensors: the same one, or a pickled one converted."""
     return as_safetensors(place) if place.suffix in PICKLE_SUFFIXES and place.is_file() else place
 
 
 def _lora_file(text: str) -> Path:
-    place = _located(text)
+    """Return the safetensors file of a LoRA."""
+    place = _locate(text)
     if place.is_dir():
         inside = sorted(file.name for file in place.glob("*.safetensors"))
         example = place / (inside[0] if inside else "pytorch_lora_weights.safetensors")
         raise SourceError(f"{text} is a folder. Expected a LoRA file after '*', such as {example}.")
-    return _readable(place)
+    return _readable_file(place)
 
 
 def hub_id(text: str) -> hub.HubId | None:
-    """Return a base or a LoRA as a hub id; `None` where something of that name lies here, or where it is none."""
-    return None if os.path.exists(text) else hub.parse(text)
+    """Read a base or a LoRA as a hub id; `None` where something of that name lies here, or where it is none."""
+    return None if os.path.exists(text) else hub.parse_hub_id(text)
 
 
-def name_of(uri: str) -> str:
-    """Return what a source is called that nobody named: its folder, file or repository, or the last LoRA on it."""
-    base, loras = terms(uri)
+def default_name(uri: str) -> str:
+    """Return the name of a source that nobody named: that of its folder, file or repository, or of its last LoRA."""
+    base, loras = parse_terms(uri)
     text = loras[-1][1] if loras else base
     identifier = hub_id(text)
     if identifier:

@@ -13,20 +13,34 @@ from pipelines.architectures.keys import MODEL, TEXT_ENCODERS, Layout, Patterns
 from pipelines.checkpoints.folder_card import read_card, stated_licence
 from pipelines.errors import SourceError
 
-from .component import Component, difference
-from .contents import TOKENIZERS, Contents, read_folder, read_network, read_single_file
+from .component import Component, first_difference
+from .contents import TOKENIZERS, CheckpointContents, read_folder, read_network, read_single_file
 
-ARCHITECTURE: Literal["sdxl-unet"] = "sdxl-unet"
-ANY: Literal["any"] = "any"
+SDXL_UNET: Literal["sdxl-unet"] = "sdxl-unet"
+ANY_NETWORK: Literal["any"] = "any"
 COMPONENTS = ("unet", "text_encoder", "text_encoder_2", "vae", "tokenizer", "tokenizer_2", "scheduler")
 _VOCABULARY_FILES = ("vocab.json", "merges.txt", "tokenizer.json", "spiece.model", "sentencepiece.model")
 
 
 class Source:
-    """A checkpoint: its components, what its card says, and where everything lies."""
+    """An opened checkpoint: its components, what its card says, and where everything lies.
 
-    def __init__(self, path: Path, name: str, contents: Contents, *, uri: str | None = None) -> None:
-        """See `open_source`."""
+    Attributes:
+        path: its folder or file on this disk.
+        name: what it is called in recipes and on pages.
+        uri: what opens it again: a path, a hub id, or one of these with LoRAs on it.
+        contents: what it holds.
+    """
+
+    def __init__(self, path: Path, name: str, contents: CheckpointContents, *, uri: str | None = None) -> None:
+        """Take what `open_source` and its kin have opened.
+
+        Args:
+            path: its folder or file.
+            name: what to call it.
+            contents: what it holds.
+            uri: what opens it again; the path if left out.
+        """
         self.path = path
         self.name = name
         self.uri = uri or str(path)
@@ -38,9 +52,9 @@ class Source:
         return self.contents.components
 
     @property
-    def network(self) -> Literal["sdxl-unet", "any"]:
-        """What a recipe of it calls its architecture."""
-        return ANY if MODEL in self.components else ARCHITECTURE
+    def recipe_architecture(self) -> Literal["sdxl-unet", "any"]:
+        """The word that a recipe over it has for its architecture."""
+        return ANY_NETWORK if MODEL in self.components else SDXL_UNET
 
     def layouts(self, components: Iterable[str], patterns: Patterns | None = None) -> dict[str, Layout]:
         """Return the chromosomes of some of its components, under a recipe's patterns if it has any.
@@ -51,12 +65,12 @@ class Source:
         return {
             chromosome: layout
             for part in components
-            for chromosome, layout in self.components[part].grouped(patterns).items()
+            for chromosome, layout in self.components[part].grouped_layouts(patterns).items()
         }
 
     @functools.cached_property
     def architecture(self) -> Architecture:
-        """What kind of UNet it holds, and what that predicts."""
+        """The kind of UNet that it holds, and what that predicts."""
         return detect_architecture(
             {name: ref.shape for name, ref in self.components["unet"].tensors.items()},
             marks=self.contents.keys,
@@ -74,7 +88,7 @@ class Source:
         return config
 
     def lends(self, part: str) -> bool:
-        """Return whether it has a component to lend."""
+        """Return whether it has a component to lend: weights, a configuration or a tokenizer."""
         return part in self.components or part in self.contents.configs or part in self.contents.tokenizers
 
     @functools.cached_property
@@ -95,10 +109,10 @@ class Source:
 
     @property
     def size(self) -> int:
-        """Bytes of all weights."""
+        """The bytes that all its weights take as they are stored."""
         return sum(part.size for part in self.components.values())
 
-    def vocabulary(self, tokenizer: str) -> str:
+    def vocabulary_sha256(self, tokenizer: str) -> str:
         """Return the hex SHA-256 of a tokenizer's vocabulary files."""
         digest = hashlib.sha256()
         for name in _VOCABULARY_FILES:
@@ -108,7 +122,7 @@ class Source:
         return digest.hexdigest()
 
     def __repr__(self) -> str:
-        """Name and place."""
+        """Return its name and place."""
         return f"Source({self.name!r}, {self.uri!r})"
 
 
@@ -164,11 +178,11 @@ def check_mergeable(sources: Sequence[Source]) -> None:
             f"Two sources are called {twice[0]!r}. Expected a name of its own for each; rename one folder."
         )
     first = sources[0]
-    part = MODEL if first.network == ANY else "unet"
+    part = MODEL if first.recipe_architecture == ANY_NETWORK else "unet"
     if part == "unet":
         _check_drawing(sources)
     for other in sources[1:]:
-        problem = difference(first.components[part], other.components[part])
+        problem = first_difference(first.components[part], other.components[part])
         if problem:
             raise SourceError(
                 f"{other.name} cannot be merged with {first.name}: {problem} "
@@ -186,19 +200,22 @@ def _check_drawing(sources: Sequence[Source]) -> None:
         )
 
 
-def text_encoders_mergeable(sources: Sequence[Source]) -> str | None:
-    """Return why the text encoders of these sources cannot be merged; `None` where they can.
+def text_encoder_conflict(sources: Sequence[Source]) -> str | None:
+    """Return why the text encoders of these sources cannot be merged.
 
     They can when every source has the same shapes and the same tokenizer for both of them.
+
+    Returns:
+        A sentence that names the first source that stands against it; `None` where they can be merged.
     """
     first = sources[0]
     for other in sources:
         for encoder, tokenizer in zip(TEXT_ENCODERS, TOKENIZERS, strict=True):
             if not (other.lends(encoder) and other.lends(tokenizer)):
                 return f"{other.name} has no {encoder} of its own."
-            problem = difference(first.components[encoder], other.components[encoder])
+            problem = first_difference(first.components[encoder], other.components[encoder])
             if problem:
                 return f"{encoder} of {other.name} differs from {first.name}'s: {problem}"
-            if first.vocabulary(tokenizer) != other.vocabulary(tokenizer):
+            if first.vocabulary_sha256(tokenizer) != other.vocabulary_sha256(tokenizer):
                 return f"{tokenizer} of {other.name} differs from {first.name}'s."
     return None

@@ -12,7 +12,7 @@ from typing import Any
 
 from pipelines.checkpoints import hub
 from pipelines.checkpoints.folder_card import read_card, stated_licence
-from pipelines.checkpoints.source_uri import hub_id, terms
+from pipelines.checkpoints.source_uri import hub_id, parse_terms
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import M2N2Error
 from pipelines.recipes.recipe import Recipe, load_recipe, parse_recipe
@@ -55,7 +55,7 @@ def origins(source: Source) -> list[Origin]:
     """
     if source.uri == str(source.path):
         return [_origin(source.path, None, source.name, source.licence)]
-    base, loras = terms(source.uri)
+    base, loras = parse_terms(source.uri)
     found = [_origin(source.path, hub_id(base), source.name, source.licence)]
     for _, lora in loras:
         identifier = hub_id(lora)
@@ -85,7 +85,7 @@ def portable_uri(source: Source) -> str:
     """Return what a source is, without a word on where this machine keeps it."""
     if source.uri == str(source.path):
         return source.path.absolute().name
-    base, loras = terms(source.uri)
+    base, loras = parse_terms(source.uri)
     return " + ".join([_last_part(base), *(f"{scale} * {_last_part(lora)}" for scale, lora in loras)])
 
 

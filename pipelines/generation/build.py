@@ -139,7 +139,7 @@ def attach_lora(pipeline: StableDiffusionXLPipeline, lora: str) -> None:
         SourceError: there is no such file here, nor can it be had from the hub.
     """
     place = Path(lora).expanduser()
-    if not place.is_file() and (named := hub.parse(lora)):
+    if not place.is_file() and (named := hub.parse_hub_id(lora)):
         place = hub.fetch(named)
     TensorFile(place)  # says in plain words what is wrong with a file
     try:

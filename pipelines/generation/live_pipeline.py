@@ -164,7 +164,7 @@ class LivePipeline:
         """Keep what weaving reads of the sources on a device; on a CPU, the system's file cache is where it stays."""
         for source in self.sources.values():
             for part in self.recipe.merged_components:
-                source.components[part].hold(device)
+                source.components[part].keep_on(device)
 
     def _fitted(self, settings: Settings) -> DevicePlan:
         """Bring the pipeline to the settings: decoding, few-step LoRA and scheduler, compilation; returns the plan."""

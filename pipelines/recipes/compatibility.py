@@ -46,7 +46,7 @@ def gram_matrices(sources: Sequence[Source], progress: Callable[[float], None] |
         tell(read)
 
     for unet in unets:
-        unet.hashed(hashed)
+        unet.compute_sha256(hashed)
     layouts, found, start = unets[0].layouts, {}, float(whole)
     for name, layout in layouts.items():
         size = whole * layout.size / sum(one.size for one in layouts.values())

@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, ValidationInfo, model_validator
 
 from pipelines.architectures.keys import ATTENTION, BACKBONE, MODEL, REST, TEXT_ENCODERS, Patterns, component_of
-from pipelines.checkpoints.sources import ARCHITECTURE, COMPONENTS, Source
+from pipelines.checkpoints.sources import COMPONENTS, SDXL_UNET, Source
 from pipelines.errors import RecipeError
 from pipelines.storage.files import write_whole
 
@@ -110,7 +110,7 @@ class Recipe(_Part):
     format: Literal["m2n2-recipe"] = FORMAT
     version: Literal[1] = VERSION
     name: str = ""
-    architecture: Literal["sdxl-unet", "any"] = ARCHITECTURE
+    architecture: Literal["sdxl-unet", "any"] = SDXL_UNET
     sources: Annotated[tuple[RecipeSource, ...], Field(min_length=1)]
     host: dict[str, str]
     patterns: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] | None = None
@@ -124,7 +124,7 @@ class Recipe(_Part):
             raise ValueError(f"sources must have names of their own, found {names}")
         if "default" not in self.host:
             raise ValueError("host must name a source for 'default'")
-        known = COMPONENTS if self.architecture == ARCHITECTURE else (MODEL,)
+        known = COMPONENTS if self.architecture == SDXL_UNET else (MODEL,)
         for part, lender in self.host.items():
             if part not in ("default", *known):
                 raise ValueError(f"host names the unknown component {part!r}; known: default, {', '.join(known)}")
@@ -154,9 +154,9 @@ class Recipe(_Part):
 
     def _chromosome_names(self) -> tuple[list[str], list[str]]:
         """Return the chromosomes that there must be, and those that there may be."""
-        others = list(TEXT_ENCODERS) if self.architecture == ARCHITECTURE else []
+        others = list(TEXT_ENCODERS) if self.architecture == SDXL_UNET else []
         if self.patterns is None:
-            needed = [ATTENTION, BACKBONE] if self.architecture == ARCHITECTURE else [REST]
+            needed = [ATTENTION, BACKBONE] if self.architecture == SDXL_UNET else [REST]
             return needed, [*needed, *others]
         for name in (REST, *others):
             if name in self.patterns:
@@ -266,7 +266,7 @@ def blend(
         name: what to call the result.
         patterns: how to group the tensors, if not as a UNet's attention and backbone; see `Recipe`.
     """
-    architecture = sources[0].network
+    architecture = sources[0].recipe_architecture
     layouts = sources[0].layouts(dict.fromkeys(component_of(one, architecture) for one in weights), patterns)
     return Recipe(
         name=name,

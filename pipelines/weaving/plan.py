@@ -183,7 +183,7 @@ class Plan:
 
     def _plan_tensors(self, component: str) -> Iterator[TensorPlan]:
         lender = self.lender(component).components[component]
-        merged = lender.grouped(self.recipe.patterns) if component in self.recipe.merged_components else {}
+        merged = lender.grouped_layouts(self.recipe.patterns) if component in self.recipe.merged_components else {}
         owners = {name: layout for layout in merged.values() for name in layout.names}
         for name, ref in lender.tensors.items():
             stored = TORCH_DTYPES[ref.dtype]

@@ -76,14 +76,14 @@ def check(
     """Missing twins, duplicates, captions that would be cut short. / 対訳の不足、重複、長すぎる文を調べます。"""
     import assets
     from eval.prompts.editing import findings, read_rows
-    from pipelines.checkpoints.source_uri import open_origin
+    from pipelines.checkpoints.source_uri import open_source_uri
     from studio.library.caption_lengths import lengths, scorer_reader, source_readers
 
     rows = read_rows(file)
     found = findings(rows)
     readers = [
         scorer_reader(scorer or names.of_folder(assets.JUDGE)),
-        *source_readers(open_origin(source or assets.FAMILY / "ja")),
+        *source_readers(open_source_uri(source or assets.FAMILY / "ja")),
     ]
     cut = [one for one in lengths(rows, readers) if one.cut_by]
     if as_json:

@@ -23,12 +23,12 @@ def blend(
     text_encoders: Annotated[bool, typer.Option("--text-encoders", help="merge the text encoders too")] = False,
 ) -> None:
     """Write the recipe of a weighted merge. / 重み付きマージのレシピを書きます。"""
-    from pipelines.checkpoints.source_uri import open_origin
-    from pipelines.checkpoints.sources import check_mergeable, text_encoders_mergeable
+    from pipelines.checkpoints.source_uri import open_source_uri
+    from pipelines.checkpoints.sources import check_mergeable, text_encoder_conflict
     from pipelines.errors import SourceError
     from pipelines.recipes.recipe import blend as blended
 
-    opened = [open_origin(source) for source in sources]
+    opened = [open_source_uri(source) for source in sources]
     check_mergeable(opened)
     names = [source.name for source in opened]
     if host not in (None, *names):
@@ -36,7 +36,7 @@ def blend(
     rest = _numbers("--weights", weights, len(opened)) or [1 / len(opened)] * len(opened)
     rows = {"attention": _numbers("--attention", attention, len(opened)) or rest, "backbone": rest}
     if text_encoders:
-        if reason := text_encoders_mergeable(opened):
+        if reason := text_encoder_conflict(opened):
             raise SourceError(f"The text encoders cannot be merged: {reason} Leave --text-encoders off.")
         rows |= {"text_encoder": rest, "text_encoder_2": rest}
     blended(opened, rows, host={"default": host or names[0]}, name=out.stem).save(out)

@@ -45,15 +45,15 @@ def sources_inspect(
     as_json: Json = False,
 ) -> None:
     """A source's components, sizes and hashes; reads and checks every byte. / 素材モデルの構成とハッシュを調べます。"""
-    from pipelines.checkpoints.source_uri import open_origin, terms
+    from pipelines.checkpoints.source_uri import open_source_uri, parse_terms
     from pipelines.errors import RecipeError
     from pipelines.exporting.provenance import recipe_of
     from pipelines.storage.pickled import PICKLE_SUFFIXES
 
-    opened = open_origin(source)
+    opened = open_source_uri(source)
     carried = None
     if (
-        opened.path.suffix not in PICKLE_SUFFIXES and not terms(opened.uri)[1]
+        opened.path.suffix not in PICKLE_SUFFIXES and not parse_terms(opened.uri)[1]
     ):  # a LoRA's base carries the base's recipe
         with contextlib.suppress(RecipeError):  # a stranger's header
             carried = recipe_of(opened.path)

@@ -14,8 +14,8 @@ from eval.metrics import bootstrap, by_category
 from eval.prompts.prompt_set import Language, load_prompts
 from eval.scorers import names
 from eval.scorers.catalogue import REPORTER
-from pipelines.checkpoints.source_uri import open_origin
-from pipelines.checkpoints.sources import check_mergeable, text_encoders_mergeable
+from pipelines.checkpoints.source_uri import open_source_uri
+from pipelines.checkpoints.sources import check_mergeable, text_encoder_conflict
 from pipelines.generation.cost import native_side
 from pipelines.generation.settings import LARGE, PresetName
 from pipelines.recipes.compatibility import angles, gram_matrices
@@ -91,10 +91,10 @@ def compare_sources(paths: Sequence[str | Path]) -> dict[str, Any]:
     Raises:
         SourceError: a source cannot be opened or merged with the others.
     """
-    sources = [open_origin(path) for path in paths]
+    sources = [open_source_uri(path) for path in paths]
     check_mergeable(sources)
     return {
         "sources": [source.name for source in sources],
         "angles": {name: angles(products).tolist() for name, products in gram_matrices(sources).items()},
-        "text_encoders": text_encoders_mergeable(sources),
+        "text_encoders": text_encoder_conflict(sources),
     }

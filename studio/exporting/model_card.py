@@ -134,7 +134,7 @@ def _few_step(settings: Settings) -> list[str]:
     if settings.speed is None or settings.lora is None:
         return []
     family = FEW_STEP[settings.speed]
-    named = hub.parse(settings.lora)
+    named = hub.parse_hub_id(settings.lora)
     file = Path(settings.lora if named is None else named.file or "").name
     where = "." if named is None else named.repo  # a path of this machine is nobody's business
     options = "".join(f", {key}={value!r}" for key, value in family.options.items())

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable
 
-from pipelines.checkpoints.source_uri import come
+from pipelines.checkpoints.source_uri import download_progress
 from pipelines.errors import SourceError
 
 POLL = 0.2  # seconds between two looks
@@ -31,7 +31,7 @@ def fetch(uri: str, progress: Callable[[float, tuple[int, int] | None], None] | 
         try:
             while process.poll() is None:
                 if progress:
-                    progress(time.monotonic() - started, come(uri))
+                    progress(time.monotonic() - started, download_progress(uri))
                 time.sleep(POLL)
         finally:
             process.terminate()

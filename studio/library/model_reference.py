@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipelines.checkpoints.source_uri import open_origin
+from pipelines.checkpoints.source_uri import open_source_uri
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import SourceError
 from pipelines.recipes.recipe import Recipe, blend, load_recipe
@@ -31,7 +31,7 @@ def open_model(named: str) -> Model:
         store.close()
         return recipe, open_recipe_sources(recipe)
     try:
-        source = open_origin(named)
+        source = open_source_uri(named)
     except SourceError as error:
         raise SourceError(f"{error} A recipe file, or RUN:INDIVIDUAL, does as well.") from error
     return alone(source)
@@ -45,4 +45,6 @@ def alone(source: Source) -> Model:
 
 def open_recipe_sources(recipe: Recipe, *, relative_to: Path = Path()) -> dict[str, Source]:
     """Open the sources a recipe names; relative paths are relative to the recipe's file."""
-    return {named.name: open_origin(named.uri, name=named.name, relative_to=relative_to) for named in recipe.sources}
+    return {
+        named.name: open_source_uri(named.uri, name=named.name, relative_to=relative_to) for named in recipe.sources
+    }

@@ -20,7 +20,7 @@ import filelock
 import yaml
 
 import assets
-from pipelines.checkpoints.source_uri import name_of, open_origin, resolved
+from pipelines.checkpoints.source_uri import absolute_uri, default_name, open_source_uri
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import M2N2Error
 from pipelines.storage.files import write_whole
@@ -41,7 +41,7 @@ class Known:
     @property
     def name(self) -> str:
         """What it is called."""
-        return name_of(self.uri)
+        return default_name(self.uri)
 
     @property
     def key(self) -> str:
@@ -89,7 +89,7 @@ def add(runs: Path, uri: str, *, relative_to: Path | None = None) -> str:
         SourceError: it cannot be read as a source.
         RunError: the file of those added cannot be read.
     """
-    text = resolved(uri, relative_to)
+    text = absolute_uri(uri, relative_to)
     _change(runs, lambda uris: list(dict.fromkeys([*uris, text])))
     return text
 
@@ -117,7 +117,7 @@ def hash_source(source: Source, progress: Callable[[int, int], None] | None = No
         if progress:
             progress(done, source.size)
 
-    return {name: part.hashed(tell) for name, part in source.components.items()}
+    return {name: part.compute_sha256(tell) for name, part in source.components.items()}
 
 
 def open_known(runs: Path, key: str) -> Source:
@@ -128,7 +128,7 @@ def open_known(runs: Path, key: str) -> Source:
     """
     for one in known(runs):
         if one.key == key:
-            return open_origin(one.uri)
+            return open_source_uri(one.uri)
     raise RunError(f"The studio knows no source {key!r}. Expected one of those on the page of sources; load it again.")
 
 
@@ -146,6 +146,6 @@ def _sources_of(file: Path, _changed: int) -> tuple[str, ...]:
         content: Any = yaml.safe_load(file.read_text("utf-8"))
         if not isinstance(content, dict) or content.get("kind") == "any":
             return ()
-        return tuple(resolved(str(uri), file.resolve().parent) for uri in content.get("sources") or ())
+        return tuple(absolute_uri(str(uri), file.resolve().parent) for uri in content.get("sources") or ())
     except (OSError, UnicodeDecodeError, yaml.YAMLError, M2N2Error):
         return ()  # the pages of runs say what is wrong with one

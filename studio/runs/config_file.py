@@ -9,7 +9,7 @@ from typing import Any, get_args
 import yaml
 
 from eval.scorers import names
-from pipelines.checkpoints.source_uri import open_origin, resolved
+from pipelines.checkpoints.source_uri import absolute_uri, open_source_uri
 from pipelines.checkpoints.sources import Source
 from pipelines.generation.cost import native_side
 from pipelines.generation.settings import LARGE, PresetName, Settings, presets
@@ -32,7 +32,7 @@ def configured(path: Path | None, changes: Mapping[str, Any], pictures: PresetNa
     """
     config = embedded() if path is None else load_config(path)
     if pictures:
-        changes = {"pictures": preset(pictures, open_origin(config.sources[0])).model_dump(), **changes}
+        changes = {"pictures": preset(pictures, open_source_uri(config.sources[0])).model_dump(), **changes}
     return config.changed(changes)
 
 
@@ -55,7 +55,7 @@ def load_config(path: str | Path) -> RunConfig:
     config = checked({**content, "pictures": _pictures(content, here)}, where=str(path))
     return config.model_copy(
         update={
-            "sources": tuple(resolved(source, here) for source in config.sources),
+            "sources": tuple(absolute_uri(source, here) for source in config.sources),
             "prompts": _placed(here, config.prompts),
             "held_out": _placed(here, config.held_out),
             "votes": config.votes and _placed(here, config.votes),
@@ -73,7 +73,7 @@ def _pictures(content: Mapping[str, Any], here: Path) -> Any:
     sources = content.get("sources")
     if named not in get_args(PresetName) or not isinstance(sources, list) or not sources:
         return named  # settings, or what will be refused with a reason
-    return preset(named, open_origin(str(sources[0]), relative_to=here))
+    return preset(named, open_source_uri(str(sources[0]), relative_to=here))
 
 
 def preset(name: PresetName, source: Source) -> Settings:

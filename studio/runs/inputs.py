@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eval.prompts.prompt_set import PromptSet, load_prompts
-from pipelines.checkpoints.source_uri import open_origin
-from pipelines.checkpoints.sources import Source, check_mergeable, text_encoders_mergeable
+from pipelines.checkpoints.source_uri import open_source_uri
+from pipelines.checkpoints.sources import Source, check_mergeable, text_encoder_conflict
 from studio.errors import ConfigError
 
 from .config import RESERVED, RunConfig
@@ -56,7 +56,7 @@ def open_run_sources(config: RunConfig) -> dict[str, Source]:
         ConfigError: the host, the base of task arithmetic, or what a chromosome is frozen to is not among them; or
             their text encoders cannot be merged as asked.
     """
-    sources = [open_origin(uri) for uri in config.sources]
+    sources = [open_source_uri(uri) for uri in config.sources]
     check_mergeable(sources)
     by_name = {source.name: source for source in sources}
     for name in RESERVED:
@@ -73,6 +73,6 @@ def open_run_sources(config: RunConfig) -> dict[str, Source]:
     base = config.breeding.task_arithmetic
     if base not in (None, *by_name):
         raise ConfigError(f"task_arithmetic names {base!r}. Expected one of the sources {', '.join(by_name)}.")
-    if config.merge_text_encoders and (reason := text_encoders_mergeable(sources)):
+    if config.merge_text_encoders and (reason := text_encoder_conflict(sources)):
         raise ConfigError(f"The text encoders cannot be merged: {reason} Leave merge_text_encoders off.")
     return by_name

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from eval.prompts.prompt_set import LANGUAGES, Language, Prompt
-from pipelines.checkpoints.source_uri import open_origin
+from pipelines.checkpoints.source_uri import open_source_uri
 from pipelines.generation.live_pipeline import Request
 from pipelines.generation.settings import Settings
 from studio.errors import RunError
@@ -110,7 +110,7 @@ def ask(config: RunConfig, known: Sequence[str], ja: str, en: str, *, noises: in
     prompts = list(dict.fromkeys(prompts))
     if not 1 <= len(prompts) <= MOST_PROMPTS:
         raise RunError(f"Expected one to {MOST_PROMPTS} captions, found {len(prompts)}. Choose some, or type one.")
-    settings = config.pictures if quality == AS_RUN else preset(quality, open_origin(config.sources[0]))
+    settings = config.pictures if quality == AS_RUN else preset(quality, open_source_uri(config.sources[0]))
     return Asked(tuple(prompts), noises, settings, config.scorer)
 
 

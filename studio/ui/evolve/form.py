@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import assets
 from eval.scorers.catalogue import REPORTER, SCORER
-from pipelines.checkpoints.source_uri import name_of, open_origin, resolved
+from pipelines.checkpoints.source_uri import absolute_uri, default_name, open_source_uri
 from pipelines.generation.settings import PresetName, Settings
 from studio.errors import ConfigError
 from studio.execution.preflight import Preflight, measured_rate, preflight
@@ -73,7 +73,7 @@ class Form:
     @property
     def names(self) -> list[str]:
         """What the sources are called."""
-        return [name_of(folder) for folder in self.folders]
+        return [default_name(folder) for folder in self.folders]
 
     @property
     def lender(self) -> str | None:
@@ -90,7 +90,7 @@ class Form:
     @property
     def settings(self) -> Settings:
         """How pictures are drawn: the preset for the first source, with what was changed of it."""
-        drawn = preset(self.pictures, open_origin(self.folders[0]))
+        drawn = preset(self.pictures, open_source_uri(self.folders[0]))
         changes = {one.field: getattr(self, one.field) for one in NUMBERS if one.from_preset}
         return drawn.model_copy(update={field: value for field, value in changes.items() if value})
 
@@ -118,7 +118,7 @@ class Form:
             "reporter": self.reporter,
         }
         plain = embedded(
-            sources=tuple(resolved(folder) for folder in self.folders),
+            sources=tuple(absolute_uri(folder) for folder in self.folders),
             host={"default": self.lender},
             **{one.key: getattr(self, one.field) for one in NUMBERS if not one.from_preset},
             angle=self.angle,

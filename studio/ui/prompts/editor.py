@@ -22,7 +22,7 @@ from eval.prompts.editing import (
     to_set,
 )
 from eval.prompts.prompt_set import to_yaml
-from pipelines.checkpoints.source_uri import open_origin
+from pipelines.checkpoints.source_uri import open_source_uri
 from studio.errors import RunError
 from studio.i18n import Lang, t
 from studio.library import prompt_library
@@ -132,7 +132,7 @@ def measured(lang: Lang, table: Cells, scorer: str, source: str | None) -> tuple
     Raises:
         M2N2Error: the scorer's tokenizer or the source cannot be opened.
     """
-    readers = [scorer_reader(scorer), *(source_readers(open_origin(source)) if source else [])]
+    readers = [scorer_reader(scorer), *(source_readers(open_source_uri(source)) if source else [])]
     found = lengths(rows(table), readers)
     cut = [one for one in found if one.cut_by]
     said = t(lang, "tokens_cut", n=len(cut)) if cut else t(lang, "tokens_fit", n=len(found))

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from eval.prompts.prompt_set import Language
-from pipelines.checkpoints.source_uri import is_at_hand, open_origin
+from pipelines.checkpoints.source_uri import is_at_hand, open_source_uri
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import M2N2Error
 from studio.formatting import gigabytes
@@ -40,7 +40,7 @@ def entry(known: Known) -> Entry:
     try:
         if not is_at_hand(known.uri):
             return Entry(known, None, fetch=True)
-        return Entry(known, open_origin(known.uri))
+        return Entry(known, open_source_uri(known.uri))
     except M2N2Error as error:
         return Entry(known, None, str(error))
 
@@ -141,7 +141,7 @@ def _tokenizer(lang: Lang, source: Source, speakers: Sequence[str]) -> str:
 def _tokenizers(entries: Sequence[Entry]) -> dict[str, list[str]]:
     """By uri, the names of the sources with the same tokenizer."""
     vocabularies = {
-        one.known.uri: one.source.vocabulary("tokenizer")
+        one.known.uri: one.source.vocabulary_sha256("tokenizer")
         for one in entries
         if one.source and "tokenizer" in one.source.contents.tokenizers
     }

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 import assets
 from eval.prompts.prompt_set import load_prompts
-from pipelines.checkpoints.source_uri import is_at_hand, name_of, open_origin, resolved
+from pipelines.checkpoints.source_uri import absolute_uri, default_name, is_at_hand, open_source_uri
 from pipelines.checkpoints.sources import check_mergeable
 from pipelines.errors import M2N2Error
 from pipelines.recipes.recipe import parse_recipe
@@ -60,7 +60,7 @@ def evolve_link(lang: Lang, uris: Sequence[str]) -> Markup:
 
 def lines(text: str) -> list[str]:
     """The sources written in a field, one a line, with whole paths."""
-    return [resolved(line.strip().strip('"')) for line in text.splitlines() if line.strip()]
+    return [absolute_uri(line.strip().strip('"')) for line in text.splitlines() if line.strip()]
 
 
 def look(lang: Lang, text: str) -> str:
@@ -69,7 +69,7 @@ def look(lang: Lang, text: str) -> str:
     for uri in lines(text):
         try:
             if not is_at_hand(uri):
-                said.append(t(lang, "look_fetch", name=name_of(uri)))
+                said.append(t(lang, "look_fetch", name=default_name(uri)))
                 continue
             found = entry(source_library.Known(uri))
             said.append(_described(lang, found))
@@ -110,7 +110,7 @@ def add(studio: Studio, lang: Lang, text: str, tell: Tell) -> list[str]:
     for uri in uris:
         if not is_at_hand(uri):
             fetch(uri, lambda seconds, come: tell(*_fetching(lang, seconds, come)))
-        source = open_origin(uri)
+        source = open_source_uri(uri)
         check_mergeable([source])
         source_library.hash_source(
             source,
@@ -246,7 +246,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             new = add(studio, lang, text, telling(request, progress))
         except Cancelled:
             return [t(lang, "add_cancelled"), gr.skip(), *shelf_now(ticked)]
-        names = ", ".join(map(name_of, new))
+        names = ", ".join(map(default_name, new))
         return [t(lang, "added", names=names), "", *shelf_now([*ticked, *new])]
 
     def on_forget(uri: str, ticked: list[str]) -> list[Any]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from pipelines.checkpoints.source_uri import is_at_hand, name_of, open_origin
-from pipelines.checkpoints.sources import check_mergeable, text_encoders_mergeable
+from pipelines.checkpoints.source_uri import default_name, is_at_hand, open_source_uri
+from pipelines.checkpoints.sources import check_mergeable, text_encoder_conflict
 from pipelines.recipes.compatibility import angles, gram_matrices, task_angles, task_distances
 from studio.errors import RunError
 from studio.i18n import Lang, t
@@ -41,13 +41,13 @@ def measure(uris: Sequence[str], lang: Lang, tell: Tell) -> Measured:
     """
     if len(uris) < 2:
         raise RunError(t(lang, "choose_two"))
-    away = [name_of(uri) for uri in uris if not is_at_hand(uri)]
+    away = [default_name(uri) for uri in uris if not is_at_hand(uri)]
     if away:
         raise RunError(t(lang, "fetch_first", names=", ".join(away)))
-    sources = [open_origin(uri) for uri in uris]
+    sources = [open_source_uri(uri) for uri in uris]
     check_mergeable(sources)
     products = gram_matrices(sources, lambda share: tell(share, t(lang, "measuring")))
-    return Measured([source.name for source in sources], products, text_encoders_mergeable(sources))
+    return Measured([source.name for source in sources], products, text_encoder_conflict(sources))
 
 
 def heat_maps(lang: Lang, found: Measured, base: str) -> Markup:

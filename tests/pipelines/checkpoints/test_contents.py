@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from pipelines.checkpoints.sources import check_mergeable, open_source, text_encoders_mergeable
+from pipelines.checkpoints.sources import check_mergeable, open_source, text_encoder_conflict
 from pipelines.errors import RecipeError, SourceError
 from pipelines.recipes.recipe import blend
 from pipelines.weaving.plan import Plan
@@ -39,7 +39,7 @@ def test_a_single_file_has_the_folders_tensors_and_hashes(folder, file):
             assert torch.equal(one.components[part].read(name), other.components[part].read(name)), name
         assert one.config(part) == other.config(part)
     check_mergeable([one, open_source(file, name="file")])
-    assert text_encoders_mergeable([one, other]) is None
+    assert text_encoder_conflict([one, other]) is None
 
 
 def test_any_stretch_of_a_packed_tensor(folder, file):

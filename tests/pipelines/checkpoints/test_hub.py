@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.checkpoints.hub import HubId, choose, parse
+from pipelines.checkpoints.hub import HubId, needed_files, parse_hub_id
 from pipelines.errors import SourceError
 from tests.fake_hub import COMMIT, NOT_NEEDED, SDXL, serve
 
 DRIVER = """
 import json, sys, urllib.request
 from pipelines.errors import M2N2Error
-from pipelines.checkpoints.hub import fetch, parse
+from pipelines.checkpoints.hub import fetch, parse_hub_id
 for number, text in enumerate(sys.argv[2:]):
     if sys.argv[1]:
         urllib.request.urlopen(f"{sys.argv[1]}/mark/{number}").close()
     try:
-        print(json.dumps({"path": str(fetch(parse(text)))}))
+        print(json.dumps({"path": str(fetch(parse_hub_id(text)))}))
     except M2N2Error as error:
         print(json.dumps({"error": str(error)}))
 """
@@ -82,7 +82,7 @@ def fetched(hub, home):
 
 
 def test_one_set_of_weights_is_chosen():
-    assert sorted(choose(SDXL + NOT_NEEDED, HubId("team/sdxl")).files) == sorted(SDXL)
+    assert sorted(needed_files(SDXL + NOT_NEEDED, HubId("team/sdxl")).files) == sorted(SDXL)
 
 
 def test_a_repository_comes_with_what_is_needed(fetched):
@@ -110,9 +110,9 @@ def test_how_much_has_come_is_known_without_asking(fetched, home, tmp_path):
     os.truncate(blob.with_suffix(".incomplete"), 10)
     code = """
 import json, sys
-from pipelines.checkpoints.source_uri import come
+from pipelines.checkpoints.source_uri import download_progress
 for text in sys.argv[2:]:
-    print(json.dumps(come(text)))
+    print(json.dumps(download_progress(text)))
 """
     total = sum(len(f"team/sdxl {file}") for file in SDXL)
     lora = sum(len(f"team/lora {file}") for file in ("README.md", "adapter_config.json", "adapter_model.safetensors"))
@@ -201,10 +201,10 @@ def test_a_source_has_the_name_of_its_repository(hub, family, tmp_path):
     code = """
 import json, sys
 from pipelines.errors import SourceError
-from pipelines.checkpoints.source_uri import open_origin
+from pipelines.checkpoints.source_uri import open_source_uri
 for text in sys.argv[2:]:
     try:
-        source = open_origin(text)
+        source = open_source_uri(text)
         print(json.dumps([source.name, source.uri, source.licence, source.components["unet"].sha256]))
     except SourceError as error:
         print(json.dumps(str(error)))
@@ -238,7 +238,7 @@ for text in sys.argv[2:]:
     ],
 )
 def test_ids(text, found):
-    assert parse(text) == found
+    assert parse_hub_id(text) == found
 
 
 def test_names():
@@ -254,9 +254,9 @@ def test_weights_that_are_split_in_the_older_way():
         "unet/diffusion_pytorch_model-00002-of-00002.fp16.safetensors",
         "unet/diffusion_pytorch_model-00001-of-00003.safetensors",
     ]
-    assert sorted(choose(files, HubId("a/b")).files) == sorted(files[:4])
+    assert sorted(needed_files(files, HubId("a/b")).files) == sorted(files[:4])
 
 
 def test_refuses_a_repository_without_weights():
     with pytest.raises(SourceError, match="it holds no safetensors"):
-        choose(["README.md"], HubId("a/b"))
+        needed_files(["README.md"], HubId("a/b"))

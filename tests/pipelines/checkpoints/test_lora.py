@@ -10,7 +10,7 @@ from diffusers import StableDiffusionXLPipeline
 from safetensors.torch import load_file, save_file
 
 from pipelines.checkpoints.lora import exact_product
-from pipelines.checkpoints.source_uri import open_origin
+from pipelines.checkpoints.source_uri import open_source_uri
 from pipelines.errors import SourceError
 from pipelines.recipes.recipe import blend
 from pipelines.weaving.plan import Plan
@@ -37,7 +37,7 @@ def saved(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def baked(saved):
-    return open_origin(f"{BASE} + {SCALE} * {saved}")
+    return open_source_uri(f"{BASE} + {SCALE} * {saved}")
 
 
 def pipeline():
@@ -89,7 +89,7 @@ def test_alpha_is_the_rank_where_nothing_says_otherwise(family, tmp_path):
     down, up = factors()["unet"]["conv_out"]
     path = tmp_path / "plain.safetensors"
     save_file({"unet.conv_out.lora_A.weight": down, "unet.conv_out.lora_B.weight": up}, path)
-    found = values(open_origin(f"{BASE} + 2 * {path}").components["unet"], "conv_out.weight")
+    found = values(open_source_uri(f"{BASE} + 2 * {path}").components["unet"], "conv_out.weight")
     base = family["base"].components["unet"].read("conv_out.weight").float()
     delta = 2 * (up.flatten(1).double() @ down.flatten(1).double()).reshape(base.shape)
     torch.testing.assert_close(found, base + delta.float(), rtol=1e-6, atol=1e-8)
@@ -97,11 +97,11 @@ def test_alpha_is_the_rank_where_nothing_says_otherwise(family, tmp_path):
 
 def test_two_loras_add_up_and_the_order_shows_in_the_hash(family, saved, tmp_path):
     other = kohya_lora({"unet": {"conv_out": factors()["unet"]["conv_out"]}}, tmp_path / "other.safetensors")
-    one = open_origin(f"{BASE} + 0.5 * {saved} + -0.25 * {other}")
-    two = open_origin(f"{BASE} + -0.25 * {other} + 0.5 * {saved}")
+    one = open_source_uri(f"{BASE} + 0.5 * {saved} + -0.25 * {other}")
+    two = open_source_uri(f"{BASE} + -0.25 * {other} + 0.5 * {saved}")
     name = "conv_out.weight"
     base = values(family["base"].components["unet"], name)
-    alone = values(open_origin(f"{BASE} + 0.25 * {saved}").components["unet"], name)
+    alone = values(open_source_uri(f"{BASE} + 0.25 * {saved}").components["unet"], name)
     torch.testing.assert_close(values(one.components["unet"], name), alone, rtol=1e-5, atol=1e-8)
     assert not torch.equal(alone, base)
     assert one.components["unet"].sha256 != two.components["unet"].sha256
@@ -111,7 +111,7 @@ def test_two_loras_add_up_and_the_order_shows_in_the_hash(family, saved, tmp_pat
 
 def test_only_touched_components_change(family, tmp_path):
     path = kohya_lora({"unet": factors()["unet"]}, tmp_path / "unet only.safetensors")
-    source = open_origin(f"{BASE} + 1 * {path}")
+    source = open_source_uri(f"{BASE} + 1 * {path}")
     for part in ("text_encoder", "text_encoder_2", "vae"):
         assert source.components[part].sha256 == family["base"].components[part].sha256
     assert source.components["unet"].sha256 != family["base"].components["unet"].sha256
@@ -126,7 +126,7 @@ def test_the_hash_is_as_documented(family, tmp_path):
     bytes_ = hashlib.sha256(down.numpy().tobytes() + up.numpy().tobytes()).hexdigest()
     lora = hashlib.sha256(f"conv_out.weight {ALPHA / RANK!r}\n{bytes_}".encode()).hexdigest()
     expected = hashlib.sha256(f"{family['base'].components['unet'].sha256}+0.8*{lora}".encode()).hexdigest()
-    assert open_origin(f"{BASE} + 0.80 * {path}").components["unet"].sha256 == expected
+    assert open_source_uri(f"{BASE} + 0.80 * {path}").components["unet"].sha256 == expected
 
 
 def test_blocks_of_any_size_hold_the_same_bits(baked):
@@ -199,7 +199,7 @@ def test_refuses_nan_and_overflow(tmp_path):
     down, up = factors()["unet"]["conv_out"]
     path = kohya_lora({"unet": {"conv_out": (down * float("nan"), up)}}, tmp_path / "lora.safetensors")
     with pytest.raises(SourceError, match="holds NaN or infinity"):
-        _ = open_origin(f"{BASE} + 1 * {path}").components["unet"].sha256
+        _ = open_source_uri(f"{BASE} + 1 * {path}").components["unet"].sha256
     kohya_lora({"unet": {"conv_out": (down, up)}}, path)
     with pytest.raises(SourceError, match=r"conv_out\.weight overflows torch\.float16"):
-        open_origin(f"{BASE} + 1e9 * {path}").components["unet"].read("conv_out.weight")
+        open_source_uri(f"{BASE} + 1e9 * {path}").components["unet"].read("conv_out.weight")

@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from pipelines.checkpoints.lora_keys import read_pairs
-from pipelines.checkpoints.source_uri import open_origin
+from pipelines.checkpoints.lora_keys import read_factor_pairs
+from pipelines.checkpoints.source_uri import open_source_uri
 from pipelines.errors import SourceError
 from pipelines.storage.tensor_file import TensorFile
 from tests.full_keys import full_unet, shapes
@@ -27,7 +27,7 @@ def spelt(module, role, tensor, spelling):
 
 def test_namings_give_the_same_weights(tmp_path):
     """By kohya with SGM's modules and with diffusers', by peft around a model, and in older spellings of diffusers."""
-    baked = open_origin(f"{BASE} + {SCALE} * {diffusers_lora(tmp_path / 'saved.safetensors')}")
+    baked = open_source_uri(f"{BASE} + {SCALE} * {diffusers_lora(tmp_path / 'saved.safetensors')}")
     by_diffusers = {name: f"lora_unet_{module.replace('.', '_')}" for module, name in UNET.items()}
     written = [
         kohya_lora(factors(), tmp_path / "sgm.safetensors"),
@@ -48,7 +48,7 @@ def test_namings_give_the_same_weights(tmp_path):
         written.append(tmp_path / f"{number}.safetensors")
         save_file(tensors, written[-1])
     for path in written:
-        other = open_origin(f"{BASE} + {SCALE} * {path}")
+        other = open_source_uri(f"{BASE} + {SCALE} * {path}")
         for part in factors():
             one, two = baked.components[part], other.components[part]
             assert one.sha256 == two.sha256, path
@@ -79,7 +79,7 @@ def test_names_of_the_real_sdxl(tmp_path):
         tensors[f"{module}.lora_down.weight"] = torch.zeros(1, *rest)
         tensors[f"{module}.lora_up.weight"] = torch.zeros(out, 1, *(1 for _ in rest[1:]))
     save_file(tensors, tmp_path / "kohya.safetensors")
-    pairs = read_pairs(TensorFile(tmp_path / "kohya.safetensors"), {"unet": unet})
+    pairs = read_factor_pairs(TensorFile(tmp_path / "kohya.safetensors"), {"unet": unet})
     assert {pair.down.removesuffix(".lora_down.weight"): name for name, pair in pairs["unet"].items()} == expected
 
 
@@ -102,7 +102,7 @@ def test_alpha_of_the_peft_configuration(config, ratio, tmp_path):
     wrapped = {f"base_model.model.{key}": tensor for key, tensor in tensors.items()}
     save_file(wrapped, tmp_path / "adapter_model.safetensors")
     for name in ("x", "adapter_model"):
-        pairs = read_pairs(TensorFile(tmp_path / f"{name}.safetensors"), base)
+        pairs = read_factor_pairs(TensorFile(tmp_path / f"{name}.safetensors"), base)
         assert pairs["unet"]["conv_out.weight"].ratio == ratio
 
 
@@ -124,7 +124,7 @@ def test_refuses_other_adapters_by_name(key, message, tmp_path):
     path = kohya_lora({"unet": {"conv_out": factors()["unet"]["conv_out"]}}, tmp_path / "lora.safetensors")
     save_file(load_file(path) | {key: torch.zeros(4, 4)}, path)
     with pytest.raises(SourceError, match=message):
-        open_origin(f"{BASE} + 1 * {path}")
+        open_source_uri(f"{BASE} + 1 * {path}")
 
 
 def test_refuses_modules_that_the_base_does_not_have(tmp_path):
@@ -133,7 +133,7 @@ def test_refuses_modules_that_the_base_does_not_have(tmp_path):
     with pytest.raises(
         SourceError, match=r"22 modules; 1 of them are not in the base, such as 'lora_unet_output_blocks_8"
     ):
-        open_origin(f"{BASE} + 1 * {path}")
+        open_source_uri(f"{BASE} + 1 * {path}")
 
 
 def test_refuses_what_does_not_fit(tmp_path):
@@ -142,7 +142,7 @@ def test_refuses_what_does_not_fit(tmp_path):
     for wrong in ((down[:, :3].contiguous(), up), (down[..., :1].contiguous(), up), (down, up[:3]), (down[:2], up)):
         kohya_lora({"unet": {"conv_out": wrong}}, path)
         with pytest.raises(SourceError, match=r"does not give conv_out\.weight \[8, 64, 3, 3\]"):
-            open_origin(f"{BASE} + 1 * {path}")
+            open_source_uri(f"{BASE} + 1 * {path}")
 
 
 def test_refuses_half_a_pair_and_two_pairs_for_one_tensor(tmp_path):
@@ -151,20 +151,20 @@ def test_refuses_half_a_pair_and_two_pairs_for_one_tensor(tmp_path):
     down, up = tensors["lora_unet_out_2.lora_down.weight"], tensors.pop("lora_unet_out_2.lora_up.weight")
     save_file(tensors, path)
     with pytest.raises(SourceError, match="lacks the up factor of lora_unet_out_2"):
-        open_origin(f"{BASE} + 1 * {path}")
+        open_source_uri(f"{BASE} + 1 * {path}")
     both = {"lora_unet_out_2.lora_down.weight": down, "lora_unet_out_2.lora_up.weight": up}
     both |= {key.replace("out_2", "conv_out"): tensor.clone() for key, tensor in both.items()}
     save_file(both, path)
     with pytest.raises(SourceError, match=r"both change conv_out\.weight"):
-        open_origin(f"{BASE} + 1 * {path}")
+        open_source_uri(f"{BASE} + 1 * {path}")
 
 
 def test_refuses_an_alpha_that_is_no_number(tmp_path):
     path = kohya_lora({"unet": {"conv_out": factors()["unet"]["conv_out"]}}, tmp_path / "lora.safetensors")
     save_file(load_file(path) | {"lora_unet_out_2.alpha": torch.tensor(float("inf"))}, path)
     with pytest.raises(SourceError, match="Expected one finite number"):
-        open_origin(f"{BASE} + 1 * {path}")
+        open_source_uri(f"{BASE} + 1 * {path}")
     config = {"lora_adapter_metadata": "[1]"}
     save_file({"unet.conv_out.lora_A.weight": torch.zeros(1)}, path, metadata=config)
     with pytest.raises(SourceError, match="peft configuration cannot be read"):
-        open_origin(f"{BASE} + 1 * {path}")
+        open_source_uri(f"{BASE} + 1 * {path}")

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import assets
-from pipelines.checkpoints.source_uri import is_at_hand, open_origin, resolved, terms
+from pipelines.checkpoints.source_uri import absolute_uri, is_at_hand, open_source_uri, parse_terms
 from pipelines.errors import SourceError
 from tests.full_keys import small_sdxl, small_single_file, tensors_of
 
@@ -47,7 +47,7 @@ def place(tmp_path_factory):
     ],
 )
 def test_the_same_weights_in_every_form(text, name, place):
-    source, expected = open_origin(text, relative_to=place), open_origin(place / "whole")
+    source, expected = open_source_uri(text, relative_to=place), open_source_uri(place / "whole")
     assert source.name == name
     assert {part: one.sha256 for part, one in source.components.items()} == {
         part: one.sha256 for part, one in expected.components.items()
@@ -55,17 +55,17 @@ def test_the_same_weights_in_every_form(text, name, place):
 
 
 def test_a_name_may_be_given(place):
-    assert open_origin(place / "whole", name="mine").name == "mine"
+    assert open_source_uri(place / "whole", name="mine").name == "mine"
 
 
 @pytest.mark.parametrize("base", ["whole", "single.v2.safetensors", "old.ckpt"])
 def test_loras_on_any_form(base, place):
     text = f"  {base}  +  0.50 * first.safetensors + -1e-1 * second + third.pt "
-    source = open_origin(text, relative_to=place)
+    source = open_source_uri(text, relative_to=place)
     assert source.name == "second + third"
     assert source.uri == f"{place / base} + 0.50 * {place}/first.safetensors + -1e-1 * {place}/second + third.pt"
     name = "mid_block.attentions.0.proj_in.weight"
-    before = open_origin(place / base).components["unet"].read(name).float()
+    before = open_source_uri(place / base).components["unet"].read(name).float()
     after = torch.empty(before.numel())
     source.components["unet"].fill(name, 0, after)
     torch.testing.assert_close(after, (before + 0.5 * 0.5 - 0.1 * 1.5).reshape(-1), rtol=0, atol=1e-6)
@@ -73,9 +73,9 @@ def test_loras_on_any_form(base, place):
 
 def test_a_uri_opens_again_from_anywhere(place, tmp_path, monkeypatch):
     monkeypatch.chdir(place)
-    source = open_origin("whole + 0.5 * first.safetensors")
+    source = open_source_uri("whole + 0.5 * first.safetensors")
     monkeypatch.chdir(tmp_path)
-    again = open_origin(source.uri)
+    again = open_source_uri(source.uri)
     assert again.uri == source.uri
     assert again.components["unet"].sha256 == source.components["unet"].sha256
 
@@ -94,16 +94,16 @@ def test_paths_become_absolute_and_hub_ids_stay(tmp_path, monkeypatch):
         "team/a.safetensors": f"{tmp_path}/team/a.safetensors",
         "team/other + 1 * team/ja + .5 * x": f"team/other + 1 * {tmp_path}/team/ja + .5 * {tmp_path}/x",
     }.items():
-        assert resolved(text, tmp_path) == expected
-        assert resolved(expected) == expected
-    assert resolved("x") == os.path.join(os.getcwd(), "x")
+        assert absolute_uri(text, tmp_path) == expected
+        assert absolute_uri(expected) == expected
+    assert absolute_uri("x") == os.path.join(os.getcwd(), "x")
 
 
 def test_only_a_number_and_a_star_after_a_plus_begin_a_lora():
-    assert terms("a + b.safetensors") == ("a + b.safetensors", [])
-    assert terms("a + 2 * b + c + 0.5 * d") == ("a", [("2", "b + c"), ("0.5", "d")])
-    assert terms("a+2*b") == ("a+2*b", [])
-    assert terms("a * 2 + 3") == ("a * 2 + 3", [])
+    assert parse_terms("a + b.safetensors") == ("a + b.safetensors", [])
+    assert parse_terms("a + 2 * b + c + 0.5 * d") == ("a", [("2", "b + c"), ("0.5", "d")])
+    assert parse_terms("a+2*b") == ("a+2*b", [])
+    assert parse_terms("a * 2 + 3") == ("a * 2 + 3", [])
 
 
 @pytest.mark.parametrize("text", ["base + x.safetensors", "base+0.8*x", "0.8 * x", "nothing", "x\0y", "y" * 5000])
@@ -111,18 +111,18 @@ def test_says_what_is_understood(text, tmp_path):
     with pytest.raises(
         SourceError, match=r"There is nothing at .*\. Expected a diffusers folder, .*BASE \+ 0\.8 \* LORA"
     ):
-        open_origin(text, relative_to=tmp_path)
+        open_source_uri(text, relative_to=tmp_path)
 
 
 @pytest.mark.parametrize("text", ["base + 0.8 *  + 0.5 * x", "base + 1e999 * x"])
 def test_refuses_half_a_term(text, tmp_path):
     with pytest.raises(SourceError, match=r"cannot be read at '.*'\. Expected a diffusers folder"):
-        open_origin(text, relative_to=tmp_path)
+        open_source_uri(text, relative_to=tmp_path)
 
 
 def test_refuses_nothing():
     with pytest.raises(SourceError, match="named by nothing"):
-        open_origin("  ")
+        open_source_uri("  ")
 
 
 def test_refuses_a_folder_as_lora(tmp_path):
@@ -131,14 +131,14 @@ def test_refuses_a_folder_as_lora(tmp_path):
     with pytest.raises(
         SourceError, match=r"is a folder\. Expected a LoRA file after '\*', such as .*my_lora\.safetensors"
     ):
-        open_origin(f"{base} + 1 * {tmp_path}")
+        open_source_uri(f"{base} + 1 * {tmp_path}")
 
 
 def test_refuses_a_lora_as_base_and_a_base_as_lora(place):
     with pytest.raises(SourceError, match="a LoRA goes with its base"):
-        open_origin(place / "first.safetensors")
+        open_source_uri(place / "first.safetensors")
     with pytest.raises(SourceError, match="is no LoRA that is understood"):
-        open_origin("whole + 1 * single.v2.safetensors", relative_to=place)
+        open_source_uri("whole + 1 * single.v2.safetensors", relative_to=place)
 
 
 def test_an_id_without_a_network(place, monkeypatch):
@@ -146,9 +146,9 @@ def test_an_id_without_a_network(place, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     (place / "team").mkdir()
     with pytest.raises(SourceError, match="team/ja is no folder here"):
-        open_origin("team/ja", relative_to=place)
+        open_source_uri("team/ja", relative_to=place)
     (place / "team" / "ja").symlink_to(place / "whole")
-    assert open_origin("team/ja", relative_to=place).path == Path(place / "team" / "ja")
+    assert open_source_uri("team/ja", relative_to=place).path == Path(place / "team" / "ja")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from pipelines.architectures.keys import canonical_order
-from pipelines.checkpoints.sources import check_mergeable, open_source, text_encoders_mergeable
+from pipelines.checkpoints.sources import check_mergeable, open_source, text_encoder_conflict
 from pipelines.errors import SourceError
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
@@ -44,7 +44,7 @@ def test_every_text_encoder_tensor_has_its_canonical_name(family):
 
 def test_the_family_can_be_merged(family):
     check_mergeable(list(family.values()))
-    assert text_encoders_mergeable(list(family.values())) is None
+    assert text_encoder_conflict(list(family.values())) is None
 
 
 def test_reads_any_stretch_of_a_chromosome(family, layouts):
@@ -118,4 +118,4 @@ def test_another_tokenizer_keeps_text_encoders_apart(copied, family):
     folder = copied("base", "other")
     with open(folder / "tokenizer" / "merges.txt", "a") as file:
         file.write("a b\n")
-    assert text_encoders_mergeable([family["ja"], open_source(folder)]) == "tokenizer of other differs from ja's."
+    assert text_encoder_conflict([family["ja"], open_source(folder)]) == "tokenizer of other differs from ja's."

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from pipelines.architectures.keys import canonical_name
-from pipelines.checkpoints.source_uri import open_origin
+from pipelines.checkpoints.source_uri import open_source_uri
 from pipelines.checkpoints.sources import open_source
 from pipelines.errors import DiskError, ExportError, RecipeError
 from pipelines.exporting.export import TENSOR_HASH, export_file, export_folder
@@ -97,7 +97,7 @@ FILLS_UP = """
 import resource, sys
 from pipelines.errors import ExportError
 from pipelines.exporting.export import export_file, export_folder
-from pipelines.checkpoints.source_uri import open_origin
+from pipelines.checkpoints.source_uri import open_source_uri
 from pipelines.weaving.plan import Plan
 from studio.library.model_reference import open_model
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))  # the kernel refuses to write on, as a full disk does
@@ -201,5 +201,5 @@ def test_a_recipe_in_an_export_names_places_that_open_from_anywhere(family, tmp_
     folder = export_folder(plan, tmp_path / "out")
     assert load_recipe(folder / "recipe.json").sources[0].uri == str(family["ja"].path)
     recipe = plan.recipe.model_copy(update={"sources": (plan.recipe.sources[0].model_copy(update={"uri": "./ja"}),)})
-    folder = export_folder(Plan(recipe, {"ja": open_origin("./ja")}), tmp_path / "again")
+    folder = export_folder(Plan(recipe, {"ja": open_source_uri("./ja")}), tmp_path / "again")
     assert load_recipe(folder / "recipe.json").sources[0].uri == str(family["ja"].path)

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 import assets
-from pipelines.checkpoints.source_uri import open_origin
+from pipelines.checkpoints.source_uri import open_source_uri
 from pipelines.errors import DiskError, SourceError
 from pipelines.storage.files import cache_dir
 from pipelines.storage.pickled import as_safetensors
@@ -40,7 +40,7 @@ class Hostile:
 def test_a_checkpoint_opens_and_equals_its_source(family, stored, tmp_path):
     path = tmp_path / "old.ckpt"
     torch.save({"state_dict": stored, "global_step": 470000, "pytorch-lightning_version": "1.4.2"}, path)
-    source = open_origin(path)
+    source = open_source_uri(path)
     assert source.name == "old"
     assert source.uri == str(path)
     for part in PARTS:
@@ -153,7 +153,7 @@ def test_refuses_other_files_without_bad_advice(tmp_path):
 
 def test_refuses_when_there_is_no_room(tmp_path, monkeypatch):
     torch.save({"x": torch.zeros(100)}, tmp_path / "x.ckpt")
-    monkeypatch.setattr("pipelines.storage.disk_space.SPARE", 1 << 60)
+    monkeypatch.setattr("pipelines.storage.disk_space.SPARE_BYTES", 1 << 60)
     with pytest.raises(DiskError, match=r"x\.ckpt as safetensors needs \d+\.\d\d GB, .* GB free"):
         as_safetensors(tmp_path / "x.ckpt")
     assert not list((cache_dir() / "converted").glob("x-*"))

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 import assets
-from pipelines.checkpoints.source_uri import open_origin
+from pipelines.checkpoints.source_uri import open_source_uri
 from pipelines.checkpoints.sources import open_source
 from studio.errors import RunError
 from studio.library import source_library
@@ -25,7 +25,7 @@ def test_what_is_added_is_remembered_once_and_can_be_forgotten(tmp_path, copied)
     source_library.add(runs, "owner/name")
     assert source_library.added(runs) == [mine, "owner/name"]
     assert [(one.name, one.added) for one in source_library.known(runs)][4:] == [("mine", True), ("name", True)]
-    assert open_origin(mine).name == source_library.open_known(runs, source_library.Known(mine).key).name == "mine"
+    assert open_source_uri(mine).name == source_library.open_known(runs, source_library.Known(mine).key).name == "mine"
     source_library.forget(runs, mine)
     assert source_library.added(runs) == ["owner/name"]
     with pytest.raises(RunError, match="knows no source"):

@@ -80,7 +80,7 @@ def test_what_does_not_fit_is_said_before(finished, wish, monkeypatch):
     words, fits = steps.facts(finished, "en", steps.plan(finished, "en", wish))
     assert fits
     assert str(finished.exports / wish.title) in words
-    monkeypatch.setattr("pipelines.storage.disk_space.SPARE", 1 << 60)
+    monkeypatch.setattr("pipelines.storage.disk_space.SPARE_BYTES", 1 << 60)
     words, fits = steps.facts(finished, "ja", steps.plan(finished, "ja", wish))
     assert not fits
     assert "空きを作って" in words

@@ -65,7 +65,7 @@ def test_no_caption_is_cut_short(family, one_hot, scorer):
         for text in load_prompts(path).texts(lang)
     ]
     assert scorer.truncated(captions) == []
-    assert LivePipeline(one_hot["ja"], family).truncated(captions) == []
+    assert LivePipeline(one_hot["ja"], family).truncated_captions(captions) == []
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])

@@ -13,7 +13,7 @@ import shutil
 import assets
 from eval.prompts.prompt_set import load_prompts
 from pipelines.checkpoints.sources import open_source
-from pipelines.generation.live_pipeline import LivePipeline, Request, Settings
+from pipelines.generation.live_pipeline import LivePipeline, PictureRequest, Settings
 from pipelines.recipes.recipe import blend
 
 PROMPTS = ("1face", "1f951", "1f39e")  # a moose, an avocado, film frames
@@ -23,10 +23,10 @@ SEED = 7
 def main() -> None:
     """Draw and write `previews/` in every source's folder."""
     known = {prompt.id: prompt for prompt in load_prompts(assets.HELD_OUT).prompts}
-    wanted: list[tuple[str, Request]] = []
+    wanted: list[tuple[str, PictureRequest]] = []
     for id in PROMPTS:
         for language, caption in (("ja", known[id].ja), ("en", known[id].en)):
-            wanted.append((f"{len(wanted)}-{id}-{language}.png", Request(str(caption), SEED)))
+            wanted.append((f"{len(wanted)}-{id}-{language}.png", PictureRequest(str(caption), SEED)))
     for path in assets.sources():
         source = open_source(path)
         whole = blend([source], {"attention": [1.0], "backbone": [1.0]}, host={"default": source.name})

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipelines.generation.live_pipeline import Request
+from pipelines.generation.live_pipeline import PictureRequest
 from pipelines.recipes.recipe import Recipe
 from studio.breeding.initial_population import source_recipes
 from studio.breeding.variation import RecipeCrossover
@@ -89,7 +89,7 @@ def _draw(store: RunStore, recipe: Recipe, references: list[Image.Image], count:
     wanted = [(row, language) for row in range(len(prompts)) for language in ("ja", "en")][:count]
     for row, language in wanted:
         prompt = prompts.prompts[row]
-        request = Request((prompt.ja if language == "ja" else prompt.en) or "", noise_seed(prompt.id, 0))
+        request = PictureRequest((prompt.ja if language == "ja" else prompt.en) or "", noise_seed(prompt.id, 0))
         drawn = DrawnPicture(Image.blend(references[row], tint, 0.2), prompt.id, language, 0, request)
         save_picture(
             drawn, store.image(recipe.name, prompt.id, language, 0), recipe=recipe, settings=store.config.pictures

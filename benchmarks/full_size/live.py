@@ -27,13 +27,13 @@ from rich.table import Table
 from pipelines.architectures import sdxl
 from pipelines.architectures.keys import is_attention
 from pipelines.checkpoints.sources import Source, open_source
-from pipelines.recipes.gram import gram
+from pipelines.recipes.gram import compute_gram
 from pipelines.recipes.recipe import Recipe, blend
 from pipelines.storage.files import cache_dir
 from pipelines.storage.parallel import in_parallel
 from pipelines.storage.tensor_file import TORCH_DTYPES
 from pipelines.weaving.plan import Plan, TensorPlan
-from pipelines.weaving.weave import BLOCK, LiveWeights
+from pipelines.weaving.weave import BLOCK_ELEMENTS, LiveWeights
 
 from .checkpoints import make
 from .rivals import anonymous, forget
@@ -94,7 +94,7 @@ def measure_gram(sources: list[Source], table: Table) -> None:
     files = [file.path for part in parts for file in part.files]
 
     def read() -> None:
-        piece = torch.empty(2 * BLOCK, dtype=torch.uint8)
+        piece = torch.empty(2 * BLOCK_ELEMENTS, dtype=torch.uint8)
         for part in parts:
             for ref in part.tensors.values():
                 assert ref.file is not None
@@ -104,7 +104,7 @@ def measure_gram(sources: list[Source], table: Table) -> None:
 
     def multiply() -> None:
         for layout in parts[0].layouts.values():
-            gram(sources, layout)
+            compute_gram(sources, layout)
 
     for part in parts:
         _ = part.sha256  # known from opening the sources for any purpose

@@ -71,8 +71,8 @@ def ours(kind: str, out: Path, paths: Sequence[Path], metadata: dict[str, str] |
     """Weave; hashes of the sources and their inner products are cached, as in any second merge."""
     from pipelines.checkpoints.sources import open_source
     from pipelines.exporting.export import single_file_entries
-    from pipelines.recipes.crossover import Genes, cross
-    from pipelines.recipes.gram import gram
+    from pipelines.recipes.crossover import CrossoverParameters, cross_recipes
+    from pipelines.recipes.gram import compute_gram
     from pipelines.recipes.recipe import Recipe, blend
     from pipelines.weaving.plan import Plan
     from pipelines.weaving.weave import weave_file
@@ -93,12 +93,12 @@ def ours(kind: str, out: Path, paths: Sequence[Path], metadata: dict[str, str] |
             for part in ("unet", "text_encoder", "text_encoder_2")
             for name, layout in sources[0].components[part].layouts.items()
         }
-        grams = {name: gram(sources, layout) for name, layout in layouts.items()}
-        genes = {name: Genes.mirrored([layout.size // 2], RATIO) for name, layout in layouts.items()}
+        grams = {name: compute_gram(sources, layout) for name, layout in layouts.items()}
+        genes = {name: CrossoverParameters.mirrored([layout.size // 2], RATIO) for name, layout in layouts.items()}
         generation = [even([k]) for k in range(len(sources))]
         while len(generation) > 1:
             pairs = zip(generation[::2], generation[1::2], strict=True)
-            generation = [cross(*pair, genes, grams=grams, layouts=layouts) for pair in pairs]
+            generation = [cross_recipes(*pair, genes, grams=grams, layouts=layouts) for pair in pairs]
         recipe = generation[0]
     plan = Plan(recipe, named)
     return lambda: weave_file(plan, single_file_entries(plan), out, metadata=metadata)

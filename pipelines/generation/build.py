@@ -27,13 +27,13 @@ from pipelines.storage.tensor_file import TensorFile
 from pipelines.weaving.plan import Plan
 from pipelines.weaving.weave import LiveWeights
 
-from .settings import FEW_STEP, Settings
+from .settings import FEW_STEP_LORAS, Settings
 
 _LIBRARIES = {"diffusers": diffusers, "transformers": transformers}
 
 
-def build(plan: Plan, dtype: torch.dtype) -> tuple[StableDiffusionXLPipeline, dict[str, LiveWeights]]:
-    """Return a pipeline of plain diffusers classes on the CPU, with the weights of a plan.
+def build_pipeline(plan: Plan, dtype: torch.dtype) -> tuple[StableDiffusionXLPipeline, dict[str, LiveWeights]]:
+    """Build a pipeline of plain diffusers classes on the CPU, with the weights of a plan.
 
     Args:
         plan: what to build; merged and lent components are filled alike.
@@ -46,16 +46,16 @@ def build(plan: Plan, dtype: torch.dtype) -> tuple[StableDiffusionXLPipeline, di
         RecipeError: the host does not have what it is to lend, or weights and configuration do not fit.
         SourceError: a class that is not of diffusers or transformers, or a tokenizer that cannot be read.
     """
-    modules = {part: module(part, plan.lender(part), dtype) for part in WEIGHTED_COMPONENTS}
+    modules = {part: empty_module(part, plan.lender(part), dtype) for part in WEIGHTED_COMPONENTS}
     live = {part: LiveWeights(part, built) for part, built in modules.items()}
     for weights in live.values():
         weights.weave(plan)
-    tokenizers = {part: tokenizer(part, plan.lender(part)) for part in TOKENIZERS}
-    with quiet():
+    tokenizers = {part: load_tokenizer(part, plan.lender(part)) for part in TOKENIZERS}
+    with quiet_libraries():
         pipeline = StableDiffusionXLPipeline(
             **modules,
             **tokenizers,
-            scheduler=scheduler(plan.lender("scheduler")),
+            scheduler=make_scheduler(plan.lender("scheduler")),
             force_zeros_for_empty_prompt=plan.lender("unet").contents.index.get("force_zeros_for_empty_prompt", True),
             add_watermarker=False,
         )
@@ -63,28 +63,37 @@ def build(plan: Plan, dtype: torch.dtype) -> tuple[StableDiffusionXLPipeline, di
     return pipeline, live
 
 
-def module(part: str, source: Source, dtype: torch.dtype) -> torch.nn.Module:
-    """Return a component with room for its weights on the CPU, but without values."""
+def empty_module(part: str, source: Source, dtype: torch.dtype) -> torch.nn.Module:
+    """Build the module of a component, with room for its weights on the CPU but without values.
+
+    Args:
+        part: the component's name.
+        source: whose configuration it has.
+        dtype: of its parameters.
+
+    Raises:
+        SourceError: a class that is not of diffusers or transformers.
+    """
     if part == "text_encoder":
         # Whatever class the index names. diffusers takes the pooled vector from the first encoder whose first output is
         # a vector. With a projection, which Japanese SDXL's has, that would be this encoder and not the second one, as
         # SDXL was trained; without, the first output is a sequence. The hidden states that draw are the same.
-        kind: Any = transformers.CLIPTextModel
+        module_class: Any = transformers.CLIPTextModel
     else:
-        kind = _class(part, source)
+        module_class = _class(part, source)
     config = source.config(part)
-    with quiet(), _Uninitialised():
-        if issubclass(kind, transformers.PreTrainedModel):
-            built = kind(kind.config_class.from_dict(config))
+    with quiet_libraries(), _WithoutInitialisation():
+        if issubclass(module_class, transformers.PreTrainedModel):
+            module = module_class(module_class.config_class.from_dict(config))
         else:
-            built = kind.from_config(config)
-    for parameter in built.parameters():
+            module = module_class.from_config(config)
+    for parameter in module.parameters():
         parameter.data = torch.empty_like(parameter, dtype=dtype)
-    return built.requires_grad_(False).eval()
+    return module.requires_grad_(False).eval()
 
 
-def tokenizer(part: str, source: Source) -> Any:
-    """Return a tokenizer from its vocabulary files.
+def load_tokenizer(part: str, source: Source) -> Any:
+    """Read a tokenizer from a source's vocabulary files.
 
     Raises:
         SourceError: the files cannot be read, or the package that reads them is not installed.
@@ -96,14 +105,16 @@ def tokenizer(part: str, source: Source) -> Any:
             f"{folder}: this {part} has a SentencePiece vocabulary. Expected the package that reads it: "
             "pip install sentencepiece."
         )
-    kind = getattr(transformers, name, None) if library == "transformers" else None
-    options = {} if kind else {"trust_remote_code": False}
+    tokenizer_class = getattr(transformers, name, None) if library == "transformers" else None
+    options = {} if tokenizer_class else {"trust_remote_code": False}
     try:
-        with quiet():
-            read = (kind or transformers.AutoTokenizer).from_pretrained(folder, local_files_only=True, **options)
-        if len(read) <= len(read.all_special_ids):  # which is what an empty folder gives
+        with quiet_libraries():
+            tokenizer = (tokenizer_class or transformers.AutoTokenizer).from_pretrained(
+                folder, local_files_only=True, **options
+            )
+        if len(tokenizer) <= len(tokenizer.all_special_ids):  # which is what an empty folder gives
             raise ValueError("no vocabulary")
-        return read
+        return tokenizer
     except Exception as error:  # transformers, tokenizers and sentencepiece raise what they like
         raise SourceError(
             f"{folder}: the {part} {name} cannot be read ({' '.join(str(error).split())}). Expected a tokenizer of "
@@ -111,20 +122,20 @@ def tokenizer(part: str, source: Source) -> Any:
         ) from error
 
 
-def scheduler(source: Source, settings: Settings | None = None) -> Any:
-    """Return the source's scheduler, or the one that a few-step LoRA asks for, with the source's noise.
+def make_scheduler(source: Source, settings: Settings | None = None) -> Any:
+    """Make the source's scheduler, or the one that a few-step LoRA asks for, with the source's noise.
 
     Raises:
         SourceError: not a scheduler of diffusers.
     """
     config = source.config("scheduler")
     if settings is None or settings.speed is None:
-        kind = _class("scheduler", source)
+        scheduler_class = _class("scheduler", source)
     else:
-        family = FEW_STEP[settings.speed]
-        kind, config = getattr(diffusers, family.scheduler), {**config, **family.options}
-    with quiet():
-        return kind.from_config(config)
+        family = FEW_STEP_LORAS[settings.speed]
+        scheduler_class, config = getattr(diffusers, family.scheduler), {**config, **family.options}
+    with quiet_libraries():
+        return scheduler_class.from_config(config)
 
 
 def attach_lora(pipeline: StableDiffusionXLPipeline, lora: str) -> None:
@@ -138,13 +149,13 @@ def attach_lora(pipeline: StableDiffusionXLPipeline, lora: str) -> None:
         GenerationError: it holds nothing for this UNet, or does not fit it.
         SourceError: there is no such file here, nor can it be had from the hub.
     """
-    place = Path(lora).expanduser()
-    if not place.is_file() and (named := hub.parse_hub_id(lora)):
-        place = hub.fetch(named)
-    TensorFile(place)  # says in plain words what is wrong with a file
+    path = Path(lora).expanduser()
+    if not path.is_file() and (identifier := hub.parse_hub_id(lora)):
+        path = hub.fetch(identifier)
+    TensorFile(path)  # says in plain words what is wrong with a file
     try:
-        with quiet():
-            pipeline.load_lora_weights(place.parent, weight_name=place.name, use_safetensors=True)
+        with quiet_libraries():
+            pipeline.load_lora_weights(path.parent, weight_name=path.name, use_safetensors=True)
         fits = bool(pipeline.get_active_adapters())
         problem = "it holds no tensor of this model"
     except (ValueError, RuntimeError, KeyError, IndexError) as error:
@@ -158,6 +169,7 @@ def attach_lora(pipeline: StableDiffusionXLPipeline, lora: str) -> None:
 
 
 def _class(part: str, source: Source) -> Any:
+    """Look up the class that the source's index names for a component, in diffusers and transformers alone."""
     library, name = _named(part, source)
     kind = getattr(_LIBRARIES.get(library), name, None)
     if kind is None:
@@ -175,8 +187,8 @@ def _named(part: str, source: Source) -> tuple[str, str]:
     return str(library), str(name)
 
 
-class _Uninitialised(TorchFunctionMode):
-    """Modules built inside get memory but no random numbers; buffers get their values.
+class _WithoutInitialisation(TorchFunctionMode):
+    """A mode in which modules are built without random numbers in their parameters; buffers get their values.
 
     Untouched memory costs nothing. Unlike accelerate's empty weights, this holds for one thread alone: the studio opens
     scorers beside it.
@@ -192,8 +204,11 @@ class _Uninitialised(TorchFunctionMode):
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """No bars and warnings of libraries: progress is told by a callback, long captions are named by `truncated`."""
+def quiet_libraries() -> Iterator[None]:
+    """Silence the bars and warnings of diffusers and transformers while inside.
+
+    Progress goes to a callback, and long captions are named by `LivePipeline.truncated_captions`.
+    """
     libraries = (transformers.utils.logging, diffusers.utils.logging)
     levels = [library.get_verbosity() for library in libraries]
     shown = transformers.utils.logging.is_progress_bar_enabled()

@@ -24,17 +24,17 @@ UNET_ELEMENTS = 16
 VAE_ELEMENTS = 6
 # Convolutions ask for workspaces, and allocators leave gaps. A guess on the safe side, not measured on GPUs.
 HEADROOM = 2
-TILE = 512  # pixels: the side of the tiles that a decoder works on where whole pictures do not fit
-EMBEDDINGS = 1 << 30  # bytes of main memory; captions beyond are encoded whenever they are drawn
+TILE_SIDE = 512  # pixels: the side of the tiles that a decoder works on where whole pictures do not fit
+EMBEDDINGS_LIMIT = 1 << 30  # bytes of main memory; captions beyond are encoded whenever they are drawn
 
-Shapes = Mapping[str, tuple[int, ...]]
+TensorShapes = Mapping[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
-class Work:
-    """Operations of one pass for one picture, a multiplication and an addition each, as a polynomial.
+class OperationCount:
+    """The number of operations of one pass for one picture, as a polynomial in the pixels of its latents.
 
-    Its variable is the number of pixels of the latents; attention is what makes it quadratic.
+    A multiplication and the addition that goes with it are two; attention is what makes the polynomial quadratic.
     """
 
     fixed: float
@@ -42,13 +42,13 @@ class Work:
     square: float
 
     def at(self, pixels: int) -> float:
-        """Return the operations for latents of so many pixels."""
+        """Return the operations for latents of `pixels` pixels."""
         return self.fixed + self.linear * pixels + self.square * pixels**2
 
 
 @dataclass(frozen=True)
-class Sizes:
-    """What a pipeline holds and does.
+class PipelineSizes:
+    """The sizes of a pipeline that decide what it costs to draw with.
 
     Attributes:
         parameters: numbers per component.
@@ -70,42 +70,42 @@ class Sizes:
     unet_width: int
     vae_width: int
     upcast: bool
-    unet: Work
-    vae: Work
+    unet: OperationCount
+    vae: OperationCount
     caption: int
 
-    def embeddings(self, captions: int, itemsize: int) -> int:
-        """Return the bytes of main memory in which so many captions' embeddings are kept."""
-        return min(EMBEDDINGS, captions * self.caption * itemsize)
+    def embedding_bytes(self, captions: int, itemsize: int) -> int:
+        """Return the bytes of main memory that keep the embeddings of `captions` captions."""
+        return min(EMBEDDINGS_LIMIT, captions * self.caption * itemsize)
 
-    def pixels(self, settings: Settings) -> int:
+    def latent_pixels(self, settings: Settings) -> int:
         """Return the pixels of one picture's latents."""
         return ((settings.size or self.side) // self.factor) ** 2
 
-    def weights(self, itemsize: int) -> dict[str, int]:
+    def weight_bytes(self, itemsize: int) -> dict[str, int]:
         """Return the bytes per component, in a dtype of `itemsize` bytes."""
         return {part: numbers * itemsize for part, numbers in self.parameters.items()}
 
-    def drawing(self, settings: Settings, itemsize: int, batch: int) -> int:
+    def drawing_bytes(self, settings: Settings, itemsize: int, batch: int) -> int:
         """Return the bytes that the UNet works in for a batch of pictures."""
         passes = batch * (2 if settings.guided else 1)
-        return HEADROOM * UNET_ELEMENTS * self.unet_width * self.pixels(settings) * passes * itemsize
+        return HEADROOM * UNET_ELEMENTS * self.unet_width * self.latent_pixels(settings) * passes * itemsize
 
-    def decoding(self, settings: Settings, itemsize: int, batch: int, *, tiled: bool = False) -> int:
-        """Return the bytes that the VAE works in to decode so many pictures at once, or one tile."""
-        pixels = self.pixels(settings) * self.factor**2
+    def decoding_bytes(self, settings: Settings, itemsize: int, batch: int, *, tiled: bool = False) -> int:
+        """Return the bytes that the VAE works in to decode `batch` pictures at once, or one tile of a picture."""
+        pixels = self.latent_pixels(settings) * self.factor**2
         if tiled:
-            pixels, batch = min(pixels, TILE**2), 1
+            pixels, batch = min(pixels, TILE_SIDE**2), 1
         return HEADROOM * VAE_ELEMENTS * self.vae_width * pixels * batch * itemsize
 
     def operations(self, settings: Settings) -> float:
         """Return the operations of one picture; those of text encoders, whose results are kept, are left out."""
-        pixels = self.pixels(settings)
+        pixels = self.latent_pixels(settings)
         return settings.steps * (2 if settings.guided else 1) * self.unet.at(pixels) + self.vae.at(pixels)
 
 
-def measure(sources: Mapping[str, Source], host: Mapping[str, str], merged: Collection[str]) -> Sizes:
-    """Return the sizes of what recipes over these sources become.
+def measure_sizes(sources: Mapping[str, Source], host: Mapping[str, str], merged: Collection[str]) -> PipelineSizes:
+    """Measure the pipeline that recipes over these sources become.
 
     Args:
         sources: opened sources by name.
@@ -127,7 +127,7 @@ def measure(sources: Mapping[str, Source], host: Mapping[str, str], merged: Coll
     tokens = lenders["text_encoder"].config("text_encoder")["max_position_embeddings"]
     pooled = lenders["text_encoder_2"].config("text_encoder_2")["projection_dim"]
     factor = 2 ** (len(vae["block_out_channels"]) - 1)
-    return Sizes(
+    return PipelineSizes(
         parameters={part: sum(map(prod, found.values())) for part, found in shapes.items()},
         merged=sum(source.components[part].size for source in sources.values() for part in merged),
         side=unet["sample_size"] * factor,
@@ -135,8 +135,8 @@ def measure(sources: Mapping[str, Source], host: Mapping[str, str], merged: Coll
         unet_width=unet["block_out_channels"][0],
         vae_width=vae["block_out_channels"][0],
         upcast=bool(vae.get("force_upcast", True)),
-        unet=unet_work(shapes["unet"], tokens),
-        vae=vae_work(shapes["vae"]),
+        unet=unet_operations(shapes["unet"], tokens),
+        vae=vae_operations(shapes["vae"]),
         caption=2 * (tokens * unet["cross_attention_dim"] + pooled),
     )
 
@@ -150,7 +150,7 @@ def native_side(source: Source) -> int:
     return int(source.config("unet")["sample_size"]) * 2 ** (levels - 1)
 
 
-def unet_work(shapes: Shapes, tokens: int) -> Work:
+def unet_operations(shapes: TensorShapes, tokens: int) -> OperationCount:
     """Count the operations of one pass of a UNet.
 
     Args:
@@ -178,11 +178,11 @@ def unet_work(shapes: Shapes, tokens: int) -> Work:
             square += 4 * shape[0] * share**2
         elif ".attn2.to_q." in name:
             linear += 4 * shape[0] * share * tokens
-    return Work(fixed, linear, square)
+    return OperationCount(fixed, linear, square)
 
 
-def vae_work(shapes: Shapes) -> Work:
-    """Return the operations to decode one picture, from the names and shapes of a VAE's tensors."""
+def vae_operations(shapes: TensorShapes) -> OperationCount:
+    """Count the operations that decode one picture, from the canonical names and shapes of a VAE's tensors."""
     decoder = {name: shape for name, shape in shapes.items() if name.startswith(("decoder.", "post_quant_conv."))}
     last = max(int(name.split(".")[2]) for name in decoder if name.startswith("decoder.up_blocks."))
     linear = square = 0.0
@@ -195,4 +195,4 @@ def vae_work(shapes: Shapes) -> Work:
         linear += 2 * prod(shape) * 4**doubled
         if ".to_q." in name:
             square += 4 * shape[0]
-    return Work(0.0, linear, square)
+    return OperationCount(0.0, linear, square)

@@ -19,8 +19,8 @@ import psutil
 import torch
 from diffusers import AutoencoderKL, StableDiffusionXLPipeline
 
-from .cost import TILE, Sizes
-from .settings import FEW_STEP, Settings
+from .cost import TILE_SIDE, PipelineSizes
+from .settings import FEW_STEP_LORAS, Settings
 
 Offload = Literal["none", "model", "group"]
 Decoding = Literal["whole", "slices", "tiles"]
@@ -28,15 +28,15 @@ Decoding = Literal["whole", "slices", "tiles"]
 GIB = 1 << 30
 DEVICE_RESERVE = GIB  # of an accelerator: its context, scratch for weaving, what the screen takes
 HOST_RESERVE = 3 * GIB // 2  # of main memory: Python with its libraries, scratch for weaving
-GROUP = 0.1  # share of a component that is on the device at a time when it comes and goes layer by layer
-AT_ONCE = 4  # pictures a batch should have before memory goes to anything that only saves time
-COMFORT = 0.8  # share of the device that larger batches may fill: they gain little, and others want memory too
+GROUP_SHARE = 0.1  # share of a component that is on the device at a time when it comes and goes layer by layer
+PRIORITY_BATCH = 4  # pictures a batch should have before memory goes to anything that only saves time
+COMFORTABLE_SHARE = 0.8  # of the device, for larger batches to fill: they gain little, and others want memory too
 _CGROUP = Path("/sys/fs/cgroup/memory.max")
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What there is to compute with.
+    """The device and the memory that there is to compute with.
 
     Attributes:
         device: where to compute.
@@ -117,7 +117,7 @@ def compute_dtype(machine: Machine) -> torch.dtype:
     return torch.bfloat16 if machine.bf16 else torch.float16
 
 
-def plan_device(machine: Machine, sizes: Sizes, settings: Settings, *, scorer: int = 0) -> DevicePlan:
+def plan_device(machine: Machine, sizes: PipelineSizes, settings: Settings, *, scorer: int = 0) -> DevicePlan:
     """Choose how a pipeline fits a machine.
 
     In this order: whole pictures with as little offloading as will do; the scorer beside the pipeline; the sources on
@@ -133,33 +133,33 @@ def plan_device(machine: Machine, sizes: Sizes, settings: Settings, *, scorer: i
     """
     dtype = compute_dtype(machine)
     decoding = torch.float32 if dtype == torch.float16 and sizes.upcast else dtype
-    peaks = _Peaks(sizes, settings, dtype, decoding)
+    peaks = _PeakMemory(sizes, settings, dtype, decoding)
     on_cpu = machine.memory is None
     room, reserve = (machine.ram, HOST_RESERVE) if machine.memory is None else (machine.memory, DEVICE_RESERVE)
     budget = room - reserve
     ways: list[tuple[Offload, Decoding]] = [("none", "slices"), ("none", "tiles")]
     if not on_cpu:
         ways = [("none", "slices"), ("model", "slices"), ("group", "slices"), ("model", "tiles"), ("group", "tiles")]
-    taken = scorer if on_cpu else 0  # on a CPU there is nowhere to park
+    occupied = scorer if on_cpu else 0  # on a CPU there is nowhere to park
 
     def fits(offload: Offload, vae: Decoding, batch: int, beside: int) -> bool:
         visit = peaks.resting(offload) + (0 if on_cpu else scorer)  # parked, it comes while the pipeline rests
         return max(peaks.at(offload, vae, batch) + beside, visit) <= budget
 
-    offload, vae = next((way for way in ways if fits(*way, 1, taken)), ways[-1])
-    wanted = min(settings.batch, AT_ONCE)
+    offload, vae = next((way for way in ways if fits(*way, 1, occupied)), ways[-1])
+    batch_first = min(settings.batch, PRIORITY_BATCH)
     beside, resident = on_cpu, False
     if offload == "none" and not on_cpu:
-        beside = fits(offload, vae, wanted, scorer)
-        taken = scorer if beside else 0
-        resident = beside and fits(offload, vae, wanted, taken + sizes.merged)
-        taken += sizes.merged if resident else 0
-    batch = next((size for size in range(wanted, 1, -1) if fits(offload, vae, size, taken)), 1)
-    budget = min(budget, int(COMFORT * room))
-    batch = next((size for size in range(settings.batch, batch, -1) if fits(offload, vae, size, taken)), batch)
-    if vae == "slices" and (batch == 1 or fits(offload, "whole", batch, taken)):
+        beside = fits(offload, vae, batch_first, scorer)
+        occupied = scorer if beside else 0
+        resident = beside and fits(offload, vae, batch_first, occupied + sizes.merged)
+        occupied += sizes.merged if resident else 0
+    batch = next((size for size in range(batch_first, 1, -1) if fits(offload, vae, size, occupied)), 1)
+    budget = min(budget, int(COMFORTABLE_SHARE * room))
+    batch = next((size for size in range(settings.batch, batch, -1) if fits(offload, vae, size, occupied)), batch)
+    if vae == "slices" and (batch == 1 or fits(offload, "whole", batch, occupied)):
         vae = "whole"
-    needs = reserve + max(peaks.at(offload, vae, batch) + taken, peaks.resting(offload) + (0 if beside else scorer))
+    needs = reserve + max(peaks.at(offload, vae, batch) + occupied, peaks.resting(offload) + (0 if beside else scorer))
     host = needs if on_cpu else HOST_RESERVE + peaks.resting("none") + scorer
     return DevicePlan(
         dtype, decoding, offload, batch, vae, resident, "beside" if beside else "parked", needs, host, room
@@ -167,39 +167,44 @@ def plan_device(machine: Machine, sizes: Sizes, settings: Settings, *, scorer: i
 
 
 @dataclass(frozen=True)
-class _Peaks:
-    """Bytes of the device that a pipeline takes, by how it is offloaded."""
+class _PeakMemory:
+    """The most bytes of the device that a pipeline takes, by how it is offloaded."""
 
-    sizes: Sizes
+    sizes: PipelineSizes
     settings: Settings
     dtype: torch.dtype
     decoding: torch.dtype
 
     def resting(self, offload: Offload) -> int:
-        """Between two batches of pictures."""
-        return sum(self.sizes.weights(self.dtype.itemsize).values()) if offload == "none" else 0
+        """Return the bytes taken between two batches of pictures."""
+        return sum(self.sizes.weight_bytes(self.dtype.itemsize).values()) if offload == "none" else 0
 
     def at(self, offload: Offload, vae: Decoding, batch: int) -> int:
-        """At the worst moment of a batch."""
-        weights = self.sizes.weights(self.dtype.itemsize)
+        """Return the bytes taken at the worst moment of a batch."""
+        weights = self.sizes.weight_bytes(self.dtype.itemsize)
         if self.settings.speed:
-            weights["unet"] += FEW_STEP[self.settings.speed].size
-        drawing = self.sizes.drawing(self.settings, self.dtype.itemsize, batch)
+            weights["unet"] += FEW_STEP_LORAS[self.settings.speed].size
+        drawing = self.sizes.drawing_bytes(self.settings, self.dtype.itemsize, batch)
         at_once = batch if vae == "whole" else 1
         item = self.decoding.itemsize
-        decoding = self.sizes.decoding(self.settings, item, at_once, tiled=vae == "tiles")
-        upcast = self.sizes.weights(item)["vae"] - weights["vae"]
+        decoding = self.sizes.decoding_bytes(self.settings, item, at_once, tiled=vae == "tiles")
+        upcast = self.sizes.weight_bytes(item)["vae"] - weights["vae"]
         if offload == "none":
             return sum(weights.values()) + max(drawing, decoding + upcast)
-        share = GROUP if offload == "group" else 1.0
+        share = GROUP_SHARE if offload == "group" else 1.0
         held = {part: int(size * share) for part, size in weights.items()}
         return max(*held.values(), held["unet"] + drawing, held["vae"] + upcast + decoding)
 
 
-def place(pipeline: StableDiffusionXLPipeline, plan: DevicePlan, device: torch.device) -> None:
+def place_pipeline(pipeline: StableDiffusionXLPipeline, plan: DevicePlan, device: torch.device) -> None:
     """Bring a pipeline that was built on the CPU to a device, as planned.
 
     Parameters stay the objects they were, wherever their values go, so live weights stay live.
+
+    Args:
+        pipeline: on the CPU.
+        plan: how it is offloaded.
+        device: where to draw.
     """
     if plan.offload == "model":
         pipeline.enable_model_cpu_offload(device=device)
@@ -211,9 +216,9 @@ def place(pipeline: StableDiffusionXLPipeline, plan: DevicePlan, device: torch.d
 
 
 def decode_as_planned(vae: AutoencoderKL, plan: DevicePlan) -> None:
-    """Set how a VAE decodes."""
+    """Set how a VAE decodes: a batch at once, a picture at a time, or in tiles."""
     vae.use_slicing = plan.vae != "whole"
     vae.use_tiling = plan.vae == "tiles"
     if vae.use_tiling:
-        vae.tile_sample_min_size = TILE
-        vae.tile_latent_min_size = TILE // 2 ** (len(vae.config.block_out_channels) - 1)
+        vae.tile_sample_min_size = TILE_SIDE
+        vae.tile_latent_min_size = TILE_SIDE // 2 ** (len(vae.config.block_out_channels) - 1)

@@ -22,25 +22,28 @@ from pipelines.recipes.recipe import Recipe
 from pipelines.weaving.plan import Plan
 
 from . import cost
-from .build import attach_lora, build, quiet, scheduler
-from .devices import DevicePlan, Machine, best_device, decode_as_planned, place, plan_device, this_machine
+from .build import attach_lora, build_pipeline, make_scheduler, quiet_libraries
+from .devices import DevicePlan, Machine, best_device, decode_as_planned, place_pipeline, plan_device, this_machine
 from .settings import Settings
 
-__all__ = ["LivePipeline", "Request", "Settings", "best_device"]
+__all__ = ["LivePipeline", "PictureRequest", "Settings", "best_device"]
 
 
 @dataclass(frozen=True)
-class Request:
-    """One picture to draw: the prompt as written and the seed of its noise."""
+class PictureRequest:
+    """One picture to draw: the prompt as written, and the seed of its noise."""
 
     prompt: str
     seed: int
 
 
 class LivePipeline:
-    """An SDXL pipeline that becomes one recipe after another without being rebuilt.
+    """An SDXL pipeline that one recipe after another is woven into without rebuilding it.
 
     Attributes:
+        machine: where it computes.
+        sources: opened sources by the recipes' names.
+        recipe: the one woven last.
         plan: how it fits the device; its batch and decoding are those of the pictures drawn last.
     """
 
@@ -53,7 +56,7 @@ class LivePipeline:
         machine: Machine | None = None,
         scorer: int = 0,
     ) -> None:
-        """Build the pipeline around a first recipe; others with the same sources and host can follow by `become`.
+        """Build the pipeline around a first recipe; others with the same sources and host can follow by `weave`.
 
         Args:
             recipe: decides the host and which components are merged.
@@ -66,61 +69,67 @@ class LivePipeline:
         self.machine = machine or this_machine()
         self.sources = sources
         self.recipe = recipe
-        self._sizes = cost.measure(sources, recipe.host, recipe.merged_components)
+        self._sizes = cost.measure_sizes(sources, recipe.host, recipe.merged_components)
         self._scorer = scorer
         self.plan: DevicePlan = plan_device(self.machine, self._sizes, settings or Settings(), scorer=scorer)
         plan = Plan(recipe, sources)
-        self._pipeline, live = build(plan, self.plan.dtype)
+        self._pipeline, live = build_pipeline(plan, self.plan.dtype)
         self._live = {part: live[part] for part in recipe.merged_components}
         self._schedulers = plan.lender("scheduler")
         try:
-            with quiet():
-                place(self._pipeline, self.plan, self.machine.device)
+            with quiet_libraries():
+                place_pipeline(self._pipeline, self.plan, self.machine.device)
         except torch.OutOfMemoryError as error:
             raise DeviceError(
                 f"{self.machine.device} has no room for this model. Expected {self.plan.needs / 1e9:.1f} GB: close "
                 "what else uses it."
             ) from error
-        self._hold(self.machine.device if self.plan.resident else torch.device("cpu"))
+        self._keep_sources_on(self.machine.device if self.plan.resident else torch.device("cpu"))
         self._embeddings: dict[tuple[str, ...], tuple[torch.Tensor, ...]] = {}
         self._embedded, self._embedded_on = 0, torch.device("cpu")  # bytes in them, and where they are wanted
         self._drawn_with: tuple[str | None, str | None] = (None, None)  # family and file of a few-step LoRA
         self._compiled = False
 
-    def fits(self, recipe: Recipe) -> bool:
-        """Return whether it can become a recipe: one with the host and the merged components it was built for."""
+    def can_weave(self, recipe: Recipe) -> bool:
+        """Return whether a recipe can be woven into it: one with the host and merged components it was built for."""
         return recipe.host == self.recipe.host and set(recipe.merged_components) == set(self._live)
 
     def release(self) -> None:
-        """Give back the memory of the device; the pipeline draws no more. For the next one to have room."""
+        """Give back the memory of the device, for the next pipeline to have room; this one draws no more."""
         self._pipeline, self._live = None, {}
         self._forget_embeddings()
-        self._hold(torch.device("cpu"))
+        self._keep_sources_on(torch.device("cpu"))
         gc.collect()  # hooks of offloading hold modules in cycles
         if self.machine.memory is not None:
             torch.accelerator.empty_cache()
 
-    def become(self, recipe: Recipe) -> int:
-        """Weave a recipe into the live weights; returns how many tensors were touched.
+    def weave(self, recipe: Recipe) -> int:
+        """Weave a recipe into the live weights.
+
+        Args:
+            recipe: what the pipeline draws from now on.
+
+        Returns:
+            How many tensors were touched.
 
         Raises:
             GenerationError: the recipe has another host or merges other components.
         """
-        if not self.fits(recipe):
+        if not self.can_weave(recipe):
             raise GenerationError(
                 f"This pipeline was built for host {dict(self.recipe.host)} and merges {sorted(self._live)}; the "
                 f"recipe has host {dict(recipe.host)} and merges {sorted(recipe.merged_components)}. "
                 "Build another pipeline for it."
             )
         plan = Plan(recipe, self.sources)
-        if _encoders(recipe) != _encoders(self.recipe):  # embeddings hold for as long as the text encoders stay
-            self._forget_embeddings()
+        if _text_encoder_chromosomes(recipe) != _text_encoder_chromosomes(self.recipe):
+            self._forget_embeddings()  # they hold for as long as the text encoders stay
         self.recipe = recipe
         return sum(live.weave(plan) for live in self._live.values())
 
     def generate(
         self,
-        requests: Sequence[Request],
+        requests: Sequence[PictureRequest],
         settings: Settings,
         *,
         progress: Callable[[int], None] | None = None,
@@ -142,7 +151,7 @@ class LivePipeline:
             GenerationError: a picture is black, of one colour or came out with NaN; the device is full; or the
                 few-step LoRA does not fit the model.
         """
-        self.plan = self._fitted(settings)
+        self.plan = self._fit_to(settings)
         pictures: list[Image.Image] = []
         for start in range(0, len(requests), self.plan.batch):
             pictures += self._draw(requests[start : start + self.plan.batch], settings)
@@ -150,35 +159,35 @@ class LivePipeline:
                 progress(len(pictures))
         return pictures
 
-    def truncated(self, captions: Sequence[str]) -> list[str]:
+    def truncated_captions(self, captions: Sequence[str]) -> list[str]:
         """Return the captions that one of the text encoders would see only the beginning of."""
         tokenizers = [self._pipeline.tokenizer, self._pipeline.tokenizer_2]
 
         def too_long(caption: str) -> bool:
             lengths = [(len(one(caption, verbose=False).input_ids), one.model_max_length) for one in tokenizers]
-            return any(found > limit for found, limit in lengths)
+            return any(length > limit for length, limit in lengths)
 
         return [caption for caption in captions if too_long(caption)]
 
-    def _hold(self, device: torch.device) -> None:
+    def _keep_sources_on(self, device: torch.device) -> None:
         """Keep what weaving reads of the sources on a device; on a CPU, the system's file cache is where it stays."""
         for source in self.sources.values():
             for part in self.recipe.merged_components:
                 source.components[part].keep_on(device)
 
-    def _fitted(self, settings: Settings) -> DevicePlan:
-        """Bring the pipeline to the settings: decoding, few-step LoRA and scheduler, compilation; returns the plan."""
+    def _fit_to(self, settings: Settings) -> DevicePlan:
+        """Bring the pipeline to the settings: decoding, few-step LoRA and scheduler, compilation; return the plan."""
         plan = plan_device(self.machine, self._sizes, settings, scorer=self._scorer)
         decode_as_planned(self._pipeline.vae, plan)
         if (settings.speed, settings.lora) != self._drawn_with:
             self._forget_embeddings()  # a LoRA may speak to the text encoders too
             if self._drawn_with[1]:
                 self._pipeline.unload_lora_weights()
-            self._pipeline.scheduler = scheduler(self._schedulers)
+            self._pipeline.scheduler = make_scheduler(self._schedulers)
             self._drawn_with = (None, None)
             if settings.lora:
                 attach_lora(self._pipeline, settings.lora)
-                self._pipeline.scheduler = scheduler(self._schedulers, settings)
+                self._pipeline.scheduler = make_scheduler(self._schedulers, settings)
                 self._drawn_with = (settings.speed, settings.lora)
         if settings.compile and not self._compiled:
             self._pipeline.unet.compile_repeated_blocks()
@@ -186,15 +195,15 @@ class LivePipeline:
         return plan
 
     @torch.no_grad()  # in inference mode, weights that offloading moves could never be woven again
-    def _draw(self, batch: Sequence[Request], settings: Settings) -> list[Image.Image]:
+    def _draw(self, batch: Sequence[PictureRequest], settings: Settings) -> list[Image.Image]:
         latents: list[torch.Tensor] = []  # of the last step: float [batch, channels, height, width]
 
-        def look(_: Any, __: int, ___: Any, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        def keep_latents(_: Any, __: int, ___: Any, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
             latents[:] = [tensors["latents"]]
             return {}
 
         try:
-            with self._as_asked(settings):
+            with self._compiled_if_asked(settings):
                 embedding, negative, pooled, negative_pooled = self._embed(tuple(request.prompt for request in batch))
                 drawn: np.ndarray = self._pipeline(
                     prompt_embeds=embedding,
@@ -207,7 +216,7 @@ class LivePipeline:
                     height=settings.size,
                     width=settings.size,
                     output_type="np",
-                    callback_on_step_end=look,
+                    callback_on_step_end=keep_latents,
                 ).images  # float32 [batch, height, width, 3] in 0..1
         except torch.OutOfMemoryError as error:
             raise DeviceError(
@@ -216,7 +225,7 @@ class LivePipeline:
             ) from error
         pictures = []
         for request, latent, pixels in zip(batch, latents[0], drawn, strict=True):
-            problem = self._problem(latent, pixels)
+            problem = self._problem_with(latent, pixels)
             if problem:
                 raise GenerationError(
                     f"{self.recipe.name or 'This recipe'}: the picture for {request.prompt!r} (seed {request.seed}) "
@@ -225,7 +234,7 @@ class LivePipeline:
             pictures.append(Image.fromarray((pixels * 255).round().astype("uint8")))
         return pictures
 
-    def _problem(self, latent: torch.Tensor, pixels: np.ndarray) -> str | None:
+    def _problem_with(self, latent: torch.Tensor, pixels: np.ndarray) -> str | None:
         """Return what is wrong with a picture and why that may be, to end a sentence; `None` where it is a picture."""
         if not torch.isfinite(latent).all():
             precision = str(self.plan.dtype).removeprefix("torch.")
@@ -236,17 +245,17 @@ class LivePipeline:
                 "draw this prompt."
             )
         if not np.isfinite(pixels).all():
-            found = "came out with NaN when it was decoded"
+            problem = "came out with NaN when it was decoded"
         else:
             levels = (pixels * 255).round()
             if (levels != levels[0, 0]).any():
                 return None
-            found = "is black" if not levels.any() else "is of one colour throughout"
+            problem = "is black" if not levels.any() else "is of one colour throughout"
         if self.plan.decoding == torch.float16:
             cause = "a VAE that overflows in float16, though its configuration says that it does not (force_upcast)"
         else:
             cause = "a damaged VAE, or weights far from those of the sources"
-        return f"{found}. Likely cause: {cause}. Expected a picture; take the VAE from another source by the host."
+        return f"{problem}. Likely cause: {cause}. Expected a picture; take the VAE from another source by the host."
 
     def _embed(self, prompts: tuple[str, ...]) -> tuple[torch.Tensor, ...]:
         """Embed a batch: the prompts and what guidance points away from, each with its pooled vector.
@@ -257,11 +266,11 @@ class LivePipeline:
         """
         if prompts in self._embeddings:
             return tuple(tensor.to(self._embedded_on) for tensor in self._embeddings[prompts])
-        with quiet():
+        with quiet_libraries():
             embedded: tuple[torch.Tensor, ...]
             embedded = self._pipeline.encode_prompt(list(prompts), do_classifier_free_guidance=True)
         size = sum(tensor.nbytes for tensor in embedded)
-        if self._embedded + size <= cost.EMBEDDINGS:
+        if self._embedded + size <= cost.EMBEDDINGS_LIMIT:
             self._embeddings[prompts] = tuple(tensor.cpu() for tensor in embedded)
             self._embedded += size
             self._embedded_on = embedded[0].device  # where they are wanted: offloading decides
@@ -271,12 +280,12 @@ class LivePipeline:
         self._embeddings.clear()
         self._embedded = 0
 
-    def _as_asked(self, settings: Settings) -> contextlib.AbstractContextManager[Any]:
-        """Compiled or not: blocks that were compiled once can still be run as they are."""
+    def _compiled_if_asked(self, settings: Settings) -> contextlib.AbstractContextManager[Any]:
+        """Choose whether blocks run compiled; those that were compiled once can still be run as they are."""
         if not self._compiled:
             return contextlib.nullcontext()
         return torch.compiler.set_stance("default" if settings.compile else "force_eager")
 
 
-def _encoders(recipe: Recipe) -> dict[str, Any]:
+def _text_encoder_chromosomes(recipe: Recipe) -> dict[str, Any]:
     return {name: part for name, part in recipe.chromosomes.items() if name.startswith("text_encoder")}

@@ -9,13 +9,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Speed = Literal["lightning", "lcm", "hyper-sd"]
+FewStepFamily = Literal["lightning", "lcm", "hyper-sd"]
 PresetName = Literal["draft", "standard", "final"]
-LARGE = 512  # pixels; models that draw this size or more are SDXL's, those below are toys like the embedded family
+FULL_SIZE_SIDE = 512  # pixels; models that draw this or more are SDXL's, those below are toys like the embedded family
 
 
 @dataclass(frozen=True)
-class FewStep:
+class FewStepLora:
     """A published family of LoRAs that draw in a few steps, as its authors say to use it.
 
     Attributes:
@@ -37,8 +37,8 @@ class FewStep:
 
 # SDXL's own scheduler says the last two; schedulers that are not told clip the latents.
 _OF_SDXL = {"clip_sample": False, "set_alpha_to_one": False}
-FEW_STEP: Mapping[Speed, FewStep] = {
-    "lightning": FewStep(
+FEW_STEP_LORAS: Mapping[FewStepFamily, FewStepLora] = {
+    "lightning": FewStepLora(
         "ByteDance/SDXL-Lightning/sdxl_lightning_{steps}step_lora.safetensors",
         steps=(2, 4, 8),
         guidance=1.0,
@@ -46,7 +46,7 @@ FEW_STEP: Mapping[Speed, FewStep] = {
         scheduler="EulerDiscreteScheduler",
         options={"timestep_spacing": "trailing", "use_karras_sigmas": False},
     ),
-    "lcm": FewStep(
+    "lcm": FewStepLora(
         "latent-consistency/lcm-lora-sdxl/pytorch_lora_weights.safetensors",
         steps=(2, 3, 4, 5, 6, 7, 8),
         guidance=2.0,
@@ -54,7 +54,7 @@ FEW_STEP: Mapping[Speed, FewStep] = {
         scheduler="LCMScheduler",
         options=_OF_SDXL,
     ),
-    "hyper-sd": FewStep(
+    "hyper-sd": FewStepLora(
         "ByteDance/Hyper-SD/Hyper-SDXL-{steps}steps-lora.safetensors",
         steps=(2, 4, 8),
         guidance=1.0,
@@ -74,7 +74,9 @@ class Settings(BaseModel):
     guidance: float = Field(3.0, ge=0, description="classifier-free guidance scale; 1 or less turns it off")
     size: int | None = Field(None, gt=0, multiple_of=8, description="side in pixels; the model's own if left out")
     batch: int = Field(16, ge=1, description="pictures drawn at once, as far as the memory of the device allows")
-    speed: Speed | None = Field(None, description="family of LoRA that draws in a few steps; never baked into weights")
+    speed: FewStepFamily | None = Field(
+        None, description="family of LoRA that draws in a few steps; never baked into weights"
+    )
     speed_lora: str | None = Field(
         None,
         description="file of that LoRA, or OWNER/REPOSITORY/FILE of the hub; the published one for so many steps if "
@@ -86,9 +88,9 @@ class Settings(BaseModel):
     def _of_one_family(self) -> Settings:
         if self.speed is None:
             if self.speed_lora is not None:
-                raise ValueError(f"speed_lora goes with speed, its family: one of {', '.join(FEW_STEP)}")
+                raise ValueError(f"speed_lora goes with speed, its family: one of {', '.join(FEW_STEP_LORAS)}")
             return self
-        family = FEW_STEP[self.speed]
+        family = FEW_STEP_LORAS[self.speed]
         if self.speed_lora is None and (self.steps not in family.steps or self.guidance > family.guidance):
             raise ValueError(
                 f"{self.speed} draws in {', '.join(map(str, family.steps))} steps with guidance {family.guidance:g} at "
@@ -113,7 +115,7 @@ class Settings(BaseModel):
         """The LoRA to draw with: a path, or OWNER/REPOSITORY/FILE of the hub."""
         if self.speed is None:
             return None
-        return self.speed_lora or FEW_STEP[self.speed].file.format(steps=self.steps)
+        return self.speed_lora or FEW_STEP_LORAS[self.speed].file.format(steps=self.steps)
 
 
 def presets(side: int) -> dict[PresetName, Settings]:
@@ -126,7 +128,7 @@ def presets(side: int) -> dict[PresetName, Settings]:
     Args:
         side: of the pictures that the model was made for, in pixels.
     """
-    if side < LARGE:
+    if side < FULL_SIZE_SIDE:
         return {"draft": Settings(steps=4), "standard": Settings(), "final": Settings(steps=20)}
     return {
         "draft": Settings(steps=4, guidance=0.0, speed="lightning"),

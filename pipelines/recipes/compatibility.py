@@ -16,18 +16,21 @@ import numpy as np
 
 from pipelines.checkpoints.sources import Source
 
-from .gram import gram
+from .gram import compute_gram
 
 # Of |x|^2: what float64 leaves of the sum above is no change, but rounding.
 _ROUNDING = 1e-13
 
 
 def gram_matrices(sources: Sequence[Source], progress: Callable[[float], None] | None = None) -> dict[str, np.ndarray]:
-    """Return the inner products of the sources over each chromosome of the UNet: float64 [K, K] by chromosome.
+    """Compute the inner products of the sources over each chromosome of the UNet.
 
     Args:
         sources: K sources that were found mergeable. What was hashed and measured before comes from the cache.
         progress: told the share that is done, 0..1; may raise to stop.
+
+    Returns:
+        float64 [K, K] by chromosome.
 
     Raises:
         SourceError: a source holds NaN or infinity.
@@ -36,28 +39,28 @@ def gram_matrices(sources: Sequence[Source], progress: Callable[[float], None] |
     whole = sum(unet.size for unet in unets)  # read once to hash, once to multiply
     read = 0
 
-    def tell(position: float) -> None:
+    def report(position: float) -> None:
         if progress:
             progress(min(1.0, position / (2 * whole)))
 
-    def hashed(more: int) -> None:
+    def count_hashed(more: int) -> None:
         nonlocal read
         read += more
-        tell(read)
+        report(read)
 
     for unet in unets:
-        unet.compute_sha256(hashed)
-    layouts, found, start = unets[0].layouts, {}, float(whole)
+        unet.compute_sha256(count_hashed)
+    layouts, matrices, start = unets[0].layouts, {}, float(whole)
     for name, layout in layouts.items():
         size = whole * layout.size / sum(one.size for one in layouts.values())
-        measured = gram(sources, layout, progress=partial(_along, tell, start, size))
-        found[name] = measured.between(0, layout.size)
+        measured = compute_gram(sources, layout, progress=partial(_report_share, report, start, size))
+        matrices[name] = measured.between(0, layout.size)
         start += size
-        tell(start)
-    return found
+        report(start)
+    return matrices
 
 
-def angles(products: np.ndarray) -> np.ndarray:
+def source_angles(products: np.ndarray) -> np.ndarray:
     """Return the angles between the sources themselves: float64 [K, K], degrees, 0 on the diagonal."""
     norms = np.sqrt(np.diag(products))
     cosines = np.clip(products / np.outer(norms, norms), -1.0, 1.0)
@@ -70,9 +73,9 @@ def task_lengths(products: np.ndarray, base: int) -> np.ndarray:
 
     Args:
         products: see above.
-        base: its row.
+        base: the row of the base.
     """
-    return np.sqrt(np.diag(_tasks(products, base)) / products[base, base])
+    return np.sqrt(np.diag(_task_products(products, base)) / products[base, base])
 
 
 def task_distances(products: np.ndarray, base: int) -> np.ndarray:
@@ -80,8 +83,8 @@ def task_distances(products: np.ndarray, base: int) -> np.ndarray:
 
     The row of the base, whose own task vector is zero, holds `task_lengths`.
     """
-    squares = np.diag(_tasks(products, base))
-    apart = squares[:, None] + squares[None, :] - 2 * _tasks(products, base)
+    squares = np.diag(_task_products(products, base))
+    apart = squares[:, None] + squares[None, :] - 2 * _task_products(products, base)
     return np.sqrt(np.maximum(apart, 0.0) / products[base, base])
 
 
@@ -98,7 +101,7 @@ def task_angles(products: np.ndarray, base: int) -> np.ndarray:
     Returns:
         float64 [K, K], degrees, 0 on the diagonal, NaN for a source that equals the base.
     """
-    tasks = _tasks(products, base)
+    tasks = _task_products(products, base)
     lengths = np.sqrt(np.diag(tasks))
     lengths[lengths == 0] = np.nan
     cosines = np.clip(tasks / np.outer(lengths, lengths), -1.0, 1.0)
@@ -106,11 +109,12 @@ def task_angles(products: np.ndarray, base: int) -> np.ndarray:
     return np.degrees(np.arccos(cosines))
 
 
-def _along(tell: Callable[[float], None], start: float, size: float, share: float) -> None:
-    tell(start + share * size)
+def _report_share(report: Callable[[float], None], start: float, size: float, share: float) -> None:
+    """Report a share of one chromosome as a position among all of them."""
+    report(start + share * size)
 
 
-def _tasks(products: np.ndarray, base: int) -> np.ndarray:
+def _task_products(products: np.ndarray, base: int) -> np.ndarray:
     """Return the task vectors' inner products: float64 [K, K], zero where a source is the base but for rounding."""
     to_base = products[:, base]
     tasks = products - to_base[:, None] - to_base[None, :] + products[base, base]

@@ -20,22 +20,29 @@ from pipelines.architectures.keys import Layout
 from .gram import Gram
 from .recipe import Chromosome, Lineage, Recipe, Segment
 
-Angle = Literal["chromosome", "tensor", "genome"]
+AngleScope = Literal["chromosome", "tensor", "genome"]
 
 
 @dataclass(frozen=True)
-class Genes:
-    """What is drawn for one chromosome: split points in elements, rising, and the ratio of each stretch, 0..1.
+class CrossoverParameters:
+    """The split points and mixing ratios by which one chromosome of two parents is crossed.
 
-    `mirrored` gives those of the paper; there is one ratio more than split points.
+    Attributes:
+        split_points: in elements, rising.
+        ratios: the mixing ratio of each stretch between them, 0..1; one more than there are split points.
     """
 
     split_points: tuple[int, ...]
     ratios: tuple[float, ...]
 
     @classmethod
-    def mirrored(cls, split_points: Sequence[int], mixing_ratio: float) -> Genes:
-        """Ratio w up to the first split point, 1 - w after it (M2N2, Eq. 2), w again after a second one, and so on."""
+    def mirrored(cls, split_points: Sequence[int], mixing_ratio: float) -> CrossoverParameters:
+        """Alternate between two ratios: w up to the first split point, 1 - w after it (M2N2, Eq. 2), then w again.
+
+        Args:
+            split_points: in elements, rising; the paper has one.
+            mixing_ratio: w, 0..1.
+        """
         both = (mixing_ratio, 1.0 - mixing_ratio)
         return cls(tuple(split_points), tuple(both[k % 2] for k in range(len(split_points) + 1)))
 
@@ -54,12 +61,19 @@ def slerp_coefficients(ratio: float, cosine: float) -> tuple[float, float]:
     return math.sin((1.0 - ratio) * omega) / sine, math.sin(ratio * omega) / sine
 
 
-def cosine(mother: Chromosome, father: Chromosome, gram: Gram, start: int, stop: int) -> float:
-    """Return the cosine of the angle between two descendants over elements `start` to `stop`.
+def chromosome_cosine(mother: Chromosome, father: Chromosome, gram: Gram, start: int, stop: int) -> float:
+    """Return the cosine of the angle between two descendants over elements `start` to `stop` of a chromosome.
 
-    One of them all zero there has no angle; 1.0 then, so that SLERP is linear.
+    It is 1.0 where one of them is all zero and has no angle, so that SLERP is linear there.
+
+    Args:
+        mother: weights of the sources in one descendant.
+        father: weights of the sources in the other.
+        gram: inner products of the sources over this chromosome.
+        start: the first element.
+        stop: the exclusive end.
     """
-    return _cosine(_inner(mother, father, gram, start, stop))
+    return _cosine(_inner_products(mother, father, gram, start, stop))
 
 
 def genome_cosine(mother: Recipe, father: Recipe, grams: Mapping[str, Gram]) -> float:
@@ -67,7 +81,7 @@ def genome_cosine(mother: Recipe, father: Recipe, grams: Mapping[str, Gram]) -> 
     return _cosine(
         np.sum(
             [
-                _inner(mine, father.chromosomes[name], grams[name], 0, mine.size)
+                _inner_products(mine, father.chromosomes[name], grams[name], 0, mine.size)
                 for name, mine in mother.chromosomes.items()
                 if name in grams
             ],
@@ -76,10 +90,10 @@ def genome_cosine(mother: Recipe, father: Recipe, grams: Mapping[str, Gram]) -> 
     )
 
 
-def _inner(mother: Chromosome, father: Chromosome, gram: Gram, start: int, stop: int) -> np.ndarray:
+def _inner_products(mother: Chromosome, father: Chromosome, gram: Gram, start: int, stop: int) -> np.ndarray:
     """Return the inner products over a stretch: float64 [mother x father, mother x mother, father x father]."""
     inner = np.zeros(3)
-    for begin, end, mine, theirs in _aligned(mother, father, start, stop):
+    for begin, end, mine, theirs in _aligned_spans(mother, father, start, stop):
         products = gram.between(begin, end)  # [K, K]
         a, b = np.array(mine), np.array(theirs)
         inner += [a @ products @ b, a @ products @ a, b @ products @ b]
@@ -87,6 +101,7 @@ def _inner(mother: Chromosome, father: Chromosome, gram: Gram, start: int, stop:
 
 
 def _cosine(inner: np.ndarray) -> float:
+    """Return the cosine that the three inner products of `_inner_products` give."""
     norms = math.sqrt(max(inner[1], 0.0)) * math.sqrt(max(inner[2], 0.0))
     return float(inner[0] / norms) if norms > 0 else 1.0
 
@@ -94,7 +109,7 @@ def _cosine(inner: np.ndarray) -> float:
 def cross_chromosomes(
     mother: Chromosome,
     father: Chromosome,
-    genes: Genes,
+    parameters: CrossoverParameters,
     *,
     gram: Gram,
     layout: Layout,
@@ -105,72 +120,84 @@ def cross_chromosomes(
     Args:
         mother: weights that ratio 0 keeps.
         father: weights that ratio 1 keeps.
-        genes: split points s, 0 <= s <= size, and a mixing ratio before, between and after them.
+        parameters: split points s, 0 <= s <= size, and a mixing ratio before, between and after them.
         gram: inner products of the sources over this chromosome.
         layout: where its tensors begin; used by `angle="tensor"`.
         angle: one angle for the whole chromosome, one for each tensor, or the cosine of an angle that was worked out
             elsewhere.
+
+    Returns:
+        The child's chromosome, over the same elements.
     """
     size, segments = mother.size, []
     stretches = [(layout.start(i), int(s)) for i, s in enumerate(layout.stops)] if angle == "tensor" else [(0, size)]
     for start, stop in stretches:
-        similarity = angle if isinstance(angle, float) else cosine(mother, father, gram, start, stop)
-        cuts = [min(max(split, start), stop) for split in (start, *genes.split_points, stop)]
-        for (begin, end), ratio in zip(itertools.pairwise(cuts), genes.ratios, strict=True):
+        similarity = angle if isinstance(angle, float) else chromosome_cosine(mother, father, gram, start, stop)
+        cuts = [min(max(split, start), stop) for split in (start, *parameters.split_points, stop)]
+        for (begin, end), ratio in zip(itertools.pairwise(cuts), parameters.ratios, strict=True):
             a, b = slerp_coefficients(ratio, similarity)
-            for _, piece_end, mine, theirs in _aligned(mother, father, begin, end):
+            for _, span_end, mine, theirs in _aligned_spans(mother, father, begin, end):
                 weights = tuple(a * x + b * y for x, y in zip(mine, theirs, strict=True))
-                segments.append(Segment(stop=piece_end, weights=weights))
-    return mother.model_copy(update={"segments": joined(segments)})
+                segments.append(Segment(stop=span_end, weights=weights))
+    return mother.model_copy(update={"segments": merge_equal_neighbours(segments)})
 
 
-def cross(
+def cross_recipes(
     mother: Recipe,
     father: Recipe,
-    genes: Mapping[str, Genes],
+    parameters: Mapping[str, CrossoverParameters],
     *,
     grams: Mapping[str, Gram],
     layouts: Mapping[str, Layout],
     lineage: Lineage | None = None,
-    angle: Angle = "chromosome",
+    angle: AngleScope = "chromosome",
 ) -> Recipe:
-    """Return the child of two recipes over the same sources and host; `genes`, `grams` and `layouts` are by chromosome.
+    """Cross two recipes over the same sources and host.
 
-    A chromosome without genes is the mother's.
-    `angle` is one for each chromosome, for each tensor, or for the whole genome.
+    Args:
+        mother: weights that ratio 0 keeps; the child has what is not crossed from it.
+        father: weights that ratio 1 keeps.
+        parameters: split points and mixing ratios by chromosome; one that is left out is the mother's.
+        grams: inner products of the sources by chromosome.
+        layouts: where the tensors of each chromosome begin.
+        lineage: what the child says of its origin.
+        angle: one angle for each chromosome, for each tensor, or for the whole genome.
+
+    Returns:
+        The child, without a name.
     """
-    chosen = genome_cosine(mother, father, grams) if angle == "genome" else angle
+    angle_or_cosine = genome_cosine(mother, father, grams) if angle == "genome" else angle
     crossed = {
         name: cross_chromosomes(
             mother.chromosomes[name],
             father.chromosomes[name],
-            genes[name],
+            parameters[name],
             gram=grams[name],
             layout=layouts[name],
-            angle=chosen,
+            angle=angle_or_cosine,
         )
-        for name in genes
+        for name in parameters
     }
     chromosomes = {**mother.chromosomes, **crossed}
     return mother.model_copy(update={"name": "", "chromosomes": chromosomes, "lineage": lineage})
 
 
-def _aligned(
+def _aligned_spans(
     mother: Chromosome, father: Chromosome, start: int, stop: int
 ) -> Iterator[tuple[int, int, tuple[float, ...], tuple[float, ...]]]:
     """Yield stretches over which both parents' weights are constant: (start, stop, mother's, father's)."""
     if start >= stop:
         return
     for begin, end, mine in mother.spans_within(start, stop):
-        for piece_begin, piece_end, theirs in father.spans_within(begin, end):
-            yield piece_begin, piece_end, mine, theirs
+        for span_begin, span_end, theirs in father.spans_within(begin, end):
+            yield span_begin, span_end, mine, theirs
 
 
-def joined(segments: Iterable[Segment]) -> tuple[Segment, ...]:
+def merge_equal_neighbours(segments: Iterable[Segment]) -> tuple[Segment, ...]:
     """Join neighbouring segments that have equal weights."""
-    found: list[Segment] = []
+    merged: list[Segment] = []
     for segment in segments:
-        if found and found[-1].weights == segment.weights:
-            found.pop()
-        found.append(segment)
-    return tuple(found)
+        if merged and merged[-1].weights == segment.weights:
+            merged.pop()
+        merged.append(segment)
+    return tuple(merged)

@@ -22,15 +22,15 @@ from pipelines.checkpoints.sources import Source
 from pipelines.storage.files import cache_dir, write_whole
 from pipelines.storage.parallel import in_parallel
 
-BLOCK = 1 << 20  # elements; at most this much is read again for a split point
-CHUNK = 1 << 17  # elements summed at a time: a few sources' fit a core's cache in float64
+BLOCK_ELEMENTS = 1 << 20  # elements; at most this much is read again for a split point
+CHUNK_ELEMENTS = 1 << 17  # elements summed at a time: a few sources' fit a core's cache in float64
 
 
 class Gram:
-    """Inner products of K vectors over stretches of their elements, in float64."""
+    """The inner products of K vectors over any stretch of their elements, in float64."""
 
     def __init__(self, stops: np.ndarray, blocks: np.ndarray, read: Callable[[int, int], np.ndarray]) -> None:
-        """See `measure`.
+        """Take what `compute_block_products` has computed.
 
         Args:
             stops: int64 [blocks], the exclusive end of each block.
@@ -43,7 +43,7 @@ class Gram:
 
     @property
     def size(self) -> int:
-        """Elements in the vectors."""
+        """The number of elements in each vector."""
         return int(self._stops[-1])
 
     def between(self, start: int, stop: int) -> np.ndarray:
@@ -63,36 +63,42 @@ class Gram:
         return total + self._blocks[first : last + 1].sum(axis=0)
 
 
-def measure(
+def compute_block_products(
     stops: Sequence[int], read: Callable[[int, int], np.ndarray], progress: Callable[[float], None] | None = None
 ) -> np.ndarray:
-    """Return the inner products of every block: float64 [blocks, K, K].
+    """Compute the inner products of every block.
 
     Args:
         stops: the exclusive end of each block, rising.
         read: gives float64 [K, stop - start]; called from several threads.
         progress: told the share that is done, 0..1.
+
+    Returns:
+        float64 [blocks, K, K].
     """
     starts = [0, *stops[:-1]]
     blocks: dict[int, np.ndarray] = {}
 
-    def one(number: int) -> int:
+    def compute(number: int) -> int:
         blocks[number] = _products(read, starts[number], stops[number])
         return number
 
-    for _ in in_parallel(one, range(len(stops))):
+    for _ in in_parallel(compute, range(len(stops))):
         if progress:
             progress(len(blocks) / len(stops))
     return np.stack([blocks[number] for number in range(len(stops))])
 
 
-def gram(sources: Sequence[Source], layout: Layout, *, progress: Callable[[float], None] | None = None) -> Gram:
-    """Return the Gram matrices of a chromosome of these sources, from the cache where they are known.
+def compute_gram(sources: Sequence[Source], layout: Layout, *, progress: Callable[[float], None] | None = None) -> Gram:
+    """Compute the Gram matrices of a chromosome of these sources, or take them from the cache.
 
     Args:
         sources: K sources that were found mergeable.
         layout: the chromosome.
         progress: told the share that is done, 0..1.
+
+    Raises:
+        SourceError: a source holds NaN or infinity.
     """
     parts = [source.components[layout.component] for source in sources]
 
@@ -100,8 +106,8 @@ def gram(sources: Sequence[Source], layout: Layout, *, progress: Callable[[float
 
     def read(start: int, stop: int) -> np.ndarray:
         if not hasattr(scratch, "exact"):
-            scratch.single = torch.empty(CHUNK)
-            scratch.exact = torch.empty(len(parts), CHUNK, dtype=torch.float64)
+            scratch.single = torch.empty(CHUNK_ELEMENTS)
+            scratch.exact = torch.empty(len(parts), CHUNK_ELEMENTS, dtype=torch.float64)
         for part, row in zip(parts, scratch.exact, strict=True):
             single = scratch.single[: stop - start]
             part.fill_flat(layout, start, single)
@@ -109,13 +115,13 @@ def gram(sources: Sequence[Source], layout: Layout, *, progress: Callable[[float
         values: np.ndarray = scratch.exact[:, : stop - start].numpy()  # [K, n]
         return values
 
-    stops = np.array([*range(BLOCK, layout.size, BLOCK), layout.size], dtype=np.int64)
-    identity = "".join([*(part.sha256 for part in parts), layout.digest, str(BLOCK), str(CHUNK)])
+    stops = np.array([*range(BLOCK_ELEMENTS, layout.size, BLOCK_ELEMENTS), layout.size], dtype=np.int64)
+    identity = "".join([*(part.sha256 for part in parts), layout.digest, str(BLOCK_ELEMENTS), str(CHUNK_ELEMENTS)])
     entry = cache_dir() / "gram" / f"{hashlib.sha256(identity.encode()).hexdigest()}.npy"
     if entry.exists():
         blocks = np.load(entry)
     else:
-        blocks = measure(stops.tolist(), read, progress)
+        blocks = compute_block_products(stops.tolist(), read, progress)
         buffer = io.BytesIO()
         np.save(buffer, blocks)
         write_whole(entry, buffer.getvalue())
@@ -125,7 +131,7 @@ def gram(sources: Sequence[Source], layout: Layout, *, progress: Callable[[float
 def _products(read: Callable[[int, int], np.ndarray], start: int, stop: int) -> np.ndarray:
     """Return the inner products over elements `start` to `stop`: float64 [K, K]."""
     total = np.zeros(())
-    for begin in range(start, stop, CHUNK):
-        vectors = torch.from_numpy(read(begin, min(begin + CHUNK, stop)))
+    for begin in range(start, stop, CHUNK_ELEMENTS):
+        vectors = torch.from_numpy(read(begin, min(begin + CHUNK_ELEMENTS, stop)))
         total = total + (vectors @ vectors.T).numpy()  # torch's product: numpy's takes three times as long here
     return np.asarray(total)

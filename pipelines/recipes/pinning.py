@@ -22,10 +22,10 @@ def check_sources(recipe: Recipe, sources: Mapping[str, Source]) -> None:
             raise RecipeError(f"The recipe's source {named.name!r} was not found. Expected it at {named.uri}.")
         opened = sources[named.name]
         for part, expected in named.sha256.items():
-            found = opened.components[part].sha256 if part in opened.components else "no such component"
-            if found != expected:
+            actual = opened.components[part].sha256 if part in opened.components else "no such component"
+            if actual != expected:
                 raise RecipeError(
-                    f"{part} of source {named.name!r} at {opened.uri} has hash {found[:12]}, the recipe expects "
+                    f"{part} of source {named.name!r} at {opened.uri} has hash {actual[:12]}, the recipe expects "
                     f"{expected[:12]}: these are not the weights it was made from. Point it to the original files."
                 )
     layouts = recipe_layouts(recipe, sources)
@@ -54,7 +54,7 @@ def recipe_layouts(recipe: Recipe, sources: Mapping[str, Source]) -> dict[str, L
 
 
 def pin(recipe: Recipe, sources: Mapping[str, Source]) -> Recipe:
-    """Fill in the hashes of the sources at hand and the layouts of the chromosomes, so that others can be told apart.
+    """Fill in a recipe's hashes of sources and layouts of chromosomes, so that other weights can be told apart.
 
     Paths become absolute: the pinned recipe opens from anywhere on this machine.
 
@@ -68,7 +68,10 @@ def pin(recipe: Recipe, sources: Mapping[str, Source]) -> Recipe:
                     update={
                         "uri": sources[named.name].uri,
                         "licence": named.licence or sources[named.name].licence,
-                        "sha256": {part: sources[named.name].components[part].sha256 for part in _parts(named, sources)}
+                        "sha256": {
+                            part: sources[named.name].components[part].sha256
+                            for part in _component_names(named, sources)
+                        }
                         | named.sha256,
                     }
                 )
@@ -85,7 +88,7 @@ def pin(recipe: Recipe, sources: Mapping[str, Source]) -> Recipe:
     return pinned.model_copy(update={"chromosomes": chromosomes})
 
 
-def _parts(named: RecipeSource, sources: Mapping[str, Source]) -> list[str]:
+def _component_names(named: RecipeSource, sources: Mapping[str, Source]) -> list[str]:
     if named.name not in sources:
         raise RecipeError(f"The recipe's source {named.name!r} was not found. Expected it at {named.uri}.")
     return sorted(sources[named.name].components)

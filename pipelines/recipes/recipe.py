@@ -27,7 +27,9 @@ VERSION: Literal[1] = 1
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
-class _Part(BaseModel):
+class _FrozenModel(BaseModel):
+    """A part of the recipe file that does not change and refuses unknown keys."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -39,7 +41,7 @@ class WeightedSpan(NamedTuple):
     weights: tuple[float, ...]
 
 
-class RecipeSource(_Part):
+class RecipeSource(_FrozenModel):
     """A source as a recipe names it: by the SHA-256 of the tensor bytes of each component."""
 
     name: str
@@ -48,14 +50,14 @@ class RecipeSource(_Part):
     sha256: dict[str, Sha256] = {}
 
 
-class Segment(_Part):
+class Segment(_FrozenModel):
     """A stretch of a chromosome with one weight per source; it ends before element `stop`."""
 
     stop: Annotated[int, Field(gt=0)]
     weights: tuple[FiniteFloat, ...]
 
 
-class Chromosome(_Part):
+class Chromosome(_FrozenModel):
     """A group of parameters flattened in canonical order: `size` elements, cut into segments."""
 
     size: Annotated[int, Field(gt=0)]
@@ -63,7 +65,7 @@ class Chromosome(_Part):
     segments: tuple[Segment, ...]
 
     @model_validator(mode="after")
-    def _covered(self) -> Chromosome:
+    def _check_cover(self) -> Chromosome:
         stops = [segment.stop for segment in self.segments]
         if stops != sorted(set(stops)) or not stops or stops[-1] != self.size:
             raise ValueError(f"segment stops must rise and end at size {self.size}, found {stops}")
@@ -86,7 +88,7 @@ class Chromosome(_Part):
                 start = end
 
 
-class Lineage(_Part):
+class Lineage(_FrozenModel):
     """Where an offspring comes from: its parents' ids and the crossover that made it.
 
     Per chromosome one split point and the mixing ratio before it, as in the paper, or all split points and a ratio for
@@ -100,7 +102,7 @@ class Lineage(_Part):
     seed: int | None = None
 
 
-class Recipe(_Part):
+class Recipe(_FrozenModel):
     """An individual: sources by hash, host, weights per chromosome, lineage.
 
     `patterns` group the tensors of any network, or regroup a UNet's: globs per chromosome, the first that matches a
@@ -118,7 +120,7 @@ class Recipe(_Part):
     lineage: Lineage | None = None
 
     @model_validator(mode="after")
-    def _consistent(self, info: ValidationInfo) -> Recipe:
+    def _check_consistency(self, info: ValidationInfo) -> Recipe:
         names = [source.name for source in self.sources]
         if len(set(names)) != len(names):
             raise ValueError(f"sources must have names of their own, found {names}")
@@ -174,7 +176,7 @@ class Recipe(_Part):
 
     @property
     def shares(self) -> dict[str, dict[str, float]]:
-        """Per chromosome and source, the mean weight over all elements."""
+        """The mean weight over all elements, by chromosome and source."""
         names = [source.name for source in self.sources]
         return {
             name: dict(zip(names, chromosome.mean_weights(), strict=True))
@@ -183,7 +185,7 @@ class Recipe(_Part):
 
     @property
     def digest(self) -> str:
-        """Hex SHA-256 of what decides the weights: sources' hashes, host and chromosomes; no names, no lineage."""
+        """The SHA-256, in hex, of what decides the weights: sources' hashes, host, chromosomes; no names or lineage."""
         content: dict[str, object] = {
             "sources": [source.sha256 for source in self.sources],
             "host": {
@@ -257,7 +259,7 @@ def blend(
     name: str = "",
     patterns: Patterns | None = None,
 ) -> Recipe:
-    """Return a recipe with one segment per chromosome: an ordinary weighted merge; a source itself is one-hot weights.
+    """Make a recipe with one segment per chromosome: an ordinary weighted merge; one-hot weights are a source itself.
 
     Args:
         sources: the sources, in the order of the weights.

@@ -25,8 +25,8 @@ from pipelines.storage.tensor_file import DTYPE_CODES
 
 from .plan import Plan, TensorPlan, ThreadLocalBuffers
 
-BLOCK = 1 << 20  # elements; 4 MB in float32, twice of which stays in a core's share of the cache
-DEVICE_BLOCK = 1 << 24  # on an accelerator, where a launch costs as much as a million additions
+BLOCK_ELEMENTS = 1 << 20  # elements; 4 MB in float32, twice of which stays in a core's share of the cache
+DEVICE_BLOCK_ELEMENTS = 1 << 24  # on an accelerator, where a launch costs as much as a million additions
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class LiveWeights:
 
     def _weave_tensors(self, plan: Plan, tensors: Sequence[TensorPlan]) -> None:
         device = next(iter(self._parameters.values())).device
-        block, workers = (BLOCK, WORKERS) if device.type == "cpu" else (DEVICE_BLOCK, 1)
+        block, workers = (BLOCK_ELEMENTS, WORKERS) if device.type == "cpu" else (DEVICE_BLOCK_ELEMENTS, 1)
         local = ThreadLocalBuffers(block, device)
 
         def put(job: tuple[TensorPlan, int, int]) -> int:
@@ -192,7 +192,7 @@ def weave_file(
         offset += entry.size
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)  # the data section begins on a multiple of 8
-    local = ThreadLocalBuffers(BLOCK, once=True)
+    local = ThreadLocalBuffers(BLOCK_ELEMENTS, once=True)
     one_writer = threading.Lock()  # the system lets one at a time into a file, and those who wait there spin
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
@@ -236,7 +236,7 @@ def _file_jobs(
             assert plan is not None
             offset = position
             for tensor in entry.tensor_plans:
-                for _, start, stop in _blocks(tensor, BLOCK):
+                for _, start, stop in _blocks(tensor, BLOCK_ELEMENTS):
                     yield offset + start * entry.dtype.itemsize, tensor, start, stop
                 offset += tensor.size * entry.dtype.itemsize
         position += entry.size

@@ -11,7 +11,7 @@ import numpy as np
 
 from pipelines.architectures.keys import MODEL
 from pipelines.checkpoints.sources import Source
-from pipelines.recipes.crossover import joined
+from pipelines.recipes.crossover import merge_equal_neighbours
 from pipelines.recipes.recipe import Chromosome, Lineage, Recipe, Segment, load_recipe
 from studio.errors import ConfigError
 from studio.evolution.archive import Archive
@@ -103,7 +103,7 @@ def _regrouped(recipe: Recipe, wanted: Recipe, sources: Mapping[str, Source]) ->
             before, (begin, end) = owner[name], theirs[owner[name]].spans[name]
             pieces = recipe.chromosomes[before].spans_within(begin, end)
             segments += [Segment(stop=start + stop - begin, weights=weights) for _, stop, weights in pieces]
-        found[part] = wanted.chromosomes[part].model_copy(update={"segments": joined(segments)})
+        found[part] = wanted.chromosomes[part].model_copy(update={"segments": merge_equal_neighbours(segments)})
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from pipelines.checkpoints.sources import Source
-from pipelines.recipes.crossover import Angle
+from pipelines.recipes.crossover import AngleScope
 from pipelines.recipes.recipe import Recipe
 from studio.runs.config import Breeding
 
@@ -27,7 +27,7 @@ class BreedingSettings(Protocol):
         """Strength of competition."""
 
     @property
-    def angle(self) -> Angle:
+    def angle(self) -> AngleScope:
         """What a SLERP angle is measured over."""
 
     @property

@@ -11,8 +11,8 @@ import numpy as np
 
 from pipelines.architectures.keys import MODEL, TEXT_ENCODERS, canonical_order, component_of
 from pipelines.checkpoints.sources import Source
-from pipelines.recipes.crossover import Angle, Genes, cross, genome_cosine
-from pipelines.recipes.gram import gram
+from pipelines.recipes.crossover import AngleScope, CrossoverParameters, cross_recipes, genome_cosine
+from pipelines.recipes.gram import compute_gram
 from pipelines.recipes.recipe import Lineage, Recipe
 from studio.errors import ConfigError
 from studio.evolution.niches import roulette
@@ -41,7 +41,7 @@ class RecipeCrossover:
         self.layouts = {name: layout for name, layout in every.items() if name not in config.frozen}
         if not self.layouts:
             raise ConfigError("Every chromosome is frozen. Expected one at least to breed; shorten frozen.")
-        self.grams = {name: gram(ordered, layout) for name, layout in self.layouts.items()}
+        self.grams = {name: compute_gram(ordered, layout) for name, layout in self.layouts.items()}
         self.config = config
         # What a seed means: chromosomes draw in this order, those of a lone network in that of its patterns.
         self._drawn = list(self.layouts) if recipe.merged_components == (MODEL,) else sorted(self.layouts)
@@ -67,8 +67,11 @@ class RecipeCrossover:
         how = self.config.breeding
         genes = self._one_for_all(number, rng) if how.together else self._apart(number, rng)
         if how.step < 1 and better == father.name != mother.name:
-            genes = {name: Genes(one.split_points, tuple(1 - w for w in one.ratios)) for name, one in genes.items()}
-        angle: Angle = "genome" if how.together else self.config.angle
+            genes = {
+                name: CrossoverParameters(one.split_points, tuple(1 - w for w in one.ratios))
+                for name, one in genes.items()
+            }
+        angle: AngleScope = "genome" if how.together else self.config.angle
         lineage = Lineage(
             mother=mother.name,
             father=father.name,
@@ -79,7 +82,9 @@ class RecipeCrossover:
             },
             seed=self.config.seed,
         )
-        child = cross(mother, father, genes, grams=self.grams, layouts=self.layouts, lineage=lineage, angle=angle)
+        child = cross_recipes(
+            mother, father, genes, grams=self.grams, layouts=self.layouts, lineage=lineage, angle=angle
+        )
         return child.model_copy(update={"name": f"{number:04d}"})
 
     def learn(self, lineage: Lineage | None, entered: bool) -> None:
@@ -111,20 +116,22 @@ class RecipeCrossover:
         cosines = np.clip(total / np.outer(norms, norms), -1.0, 1.0)
         return float(np.arccos(cosines[np.triu_indices(len(norms), 1)]).mean())
 
-    def _apart(self, number: int, rng: np.random.Generator) -> dict[str, Genes]:
-        genes: dict[str, Genes] = {}
+    def _apart(self, number: int, rng: np.random.Generator) -> dict[str, CrossoverParameters]:
+        genes: dict[str, CrossoverParameters] = {}
         for name in self._drawn:
             size = self.layouts[name].size
             splits = sorted(self._split(name, size, rng) for _ in range(self._split_points(number)))
             if self.config.breeding.step < 1:
-                genes[name] = Genes(tuple(splits), tuple(self._ratio(rng) for _ in range(len(splits) + 1)))
+                genes[name] = CrossoverParameters(
+                    tuple(splits), tuple(self._ratio(rng) for _ in range(len(splits) + 1))
+                )
             elif self.config.breeding.one_ratio and genes:
-                genes[name] = Genes.mirrored(splits, next(iter(genes.values())).ratios[0])
+                genes[name] = CrossoverParameters.mirrored(splits, next(iter(genes.values())).ratios[0])
             else:
-                genes[name] = Genes.mirrored(splits, self._ratio(rng))
+                genes[name] = CrossoverParameters.mirrored(splits, self._ratio(rng))
         return genes
 
-    def _one_for_all(self, number: int, rng: np.random.Generator) -> dict[str, Genes]:
+    def _one_for_all(self, number: int, rng: np.random.Generator) -> dict[str, CrossoverParameters]:
         """Split points in the whole of all chromosomes, in the order data flows, as split points of each."""
         total = sum(size for _, size in self._flow)
         splits = sorted(int(rng.integers(total)) for _ in range(self._split_points(number)))
@@ -137,7 +144,7 @@ class RecipeCrossover:
                 passed += size
             for name, count in before.items():
                 own[name].append(count)
-        return {name: Genes.mirrored(found, ratio) for name, found in own.items()}
+        return {name: CrossoverParameters.mirrored(found, ratio) for name, found in own.items()}
 
     @functools.cached_property
     def _flow(self) -> list[tuple[str, int]]:

@@ -15,7 +15,7 @@ from eval.metrics import consistency, similarity
 from eval.prompts.prompt_set import Language, PromptSet
 from eval.scorers.scorer import FeatureScorer, Scorer
 from pipelines.checkpoints.sources import Source
-from pipelines.generation.live_pipeline import LivePipeline, Request, Settings
+from pipelines.generation.live_pipeline import LivePipeline, PictureRequest, Settings
 from pipelines.recipes.recipe import Recipe
 from studio.png_metadata import write_png
 from studio.runs.config import FitnessKind
@@ -70,7 +70,7 @@ class DrawnPicture:
     prompt: str  # id
     language: Language
     noise: int
-    request: Request
+    request: PictureRequest
     reference: str | None = None  # picture to compare with, relative to the prompt set
 
 
@@ -126,15 +126,15 @@ class Evaluator:
             RecipeError: the recipe does not go with the sources.
         """
         settings, noise = conditions.settings, conditions.noise
-        if not self.pipeline.fits(recipe):
+        if not self.pipeline.can_weave(recipe):
             sources = self.pipeline.sources
             self.pipeline.release()
             self.pipeline = LivePipeline(recipe, sources, settings=settings, scorer=self._scorer_bytes)
-        self.pipeline.become(recipe)
+        self.pipeline.weave(recipe)
         drawn: list[DrawnPicture] = []
         for some in conditions.rounds(prompts):
             wanted = [
-                (prompt, number, Request(text, noise.seed(prompt.id, number)))
+                (prompt, number, PictureRequest(text, noise.seed(prompt.id, number)))
                 for prompt, text in zip(some.prompts, some.texts(language), strict=True)
                 for number in range(noise.count)
             ]
@@ -207,7 +207,7 @@ def check_captions(prompts: PromptSet, scorer: Scorer, pipeline: LivePipeline) -
             "only for some; add the missing twins"
         )
     captions = [*prompts.texts("ja"), *prompts.texts("en")]
-    return list(dict.fromkeys([*scorer.truncated(captions), *pipeline.truncated(captions)]))
+    return list(dict.fromkeys([*scorer.truncated(captions), *pipeline.truncated_captions(captions)]))
 
 
 def save_picture(drawn: DrawnPicture, path: Path, *, recipe: Recipe, settings: Settings) -> None:

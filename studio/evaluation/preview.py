@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from PIL import Image
 
 from pipelines.checkpoints.sources import Source
-from pipelines.generation.live_pipeline import LivePipeline, Request, Settings
+from pipelines.generation.live_pipeline import LivePipeline, PictureRequest, Settings
 from pipelines.recipes.recipe import Recipe
 
 
@@ -27,7 +27,7 @@ class Previewer:
         self,
         recipe: Recipe,
         sources: Mapping[str, Source],
-        requests: Sequence[Request],
+        requests: Sequence[PictureRequest],
         settings: Settings,
         progress: Callable[[int], None] | None = None,
         *,
@@ -42,7 +42,7 @@ class Previewer:
                 self._release()
                 self._pipeline = LivePipeline(recipe, sources, settings=alone, scorer=scorer)
                 self._built_for = wanted
-            self._pipeline.become(recipe)
+            self._pipeline.weave(recipe)
             return self._pipeline.generate(requests, alone, progress=progress)
 
     def release(self) -> None:

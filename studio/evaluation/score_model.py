@@ -17,8 +17,8 @@ from eval.scorers.catalogue import REPORTER
 from pipelines.checkpoints.source_uri import open_source_uri
 from pipelines.checkpoints.sources import check_mergeable, text_encoder_conflict
 from pipelines.generation.cost import native_side
-from pipelines.generation.settings import LARGE, PresetName
-from pipelines.recipes.compatibility import angles, gram_matrices
+from pipelines.generation.settings import FULL_SIZE_SIDE, PresetName
+from pipelines.recipes.compatibility import gram_matrices, source_angles
 from studio.library.model_reference import open_model
 from studio.runs.config_file import preset
 from studio.runs.noise import Noise
@@ -54,7 +54,7 @@ def score_model(
     wanted = load_prompts(prompts)
     recipe, sources = open_model(model)
     drawn_by = sources[recipe.lender("unet")]
-    usual = REPORTER if native_side(drawn_by) >= LARGE else names.of_folder(assets.JURY)
+    usual = REPORTER if native_side(drawn_by) >= FULL_SIZE_SIDE else names.of_folder(assets.JURY)
     opened = open_scorer(scorer or usual)
     conditions = DrawingConditions(preset(pictures, drawn_by), Noise(1))
     evaluator = Evaluator(recipe, sources, settings=conditions.settings, scorer_bytes=opened.weights_bytes)
@@ -95,6 +95,6 @@ def compare_sources(paths: Sequence[str | Path]) -> dict[str, Any]:
     check_mergeable(sources)
     return {
         "sources": [source.name for source in sources],
-        "angles": {name: angles(products).tolist() for name, products in gram_matrices(sources).items()},
+        "angles": {name: source_angles(products).tolist() for name, products in gram_matrices(sources).items()},
         "text_encoders": text_encoder_conflict(sources),
     }

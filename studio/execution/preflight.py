@@ -111,7 +111,7 @@ def preflight(
     machine = machine or this_machine()
     settings = config.pictures
     merged = ["unet", *(TEXT_ENCODERS if config.merge_text_encoders else ())]
-    sizes = cost.measure(sources, config.host, merged)
+    sizes = cost.measure_sizes(sources, config.host, merged)
     judges = {name: weights_size(name) for name in (config.scorer, config.reporter)}
     scorers = max(size or 0 for size in judges.values())  # the one that reports takes the other's place
     plan = plan_device(machine, sizes, settings, scorer=scorers)
@@ -119,7 +119,7 @@ def preflight(
     pictures, stored = _pictures(config, prompts, list(sources))
     side = settings.size or sizes.side
     captions = 2 * config.noises * (len(prompts.niches) + len(prompts.held_out))  # a batch has one a picture
-    memory = plan.host + sizes.embeddings(captions, plan.dtype.itemsize)
+    memory = plan.host + sizes.embedding_bytes(captions, plan.dtype.itemsize)
     needs = {"memory": memory, "disk": int(stored * 3 * side**2 * PNG)}
     if machine.memory is not None:
         needs["accelerator"] = plan.needs
@@ -139,7 +139,7 @@ def preflight(
         needs=needs,
         available=available,
         holds={
-            "weights": sum(sizes.weights(plan.dtype.itemsize).values()),
+            "weights": sum(sizes.weight_bytes(plan.dtype.itemsize).values()),
             "scorers": scorers,
             "sources": sizes.merged if plan.resident else 0,
         },

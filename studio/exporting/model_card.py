@@ -12,7 +12,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from pipelines.checkpoints import hub
 from pipelines.exporting.export import CONFIG, PRECISIONS, SINGLE_FILE, about_folder
 from pipelines.exporting.provenance import portable_uri
-from pipelines.generation.settings import FEW_STEP, Settings
+from pipelines.generation.settings import FEW_STEP_LORAS, Settings
 from pipelines.weaving.plan import Plan
 from studio.i18n import words
 from studio.licences.inheritance import Inherited, all_terms, common_licence, has_text, warnings
@@ -133,7 +133,7 @@ def _few_step(settings: Settings) -> list[str]:
     """The lines that put a few-step LoRA and its scheduler beside the weights, which never hold it."""
     if settings.speed is None or settings.lora is None:
         return []
-    family = FEW_STEP[settings.speed]
+    family = FEW_STEP_LORAS[settings.speed]
     named = hub.parse_hub_id(settings.lora)
     file = Path(settings.lora if named is None else named.file or "").name
     where = "." if named is None else named.repo  # a path of this machine is nobody's business

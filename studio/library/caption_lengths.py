@@ -16,7 +16,7 @@ from eval.scorers import names
 from eval.scorers.tokens import token_counts, tokenizer_of
 from pipelines.checkpoints.contents import TOKENIZERS
 from pipelines.checkpoints.sources import Source
-from pipelines.generation.build import tokenizer
+from pipelines.generation.build import load_tokenizer
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def source_readers(source: Source) -> list[Reader]:
         Reader(f"{source.name} {part}", opened.model_max_length, partial(_counts, opened))
         for part in TOKENIZERS
         if part in source.contents.tokenizers
-        for opened in [tokenizer(part, source)]
+        for opened in [load_tokenizer(part, source)]
     ]
 
 

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from pipelines.architectures.keys import MODEL, REST
 from pipelines.checkpoints.sources import Source, check_mergeable, open_network
-from pipelines.recipes.crossover import Angle
+from pipelines.recipes.crossover import AngleScope
 from pipelines.recipes.recipe import Recipe, blend
 from studio.errors import ConfigError
 from studio.evolution.niches import MAX_ALPHA
@@ -43,7 +43,7 @@ class AnyConfig(RunSettings):
     archive: int = Field(20, ge=2, description="individuals kept alive")
     seed: int = Field(0, ge=0, description="random seed of parents, split points and mixing ratios")
     alpha: float = Field(1.0, ge=0, le=MAX_ALPHA, description="strength of competition; 0 is none")
-    angle: Angle = Field("chromosome", description="one SLERP angle per chromosome, per tensor, or for the genome")
+    angle: AngleScope = Field("chromosome", description="one SLERP angle per chromosome, per tensor, or for the genome")
     breeding: Breeding = Field(Breeding(), description="how offspring are made, where that differs from the paper")
 
     @model_validator(mode="after")

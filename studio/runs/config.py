@@ -18,7 +18,7 @@ from eval.scorers.catalogue import REPORTER, SCORER
 from pipelines.architectures.keys import ATTENTION, BACKBONE, REST, TEXT_ENCODERS
 from pipelines.checkpoints.sources import COMPONENTS, Source
 from pipelines.generation.settings import Settings
-from pipelines.recipes.crossover import Angle
+from pipelines.recipes.crossover import AngleScope
 from pipelines.recipes.recipe import Recipe, blend
 from pipelines.storage.files import write_whole
 from studio.errors import ConfigError
@@ -121,7 +121,7 @@ class RunConfig(RunSettings):
     archive: int = Field(20, ge=2, description="individuals kept alive")
     seed: int = Field(0, ge=0, description="random seed of parents, split points and mixing ratios")
     alpha: float = Field(1.0, ge=0, le=MAX_ALPHA, description="strength of competition; 0 is none")
-    angle: Angle = Field("chromosome", description="one SLERP angle per chromosome, per tensor, or for the genome")
+    angle: AngleScope = Field("chromosome", description="one SLERP angle per chromosome, per tensor, or for the genome")
     votes: str | None = Field(
         None, description="a run's folder, or its votes.jsonl: what people preferred there is niches here"
     )

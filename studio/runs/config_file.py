@@ -12,7 +12,7 @@ from eval.scorers import names
 from pipelines.checkpoints.source_uri import absolute_uri, open_source_uri
 from pipelines.checkpoints.sources import Source
 from pipelines.generation.cost import native_side
-from pipelines.generation.settings import LARGE, PresetName, Settings, presets
+from pipelines.generation.settings import FULL_SIZE_SIDE, PresetName, Settings, presets
 from studio.errors import ConfigError
 
 from .config import EMBEDDED_PICTURES, RunConfig, checked, embedded
@@ -79,7 +79,7 @@ def _pictures(content: Mapping[str, Any], here: Path) -> Any:
 def preset(name: PresetName, source: Source) -> Settings:
     """How pictures of a model are drawn for looking around, for runs, or to keep."""
     side = native_side(source)
-    return EMBEDDED_PICTURES if name == "standard" and side < LARGE else presets(side)[name]
+    return EMBEDDED_PICTURES if name == "standard" and side < FULL_SIZE_SIDE else presets(side)[name]
 
 
 def _with_lora_at(here: Path, pictures: Settings) -> Settings:

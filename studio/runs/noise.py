@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.generation.live_pipeline import Request, Settings
+from pipelines.generation.live_pipeline import PictureRequest, Settings
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def noise_seed(prompt: str, noise: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{prompt}/{noise}".encode()).digest()[:4], "big")
 
 
-def picture_data(individual: str, request: Request, language: str, settings: Settings) -> dict[str, Any]:
+def picture_data(individual: str, request: PictureRequest, language: str, settings: Settings) -> dict[str, Any]:
     """What it takes to draw a picture again, as its file keeps it."""
     return {
         "individual": individual,

@@ -11,7 +11,7 @@ from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 from pipelines.checkpoints.sources import open_source
 from pipelines.errors import ExportError
 from pipelines.exporting.export import export_file, export_folder
-from pipelines.generation.live_pipeline import LivePipeline, Request
+from pipelines.generation.live_pipeline import LivePipeline, PictureRequest
 from pipelines.generation.settings import Settings
 from pipelines.recipes.recipe import blend
 from pipelines.weaving.plan import Plan
@@ -77,7 +77,7 @@ def two_threads():
 def test_the_exported_folder_draws_what_the_studio_draws(sources, host, tmp_path):
     """With SDXL's second encoder, as the published merges have it, and with none, as Japanese SDXL itself."""
     merge = recipe(sources, **host)
-    (picture,) = LivePipeline(merge, sources).generate([Request("柴犬の写真", 5)], SETTINGS)
+    (picture,) = LivePipeline(merge, sources).generate([PictureRequest("柴犬の写真", 5)], SETTINGS)
     folder = export_folder(Plan(merge, sources), tmp_path / "out")
     assert picture.tobytes() == drawn(folder, "柴犬の写真", 5).tobytes()
 

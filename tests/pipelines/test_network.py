@@ -11,7 +11,7 @@ from pipelines.architectures.keys import chromosome_layouts
 from pipelines.checkpoints.sources import check_mergeable, open_network
 from pipelines.errors import ExportError, RecipeError, SourceError
 from pipelines.exporting.export import export_network
-from pipelines.recipes.gram import gram
+from pipelines.recipes.gram import compute_gram
 from pipelines.recipes.pinning import check_sources, pin
 from pipelines.recipes.recipe import Segment, blend, load_recipe, parse_recipe
 from pipelines.weaving.plan import Plan
@@ -142,7 +142,7 @@ def test_memory_and_file_are_the_sums_worked_out_by_hand(pair, recipe, tmp_path)
 
 def test_gram_of_a_chromosome_by_hand(pair):
     layout = pair["left"].layouts(["model"], PATTERNS)["rest"]  # [10, 20] and [21, 41]
-    assert gram(list(pair.values()), layout).between(0, 2).tolist() == [[500.0, 1030.0], [1030.0, 2122.0]]
+    assert compute_gram(list(pair.values()), layout).between(0, 2).tolist() == [[500.0, 1030.0], [1030.0, 2122.0]]
 
 
 def test_a_recipe_file_rebuilds_the_same_weights(pair, recipe, tmp_path):

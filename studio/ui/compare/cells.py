@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from eval.prompts.prompt_set import LANGUAGES, Language, Prompt
 from pipelines.checkpoints.source_uri import open_source_uri
-from pipelines.generation.live_pipeline import Request
+from pipelines.generation.live_pipeline import PictureRequest
 from pipelines.generation.settings import Settings
 from studio.errors import RunError
 from studio.runs.config import RunConfig
@@ -50,10 +50,10 @@ class Asked:
         """The seed of the noise that all models and both languages share."""
         return noise_seed(self.prompts[prompt].id, noise)
 
-    def request(self, place: Place) -> Request | None:
+    def request(self, place: Place) -> PictureRequest | None:
         """What to draw; `None` where the prompt has no caption in that language."""
         caption = getattr(self.prompts[place.prompt], place.language)
-        return Request(caption, self.seed(place.prompt, place.noise)) if caption else None
+        return PictureRequest(caption, self.seed(place.prompt, place.noise)) if caption else None
 
     def places(self, model: int) -> Iterator[Place]:
         """A model's places, in the order that they are drawn in."""

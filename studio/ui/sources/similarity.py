@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from pipelines.checkpoints.source_uri import default_name, is_at_hand, open_source_uri
 from pipelines.checkpoints.sources import check_mergeable, text_encoder_conflict
-from pipelines.recipes.compatibility import angles, gram_matrices, task_angles, task_distances
+from pipelines.recipes.compatibility import gram_matrices, source_angles, task_angles, task_distances
 from studio.errors import RunError
 from studio.i18n import Lang, t
 from studio.i18n import chromosome as chromosome_label
@@ -54,7 +54,7 @@ def heat_maps(lang: Lang, found: Measured, base: str) -> Markup:
     """Per chromosome: angles between the sources, distances and angles of what each changed of the base."""
     row = found.names.index(base) if base in found.names else 0
     kinds = (
-        ("heat_angles", lambda products: angles(products), "°", None),
+        ("heat_angles", lambda products: source_angles(products), "°", None),
         ("heat_distances", lambda products: task_distances(products, row), "", None),
         ("heat_task_angles", lambda products: task_angles(products, row), "°", 180.0),
     )

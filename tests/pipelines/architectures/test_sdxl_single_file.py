@@ -47,7 +47,7 @@ def canonical(folder):
 
 
 def take(stored, piece):
-    """A canonical tensor out of a single file, as `Piece` describes it."""
+    """A canonical tensor out of a single file, as a `FileSlice` describes it."""
     tensor = stored[piece.key]
     if piece.rows:
         tensor = tensor[slice(*piece.rows)]

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from pipelines.checkpoints.sources import open_source
 from pipelines.errors import GenerationError, RecipeError, SourceError
-from pipelines.generation.build import attach_lora, build, module, scheduler, tokenizer
+from pipelines.generation.build import attach_lora, build_pipeline, empty_module, load_tokenizer, make_scheduler
 from pipelines.generation.settings import Settings
 from pipelines.recipes.recipe import blend
 from pipelines.weaving.plan import Plan
@@ -70,7 +70,7 @@ def japanese(copied):
 
 
 def test_weights_are_those_that_diffusers_loads(family, plain):
-    pipeline, live = build(taken_from(family["ja"]), torch.float32)
+    pipeline, live = build_pipeline(taken_from(family["ja"]), torch.float32)
     assert same(states(pipeline), states(plain))
     assert set(live) == set(MODULES)
     assert not any(getattr(pipeline, part).training for part in MODULES)
@@ -79,7 +79,7 @@ def test_weights_are_those_that_diffusers_loads(family, plain):
 
 
 def test_half_precision_rounds_as_diffusers_does(family):
-    built, _ = build(taken_from(family["ja"]), torch.bfloat16)
+    built, _ = build_pipeline(taken_from(family["ja"]), torch.bfloat16)
     loaded = StableDiffusionXLPipeline.from_pretrained(family["ja"].path, dtype=torch.bfloat16, local_files_only=True)
     assert same(states(built), states(loaded))
 
@@ -87,8 +87,8 @@ def test_half_precision_rounds_as_diffusers_does(family):
 def test_a_single_file_builds_what_its_folder_builds(tmp_path):
     folder = small_sdxl(tmp_path / "one", seed=0)
     file = small_single_file(folder, folder / "one.safetensors")
-    from_folder, _ = build(taken_from(open_source(folder)), torch.float32)
-    from_file, _ = build(taken_from(open_source(file)), torch.float32)
+    from_folder, _ = build_pipeline(taken_from(open_source(folder)), torch.float32)
+    from_file, _ = build_pipeline(taken_from(open_source(file)), torch.float32)
     assert same(states(from_file), states(from_folder))
     assert from_file.tokenizer("a shrimp").input_ids == from_folder.tokenizer("a shrimp").input_ids
 
@@ -97,7 +97,7 @@ def test_each_component_comes_from_its_lender(family):
     sources = list(family.values())
     host = {"default": "ja", "vae": "flat", "text_encoder_2": "base"}
     recipe = blend(sources, {"attention": [0, 1, 0, 0], "backbone": [0, 1, 0, 0]}, host=host)
-    pipeline, _ = build(Plan(recipe, family), torch.float32)
+    pipeline, _ = build_pipeline(Plan(recipe, family), torch.float32)
     for part, lender in (("vae", "flat"), ("text_encoder_2", "base"), ("text_encoder", "ja")):
         kind = type(getattr(pipeline, part))
         alone = kind.from_pretrained(family[lender].path, subfolder=part, dtype=torch.float32, local_files_only=True)
@@ -105,7 +105,7 @@ def test_each_component_comes_from_its_lender(family):
 
 
 def test_a_missing_second_encoder_says_nothing(japanese):
-    pipeline, _ = build(taken_from(open_source(japanese)), torch.float32)
+    pipeline, _ = build_pipeline(taken_from(open_source(japanese)), torch.float32)
     tokens = pipeline.tokenizer_2(["柴犬", "傘"], padding="max_length", max_length=16, return_tensors="pt").input_ids
     said = pipeline.text_encoder_2(tokens, output_hidden_states=True)
     assert said.hidden_states[-2].shape == (2, 16, 96)
@@ -116,7 +116,7 @@ def test_a_missing_second_encoder_says_nothing(japanese):
 
 def test_japanese_sdxl_draws_as_its_own_pipeline_does(japanese):
     """Its code fills the second encoder's channels and the pooled vector with zeros; this one has no such code."""
-    pipeline, _ = build(taken_from(open_source(japanese)), torch.float32)
+    pipeline, _ = build_pipeline(taken_from(open_source(japanese)), torch.float32)
     assert type(pipeline.text_encoder).__name__ == "CLIPTextModel"  # a projection would lend its pooled vector
     pipeline.set_progress_bar_config(disable=True)
     tokens = pipeline.tokenizer("柴犬", padding="max_length", max_length=16, return_tensors="pt").input_ids
@@ -141,7 +141,7 @@ def test_code_of_a_checkpoint_is_never_run(copied):
     folder = reindexed(copied("ja"), unet=["modeling_own", "OwnUNet"])
     (folder / "unet" / "modeling_own.py").write_text("raise SystemExit('run')")
     with pytest.raises(SourceError, match="'OwnUNet' from 'modeling_own'"):
-        build(taken_from(open_source(folder)), torch.float32)
+        build_pipeline(taken_from(open_source(folder)), torch.float32)
 
 
 def test_weights_and_configuration_must_fit(copied):
@@ -149,7 +149,7 @@ def test_weights_and_configuration_must_fit(copied):
     config = json.loads((folder / "vae" / "config.json").read_text())
     (folder / "vae" / "config.json").write_text(json.dumps(config | {"block_out_channels": [16, 32, 64, 64]}))
     with pytest.raises(RecipeError, match="belongs to another checkpoint"):
-        build(taken_from(open_source(folder)), torch.float32)
+        build_pipeline(taken_from(open_source(folder)), torch.float32)
 
 
 def test_other_threads_build_as_ever(family):
@@ -174,7 +174,7 @@ def test_other_threads_build_as_ever(family):
             return func(*args, **(kwargs or {}))
 
     with Waits():
-        module("vae", family["ja"], torch.float32)
+        empty_module("vae", family["ja"], torch.float32)
     thread.join()
     assert 0.02 < drawn[0] < 0.06  # uniform within 1/sqrt(200), so 0.041
 
@@ -203,7 +203,7 @@ def sentences(tmp_path, copied):
 @pytest.mark.parametrize("named", [["transformers", "T5Tokenizer"], ["own", "OwnTokenizer"], [None, None]])
 def test_a_sentencepiece_tokenizer_is_read(sentences, named):
     source = open_source(reindexed(sentences, tokenizer=named))
-    read = tokenizer("tokenizer", source)
+    read = load_tokenizer("tokenizer", source)
     assert read.model_max_length == 16
     assert read.decode(read("柴犬 の 絵").input_ids, skip_special_tokens=True) == "柴犬 の 絵"
 
@@ -211,7 +211,7 @@ def test_a_sentencepiece_tokenizer_is_read(sentences, named):
 def test_without_sentencepiece_its_name_is_told(sentences, monkeypatch):
     monkeypatch.setitem(sys.modules, "sentencepiece", None)
     with pytest.raises(SourceError, match="pip install sentencepiece"):
-        tokenizer("tokenizer", open_source(sentences))
+        load_tokenizer("tokenizer", open_source(sentences))
 
 
 def test_a_tokenizer_that_cannot_be_read_is_named(copied):
@@ -219,14 +219,14 @@ def test_a_tokenizer_that_cannot_be_read_is_named(copied):
     for file in (folder / "tokenizer").iterdir():
         file.unlink()
     with pytest.raises(SourceError, match="the tokenizer CLIPTokenizer cannot be read"):
-        tokenizer("tokenizer", open_source(folder))
+        load_tokenizer("tokenizer", open_source(folder))
 
 
 def test_the_scheduler_is_the_sources_own(family):
-    own = scheduler(family["ja"])
+    own = make_scheduler(family["ja"])
     assert type(own) is EulerDiscreteScheduler
     assert own.config.prediction_type == "v_prediction"
-    quick = scheduler(family["ja"], Settings(steps=4, guidance=1.0, speed="lcm"))
+    quick = make_scheduler(family["ja"], Settings(steps=4, guidance=1.0, speed="lcm"))
     assert type(quick) is LCMScheduler
     assert (quick.config.prediction_type, quick.config.clip_sample) == ("v_prediction", False)
 

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from pipelines.checkpoints.sources import open_source
 from pipelines.errors import SourceError
-from pipelines.generation.cost import Sizes, Work, measure, unet_work, vae_work
+from pipelines.generation.cost import OperationCount, PipelineSizes, measure_sizes, unet_operations, vae_operations
 from pipelines.generation.settings import Settings
 
 HOST = {"default": "ja"}
@@ -47,21 +47,21 @@ def test_operations_are_those_that_torch_counts(networks, side):
         sizes = {"text_embeds": empty(1, 96), "time_ids": empty(1, 6)}
         unet(empty(1, 8, side, side), torch.ones((), device="meta"), empty(1, 16, 160), added_cond_kwargs=sizes)
 
-    assert unet_work(shapes(unet), tokens=16).at(side**2) == counted(draw)
-    assert vae_work(shapes(vae)).at(side**2) == counted(lambda: vae.decode(empty(1, 8, side, side)))
+    assert unet_operations(shapes(unet), tokens=16).at(side**2) == counted(draw)
+    assert vae_operations(shapes(vae)).at(side**2) == counted(lambda: vae.decode(empty(1, 8, side, side)))
 
 
 def test_the_embedded_family_is_measured_from_headers(family):
-    sizes = measure(family, HOST, ["unet"])
+    sizes = measure_sizes(family, HOST, ["unet"])
     assert sizes.parameters["unet"] == 4_447_880
     assert sizes.merged == sum(source.components["unet"].size for source in family.values())
     assert (sizes.side, sizes.factor, sizes.unet_width, sizes.vae_width) == (64, 8, 64, 16)
-    assert sizes.weights(2)["vae"] == 2 * sizes.parameters["vae"]
+    assert sizes.weight_bytes(2)["vae"] == 2 * sizes.parameters["vae"]
 
 
 def test_what_is_merged_counts_for_every_source(family):
-    both = measure(family, HOST, ["unet", "text_encoder"])
-    alone = measure(family, HOST, ["unet"])
+    both = measure_sizes(family, HOST, ["unet", "text_encoder"])
+    alone = measure_sizes(family, HOST, ["unet"])
     assert both.merged - alone.merged == sum(source.components["text_encoder"].size for source in family.values())
 
 
@@ -71,15 +71,15 @@ def test_a_host_without_a_component_is_named(copied):
     index = json.loads((folder / "model_index.json").read_text())
     (folder / "model_index.json").write_text(json.dumps(index | {"vae": [None, None]}))
     with pytest.raises(SourceError, match="flat has no vae to lend"):
-        measure({"flat": open_source(folder)}, {"default": "flat"}, ["unet"])
+        measure_sizes({"flat": open_source(folder)}, {"default": "flat"}, ["unet"])
 
 
 def test_costs_grow_as_they_should():
-    sizes = Sizes({"vae": 5}, 0, 64, 8, 10, 4, False, Work(100, 10, 1), Work(0, 1000, 0), 0)
+    sizes = PipelineSizes({"vae": 5}, 0, 64, 8, 10, 4, False, OperationCount(100, 10, 1), OperationCount(0, 1000, 0), 0)
     guided, plain = Settings(steps=3), Settings(steps=3, guidance=0)
     assert sizes.operations(plain) == 3 * (100 + 640 + 4096) + 64_000
     assert sizes.operations(guided) == 2 * 3 * (100 + 640 + 4096) + 64_000
-    assert sizes.drawing(guided, 2, batch=3) == 2 * 16 * 10 * 64 * 6 * 2
-    assert sizes.decoding(plain, 4, batch=2) == 2 * 6 * 4 * 4096 * 2 * 4
+    assert sizes.drawing_bytes(guided, 2, batch=3) == 2 * 16 * 10 * 64 * 6 * 2
+    assert sizes.decoding_bytes(plain, 4, batch=2) == 2 * 6 * 4 * 4096 * 2 * 4
     large = Settings(size=2048)
-    assert sizes.decoding(large, 4, batch=2, tiled=True) == 2 * 6 * 4 * 512**2 * 4
+    assert sizes.decoding_bytes(large, 4, batch=2, tiled=True) == 2 * 6 * 4 * 512**2 * 4

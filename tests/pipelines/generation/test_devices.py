@@ -7,7 +7,7 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 
 from pipelines.architectures import sdxl
-from pipelines.generation.cost import Sizes, unet_work, vae_work
+from pipelines.generation.cost import PipelineSizes, unet_operations, vae_operations
 from pipelines.generation.devices import (
     GIB,
     Machine,
@@ -34,8 +34,8 @@ def full_size():
     numbers = [sum(torch.Size(shape).numel() for shape in one.values()) for one in shapes]
     assert numbers == [UNET, VAE]
     parameters = {"unet": UNET, "text_encoder": CLIP_L, "text_encoder_2": CLIP_G, "vae": VAE}
-    work = unet_work(shapes[0], 77), vae_work(shapes[1])
-    return Sizes(parameters, 4 * 2 * UNET, 1024, 8, 320, 128, True, *work, 2 * (77 * 2048 + 1280))
+    work = unet_operations(shapes[0], 77), vae_operations(shapes[1])
+    return PipelineSizes(parameters, 4 * 2 * UNET, 1024, 8, 320, 128, True, *work, 2 * (77 * 2048 + 1280))
 
 
 def card(gib, bf16=True):
@@ -73,7 +73,7 @@ def test_cards_without_bfloat16_decode_in_float32(full_size, gib, offload, vae):
 
 
 def test_a_vae_that_was_mended_for_float16_decodes_in_it(full_size):
-    mended = Sizes(**{**vars(full_size), "upcast": False})
+    mended = PipelineSizes(**{**vars(full_size), "upcast": False})
     assert plan_device(card(12, bf16=False), mended, STANDARD).decoding == torch.float16
     assert plan_device(card(12, bf16=False), mended, STANDARD).offload == "none"
 
@@ -99,7 +99,7 @@ def test_weights_are_counted_exactly(full_size):
 
 
 def test_two_sources_may_stay_where_four_may_not(full_size):
-    two = Sizes(**{**vars(full_size), "merged": 2 * 2 * UNET})
+    two = PipelineSizes(**{**vars(full_size), "merged": 2 * 2 * UNET})
     assert plan_device(card(24), two, STANDARD).resident
     assert not plan_device(card(24), full_size, STANDARD).resident
 

@@ -15,13 +15,13 @@ from pipelines.errors import DeviceError, GenerationError
 from pipelines.exporting.export import export_folder
 from pipelines.generation import cost
 from pipelines.generation.devices import GIB, HOST_RESERVE, Machine
-from pipelines.generation.live_pipeline import LivePipeline, Request, Settings
+from pipelines.generation.live_pipeline import LivePipeline, PictureRequest, Settings
 from pipelines.recipes.recipe import blend
 from pipelines.weaving.plan import Plan
 from tests.conftest import python
 
 SETTINGS = Settings(steps=4, batch=3)
-REQUESTS = [Request("柴犬", 1), Request("shrimp", 2), Request("傘", 3), Request("電車", 4)]
+REQUESTS = [PictureRequest("柴犬", 1), PictureRequest("shrimp", 2), PictureRequest("傘", 3), PictureRequest("電車", 4)]
 
 PLAIN = """
 import sys, torch
@@ -65,9 +65,9 @@ def test_pixels_equal_those_of_plain_diffusers(family, mixed, pipeline, tmp_path
 
 def test_pictures_depend_on_prompt_seed_and_recipe_alone(one_hot, pipeline, mixed):
     first = pixels(pipeline.generate(REQUESTS[:2], SETTINGS))
-    pipeline.become(one_hot["flat"])
+    pipeline.weave(one_hot["flat"])
     other = pixels(pipeline.generate(REQUESTS[:2], SETTINGS))
-    pipeline.become(mixed)
+    pipeline.weave(mixed)
     assert (pixels(pipeline.generate(REQUESTS[:2], SETTINGS)) == first).all()
     assert (other != first).any()
     assert (first[0] != first[1]).any()
@@ -88,7 +88,7 @@ def test_captions_beyond_what_is_kept_are_encoded_again(pipeline, monkeypatch):
     assert (pixels(pipeline.generate(REQUESTS, one)) == all_kept).all()
     assert encoded == []
     pipeline._forget_embeddings()
-    monkeypatch.setattr(cost, "EMBEDDINGS", 0)
+    monkeypatch.setattr(cost, "EMBEDDINGS_LIMIT", 0)
     for _ in range(2):
         assert (pixels(pipeline.generate(REQUESTS[:2], one)) == all_kept[:2]).all()
     assert encoded == [["柴犬"], ["shrimp"]] * 2
@@ -102,15 +102,15 @@ def test_progress_counts_pictures(pipeline):
 
 def test_another_host_needs_another_pipeline(pipeline, mixed):
     with pytest.raises(GenerationError, match="Build another pipeline"):
-        pipeline.become(mixed.model_copy(update={"host": {"default": "base"}}))
+        pipeline.weave(mixed.model_copy(update={"host": {"default": "base"}}))
 
 
 def test_a_released_pipeline_gives_its_memory_back(family, one_hot):
     first = LivePipeline(one_hot["ja"], family)
     weights = weakref.ref(first._pipeline.unet)
     own = one_hot["ja"].model_copy(update={"host": {"default": "base"}})
-    assert first.fits(one_hot["flat"])
-    assert not first.fits(own)
+    assert first.can_weave(one_hot["flat"])
+    assert not first.can_weave(own)
     first.release()
     assert weights() is None
 
@@ -133,9 +133,9 @@ def test_text_encoders_follow_their_recipe(family, pipeline):
     ja = blend(list(family.values()), dict.fromkeys(rows, [0, 1.0, 0, 0]), host={"default": "ja"})
     merged = LivePipeline(base, family)
     by_base = pixels(merged.generate(REQUESTS[:1], SETTINGS))
-    merged.become(ja)
+    merged.weave(ja)
     by_ja = pixels(merged.generate(REQUESTS[:1], SETTINGS))
-    pipeline.become(
+    pipeline.weave(
         blend(list(family.values()), {"attention": [0, 1, 0, 0], "backbone": [0, 1, 0, 0]}, host={"default": "ja"})
     )
     assert (by_ja == pixels(pipeline.generate(REQUESTS[:1], SETTINGS))).all()
@@ -144,7 +144,7 @@ def test_text_encoders_follow_their_recipe(family, pipeline):
 
 def test_captions_cut_short_are_named(pipeline):
     long = "とても" * 40
-    assert pipeline.truncated(["shrimp", long]) == [long]
+    assert pipeline.truncated_captions(["shrimp", long]) == [long]
 
 
 @pytest.fixture(scope="module")
@@ -171,11 +171,11 @@ def test_a_few_step_lora_goes_with_every_recipe(family, one_hot, mixed, lora):
     kept = LivePipeline(mixed, family)
     without = pixels(kept.generate(REQUESTS[:2], SETTINGS))
     first = pixels(kept.generate(REQUESTS[:2], quick(lora)))
-    assert kept.become(one_hot["flat"]) == len(family["flat"].components["unet"].tensors)
+    assert kept.weave(one_hot["flat"]) == len(family["flat"].components["unet"].tensors)
     second = pixels(kept.generate(REQUESTS[:2], quick(lora)))
     assert (second == pixels(LivePipeline(one_hot["flat"], family).generate(REQUESTS[:2], quick(lora)))).all()
     assert (first != second).any()
-    kept.become(mixed)
+    kept.weave(mixed)
     assert (pixels(kept.generate(REQUESTS[:2], quick(lora))) == first).all()
     assert (pixels(kept.generate(REQUESTS[:2], SETTINGS)) == without).all()  # it was never baked
 
@@ -215,7 +215,7 @@ def test_a_compiled_unet_is_woven_without_compiling_again(family, one_hot, mixed
     assert np.abs(first - eager).max() <= 2
     graphs = counters["stats"]["unique_graphs"]
     assert graphs > 0
-    kept.become(one_hot["flat"])
+    kept.weave(one_hot["flat"])
     second = pixels(kept.generate(REQUESTS[:2], compiled))
     assert counters["stats"]["unique_graphs"] == graphs
     fresh = LivePipeline(one_hot["flat"], family)
@@ -235,7 +235,7 @@ def test_offloaded_weights_are_woven_too(family, one_hot, memory, offload):
     kept = LivePipeline(one_hot["ja"], family, machine=Machine(CPU, memory, 4 * GIB), settings=settings)
     assert (kept.plan.offload, kept.plan.dtype) == (offload, torch.bfloat16)
     kept.generate(REQUESTS[:1], settings)
-    kept.become(one_hot["real"])
+    kept.weave(one_hot["real"])
     drawn = pixels(kept.generate(REQUESTS[:2], settings))
     whole = LivePipeline(one_hot["real"], family, machine=Machine(CPU, 8 * GIB, 4 * GIB), settings=settings)
     assert (drawn == pixels(whole.generate(REQUESTS[:2], settings))).all()

@@ -4,7 +4,7 @@ import diffusers
 import pytest
 from pydantic import ValidationError
 
-from pipelines.generation.settings import FEW_STEP, Settings, presets
+from pipelines.generation.settings import FEW_STEP_LORAS, Settings, presets
 
 
 def test_the_embedded_family_keeps_its_defaults():
@@ -49,5 +49,5 @@ def test_every_family_has_its_files_and_scheduler():
         "ByteDance/Hyper-SD/Hyper-SDXL-8steps-lora.safetensors"
     )
     assert Settings(speed="lcm", steps=5, guidance=1.5).lora.startswith("latent-consistency/lcm-lora-sdxl/")
-    for family in FEW_STEP.values():
+    for family in FEW_STEP_LORAS.values():
         assert set(family.options) <= set(getattr(diffusers, family.scheduler)().config)

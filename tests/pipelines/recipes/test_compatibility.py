@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pipelines.recipes.compatibility import angles, task_angles, task_distances, task_lengths
+from pipelines.recipes.compatibility import source_angles, task_angles, task_distances, task_lengths
 
 
 def products(*vectors):
@@ -19,7 +19,7 @@ BASE, UP, ASIDE, DOWN = (4, 0, 0), (4, 3, 0), (4, 0, 4), (4, -3, 0)
 
 
 def test_angles_between_sources():
-    found = angles(products((2, 0), (0, 5), (1, 1)))
+    found = source_angles(products((2, 0), (0, 5), (1, 1)))
     assert found == pytest.approx(np.array([[0, 90, 45], [90, 0, 45], [45, 45, 0]]))
 
 

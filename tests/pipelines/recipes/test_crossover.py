@@ -10,8 +10,14 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from pipelines.architectures.keys import Layout
-from pipelines.recipes.crossover import Genes, cross, cross_chromosomes, genome_cosine, slerp_coefficients
-from pipelines.recipes.gram import Gram, gram, measure
+from pipelines.recipes.crossover import (
+    CrossoverParameters,
+    cross_chromosomes,
+    cross_recipes,
+    genome_cosine,
+    slerp_coefficients,
+)
+from pipelines.recipes.gram import Gram, compute_block_products, compute_gram
 from pipelines.recipes.recipe import Chromosome, Segment
 
 DEPTH = 20
@@ -64,12 +70,14 @@ def test_slerp_is_linear_where_vectors_are_alike():
 def test_two_orthogonal_sources_by_hand():
     vectors = np.array([[3.0, 0.0, 0.0, 4.0], [0.0, 5.0, 0.0, 0.0]])
     stops = np.array([4])
-    products = Gram(stops, measure([4], lambda start, stop: vectors[:, start:stop]), lambda a, b: vectors[:, a:b])
+    products = Gram(
+        stops, compute_block_products([4], lambda start, stop: vectors[:, start:stop]), lambda a, b: vectors[:, a:b]
+    )
     layout = Layout("backbone", ("conv_in.weight",), ((4,),))
     child = cross_chromosomes(
         chromosome(4, (4, (1.0, 0.0))),
         chromosome(4, (4, (0.0, 1.0))),
-        Genes.mirrored([1], 1 / 3),
+        CrossoverParameters.mirrored([1], 1 / 3),
         gram=products,
         layout=layout,
     )
@@ -81,11 +89,15 @@ def test_two_orthogonal_sources_by_hand():
 def test_an_angle_per_tensor_by_hand():
     vectors = np.array([[1.0, 0.0, 1.0], [1.0, 0.0, 0.0]])  # first tensor: the same; second: the second source is zero
     layout = Layout("backbone", ("conv_in.weight", "conv_out.weight"), ((2,), (1,)))
-    products = Gram(np.array([3]), measure([3], lambda a, b: vectors[:, a:b]), lambda a, b: vectors[:, a:b])
+    products = Gram(
+        np.array([3]), compute_block_products([3], lambda a, b: vectors[:, a:b]), lambda a, b: vectors[:, a:b]
+    )
     parents = chromosome(3, (3, (1.0, 0.0))), chromosome(3, (3, (0.0, 1.0)))
-    child = cross_chromosomes(*parents, Genes.mirrored([3], 0.25), gram=products, layout=layout, angle="tensor")
+    child = cross_chromosomes(
+        *parents, CrossoverParameters.mirrored([3], 0.25), gram=products, layout=layout, angle="tensor"
+    )
     assert child.segments == (Segment(stop=3, weights=(0.75, 0.25)),)  # no angle in either: linear, and made one
-    by_chromosome = cross_chromosomes(*parents, Genes.mirrored([3], 0.25), gram=products, layout=layout)
+    by_chromosome = cross_chromosomes(*parents, CrossoverParameters.mirrored([3], 0.25), gram=products, layout=layout)
     assert_allclose(
         by_chromosome.segments[0].weights,
         (math.sqrt(0.5) * 2 * math.sin(0.75 * math.pi / 4), math.sqrt(2) * math.sin(math.pi / 16)),
@@ -93,19 +105,21 @@ def test_an_angle_per_tensor_by_hand():
 
 
 def test_several_split_points_and_none_by_hand():
-    assert Genes.mirrored([2, 5], 0.25) == Genes((2, 5), (0.25, 0.75, 0.25))
-    assert Genes.mirrored([], 0.25) == Genes((), (0.25,))
+    assert CrossoverParameters.mirrored([2, 5], 0.25) == CrossoverParameters((2, 5), (0.25, 0.75, 0.25))
+    assert CrossoverParameters.mirrored([], 0.25) == CrossoverParameters((), (0.25,))
     vectors = np.ones((2, 6))  # no angle between them: linear
-    products = Gram(np.array([6]), measure([6], lambda a, b: vectors[:, a:b]), lambda a, b: vectors[:, a:b])
+    products = Gram(
+        np.array([6]), compute_block_products([6], lambda a, b: vectors[:, a:b]), lambda a, b: vectors[:, a:b]
+    )
     layout = Layout("backbone", ("conv_in.weight",), ((6,),))
     parents = chromosome(6, (6, (1.0, 0.0))), chromosome(6, (6, (0.0, 1.0)))
-    child = cross_chromosomes(*parents, Genes.mirrored([2, 5], 0.25), gram=products, layout=layout)
+    child = cross_chromosomes(*parents, CrossoverParameters.mirrored([2, 5], 0.25), gram=products, layout=layout)
     assert [(one.stop, one.weights) for one in child.segments] == [
         (2, (0.75, 0.25)),
         (5, (0.25, 0.75)),
         (6, (0.75, 0.25)),
     ]
-    whole = cross_chromosomes(*parents, Genes.mirrored([], 0.25), gram=products, layout=layout)
+    whole = cross_chromosomes(*parents, CrossoverParameters.mirrored([], 0.25), gram=products, layout=layout)
     assert whole.segments == (Segment(stop=6, weights=(0.75, 0.25)),)
 
 
@@ -120,7 +134,7 @@ def test_one_angle_for_the_whole_genome_by_hand(family, one_hot):
     grams = {
         name: Gram(
             np.array([size[name]]),
-            measure([size[name]], lambda a, b, v=vectors: v[:, a:b]),
+            compute_block_products([size[name]], lambda a, b, v=vectors: v[:, a:b]),
             lambda a, b, v=vectors: v[:, a:b],
         )
         for name, vectors in made.items()
@@ -133,8 +147,8 @@ def test_one_angle_for_the_whole_genome_by_hand(family, one_hot):
     layouts = {name: Layout(name, ("conv_in.weight",), ((size[name],),)) for name in size}
     mother, father = small(ja, (1.0, 0.0)), small(real, (0.0, 1.0))
     assert genome_cosine(mother, father, grams) == pytest.approx(0.5)
-    genes = dict.fromkeys(size, Genes.mirrored([], 0.5))
-    child = cross(mother, father, genes, grams=grams, layouts=layouts, angle="genome")
+    genes = dict.fromkeys(size, CrossoverParameters.mirrored([], 0.5))
+    child = cross_recipes(mother, father, genes, grams=grams, layouts=layouts, angle="genome")
     half = slerp_coefficients(0.5, 0.5)
     assert_allclose(child.chromosomes["backbone"].segments[0].weights, half)
     assert_allclose(child.chromosomes["attention"].segments[0].weights, half)
@@ -144,14 +158,19 @@ def test_one_angle_for_the_whole_genome_by_hand(family, one_hot):
 def test_ends_of_the_chromosome(seed, split, ratio):
     rng = np.random.default_rng(seed)
     vectors = rng.normal(size=(2, 10))
-    products = Gram(np.array([4, 10]), measure([4, 10], lambda a, b: vectors[:, a:b]), lambda a, b: vectors[:, a:b])
+    products = Gram(
+        np.array([4, 10]), compute_block_products([4, 10], lambda a, b: vectors[:, a:b]), lambda a, b: vectors[:, a:b]
+    )
     layout = Layout("backbone", ("conv_in.weight",), ((10,),))
     parents = chromosome(10, (10, (1.0, 0.0))), chromosome(10, (3, (0.5, 0.5)), (10, (0.0, 1.0)))
-    child = cross_chromosomes(*parents, Genes.mirrored([split], ratio), gram=products, layout=layout)
+    child = cross_chromosomes(*parents, CrossoverParameters.mirrored([split], ratio), gram=products, layout=layout)
     woven = (weights_at(child, 10) * vectors.T).sum(axis=1)
     both = [(weights_at(parent, 10) * vectors.T).sum(axis=1) for parent in parents]
     assert_allclose(
-        woven, literal_cross(*both, Genes.mirrored([split], ratio), [10], "chromosome"), rtol=1e-10, atol=1e-12
+        woven,
+        literal_cross(*both, CrossoverParameters.mirrored([split], ratio), [10], "chromosome"),
+        rtol=1e-10,
+        atol=1e-12,
     )
 
 
@@ -159,7 +178,9 @@ def test_ends_of_the_chromosome(seed, split, ratio):
 def test_gram_of_any_stretch(seed, one, other):
     vectors = np.random.default_rng(seed).normal(size=(3, 30))
     stops = [7, 14, 21, 28, 30]
-    products = Gram(np.array(stops), measure(stops, lambda a, b: vectors[:, a:b]), lambda a, b: vectors[:, a:b])
+    products = Gram(
+        np.array(stops), compute_block_products(stops, lambda a, b: vectors[:, a:b]), lambda a, b: vectors[:, a:b]
+    )
     start, stop = min(one, other) - 1, max(one, other)
     assert_allclose(products.between(start, stop), vectors[:, start:stop] @ vectors[:, start:stop].T, atol=1e-12)
 
@@ -172,7 +193,7 @@ def test_gram_of_any_stretch(seed, one, other):
 def test_nested_crossover_equals_nested_slerp_on_the_embedded_unets(family, one_hot, layouts, name, angle, seed):
     """Depth 20 from random seeds, splits anywhere, float64, to 1e-10 relative."""
     rng = np.random.default_rng(seed)
-    grams = {name: gram(list(family.values()), layout) for name, layout in layouts.items()}
+    grams = {name: compute_gram(list(family.values()), layout) for name, layout in layouts.items()}
     layout = layouts[name]
     part = [source.components["unet"] for source in family.values()]
     sources = np.stack([one.read_flat(layout, 0, layout.size).double().numpy() for one in part])  # [4, n]
@@ -180,9 +201,10 @@ def test_nested_crossover_equals_nested_slerp_on_the_embedded_unets(family, one_
     for _ in range(DEPTH):
         a, b = rng.choice(len(recipes), size=2, replace=False)
         genes = {
-            key: Genes.mirrored([int(rng.integers(one.size))], float(rng.random())) for key, one in layouts.items()
+            key: CrossoverParameters.mirrored([int(rng.integers(one.size))], float(rng.random()))
+            for key, one in layouts.items()
         }
-        recipes.append(cross(recipes[a], recipes[b], genes, grams=grams, layouts=layouts, angle=angle))
+        recipes.append(cross_recipes(recipes[a], recipes[b], genes, grams=grams, layouts=layouts, angle=angle))
         vectors.append(literal_cross(vectors[a], vectors[b], genes[name], layout.stops, angle))
         recipes, vectors = recipes[-4:], vectors[-4:]  # the next parents are among the youngest: depth grows
     woven = np.empty(layout.size)

@@ -6,7 +6,7 @@ from PIL import Image
 
 from eval.prompts.prompt_set import load_prompts
 from pipelines.errors import GenerationError
-from pipelines.generation.live_pipeline import Request
+from pipelines.generation.live_pipeline import PictureRequest
 from studio.breeding.initial_population import source_recipes
 from studio.evaluation.evaluator import DrawnPicture, PictureScores
 from studio.evaluation.fitness import FitnessEvaluation
@@ -31,7 +31,7 @@ class Scripted:
         if request.language in self.broken:
             raise GenerationError("black")
         pictures = tuple(
-            DrawnPicture(Image.new("RGB", (8, 8)), id, request.language, 0, Request(id, 0))
+            DrawnPicture(Image.new("RGB", (8, 8)), id, request.language, 0, PictureRequest(id, 0))
             for id in request.prompts.ids
         )
         n = len(pictures)

@@ -13,7 +13,7 @@ from PIL import Image
 from pipelines.checkpoints.sources import Source, open_source
 from pipelines.errors import ExportError
 from pipelines.exporting.provenance import file_sha256, recipe_of
-from pipelines.generation.live_pipeline import Request
+from pipelines.generation.live_pipeline import PictureRequest
 from pipelines.generation.settings import presets
 from pipelines.recipes.recipe import blend, load_recipe
 from pipelines.storage.tensor_file import TensorFile
@@ -56,7 +56,7 @@ def test_the_code_on_the_card_draws_what_the_studio_shows(store, shipped, name, 
     assert done.returncode == 0, done.stderr
     first = store.prompts.niches.prompts[0]
     recipe = store.individual("0001").recipe
-    request = Request(first.ja, noise_seed(first.id, 0))
+    request = PictureRequest(first.ja, noise_seed(first.id, 0))
     shown = Previewer().draw(recipe, open_recipe_sources(recipe), [request], store.config.pictures)[0]
     assert (np.asarray(Image.open(picture)) == np.asarray(shown)).all()
 

@@ -107,7 +107,7 @@ def ours(kind: str, out: Path, paths: Sequence[Path], metadata: dict[str, str] |
 def export(kind: str, out: Path, paths: Sequence[Path]) -> Callable[[], None]:
     """What `m2n2 merge --out X.safetensors` does: weave, synchronise, read back for the tensor hash, check, rename."""
     from pipelines.checkpoints.sources import open_source
-    from pipelines.exporting.export import TENSOR_HASH, export_file
+    from pipelines.exporting.export import TENSOR_HASH_KEY, export_file
     from pipelines.recipes.recipe import blend
     from pipelines.weaving.plan import Plan
 
@@ -117,7 +117,7 @@ def export(kind: str, out: Path, paths: Sequence[Path]) -> Callable[[], None]:
     plan = Plan(recipe, {source.name: source for source in sources})
 
     def run() -> None:
-        export_file(plan, out, metadata={TENSOR_HASH: ""})
+        export_file(plan, out, metadata={TENSOR_HASH_KEY: ""})
 
     return run
 

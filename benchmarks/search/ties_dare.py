@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from pipelines.checkpoints.sources import Source, open_source
-from pipelines.exporting.export import WEIGHT_FILES
+from pipelines.exporting.export import WEIGHT_FILE_NAMES
 
 Floats = NDArray[np.float32]
 
@@ -82,7 +82,7 @@ def added(base: Source, difference: Floats, folder: Path) -> Source:
             tensors[name] = flat[start : start + int(np.prod(shape))].reshape(shape)
             start += tensors[name].size
     (folder / "unet").mkdir(parents=True)
-    save_file(tensors, folder / "unet" / WEIGHT_FILES["unet"])
+    save_file(tensors, folder / "unet" / WEIGHT_FILE_NAMES["unet"])
     shutil.copyfile(base.path / "unet" / "config.json", folder / "unet" / "config.json")
     shutil.copytree(base.path / "scheduler", folder / "scheduler")  # says what the UNet predicts
     return open_source(folder)

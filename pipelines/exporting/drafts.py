@@ -12,11 +12,11 @@ from pipelines.errors import ExportError
 from pipelines.storage.disk_space import check_room
 
 
-def new_folder(target: str | Path) -> Path:
-    """Return the folder to write to.
+def require_empty_folder(target: str | Path) -> Path:
+    """Return the folder to write to, which need not be there yet.
 
     Raises:
-        ExportError: there is something in it already.
+        ExportError: there is something in it already, or it is a file.
     """
     folder = Path(target).expanduser()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -24,8 +24,8 @@ def new_folder(target: str | Path) -> Path:
     return folder
 
 
-def refuse_taken(targets: list[Path]) -> None:
-    """Refuse to overwrite.
+def refuse_existing(targets: list[Path]) -> None:
+    """Refuse to overwrite what is there.
 
     Raises:
         ExportError: one of the targets is there already.
@@ -36,8 +36,22 @@ def refuse_taken(targets: list[Path]) -> None:
 
 
 @contextlib.contextmanager
-def written_beside(*targets: Path, size: int) -> Iterator[list[Path]]:
-    """Paths beside the targets, renamed to them at the end, all or none; removed if anything goes wrong."""
+def atomic_outputs(*targets: Path, size: int) -> Iterator[list[Path]]:
+    """Give paths beside the targets to write to; rename them to the targets at the end, all or none.
+
+    What was written is removed if anything goes wrong.
+
+    Args:
+        targets: files or folders of one parent, none of which is there.
+        size: the bytes that will be written.
+
+    Yields:
+        A path for each target.
+
+    Raises:
+        DiskError: the disk has not got the room.
+        ExportError: the disk cannot be written.
+    """
     place = targets[0].parent
     try:
         check_room(place, size, targets[0].name)
@@ -45,7 +59,7 @@ def written_beside(*targets: Path, size: int) -> Iterator[list[Path]]:
         with tempfile.TemporaryDirectory(dir=place, prefix=f".{targets[0].name}.") as folder:
             unfinished = [Path(folder) / target.name for target in targets]
             yield unfinished
-            _move(list(zip(unfinished, targets, strict=True)))
+            _move_all(list(zip(unfinished, targets, strict=True)))
     except OSError as error:
         raise ExportError(
             f"{targets[0]} could not be written: {error.strerror or error}. Nothing was left behind; free some space "
@@ -53,7 +67,8 @@ def written_beside(*targets: Path, size: int) -> Iterator[list[Path]]:
         ) from error
 
 
-def _move(pairs: list[tuple[Path, Path]]) -> None:
+def _move_all(pairs: list[tuple[Path, Path]]) -> None:
+    """Rename each path to its target; take back those that were renamed where one cannot be."""
     moved = []
     try:
         for made, target in pairs:

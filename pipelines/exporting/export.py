@@ -21,7 +21,7 @@ from pipelines.architectures.keys import MODEL, WEIGHTED_COMPONENTS
 from pipelines.checkpoints.contents import TOKENIZERS
 from pipelines.checkpoints.sources import COMPONENTS
 from pipelines.errors import ExportError
-from pipelines.exporting.drafts import new_folder, refuse_taken, written_beside
+from pipelines.exporting.drafts import atomic_outputs, refuse_existing, require_empty_folder
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.files import lies_in
 from pipelines.storage.tensor_file import DTYPE_CODES, TensorFile
@@ -31,15 +31,15 @@ from pipelines.weaving.weave import FileEntry, component_entries, weave_file
 from .single_file import BUFFERS, LOGIT_SCALE, logit_scale, single_file_entries
 
 PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
-WEIGHT_FILES = {
+WEIGHT_FILE_NAMES = {
     "unet": "diffusion_pytorch_model.safetensors",
     "vae": "diffusion_pytorch_model.safetensors",
     "text_encoder": "model.safetensors",
     "text_encoder_2": "model.safetensors",
 }
-SINGLE_FILE = ".safetensors"
-TENSOR_HASH = "modelspec.hash_sha256"  # SHA-256 of the data section, known once that is written
-CONFIG = "config"  # in the documents of a single file: what from_single_file(config=...) takes
+SINGLE_FILE_SUFFIX = ".safetensors"
+TENSOR_HASH_KEY = "modelspec.hash_sha256"  # SHA-256 of the data section, known once that is written
+CONFIG_FOLDER = "config"  # in the documents of a single file: what from_single_file(config=...) takes
 _PLACEHOLDER = "0x" + 64 * "0"
 _VOCABULARY = (".json", ".txt", ".model", ".jinja")  # of a tokenizer's files; code and pickles stay behind
 _LICENCES = ("LICENSE", "LICENCE", "NOTICE", "COPYING")
@@ -71,24 +71,24 @@ def export_folder(
         ExportError: the target is taken, the disk cannot be written.
         RecipeError: the recipe does not fit the sources.
     """
-    folder = new_folder(target)
+    folder = require_empty_folder(target)
     parts = {
         part: [entry for entry in component_entries(plan, part) if entry.key not in BUFFERS]
         for part in WEIGHTED_COMPONENTS
     }
     total = sum(entry.size for entries in parts.values() for entry in entries)
-    with written_beside(folder, size=total) as (unfinished,):
+    with atomic_outputs(folder, size=total) as (unfinished,):
         done = 0
         write_configs(plan, unfinished)
         for part, entries in parts.items():
-            path, base = unfinished / part / WEIGHT_FILES[part], done
+            path, base = unfinished / part / WEIGHT_FILE_NAMES[part], done
 
-            def told(written: int, base: int = base) -> None:
+            def report(written: int, base: int = base) -> None:
                 if progress:
                     progress(base + written, total)
 
-            weave_file(plan, entries, path, progress=told)
-            _check(entries, path)
+            weave_file(plan, entries, path, progress=report)
+            _check_written(entries, path)
             done += sum(entry.size for entry in entries)
         _write_documents(unfinished, plan, documents, unfinished)
         if folder.exists():
@@ -102,7 +102,7 @@ def export_network(plan: Plan, target: str | Path, *, progress: Progress | None 
     With them go the host's configuration, tokenizer and licence texts, and the recipe as `recipe.json`. Arguments,
     result and errors are those of `export_folder`.
     """
-    folder = new_folder(target)
+    folder = require_empty_folder(target)
     host = plan.lender(MODEL)
     files: dict[TensorFile, list[FileEntry]] = {}
     for entry in component_entries(plan, MODEL):
@@ -110,22 +110,22 @@ def export_network(plan: Plan, target: str | Path, *, progress: Progress | None 
         assert file is not None, entry.key
         files.setdefault(file, []).append(entry)
     total = sum(entry.size for entries in files.values() for entry in entries)
-    with written_beside(folder, size=total) as (unfinished,):
+    with atomic_outputs(folder, size=total) as (unfinished,):
         unfinished.mkdir()
         done = 0
         for file, entries in files.items():
             path = unfinished / file.path.name
 
-            def told(written: int, base: int = done) -> None:
+            def report(written: int, base: int = done) -> None:
                 if progress:
                     progress(base + written, total)
 
-            weave_file(plan, entries, path, metadata=file.metadata, progress=told)
-            _check(entries, path)
+            weave_file(plan, entries, path, metadata=file.metadata, progress=report)
+            _check_written(entries, path)
             done += sum(entry.size for entry in entries)
-        for paper in sorted(host.path.iterdir()) if host.path.is_dir() else ():
-            if lies_in(paper, host.path) and (paper.suffix in _VOCABULARY or paper.stem.upper() in _LICENCES):
-                shutil.copyfile(paper, unfinished / paper.name)
+        for document in sorted(host.path.iterdir()) if host.path.is_dir() else ():
+            if lies_in(document, host.path) and (document.suffix in _VOCABULARY or document.stem.upper() in _LICENCES):
+                shutil.copyfile(document, unfinished / document.name)
         _write_documents(unfinished, plan, None, unfinished)
         if folder.exists():
             folder.rmdir()
@@ -162,35 +162,35 @@ def export_file(
         RecipeError: the recipe does not fit the sources.
     """
     path = Path(target).expanduser()
-    if path.suffix != SINGLE_FILE:
-        raise ExportError(f"{path} is no name for a single file. Expected one that ends in {SINGLE_FILE}.")
+    if path.suffix != SINGLE_FILE_SUFFIX:
+        raise ExportError(f"{path} is no name for a single file. Expected one that ends in {SINGLE_FILE_SUFFIX}.")
     targets = [path] if documents is None else [path, about_folder(path)]
     entries = single_file_entries(plan)
     metadata = dict(metadata or {})
-    hashed = TENSOR_HASH in metadata
+    hashed = TENSOR_HASH_KEY in metadata
     if hashed:
-        metadata[TENSOR_HASH] = _PLACEHOLDER
+        metadata[TENSOR_HASH_KEY] = _PLACEHOLDER
     size = sum(entry.size for entry in entries)
 
-    def told(done: int) -> None:
+    def report(done: int) -> None:
         if progress:
             progress(done // 2 if hashed else done, size)
 
-    refuse_taken(targets)
-    with written_beside(*targets, size=size) as unfinished:
-        weave_file(plan, entries, unfinished[0], metadata=metadata, progress=told)
+    refuse_existing(targets)
+    with atomic_outputs(*targets, size=size) as unfinished:
+        weave_file(plan, entries, unfinished[0], metadata=metadata, progress=report)
         if hashed:
-            _put_hash(unfinished[0], lambda done: told(size + done))
-        _check(entries, unfinished[0])
+            _put_hash(unfinished[0], lambda done: report(size + done))
+        _check_written(entries, unfinished[0])
         if documents is not None:
-            write_configs(plan, unfinished[1] / CONFIG)
+            write_configs(plan, unfinished[1] / CONFIG_FOLDER)
             _write_documents(unfinished[1], plan, documents, unfinished[0])
-        refuse_taken(targets)
+        refuse_existing(targets)
     return path
 
 
 def about_folder(path: Path) -> Path:
-    """Return where the documents of a single file lie: `NAME.about` beside `NAME.safetensors`."""
+    """Return the folder for the documents of a single file: `NAME.about` beside `NAME.safetensors`."""
     return path.with_suffix(".about")
 
 
@@ -212,7 +212,7 @@ def write_configs(plan: Plan, folder: Path) -> None:
 
 
 def model_index(plan: Plan) -> dict[str, Any]:
-    """Return the `model_index.json` of a folder: plain diffusers' classes, whatever the host called its own."""
+    """Make the `model_index.json` of a folder: plain diffusers' classes, whatever the host called its own."""
     host = plan.lender("unet").contents.index
     index: dict[str, Any] = {
         "_class_name": "StableDiffusionXLPipeline",
@@ -225,8 +225,8 @@ def model_index(plan: Plan) -> dict[str, Any]:
     return index | {"text_encoder": ["transformers", "CLIPTextModel"]}
 
 
-def _check(entries: list[FileEntry], path: Path) -> None:
-    """What is on the disk is what was planned, by a reader's eyes."""
+def _check_written(entries: list[FileEntry], path: Path) -> None:
+    """Refuse a file in which a reader finds something else than what was planned."""
     with open(path, "rb") as file:
         os.fsync(file.fileno())
     expected = {entry.key: (entry.shape, DTYPE_CODES[entry.dtype]) for entry in entries}
@@ -236,7 +236,7 @@ def _check(entries: list[FileEntry], path: Path) -> None:
 
 def _put_hash(path: Path, progress: Callable[[int], None]) -> None:
     """Set the hash of the tensor bytes in a finished file's header; the placeholder has its length."""
-    digest, done, key = hashlib.sha256(), 0, f'"{TENSOR_HASH}":"'
+    digest, done, key = hashlib.sha256(), 0, f'"{TENSOR_HASH_KEY}":"'
     with open(path, "r+b") as file:
         length = int.from_bytes(file.read(8), "little")
         place = 8 + file.read(length).index((key + _PLACEHOLDER).encode()) + len(key)
@@ -251,8 +251,9 @@ def _put_hash(path: Path, progress: Callable[[int], None]) -> None:
 def _write_documents(
     folder: Path, plan: Plan, documents: Documents | Callable[[Path], Documents] | None, checkpoint: Path
 ) -> None:
+    """Write the recipe and further documents into a folder."""
     made = documents(checkpoint) if callable(documents) else documents or {}
-    for name, content in {"recipe.json": _located(plan).to_json().encode(), **made}.items():
+    for name, content in {"recipe.json": _with_absolute_uris(plan).to_json().encode(), **made}.items():
         path = folder / name
         if not path.resolve().is_relative_to(folder.resolve()):
             raise ExportError(f"The document {name!r} would lie outside of {folder.name}; rename the source it is of.")
@@ -260,14 +261,14 @@ def _write_documents(
         path.write_bytes(content)
 
 
-def _located(plan: Plan) -> Recipe:
+def _with_absolute_uris(plan: Plan) -> Recipe:
     """Return the recipe with relative places made absolute: they were relative to the file it came from."""
-    named = []
+    sources = []
     for source in plan.recipe.sources:
         opened = plan.sources[source.name]
-        here = opened.uri == str(opened.path)
-        named.append(source.model_copy(update={"uri": str(opened.path.absolute()) if here else opened.uri}))
-    return plan.recipe.model_copy(update={"sources": tuple(named)})
+        is_path = opened.uri == str(opened.path)
+        sources.append(source.model_copy(update={"uri": str(opened.path.absolute()) if is_path else opened.uri}))
+    return plan.recipe.model_copy(update={"sources": tuple(sources)})
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -22,13 +22,13 @@ from PIL import Image, ImageOps
 from pipelines.errors import ExportError
 from pipelines.weaving.plan import Plan
 
-from .export import TENSOR_HASH
-from .provenance import LIMIT, RECIPE, ancestry, portable, used
+from .export import TENSOR_HASH_KEY
+from .provenance import HEADER_LIMIT, RECIPE_KEY, ancestry_tables, contributing_sources, portable_recipe
 
-THUMBNAIL = 256  # pixels
+THUMBNAIL_SIDE = 256  # pixels
 
 
-def header(
+def single_file_metadata(
     plan: Plan,
     *,
     title: str,
@@ -39,7 +39,7 @@ def header(
     date: datetime | None = None,
     thumbnail: str | None = None,
 ) -> dict[str, str]:
-    """Return the metadata of a plan's single file; the tensor hash in it is set when the file is written.
+    """Make the header metadata of a plan's single file; the tensor hash in it is set when the file is written.
 
     A recipe that is longer than a megabyte, with ten thousand segments or so, stays beside the file: programs read the
     headers of all files they list. Its digest takes its place, as `m2n2_recipe_digest`.
@@ -52,13 +52,13 @@ def header(
         licence: under which terms.
         tags: to be found by.
         date: when it was made; not in the file if left out, so that the same recipe gives the same bytes.
-        thumbnail: see `thumbnail`.
+        thumbnail: a data URL, see `thumbnail_data_url`.
 
     Raises:
         SourceError: a source's file cannot be read.
     """
-    architecture, names = plan.lender("unet").architecture, used(plan.recipe)
-    merged, models = ancestry(plan, title)
+    architecture, names = plan.lender("unet").architecture, contributing_sources(plan.recipe)
+    merged, models = ancestry_tables(plan, title)
     spec = {
         "sai_model_spec": "1.0.1",
         "architecture": _architecture_id(architecture.name),
@@ -74,32 +74,35 @@ def header(
         "prediction_type": "v" if architecture.prediction_type == "v_prediction" else "epsilon",
         "thumbnail": thumbnail,
     }
-    recipe = _compact(portable(plan).model_dump(mode="json", exclude_none=True))
-    fits = len(recipe.encode()) <= LIMIT
+    recipe = _compact(portable_recipe(plan).model_dump(mode="json", exclude_none=True))
+    fits = len(recipe.encode()) <= HEADER_LIMIT
     return {
         **{f"modelspec.{key}": value for key, value in spec.items() if value},
-        TENSOR_HASH: "",
+        TENSOR_HASH_KEY: "",
         "sd_merge_recipe": _compact(merged),
         "sd_merge_models": _compact(models),
-        **({RECIPE: recipe} if fits else {f"{RECIPE}_digest": plan.recipe.digest}),
+        **({RECIPE_KEY: recipe} if fits else {f"{RECIPE_KEY}_digest": plan.recipe.digest}),
     }
 
 
-def thumbnail(picture: bytes) -> str:
-    """Return a picture as ModelSpec's thumbnail: a data URL of a JPEG of 256x256 pixels.
+def thumbnail_data_url(picture: bytes) -> str:
+    """Make ModelSpec's thumbnail of a picture: a data URL of a JPEG of 256x256 pixels.
 
     Args:
         picture: a file that Pillow opens.
     """
     with Image.open(io.BytesIO(picture)) as opened:
-        small = ImageOps.fit(opened.convert("RGB"), (THUMBNAIL, THUMBNAIL))
+        small = ImageOps.fit(opened.convert("RGB"), (THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=85)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def source_date() -> datetime | None:
-    """Return the date that a build is to bear, from `SOURCE_DATE_EPOCH` as reproducible builds set it.
+    """Read the date that a build is to bear from `SOURCE_DATE_EPOCH`, as reproducible builds set it.
+
+    Returns:
+        The date in UTC; `None` where it is not set.
 
     Raises:
         ExportError: it is set to something else than seconds.

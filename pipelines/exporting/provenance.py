@@ -20,9 +20,9 @@ from pipelines.storage.files import cache_dir, write_whole
 from pipelines.storage.tensor_file import TensorFile
 from pipelines.weaving.plan import Plan
 
-RECIPE = "m2n2_recipe"  # in the header of a single file
+RECIPE_KEY = "m2n2_recipe"  # in the header of a single file
 # Bytes. Programs read the headers of all files they list, and some drop what is long.
-LIMIT = 1 << 20
+HEADER_LIMIT = 1 << 20
 _LEGACY = (0x100000, 0x10000)  # where A1111's first hash looks, and at how many bytes
 
 
@@ -47,8 +47,8 @@ class Origin:
     author: str | None = None
 
 
-def origins(source: Source) -> list[Origin]:
-    """Return what a source is made of, the base first.
+def source_origins(source: Source) -> list[Origin]:
+    """Return the base that a source is made of, and the LoRAs on it, in this order.
 
     Raises:
         SourceError: a LoRA's file is gone.
@@ -56,15 +56,15 @@ def origins(source: Source) -> list[Origin]:
     if source.uri == str(source.path):
         return [_origin(source.path, None, source.name, source.licence)]
     base, loras = parse_terms(source.uri)
-    found = [_origin(source.path, hub_id(base), source.name, source.licence)]
+    origins = [_origin(source.path, hub_id(base), source.name, source.licence)]
     for _, lora in loras:
         identifier = hub_id(lora)
         path = hub.fetch(identifier) if identifier else Path(lora)  # opened before, so it is in the cache
-        found.append(_origin(path, identifier, identifier.name if identifier else path.stem, None))
-    return found
+        origins.append(_origin(path, identifier, identifier.name if identifier else path.stem, None))
+    return origins
 
 
-def used(recipe: Recipe) -> list[str]:
+def contributing_sources(recipe: Recipe) -> list[str]:
     """Return the names of the sources whose weights are in a merge; those that only lend come last."""
     merged = [
         source.name
@@ -75,22 +75,22 @@ def used(recipe: Recipe) -> list[str]:
     return list(dict.fromkeys([*merged, *lenders]))
 
 
-def portable(plan: Plan) -> Recipe:
+def portable_recipe(plan: Plan) -> Recipe:
     """Return the recipe as it may leave this machine: hub ids stay, of paths on this disk only their last part does."""
-    named = [one.model_copy(update={"uri": portable_uri(plan.sources[one.name])}) for one in plan.recipe.sources]
-    return plan.recipe.model_copy(update={"sources": tuple(named)})
+    sources = [one.model_copy(update={"uri": portable_uri(plan.sources[one.name])}) for one in plan.recipe.sources]
+    return plan.recipe.model_copy(update={"sources": tuple(sources)})
 
 
 def portable_uri(source: Source) -> str:
-    """Return what a source is, without a word on where this machine keeps it."""
+    """Return a source's URI without a word on where this machine keeps it."""
     if source.uri == str(source.path):
         return source.path.absolute().name
     base, loras = parse_terms(source.uri)
     return " + ".join([_last_part(base), *(f"{scale} * {_last_part(lora)}" for scale, lora in loras)])
 
 
-def recipe_of(path: str | Path) -> Recipe | None:
-    """Return the recipe that an exported checkpoint carries, a single file in its header and a folder as `recipe.json`.
+def embedded_recipe(path: str | Path) -> Recipe | None:
+    """Read the recipe that an exported checkpoint carries: a single file in its header, a folder as `recipe.json`.
 
     Returns:
         The recipe; `None` where there is none, or where it was too long for the header.
@@ -103,12 +103,12 @@ def recipe_of(path: str | Path) -> Recipe | None:
     if path.is_dir():
         beside = path / "recipe.json"
         return load_recipe(beside) if beside.is_file() else None
-    text = TensorFile(path).metadata.get(RECIPE)
+    text = TensorFile(path).metadata.get(RECIPE_KEY)
     return parse_recipe(text, where=f"the recipe in {path}") if text else None
 
 
-def ancestry(plan: Plan, title: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A1111's two tables: how a file was merged, and every model that it descends from, by SHA-256.
+def ancestry_tables(plan: Plan, title: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Make A1111's two tables: how a file was merged, and every model that it descends from, by SHA-256.
 
     A single file is known by the hash of the whole file, as everywhere. A folder, or a base with LoRAs in it, has none,
     and is known by the hash of its UNet's tensor bytes, as the recipe knows it.
@@ -121,13 +121,13 @@ def ancestry(plan: Plan, title: str) -> tuple[dict[str, Any], dict[str, Any]]:
         Contents of `sd_merge_recipe` and `sd_merge_models`. Ancestors that a source's own header names are in the
         second one, unless it grew beyond `LIMIT`: then only the sources are.
     """
-    recipe, names = plan.recipe, used(plan.recipe)
+    recipe, names = plan.recipe, contributing_sources(plan.recipe)
     keys: dict[str, str] = {}
     older: dict[str, Any] = {}
     direct: dict[str, Any] = {}
     for name in names:
         source = plan.sources[name]
-        single = source.path.is_file() and len(origins(source)) == 1
+        single = source.path.is_file() and len(source_origins(source)) == 1
         keys[name] = file_sha256(source.path) if single else source.components["unet"].sha256
         merged, ancestors = _parents(source)
         older |= ancestors
@@ -137,7 +137,7 @@ def ancestry(plan: Plan, title: str) -> tuple[dict[str, Any], dict[str, Any]]:
             "sd_merge_recipe": merged,
         }
     models = older | direct
-    if len(json.dumps(models, ensure_ascii=False).encode()) > LIMIT:
+    if len(json.dumps(models, ensure_ascii=False).encode()) > HEADER_LIMIT:
         models = {key: {**entry, "sd_merge_recipe": None} for key, entry in direct.items()}
     hashes = [*keys.values(), None, None, None]
     lineage = recipe.lineage.model_dump(mode="json", exclude_none=True) if recipe.lineage else {}
@@ -172,7 +172,12 @@ def file_sha256(path: Path, progress: Callable[[int], None] | None = None) -> st
 
 
 def read_sha256(path: Path, progress: Callable[[int], None] | None = None) -> str:
-    """Return the same, always from the bytes themselves: a disk that fails changes them and not the time of change."""
+    """Hash a whole file from its bytes, never from the cache: a failing disk changes them, not the time of change.
+
+    Args:
+        path: the file.
+        progress: told the bytes read so far.
+    """
     digest, done = hashlib.sha256(), 0
     with open(path, "rb") as file:
         while block := file.read(1 << 22):
@@ -184,10 +189,12 @@ def read_sha256(path: Path, progress: Callable[[int], None] | None = None) -> st
 
 
 def _last_part(place: str) -> str:
+    """Return a hub id as it is, and of a path its last part."""
     return place if hub_id(place) else Path(place).name
 
 
 def _origin(path: Path, identifier: hub.HubId | None, name: str, licence: str | None) -> Origin:
+    """Return what is known of a base or a LoRA from its hub id, its card and its header."""
     repo, home = None, path if path.is_dir() else None
     if identifier:
         repo = identifier.repo
@@ -203,12 +210,12 @@ def _parents(source: Source) -> tuple[dict[str, Any] | None, dict[str, Any]]:
     metadata = source.contents.metadata
     if metadata:
         models = {key: entry for key, entry in _table(metadata, "sd_merge_models").items() if isinstance(entry, dict)}
-        if len(origins(source)) > 1:
+        if len(source_origins(source)) > 1:
             return {"type": "m2n2-studio", "custom_name": portable_uri(source)}, models
         return _table(metadata, "sd_merge_recipe") or None, models
     with suppress(M2N2Error):  # a recipe that cannot be read is no reason not to merge what it made
-        if source.path.is_dir() and (recipe := recipe_of(source.path)):
-            inherited = [one for one in recipe.sources if one.name in used(recipe)]
+        if source.path.is_dir() and (recipe := embedded_recipe(source.path)):
+            inherited = [one for one in recipe.sources if one.name in contributing_sources(recipe)]
             models = {
                 one.sha256["unet"]: {"name": one.name, "legacy_hash": None, "sd_merge_recipe": None}
                 for one in inherited
@@ -227,6 +234,7 @@ def _table(metadata: Mapping[str, str], key: str) -> dict[str, Any]:
 
 
 def _legacy_hash(path: Path) -> str:
+    """Return the eight digits by which A1111 once knew a file: of a SHA-256 over a few kilobytes of it."""
     with open(path, "rb") as file:
         file.seek(_LEGACY[0])
         return hashlib.sha256(file.read(_LEGACY[1])).hexdigest()[:8]

@@ -33,10 +33,12 @@ def single_file_entries(plan: Plan) -> list[FileEntry]:
     for part in WEIGHTED_COMPONENTS:
         planned = {tensor.name: tensor for tensor in plan.tensor_plans(part)}
         try:
-            laid = sdxl_single_file.to_single_file(part, {name: tensor.shape for name, tensor in planned.items()})
+            file_tensors = sdxl_single_file.to_single_file(
+                part, {name: tensor.shape for name, tensor in planned.items()}
+            )
         except SourceError as error:
             raise ExportError(f"A single file cannot hold this {part}: {error}") from error
-        for tensor in laid:
+        for tensor in file_tensors:
             parts = tuple(planned[name] for name in tensor.parts)
             entries.append(FileEntry(tensor.key, tensor.shape, parts[0].dtype, parts, tensor.transposed))
     buffers = {entry.key: entry for entry in _buffers(plan)}
@@ -67,23 +69,23 @@ def _buffers(plan: Plan) -> Iterator[FileEntry]:
 def _marks(plan: Plan) -> Iterator[FileEntry]:
     """Yield tensors that say what the UNet predicts, and on which noise schedule: the one that previews drew with."""
     scheduler = plan.lender("scheduler").config("scheduler")
-    wanted = {
+    marks = {
         "v_pred": scheduler["prediction_type"] == "v_prediction",
         "ztsnr": scheduler.get("rescale_betas_zero_snr", False),
     }
-    for key, is_so in wanted.items():
-        if is_so:
+    for key, applies in marks.items():
+        if applies:
             yield FileEntry(key, (0,), torch.float32, value=torch.zeros(0))
 
 
 def _refuse_foreign_text(plan: Plan) -> None:
-    """Programs that open single files bring CLIP's tokenizer: another one would be lost without a word."""
+    """Refuse another tokenizer than CLIP's: programs that open single files bring that, and would lose another one."""
     for part in TOKENIZERS:
         lender = plan.lender(part)
-        kind = (lender.contents.index.get(part) or ["", "none"])[1]
-        if kind not in ("CLIPTokenizer", "CLIPTokenizerFast"):
+        class_name = (lender.contents.index.get(part) or ["", "none"])[1]
+        if class_name not in ("CLIPTokenizer", "CLIPTokenizerFast"):
             raise ExportError(
-                f"{lender.name} has a {part} of its own ({kind}), which a single file cannot hold: ComfyUI and A1111 "
-                "would feed its text encoder with CLIP's words. Export a diffusers folder, or take the text encoders "
-                "from another host."
+                f"{lender.name} has a {part} of its own ({class_name}), which a single file cannot hold: ComfyUI and "
+                "A1111 would feed its text encoder with CLIP's words. Export a diffusers folder, or take the text "
+                "encoders from another host."
             )

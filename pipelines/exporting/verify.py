@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -16,13 +16,11 @@ from pipelines.recipes.recipe import Recipe
 from pipelines.storage.tensor_file import DTYPE_CODES
 from pipelines.weaving.plan import Plan, TensorPlan
 
-from .export import PRECISIONS
-
-Progress = Callable[[int, int], None]
+from .export import PRECISIONS, Progress
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ComponentComparison:
     """A component of an export beside what its recipe gives.
 
     Attributes:
@@ -38,21 +36,24 @@ class Comparison:
     differing: tuple[str, ...]
 
 
-def compare(plan: Plan, export: Source, progress: Progress | None = None) -> list[Comparison]:
-    """Weave a plan beside an export, and say where the two are not the same bits.
+def compare_export(plan: Plan, export: Source, progress: Progress | None = None) -> list[ComponentComparison]:
+    """Weave a plan beside an export, and compare the two bit by bit.
 
     Args:
-        plan: what the export should be, in its precision; see `in_precision_of`.
+        plan: what the export should be, in its precision; see `plan_in_precision_of`.
         export: what is on the disk, opened; every byte of its weights is read.
         progress: told (bytes compared, bytes in all); raise in it to give up.
+
+    Returns:
+        A comparison for each component.
     """
-    done, found = 0, []
+    done, comparisons = 0, []
     for part in WEIGHTED_COMPONENTS:
         component = export.components[part]
         digests, differing = (hashlib.sha256(), hashlib.sha256()), []
         for planned, woven in _woven(plan, part):
-            known = component.tensors.get(planned.name)
-            stored = component.read(planned.name).contiguous() if known else None
+            ref = component.tensors.get(planned.name)
+            stored = component.read(planned.name).contiguous() if ref else None
             if stored is None or not _same(woven, stored):
                 differing.append(planned.name)
             for digest, tensor in zip(digests, (woven, stored), strict=True):
@@ -62,16 +63,19 @@ def compare(plan: Plan, export: Source, progress: Progress | None = None) -> lis
             if progress:
                 progress(done, plan.size())
         differing += _unexpected(plan, component)
-        found.append(Comparison(part, digests[0].hexdigest(), digests[1].hexdigest(), tuple(differing)))
-    return found
+        comparisons.append(ComponentComparison(part, digests[0].hexdigest(), digests[1].hexdigest(), tuple(differing)))
+    return comparisons
 
 
 def woven_hashes(plan: Plan, progress: Progress | None = None) -> dict[str, str]:
-    """Return the hex SHA-256 per component of what a plan gives, as in `Component.sha256`, without writing it.
+    """Hash what a plan gives, per component and without writing it.
 
     Args:
         plan: what to weave.
         progress: told (bytes woven, bytes in all); raise in it to give up.
+
+    Returns:
+        Hex SHA-256 by component, as in `Component.sha256`.
     """
     done, hashes = 0, {}
     for part in WEIGHTED_COMPONENTS:
@@ -86,11 +90,14 @@ def woven_hashes(plan: Plan, progress: Progress | None = None) -> dict[str, str]
 
 
 def stored_hashes(export: Source, progress: Progress | None = None) -> dict[str, str]:
-    """Return the same of what an export holds; every byte is read, whatever was known of the file before.
+    """Hash what an export holds, per component; every byte is read, whatever was known of the file before.
 
     Args:
         export: what is on the disk, opened.
-        progress: told (bytes read, bytes in all).
+        progress: told (bytes read, bytes in all); raise in it to give up.
+
+    Returns:
+        Hex SHA-256 by component, as in `Component.sha256`.
     """
     done, hashes, total = 0, {}, sum(export.components[part].size for part in WEIGHTED_COMPONENTS)
     for part in WEIGHTED_COMPONENTS:
@@ -106,8 +113,8 @@ def stored_hashes(export: Source, progress: Progress | None = None) -> dict[str,
     return hashes
 
 
-def in_precision_of(export: Source, recipe: Recipe, sources: Mapping[str, Source]) -> Plan:
-    """Return the plan of a recipe in the precision that an export has; that of the host where none fits throughout.
+def plan_in_precision_of(export: Source, recipe: Recipe, sources: Mapping[str, Source]) -> Plan:
+    """Plan a recipe in the precision that an export has; in that of the host where none fits throughout.
 
     Raises:
         RecipeError: the sources are not the ones the recipe was made from.
@@ -136,13 +143,13 @@ def _woven(plan: Plan, part: str) -> Iterator[tuple[TensorPlan, torch.Tensor]]:
 
 
 def _hashed_tensors(plan: Plan, part: str) -> list[TensorPlan]:
-    """Return the tensors without `position_ids` and `logit_scale`, which only some forms of a checkpoint hold."""
+    """Return the planned tensors but `position_ids` and `logit_scale`, which only some forms of a checkpoint hold."""
     return [planned for planned in plan.tensor_plans(part) if is_merged(planned.name, DTYPE_CODES[planned.dtype])]
 
 
 def _unexpected(plan: Plan, component: Component) -> list[str]:
-    known = {planned.name for planned in _hashed_tensors(plan, component.name)}
-    return [name for name, ref in component.tensors.items() if is_merged(name, ref.dtype) and name not in known]
+    planned = {planned.name for planned in _hashed_tensors(plan, component.name)}
+    return [name for name, ref in component.tensors.items() if is_merged(name, ref.dtype) and name not in planned]
 
 
 def _same(one: torch.Tensor, other: torch.Tensor) -> bool:

@@ -47,7 +47,7 @@ def sources_inspect(
     """A source's components, sizes and hashes; reads and checks every byte. / 素材モデルの構成とハッシュを調べます。"""
     from pipelines.checkpoints.source_uri import open_source_uri, parse_terms
     from pipelines.errors import RecipeError
-    from pipelines.exporting.provenance import recipe_of
+    from pipelines.exporting.provenance import embedded_recipe
     from pipelines.storage.pickled import PICKLE_SUFFIXES
 
     opened = open_source_uri(source)
@@ -56,7 +56,7 @@ def sources_inspect(
         opened.path.suffix not in PICKLE_SUFFIXES and not parse_terms(opened.uri)[1]
     ):  # a LoRA's base carries the base's recipe
         with contextlib.suppress(RecipeError):  # a stranger's header
-            carried = recipe_of(opened.path)
+            carried = embedded_recipe(opened.path)
     parts = [
         {
             "component": part.name,

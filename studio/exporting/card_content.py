@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from eval.prompts.prompt_set import Prompt
 from eval.scorers import names as naming
 from pipelines.checkpoints.sources import Source
-from pipelines.exporting.provenance import used
+from pipelines.exporting.provenance import contributing_sources
 from pipelines.generation.settings import Settings
 from pipelines.recipes.recipe import Recipe
 from studio.licences.inheritance import Inherited, credit_lines
@@ -67,7 +67,7 @@ def about_individual(
     """What a run knows of an individual."""
     return About(
         title=title,
-        summary=f"A merge of {len(used(individual.recipe))} SDXL checkpoints, bred with M2N2 "
+        summary=f"A merge of {len(contributing_sources(individual.recipe))} SDXL checkpoints, bred with M2N2 "
         f"(individual {individual.id} of run {store.name}).",
         languages=tuple(dict.fromkeys(["ja", "en", *_languages(individual.recipe, sources)])),  # it was judged in two
         scores=_scores(store, individual),
@@ -79,7 +79,7 @@ def about_individual(
 
 def about_recipe(recipe: Recipe, sources: Mapping[str, Source], title: str, attribution: str) -> About:
     """What can be said of a recipe for which there is no run."""
-    names = used(recipe)
+    names = contributing_sources(recipe)
     return About(
         title=title,
         summary=f"A merge of {len(names)} SDXL checkpoints: {', '.join(names)}.",
@@ -101,7 +101,7 @@ def drawing(store: RunStore) -> Drawing:
 
 def _languages(recipe: Recipe, sources: Mapping[str, Source]) -> tuple[str, ...]:
     """The languages that the cards name, those of the text encoder's lender first."""
-    names = [recipe.lender("text_encoder"), *used(recipe)]
+    names = [recipe.lender("text_encoder"), *contributing_sources(recipe)]
     return tuple(dict.fromkeys(language for name in names for language in sources[name].languages))
 
 

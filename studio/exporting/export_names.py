@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from pipelines.exporting.export import SINGLE_FILE, about_folder
+from pipelines.exporting.export import SINGLE_FILE_SUFFIX, about_folder
 from studio.runs.individual import Individual
 
 from .recipe_package import ENDING
@@ -20,7 +20,7 @@ _LETTERS, _BYTES = 80, 200  # most disks take 255 bytes, and unfinished exports 
 
 def bare(title: str) -> str:
     """A name without the ending that its form will add."""
-    return title.strip().removesuffix(SINGLE_FILE).removesuffix(ENDING)
+    return title.strip().removesuffix(SINGLE_FILE_SUFFIX).removesuffix(ENDING)
 
 
 def problem(title: str, folder: Path) -> Problem | None:
@@ -58,5 +58,5 @@ def suggest(individual: Individual, folder: Path) -> str:
 
 def _places(folder: Path, name: str) -> list[Path]:
     """What exports of that name would write, in any form."""
-    file = folder / f"{name}{SINGLE_FILE}"
+    file = folder / f"{name}{SINGLE_FILE_SUFFIX}"
     return [folder / name, file, about_folder(file), folder / f"{name}{ENDING}"]

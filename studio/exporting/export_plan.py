@@ -20,15 +20,15 @@ from typing import Any
 from pipelines.checkpoints.sources import Source, open_source
 from pipelines.exporting.export import (
     PRECISIONS,
-    SINGLE_FILE,
-    TENSOR_HASH,
+    SINGLE_FILE_SUFFIX,
+    TENSOR_HASH_KEY,
     about_folder,
     export_file,
     export_folder,
     model_index,
 )
-from pipelines.exporting.metadata import header, source_date, thumbnail
-from pipelines.exporting.provenance import file_sha256, portable
+from pipelines.exporting.metadata import single_file_metadata, source_date, thumbnail_data_url
+from pipelines.exporting.provenance import file_sha256, portable_recipe
 from pipelines.exporting.single_file import single_file_entries
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.tensor_file import TensorFile
@@ -109,7 +109,7 @@ class Shipment:
     @property
     def is_file(self) -> bool:
         """Whether it will be a single file."""
-        return self.target.suffix == SINGLE_FILE
+        return self.target.suffix == SINGLE_FILE_SUFFIX
 
     @property
     def size(self) -> int:
@@ -129,14 +129,14 @@ class Shipment:
         """
         if not self.is_file:
             return {}
-        return header(
+        return single_file_metadata(
             self.plan,
             title=self.about.title,
             description=self.about.summary,
             licence=joint_licence(self.inherited),
             tags=("merge", "m2n2"),
             date=self.date,
-            thumbnail=thumbnail(self.about.samples[0].content) if self.about.samples else None,
+            thumbnail=thumbnail_data_url(self.about.samples[0].content) if self.about.samples else None,
         )
 
     @property
@@ -187,7 +187,7 @@ class Shipment:
             export_folder(self.plan, self.target, documents=documents, progress=progress)
         files = [self.target] if self.is_file else self.target.rglob("*.safetensors")
         size = sum(file.stat().st_size for file in files)
-        return Shipped(self.target, size, hashes, self.inherited, portable(self.plan))
+        return Shipped(self.target, size, hashes, self.inherited, portable_recipe(self.plan))
 
 
 def prepare(
@@ -245,7 +245,7 @@ def _plan(
 
 
 def _name(target: Path) -> str:
-    return target.stem if target.suffix == SINGLE_FILE else target.name
+    return target.stem if target.suffix == SINGLE_FILE_SUFFIX else target.name
 
 
 def _hashes(checkpoint: Path) -> dict[str, str]:
@@ -253,7 +253,7 @@ def _hashes(checkpoint: Path) -> dict[str, str]:
     if checkpoint.is_dir():
         return {"unet": open_source(checkpoint).components["unet"].sha256}
     return {
-        "tensors": TensorFile(checkpoint).metadata[TENSOR_HASH].removeprefix("0x"),
+        "tensors": TensorFile(checkpoint).metadata[TENSOR_HASH_KEY].removeprefix("0x"),
         "file": file_sha256(checkpoint),
     }
 

@@ -10,7 +10,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineMod
 from huggingface_hub.utils import validate_repo_id
 
 from pipelines.errors import ExportError
-from pipelines.exporting.export import CONFIG, about_folder
+from pipelines.exporting.export import CONFIG_FOLDER, about_folder
 
 from .certificate import BIRTH, load_birth
 from .export_plan import Shipped
@@ -79,7 +79,7 @@ def _operations(shipped: Shipped) -> list[CommitOperationAdd]:
     files = {file.relative_to(documents).as_posix(): file for file in sorted(documents.rglob("*")) if file.is_file()}
     if documents is about:
         files[path.name] = path
-    card = files["README.md"].read_text("utf-8").replace(f'"{about.name}/{CONFIG}"', f'"{CONFIG}"')
+    card = files["README.md"].read_text("utf-8").replace(f'"{about.name}/{CONFIG_FOLDER}"', f'"{CONFIG_FOLDER}"')
     rewritten = {"README.md": card.encode(), "recipe.json": shipped.recipe.to_json().encode()}
     if BIRTH in files:
         rewritten[BIRTH] = load_birth(files[BIRTH]).portable.to_json()

@@ -10,7 +10,7 @@ from pathlib import Path
 from huggingface_hub import EvalResult, ModelCardData
 
 from pipelines.checkpoints import hub
-from pipelines.exporting.export import CONFIG, PRECISIONS, SINGLE_FILE, about_folder
+from pipelines.exporting.export import CONFIG_FOLDER, PRECISIONS, SINGLE_FILE_SUFFIX, about_folder
 from pipelines.exporting.provenance import portable_uri
 from pipelines.generation.settings import FEW_STEP_LORAS, Settings
 from pipelines.weaving.plan import Plan
@@ -102,8 +102,8 @@ def snippet(checkpoint: str, drawing: Drawing | None, *, full_size: bool) -> str
         full_size: whether it is SDXL itself, which wants a GPU.
     """
     dtype = "float16" if full_size else "float32"
-    if checkpoint.endswith(SINGLE_FILE):
-        config = str(about_folder(Path(checkpoint)) / CONFIG)
+    if checkpoint.endswith(SINGLE_FILE_SUFFIX):
+        config = str(about_folder(Path(checkpoint)) / CONFIG_FOLDER)
         opened = f"from_single_file(\n    {_quoted(checkpoint)}, config={_quoted(config)}, dtype=torch.{dtype}\n)"
     else:
         opened = f"from_pretrained({_quoted(checkpoint)}, dtype=torch.{dtype})"
@@ -207,7 +207,7 @@ def _attribution(about: About) -> list[str]:
 
 
 def _how_to(plan: Plan, about: About, checkpoint: str) -> list[str]:
-    single, known = checkpoint.endswith(SINGLE_FILE), is_full_size(plan)
+    single, known = checkpoint.endswith(SINGLE_FILE_SUFFIX), is_full_size(plan)
     lines = ["With diffusers:", "", "```python", snippet(checkpoint, about.drawing, full_size=known), "```", ""]
     if not known:
         architecture = plan.lender("unet").architecture

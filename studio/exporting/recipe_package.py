@@ -21,7 +21,7 @@ from typing import Any
 
 from pipelines.errors import ExportError
 from pipelines.exporting.export import PRECISIONS
-from pipelines.exporting.provenance import portable
+from pipelines.exporting.provenance import portable_recipe
 from pipelines.exporting.verify import Progress, woven_hashes
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.files import write_whole
@@ -49,7 +49,7 @@ class Package:
     @property
     def recipe(self) -> Recipe:
         """The recipe that goes along."""
-        return portable(self.shipment.plan)
+        return portable_recipe(self.shipment.plan)
 
     @property
     def commands(self) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import ExportError
-from pipelines.exporting.export import SINGLE_FILE, about_folder
+from pipelines.exporting.export import SINGLE_FILE_SUFFIX, about_folder
 from pipelines.recipes.recipe import Recipe, load_recipe
 from pipelines.storage.files import write_whole
 from studio.journal import Journal
@@ -40,7 +40,7 @@ class Export:
     @property
     def documents(self) -> Path:
         """Where its card, recipe and certificate lie."""
-        return about_folder(self.path) if self.path.suffix == SINGLE_FILE else self.path
+        return about_folder(self.path) if self.path.suffix == SINGLE_FILE_SUFFIX else self.path
 
     @property
     def monitor(self) -> Path:
@@ -72,7 +72,11 @@ class Export:
 
     def file(self, name: str) -> Path:
         """A file of it, by the place that its birth certificate calls it by."""
-        return self.path if self.path.suffix == SINGLE_FILE and name.endswith(SINGLE_FILE) else self.documents / name
+        return (
+            self.path
+            if self.path.suffix == SINGLE_FILE_SUFFIX and name.endswith(SINGLE_FILE_SUFFIX)
+            else self.documents / name
+        )
 
 
 def open_export(path: str | Path) -> Export:
@@ -84,7 +88,7 @@ def open_export(path: str | Path) -> Export:
     export = Export(Path(path).expanduser())
     if not export.path.exists() or not (export.documents / "recipe.json").is_file():
         raise ExportError(
-            f"{path} is no export of the studio. Expected a folder with recipe.json, or NAME{SINGLE_FILE} with "
+            f"{path} is no export of the studio. Expected a folder with recipe.json, or NAME{SINGLE_FILE_SUFFIX} with "
             "NAME.about beside it."
         )
     return export
@@ -98,7 +102,7 @@ def list_exports(folder: Path) -> list[Export]:
         Export(path)
         for path in folder.iterdir()
         if not path.name.startswith(".")
-        and (path.suffix == SINGLE_FILE or (path / "model_index.json").is_file())
+        and (path.suffix == SINGLE_FILE_SUFFIX or (path / "model_index.json").is_file())
         and (Export(path).documents / "recipe.json").is_file()
     ]
     return sorted(found, key=lambda export: export.path.stat().st_mtime, reverse=True)

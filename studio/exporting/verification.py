@@ -11,8 +11,8 @@ from typing import Any
 
 from pipelines.checkpoints.sources import open_source
 from pipelines.errors import ExportError
-from pipelines.exporting.export import CONFIG, write_configs
-from pipelines.exporting.verify import Progress, compare, in_precision_of, stored_hashes
+from pipelines.exporting.export import CONFIG_FOLDER, write_configs
+from pipelines.exporting.verify import Progress, compare_export, plan_in_precision_of, stored_hashes
 from pipelines.weaving.plan import Plan
 from studio.library.model_reference import open_recipe_sources
 
@@ -70,8 +70,8 @@ def verify(export: Export, progress: Progress | None = None) -> Verdict:
         )
     sources = open_recipe_sources(export.recipe, relative_to=export.documents)
     opened = open_source(export.path)
-    plan = in_precision_of(opened, export.recipe, sources)
-    compared = compare(plan, opened, progress)
+    plan = plan_in_precision_of(opened, export.recipe, sources)
+    compared = compare_export(plan, opened, progress)
     return Verdict(
         expected={one.component: one.expected for one in compared},
         found={one.component: one.found for one in compared},
@@ -99,9 +99,9 @@ def verify_hashes(export: Export, hashes: Path, progress: Progress | None = None
 
 def _changed_configs(plan: Plan, export: Export) -> list[str]:
     """Files beside the weights that are not what the recipe gives now."""
-    home = export.documents if export.path.is_dir() else export.documents / CONFIG
+    home = export.documents if export.path.is_dir() else export.documents / CONFIG_FOLDER
     with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / CONFIG
+        made = Path(folder) / CONFIG_FOLDER
         write_configs(plan, made)
         names = sorted(file.relative_to(made) for file in made.rglob("*") if file.is_file())
         return [name.as_posix() for name in names if _content(made / name) != _content(home / name)]

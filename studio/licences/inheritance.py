@@ -13,7 +13,7 @@ from typing import Literal
 
 from pipelines.checkpoints.sources import Source
 from pipelines.exporting.export import about_folder
-from pipelines.exporting.provenance import Origin, origins
+from pipelines.exporting.provenance import Origin, source_origins
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.files import lies_in
 from studio.i18n import Lang, words
@@ -93,7 +93,7 @@ def of_source(source: Source) -> list[Inherited]:
     Raises:
         SourceError: a LoRA is gone.
     """
-    base, *loras = origins(source)
+    base, *loras = source_origins(source)
     return [
         Inherited(source.name, base, base.licence, ()),
         *(Inherited(f"{source.name} + {lora.name}", lora, lora.licence, ("lora",)) for lora in loras),

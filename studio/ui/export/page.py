@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from pipelines.exporting.export import PRECISIONS, SINGLE_FILE
+from pipelines.exporting.export import PRECISIONS, SINGLE_FILE_SUFFIX
 from studio.exporting import export_names, registry
 from studio.i18n import Lang, t
 from studio.ui.common import html
@@ -183,7 +183,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     def on_use(called: str, kind: str) -> Any:
         name = export_names.bare(called)
-        registry.use(studio.exports, name if kind == "folder" else f"{name}{SINGLE_FILE}")
+        registry.use(studio.exports, name if kind == "folder" else f"{name}{SINGLE_FILE_SUFFIX}")
         return gr.Button(t(lang, "is_in_use"), interactive=False)
 
     listen(in_use.click, lang, on_use, [title, form], in_use)

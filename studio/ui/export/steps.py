@@ -13,7 +13,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from pipelines.errors import ExportError
-from pipelines.exporting.export import SINGLE_FILE
+from pipelines.exporting.export import SINGLE_FILE_SUFFIX
 from pipelines.exporting.single_file import single_file_entries
 from pipelines.storage.disk_space import free_space, has_room
 from pipelines.weaving.plan import Plan
@@ -71,7 +71,7 @@ def plan(studio: Studio, lang: Lang, wish: Wish) -> Shipment | Package:
     """
     if problem := export_names.problem(wish.title, studio.exports):
         raise RunError(t(lang, f"name_{problem}"))
-    target = studio.exports / (f"{wish.name}{SINGLE_FILE}" if wish.form == "file" else wish.name)
+    target = studio.exports / (f"{wish.name}{SINGLE_FILE_SUFFIX}" if wish.form == "file" else wish.name)
     with studio.run(wish.run) as store:
         shipment = prepare(
             store,

@@ -14,7 +14,7 @@ from pipelines.architectures.keys import canonical_name
 from pipelines.checkpoints.source_uri import open_source_uri
 from pipelines.checkpoints.sources import open_source
 from pipelines.errors import DiskError, ExportError, RecipeError
-from pipelines.exporting.export import TENSOR_HASH, export_file, export_folder
+from pipelines.exporting.export import TENSOR_HASH_KEY, export_file, export_folder
 from pipelines.recipes.recipe import blend, load_recipe
 from pipelines.weaving.plan import Plan
 from tests.conftest import python
@@ -79,7 +79,7 @@ def write(request, tmp_path):
     def write(plan, **options):
         name, export = request.param, export_folder
         if name.endswith(".safetensors"):
-            export, options = export_file, {"documents": {}, "metadata": {TENSOR_HASH: ""}} | options
+            export, options = export_file, {"documents": {}, "metadata": {TENSOR_HASH_KEY: ""}} | options
         return export(plan, tmp_path / name, **options)
 
     return write

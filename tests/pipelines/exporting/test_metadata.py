@@ -11,9 +11,9 @@ from PIL import Image
 from pipelines.architectures.detection import Architecture
 from pipelines.checkpoints.sources import open_source
 from pipelines.errors import ExportError
-from pipelines.exporting.export import TENSOR_HASH, export_file
-from pipelines.exporting.metadata import header, source_date, thumbnail
-from pipelines.exporting.provenance import LIMIT, RECIPE, recipe_of
+from pipelines.exporting.export import TENSOR_HASH_KEY, export_file
+from pipelines.exporting.metadata import single_file_metadata, source_date, thumbnail_data_url
+from pipelines.exporting.provenance import HEADER_LIMIT, RECIPE_KEY, embedded_recipe
 from pipelines.recipes.recipe import Chromosome, Lineage, Segment, blend
 from pipelines.weaving.plan import Plan
 
@@ -28,7 +28,9 @@ def plan(family):
 
 def test_modelspec_of_the_embedded_family(plan):
     made = datetime(2026, 11, 22, 12, 0, 0, 999, tzinfo=timezone(timedelta(hours=9)))
-    found = header(plan, title="桜, 夜", description="二つの親", licence="mit", tags=["merge", "m2n2"], date=made)
+    found = single_file_metadata(
+        plan, title="桜, 夜", description="二つの親", licence="mit", tags=["merge", "m2n2"], date=made
+    )
     assert all(isinstance(value, str) for value in found.values())
     assert {key.removeprefix("modelspec."): value for key, value in found.items() if key.startswith("modelspec.")} == {
         "sai_model_spec": "1.0.1",
@@ -50,14 +52,14 @@ def test_sdxl_is_called_by_its_name(family):
     source = open_source(family["ja"].path)
     source.__dict__["architecture"] = Architecture("SDXL", text_to_image=True)
     alone = Plan(blend([source], {"attention": [1], "backbone": [1]}, host={"default": "ja"}), {"ja": source})
-    found = header(alone, title="x")
+    found = single_file_metadata(alone, title="x")
     assert found["modelspec.architecture"] == "stable-diffusion-xl-v1-base"
     assert found["modelspec.prediction_type"] == "epsilon"
     assert not {"modelspec.merged_from", "modelspec.date", "modelspec.author"} & set(found)
 
 
 def test_how_it_was_merged(plan, family):
-    found = header(plan, title="桜")
+    found = single_file_metadata(plan, title="桜")
     hashes = {name: source.components["unet"].sha256 for name, source in family.items()}
     assert json.loads(found["sd_merge_recipe"]) == {
         "type": "m2n2-studio",
@@ -80,8 +82,8 @@ def test_how_it_was_merged(plan, family):
 
 
 def test_a_file_carries_its_recipe_and_no_paths_of_this_machine(plan, family, tmp_path):
-    path = export_file(plan, tmp_path / "桜.safetensors", metadata=header(plan, title="桜"))
-    carried = recipe_of(path)
+    path = export_file(plan, tmp_path / "桜.safetensors", metadata=single_file_metadata(plan, title="桜"))
+    carried = embedded_recipe(path)
     assert carried.digest == plan.recipe.digest
     assert carried.lineage == plan.recipe.lineage
     assert [source.uri for source in carried.sources] == ["base", "ja", "flat", "real"]
@@ -89,12 +91,13 @@ def test_a_file_carries_its_recipe_and_no_paths_of_this_machine(plan, family, tm
     head = content[8 : 8 + int.from_bytes(content[:8], "little")].decode()
     assert str(family["ja"].path.parent) not in head
     assert "桜" in head  # as it is read, no escapes
-    assert recipe_of(family["ja"].path) is None
+    assert embedded_recipe(family["ja"].path) is None
 
 
 def test_the_same_recipe_gives_the_same_bytes(plan, tmp_path):
     one, two = (
-        export_file(plan, tmp_path / f"{name}.safetensors", metadata=header(plan, title="桜")) for name in ("a", "b")
+        export_file(plan, tmp_path / f"{name}.safetensors", metadata=single_file_metadata(plan, title="桜"))
+        for name in ("a", "b")
     )
     assert one.read_bytes() == two.read_bytes()
 
@@ -105,16 +108,16 @@ def test_a_recipe_of_thousands_of_segments_stays_beside_the_file(plan):
     segments = tuple(Segment(stop=stop, weights=(1 / 3, 1 / 7, 1 / 9, 1 / 11)) for stop in stops)
     chromosomes = plan.recipe.chromosomes | {"attention": Chromosome(size=size, segments=segments)}
     long = Plan(plan.recipe.model_copy(update={"chromosomes": chromosomes}), plan.sources)
-    found = header(long, title="x")
-    assert RECIPE not in found
-    assert found[f"{RECIPE}_digest"] == long.recipe.digest
-    assert sum(map(len, found.values())) < LIMIT
+    found = single_file_metadata(long, title="x")
+    assert RECIPE_KEY not in found
+    assert found[f"{RECIPE_KEY}_digest"] == long.recipe.digest
+    assert sum(map(len, found.values())) < HEADER_LIMIT
 
 
 def test_a_thumbnail_is_a_small_jpeg():
     buffer = io.BytesIO()
     Image.new("RGBA", (640, 320), (200, 30, 60, 128)).save(buffer, "PNG")
-    kind, _, data = thumbnail(buffer.getvalue()).partition(",")
+    kind, _, data = thumbnail_data_url(buffer.getvalue()).partition(",")
     assert kind == "data:image/jpeg;base64"
     with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
         assert (picture.format, picture.size) == ("JPEG", (256, 256))
@@ -131,4 +134,4 @@ def test_the_date_of_reproducible_builds(monkeypatch):
 
 
 def test_the_hash_has_its_place(plan):
-    assert TENSOR_HASH in header(plan, title="x")
+    assert TENSOR_HASH_KEY in single_file_metadata(plan, title="x")

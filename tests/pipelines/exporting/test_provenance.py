@@ -11,8 +11,16 @@ from safetensors.torch import save_file
 from pipelines.checkpoints.sources import Source, open_source
 from pipelines.errors import RecipeError
 from pipelines.exporting.export import export_file, export_folder
-from pipelines.exporting.metadata import header
-from pipelines.exporting.provenance import LIMIT, ancestry, file_sha256, origins, portable_uri, recipe_of, used
+from pipelines.exporting.metadata import single_file_metadata
+from pipelines.exporting.provenance import (
+    HEADER_LIMIT,
+    ancestry_tables,
+    contributing_sources,
+    embedded_recipe,
+    file_sha256,
+    portable_uri,
+    source_origins,
+)
 from pipelines.recipes.recipe import blend, load_recipe
 from pipelines.weaving.plan import Plan
 from tests.full_keys import small_single_file
@@ -49,9 +57,11 @@ def test_a_file_is_hashed_once(tmp_path):
 def test_ancestors_add_up_over_files(lying, family, tmp_path):
     files = {name: open_source(lying(name)) for name in ("ja", "flat")}
     first = even(*files.values())
-    child = export_file(first, files["ja"].path.with_name("child.safetensors"), metadata=header(first, title="child"))
+    child = export_file(
+        first, files["ja"].path.with_name("child.safetensors"), metadata=single_file_metadata(first, title="child")
+    )
     second = even(open_source(child), family["real"])
-    merged, models = ancestry(second, "grandchild")
+    merged, models = ancestry_tables(second, "grandchild")
     hashes = {name: hashlib.sha256(source.path.read_bytes()).hexdigest() for name, source in files.items()}
     hashes["child"] = hashlib.sha256(child.read_bytes()).hexdigest()
     content = files["ja"].path.read_bytes()
@@ -68,28 +78,28 @@ def test_ancestors_add_up_over_folders(family, tmp_path):
     first = even(family["ja"], family["flat"])
     folder = export_folder(first, tmp_path / "child")
     source = open_source(folder)
-    _, models = ancestry(even(source, family["real"]), "grandchild")
+    _, models = ancestry_tables(even(source, family["real"]), "grandchild")
     hashes = [one.components["unet"].sha256 for one in (source, family["ja"], family["flat"], family["real"])]
     assert set(models) == set(hashes)
     assert models[hashes[0]]["sd_merge_recipe"]["models"] == hashes[1:3]
     (folder / "recipe.json").write_text("{")
-    _, models = ancestry(even(source, family["real"]), "grandchild")
+    _, models = ancestry_tables(even(source, family["real"]), "grandchild")
     assert set(models) == {hashes[0], hashes[3]}
     with pytest.raises(RecipeError, match="is not JSON"):
-        recipe_of(folder)
+        embedded_recipe(folder)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "3", '{"a": 1}', "[" * 50_000, ""])
 def test_a_header_that_anybody_wrote_does_no_harm(lying, text):
     source = open_source(lying("ja", sd_merge_models=text, sd_merge_recipe=text))
-    _, models = ancestry(even(source), "x")
+    _, models = ancestry_tables(even(source), "x")
     assert list(models) == [file_sha256(source.path)]
 
 
 def test_too_many_ancestors_are_left_out(lying):
-    old = {f"{number:064x}": {"name": "x" * 100, "legacy_hash": None} for number in range(LIMIT // 200)}
+    old = {f"{number:064x}": {"name": "x" * 100, "legacy_hash": None} for number in range(HEADER_LIMIT // 200)}
     source = open_source(lying("ja", sd_merge_models=json.dumps(old), sd_merge_recipe='{"type": "webui"}'))
-    _, models = ancestry(even(source), "x")
+    _, models = ancestry_tables(even(source), "x")
     assert models == {
         file_sha256(source.path): {
             "name": "ja.safetensors",
@@ -100,8 +110,8 @@ def test_too_many_ancestors_are_left_out(lying):
 
 
 def test_used_names_those_with_weights_then_those_who_lend(family, one_hot):
-    assert used(one_hot["flat"]) == ["flat", "ja"]
-    assert used(one_hot["ja"]) == ["ja"]
+    assert contributing_sources(one_hot["flat"]) == ["flat", "ja"]
+    assert contributing_sources(one_hot["ja"]) == ["ja"]
 
 
 def test_what_a_source_is_made_of(family, tmp_path):
@@ -111,15 +121,17 @@ def test_what_a_source_is_made_of(family, tmp_path):
     save_file({"x": torch.zeros(1)}, lora, metadata={"modelspec.license": "CC-BY-NC-4.0"})
     folder = Path(family["ja"].path)
 
-    (base,) = origins(family["ja"])
+    (base,) = source_origins(family["ja"])
     assert (base.name, base.repo, base.home, base.licence) == ("ja", None, folder, "apache-2.0")
-    (base,) = origins(Source(folder, "ja", contents, uri="owner/ja@main"))
+    (base,) = source_origins(Source(folder, "ja", contents, uri="owner/ja@main"))
     assert (base.repo, base.home) == ("owner/ja", folder)
-    (base,) = origins(Source(folder / "unet" / "a.safetensors", "a", contents, uri="owner/ja/unet/a.safetensors"))
+    (base,) = source_origins(
+        Source(folder / "unet" / "a.safetensors", "a", contents, uri="owner/ja/unet/a.safetensors")
+    )
     assert (base.repo, base.home, base.licence) == ("owner/ja", folder, "apache-2.0")
 
     both = Source(folder, "ja", contents, uri=f"{folder} + 0.8 * {lora}")
-    base, added = origins(both)
+    base, added = source_origins(both)
     assert (base.name, base.home) == ("ja", folder)
     assert (added.name, added.path, added.home, added.licence) == ("line", lora, None, "CC-BY-NC-4.0")
     assert portable_uri(both) == "ja + 0.8 * line.safetensors"

@@ -16,7 +16,7 @@ from pipelines.architectures.keys import WEIGHTED_COMPONENTS
 from pipelines.architectures.sdxl_single_file import LOGIT_SCALE, POSITION_IDS
 from pipelines.checkpoints.sources import open_source
 from pipelines.errors import ExportError
-from pipelines.exporting.export import TENSOR_HASH, about_folder, export_file, export_folder
+from pipelines.exporting.export import TENSOR_HASH_KEY, about_folder, export_file, export_folder
 from pipelines.recipes.recipe import blend
 from pipelines.storage.tensor_file import TensorFile
 from pipelines.weaving.plan import Plan
@@ -144,8 +144,8 @@ def test_precisions_of_a_file(half, tmp_path, dtype):
 
 
 def test_the_hash_is_that_of_the_tensor_bytes_and_the_bytes_are_the_same_twice(half, tmp_path):
-    placeholder = f'"{TENSOR_HASH}":"0x{64 * "0"}"'  # in a text of somebody else, it is left alone
-    metadata = {"modelspec.description": placeholder, TENSOR_HASH: "", "modelspec.title": "さくら"}
+    placeholder = f'"{TENSOR_HASH_KEY}":"0x{64 * "0"}"'  # in a text of somebody else, it is left alone
+    metadata = {"modelspec.description": placeholder, TENSOR_HASH_KEY: "", "modelspec.title": "さくら"}
     one, two = (export_file(half, tmp_path / f"{name}.safetensors", metadata=metadata) for name in ("one", "two"))
     assert one.read_bytes() == two.read_bytes()
     content = one.read_bytes()
@@ -154,7 +154,7 @@ def test_the_hash_is_that_of_the_tensor_bytes_and_the_bytes_are_the_same_twice(h
         "format": "pt",
         "modelspec.description": placeholder,
         "modelspec.title": "さくら",
-        TENSOR_HASH: f"0x{hashlib.sha256(data).hexdigest()}",
+        TENSOR_HASH_KEY: f"0x{hashlib.sha256(data).hexdigest()}",
     }
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from pipelines.checkpoints.sources import Source, open_source
 from pipelines.errors import ExportError
-from pipelines.exporting.provenance import file_sha256, recipe_of
+from pipelines.exporting.provenance import embedded_recipe, file_sha256
 from pipelines.generation.live_pipeline import PictureRequest
 from pipelines.generation.settings import presets
 from pipelines.recipes.recipe import blend, load_recipe
@@ -112,7 +112,7 @@ def test_the_header_of_the_file(store, shipped):
     assert header["modelspec.title"] == "桜"
     assert header["modelspec.date"] == f"{individual.born:%Y-%m-%dT%H:%M:%S}Z"
     assert header["modelspec.description"].endswith("bred with M2N2 (individual 0001 of run bred).")
-    assert recipe_of(file).digest == individual.recipe.digest
+    assert embedded_recipe(file).digest == individual.recipe.digest
     picture = Image.open(io.BytesIO(base64.b64decode(header["modelspec.thumbnail"].partition(",")[2])))
     assert picture.size == (256, 256)
 

@@ -17,14 +17,14 @@ _BLOCK = 500  # resamples drawn at a time: bounds memory for long prompt sets
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over prompts and the ends of its interval."""
+    """A mean over prompts, and the lower and upper end of its interval."""
 
     mean: float
     low: float
     high: float
 
     @property
-    def apart_from_zero(self) -> bool:
+    def excludes_zero(self) -> bool:
         """Whether the interval lies wholly on one side of zero."""
         return self.low > 0 or self.high < 0
 
@@ -53,8 +53,8 @@ def similarity(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     return np.clip(cosines, 0.0, 1.0)
 
 
-def consistency(ja_features: ArrayLike, en_features: ArrayLike) -> NDArray[np.float64]:
-    """Return how alike the pictures of a Japanese caption and of its English twin are (M2N2, Table 3).
+def cross_lingual_consistency(ja_features: ArrayLike, en_features: ArrayLike) -> NDArray[np.float64]:
+    """Measure how alike the pictures of a Japanese caption and of its English twin are (M2N2, Table 3).
 
     Args:
         ja_features: image features [n, d] of the pictures from Japanese captions, one row per prompt and noise.
@@ -62,11 +62,14 @@ def consistency(ja_features: ArrayLike, en_features: ArrayLike) -> NDArray[np.fl
 
     Returns:
         float64 [n], cosines clipped to 0..1.
+
+    Raises:
+        MetricError: as `similarity`.
     """
     return similarity(ja_features, en_features)
 
 
-def bootstrap(values: ArrayLike, *, resamples: int = 10_000, level: float = 0.95, seed: int = 0) -> Estimate:
+def bootstrap_mean(values: ArrayLike, *, resamples: int = 10_000, level: float = 0.95, seed: int = 0) -> Estimate:
     """Return the mean over prompts with a percentile bootstrap interval (Efron and Tibshirani 1993, chapter 13).
 
     Args:
@@ -98,20 +101,20 @@ def paired_bootstrap(
     Args:
         a: [n], one number per prompt.
         b: [n], in the same order.
-        resamples: as in `bootstrap`, like the rest.
+        resamples: as in `bootstrap_mean`, like the rest.
         level: coverage of the interval.
         seed: of the resampling.
 
     Raises:
-        MetricError: as `bootstrap`, or the lengths differ.
+        MetricError: as `bootstrap_mean`, or the lengths differ.
     """
     a, b = _one_per_prompt("a", a), _one_per_prompt("b", b)
     if len(a) != len(b):
         raise MetricError(f"expected one value per prompt on both sides, found {len(a)} and {len(b)}")
-    return bootstrap(a - b, resamples=resamples, level=level, seed=seed)
+    return bootstrap_mean(a - b, resamples=resamples, level=level, seed=seed)
 
 
-def by_category(values: ArrayLike, categories: Sequence[str]) -> dict[str, float]:
+def mean_by_category(values: ArrayLike, categories: Sequence[str]) -> dict[str, float]:
     """Return the mean per category, in the order in which categories first appear.
 
     Args:
@@ -119,7 +122,7 @@ def by_category(values: ArrayLike, categories: Sequence[str]) -> dict[str, float
         categories: n names.
 
     Raises:
-        MetricError: as `bootstrap`, or the lengths differ.
+        MetricError: as `bootstrap_mean`, or the lengths differ.
     """
     values = _one_per_prompt("values", values)
     if len(values) != len(categories):
@@ -129,10 +132,11 @@ def by_category(values: ArrayLike, categories: Sequence[str]) -> dict[str, float
 
 
 def _one_per_prompt(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """Return finite numbers, one per prompt, as float64 [n]; refuse others."""
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1 or len(values) == 0:
         raise MetricError(f"{name}: expected one number per prompt, at least one, found shape {values.shape}")
     if not np.isfinite(values).all():
-        where = int(np.argmin(np.isfinite(values)))
-        raise MetricError(f"{name}: expected finite numbers, found {values[where]} at prompt {where}")
+        prompt = int(np.argmin(np.isfinite(values)))
+        raise MetricError(f"{name}: expected finite numbers, found {values[prompt]} at prompt {prompt}")
     return values

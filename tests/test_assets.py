@@ -62,7 +62,7 @@ def test_no_caption_is_cut_short(family, one_hot, scorer):
         text
         for path in (assets.EVOLVE, assets.HELD_OUT)
         for lang in ("ja", "en")
-        for text in load_prompts(path).texts(lang)
+        for text in load_prompts(path).captions_in(lang)
     ]
     assert scorer.truncated(captions) == []
     assert LivePipeline(one_hot["ja"], family).truncated_captions(captions) == []
@@ -72,7 +72,7 @@ def test_no_caption_is_cut_short(family, one_hot, scorer):
 def test_judges_tell_the_right_caption_and_refuse_noise(scorer, language):
     prompts = load_prompts(assets.HELD_OUT)
     pictures = [Image.open(path).convert("RGB") for path in prompts.references(assets.HELD_OUT.parent)]
-    captions = prompts.texts(language)
+    captions = prompts.captions_in(language)
     right = scorer.score(pictures, captions).mean()
     wrong = scorer.score(pictures, captions[1:] + captions[:1]).mean()
     rng = np.random.default_rng(0)

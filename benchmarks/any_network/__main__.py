@@ -21,7 +21,7 @@ from rich.table import Table
 from safetensors.torch import load_file
 
 from benchmarks.machine import machine
-from eval.metrics import Estimate, bootstrap, paired_bootstrap
+from eval.metrics import Estimate, bootstrap_mean, paired_bootstrap
 from pipelines.storage.files import write_whole
 from studio.networks.config import load
 from studio.networks.task import carry_out, create
@@ -44,7 +44,7 @@ def table(family: int, rows: Mapping[str, np.ndarray]) -> Iterator[list[str]]:
     sums = len(score.TASKS["sums"]["unseen"])
     better = max(score.TASKS, key=lambda name: rows[name].mean())
     for name, row in rows.items():
-        parts = [shown(bootstrap(part)) for part in (row[:sums], row[sums:], row)]
+        parts = [shown(bootstrap_mean(part)) for part in (row[:sums], row[sums:], row)]
         gains = ["", ""]
         if name.startswith("child"):
             gains = [shown(paired_bootstrap(row, rows[other]), "+") for other in (better, "average")]

@@ -69,7 +69,7 @@ def pictures(bench: Bench, found: Runs) -> bytes:
             rows[entry.title] = [one.image for one in bench.draw(recipe, sources, prompts)]
     path = next((font.fname for font in fontManager.ttflist if FONT in font.name), None)
     font = ImageFont.truetype(path, 12) if path else ImageFont.load_default(12)
-    captions = ["\n".join(textwrap.wrap(text, 5)) for text in prompts.texts("ja")] if path else prompts.ids
+    captions = ["\n".join(textwrap.wrap(text, 5)) for text in prompts.captions_in("ja")] if path else prompts.ids
     sheet = Image.new("RGB", (MARGIN + SIDE * len(prompts), HEAD + SIDE * len(rows)), "white")
     pen = ImageDraw.Draw(sheet)
     for column, caption in enumerate(captions):

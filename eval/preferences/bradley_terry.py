@@ -1,7 +1,7 @@
 """Votes between two pictures to strengths, and how often a scorer sides with people.
 
-The model is Bradley and Terry's (1952, Biometrika 39): `one` beats `other` with probability
-sigmoid(strength of one - strength of other). Its likelihood is concave, so any good optimiser finds the one maximum
+The model is Bradley and Terry's (1952, Biometrika 39): `first` beats `second` with probability
+sigmoid(strength of first - strength of second). Its likelihood is concave, so any good optimiser finds the one maximum
 (Hunter 2004, Annals of Statistics 32, section 2); the order in which votes came does not matter, unlike Elo's. A tie is
 half a win for each (as in Hunter's section 4.2, without a parameter of its own).
 """
@@ -25,21 +25,25 @@ TIE = 0.5
 Floats = NDArray[np.float64]
 
 
-class Comparison(NamedTuple):
-    """Two that were compared, and how `one` fared: 1 it won, 0 it lost, 0.5 a tie."""
+class PairedComparison(NamedTuple):
+    """Two that were compared, by name, and how the first fared: 1 where it won, 0 where it lost, 0.5 for a tie."""
 
-    one: str
-    other: str
+    first: str
+    second: str
     won: float
 
 
 @dataclass(frozen=True)
 class Rating:
-    """Somebody's place in a ranking.
+    """The place of one who was compared in a ranking.
 
-    `strength` is in log-odds: a difference of log 3 wins three times of four. The strengths of a ranking average to 0.
-    `chance` is what a person reads: the probability, in 0..1, to win against an average one (strength 0); `low` and
-    `high` are the ends of its interval. `votes` counts the comparisons it took part in.
+    Attributes:
+        name: whose place it is.
+        strength: in log-odds: a difference of log 3 wins three times of four. Those of a ranking average to 0.
+        chance: what a person reads: the probability, 0..1, to win against an average one (strength 0).
+        low: the lower end of the interval of `chance`.
+        high: its upper end.
+        votes: the number of comparisons it took part in.
     """
 
     name: str
@@ -51,8 +55,16 @@ class Rating:
 
 
 @dataclass(frozen=True)
-class Share:
-    """A share in 0..1 of `of` votes with Wilson's interval; `ties`, where somebody preferred neither, were left out."""
+class VoteShare:
+    """The share of votes on which a scorer and people agree, with Wilson's interval.
+
+    Attributes:
+        share: 0..1.
+        low: the lower end of its interval.
+        high: its upper end.
+        of: the number of votes that it is a share of.
+        ties: the number of votes that were left out because somebody preferred neither.
+    """
 
     share: float
     low: float
@@ -61,26 +73,31 @@ class Share:
     ties: int
 
 
-def strengths(comparisons: Sequence[Comparison], *, regularisation: float = REGULARISATION) -> dict[str, float]:
-    """Return the strengths in log-odds that average to 0, the strongest first.
+def fit_strengths(
+    comparisons: Sequence[PairedComparison], *, regularisation: float = REGULARISATION
+) -> dict[str, float]:
+    """Fit strengths to comparisons.
 
     Args:
         comparisons: at least one.
         regularisation: r in the penalty r/2 * sum of squared strengths, which keeps those finite who never lost. With 0
             the likelihood alone decides; its maximum exists only where wins lead from everybody to everybody else.
 
+    Returns:
+        Strengths by name, in log-odds that average to 0, the strongest first.
+
     Raises:
         MetricError: no comparisons, one with itself, or an outcome that is neither 0, 0.5 nor 1.
     """
-    tallied = _tally(comparisons)
-    found = _fit(tallied, tallied.counts[None], regularisation)[0]
-    return dict(sorted(zip(tallied.names, found.tolist(), strict=True), key=lambda pair: -pair[1]))
+    tally = _count_outcomes(comparisons)
+    strength = _fit(tally, tally.counts[None], regularisation)[0]
+    return dict(sorted(zip(tally.names, strength.tolist(), strict=True), key=lambda pair: -pair[1]))
 
 
-def ranking(
-    comparisons: Sequence[Comparison], *, resamples: int = 200, level: float = 0.95, seed: int = 0
+def rank_comparisons(
+    comparisons: Sequence[PairedComparison], *, resamples: int = 200, level: float = 0.95, seed: int = 0
 ) -> list[Rating]:
-    """Return everybody compared, the strongest first, with percentile bootstrap intervals over votes.
+    """Rank everybody who was compared, the strongest first, with percentile bootstrap intervals over votes.
 
     A resample draws as many votes again from the distinct (pair, outcome) by how often each was given. Where votes are
     few that alone is far too sure: one win seen once is a win in every resample. So the prior is drawn anew too: each
@@ -89,30 +106,30 @@ def ranking(
     99 %, without it for 72 %; after 600 votes for 94 % and 93 %.
 
     Args:
-        comparisons: none give an empty ranking; errors as in `strengths`.
+        comparisons: none give an empty ranking; errors as in `fit_strengths`.
         resamples: how many.
         level: coverage of the intervals.
         seed: of the resampling; equal input and seed give equal numbers.
     """
     if not comparisons:
         return []
-    tallied = _tally(comparisons)
-    found = _fit(tallied, tallied.counts[None], REGULARISATION)[0]
-    rng, total = np.random.default_rng(seed), int(tallied.counts.sum())
-    drawn = rng.multinomial(total, tallied.counts / total, size=resamples)  # [resamples, m]
-    pull = rng.normal(0.0, REGULARISATION**-0.5, size=(resamples, len(tallied.names)))
-    spread = expit(_fit(tallied, drawn, REGULARISATION, pull))  # [resamples, individuals]
+    tally = _count_outcomes(comparisons)
+    strength = _fit(tally, tally.counts[None], REGULARISATION)[0]
+    rng, total = np.random.default_rng(seed), int(tally.counts.sum())
+    drawn = rng.multinomial(total, tally.counts / total, size=resamples)  # [resamples, m]
+    pull = rng.normal(0.0, REGULARISATION**-0.5, size=(resamples, len(tally.names)))
+    spread = expit(_fit(tally, drawn, REGULARISATION, pull))  # [resamples, individuals]
     low, high = np.quantile(spread, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    votes = tallied.per_pair(tallied.counts[None])[0][0] @ np.abs(tallied.design)
+    votes = tally.per_pair(tally.counts[None])[0][0] @ np.abs(tally.design)
     ratings = [
-        Rating(name, float(found[k]), float(expit(found[k])), float(low[k]), float(high[k]), int(votes[k]))
-        for k, name in enumerate(tallied.names)
+        Rating(name, float(strength[k]), float(expit(strength[k])), float(low[k]), float(high[k]), int(votes[k]))
+        for k, name in enumerate(tally.names)
     ]
-    return sorted(ratings, key=lambda one: -one.strength)
+    return sorted(ratings, key=lambda rating: -rating.strength)
 
 
-def agreement(won: ArrayLike, margins: ArrayLike, *, level: float = 0.95) -> Share | None:
-    """Return how often a scorer prefers the picture that people preferred.
+def scorer_agreement(won: ArrayLike, margins: ArrayLike, *, level: float = 0.95) -> VoteShare | None:
+    """Measure how often a scorer prefers the picture that people preferred.
 
     Args:
         won: [n], how people judged the first of two pictures: 1, 0, or 0.5 for a tie.
@@ -121,6 +138,9 @@ def agreement(won: ArrayLike, margins: ArrayLike, *, level: float = 0.95) -> Sha
 
     Returns:
         The share of votes that both decided; the others are counted as ties. `None` where both decided nothing.
+
+    Raises:
+        MetricError: the shapes differ.
     """
     won, margins = np.asarray(won, dtype=np.float64), np.asarray(margins, dtype=np.float64)
     if won.shape != margins.shape or won.ndim != 1:
@@ -131,15 +151,19 @@ def agreement(won: ArrayLike, margins: ArrayLike, *, level: float = 0.95) -> Sha
         return None
     agreed = int(((won > TIE) == (margins > 0))[decided].sum())
     interval = binomtest(agreed, of).proportion_ci(level, method="wilson")
-    return Share(agreed / of, float(interval.low), float(interval.high), of, len(won) - of)
+    return VoteShare(agreed / of, float(interval.low), float(interval.high), of, len(won) - of)
 
 
 @dataclass(frozen=True)
 class _Tally:
-    """Votes counted.
+    """How often each distinct outcome of each pair was given.
 
-    `design` [pairs, individuals] has 1 for a pair's one and -1 for its other; `pair`, `won` and `counts` [m] tell of
-    each distinct (pair, outcome) which pair that is, how its one fared, and how often that was said.
+    Attributes:
+        names: everybody compared, sorted.
+        design: float64 [pairs, individuals], 1 for a pair's first and -1 for its second.
+        pair: int64 [m], which pair each distinct (pair, outcome) is about.
+        won: float64 [m], how its first fared.
+        counts: int64 [m], how often it was given.
     """
 
     names: list[str]
@@ -149,62 +173,64 @@ class _Tally:
     counts: NDArray[np.int64]
 
     def per_pair(self, counts: NDArray[np.int64]) -> tuple[Floats, Floats]:
-        """Return votes and wins of `one`, each [n, pairs], for how often each outcome was given: counts [n, m]."""
+        """Return votes and wins of the first, each [n, pairs], for how often each outcome was given: counts [n, m]."""
         belongs = (self.pair[:, None] == np.arange(len(self.design))).astype(np.float64)  # [m, pairs]
         return counts @ belongs, (counts * self.won) @ belongs
 
 
-def _tally(comparisons: Sequence[Comparison]) -> _Tally:
+def _count_outcomes(comparisons: Sequence[PairedComparison]) -> _Tally:
+    """Count the distinct outcomes of each pair."""
     if not comparisons:
         raise MetricError("expected at least one comparison, found none; collect votes first")
     for each in comparisons:
-        if each.one == each.other or each.won not in (0, TIE, 1):
+        if each.first == each.second or each.won not in (0, TIE, 1):
             raise MetricError(f"expected two different names and an outcome of 0, 0.5 or 1, found {tuple(each)}")
     # One order per pair, so that the same vote seen from the other side is the same.
     counted = Counter(
-        each if each.one < each.other else Comparison(each.other, each.one, 1 - each.won) for each in comparisons
+        each if each.first < each.second else PairedComparison(each.second, each.first, 1 - each.won)
+        for each in comparisons
     )
-    names = sorted({name for each in counted for name in (each.one, each.other)})
-    pairs = sorted({(each.one, each.other) for each in counted})
+    names = sorted({name for each in counted for name in (each.first, each.second)})
+    pairs = sorted({(each.first, each.second) for each in counted})
     place, row = ({key: k for k, key in enumerate(keys)} for keys in (names, pairs))
     design = np.zeros((len(pairs), len(names)))
-    for k, (one, other) in enumerate(pairs):
-        design[k, place[one]], design[k, place[other]] = 1.0, -1.0
+    for k, (first, second) in enumerate(pairs):
+        design[k, place[first]], design[k, place[second]] = 1.0, -1.0
     return _Tally(
         names,
         design,
-        np.array([row[each.one, each.other] for each in counted]),
+        np.array([row[each.first, each.second] for each in counted]),
         np.array([each.won for each in counted]),
         np.array(list(counted.values())),
     )
 
 
-def _fit(tallied: _Tally, counts: NDArray[np.int64], regularisation: float, towards: Floats | float = 0.0) -> Floats:
-    """Return the strengths that make counts of the distinct outcomes most likely.
+def _fit(tally: _Tally, counts: NDArray[np.int64], regularisation: float, towards: Floats | float = 0.0) -> Floats:
+    """Fit the strengths that make counts of the distinct outcomes most likely.
 
     Args:
-        tallied: whose outcomes.
+        tally: whose outcomes.
         counts: int64 [problems, m]. They share nothing, so one minimisation of their sum solves them all, in a tenth of
             the time that one after another takes.
-        regularisation: as in `strengths`.
+        regularisation: as in `fit_strengths`.
         towards: strengths [problems, individuals] that the penalty pulls to.
 
     Returns:
         float64 [problems, individuals], rows with mean 0.
     """
-    design = tallied.design
-    votes, wins = tallied.per_pair(counts)  # [problems, pairs]
+    design = tally.design
+    votes, wins = tally.per_pair(counts)  # [problems, pairs]
 
     def loss(flat: Floats) -> tuple[float, Floats]:
         strength = flat.reshape(len(counts), -1)
         margin = strength @ design.T  # [problems, pairs]
         chance = expit(margin)
         surprise = (votes * np.logaddexp(0.0, margin) - wins * margin).sum()
-        off = strength - towards
-        slope = (votes * chance - wins) @ design + regularisation * off
-        return float(surprise + regularisation / 2 * (off**2).sum()), slope.ravel()
+        deviation = strength - towards
+        slope = (votes * chance - wins) @ design + regularisation * deviation
+        return float(surprise + regularisation / 2 * (deviation**2).sum()), slope.ravel()
 
     start = np.zeros(len(counts) * design.shape[1])
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"ftol": 1e-12, "gtol": 1e-7}).x
-    strength = found.reshape(len(counts), -1)
+    optimum = minimize(loss, start, jac=True, method="L-BFGS-B", options={"ftol": 1e-12, "gtol": 1e-7}).x
+    strength = optimum.reshape(len(counts), -1)
     return np.asarray(strength - strength.mean(axis=1, keepdims=True))

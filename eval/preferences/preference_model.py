@@ -15,10 +15,10 @@ from sklearn.model_selection import GroupKFold
 
 from eval.errors import MetricError
 
-from .bradley_terry import TIE, Share, agreement
+from .bradley_terry import TIE, VoteShare, scorer_agreement
 
 # Variance of the log-odds of a typical pair before any vote: the prior expects wins of about three in four. Few votes
-# then teach little, and a taste that is not in the features none: its niche hands out next to nothing.
+# then teach little, and a preference that is not in the features none: its niche hands out next to nothing.
 PRIOR = 1.0
 FOLDS = 5
 
@@ -26,13 +26,18 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Taste:
-    """A learned preference: `weights` [d], and `centre` [d], the mean features of the pictures that were voted on."""
+class PreferenceWeights:
+    """What somebody prefers, as the weights of a logistic regression on image features.
+
+    Attributes:
+        weights: float64 [d], w above.
+        centre: float64 [d], the mean features of the pictures that were voted on: those of an average picture.
+    """
 
     weights: Floats
     centre: Floats
 
-    def liking(self, features: ArrayLike) -> Floats:
+    def win_probability(self, features: ArrayLike) -> Floats:
         """Return the chance that each picture is preferred to an average one.
 
         Args:
@@ -48,8 +53,8 @@ class Taste:
         return (difference * self.weights).sum(axis=1)
 
 
-def learn(first: ArrayLike, second: ArrayLike, won: ArrayLike) -> Taste:
-    """Fit a taste.
+def fit_preference(first: ArrayLike, second: ArrayLike, won: ArrayLike) -> PreferenceWeights:
+    """Fit a preference to votes by logistic regression with a normal prior.
 
     Args:
         first: features [n, d] of the first picture of each vote.
@@ -72,22 +77,27 @@ def learn(first: ArrayLike, second: ArrayLike, won: ArrayLike) -> Taste:
     model = LogisticRegression(C=PRIOR, fit_intercept=False, tol=1e-8, max_iter=1000)
     model.fit(rows[weight > 0], label[weight > 0], sample_weight=weight[weight > 0])
     weights = np.asarray(model.coef_[0], dtype=np.float64) / typical
-    return Taste(weights, np.concatenate([first, second]).mean(axis=0))
+    return PreferenceWeights(weights, np.concatenate([first, second]).mean(axis=0))
 
 
-def foreseen(first: ArrayLike, second: ArrayLike, won: ArrayLike, captions: ArrayLike) -> Share | None:
+def cross_validated_agreement(
+    first: ArrayLike, second: ArrayLike, won: ArrayLike, captions: ArrayLike
+) -> VoteShare | None:
     """Return how many votes a preference predicts that it was not fitted to.
 
     Cross-validated, with a caption's votes kept together: else a fold would hold pictures that the fit has seen.
 
     Args:
-        first: as in `learn`, like `second` and `won`.
+        first: as in `fit_preference`, like `second` and `won`.
         second: see there.
         won: see there.
         captions: [n], what the two pictures of each vote were asked to show.
 
     Returns:
         The share of decided votes, 0.5 is chance; `None` where nothing was decided, or for one caption.
+
+    Raises:
+        MetricError: as `fit_preference`.
     """
     first, second, won = _checked(first, second, won)
     groups = np.unique(np.asarray(captions), return_inverse=True)[1]
@@ -98,19 +108,20 @@ def foreseen(first: ArrayLike, second: ArrayLike, won: ArrayLike, captions: Arra
     for train, test in GroupKFold(folds).split(first, groups=groups):
         if (first[train] == second[train]).all():
             continue
-        taste = learn(first[train], second[train], won[train])
-        margins[test] = taste._margin(first[test] - second[test])
-    return agreement(won, margins)
+        preference = fit_preference(first[train], second[train], won[train])
+        margins[test] = preference._margin(first[test] - second[test])
+    return scorer_agreement(won, margins)
 
 
 def _checked(first: ArrayLike, second: ArrayLike, won: ArrayLike) -> tuple[Floats, Floats, Floats]:
-    one, other = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    outcome = np.asarray(won, dtype=np.float64)
-    if one.ndim != 2 or len(one) == 0 or one.shape != other.shape or outcome.shape != one.shape[:1]:
+    """Return votes as float64 arrays; refuse those that nothing can be learned from."""
+    first, second = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    won = np.asarray(won, dtype=np.float64)
+    if first.ndim != 2 or len(first) == 0 or first.shape != second.shape or won.shape != first.shape[:1]:
         raise MetricError(
-            f"expected features [n, d] of both pictures and n outcomes, found {one.shape}, {other.shape} and "
-            f"{outcome.shape}"
+            f"expected features [n, d] of both pictures and n outcomes, found {first.shape}, {second.shape} and "
+            f"{won.shape}"
         )
-    if not np.isin(outcome, (0, TIE, 1)).all():
-        raise MetricError(f"expected outcomes of 0, 0.5 or 1, found {sorted(set(outcome.tolist()))}")
-    return one, other, outcome
+    if not np.isin(won, (0, TIE, 1)).all():
+        raise MetricError(f"expected outcomes of 0, 0.5 or 1, found {sorted(set(won.tolist()))}")
+    return first, second, won

@@ -20,14 +20,14 @@ from eval.errors import PromptSetError
 
 from .prompt_set import LANGUAGES, Language, Prompt, PromptSet, load_prompts
 
-CATEGORY = "general"  # of a prompt that nobody gave one
+DEFAULT_CATEGORY = "general"  # of a prompt that nobody gave one
 _SEPARATORS = ",\t;"
 _ENCODINGS = ("utf-8-sig", "cp932")
 
 
 @dataclass(frozen=True)
-class Row:
-    """A prompt as somebody writes it; blank is what is not there yet."""
+class PromptRow:
+    """A prompt as somebody writes it: every cell is text, blank where nothing is there yet."""
 
     id: str = ""
     category: str = ""
@@ -41,54 +41,53 @@ class Row:
         return not any(astuple(self))
 
 
-COLUMNS = tuple(field.name for field in fields(Row))
+ROW_COLUMNS = tuple(field.name for field in fields(PromptRow))
 
 
 @dataclass(frozen=True)
-class Findings:
-    """What should be looked at in a set before a run, by the ids of its rows.
+class PromptSetIssues:
+    """What a person should look at in a set before a run, by the ids of its rows.
 
     Attributes:
-        lacks: by language, the rows without a caption in it.
-        same: groups of rows with the same caption in some language, as (language, caption, ids).
-        repeated: ids that occur more than once.
+        missing_captions: by language, the rows without a caption in it.
+        same_captions: groups of rows with the same caption in some language, as (language, caption, ids).
+        repeated_ids: ids that occur more than once.
     """
 
-    lacks: dict[Language, list[str]]
-    same: list[tuple[Language, str, list[str]]]
-    repeated: list[str]
+    missing_captions: dict[Language, list[str]]
+    same_captions: list[tuple[Language, str, list[str]]]
+    repeated_ids: list[str]
 
 
-def rows_of(prompts: PromptSet) -> list[Row]:
-    """Return a set as rows to edit."""
-    return [Row(*(getattr(prompt, column) or "" for column in COLUMNS)) for prompt in prompts.prompts]
+def to_rows(prompts: PromptSet) -> list[PromptRow]:
+    """Return the prompts of a set as rows to edit."""
+    return [PromptRow(*(getattr(prompt, column) or "" for column in ROW_COLUMNS)) for prompt in prompts.prompts]
 
 
-def to_set(rows: Iterable[Row], name: str, description: str = "") -> PromptSet:
-    """Make a set of rows; blank rows are left out, a row without an id gets a free number.
+def to_prompt_set(rows: Iterable[PromptRow], name: str, description: str = "") -> PromptSet:
+    """Make a prompt set of rows; blank rows are left out, a row without an id gets a free number.
 
     Raises:
         PromptSetError: no rows, a row without captions, an id twice, or no name.
     """
-    kept = numbered(row for row in rows if not row.is_blank)
+    kept = number_rows(row for row in rows if not row.is_blank)
     if not kept or not name.strip():
         raise PromptSetError(
             f"prompt set {name.strip()!r}: expected a name and at least one prompt, found {len(kept)}; write some"
         )
     bare = [row.id for row in kept if not (row.ja or row.en)]
-    found = findings(kept)
-    if bare or found.repeated:
-        said = [f"no caption for {_some(bare)}"] * bool(bare) + [f"{_some(found.repeated)} twice"] * bool(
-            found.repeated
-        )
+    repeated = find_issues(kept).repeated_ids
+    if bare or repeated:
+        problems = [f"no caption for {_list_ids(bare)}"] * bool(bare)
+        problems += [f"{_list_ids(repeated)} twice"] * bool(repeated)
         raise PromptSetError(
             f"prompt set {name!r}: expected ids that occur once and a caption in at least one language for each, found "
-            f"{' and '.join(said)}; correct or remove these rows"
+            f"{' and '.join(problems)}; correct or remove these rows"
         )
     prompts = [
         Prompt(
             id=row.id,
-            category=row.category or CATEGORY,
+            category=row.category or DEFAULT_CATEGORY,
             ja=row.ja or None,
             en=row.en or None,
             reference=row.reference or None,
@@ -98,7 +97,7 @@ def to_set(rows: Iterable[Row], name: str, description: str = "") -> PromptSet:
     return PromptSet(name=name.strip(), description=description.strip(), prompts=tuple(prompts))
 
 
-def numbered(rows: Iterable[Row]) -> list[Row]:
+def number_rows(rows: Iterable[PromptRow]) -> list[PromptRow]:
     """Give an id to every row that lacks one: the lowest numbers that are free."""
     rows = list(rows)
     taken = {row.id for row in rows}
@@ -106,24 +105,24 @@ def numbered(rows: Iterable[Row]) -> list[Row]:
     return [row if row.id else replace(row, id=next(free)) for row in rows]
 
 
-def read_rows(path: Path) -> list[Row]:
+def read_rows(path: Path) -> list[PromptRow]:
     """Read rows from a prompt set (YAML) or a table (CSV; TSV and semicolons do as well).
 
     Raises:
         PromptSetError: it cannot be read, or has no column of captions.
     """
     if path.suffix.lower() in (".yaml", ".yml"):
-        return rows_of(load_prompts(path))
+        return to_rows(load_prompts(path))
     try:
         content = path.read_bytes()
     except OSError as error:
         raise PromptSetError(
             f"table {path}: expected a readable file, found: {error.strerror}; check the path"
         ) from error
-    return parse_table(_decoded(path.name, content), path.name)
+    return parse_table(_decode(path.name, content), path.name)
 
 
-def parse_table(text: str, where: str) -> list[Row]:
+def parse_table(text: str, where: str) -> list[PromptRow]:
     """Read rows from the text of a table whose first line names the columns.
 
     Raises:
@@ -133,63 +132,65 @@ def parse_table(text: str, where: str) -> list[Row]:
     separator = max(_SEPARATORS, key=first.count)
     reader = csv.reader(io.StringIO(text), delimiter=separator)
     names = [name.strip().lower() for name in next(reader, [])]
-    unknown = [name for name in names if name not in COLUMNS]
+    unknown = [name for name in names if name not in ROW_COLUMNS]
     if unknown or not {"ja", "en"} & set(names):
         raise PromptSetError(
-            f"table {where}: expected a first line that names columns among {', '.join(COLUMNS)}, `ja` or `en` with "
-            f"them, found {first.strip()!r}; write such a line above the captions"
+            f"table {where}: expected a first line that names columns among {', '.join(ROW_COLUMNS)}, `ja` or `en` "
+            f"with them, found {first.strip()!r}; write such a line above the captions"
         )
-    rows = [Row(**{name: cell.strip() for name, cell in zip(names, line, strict=False)}) for line in reader]
+    rows = [PromptRow(**{name: cell.strip() for name, cell in zip(names, line, strict=False)}) for line in reader]
     return [row for row in rows if not row.is_blank]
 
 
-def to_csv(rows: Iterable[Row]) -> str:
+def to_csv(rows: Iterable[PromptRow]) -> str:
     """Write rows as a table; encode it as UTF-8 with a byte order mark, so that Excel reads Japanese."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(ROW_COLUMNS)
     writer.writerows(astuple(row) for row in rows)
     return text.getvalue()
 
 
-def joined(rows: Sequence[Row], others: Sequence[Row]) -> list[Row]:
-    """Return rows with what `others` add: blank cells of the same id are filled, new ids come last.
+def fill_rows(rows: Sequence[PromptRow], others: Sequence[PromptRow]) -> list[PromptRow]:
+    """Add to `rows` what `others` have: their cells fill blank ones of the same id, rows of new ids come last.
 
     Nothing that is written is overwritten.
     """
     more = {row.id: row for row in others}
     filled = [
-        Row(*(mine or theirs for mine, theirs in zip(astuple(row), astuple(more.get(row.id, Row())), strict=True)))
+        PromptRow(
+            *(mine or theirs for mine, theirs in zip(astuple(row), astuple(more.get(row.id, PromptRow())), strict=True))
+        )
         for row in rows
     ]
-    known = {row.id for row in rows}
-    return [*filled, *(row for row in others if row.id not in known)]
+    ids = {row.id for row in rows}
+    return [*filled, *(row for row in others if row.id not in ids)]
 
 
-def normal(caption: str) -> str:
-    """Return a caption as far as it matters: Unicode NFKC, so that full-width and half-width are one, blanks joined."""
+def normalise_caption(caption: str) -> str:
+    """Normalise a caption for comparison: Unicode NFKC, so that full and half width are one, and blanks joined."""
     return " ".join(unicodedata.normalize("NFKC", caption).split())
 
 
-def findings(rows: Sequence[Row]) -> Findings:
-    """Return what should be looked at: missing twins, captions and ids that occur more than once."""
-    same: list[tuple[Language, str, list[str]]] = []
+def find_issues(rows: Sequence[PromptRow]) -> PromptSetIssues:
+    """Find what should be looked at: missing twins, captions and ids that occur more than once."""
+    same_captions: list[tuple[Language, str, list[str]]] = []
     for language in LANGUAGES:
         groups = defaultdict(list)
         for row in rows:
-            if caption := normal(getattr(row, language)):
+            if caption := normalise_caption(getattr(row, language)):
                 groups[caption].append(row.id)
-        same += [(language, caption, ids) for caption, ids in groups.items() if len(ids) > 1]
+        same_captions += [(language, caption, ids) for caption, ids in groups.items() if len(ids) > 1]
     counts = Counter(row.id for row in rows if row.id)
-    return Findings(
-        lacks={"ja": [row.id for row in rows if not row.ja], "en": [row.id for row in rows if not row.en]},
-        same=same,
-        repeated=sorted(id for id, count in counts.items() if count > 1),
+    return PromptSetIssues(
+        missing_captions={"ja": [row.id for row in rows if not row.ja], "en": [row.id for row in rows if not row.en]},
+        same_captions=same_captions,
+        repeated_ids=sorted(id for id, count in counts.items() if count > 1),
     )
 
 
-def split(prompts: PromptSet, share: float, *, seed: int = 0) -> tuple[PromptSet, PromptSet]:
-    """Return two sets, one to evolve on and one to hold out, the categories in equal shares, no prompt in both.
+def split_prompts(prompts: PromptSet, share: float, *, seed: int = 0) -> tuple[PromptSet, PromptSet]:
+    """Split a set into one to evolve on and one to hold out, the categories in equal shares, no prompt in both.
 
     Prompts with the same caption stay together: else the report would be about what was bred on. A category's share can
     then be missed by as many as stay together.
@@ -207,13 +208,13 @@ def split(prompts: PromptSet, share: float, *, seed: int = 0) -> tuple[PromptSet
     """
     if not 0 < share < 1:
         raise PromptSetError(f"prompt set {prompts.name!r}: expected a share above 0 and below 1, found {share}")
-    groups = _together(prompts)
+    groups = _caption_groups(prompts)
     order = np.random.default_rng(seed).permutation(len(groups))
     by_category: dict[str, list[list[int]]] = defaultdict(list)
     for group in order:
         by_category[prompts.prompts[groups[group][0]].category].append(groups[group])
     held: set[int] = set()
-    seen = 0
+    seen = 0  # prompts of the categories so far
     for members in by_category.values():  # rounded over all categories so far, so that the total comes out right
         seen += sum(map(len, members))
         for group in members:
@@ -234,7 +235,7 @@ def split(prompts: PromptSet, share: float, *, seed: int = 0) -> tuple[PromptSet
     return evolve, held_out
 
 
-def _together(prompts: PromptSet) -> list[list[int]]:
+def _caption_groups(prompts: PromptSet) -> list[list[int]]:
     """Return the rows of prompts that share a caption, directly or through others; most are alone."""
     leader = list(range(len(prompts)))
 
@@ -247,7 +248,7 @@ def _together(prompts: PromptSet) -> list[list[int]]:
     for row, prompt in enumerate(prompts.prompts):
         for language, text in prompt.captions:
             if text:
-                other = first.setdefault((language, normal(text)), row)
+                other = first.setdefault((language, normalise_caption(text)), row)
                 leader[max(find(row), find(other))] = min(find(row), find(other))
     groups = defaultdict(list)
     for row in range(len(prompts)):
@@ -255,7 +256,8 @@ def _together(prompts: PromptSet) -> list[list[int]]:
     return list(groups.values())
 
 
-def _decoded(name: str, content: bytes) -> str:
+def _decode(name: str, content: bytes) -> str:
+    """Decode the text of a table called `name`."""
     for encoding in _ENCODINGS:
         try:
             return content.decode(encoding)
@@ -264,6 +266,7 @@ def _decoded(name: str, content: bytes) -> str:
     raise PromptSetError(f"table {name}: expected text in UTF-8 or Shift-JIS, found neither; save it as UTF-8")
 
 
-def _some(ids: Sequence[str], limit: int = 5) -> str:
+def _list_ids(ids: Sequence[str], limit: int = 5) -> str:
+    """Return the first ids as text, and how many more there are."""
     rest = len(ids) - limit
     return ", ".join(id or "(no id)" for id in ids[:limit]) + (f" and {rest} more" if rest > 0 else "")

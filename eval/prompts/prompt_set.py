@@ -34,7 +34,7 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)  # Japanese first, as every
 _Reader = getattr(
     yaml, "CSafeLoader", yaml.SafeLoader
 )  # the C library's takes a seventh of the time, where it is there
-Text = Annotated[str, StringConstraints(pattern=r"\S")]
+NonBlankText = Annotated[str, StringConstraints(pattern=r"\S")]
 
 
 class Prompt(BaseModel):
@@ -42,15 +42,15 @@ class Prompt(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    id: Text
-    category: Text
-    ja: Text | None = None
-    en: Text | None = None
-    reference: Text | None = None
+    id: NonBlankText
+    category: NonBlankText
+    ja: NonBlankText | None = None
+    en: NonBlankText | None = None
+    reference: NonBlankText | None = None
 
     @property
     def captions(self) -> "tuple[tuple[Language, str | None], ...]":
-        """Its text by language, Japanese first."""
+        """Its captions by language, Japanese first."""
         return ("ja", self.ja), ("en", self.en)
 
     @model_validator(mode="after")
@@ -67,7 +67,7 @@ class PromptSet(BaseModel):
 
     format: Literal["m2n2-prompts"] = FORMAT
     version: Literal[1] = VERSION
-    name: Text
+    name: NonBlankText
     description: str = ""
     prompts: tuple[Prompt, ...] = Field(min_length=1)
 
@@ -76,11 +76,11 @@ class PromptSet(BaseModel):
         counts = Counter(prompt.id for prompt in self.prompts)
         repeated = sorted(id for id, count in counts.items() if count > 1)
         if repeated:
-            raise ValueError(f"ids occur more than once: {_shown(repeated)}; give every prompt an id of its own")
+            raise ValueError(f"ids occur more than once: {_list_names(repeated)}; give every prompt an id of its own")
         return self
 
     def __len__(self) -> int:
-        """Return how many prompts there are."""
+        """Return the number of prompts."""
         return len(self.prompts)
 
     @property
@@ -96,25 +96,25 @@ class PromptSet(BaseModel):
     @property
     def languages(self) -> tuple[Language, ...]:
         """The languages that every prompt has a caption in; two of them make a bilingual report possible."""
-        return tuple(language for language in LANGUAGES if not self._without(language))
+        return tuple(language for language in LANGUAGES if not self._ids_without(language))
 
     @property
     def digest(self) -> str:
-        """sha256 (hex) of the set as canonical JSON: sorted keys, no spaces, UTF-8."""
+        """The SHA-256, in hex, of the set as canonical JSON: sorted keys, no spaces, UTF-8."""
         canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
-    def texts(self, language: Language) -> list[str]:
+    def captions_in(self, language: Language) -> list[str]:
         """Return the captions in one language, one per prompt, as written.
 
         Raises:
             PromptSetError: some prompt has no caption in this language.
         """
-        missing = self._without(language)
+        missing = self._ids_without(language)
         if missing:
             raise PromptSetError(
                 f"prompt set {self.name!r}: expected a caption in {language!r} for every prompt, found none for "
-                f"{_shown(missing)}; add `{language}:` to them or leave them out"
+                f"{_list_names(missing)}; add `{language}:` to them or leave them out"
             )
         return [getattr(prompt, language) for prompt in self.prompts]
 
@@ -131,19 +131,19 @@ class PromptSet(BaseModel):
         if missing:
             raise PromptSetError(
                 f"prompt set {self.name!r}: expected a reference picture for every prompt, found none for "
-                f"{_shown(missing)}; add `reference:` to them or score with text"
+                f"{_list_names(missing)}; add `reference:` to them or score with text"
             )
         paths = [Path(folder) / prompt.reference for prompt in self.prompts if prompt.reference is not None]
         absent = [str(path) for path in paths if not path.is_file()]
         if absent:
             raise PromptSetError(
-                f"prompt set {self.name!r}: reference pictures not found: {_shown(absent)}; "
+                f"prompt set {self.name!r}: reference pictures not found: {_list_names(absent)}; "
                 "put them there, relative to the prompt set's file"
             )
         return paths
 
-    def referring_from(self, folder: Path) -> "PromptSet":
-        """Return the same set with whole paths of reference pictures, so that it means the same in any folder.
+    def with_absolute_references(self, folder: Path) -> "PromptSet":
+        """Return the same set with absolute paths of reference pictures, so that it means the same in any folder.
 
         Args:
             folder: where the prompt set's file lies.
@@ -157,7 +157,7 @@ class PromptSet(BaseModel):
         return self.model_copy(update={"prompts": tuple(whole)})
 
     def subset(self, n: int, *, seed: int = 0) -> "PromptSet":
-        """`n` prompts spread evenly over the categories, chosen by `seed`, in the set's own order.
+        """Choose `n` prompts by `seed`, spread evenly over the categories and in the set's own order.
 
         Categories take turns, so their counts differ by at most one until a category is used up.
 
@@ -167,22 +167,22 @@ class PromptSet(BaseModel):
         if not 1 <= n <= len(self):
             raise PromptSetError(f"prompt set {self.name!r}: expected a subset of 1 to {len(self)} prompts, found {n}")
         order = np.random.default_rng(seed).permutation(len(self))
-        taken: dict[str, int] = {}
+        turns_taken: dict[str, int] = {}
         turns = []
         for index in order:
             category = self.prompts[index].category
-            turns.append((taken.get(category, 0), int(index)))
-            taken[category] = taken.get(category, 0) + 1
+            turns.append((turns_taken.get(category, 0), int(index)))
+            turns_taken[category] = turns_taken.get(category, 0) + 1
         turns.sort(key=lambda turn: turn[0])  # stable: within a turn the seed's order decides
         chosen = sorted(index for _, index in turns[:n])
         return self.model_copy(update={"prompts": tuple(self.prompts[index] for index in chosen)})
 
-    def _without(self, language: Language) -> list[str]:
+    def _ids_without(self, language: Language) -> list[str]:
         return [prompt.id for prompt in self.prompts if getattr(prompt, language) is None]
 
 
 def to_yaml(prompts: PromptSet) -> str:
-    """Return a prompt set as the text of its file, a prompt a line."""
+    """Write a prompt set as the text of its file, a prompt a line."""
     content = prompts.model_dump(mode="json", exclude_none=True)
     if not prompts.description:
         del content["description"]
@@ -218,7 +218,7 @@ def load_prompts(path: str | Path) -> PromptSet:
     try:
         return PromptSet.model_validate(content)
     except ValidationError as error:
-        raise PromptSetError(f"prompt set {path}: {_explained(error)}") from error
+        raise PromptSetError(f"prompt set {path}: {_explain(error)}") from error
 
 
 def _check_header(path: Path, content: Any) -> None:
@@ -238,7 +238,7 @@ def _check_header(path: Path, content: Any) -> None:
         raise PromptSetError(f"prompt set {path}: expected at least one prompt, found none; add some under `prompts:`")
 
 
-def _explained(error: ValidationError) -> str:
+def _explain(error: ValidationError) -> str:
     """Return the first problems that pydantic found, each as: where, what is wrong, what came, what to do."""
     lines = []
     for problem in error.errors()[:3]:
@@ -259,7 +259,7 @@ def _explained(error: ValidationError) -> str:
     return "; ".join(lines) + (f"; and {rest} more" if rest > 0 else "")
 
 
-def _shown(names: list[str], limit: int = 5) -> str:
+def _list_names(names: list[str], limit: int = 5) -> str:
     """Return a list fit for a message: its first names, and how many are left out."""
     rest = len(names) - limit
     return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")

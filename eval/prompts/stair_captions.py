@@ -38,7 +38,7 @@ _SHOWN = 3  # names in a message
 
 @dataclass(frozen=True)
 class StairSets:
-    """The prompt sets of one import.
+    """The prompt sets that one import makes.
 
     Attributes:
         evolve: what individuals compete for.
@@ -73,7 +73,7 @@ class _CaptionsFile(BaseModel):
     annotations: list[_Annotation]
 
 
-def from_stair(
+def read_stair_captions(
     captions: Path,
     pictures: Path,
     folder: Path,
@@ -83,7 +83,7 @@ def from_stair(
     held_out: int,
     pairs: int,
 ) -> StairSets:
-    """Make prompt sets from STAIR Captions and the photographs they describe.
+    """Read STAIR Captions, and make prompt sets of them and the photographs they describe.
 
     Args:
         captions: STAIR's JSON file, or any other in COCO's caption format with Japanese captions.
@@ -103,45 +103,46 @@ def from_stair(
             f"expected at least one prompt to evolve on and to hold out, and no more pairs than are held out, found "
             f"{evolve}, {held_out} and {pairs}; ask for other numbers"
         )
-    read = _read(captions)
-    if len(read.images) < evolve + held_out:
+    content = _read_captions_file(captions)
+    if len(content.images) < evolve + held_out:
         raise PromptSetError(
             f"{captions}: expected {evolve + held_out} pictures, {evolve} to evolve on and {held_out} others to hold "
-            f"out, found {len(read.images)}; ask for fewer, or take the captions of val2014"
+            f"out, found {len(content.images)}; ask for fewer, or take the captions of val2014"
         )
-    last, first = read.images[-evolve:], read.images[:held_out]
+    last, first = content.images[-evolve:], content.images[:held_out]
     chosen = [*last, *first]
     _check_pictures(pictures, chosen)
-    japanese = _first_captions(captions, read, chosen)
-    twins = _first_captions(english, _read(english), chosen) if english else {}
-    way = os.path.relpath(pictures.resolve(), folder.resolve())
+    japanese = _first_captions(captions, content, chosen)
+    twins = _first_captions(english, _read_captions_file(english), chosen) if english else {}
+    relative = os.path.relpath(pictures.resolve(), folder.resolve())
 
-    def prompts(name: str, description: str, some: list[_Picture]) -> PromptSet:
+    def prompt_set(name: str, description: str, images: list[_Picture]) -> PromptSet:
         return PromptSet(
             name=name,
             description=description,
             prompts=tuple(
                 Prompt(
-                    id=str(one.id),
+                    id=str(image.id),
                     category=CATEGORY,
-                    ja=japanese[one.id],
-                    en=twins.get(one.id),
-                    reference=Path(way, one.file_name).as_posix(),
+                    ja=japanese[image.id],
+                    en=twins.get(image.id),
+                    reference=Path(relative, image.file_name).as_posix(),
                 )
-                for one in some
+                for image in images
             ),
         )
 
-    held = prompts("stair-held-out", f"STAIR Captions of the first {held_out} pictures of {captions.name}.", first)
+    held = prompt_set("stair-held-out", f"STAIR Captions of the first {held_out} pictures of {captions.name}.", first)
     about = {"name": "stair-pairs", "description": f"{pairs} of the captions held out, for cross-lingual consistency."}
     return StairSets(
-        evolve=prompts("stair-evolve", f"STAIR Captions of the last {evolve} pictures of {captions.name}.", last),
+        evolve=prompt_set("stair-evolve", f"STAIR Captions of the last {evolve} pictures of {captions.name}.", last),
         held_out=held,
         pairs=held.subset(pairs).model_copy(update=about) if pairs else None,
     )
 
 
-def _read(path: Path) -> _CaptionsFile:
+def _read_captions_file(path: Path) -> _CaptionsFile:
+    """Read a file in COCO's caption format."""
     try:
         return _CaptionsFile.model_validate_json(path.read_bytes())
     except OSError as error:
@@ -158,31 +159,32 @@ def _read(path: Path) -> _CaptionsFile:
         ) from error
 
 
-def _first_captions(path: Path, read: _CaptionsFile, chosen: list[_Picture]) -> Mapping[int, str]:
+def _first_captions(path: Path, content: _CaptionsFile, chosen: list[_Picture]) -> Mapping[int, str]:
     """Return, by picture, its caption with the lowest annotation id."""
     texts = {}
-    for one in sorted(read.annotations, key=lambda one: one.id, reverse=True):
-        if text := one.caption.strip():
-            texts[one.image_id] = text
+    for annotation in sorted(content.annotations, key=lambda one: one.id, reverse=True):
+        if text := annotation.caption.strip():
+            texts[annotation.image_id] = text
     without = [str(one.id) for one in chosen if one.id not in texts]
     if without:
         raise PromptSetError(
             f"captions {path}: expected a caption for each of {len(chosen)} pictures, found none for {len(without)}: "
-            f"{_some(without)}; are these the captions of the same pictures?"
+            f"{_list_names(without)}; are these the captions of the same pictures?"
         )
     return texts
 
 
 def _check_pictures(folder: Path, chosen: list[_Picture]) -> None:
+    """Refuse a folder that lacks one of the pictures."""
     missing = [one.file_name for one in chosen if not (folder / one.file_name).is_file()]
     if missing:
         raise PromptSetError(
-            f"pictures {folder}: expected {len(chosen)} pictures, {len(missing)} are missing: {_some(missing)}; unpack "
-            "val2014.zip, and name the folder that holds the pictures themselves"
+            f"pictures {folder}: expected {len(chosen)} pictures, {len(missing)} are missing: {_list_names(missing)}; "
+            "unpack val2014.zip, and name the folder that holds the pictures themselves"
         )
 
 
-def _some(names: list[str]) -> str:
+def _list_names(names: list[str]) -> str:
     """Return the first names, and how many more there are."""
     rest = len(names) - _SHOWN
     return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

@@ -36,10 +36,10 @@ def import_stair(
 ) -> None:
     """The paper's captions and photographs as prompt sets. / 論文の文と写真をプロンプトセットにします。"""
     from eval.prompts.prompt_set import to_yaml
-    from eval.prompts.stair_captions import from_stair
+    from eval.prompts.stair_captions import read_stair_captions
     from pipelines.storage.files import write_whole
 
-    sets = from_stair(captions, pictures, out, english=english, evolve=evolve, held_out=held_out, pairs=pairs)
+    sets = read_stair_captions(captions, pictures, out, english=english, evolve=evolve, held_out=held_out, pairs=pairs)
     written = {}
     for name, prompts in (("evolve", sets.evolve), ("held_out", sets.held_out), ("pairs", sets.pairs)):
         if prompts is not None:
@@ -75,12 +75,12 @@ def check(
 ) -> None:
     """Missing twins, duplicates, captions that would be cut short. / 対訳の不足、重複、長すぎる文を調べます。"""
     import assets
-    from eval.prompts.editing import findings, read_rows
+    from eval.prompts.editing import find_issues, read_rows
     from pipelines.checkpoints.source_uri import open_source_uri
     from studio.library.caption_lengths import lengths, scorer_reader, source_readers
 
     rows = read_rows(file)
-    found = findings(rows)
+    found = find_issues(rows)
     readers = [
         scorer_reader(scorer or names.of_folder(assets.JUDGE)),
         *source_readers(open_source_uri(source or assets.FAMILY / "ja")),
@@ -90,9 +90,11 @@ def check(
         console.print_json(
             {
                 "prompts": len(rows),
-                "lacks": found.lacks,
-                "repeated": found.repeated,
-                "same": [{"language": language, "caption": text, "ids": ids} for language, text, ids in found.same],
+                "lacks": found.missing_captions,
+                "repeated": found.repeated_ids,
+                "same": [
+                    {"language": language, "caption": text, "ids": ids} for language, text, ids in found.same_captions
+                ],
                 "limits": {reader.name: reader.limit for reader in readers},
                 "cut": [
                     {
@@ -107,12 +109,12 @@ def check(
         )
         return
     print(f"{len(rows)} prompts")
-    for language, ids in found.lacks.items():
+    for language, ids in found.missing_captions.items():
         if ids:
             print(f"no {language} caption: {', '.join(ids)}")
-    if found.repeated:
-        print(f"ids that occur more than once: {', '.join(found.repeated)}")
-    for language, text, ids in found.same:
+    if found.repeated_ids:
+        print(f"ids that occur more than once: {', '.join(found.repeated_ids)}")
+    for language, text, ids in found.same_captions:
         print(f"the same {language} caption, {text}: {', '.join(ids)}")
     for one in cut:
         counts = ", ".join(
@@ -132,11 +134,11 @@ def split_set(
     as_json: Json = False,
 ) -> None:
     """Two sets, to evolve on and held out, no prompt in both. / 進化用と評価専用に、重なりなく分けます。"""
-    from eval.prompts.editing import read_rows, split, to_set
+    from eval.prompts.editing import read_rows, split_prompts, to_prompt_set
     from studio.library.prompt_library import check_free, moved, save
 
     rows = moved(read_rows(file), file.resolve().parent, out.resolve())
-    halves = split(to_set(rows, file.stem), held_out, seed=seed)
+    halves = split_prompts(to_prompt_set(rows, file.stem), held_out, seed=seed)
     written = {key: (out / f"{half.name}.yaml", half) for key, half in zip(("evolve", "held_out"), halves, strict=True)}
     for path, _ in written.values():
         check_free(path)

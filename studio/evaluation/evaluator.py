@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from eval.errors import PromptSetError
-from eval.metrics import consistency, similarity
+from eval.metrics import cross_lingual_consistency, similarity
 from eval.prompts.prompt_set import Language, PromptSet
 from eval.scorers.scorer import FeatureScorer, Scorer
 from pipelines.checkpoints.sources import Source
@@ -87,7 +87,7 @@ class PictureScores:
         Returns:
             float64 [prompts, noises], in 0..1.
         """
-        return consistency(self.features, twin.features).reshape(self.scores.shape)
+        return cross_lingual_consistency(self.features, twin.features).reshape(self.scores.shape)
 
 
 class Evaluator:
@@ -135,7 +135,7 @@ class Evaluator:
         for some in conditions.rounds(prompts):
             wanted = [
                 (prompt, number, PictureRequest(text, noise.seed(prompt.id, number)))
-                for prompt, text in zip(some.prompts, some.texts(language), strict=True)
+                for prompt, text in zip(some.prompts, some.captions_in(language), strict=True)
                 for number in range(noise.count)
             ]
             before = len(drawn)
@@ -206,7 +206,7 @@ def check_captions(prompts: PromptSet, scorer: Scorer, pipeline: LivePipeline) -
             f"prompt set {prompts.name!r}: expected a Japanese and an English caption for every prompt, found both "
             "only for some; add the missing twins"
         )
-    captions = [*prompts.texts("ja"), *prompts.texts("en")]
+    captions = [*prompts.captions_in("ja"), *prompts.captions_in("en")]
     return list(dict.fromkeys([*scorer.truncated(captions), *pipeline.truncated_captions(captions)]))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from eval.cmmd import cmmd
-from eval.metrics import bootstrap, by_category, paired_bootstrap
+from eval.metrics import bootstrap_mean, mean_by_category, paired_bootstrap
 from eval.prompts.prompt_set import LANGUAGES, Language
 from pipelines.checkpoints.sources import COMPONENTS, Source
 from pipelines.errors import GenerationError, RecipeError
@@ -172,7 +172,7 @@ def _opened(file: Path) -> Image.Image:
 
 def estimates(row: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
     """Mean and 95 % interval per kind."""
-    return {kind: dataclasses.asdict(bootstrap(row[kind])) for kind in KINDS}
+    return {kind: dataclasses.asdict(bootstrap_mean(row[kind])) for kind in KINDS}
 
 
 def comparisons(
@@ -190,7 +190,7 @@ def comparisons(
         the best source in each category would reach, and the share of that gap which the child closes.
     """
     best = max(sources, key=lambda name: rows[name]["ja"].mean())
-    per_category = {name: by_category(rows[name]["ja"], categories) for name in sources}
+    per_category = {name: mean_by_category(rows[name]["ja"], categories) for name in sources}
     owners = {
         category: max(sources, key=lambda name: per_category[name][category]) for category in sorted(set(categories))
     }
@@ -204,7 +204,7 @@ def comparisons(
     }
     if "child" in rows:
         child = rows["child"]
-        found["per_category"]["child"] = by_category(child["ja"], categories)
+        found["per_category"]["child"] = mean_by_category(child["ja"], categories)
         found["child_minus_best_source"] = _paired(child, rows[best])
         if "average" in rows:
             found["child_minus_average"] = _paired(child, rows["average"])

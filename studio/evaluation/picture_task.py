@@ -77,7 +77,7 @@ class PictureTask:
         )
         unpark_beside(self._scorer, self._evaluator.pipeline)
         cut = check_captions(prompts.niches, self._scorer, self._evaluator.pipeline)
-        cut += truncated_by(config.reporter, [*prompts.held_out.texts("ja"), *prompts.held_out.texts("en")])
+        cut += truncated_by(config.reporter, [*prompts.held_out.captions_in("ja"), *prompts.held_out.captions_in("en")])
         if cut:
             logger.warning("captions too long, only their beginning counts: %s", ", ".join(cut))
         if change := scorer_change(store.state.scorer or {}, self._scorer):

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 import assets
-from eval.metrics import bootstrap, by_category
+from eval.metrics import bootstrap_mean, mean_by_category
 from eval.prompts.prompt_set import Language, load_prompts
 from eval.scorers import names
 from eval.scorers.catalogue import REPORTER
@@ -60,7 +60,7 @@ def score_model(
     evaluator = Evaluator(recipe, sources, settings=conditions.settings, scorer_bytes=opened.weights_bytes)
     unpark_beside(opened, evaluator.pipeline)
     languages: tuple[Language, ...] = ("ja", "en") if language == "both" else (language,)
-    captions = [text for spoken in languages for text in wanted.texts(spoken)]
+    captions = [text for spoken in languages for text in wanted.captions_in(spoken)]
     drawn: dict[Language, list[DrawnPicture]] = {}
     for k, spoken in enumerate(languages):
         on_progress = (lambda done, k=k: progress(k * len(wanted) + done, len(captions))) if progress else None
@@ -74,9 +74,9 @@ def score_model(
         "prompts": wanted.name,
         "scorer": opened.identity,
         "pictures": conditions.settings.model_dump(),
-        "scores": {kind: dataclasses.asdict(bootstrap(row)) for kind, row in rows.items()},
+        "scores": {kind: dataclasses.asdict(bootstrap_mean(row)) for kind, row in rows.items()},
         "per_prompt": {kind: dict(zip(wanted.ids, row.tolist(), strict=True)) for kind, row in rows.items()},
-        "per_category": {kind: by_category(row, wanted.categories) for kind, row in rows.items()},
+        "per_category": {kind: mean_by_category(row, wanted.categories) for kind, row in rows.items()},
         "truncated": opened.truncated(captions),
     }
 

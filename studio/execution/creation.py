@@ -82,4 +82,4 @@ def recipes_of(start: Path, opened: Callable[[Path], RunStore[C]]) -> list[Recip
 
 def _with_whole_paths(path: Path) -> str:
     """A prompt set to be read from another folder: its reference pictures, like sources, stay where they are."""
-    return to_yaml(load_prompts(path).referring_from(path.resolve().parent))
+    return to_yaml(load_prompts(path).with_absolute_references(path.resolve().parent))

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from eval.preferences.bradley_terry import Share
-from eval.preferences.preference_model import Taste, foreseen, learn
+from eval.preferences.bradley_terry import VoteShare
+from eval.preferences.preference_model import PreferenceWeights, cross_validated_agreement, fit_preference
 from eval.scorers.scorer import FeatureScorer
 from studio.errors import RunError
 from studio.png_metadata import seed_of
@@ -28,9 +28,9 @@ class PreferenceModel:
     """What a rater prefers, learned from votes: the taste, how many votes it rests on and how many it foresees."""
 
     rater: str
-    taste: Taste
+    taste: PreferenceWeights
     votes: int
-    foreseen: Share | None
+    foreseen: VoteShare | None
 
     def to_json(self) -> dict[str, Any]:
         """As plain values; floats survive to the last bit."""
@@ -45,9 +45,9 @@ class PreferenceModel:
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> PreferenceModel:
         """The inverse of `to_json`."""
-        taste = Taste(np.array(content["weights"]), np.array(content["centre"]))
+        taste = PreferenceWeights(np.array(content["weights"]), np.array(content["centre"]))
         share = content["foreseen"]
-        return cls(content["whose"], taste, content["votes"], Share(**share) if share else None)
+        return cls(content["whose"], taste, content["votes"], VoteShare(**share) if share else None)
 
 
 def learn_niches(folder: Path, votes: Sequence[Vote], scorer: FeatureScorer) -> list[PreferenceModel]:
@@ -75,8 +75,8 @@ def learn_niches(folder: Path, votes: Sequence[Vote], scorer: FeatureScorer) -> 
             for ids in ([vote.left for vote in some], [vote.right for vote in some])
         )
         won, prompts = [vote.won for vote in some], [vote.prompt for vote in some]
-        taste = learn(first, second, won)
-        found.append(PreferenceModel(rater, taste, len(some), foreseen(first, second, won, prompts)))
+        taste = fit_preference(first, second, won)
+        found.append(PreferenceModel(rater, taste, len(some), cross_validated_agreement(first, second, won, prompts)))
     return found
 
 
@@ -91,7 +91,7 @@ def liking(raters: Sequence[PreferenceModel], features: Sequence[np.ndarray], no
         features: per language that competes, float32 [prompts * noises, d], prompt by prompt.
         noises: pictures per prompt.
     """
-    each = [np.mean([one.taste.liking(of).reshape(-1, noises) for of in features], axis=0) for one in raters]
+    each = [np.mean([one.taste.win_probability(of).reshape(-1, noises) for of in features], axis=0) for one in raters]
     return np.concatenate(each)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eval.preferences.bradley_terry import Rating, Share, agreement, ranking
+from eval.preferences.bradley_terry import Rating, VoteShare, rank_comparisons, scorer_agreement
 
 from .votes import Vote, by_rater, by_reader
 
@@ -20,7 +20,7 @@ class Standing:
     both_good: int
     both_bad: int
     ranking: list[Rating]
-    agreement: Share | None
+    agreement: VoteShare | None
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -33,8 +33,8 @@ def standing(votes: Sequence[Vote]) -> Standing:
         votes=len(votes),
         both_good=sum(vote.answer == "both good" for vote in votes),
         both_bad=sum(vote.answer == "both bad" for vote in votes),
-        ranking=ranking([vote.comparison for vote in votes]),
-        agreement=agreement([vote.won for vote in votes], [vote.margin for vote in votes]),
+        ranking=rank_comparisons([vote.comparison for vote in votes]),
+        agreement=scorer_agreement([vote.won for vote in votes], [vote.margin for vote in votes]),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from eval.preferences.bradley_terry import TIE, Comparison
+from eval.preferences.bradley_terry import TIE, PairedComparison
 from eval.prompts.prompt_set import Language
 from pipelines.errors import M2N2Error
 from studio.errors import RunError
@@ -63,9 +63,9 @@ class Vote(BaseModel):
         return self.answer in _WON
 
     @property
-    def comparison(self) -> Comparison:
+    def comparison(self) -> PairedComparison:
         """What a ranking counts."""
-        return Comparison(self.left, self.right, self.won)
+        return PairedComparison(self.left, self.right, self.won)
 
     @property
     def margin(self) -> float:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, get_args
 
-from eval.prompts.editing import Row
+from eval.prompts.editing import PromptRow
 from eval.prompts.prompt_set import Language
 from eval.scorers import names
 from eval.scorers.tokens import token_counts, tokenizer_of
@@ -67,7 +67,7 @@ def _counts(opened: Any, texts: Sequence[str]) -> list[int]:
     return list(map(len, opened(list(texts), verbose=False).input_ids)) if texts else []
 
 
-def lengths(rows: Sequence[Row], readers: Sequence[Reader]) -> list[Length]:
+def lengths(rows: Sequence[PromptRow], readers: Sequence[Reader]) -> list[Length]:
     """How long every caption is, those that are cut first, then the longest."""
     captions = [
         (row.id, language, caption)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import assets
 from eval.errors import PromptSetError
-from eval.prompts.editing import Row
+from eval.prompts.editing import PromptRow
 from eval.prompts.prompt_set import PromptSet, load_prompts, to_yaml
 from pipelines.storage.files import write_whole
 
@@ -75,7 +75,7 @@ def check_free(path: Path, *, overwrite: bool = False) -> None:
         raise PromptSetError(f"{path} exists already; choose another name, or ask to overwrite it")
 
 
-def moved(rows: Sequence[Row], source: Path, target: Path) -> list[Row]:
+def moved(rows: Sequence[PromptRow], source: Path, target: Path) -> list[PromptRow]:
     """Rows whose reference pictures, relative to one folder, are named relative to another."""
     if source == target:
         return list(rows)

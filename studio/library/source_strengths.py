@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import assets
-from eval.metrics import by_category
+from eval.metrics import mean_by_category
 from eval.prompts.prompt_set import Language
 from eval.scorers import names
 from pipelines.errors import M2N2Error
@@ -89,7 +89,7 @@ def _of_run(folder: Path) -> dict[str, Strengths]:
         return {
             one.id: Strengths(
                 scores={
-                    language: by_category(one.scores[language].mean(axis=1), prompts.categories)
+                    language: mean_by_category(one.scores[language].mean(axis=1), prompts.categories)
                     for language in LANGUAGES
                     if language in one.scores
                 },

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eval.metrics import bootstrap, paired_bootstrap
+from eval.metrics import bootstrap_mean, paired_bootstrap
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import RecipeError
 from pipelines.recipes.pinning import check_sources
@@ -176,7 +176,7 @@ class NetworkTask:
         store.update(
             child=best.id if best else None,
             items=found,
-            results={name: dataclasses.asdict(bootstrap(row)) for name, row in found.items()},
+            results={name: dataclasses.asdict(bootstrap_mean(row)) for name, row in found.items()},
             comparisons={
                 name: dataclasses.asdict(paired_bootstrap(found["child"], row))
                 for name, row in found.items()

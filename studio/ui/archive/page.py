@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from eval.preferences.bradley_terry import ranking
+from eval.preferences.bradley_terry import rank_comparisons
 from studio.analysis.selection import SHOWS, SORTS, WALL, Show, Sort, Wanted, arranged, rows_of
 from studio.i18n import Lang, t
 from studio.i18n import category as category_name
@@ -43,7 +43,9 @@ def wall(studio: Studio, lang: Lang, name: str, wanted: Wanted, page: int = 1) -
     """
     with studio.run(name) as store:
         prompts, marked = store.prompts.niches, marks(store)
-        voted = ranking([vote.comparison for vote in read_votes(store.folder)]) if wanted.sort == "votes" else []
+        voted = (
+            rank_comparisons([vote.comparison for vote in read_votes(store.folder)]) if wanted.sort == "votes" else []
+        )
         strengths = {rating.name: rating.strength for rating in voted}
         found = arranged(store.individuals(), prompts, wanted, marked, strengths)
         pages = max(1, -(-len(found) // WALL))

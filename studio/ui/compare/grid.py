@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
-from eval.metrics import consistency, similarity
+from eval.metrics import cross_lingual_consistency, similarity
 from eval.prompts.prompt_set import LANGUAGES
 from studio.errors import RunError
 from studio.png_metadata import png
@@ -155,7 +155,7 @@ def _match(studio: Studio, asked: Asked, cells: Mapping[Place, Cell], place: Pla
     pair = [cells.get(place._replace(language=language)) for language in LANGUAGES]
     seen = [studio.judged.get(key_of(cell.data, asked)) for cell in pair if cell is not None]
     found: list[np.ndarray] = [judged.features[np.newaxis] for judged in seen if judged is not None]
-    return float(consistency(*found)[0]) if len(found) == len(LANGUAGES) else None
+    return float(cross_lingual_consistency(*found)[0]) if len(found) == len(LANGUAGES) else None
 
 
 def _beside(

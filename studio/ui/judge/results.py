@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from eval.preferences.bradley_terry import Rating, Share
+from eval.preferences.bradley_terry import Rating, VoteShare
 from eval.prompts.prompt_set import Language, Prompt
 from studio.i18n import Lang, t
 from studio.judging.preference_niches import PreferenceModel, learn_niches
@@ -119,7 +119,7 @@ def _agreement(lang: Lang, who: str, one: Standing) -> str:
     return f"{who}: {t(lang, 'agreement', **_numbers(one.agreement))} {ties}"
 
 
-def _numbers(share: Share) -> dict[str, str]:
+def _numbers(share: VoteShare) -> dict[str, str]:
     return {"share": f"{100 * share.share:.0f} %", "interval": _span(share.low, share.high), "n": str(share.of)}
 
 

@@ -9,17 +9,17 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from eval.prompts.editing import (
-    COLUMNS,
-    Findings,
-    Row,
-    findings,
-    joined,
-    numbered,
+    ROW_COLUMNS,
+    PromptRow,
+    PromptSetIssues,
+    fill_rows,
+    find_issues,
+    number_rows,
     read_rows,
-    rows_of,
-    split,
+    split_prompts,
     to_csv,
-    to_set,
+    to_prompt_set,
+    to_rows,
 )
 from eval.prompts.prompt_set import to_yaml
 from pipelines.checkpoints.source_uri import open_source_uri
@@ -55,7 +55,7 @@ def open_set(studio: Studio, name: str) -> Opened:
     path = known(studio, name)
     prompts = prompt_library.load_known(path)
     called = name if name not in prompt_library.SHIPPED else f"my-{prompts.name}"
-    return Opened(called, prompts.description, cells(rows_of(prompts)), str(path.parent))
+    return Opened(called, prompts.description, cells(to_rows(prompts)), str(path.parent))
 
 
 def known(studio: Studio, name: str | None) -> Path:
@@ -79,14 +79,14 @@ def choices(studio: Studio, lang: Lang) -> list[tuple[str, str]]:
     ]
 
 
-def cells(rows: Sequence[Row]) -> Cells:
+def cells(rows: Sequence[PromptRow]) -> Cells:
     """Rows as the table holds them."""
-    return [[getattr(row, column) for column in COLUMNS] for row in rows]
+    return [[getattr(row, column) for column in ROW_COLUMNS] for row in rows]
 
 
-def rows(table: Cells) -> list[Row]:
+def rows(table: Cells) -> list[PromptRow]:
     """The table as rows; what a person left empty may come as None."""
-    return [row for line in table if not (row := Row(*(str(cell or "").strip() for cell in line))).is_blank]
+    return [row for line in table if not (row := PromptRow(*(str(cell or "").strip() for cell in line))).is_blank]
 
 
 def imported(file: Path, table: Cells, *, join: bool) -> Cells:
@@ -96,7 +96,7 @@ def imported(file: Path, table: Cells, *, join: bool) -> Cells:
         PromptSetError: the file cannot be read.
     """
     new = read_rows(file)
-    return cells(joined(rows(table), new) if join else numbered(new))
+    return cells(fill_rows(rows(table), new) if join else number_rows(new))
 
 
 def state(lang: Lang, table: Cells) -> str:
@@ -104,25 +104,27 @@ def state(lang: Lang, table: Cells) -> str:
     written = rows(table)
     if not written:
         return t(lang, "set_empty")
-    found = findings(written)
+    found = find_issues(written)
     said = [t(lang, "set_counts", n=len(written), categories=len({row.category for row in written}))]
     said += [
-        t(lang, f"set_lacks_{language}", n=len(ids), ids=_some(ids)) for language, ids in found.lacks.items() if ids
+        t(lang, f"set_lacks_{language}", n=len(ids), ids=_some(ids))
+        for language, ids in found.missing_captions.items()
+        if ids
     ]
-    if found.repeated:
-        said.append(t(lang, "set_repeated", ids=_some(found.repeated)))
+    if found.repeated_ids:
+        said.append(t(lang, "set_repeated", ids=_some(found.repeated_ids)))
     said += _same(lang, found)
     if len(said) == 1:
         said.append(t(lang, "set_sound"))
     return "\n".join(f"- {one}" for one in said)
 
 
-def _same(lang: Lang, found: Findings) -> list[str]:
+def _same(lang: Lang, found: PromptSetIssues) -> list[str]:
     shown = [
         t(lang, "set_same", language=t(lang, f"language_{language}"), caption=caption, ids=", ".join(ids))
-        for language, caption, ids in found.same[:NAMED]
+        for language, caption, ids in found.same_captions[:NAMED]
     ]
-    rest = len(found.same) - NAMED
+    rest = len(found.same_captions) - NAMED
     return shown + ([t(lang, "set_same_more", n=rest)] if rest > 0 else [])
 
 
@@ -163,7 +165,7 @@ def save(studio: Studio, table: Cells, name: str, description: str, place: str, 
         PromptSetError: rows that cannot be saved, a name that cannot be a file's or is taken.
     """
     path = prompt_library.target(studio.prompts, name)
-    prompts = to_set(prompt_library.moved(rows(table), Path(place), path.parent), path.stem, description)
+    prompts = to_prompt_set(prompt_library.moved(rows(table), Path(place), path.parent), path.stem, description)
     return prompt_library.save(path, prompts, overwrite=overwrite).stem
 
 
@@ -176,8 +178,8 @@ def save_split(
         PromptSetError: as `save`, or too few prompts to split; nothing is written then.
     """
     target = prompt_library.target(studio.prompts, name)
-    whole = to_set(prompt_library.moved(rows(table), Path(place), target.parent), target.stem)
-    halves = split(whole, share, seed=seed)
+    whole = to_prompt_set(prompt_library.moved(rows(table), Path(place), target.parent), target.stem)
+    halves = split_prompts(whole, share, seed=seed)
     paths = [prompt_library.target(studio.prompts, half.name) for half in halves]
     for path in paths:
         prompt_library.check_free(path, overwrite=overwrite)
@@ -195,7 +197,7 @@ def exported(table: Cells, name: str, place: str, kind: str) -> str:
         path.write_text(to_csv(rows(table)), "utf-8-sig")
     else:
         path = folder / f"{stem}.yaml"
-        path.write_text(to_yaml(to_set(rows(table), stem).referring_from(Path(place))), "utf-8")
+        path.write_text(to_yaml(to_prompt_set(rows(table), stem).with_absolute_references(Path(place))), "utf-8")
     return str(path)
 
 

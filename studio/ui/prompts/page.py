@@ -9,7 +9,7 @@ import gradio as gr
 from markupsafe import Markup
 
 import assets
-from eval.prompts.editing import COLUMNS, Row
+from eval.prompts.editing import ROW_COLUMNS, PromptRow
 from eval.scorers import names as naming
 from eval.scorers.catalogue import RECOMMENDED
 from studio.errors import RunError
@@ -46,10 +46,10 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=480):
             table = gr.Dataframe(
-                headers=[t(lang, f"column_{column}") for column in COLUMNS],
+                headers=[t(lang, f"column_{column}") for column in ROW_COLUMNS],
                 datatype="str",
                 type="array",
-                column_count=len(COLUMNS),
+                column_count=len(ROW_COLUMNS),
                 interactive=True,
                 wrap=True,
                 max_height=430,
@@ -133,7 +133,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return [sets_now(first), gr.Dropdown(choices=sources, value=ja), *fill(first)]
 
     def on_new() -> list[Any]:
-        blank = cells([Row(id="1")])
+        blank = cells([PromptRow(id="1")])
         return [sets_now(None), None, "", "", blank, str(studio.prompts), t(lang, "set_empty"), *_nothing()]
 
     def _nothing() -> list[Any]:

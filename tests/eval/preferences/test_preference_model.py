@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from eval.errors import MetricError
-from eval.preferences.preference_model import foreseen, learn
+from eval.preferences.preference_model import cross_validated_agreement, fit_preference
 
 
 def voters(n, d, *, seed=0, sharp=8.0):
@@ -20,53 +20,53 @@ def voters(n, d, *, seed=0, sharp=8.0):
 
 def test_one_dimension_by_hand():
     """Three wins and a loss by a difference of 1: the slope 3 (1 - s(w)) - s(w) - w of the log-posterior is 0."""
-    found = learn([[1.0]] * 4, [[0.0]] * 4, [1, 1, 1, 0])
+    found = fit_preference([[1.0]] * 4, [[0.0]] * 4, [1, 1, 1, 0])
     weight = float(found.weights[0])
     assert 3 - 4 / (1 + math.exp(-weight)) - weight == pytest.approx(0, abs=1e-5)
     assert found.centre.tolist() == [0.5]
-    assert found.liking([[0.5], [1.5]]) == pytest.approx([0.5, 1 / (1 + math.exp(-weight))])
+    assert found.win_probability([[0.5], [1.5]]) == pytest.approx([0.5, 1 / (1 + math.exp(-weight))])
 
 
 def test_a_taste_does_not_know_left_from_right():
     first, second, won, _ = voters(30, 6)
-    one, other = learn(first, second, won), learn(second, first, 1 - won)
+    one, other = fit_preference(first, second, won), fit_preference(second, first, 1 - won)
     assert other.weights == pytest.approx(one.weights, abs=1e-6)
-    always_left = learn(first, second, np.ones(30))
+    always_left = fit_preference(first, second, np.ones(30))
     assert np.isfinite(always_left.weights).all()
 
 
 def test_ties_alone_teach_nothing():
     first, second, _, _ = voters(30, 6)
-    found = learn(first, second, np.full(30, 0.5))
+    found = fit_preference(first, second, np.full(30, 0.5))
     assert found.weights == pytest.approx(np.zeros(6), abs=1e-6)
-    assert found.liking(first) == pytest.approx(np.full(30, 0.5), abs=1e-6)
+    assert found.win_probability(first) == pytest.approx(np.full(30, 0.5), abs=1e-6)
 
 
 def test_a_clear_taste_is_found_and_foresees_votes_it_has_not_seen():
     first, second, won, wanted = voters(300, 8, sharp=12.0)
-    found = learn(first, second, won)
+    found = fit_preference(first, second, won)
     assert np.corrcoef(found.weights, wanted)[0, 1] > 0.9
-    share = foreseen(first, second, won, np.arange(300) % 30)
+    share = cross_validated_agreement(first, second, won, np.arange(300) % 30)
     assert share.low > 0.7
     assert share.of == 300
 
 
 def test_no_taste_foresees_no_better_than_chance():
     first, second, won, _ = voters(200, 8, sharp=0.0)
-    share = foreseen(first, second, won, np.arange(200) % 20)
+    share = cross_validated_agreement(first, second, won, np.arange(200) % 20)
     assert share.low < 0.5 < share.high
 
 
 def test_one_caption_alone_says_nothing_about_others():
     first, second, won, _ = voters(10, 3)
-    assert foreseen(first, second, won, ["cat"] * 10) is None
+    assert cross_validated_agreement(first, second, won, ["cat"] * 10) is None
 
 
 def test_what_does_not_fit_is_refused():
     first, second, won, _ = voters(10, 3)
     with pytest.raises(MetricError, match="different pictures"):
-        learn(first, first, won)
+        fit_preference(first, first, won)
     with pytest.raises(MetricError, match=r"n outcomes, found \(10, 3\), \(9, 3\) and \(10,\)"):
-        learn(first, second[:9], won)
+        fit_preference(first, second[:9], won)
     with pytest.raises(MetricError, match="0, 0.5 or 1"):
-        learn(first, second, won * 2)
+        fit_preference(first, second, won * 2)

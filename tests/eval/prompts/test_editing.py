@@ -8,11 +8,21 @@ from hypothesis import strategies as st
 
 import assets
 from eval.errors import PromptSetError
-from eval.prompts.editing import Row, findings, joined, parse_table, read_rows, rows_of, split, to_csv, to_set
+from eval.prompts.editing import (
+    PromptRow,
+    fill_rows,
+    find_issues,
+    parse_table,
+    read_rows,
+    split_prompts,
+    to_csv,
+    to_prompt_set,
+    to_rows,
+)
 from eval.prompts.prompt_set import Prompt, PromptSet, load_prompts
 
-CAT = Row("1", "animals", "猫", "cat")
-DOG = Row("2", "animals", "犬", "dog")
+CAT = PromptRow("1", "animals", "猫", "cat")
+DOG = PromptRow("2", "animals", "犬", "dog")
 
 
 def made(*prompts):
@@ -21,11 +31,11 @@ def made(*prompts):
 
 def test_a_set_survives_being_edited_by_nobody():
     shipped = load_prompts(assets.EVOLVE)
-    assert to_set(rows_of(shipped), shipped.name, shipped.description) == shipped
+    assert to_prompt_set(to_rows(shipped), shipped.name, shipped.description) == shipped
 
 
 def test_blank_rows_go_and_missing_ids_and_categories_are_filled_in():
-    found = to_set([Row(), Row(ja="鳥"), CAT, Row(en="fish")], " birds ")
+    found = to_prompt_set([PromptRow(), PromptRow(ja="鳥"), CAT, PromptRow(en="fish")], " birds ")
     assert found.name == "birds"
     assert [(one.id, one.category) for one in found.prompts] == [
         ("2", "general"),
@@ -38,32 +48,32 @@ def test_blank_rows_go_and_missing_ids_and_categories_are_filled_in():
     ("rows", "name", "message"),
     [
         ([CAT, CAT], "set", "found 1 twice"),
-        ([Row("7", "animals")], "set", "found no caption for 7"),
-        ([Row()], "set", "at least one prompt, found 0"),
+        ([PromptRow("7", "animals")], "set", "found no caption for 7"),
+        ([PromptRow()], "set", "at least one prompt, found 0"),
         ([CAT], "  ", "expected a name"),
     ],
 )
 def test_rows_that_are_no_set_are_refused_with_the_rows_named(rows, name, message):
     with pytest.raises(PromptSetError, match=message):
-        to_set(rows, name)
+        to_prompt_set(rows, name)
 
 
 def test_a_table_is_read_back_as_it_was_written():
-    rows = [CAT, Row("x", "food", "「寿司」, 上", 'a "roll", fresh', "pictures/x.png")]
+    rows = [CAT, PromptRow("x", "food", "「寿司」, 上", 'a "roll", fresh', "pictures/x.png")]
     assert parse_table(to_csv(rows), "t.csv") == rows
 
 
 @pytest.mark.parametrize("separator", [",", "\t", ";"])
 def test_columns_may_come_in_any_order_and_some_be_left_out(separator):
     text = separator.join(["EN", " ja "]) + "\n" + separator.join(["cat", "猫"]) + "\n\n"
-    assert parse_table(text, "t.csv") == [Row(ja="猫", en="cat")]
+    assert parse_table(text, "t.csv") == [PromptRow(ja="猫", en="cat")]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp932"])
 def test_a_table_from_excel_is_read(tmp_path, encoding):
     file = tmp_path / "t.csv"
     file.write_bytes("id,ja\n1,金継ぎの茶碗\n".encode(encoding))
-    assert read_rows(file) == [Row("1", ja="金継ぎの茶碗")]
+    assert read_rows(file) == [PromptRow("1", ja="金継ぎの茶碗")]
 
 
 @pytest.mark.parametrize(
@@ -84,20 +94,26 @@ def test_a_file_that_is_no_table_is_refused(tmp_path, name, content, message):
 
 
 def test_two_files_are_joined_by_id_and_nothing_is_overwritten():
-    japanese = [Row("1", ja="猫"), Row("2", ja="犬", en="hound")]
-    english = [Row("2", "animals", en="dog"), Row("1", "animals", en="cat"), Row("3", "food", en="rice")]
-    assert joined(japanese, english) == [
+    japanese = [PromptRow("1", ja="猫"), PromptRow("2", ja="犬", en="hound")]
+    english = [
+        PromptRow("2", "animals", en="dog"),
+        PromptRow("1", "animals", en="cat"),
+        PromptRow("3", "food", en="rice"),
+    ]
+    assert fill_rows(japanese, english) == [
         CAT,
-        Row("2", "animals", "犬", "hound"),
-        Row("3", "food", en="rice"),
+        PromptRow("2", "animals", "犬", "hound"),
+        PromptRow("3", "food", en="rice"),
     ]
 
 
 def test_missing_twins_duplicates_and_repeated_ids_are_found():
-    found = findings([CAT, DOG, Row("3", ja="ﾈｺ"), Row("4", ja="ネコ", en="Ｃａｔ  one"), Row("4", en="Cat one")])
-    assert found.lacks == {"ja": ["4"], "en": ["3"]}
-    assert found.same == [("ja", "ネコ", ["3", "4"]), ("en", "Cat one", ["4", "4"])]
-    assert found.repeated == ["4"]
+    found = find_issues(
+        [CAT, DOG, PromptRow("3", ja="ﾈｺ"), PromptRow("4", ja="ネコ", en="Ｃａｔ  one"), PromptRow("4", en="Cat one")]
+    )
+    assert found.missing_captions == {"ja": ["4"], "en": ["3"]}
+    assert found.same_captions == [("ja", "ネコ", ["3", "4"]), ("en", "Cat one", ["4", "4"])]
+    assert found.repeated_ids == ["4"]
 
 
 def test_a_split_takes_the_same_share_of_every_category():
@@ -105,13 +121,13 @@ def test_a_split_takes_the_same_share_of_every_category():
         *({"id": f"{name}{n}", "category": name, "ja": f"{name}{n}"} for name in ("a", "b") for n in range(10)),
         *({"id": f"c{n}", "category": "c", "ja": f"c{n}"} for n in range(5)),
     )
-    evolve, held_out = split(prompts, 0.4, seed=7)
+    evolve, held_out = split_prompts(prompts, 0.4, seed=7)
     assert Counter(held_out.categories) == {"a": 4, "b": 4, "c": 2}
     assert set(evolve.ids) | set(held_out.ids) == set(prompts.ids)
     assert not set(evolve.ids) & set(held_out.ids)
     assert (evolve.name, held_out.name) == ("set-evolve", "set-held-out")
-    assert split(prompts, 0.4, seed=7) == (evolve, held_out)
-    assert split(prompts, 0.4, seed=8) != (evolve, held_out)
+    assert split_prompts(prompts, 0.4, seed=7) == (evolve, held_out)
+    assert split_prompts(prompts, 0.4, seed=8) != (evolve, held_out)
 
 
 def test_prompts_that_say_the_same_stay_on_one_side():
@@ -121,7 +137,7 @@ def test_prompts_that_say_the_same_stay_on_one_side():
         *({"id": f"other{n}", "category": "a", "ja": f"{n}"} for n in range(5)),
     )
     for seed in range(10):
-        sides = [set(side.ids) for side in split(prompts, 0.5, seed=seed)]
+        sides = [set(side.ids) for side in split_prompts(prompts, 0.5, seed=seed)]
         for cats in ({"0", "2"}, {"1", "3", "bridge"}):
             assert any(cats <= side for side in sides)
 
@@ -129,13 +145,13 @@ def test_prompts_that_say_the_same_stay_on_one_side():
 @pytest.mark.parametrize("share", [0.0, 1.0, -1.0, 0.1, 0.9])
 def test_a_split_without_prompts_on_one_side_is_refused(share):
     with pytest.raises(PromptSetError, match="expected"):
-        split(made({"id": "1", "category": "a", "ja": "猫"}, {"id": "2", "category": "a", "ja": "犬"}), share)
+        split_prompts(made({"id": "1", "category": "a", "ja": "猫"}, {"id": "2", "category": "a", "ja": "犬"}), share)
 
 
 @given(st.lists(st.sampled_from("abc"), min_size=4, max_size=60), st.floats(0.3, 0.7), st.integers(0, 9))
 def test_any_split_is_whole_and_keeps_its_share(categories, share, seed):
     prompts = made(*({"id": str(n), "category": c, "ja": f"文{n}"} for n, c in enumerate(categories)))
-    evolve, held_out = split(prompts, share, seed=seed)
+    evolve, held_out = split_prompts(prompts, share, seed=seed)
     assert sorted([*evolve.ids, *held_out.ids], key=int) == prompts.ids
     assert abs(len(held_out) - share * len(prompts)) <= 1
     for name, count in Counter(categories).items():

@@ -49,8 +49,8 @@ def prompts_of(counts):
 def test_a_good_file_is_read(write):
     prompts = load_prompts(write(GOOD))
     assert (prompts.name, len(prompts), prompts.ids) == ("tiny", 2, ["turtle", "2615"])
-    assert prompts.texts("ja") == ["カメ", "温かい飲み物"]
-    assert prompts.texts("en") == ["turtle", "hot beverage"]
+    assert prompts.captions_in("ja") == ["カメ", "温かい飲み物"]
+    assert prompts.captions_in("en") == ["turtle", "hot beverage"]
     assert prompts.categories == ["animals", "food"]
     assert prompts.languages == ("ja", "en")
 
@@ -114,7 +114,7 @@ def test_a_set_in_one_language_has_no_texts_in_the_other():
     with pytest.raises(
         PromptSetError, match="caption in 'en' for every prompt, found none for a0, a1, a2, a3, a4 and 2"
     ):
-        prompts.texts("en")
+        prompts.captions_in("en")
 
 
 def test_references_are_found_beside_the_file(write, tmp_path):
@@ -183,7 +183,7 @@ def test_any_text_survives_writing(tmp_path):
 
 
 def test_references_may_be_named_from_anywhere():
-    whole = load_prompts(assets.EVOLVE).referring_from(assets.EVOLVE.parent)
+    whole = load_prompts(assets.EVOLVE).with_absolute_references(assets.EVOLVE.parent)
     assert all(file.is_file() for file in whole.references(Path("/elsewhere")))
     bare = PromptSet(name="x", prompts=(Prompt(id="1", category="c", ja="猫"),))
-    assert bare.referring_from(Path("/x")) == bare
+    assert bare.with_absolute_references(Path("/x")) == bare

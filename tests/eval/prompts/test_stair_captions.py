@@ -6,7 +6,7 @@ import pytest
 
 from eval.errors import PromptSetError
 from eval.prompts.prompt_set import load_prompts, to_yaml
-from eval.prompts.stair_captions import from_stair
+from eval.prompts.stair_captions import read_stair_captions
 from tests.stair_files import write_stair
 
 
@@ -28,17 +28,19 @@ def change(path, edit):
 
 
 def test_the_last_pictures_evolve_and_the_first_are_held_out(files, folder):
-    sets = from_stair(files.captions, files.pictures, folder, english=files.english, evolve=2, held_out=5, pairs=3)
+    sets = read_stair_captions(
+        files.captions, files.pictures, folder, english=files.english, evolve=2, held_out=5, pairs=3
+    )
     assert sets.evolve.ids == ["994", "993"]
-    assert sets.evolve.texts("ja") == ["写真6", "写真7"]
+    assert sets.evolve.captions_in("ja") == ["写真6", "写真7"]
     assert sets.held_out.ids == ["1000", "999", "998", "997", "996"]
-    assert sets.held_out.texts("en") == [f"photograph {row}" for row in range(5)]
+    assert sets.held_out.captions_in("en") == [f"photograph {row}" for row in range(5)]
     assert sets.held_out.languages == ("ja", "en")
     assert set(sets.evolve.categories) == {"coco"}
 
 
 def test_references_are_relative_to_the_sets_and_are_found(files, folder):
-    sets = from_stair(files.captions, files.pictures, folder, evolve=2, held_out=5, pairs=0)
+    sets = read_stair_captions(files.captions, files.pictures, folder, evolve=2, held_out=5, pairs=0)
     assert sets.evolve.prompts[0].reference == "../coco/val2014/COCO_val2014_000000000994.png"
     folder.mkdir()
     (folder / "evolve.yaml").write_text(to_yaml(sets.evolve), "utf-8")
@@ -49,20 +51,24 @@ def test_references_are_relative_to_the_sets_and_are_found(files, folder):
 
 
 def test_pairs_are_some_of_those_held_out(files, folder):
-    sets = from_stair(files.captions, files.pictures, folder, english=files.english, evolve=2, held_out=6, pairs=4)
+    sets = read_stair_captions(
+        files.captions, files.pictures, folder, english=files.english, evolve=2, held_out=6, pairs=4
+    )
     assert len(sets.pairs) == 4
     assert sets.pairs.prompts == tuple(one for one in sets.held_out.prompts if one.id in sets.pairs.ids)
     assert sets.pairs.name == "stair-pairs"
-    assert from_stair(files.captions, files.pictures, folder, evolve=2, held_out=6, pairs=0).pairs is None
+    assert read_stair_captions(files.captions, files.pictures, folder, evolve=2, held_out=6, pairs=0).pairs is None
 
 
 def test_without_the_english_file_the_sets_are_japanese_only(files, folder):
-    sets = from_stair(files.captions, files.pictures, folder, evolve=2, held_out=5, pairs=2)
+    sets = read_stair_captions(files.captions, files.pictures, folder, evolve=2, held_out=5, pairs=2)
     assert sets.evolve.languages == sets.held_out.languages == sets.pairs.languages == ("ja",)
 
 
 def test_the_text_of_a_set_holds_a_prompt_a_line_and_is_read_back(files, folder):
-    prompts = from_stair(files.captions, files.pictures, folder, english=files.english, evolve=2, held_out=5, pairs=0)
+    prompts = read_stair_captions(
+        files.captions, files.pictures, folder, english=files.english, evolve=2, held_out=5, pairs=0
+    )
     text = to_yaml(prompts.evolve)
     assert text.splitlines()[-2:] == [
         f"  - {{id: '{id}', category: coco, ja: 写真{row}, en: photograph {row}, "
@@ -81,8 +87,10 @@ def test_missing_pictures_are_counted_and_named(files, folder):
         PromptSetError,
         match=r"expected 7 pictures, 4 are missing: COCO_val2014_000000000999\.png, .* and 1 more; unpack val2014\.zip",
     ):
-        from_stair(files.captions, files.pictures, folder, evolve=2, held_out=5, pairs=0)
-    assert from_stair(files.captions, files.pictures, folder, evolve=3, held_out=1, pairs=0).held_out.ids == ["1000"]
+        read_stair_captions(files.captions, files.pictures, folder, evolve=2, held_out=5, pairs=0)
+    assert read_stair_captions(files.captions, files.pictures, folder, evolve=3, held_out=1, pairs=0).held_out.ids == [
+        "1000"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +103,7 @@ def test_missing_pictures_are_counted_and_named(files, folder):
 )
 def test_numbers_that_do_not_fit_are_refused(files, folder, evolve, held_out, pairs, message):
     with pytest.raises(PromptSetError, match=message):
-        from_stair(files.captions, files.pictures, folder, evolve=evolve, held_out=held_out, pairs=pairs)
+        read_stair_captions(files.captions, files.pictures, folder, evolve=evolve, held_out=held_out, pairs=pairs)
 
 
 @pytest.mark.parametrize(
@@ -109,15 +117,15 @@ def test_numbers_that_do_not_fit_are_refused(files, folder, evolve, held_out, pa
 def test_what_is_not_in_cocos_caption_format_is_refused(files, folder, edit, message):
     change(files.captions, edit)
     with pytest.raises(PromptSetError, match=message):
-        from_stair(files.captions, files.pictures, folder, evolve=2, held_out=5, pairs=0)
+        read_stair_captions(files.captions, files.pictures, folder, evolve=2, held_out=5, pairs=0)
 
 
 def test_what_is_no_json_or_not_there_is_refused(files, folder):
     files.captions.write_text("format: m2n2-prompts")
     with pytest.raises(PromptSetError, match="expected JSON in COCO's caption format, .* found Invalid JSON"):
-        from_stair(files.captions, files.pictures, folder, evolve=2, held_out=5, pairs=0)
+        read_stair_captions(files.captions, files.pictures, folder, evolve=2, held_out=5, pairs=0)
     with pytest.raises(PromptSetError, match=r"absent\.json: expected a readable JSON file, found: No such file"):
-        from_stair(folder / "absent.json", files.pictures, folder, evolve=2, held_out=5, pairs=0)
+        read_stair_captions(folder / "absent.json", files.pictures, folder, evolve=2, held_out=5, pairs=0)
 
 
 def test_captions_of_other_pictures_are_refused(files, folder):
@@ -127,4 +135,6 @@ def test_captions_of_other_pictures_are_refused(files, folder):
         match=r"captions_val2014\.json: expected a caption for each of 7 pictures, found none for 4: 1000, 999, 998 "
         "and 1 more; are these",
     ):
-        from_stair(files.captions, files.pictures, folder, english=files.english, evolve=2, held_out=5, pairs=0)
+        read_stair_captions(
+            files.captions, files.pictures, folder, english=files.english, evolve=2, held_out=5, pairs=0
+        )

@@ -39,8 +39,8 @@ def test_three_sets_are_written_and_named(files, imported, tmp_path):
     paths = [tmp_path / "out" / f"{name}.yaml" for name in ("evolve", "held_out", "pairs")]
     assert done.stdout.splitlines() == [str(path) for path in paths]
     evolve, held_out, pairs = map(load_prompts, paths)
-    assert evolve.texts("ja") == ["写真6", "写真7"]
-    assert held_out.texts("en")[0] == "photograph 0"
+    assert evolve.captions_in("ja") == ["写真6", "写真7"]
+    assert held_out.captions_in("en")[0] == "photograph 0"
     assert set(pairs.ids) < set(held_out.ids)
     assert len(held_out.references(tmp_path / "out")) == 5
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from eval.preferences.preference_model import Taste
+from eval.preferences.preference_model import PreferenceWeights
 from eval.scorers.clip import ClipScorer
 from studio.analysis.replay import history
 from studio.errors import ConfigError, RunError
@@ -59,7 +59,7 @@ def test_each_rater_likes_each_prompt_apart():
     rng = np.random.default_rng(0)
     ja, en = (rng.normal(size=(6, 3)).astype(np.float32) for _ in range(2))  # three prompts, two noises
     raters = [
-        PreferenceModel(who, Taste(np.array(w), np.zeros(3)), 30, None)
+        PreferenceModel(who, PreferenceWeights(np.array(w), np.zeros(3)), 30, None)
         for who, w in (("Aya", [1, 2, 0]), ("Ren", [0, 0, 1]))
     ]
     found = liking(raters, [ja, en], 2)

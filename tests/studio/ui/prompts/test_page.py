@@ -8,13 +8,13 @@ import pytest
 
 import assets
 from eval.errors import PromptSetError
-from eval.prompts.editing import Row, parse_table
+from eval.prompts.editing import PromptRow, parse_table
 from eval.prompts.prompt_set import load_prompts
 from pipelines.errors import M2N2Error
 from studio.library.prompt_library import SHIPPED
 from studio.ui.prompts import editor as desk
 
-CAT, DOG = list(astuple(Row("1", "animals", "猫", "cat"))), list(astuple(Row("2", "animals", "犬")))
+CAT, DOG = list(astuple(PromptRow("1", "animals", "猫", "cat"))), list(astuple(PromptRow("2", "animals", "犬")))
 
 
 def saved(studio, table, name="mine", *, overwrite=False):
@@ -34,7 +34,7 @@ def test_a_shipped_set_saved_as_ones_own_keeps_its_pictures(empty, served_pictur
     opened = desk.open_set(empty, "embedded-evolve")
     name = desk.save(empty, opened.cells, opened.name, opened.description, opened.place, overwrite=False)
     found = load_prompts(empty.prompts / f"{name}.yaml")
-    assert found.texts("ja") == load_prompts(assets.EVOLVE).texts("ja")
+    assert found.captions_in("ja") == load_prompts(assets.EVOLVE).captions_in("ja")
     assert all(file.is_file() for file in found.references(empty.prompts))
     client = served_pictures(empty)
     picture = (assets.EVOLVE.parent / "references" / "1f9ad.png").read_bytes()

@@ -156,7 +156,7 @@ def test_prompts(lang, address, studio, tmp_path, open_page):
     page.locator("#set-name input, #set-name textarea").fill("麺")
     page.locator("#save").click()
     expect(page.locator("#use a")).to_be_visible()
-    assert load_prompts(studio.prompts / "麺.yaml").texts("en") == ["sushi", "ramen", "noodles"]
+    assert load_prompts(studio.prompts / "麺.yaml").captions_in("en") == ["sushi", "ramen", "noodles"]
     page.locator("#save").click()
     expect(page.get_by_text(say("error_title"))).to_be_visible()
 

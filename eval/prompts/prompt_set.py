@@ -212,8 +212,10 @@ def load_prompts(path: str | Path) -> PromptSet:
             f"prompt set {path}: expected a readable YAML file, found: {error.strerror}; check the path"
         ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        found = " ".join(str(error).split())  # YAML draws its complaints over several lines
-        raise PromptSetError(f"prompt set {path}: expected YAML in UTF-8, found: {found}; correct the file") from error
+        problem = " ".join(str(error).split())  # YAML draws its complaints over several lines
+        raise PromptSetError(
+            f"prompt set {path}: expected YAML in UTF-8, found: {problem}; correct the file"
+        ) from error
     _check_header(path, content)
     try:
         return PromptSet.model_validate(content)
@@ -224,9 +226,9 @@ def load_prompts(path: str | Path) -> PromptSet:
 def _check_header(path: Path, content: Any) -> None:
     """Refuse what no version 1 reader can judge, before any key is looked at."""
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        found = content.get("format") if isinstance(content, dict) else type(content).__name__
+        format_name = content.get("format") if isinstance(content, dict) else type(content).__name__
         raise PromptSetError(
-            f"prompt set {path}: expected `format: {FORMAT}` at the top, found {found!r}; is this a prompt set?"
+            f"prompt set {path}: expected `format: {FORMAT}` at the top, found {format_name!r}; is this a prompt set?"
         )
     version = content.get("version")
     if isinstance(version, int) and version > VERSION:

@@ -119,7 +119,7 @@ def ancestry_tables(plan: Plan, title: str) -> tuple[dict[str, Any], dict[str, A
 
     Returns:
         Contents of `sd_merge_recipe` and `sd_merge_models`. Ancestors that a source's own header names are in the
-        second one, unless it grew beyond `LIMIT`: then only the sources are.
+        second one, unless it grew beyond `HEADER_LIMIT`: then only the sources are.
     """
     recipe, names = plan.recipe, contributing_sources(plan.recipe)
     keys: dict[str, str] = {}

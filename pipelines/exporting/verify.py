@@ -152,8 +152,8 @@ def _unexpected(plan: Plan, component: Component) -> list[str]:
     return [name for name, ref in component.tensors.items() if is_merged(name, ref.dtype) and name not in planned]
 
 
-def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
-    return one.shape == other.shape and one.dtype == other.dtype and _bytes(one) == _bytes(other)
+def _same(woven: torch.Tensor, stored: torch.Tensor) -> bool:
+    return woven.shape == stored.shape and woven.dtype == stored.dtype and _bytes(woven) == _bytes(stored)
 
 
 def _bytes(tensor: torch.Tensor) -> memoryview:

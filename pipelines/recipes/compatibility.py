@@ -36,23 +36,23 @@ def gram_matrices(sources: Sequence[Source], progress: Callable[[float], None] |
         SourceError: a source holds NaN or infinity.
     """
     unets = [source.components["unet"] for source in sources]
-    whole = sum(unet.size for unet in unets)  # read once to hash, once to multiply
-    read = 0
+    total_bytes = sum(unet.size for unet in unets)  # read once to hash, once to multiply
+    hashed_bytes = 0
 
     def report(position: float) -> None:
         if progress:
-            progress(min(1.0, position / (2 * whole)))
+            progress(min(1.0, position / (2 * total_bytes)))
 
     def count_hashed(more: int) -> None:
-        nonlocal read
-        read += more
-        report(read)
+        nonlocal hashed_bytes
+        hashed_bytes += more
+        report(hashed_bytes)
 
     for unet in unets:
         unet.compute_sha256(count_hashed)
-    layouts, matrices, start = unets[0].layouts, {}, float(whole)
+    layouts, matrices, start = unets[0].layouts, {}, float(total_bytes)
     for name, layout in layouts.items():
-        size = whole * layout.size / sum(one.size for one in layouts.values())
+        size = total_bytes * layout.size / sum(one.size for one in layouts.values())
         measured = compute_gram(sources, layout, progress=partial(_report_share, report, start, size))
         matrices[name] = measured.between(0, layout.size)
         start += size

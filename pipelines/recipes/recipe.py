@@ -126,10 +126,10 @@ class Recipe(_FrozenModel):
             raise ValueError(f"sources must have names of their own, found {names}")
         if "default" not in self.host:
             raise ValueError("host must name a source for 'default'")
-        known = COMPONENTS if self.architecture == SDXL_UNET else (MODEL,)
+        components = COMPONENTS if self.architecture == SDXL_UNET else (MODEL,)
         for part, lender in self.host.items():
-            if part not in ("default", *known):
-                raise ValueError(f"host names the unknown component {part!r}; known: default, {', '.join(known)}")
+            if part not in ("default", *components):
+                raise ValueError(f"host names the unknown component {part!r}; known: default, {', '.join(components)}")
             if lender not in names:
                 raise ValueError(f"host.{part} names {lender!r}, which is not among the sources {names}")
         needed, allowed = self._chromosome_names()
@@ -222,8 +222,8 @@ def parse_recipe(text: str, *, where: str = "the recipe", unpinned: bool = False
     except (ValueError, RecursionError) as error:
         raise RecipeError(f"{where} is not JSON ({error}). Expected a recipe file (version {VERSION}).") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        found = content.get("format") if isinstance(content, dict) else type(content).__name__
-        raise RecipeError(f"{where} has the format {found!r}. Expected {FORMAT!r}.")
+        format_name = content.get("format") if isinstance(content, dict) else type(content).__name__
+        raise RecipeError(f"{where} has the format {format_name!r}. Expected {FORMAT!r}.")
     if content.get("version") != VERSION:
         raise RecipeError(
             f"{where} has version {content.get('version')!r}; this program reads version {VERSION}. "

@@ -92,15 +92,15 @@ class LiveWeights:
             else (),
             plan.lender(self.component).components[self.component].sha256,
         )
-        wanted = {
+        planned = {
             tensor.name: (tensor, (tensor.spans, tensor.dtype, identity))
             for tensor in plan.tensor_plans(self.component)
         }
         if not self._woven:
-            self._refuse_misfits(wanted)
+            self._refuse_misfits(planned)
         changed = {
             name: (tensor, key)
-            for name, (tensor, key) in wanted.items()
+            for name, (tensor, key) in planned.items()
             if name in self._parameters and self._woven.get(name) != key
         }
         if changed:
@@ -127,20 +127,20 @@ class LiveWeights:
         for _ in in_parallel(put, (job for tensor in tensors for job in _blocks(tensor, block)), workers=workers):
             pass
 
-    def _refuse_misfits(self, wanted: Mapping[str, tuple[TensorPlan, object]]) -> None:
+    def _refuse_misfits(self, planned: Mapping[str, tuple[TensorPlan, object]]) -> None:
         """Refuse a plan that lacks a tensor of the module, has another shape for it, or has one that it has not."""
         for name, parameter in self._parameters.items():
-            if name not in wanted:
+            if name not in planned:
                 raise RecipeError(
                     f"The source's {self.component} lacks {name}, which its config asks for; fetch it again."
                 )
-            shape = wanted[name][0].shape
+            shape = planned[name][0].shape
             if tuple(parameter.shape) != shape:
                 raise RecipeError(
                     f"{name} of the source's {self.component} has shape {list(shape)}, its config asks for "
                     f"{list(parameter.shape)}; the config belongs to another checkpoint."
                 )
-        for name, (tensor, _) in wanted.items():
+        for name, (tensor, _) in planned.items():
             if name not in self._parameters and is_merged(name, DTYPE_CODES[tensor.dtype]):
                 raise RecipeError(
                     f"The live {self.component} has no tensor {name}; expected the architecture of its source."

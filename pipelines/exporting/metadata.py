@@ -119,7 +119,7 @@ def source_date() -> datetime | None:
 
 
 def _architecture_id(name: str) -> str:
-    """ModelSpec's name for SDXL; for other shapes one that no program takes for it."""
+    """Return ModelSpec's name for SDXL, and for other shapes one that no program takes for it."""
     return "stable-diffusion-xl-v1-base" if name == "SDXL" else re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 

@@ -46,7 +46,7 @@ def single_file_entries(plan: Plan) -> list[FileEntry]:
 
 
 def logit_scale(source: Source) -> float:
-    """CLIP-G's `logit_scale`, which a single file holds as a tensor, and an exported folder in its configuration."""
+    """Return CLIP-G's `logit_scale`: a single file holds it as a tensor, an exported folder in its configuration."""
     encoder = source.components["text_encoder_2"]
     if LOGIT_SCALE in encoder.tensors:
         return float(encoder.read(LOGIT_SCALE))

@@ -111,7 +111,10 @@ def this_machine(device: torch.device | None = None) -> Machine:
 
 
 def compute_dtype(machine: Machine) -> torch.dtype:
-    """float32 on a CPU, which has no fast half precision; bfloat16 on an accelerator, or float16 where it has none."""
+    """Choose the dtype of the weights.
+
+    A CPU has no fast half precision: float32. An accelerator takes bfloat16, or float16 where it has no bfloat16.
+    """
     if machine.memory is None:
         return torch.float32
     return torch.bfloat16 if machine.bf16 else torch.float16

@@ -66,7 +66,7 @@ FEW_STEP_LORAS: Mapping[FewStepFamily, FewStepLora] = {
 
 
 class Settings(BaseModel):
-    """How pictures are made; part of every score's meaning."""
+    """The settings that pictures are made with: part of what every score means."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

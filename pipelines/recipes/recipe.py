@@ -89,7 +89,7 @@ class Chromosome(_FrozenModel):
 
 
 class Lineage(_FrozenModel):
-    """Where an offspring comes from: its parents' ids and the crossover that made it.
+    """The origin of an offspring: its parents' ids and the crossover that made it.
 
     Per chromosome one split point and the mixing ratio before it, as in the paper, or all split points and a ratio for
     each stretch.

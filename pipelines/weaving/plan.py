@@ -103,7 +103,15 @@ class ScratchBuffers:
         return self._total[: stop - start]
 
     def round_to(self, values: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-        """`values` in another dtype; the same memory where it is the same dtype."""
+        """Round values to a dtype; give back the same memory where they have it already.
+
+        Args:
+            values: at most `block` of them, on the buffers' device.
+            dtype: what to round to.
+
+        Returns:
+            The values in that dtype, which hold until the next call.
+        """
         if values.dtype == dtype:
             return values
         if dtype not in self._rounded:

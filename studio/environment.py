@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 import torch
 
-from pipelines.generation.live_pipeline import best_device
+from pipelines.generation.devices import best_device
 
 PACKAGES = ("m2n2-studio", "torch", "diffusers", "transformers", "open_clip_torch", "numpy", "pillow")
 

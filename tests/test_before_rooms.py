@@ -16,7 +16,7 @@ import pytest
 import torch
 from PIL import Image
 
-from pipelines.generation.live_pipeline import best_device
+from pipelines.generation.devices import best_device
 from studio.execution.control import carry_out
 from studio.exporting.export_plan import prepare
 from studio.exporting.recipe_package import ENDING, Package

@@ -13,7 +13,8 @@ import shutil
 import assets
 from eval.prompts.prompt_set import load_prompts
 from pipelines.checkpoints.sources import open_source
-from pipelines.generation.live_pipeline import LivePipeline, PictureRequest, Settings
+from pipelines.generation.live_pipeline import LivePipeline, PictureRequest
+from pipelines.generation.settings import GenerationSettings
 from pipelines.recipes.recipe import blend
 
 PROMPTS = ("1face", "1f951", "1f39e")  # a moose, an avocado, film frames
@@ -31,7 +32,7 @@ def main() -> None:
         source = open_source(path)
         whole = blend([source], {"attention": [1.0], "backbone": [1.0]}, host={"default": source.name})
         pipeline = LivePipeline(whole, {source.name: source})
-        pictures = pipeline.generate([asked for _, asked in wanted], Settings(batch=1))
+        pictures = pipeline.generate([asked for _, asked in wanted], GenerationSettings(batch=1))
         shutil.rmtree(path / "previews", ignore_errors=True)
         (path / "previews").mkdir()
         for (name, _), picture in zip(wanted, pictures, strict=True):

@@ -12,7 +12,7 @@ import numpy as np
 
 from eval.prompts.prompt_set import PromptSet
 from pipelines.checkpoints.sources import Source
-from pipelines.generation.settings import Settings
+from pipelines.generation.settings import GenerationSettings
 from studio.breeding.initial_population import source_recipes
 from studio.breeding.m2n2 import M2N2
 from studio.breeding.search_method import SearchMethod
@@ -101,7 +101,7 @@ class Entry:
         """Whether it goes by other scores than everybody's, or on other noise, not to be set beside theirs."""
         return not {"noise_rotation", "fitness"}.isdisjoint(self.changes)
 
-    def config(self, seed: int, pictures: Settings) -> RunConfig:
+    def config(self, seed: int, pictures: GenerationSettings) -> RunConfig:
         """The settings of a run whose pictures are drawn like this, but for the batch."""
         if self.batch:
             pictures = pictures.model_copy(update={"batch": self.batch})

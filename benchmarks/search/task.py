@@ -14,7 +14,7 @@ from eval.cmmd import cmmd
 from eval.prompts.prompt_set import LANGUAGES, Language, PromptSet
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import GenerationError, RecipeError
-from pipelines.generation.settings import Settings
+from pipelines.generation.settings import GenerationSettings
 from pipelines.recipes.recipe import Recipe, Segment, blend
 from studio.evaluation.evaluator import DrawingConditions, DrawnPicture, Evaluator, Fitness
 from studio.evaluation.open_scorer import open_scorer, unpark_beside
@@ -42,7 +42,7 @@ class Bench:
         self,
         niches: PromptSet | None = None,
         held_out: PromptSet | None = None,
-        pictures: Settings = EMBEDDED_PICTURES,
+        pictures: GenerationSettings = EMBEDDED_PICTURES,
     ) -> None:
         config = embedded()
         self.niches = niches or RunPrompts(config).niches.subset(NICHES)

@@ -27,7 +27,7 @@ from pipelines.storage.tensor_file import TensorFile
 from pipelines.weaving.plan import Plan
 from pipelines.weaving.weave import LiveWeights
 
-from .settings import FEW_STEP_LORAS, Settings
+from .settings import FEW_STEP_LORAS, GenerationSettings
 
 _LIBRARIES = {"diffusers": diffusers, "transformers": transformers}
 
@@ -122,7 +122,7 @@ def load_tokenizer(part: str, source: Source) -> Any:
         ) from error
 
 
-def make_scheduler(source: Source, settings: Settings | None = None) -> Any:
+def make_scheduler(source: Source, settings: GenerationSettings | None = None) -> Any:
     """Make the source's scheduler, or the one that a few-step LoRA asks for, with the source's noise.
 
     Raises:

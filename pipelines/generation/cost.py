@@ -16,7 +16,7 @@ from pipelines.checkpoints.sources import Source
 from pipelines.errors import SourceError
 from pipelines.storage.tensor_file import FLOAT_CODES
 
-from .settings import Settings
+from .settings import GenerationSettings
 
 # Counted at 1024 pixels: 15.8 elements per pixel of the latents, picture and channel of the first block (320).
 UNET_ELEMENTS = 16
@@ -78,7 +78,7 @@ class PipelineSizes:
         """Return the bytes of main memory that keep the embeddings of `captions` captions."""
         return min(EMBEDDINGS_LIMIT, captions * self.caption * itemsize)
 
-    def latent_pixels(self, settings: Settings) -> int:
+    def latent_pixels(self, settings: GenerationSettings) -> int:
         """Return the pixels of one picture's latents."""
         return ((settings.size or self.side) // self.factor) ** 2
 
@@ -86,19 +86,19 @@ class PipelineSizes:
         """Return the bytes per component, in a dtype of `itemsize` bytes."""
         return {part: numbers * itemsize for part, numbers in self.parameters.items()}
 
-    def drawing_bytes(self, settings: Settings, itemsize: int, batch: int) -> int:
+    def drawing_bytes(self, settings: GenerationSettings, itemsize: int, batch: int) -> int:
         """Return the bytes that the UNet works in for a batch of pictures."""
         passes = batch * (2 if settings.guided else 1)
         return HEADROOM * UNET_ELEMENTS * self.unet_width * self.latent_pixels(settings) * passes * itemsize
 
-    def decoding_bytes(self, settings: Settings, itemsize: int, batch: int, *, tiled: bool = False) -> int:
+    def decoding_bytes(self, settings: GenerationSettings, itemsize: int, batch: int, *, tiled: bool = False) -> int:
         """Return the bytes that the VAE works in to decode `batch` pictures at once, or one tile of a picture."""
         pixels = self.latent_pixels(settings) * self.factor**2
         if tiled:
             pixels, batch = min(pixels, TILE_SIDE**2), 1
         return HEADROOM * VAE_ELEMENTS * self.vae_width * pixels * batch * itemsize
 
-    def operations(self, settings: Settings) -> float:
+    def operations(self, settings: GenerationSettings) -> float:
         """Return the operations of one picture; those of text encoders, whose results are kept, are left out."""
         pixels = self.latent_pixels(settings)
         return settings.steps * (2 if settings.guided else 1) * self.unet.at(pixels) + self.vae.at(pixels)

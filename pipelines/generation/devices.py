@@ -20,7 +20,7 @@ import torch
 from diffusers import AutoencoderKL, StableDiffusionXLPipeline
 
 from .cost import TILE_SIDE, PipelineSizes
-from .settings import FEW_STEP_LORAS, Settings
+from .settings import FEW_STEP_LORAS, GenerationSettings
 
 Offload = Literal["none", "model", "group"]
 Decoding = Literal["whole", "slices", "tiles"]
@@ -120,7 +120,7 @@ def compute_dtype(machine: Machine) -> torch.dtype:
     return torch.bfloat16 if machine.bf16 else torch.float16
 
 
-def plan_device(machine: Machine, sizes: PipelineSizes, settings: Settings, *, scorer: int = 0) -> DevicePlan:
+def plan_device(machine: Machine, sizes: PipelineSizes, settings: GenerationSettings, *, scorer: int = 0) -> DevicePlan:
     """Choose how a pipeline fits a machine.
 
     In this order: whole pictures with as little offloading as will do; the scorer beside the pipeline; the sources on
@@ -174,7 +174,7 @@ class _PeakMemory:
     """The most bytes of the device that a pipeline takes, by how it is offloaded."""
 
     sizes: PipelineSizes
-    settings: Settings
+    settings: GenerationSettings
     dtype: torch.dtype
     decoding: torch.dtype
 

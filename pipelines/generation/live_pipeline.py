@@ -23,10 +23,8 @@ from pipelines.weaving.plan import Plan
 
 from . import cost
 from .build import attach_lora, build_pipeline, make_scheduler, quiet_libraries
-from .devices import DevicePlan, Machine, best_device, decode_as_planned, place_pipeline, plan_device, this_machine
-from .settings import Settings
-
-__all__ = ["LivePipeline", "PictureRequest", "Settings", "best_device"]
+from .devices import DevicePlan, Machine, decode_as_planned, place_pipeline, plan_device, this_machine
+from .settings import GenerationSettings
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class LivePipeline:
         recipe: Recipe,
         sources: Mapping[str, Source],
         *,
-        settings: Settings | None = None,
+        settings: GenerationSettings | None = None,
         machine: Machine | None = None,
         scorer: int = 0,
     ) -> None:
@@ -71,7 +69,7 @@ class LivePipeline:
         self.recipe = recipe
         self._sizes = cost.measure_sizes(sources, recipe.host, recipe.merged_components)
         self._scorer = scorer
-        self.plan: DevicePlan = plan_device(self.machine, self._sizes, settings or Settings(), scorer=scorer)
+        self.plan: DevicePlan = plan_device(self.machine, self._sizes, settings or GenerationSettings(), scorer=scorer)
         plan = Plan(recipe, sources)
         self._pipeline, live = build_pipeline(plan, self.plan.dtype)
         self._live = {part: live[part] for part in recipe.merged_components}
@@ -130,7 +128,7 @@ class LivePipeline:
     def generate(
         self,
         requests: Sequence[PictureRequest],
-        settings: Settings,
+        settings: GenerationSettings,
         *,
         progress: Callable[[int], None] | None = None,
     ) -> list[Image.Image]:
@@ -175,7 +173,7 @@ class LivePipeline:
             for part in self.recipe.merged_components:
                 source.components[part].keep_on(device)
 
-    def _fit_to(self, settings: Settings) -> DevicePlan:
+    def _fit_to(self, settings: GenerationSettings) -> DevicePlan:
         """Bring the pipeline to the settings: decoding, few-step LoRA and scheduler, compilation; return the plan."""
         plan = plan_device(self.machine, self._sizes, settings, scorer=self._scorer)
         decode_as_planned(self._pipeline.vae, plan)
@@ -195,7 +193,7 @@ class LivePipeline:
         return plan
 
     @torch.no_grad()  # in inference mode, weights that offloading moves could never be woven again
-    def _draw(self, batch: Sequence[PictureRequest], settings: Settings) -> list[Image.Image]:
+    def _draw(self, batch: Sequence[PictureRequest], settings: GenerationSettings) -> list[Image.Image]:
         latents: list[torch.Tensor] = []  # of the last step: float [batch, channels, height, width]
 
         def keep_latents(_: Any, __: int, ___: Any, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -280,7 +278,7 @@ class LivePipeline:
         self._embeddings.clear()
         self._embedded = 0
 
-    def _compiled_if_asked(self, settings: Settings) -> contextlib.AbstractContextManager[Any]:
+    def _compiled_if_asked(self, settings: GenerationSettings) -> contextlib.AbstractContextManager[Any]:
         """Choose whether blocks run compiled; those that were compiled once can still be run as they are."""
         if not self._compiled:
             return contextlib.nullcontext()

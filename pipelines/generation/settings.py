@@ -65,7 +65,7 @@ FEW_STEP_LORAS: Mapping[FewStepFamily, FewStepLora] = {
 }
 
 
-class Settings(BaseModel):
+class GenerationSettings(BaseModel):
     """The settings that pictures are made with: part of what every score means."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -85,7 +85,7 @@ class Settings(BaseModel):
     compile: bool = Field(False, description="compile the UNet's blocks: faster pictures after a minute of waiting")
 
     @model_validator(mode="after")
-    def _of_one_family(self) -> Settings:
+    def _of_one_family(self) -> GenerationSettings:
         if self.speed is None:
             if self.speed_lora is not None:
                 raise ValueError(f"speed_lora goes with speed, its family: one of {', '.join(FEW_STEP_LORAS)}")
@@ -99,7 +99,7 @@ class Settings(BaseModel):
         return self
 
     @property
-    def portable(self) -> Settings:
+    def portable(self) -> GenerationSettings:
         """These settings as they may leave this machine: of a LoRA's path only the file's name stays."""
         if self.speed_lora is None or not Path(self.speed_lora).expanduser().is_absolute():
             return self
@@ -118,7 +118,7 @@ class Settings(BaseModel):
         return self.speed_lora or FEW_STEP_LORAS[self.speed].file.format(steps=self.steps)
 
 
-def presets(side: int) -> dict[PresetName, Settings]:
+def presets(side: int) -> dict[PresetName, GenerationSettings]:
     """Return settings that suit a model.
 
     `draft` is for looking around, `standard` for runs, `final` for pictures to keep. The last two differ in steps
@@ -129,9 +129,13 @@ def presets(side: int) -> dict[PresetName, Settings]:
         side: of the pictures that the model was made for, in pixels.
     """
     if side < FULL_SIZE_SIDE:
-        return {"draft": Settings(steps=4), "standard": Settings(), "final": Settings(steps=20)}
+        return {
+            "draft": GenerationSettings(steps=4),
+            "standard": GenerationSettings(),
+            "final": GenerationSettings(steps=20),
+        }
     return {
-        "draft": Settings(steps=4, guidance=0.0, speed="lightning"),
-        "standard": Settings(steps=25, guidance=5.0),
-        "final": Settings(steps=40, guidance=5.0),
+        "draft": GenerationSettings(steps=4, guidance=0.0, speed="lightning"),
+        "standard": GenerationSettings(steps=25, guidance=5.0),
+        "final": GenerationSettings(steps=40, guidance=5.0),
     }

@@ -15,7 +15,8 @@ from eval.metrics import cross_lingual_consistency, similarity
 from eval.prompts.prompt_set import Language, PromptSet
 from eval.scorers.scorer import FeatureScorer, Scorer
 from pipelines.checkpoints.sources import Source
-from pipelines.generation.live_pipeline import LivePipeline, PictureRequest, Settings
+from pipelines.generation.live_pipeline import LivePipeline, PictureRequest
+from pipelines.generation.settings import GenerationSettings
 from pipelines.recipes.recipe import Recipe
 from studio.png_metadata import write_png
 from studio.runs.config import FitnessKind
@@ -26,7 +27,7 @@ from studio.runs.noise import Noise, picture_data
 class DrawingConditions:
     """What pictures are drawn under, so that individuals can be compared: the settings, and noise all of them share."""
 
-    settings: Settings
+    settings: GenerationSettings
     noise: Noise
 
     @property
@@ -97,7 +98,9 @@ class Evaluator:
     for the time it takes.
     """
 
-    def __init__(self, recipe: Recipe, sources: Mapping[str, Source], *, settings: Settings, scorer_bytes: int) -> None:
+    def __init__(
+        self, recipe: Recipe, sources: Mapping[str, Source], *, settings: GenerationSettings, scorer_bytes: int
+    ) -> None:
         """Build the pipeline.
 
         Args:
@@ -210,7 +213,7 @@ def check_captions(prompts: PromptSet, scorer: Scorer, pipeline: LivePipeline) -
     return list(dict.fromkeys([*scorer.truncated(captions), *pipeline.truncated_captions(captions)]))
 
 
-def save_picture(drawn: DrawnPicture, path: Path, *, recipe: Recipe, settings: Settings) -> None:
+def save_picture(drawn: DrawnPicture, path: Path, *, recipe: Recipe, settings: GenerationSettings) -> None:
     """Write a picture as PNG with its generation data in a text chunk: whoever has it finds the individual again."""
     path.parent.mkdir(parents=True, exist_ok=True)
     data = picture_data(recipe.name, drawn.request, drawn.language, settings)

@@ -7,7 +7,8 @@ from typing import Any
 
 from eval.scorers.clip import ClipScorer
 from eval.scorers.scorer import FeatureScorer, Scorer
-from pipelines.generation.live_pipeline import LivePipeline, best_device
+from pipelines.generation.devices import best_device
+from pipelines.generation.live_pipeline import LivePipeline
 
 
 def open_scorer(name: str) -> FeatureScorer:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from PIL import Image
 
 from pipelines.checkpoints.sources import Source
-from pipelines.generation.live_pipeline import LivePipeline, PictureRequest, Settings
+from pipelines.generation.live_pipeline import LivePipeline, PictureRequest
+from pipelines.generation.settings import GenerationSettings
 from pipelines.recipes.recipe import Recipe
 
 
@@ -28,7 +29,7 @@ class Previewer:
         recipe: Recipe,
         sources: Mapping[str, Source],
         requests: Sequence[PictureRequest],
-        settings: Settings,
+        settings: GenerationSettings,
         progress: Callable[[int], None] | None = None,
         *,
         scorer: int = 0,

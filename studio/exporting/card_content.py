@@ -9,7 +9,7 @@ from eval.prompts.prompt_set import Prompt
 from eval.scorers import names as naming
 from pipelines.checkpoints.sources import Source
 from pipelines.exporting.provenance import contributing_sources
-from pipelines.generation.settings import Settings
+from pipelines.generation.settings import GenerationSettings
 from pipelines.recipes.recipe import Recipe
 from studio.licences.inheritance import Inherited, credit_lines
 from studio.runs.individual import KINDS, Individual
@@ -45,7 +45,7 @@ class Drawing:
 
     caption: str
     seed: int
-    settings: Settings
+    settings: GenerationSettings
 
 
 @dataclass(frozen=True)

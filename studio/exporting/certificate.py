@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from eval.prompts.prompt_set import PromptSet
 from eval.scorers import names
 from pipelines.errors import ExportError
-from pipelines.generation.settings import Settings
+from pipelines.generation.settings import GenerationSettings
 from studio.environment import environment
 from studio.runs.individual import KINDS, Individual
 from studio.runs.store import RunStore, now
@@ -64,7 +64,7 @@ class Birth(BaseModel):
     prompts: PromptSet
     noises: int
     rotation: int
-    settings: Settings
+    settings: GenerationSettings
     scorer: dict[str, Any]
     scores: Scores
     environment: dict[str, str]

@@ -12,7 +12,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from pipelines.checkpoints import hub
 from pipelines.exporting.export import CONFIG_FOLDER, PRECISIONS, SINGLE_FILE_SUFFIX, about_folder
 from pipelines.exporting.provenance import portable_uri
-from pipelines.generation.settings import FEW_STEP_LORAS, Settings
+from pipelines.generation.settings import FEW_STEP_LORAS, GenerationSettings
 from pipelines.weaving.plan import Plan
 from studio.i18n import words
 from studio.licences.inheritance import Inherited, all_terms, common_licence, has_text, warnings
@@ -129,7 +129,7 @@ def snippet(checkpoint: str, drawing: Drawing | None, *, full_size: bool) -> str
     )
 
 
-def _few_step(settings: Settings) -> list[str]:
+def _few_step(settings: GenerationSettings) -> list[str]:
     """The lines that put a few-step LoRA and its scheduler beside the weights, which never hold it."""
     if settings.speed is None or settings.lora is None:
         return []

@@ -17,7 +17,7 @@ from eval.scorers import names
 from eval.scorers.catalogue import REPORTER, SCORER
 from pipelines.architectures.keys import ATTENTION, BACKBONE, REST, TEXT_ENCODERS
 from pipelines.checkpoints.sources import COMPONENTS, Source
-from pipelines.generation.settings import Settings
+from pipelines.generation.settings import GenerationSettings
 from pipelines.recipes.crossover import AngleScope
 from pipelines.recipes.recipe import Recipe, blend
 from pipelines.storage.files import write_whole
@@ -25,7 +25,8 @@ from studio.errors import ConfigError
 from studio.evolution.niches import MAX_ALPHA
 
 FitnessKind = Literal["text", "image"]
-EMBEDDED_PICTURES = Settings(steps=6, batch=33)  # small pictures: two batches for the 65 captions; 8 steps score alike
+# Small pictures: two batches for the 65 captions; 8 steps score alike.
+EMBEDDED_PICTURES = GenerationSettings(steps=6, batch=33)
 RESERVED = ("average", "child")  # rows of every report
 
 
@@ -128,8 +129,8 @@ class RunConfig(RunSettings):
     breeding: Breeding = Field(Breeding(), description="how offspring are made, where that differs from the paper")
     scorer: str = Field(SCORER, description="open_clip model whose score is fitness")
     reporter: str = Field(REPORTER, description="open_clip model of another family that only reports")
-    pictures: Settings = Field(
-        Settings(),
+    pictures: GenerationSettings = Field(
+        GenerationSettings(),
         description="how pictures are drawn: draft, standard or final, or keys of its own; standard if left out",
     )
 

@@ -12,7 +12,7 @@ from eval.scorers import names
 from pipelines.checkpoints.source_uri import absolute_uri, open_source_uri
 from pipelines.checkpoints.sources import Source
 from pipelines.generation.cost import native_side
-from pipelines.generation.settings import FULL_SIZE_SIDE, PresetName, Settings, presets
+from pipelines.generation.settings import FULL_SIZE_SIDE, GenerationSettings, PresetName, presets
 from studio.errors import ConfigError
 
 from .config import EMBEDDED_PICTURES, RunConfig, checked, embedded
@@ -76,13 +76,13 @@ def _pictures(content: Mapping[str, Any], here: Path) -> Any:
     return preset(named, open_source_uri(str(sources[0]), relative_to=here))
 
 
-def preset(name: PresetName, source: Source) -> Settings:
+def preset(name: PresetName, source: Source) -> GenerationSettings:
     """How pictures of a model are drawn for looking around, for runs, or to keep."""
     side = native_side(source)
     return EMBEDDED_PICTURES if name == "standard" and side < FULL_SIZE_SIDE else presets(side)[name]
 
 
-def _with_lora_at(here: Path, pictures: Settings) -> Settings:
+def _with_lora_at(here: Path, pictures: GenerationSettings) -> GenerationSettings:
     """Settings whose LoRA, where it is a file and not on the hub, is found from anywhere."""
     if pictures.speed_lora is None or not (file := Path(_placed(here, pictures.speed_lora))).is_file():
         return pictures

@@ -6,7 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.generation.live_pipeline import PictureRequest, Settings
+from pipelines.generation.live_pipeline import PictureRequest
+from pipelines.generation.settings import GenerationSettings
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,9 @@ def noise_seed(prompt: str, noise: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{prompt}/{noise}".encode()).digest()[:4], "big")
 
 
-def picture_data(individual: str, request: PictureRequest, language: str, settings: Settings) -> dict[str, Any]:
+def picture_data(
+    individual: str, request: PictureRequest, language: str, settings: GenerationSettings
+) -> dict[str, Any]:
     """What it takes to draw a picture again, as its file keeps it."""
     return {
         "individual": individual,

@@ -12,12 +12,12 @@ from pipelines.checkpoints.sources import open_source
 from pipelines.errors import ExportError
 from pipelines.exporting.export import export_file, export_folder
 from pipelines.generation.live_pipeline import LivePipeline, PictureRequest
-from pipelines.generation.settings import Settings
+from pipelines.generation.settings import GenerationSettings
 from pipelines.recipes.recipe import blend
 from pipelines.weaving.plan import Plan
 from tests.full_keys import WIDTH_L, small_sdxl
 
-SETTINGS = Settings(steps=2, guidance=3.0, size=64, batch=1)
+SETTINGS = GenerationSettings(steps=2, guidance=3.0, size=64, batch=1)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from eval.prompts.prompt_set import LANGUAGES, Language, Prompt
 from pipelines.checkpoints.source_uri import open_source_uri
 from pipelines.generation.live_pipeline import PictureRequest
-from pipelines.generation.settings import Settings
+from pipelines.generation.settings import GenerationSettings
 from studio.errors import RunError
 from studio.runs.config import RunConfig
 from studio.runs.config_file import preset
@@ -43,7 +43,7 @@ class Asked:
 
     prompts: tuple[Prompt, ...]
     noises: int
-    settings: Settings
+    settings: GenerationSettings
     scorer: str
 
     def seed(self, prompt: int, noise: int) -> int:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import assets
 from eval.scorers.catalogue import REPORTER, SCORER
 from pipelines.checkpoints.source_uri import absolute_uri, default_name, open_source_uri
-from pipelines.generation.settings import PresetName, Settings
+from pipelines.generation.settings import GenerationSettings, PresetName
 from studio.errors import ConfigError
 from studio.execution.preflight import Preflight, measured_rate, preflight
 from studio.runs.config import RunConfig, embedded
@@ -88,7 +88,7 @@ class Form:
         return self.cross if self.cross in (APART, *self.names) else TOGETHER
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> GenerationSettings:
         """How pictures are drawn: the preset for the first source, with what was changed of it."""
         drawn = preset(self.pictures, open_source_uri(self.folders[0]))
         changes = {one.field: getattr(self, one.field) for one in NUMBERS if one.from_preset}

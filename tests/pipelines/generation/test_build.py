@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from pipelines.checkpoints.sources import open_source
 from pipelines.errors import GenerationError, RecipeError, SourceError
 from pipelines.generation.build import attach_lora, build_pipeline, empty_module, load_tokenizer, make_scheduler
-from pipelines.generation.settings import Settings
+from pipelines.generation.settings import GenerationSettings
 from pipelines.recipes.recipe import blend
 from pipelines.weaving.plan import Plan
 from tests.full_keys import small_sdxl, small_single_file
@@ -226,7 +226,7 @@ def test_the_scheduler_is_the_sources_own(family):
     own = make_scheduler(family["ja"])
     assert type(own) is EulerDiscreteScheduler
     assert own.config.prediction_type == "v_prediction"
-    quick = make_scheduler(family["ja"], Settings(steps=4, guidance=1.0, speed="lcm"))
+    quick = make_scheduler(family["ja"], GenerationSettings(steps=4, guidance=1.0, speed="lcm"))
     assert type(quick) is LCMScheduler
     assert (quick.config.prediction_type, quick.config.clip_sample) == ("v_prediction", False)
 

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from pipelines.checkpoints.sources import open_source
 from pipelines.errors import SourceError
 from pipelines.generation.cost import OperationCount, PipelineSizes, measure_sizes, unet_operations, vae_operations
-from pipelines.generation.settings import Settings
+from pipelines.generation.settings import GenerationSettings
 
 HOST = {"default": "ja"}
 
@@ -76,10 +76,10 @@ def test_a_host_without_a_component_is_named(copied):
 
 def test_costs_grow_as_they_should():
     sizes = PipelineSizes({"vae": 5}, 0, 64, 8, 10, 4, False, OperationCount(100, 10, 1), OperationCount(0, 1000, 0), 0)
-    guided, plain = Settings(steps=3), Settings(steps=3, guidance=0)
+    guided, plain = GenerationSettings(steps=3), GenerationSettings(steps=3, guidance=0)
     assert sizes.operations(plain) == 3 * (100 + 640 + 4096) + 64_000
     assert sizes.operations(guided) == 2 * 3 * (100 + 640 + 4096) + 64_000
     assert sizes.drawing_bytes(guided, 2, batch=3) == 2 * 16 * 10 * 64 * 6 * 2
     assert sizes.decoding_bytes(plain, 4, batch=2) == 2 * 6 * 4 * 4096 * 2 * 4
-    large = Settings(size=2048)
+    large = GenerationSettings(size=2048)
     assert sizes.decoding_bytes(large, 4, batch=2, tiled=True) == 2 * 6 * 4 * 512**2 * 4

@@ -17,7 +17,7 @@ from pipelines.generation.devices import (
     plan_device,
     this_machine,
 )
-from pipelines.generation.settings import Settings, presets
+from pipelines.generation.settings import GenerationSettings, presets
 
 CARD, CPU = torch.device("cuda"), torch.device("cpu")
 STANDARD = presets(1024)["standard"]
@@ -90,7 +90,7 @@ def test_a_cpu_computes_whole_pictures_in_float32(full_size):
 
 def test_weights_are_counted_exactly(full_size):
     """An 80 GB card holds 6.9 GB of pipeline and 20.5 GB of sources; the rest is working memory and reserve."""
-    plan = plan_device(card(80), full_size, Settings(batch=1), scorer=SCORER)
+    plan = plan_device(card(80), full_size, GenerationSettings(batch=1), scorer=SCORER)
     held = 2 * (UNET + CLIP_L + CLIP_G + VAE) + 4 * 2 * UNET + SCORER
     working = max(2 * 16 * 320 * 128**2 * 2 * 2, 2 * 6 * 128 * 1024**2 * 2)
     assert plan.needs == GIB + held + working

@@ -15,12 +15,13 @@ from pipelines.errors import DeviceError, GenerationError
 from pipelines.exporting.export import export_folder
 from pipelines.generation import cost
 from pipelines.generation.devices import GIB, HOST_RESERVE, Machine
-from pipelines.generation.live_pipeline import LivePipeline, PictureRequest, Settings
+from pipelines.generation.live_pipeline import LivePipeline, PictureRequest
+from pipelines.generation.settings import GenerationSettings
 from pipelines.recipes.recipe import blend
 from pipelines.weaving.plan import Plan
 from tests.conftest import python
 
-SETTINGS = Settings(steps=4, batch=3)
+SETTINGS = GenerationSettings(steps=4, batch=3)
 REQUESTS = [PictureRequest("柴犬", 1), PictureRequest("shrimp", 2), PictureRequest("傘", 3), PictureRequest("電車", 4)]
 
 PLAIN = """
@@ -163,7 +164,9 @@ def lora(family, tmp_path_factory):
 
 
 def quick(lora, **changes):
-    return Settings(**{"steps": 4, "guidance": 0.0, "batch": 2, "speed": "lightning", "speed_lora": lora, **changes})
+    return GenerationSettings(
+        **{"steps": 4, "guidance": 0.0, "batch": 2, "speed": "lightning", "speed_lora": lora, **changes}
+    )
 
 
 def test_a_few_step_lora_goes_with_every_recipe(family, one_hot, mixed, lora):
@@ -242,7 +245,7 @@ def test_offloaded_weights_are_woven_too(family, one_hot, memory, offload):
 
 
 def test_a_small_machine_draws_smaller_batches(family, one_hot):
-    settings = Settings(steps=1, batch=4)
+    settings = GenerationSettings(steps=1, batch=4)
     small = LivePipeline(
         one_hot["ja"], family, machine=Machine(CPU, None, HOST_RESERVE + 30_500_000), settings=settings
     )

@@ -4,11 +4,11 @@ import diffusers
 import pytest
 from pydantic import ValidationError
 
-from pipelines.generation.settings import FEW_STEP_LORAS, Settings, presets
+from pipelines.generation.settings import FEW_STEP_LORAS, GenerationSettings, presets
 
 
 def test_the_embedded_family_keeps_its_defaults():
-    assert presets(64)["standard"] == Settings() == Settings(steps=8, guidance=3.0, batch=16)
+    assert presets(64)["standard"] == GenerationSettings() == GenerationSettings(steps=8, guidance=3.0, batch=16)
     assert not any(settings.speed for settings in presets(64).values())
     assert [settings.steps for settings in presets(64).values()] == [4, 8, 20]
 
@@ -36,18 +36,20 @@ def test_full_size_presets():
 )
 def test_what_does_not_go_together_is_refused(fields, problem):
     with pytest.raises(ValidationError, match=problem):
-        Settings(**fields)
+        GenerationSettings(**fields)
 
 
 def test_a_file_of_ones_own_may_ask_for_other_steps():
-    own = Settings(speed="hyper-sd", steps=12, guidance=5.0, speed_lora="Hyper-SDXL-12steps-CFG-lora.safetensors")
+    own = GenerationSettings(
+        speed="hyper-sd", steps=12, guidance=5.0, speed_lora="Hyper-SDXL-12steps-CFG-lora.safetensors"
+    )
     assert own.lora == "Hyper-SDXL-12steps-CFG-lora.safetensors"
 
 
 def test_every_family_has_its_files_and_scheduler():
-    assert Settings(speed="hyper-sd", steps=8, guidance=0).lora == (
+    assert GenerationSettings(speed="hyper-sd", steps=8, guidance=0).lora == (
         "ByteDance/Hyper-SD/Hyper-SDXL-8steps-lora.safetensors"
     )
-    assert Settings(speed="lcm", steps=5, guidance=1.5).lora.startswith("latent-consistency/lcm-lora-sdxl/")
+    assert GenerationSettings(speed="lcm", steps=5, guidance=1.5).lora.startswith("latent-consistency/lcm-lora-sdxl/")
     for family in FEW_STEP_LORAS.values():
         assert set(family.options) <= set(getattr(diffusers, family.scheduler)().config)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from eval.prompts.prompt_set import PromptSet
-from pipelines.generation.settings import Settings
+from pipelines.generation.settings import GenerationSettings
 from studio.exporting.certificate import Birth
 from studio.monitoring.drift import drift, is_repeated, largest_changes, noise_of
 
@@ -25,7 +25,7 @@ def birth(**changes):
         "prompts": PromptSet(name="three", prompts=PROMPTS),
         "noises": 1,
         "rotation": 0,
-        "settings": Settings(),
+        "settings": GenerationSettings(),
         "scorer": {"name": "judge"},
         "scores": scores((0.25, 0.5, 0.75)),
         "environment": HERE,

@@ -18,10 +18,10 @@ from PIL import Image
 
 from pipelines.generation.devices import best_device
 from studio.execution.control import carry_out
-from studio.exporting.export_plan import prepare
-from studio.exporting.recipe_package import ENDING, Package
-from studio.exporting.registry import chosen, in_use, list_exports, open_export
-from studio.exporting.verification import verify, verify_hashes
+from studio.exporting.export_plan import plan_export
+from studio.exporting.recipe_package import PACKAGE_ENDING, RecipePackage
+from studio.exporting.registry import in_use, in_use_history, list_exports, open_export
+from studio.exporting.verification import verify_export, verify_hashes
 from studio.judging.annotations import Marked, marks
 from studio.judging.pairing import judged, next_pair
 from studio.judging.ranking import report
@@ -196,14 +196,14 @@ def test_votes_and_marks_say_the_same(work, same):
 def test_an_individual_is_exported_to_the_same_bytes(work, same):
     store, wanted = open_run(work / "run"), told("export.json")
     for name in ("momiji", "momiji.safetensors"):
-        shipped = prepare(store, "0001", work / "new" / name).send()
+        shipped = plan_export(store, "0001", work / "new" / name).write()
     for name, text in (("README.md", wanted["card"]), ("LICENSE.md", wanted["notice"])):
         assert (work / "new" / "momiji" / name).read_text("utf-8") == text
     same(hashes(work / "new" / "momiji", work), wanted["folder"])
     same(hashes(work / "new" / "momiji.about", work), wanted["single_file"], "single file")
     same(dict(shipped.hashes), wanted["shipped"])
-    package = Package(prepare(store, "0001", work / "again" / "momiji"), work / f"momiji{ENDING}")
-    package.send()
+    package = RecipePackage(plan_export(store, "0001", work / "again" / "momiji"), work / f"momiji{PACKAGE_ENDING}")
+    package.write()
     for file in (package.target, work / "exports" / package.target.name):
         with zipfile.ZipFile(file) as packed:
             inside = {name: hashlib.sha256(packed.read(name)).hexdigest() for name in packed.namelist()}
@@ -214,7 +214,7 @@ def test_an_individual_is_exported_to_the_same_bytes(work, same):
 def test_an_export_is_verified_and_monitored_by_its_documents(work, same):
     """The weights are woven again, and are what the certificate of then knows; all else is as it was written."""
     documents, wanted, store = work / "exports" / "momiji", told("export.json"), open_run(work / "run")
-    prepare(store, "0001", work / "new" / "momiji").send()
+    plan_export(store, "0001", work / "new" / "momiji").write()
     store.close()
     for file in documents.iterdir():
         file.replace(work / "new" / "momiji" / file.name)
@@ -222,20 +222,20 @@ def test_an_export_is_verified_and_monitored_by_its_documents(work, same):
     (work / "new" / "momiji").rename(documents)
     export = open_export(documents)
     assert damage(export) == {}
-    assert verify(export).as_json() == wanted["verify"]
+    assert verify_export(export).as_json() == wanted["verify"]
     assert verify_hashes(export, work / "exports" / "hashes.json").as_json() == wanted["verify_hashes"]
 
     assert [one.name for one in list_exports(work / "exports")] == ["momiji"]
     assert in_use(work / "exports") == "momiji"
-    assert [(one["export"], one["former"], one["who"]) for one in chosen(work / "exports")] == [
+    assert [(one["export"], one["former"], one["who"]) for one in in_use_history(work / "exports")] == [
         ("momiji", "momiji.safetensors", ""),
         ("momiji.safetensors", None, "Aya"),
     ]
     assert schedule_of(export) == "weekly"
     assert len(journal(export).events()) == 1
-    same(steady(drift(export.birth, journal(export).events()).as_json()), wanted["monitor"])
+    same(steady(drift(export.certificate, journal(export).events()).as_json()), wanted["monitor"])
     measure_again(export)
-    same(steady(drift(export.birth, journal(export).events()).as_json()), wanted["monitor"])
+    same(steady(drift(export.certificate, journal(export).events()).as_json()), wanted["monitor"])
 
 
 def test_pictures_say_how_they_were_made(work, same):

@@ -37,9 +37,9 @@ def merge(
     from studio.exporting import export_plan
     from studio.library.model_reference import open_model
 
-    def write(progress: Callable[[int, int], None]) -> export_plan.Shipped:
+    def write(progress: Callable[[int, int], None]) -> export_plan.WrittenExport:
         loaded, opened = open_model(str(recipe))
-        return export_plan.prepare_recipe(loaded, opened, out, precision=dtype).send(progress)
+        return export_plan.plan_recipe_export(loaded, opened, out, precision=dtype).write(progress)
 
     _shipped(write, push, as_json)
 
@@ -64,7 +64,7 @@ def export(
     from studio.runs import store
 
     opened = store.open_run(run)
-    _shipped(lambda told: export_plan.prepare(opened, individual, out, precision=dtype).send(told), push, as_json)
+    _shipped(lambda told: export_plan.plan_export(opened, individual, out, precision=dtype).write(told), push, as_json)
 
 
 def _refuse_sdxl_options(out: Path, dtype: str | None, push: str | None) -> None:
@@ -76,7 +76,7 @@ def _refuse_sdxl_options(out: Path, dtype: str | None, push: str | None) -> None
 
 
 def _shipped(
-    write: Callable[[Callable[[int, int], None]], export_plan.Shipped], push: str | None, as_json: bool
+    write: Callable[[Callable[[int, int], None]], export_plan.WrittenExport], push: str | None, as_json: bool
 ) -> None:
     """Write a checkpoint, push it if asked to, and say where it is."""
     from studio.exporting import hub_upload as hub
@@ -86,7 +86,7 @@ def _shipped(
     with console.ends_tidily(), console.bytes_progress() as progress:
         done = write(progress)
     console.print_warnings(done.warnings("en"))
-    page = hub.push(done, push) if push else None
+    page = hub.push_export(done, push) if push else None
     if as_json:
         console.print_json(done.as_json() | {"pushed": page})
         return

@@ -39,7 +39,7 @@ def monitor(
     except Stopped:
         console.errors.print("stopped; nothing was recorded")
         raise typer.Exit(1) from None
-    found = drift(opened.birth, journal(opened).events())
+    found = drift(opened.certificate, journal(opened).events())
     if as_json:
         console.print_json({"export": str(opened.path), **found.as_json()})
     else:

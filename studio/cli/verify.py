@@ -24,12 +24,11 @@ def verify(
 ) -> None:
     """Rebuild an export from its recipe and compare every bit. / レシピから作り直し、全ビットを照合します。"""
     from studio.exporting.registry import open_export
-    from studio.exporting.verification import verify as rebuilt
-    from studio.exporting.verification import verify_hashes
+    from studio.exporting.verification import verify_export, verify_hashes
 
     opened = open_export(export)
     with console.bytes_progress("comparing") as progress:
-        found = verify_hashes(opened, hashes, progress) if hashes else rebuilt(opened, progress)
+        found = verify_hashes(opened, hashes, progress) if hashes else verify_export(opened, progress)
     if as_json:
         console.print_json(found.as_json())
     else:

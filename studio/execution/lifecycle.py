@@ -11,7 +11,7 @@ from types import FrameType
 from typing import Any
 
 from pipelines.errors import M2N2Error
-from studio.jobs.device_queue import turn
+from studio.jobs.device_queue import acquire_device
 from studio.jobs.process import Stopped
 from studio.runs.status import ask_to_stop, locked, raise_if_stopped
 from studio.runs.store import C, RunStore
@@ -40,7 +40,7 @@ def carry(store: RunStore[C], work: Callable[[], None]) -> None:
     with locked(store), stop_on_signal(store):
         store.update(stop=False, error=None, before=0)
         try:
-            with turn(waiting):
+            with acquire_device(waiting):
                 store.update(status="running", before=0)
                 work()
             store.update(status="done")

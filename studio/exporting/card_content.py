@@ -20,7 +20,7 @@ SAMPLES = 3  # categories, each with a picture in either language
 
 
 @dataclass(frozen=True)
-class Score:
+class CardScore:
     """A mean score over a prompt set, as a scorer that `by` names gave it."""
 
     kind: str  # "ja", "en" or "consistency"
@@ -31,7 +31,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Sample:
+class CardPicture:
     """A picture that goes along, and the caption it answers."""
 
     name: str
@@ -40,7 +40,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Drawing:
+class ExampleDrawing:
     """A picture to draw: what the code on a card shows."""
 
     caption: str
@@ -49,38 +49,38 @@ class Drawing:
 
 
 @dataclass(frozen=True)
-class About:
+class CardContent:
     """What a card says of a checkpoint beside what its recipe says; `attribution` names the authors of its sources."""
 
     title: str
     summary: str
     languages: tuple[str, ...] = ()
-    scores: tuple[Score, ...] = ()
-    samples: tuple[Sample, ...] = ()
-    drawing: Drawing | None = None
+    scores: tuple[CardScore, ...] = ()
+    samples: tuple[CardPicture, ...] = ()
+    drawing: ExampleDrawing | None = None
     attribution: str = ""
 
 
-def about_individual(
+def individual_card_content(
     store: RunStore, individual: Individual, sources: Mapping[str, Source], title: str, attribution: str
-) -> About:
+) -> CardContent:
     """What a run knows of an individual."""
-    return About(
+    return CardContent(
         title=title,
         summary=f"A merge of {len(contributing_sources(individual.recipe))} SDXL checkpoints, bred with M2N2 "
         f"(individual {individual.id} of run {store.name}).",
         languages=tuple(dict.fromkeys(["ja", "en", *_languages(individual.recipe, sources)])),  # it was judged in two
         scores=_scores(store, individual),
         samples=_samples(store, individual.id),
-        drawing=drawing(store),
+        drawing=example_drawing(store),
         attribution=attribution,
     )
 
 
-def about_recipe(recipe: Recipe, sources: Mapping[str, Source], title: str, attribution: str) -> About:
+def recipe_card_content(recipe: Recipe, sources: Mapping[str, Source], title: str, attribution: str) -> CardContent:
     """What can be said of a recipe for which there is no run."""
-    names = contributing_sources(recipe)
-    return About(
+    names = used(recipe)
+    return CardContent(
         title=title,
         summary=f"A merge of {len(names)} SDXL checkpoints: {', '.join(names)}.",
         languages=_languages(recipe, sources),
@@ -88,15 +88,15 @@ def about_recipe(recipe: Recipe, sources: Mapping[str, Source], title: str, attr
     )
 
 
-def attribution(entries: Iterable[Inherited]) -> str:
+def attribution_text(entries: Iterable[Inherited]) -> str:
     """Whose work it is, a line for each source and LoRA: what most licences ask to be named."""
     return "\n".join(f"- {line}" for line in credit_lines(entries))
 
 
-def drawing(store: RunStore) -> Drawing:
+def example_drawing(store: RunStore) -> ExampleDrawing:
     """The picture that the code on a card draws: the first caption, from the first noise it was last judged by."""
     first, noise = store.prompts.niches.prompts[0], Noise(store.config.noises, store.state.rotation)
-    return Drawing(first.ja or first.en or "", noise.seed(first.id, 0), store.config.pictures)
+    return ExampleDrawing(first.ja or first.en or "", noise.seed(first.id, 0), store.config.pictures)
 
 
 def _languages(recipe: Recipe, sources: Mapping[str, Source]) -> tuple[str, ...]:
@@ -105,22 +105,24 @@ def _languages(recipe: Recipe, sources: Mapping[str, Source]) -> tuple[str, ...]
     return tuple(dict.fromkeys(language for name in names for language in sources[name].languages))
 
 
-def _scores(store: RunStore, individual: Individual) -> tuple[Score, ...]:
+def _scores(store: RunStore, individual: Individual) -> tuple[CardScore, ...]:
     """The scores it was bred by, and those on held-out captions where the report is about it."""
     scorer = naming.label(store.config.scorer)
     niches = store.prompts.niches.name
     found = [
-        Score(kind, mean, niches, "bred on", scorer) for kind in KINDS if (mean := individual.mean(kind)) is not None
+        CardScore(kind, mean, niches, "bred on", scorer)
+        for kind in KINDS
+        if (mean := individual.mean(kind)) is not None
     ]
     state = store.state
     reporter, results = state.reporter or {}, state.results or {}
     row = results.get("child" if state.child == individual.id else individual.id, {})
     by = naming.label(str(reporter.get("name", "")))
-    found += [Score(kind, row[kind]["mean"], reporter["prompts"], "held out", by) for kind in KINDS if kind in row]
+    found += [CardScore(kind, row[kind]["mean"], reporter["prompts"], "held out", by) for kind in KINDS if kind in row]
     return tuple(found)
 
 
-def _samples(store: RunStore, id: str) -> tuple[Sample, ...]:
+def _samples(store: RunStore, id: str) -> tuple[CardPicture, ...]:
     """Pictures of the first captions of the categories, each in both languages."""
     firsts: dict[str, Prompt] = {}
     for prompt in store.prompts.niches.prompts:
@@ -130,5 +132,5 @@ def _samples(store: RunStore, id: str) -> tuple[Sample, ...]:
         for language, caption in (("ja", prompt.ja), ("en", prompt.en)):
             picture = store.image(id, prompt.id, language, 0)
             if caption and picture.is_file():
-                found.append(Sample(picture.name, caption, picture.read_bytes()))
+                found.append(CardPicture(picture.name, caption, picture.read_bytes()))
     return tuple(found[: 2 * SAMPLES])

@@ -25,15 +25,15 @@ from studio.environment import environment
 from studio.runs.individual import KINDS, Individual
 from studio.runs.store import RunStore, now
 
-BIRTH = "birth.json"
-PICTURES = "birth"  # folder of the pictures beside it
-SMALL = 256  # pixels of a side; smaller ones are kept as they are
+CERTIFICATE_FILE = "birth.json"
+PICTURES_FOLDER = "birth"  # folder of the pictures beside it
+PICTURE_SIDE = 256  # pixels of a side; smaller ones are kept as they are
 FORMAT: Literal["m2n2-birth"] = "m2n2-birth"
 
-Scores = dict[str, list[list[float]]]
+ScoreLists = dict[str, list[list[float]]]
 
 
-class Birth(BaseModel):
+class BirthCertificate(BaseModel):
     """What was measured when an individual was exported.
 
     Attributes:
@@ -66,12 +66,12 @@ class Birth(BaseModel):
     rotation: int
     settings: GenerationSettings
     scorer: dict[str, Any]
-    scores: Scores
+    scores: ScoreLists
     environment: dict[str, str]
     files: dict[str, str] = {}
 
     @property
-    def portable(self) -> Birth:
+    def portable(self) -> BirthCertificate:
         """The certificate as it may leave this machine."""
         scorer = {**self.scorer, "name": names.portable(str(self.scorer["name"]))}
         return self.model_copy(update={"scorer": scorer, "settings": self.settings.portable})
@@ -81,7 +81,7 @@ class Birth(BaseModel):
         return (json.dumps(self.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n").encode()
 
 
-def birth_of(store: RunStore, individual: Individual, *, as_drawn: bool = True) -> Birth:
+def certificate_of(store: RunStore, individual: Individual, *, as_drawn: bool = True) -> BirthCertificate:
     """The certificate of an individual that is about to be exported, without the hashes of its files.
 
     Args:
@@ -95,7 +95,7 @@ def birth_of(store: RunStore, individual: Individual, *, as_drawn: bool = True) 
         as_drawn and set(store.config.fitness) == {"text"} and (individual.alive or not store.config.noise_rotation)
     )
     scores = {kind: individual.scores[kind].tolist() for kind in KINDS if kind in individual.scores}
-    return Birth(
+    return BirthCertificate(
         run=store.name,
         individual=individual.id,
         born=individual.born.replace(tzinfo=UTC),  # the database keeps no time zone
@@ -110,34 +110,34 @@ def birth_of(store: RunStore, individual: Individual, *, as_drawn: bool = True) 
     )
 
 
-def birth_pictures(files: Iterable[Path]) -> dict[str, bytes]:
+def certificate_pictures(files: Iterable[Path]) -> dict[str, bytes]:
     """Small copies of an individual's pictures as a run keeps them, those of the first noise, by their place here."""
     copies = {}
     for file in files:
         if file.stem.endswith("-0"):
             with Image.open(file) as picture:
-                copies[f"{PICTURES}/{file.stem.removesuffix('-0')}.webp"] = small(picture)
+                copies[f"{PICTURES_FOLDER}/{file.stem.removesuffix('-0')}.webp"] = small_webp(picture)
     return copies
 
 
-def small(picture: Image.Image) -> bytes:
+def small_webp(picture: Image.Image) -> bytes:
     """A picture to be looked at beside others, as WebP; a tiny one without loss."""
-    tiny = max(picture.size) <= SMALL
+    tiny = max(picture.size) <= PICTURE_SIDE
     shown = picture.convert("RGB")
-    shown.thumbnail((SMALL, SMALL))
+    shown.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
     buffer = io.BytesIO()
     shown.save(buffer, "WEBP", lossless=tiny, quality=100 if tiny else 85)
     return buffer.getvalue()
 
 
-def load_birth(path: Path) -> Birth:
+def load_certificate(path: Path) -> BirthCertificate:
     """Read a certificate.
 
     Raises:
         ExportError: no such file, or another format; says what can be done without it.
     """
     try:
-        return Birth.model_validate_json(path.read_bytes())
+        return BirthCertificate.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         problem = "there is none" if isinstance(error, FileNotFoundError) else " ".join(str(error).split())[:200]
         raise ExportError(
@@ -146,6 +146,6 @@ def load_birth(path: Path) -> Birth:
         ) from error
 
 
-def as_arrays(scores: Mapping[str, list[list[float]]]) -> dict[str, np.ndarray]:
+def score_arrays(scores: Mapping[str, list[list[float]]]) -> dict[str, np.ndarray]:
     """Scores by kind: float64 [prompts, noises]."""
     return {kind: np.array(rows, dtype=np.float64) for kind, rows in scores.items()}

@@ -9,28 +9,28 @@ from typing import Literal
 from pipelines.exporting.export import SINGLE_FILE_SUFFIX, about_folder
 from studio.runs.individual import Individual
 
-from .recipe_package import ENDING
+from .recipe_package import PACKAGE_ENDING
 
-Problem = Literal["empty", "letters", "ending", "reserved", "long", "taken"]
+NameProblem = Literal["empty", "letters", "ending", "reserved", "long", "taken"]
 _WORDS = ("sakura", "momiji", "hotaru", "tsubaki", "kaede", "nami", "hoshi", "asahi", "ume", "sora", "kaze", "tsuki")
 _NAME = re.compile(r"\w[\w .-]*")  # letters of any script, digits, no separators
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # no files on Windows
 _LETTERS, _BYTES = 80, 200  # most disks take 255 bytes, and unfinished exports bear longer names
 
 
-def bare(title: str) -> str:
+def without_ending(title: str) -> str:
     """A name without the ending that its form will add."""
-    return title.strip().removesuffix(SINGLE_FILE_SUFFIX).removesuffix(ENDING)
+    return title.strip().removesuffix(SINGLE_FILE).removesuffix(PACKAGE_ENDING)
 
 
-def problem(title: str, folder: Path) -> Problem | None:
+def name_problem(title: str, folder: Path) -> NameProblem | None:
     """What is wrong with a name, if anything is.
 
     Args:
         title: as a person typed it.
         folder: that of the exports.
     """
-    name = bare(title)
+    name = without_ending(title)
     if not name:
         return "empty"
     if not _NAME.fullmatch(name):
@@ -44,7 +44,7 @@ def problem(title: str, folder: Path) -> Problem | None:
     return "taken" if any(place.exists() for place in _places(folder, name)) else None
 
 
-def suggest(individual: Individual, folder: Path) -> str:
+def suggest_name(individual: Individual, folder: Path) -> str:
     """A name for an individual that no export has yet: a word that stands for its recipe, and its number."""
     if individual.is_source:
         starts = [individual.id]
@@ -53,10 +53,10 @@ def suggest(individual: Individual, folder: Path) -> str:
         number = f"{int(individual.id):02d}" if individual.id.isdecimal() else individual.id
         starts = [f"{word}-{number}" for word in (*_WORDS[first:], *_WORDS[:first])]
     more = (f"{start}-{again}" for again in range(2, 100) for start in starts)
-    return next((name for name in (*starts, *more) if problem(name, folder) is None), "")
+    return next((name for name in (*starts, *more) if name_problem(name, folder) is None), "")
 
 
 def _places(folder: Path, name: str) -> list[Path]:
     """What exports of that name would write, in any form."""
-    file = folder / f"{name}{SINGLE_FILE_SUFFIX}"
-    return [folder / name, file, about_folder(file), folder / f"{name}{ENDING}"]
+    file = folder / f"{name}{SINGLE_FILE}"
+    return [folder / name, file, about_folder(file), folder / f"{name}{PACKAGE_ENDING}"]

@@ -5,7 +5,7 @@ NAME.safetensors           a single file, and beside it NAME.about/ with the sam
 
 An individual of a run also takes its birth certificate along: birth.json, and birth/ with pictures.
 
-A `Shipment` is the plan of an export. What a preview shows and what `send` writes come from the same one.
+An `ExportPlan` is what a preview shows and what `write` writes: both come from the same one.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from studio.library.model_reference import open_recipe_sources
 from studio.licences.inheritance import Inherited, inherited, joint_licence, licence_texts, warnings
 from studio.runs.store import RunStore
 
-from .card_content import About, about_individual, about_recipe, attribution
-from .certificate import BIRTH, Birth, birth_of, birth_pictures
-from .model_card import card, notice
+from .card_content import CardContent, attribution_text, individual_card_content, recipe_card_content
+from .certificate import CERTIFICATE_FILE, BirthCertificate, certificate_of, certificate_pictures
+from .model_card import licence_notice, model_card
 
 Progress = Callable[[int, int], None]
 _HASHES = {  # what a checkpoint is known by, as cards call it
@@ -51,7 +51,7 @@ _HASHES = {  # what a checkpoint is known by, as cards call it
 
 
 @dataclass(frozen=True)
-class Shipped:
+class WrittenExport:
     """A finished export.
 
     Attributes:
@@ -85,25 +85,25 @@ class Shipped:
 
 
 @dataclass(frozen=True)
-class Shipment:
+class ExportPlan:
     """An export that is planned and not written yet.
 
     Attributes:
         plan: its weights.
         target: a single file where it ends in `.safetensors`, else a diffusers folder.
-        about: what its card says.
+        content: what its card says.
         inherited: whose weights are in it.
         date: for a single file's header.
-        birth: its birth certificate, if it comes from a run.
+        certificate: its birth certificate, if it comes from a run.
         judged: the pictures it was judged by; small copies go along with the certificate.
     """
 
     plan: Plan
     target: Path
-    about: About
+    content: CardContent
     inherited: list[Inherited]
     date: datetime | None = None
-    birth: Birth | None = None
+    certificate: BirthCertificate | None = None
     judged: tuple[Path, ...] = ()
 
     @property
@@ -131,12 +131,12 @@ class Shipment:
             return {}
         return single_file_metadata(
             self.plan,
-            title=self.about.title,
-            description=self.about.summary,
+            title=self.content.title,
+            description=self.content.summary,
             licence=joint_licence(self.inherited),
             tags=("merge", "m2n2"),
             date=self.date,
-            thumbnail=thumbnail_data_url(self.about.samples[0].content) if self.about.samples else None,
+            thumbnail=thumbnail(self.content.samples[0].content) if self.content.samples else None,
         )
 
     @property
@@ -148,25 +148,25 @@ class Shipment:
         """The card; before anything is written, without the hashes of what is not there yet."""
         known = hashes or dict.fromkeys(("tensors", "file") if self.is_file else ("unet",), "known when it is written")
         labelled = {_HASHES[what]: digest for what, digest in known.items()}
-        return card(self.plan, self.about, self.inherited, self.target.name, labelled)
+        return model_card(self.plan, self.content, self.inherited, self.target.name, labelled)
 
     def documents(self, hashes: Mapping[str, str], files: Mapping[str, str]) -> dict[str, bytes]:
         """Everything that goes along with the weights, by its place in the export.
 
         Args:
-            hashes: as in `Shipped`.
+            hashes: as in `WrittenExport`.
             files: SHA-256 of what is written already, for the birth certificate.
         """
-        birth = self.birth and self.birth.model_copy(update={"files": dict(files)})
+        birth = self.certificate and self.certificate.model_copy(update={"files": dict(files)})
         return {
             "README.md": self.readme(hashes).encode(),
-            "LICENSE.md": notice(self.plan, self.about, self.inherited).encode(),
+            "LICENSE.md": licence_notice(self.plan, self.content, self.inherited).encode(),
             **licence_texts(self.inherited),
-            **{f"samples/{sample.name}": sample.content for sample in self.about.samples},
-            **({BIRTH: birth.to_json(), **birth_pictures(self.judged)} if birth else {}),
+            **{f"samples/{sample.name}": sample.content for sample in self.content.samples},
+            **({CERTIFICATE_FILE: birth.to_json(), **certificate_pictures(self.judged)} if birth else {}),
         }
 
-    def send(self, progress: Progress | None = None) -> Shipped:
+    def write(self, progress: Progress | None = None) -> WrittenExport:
         """Write it.
 
         Args:
@@ -179,7 +179,7 @@ class Shipment:
 
         def documents(checkpoint: Path) -> dict[str, bytes]:
             hashes.update(_hashes(checkpoint))
-            return self.documents(hashes, _files(checkpoint) if self.birth else {})
+            return self.documents(hashes, _files(checkpoint) if self.certificate else {})
 
         if self.is_file:
             export_file(self.plan, self.target, metadata=self.metadata, documents=documents, progress=progress)
@@ -187,10 +187,10 @@ class Shipment:
             export_folder(self.plan, self.target, documents=documents, progress=progress)
         files = [self.target] if self.is_file else self.target.rglob("*.safetensors")
         size = sum(file.stat().st_size for file in files)
-        return Shipped(self.target, size, hashes, self.inherited, portable_recipe(self.plan))
+        return WrittenExport(self.target, size, hashes, self.inherited, portable(self.plan))
 
 
-def prepare(
+def plan_export(
     store: RunStore,
     id: str,
     target: str | Path,
@@ -198,7 +198,7 @@ def prepare(
     title: str | None = None,
     precision: str | None = None,
     credit: str | None = None,
-) -> Shipment:
+) -> ExportPlan:
     """Plan the export of an individual of a run.
 
     Args:
@@ -216,25 +216,27 @@ def prepare(
     path = Path(target).expanduser()
     name = title or _name(path)
     plan, entries = _plan(individual.recipe, open_recipe_sources(individual.recipe), name, precision)
-    return Shipment(
+    return ExportPlan(
         plan,
         path,
-        about_individual(store, individual, plan.sources, name, attribution(entries) if credit is None else credit),
+        individual_card_content(
+            store, individual, plan.sources, name, attribution_text(entries) if credit is None else credit
+        ),
         entries,
         date=individual.born.replace(tzinfo=UTC),  # the database keeps no time zone
-        birth=birth_of(store, individual, as_drawn=plan.keeps_precision()),
+        certificate=certificate_of(store, individual, as_drawn=plan.keeps_precision()),
         judged=tuple(store.images(individual.id)),
     )
 
 
-def prepare_recipe(
+def plan_recipe_export(
     recipe: Recipe, sources: Mapping[str, Source], target: str | Path, *, precision: str | None = None
-) -> Shipment:
-    """Plan what a recipe describes, for which there is no run; arguments and errors are those of `prepare`."""
+) -> ExportPlan:
+    """Plan what a recipe describes, for which there is no run; arguments and errors are those of `plan_export`."""
     path = Path(target).expanduser()
     plan, entries = _plan(recipe, sources, _name(path), precision)
-    about = about_recipe(recipe, sources, _name(path), attribution(entries))
-    return Shipment(plan, path, about, entries, date=source_date())
+    about = recipe_card_content(recipe, sources, _name(path), attribution_text(entries))
+    return ExportPlan(plan, path, about, entries, date=source_date())
 
 
 def _plan(

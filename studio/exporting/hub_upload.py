@@ -12,8 +12,8 @@ from huggingface_hub.utils import validate_repo_id
 from pipelines.errors import ExportError
 from pipelines.exporting.export import CONFIG_FOLDER, about_folder
 
-from .certificate import BIRTH, load_birth
-from .export_plan import Shipped
+from .certificate import CERTIFICATE_FILE, load_certificate
+from .export_plan import WrittenExport
 
 _HINTS = {
     401: "The token does not hold: run `hf auth login`, or set HF_TOKEN to another one.",
@@ -46,7 +46,7 @@ def check_push(repo: str, api: HfApi | None = None) -> None:
         api.whoami()
 
 
-def push(shipped: Shipped, repo: str, api: HfApi | None = None) -> str:
+def push_export(shipped: WrittenExport, repo: str, api: HfApi | None = None) -> str:
     """Upload an export and its documents; recipe and birth certificate go without the paths of this machine.
 
     A repository that is new is made private; one that is there keeps what it is, and its other files.
@@ -65,7 +65,7 @@ def push(shipped: Shipped, repo: str, api: HfApi | None = None) -> str:
     api = api or HfApi()
     remains = (
         f" {shipped.path} is whole. `hf upload {repo} {shipped.path}` sends it as it lies, recipe.json and "
-        f"{BIRTH} with the folders of this machine."
+        f"{CERTIFICATE_FILE} with the folders of this machine."
     )
     with _explained(repo, api, remains):
         page = api.create_repo(repo, private=True, exist_ok=True)
@@ -73,7 +73,7 @@ def push(shipped: Shipped, repo: str, api: HfApi | None = None) -> str:
     return str(page)
 
 
-def _operations(shipped: Shipped) -> list[CommitOperationAdd]:
+def _operations(shipped: WrittenExport) -> list[CommitOperationAdd]:
     path, about = shipped.path, about_folder(shipped.path)
     documents = path if path.is_dir() else about
     files = {file.relative_to(documents).as_posix(): file for file in sorted(documents.rglob("*")) if file.is_file()}
@@ -81,8 +81,8 @@ def _operations(shipped: Shipped) -> list[CommitOperationAdd]:
         files[path.name] = path
     card = files["README.md"].read_text("utf-8").replace(f'"{about.name}/{CONFIG_FOLDER}"', f'"{CONFIG_FOLDER}"')
     rewritten = {"README.md": card.encode(), "recipe.json": shipped.recipe.to_json().encode()}
-    if BIRTH in files:
-        rewritten[BIRTH] = load_birth(files[BIRTH]).portable.to_json()
+    if CERTIFICATE_FILE in files:
+        rewritten[CERTIFICATE_FILE] = load_certificate(files[CERTIFICATE_FILE]).portable.to_json()
     return [CommitOperationAdd(name, rewritten.get(name, str(file))) for name, file in files.items()]
 
 

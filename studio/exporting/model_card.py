@@ -17,12 +17,14 @@ from pipelines.weaving.plan import Plan
 from studio.i18n import words
 from studio.licences.inheritance import Inherited, all_terms, common_licence, has_text, warnings
 
-from .card_content import About, Drawing, Sample, Score
+from .card_content import CardContent, CardPicture, CardScore, ExampleDrawing
 
 HUB = "https://huggingface.co"
 
 
-def card(plan: Plan, about: About, entries: list[Inherited], checkpoint: str, hashes: Mapping[str, str]) -> str:
+def model_card(
+    plan: Plan, about: CardContent, entries: list[Inherited], checkpoint: str, hashes: Mapping[str, str]
+) -> str:
     """The model card, `README.md`.
 
     Args:
@@ -62,7 +64,7 @@ def card(plan: Plan, about: About, entries: list[Inherited], checkpoint: str, ha
     return "\n".join(lines)
 
 
-def notice(plan: Plan, about: About, entries: list[Inherited]) -> str:
+def licence_notice(plan: Plan, about: CardContent, entries: list[Inherited]) -> str:
     """`LICENSE.md`: whose work a merge is, under which terms, and that it was changed."""
     lines = [
         f"# Licences of {about.title}",
@@ -93,7 +95,7 @@ def licence_table(plan: Plan, entries: Iterable[Inherited]) -> list[str]:
     return [*rows, "", texts + (f"; none came with {', '.join(map(_cell, missing))}." if missing else ".")]
 
 
-def snippet(checkpoint: str, drawing: Drawing | None, *, full_size: bool) -> str:
+def diffusers_snippet(checkpoint: str, drawing: ExampleDrawing | None, *, full_size: bool) -> str:
     """Python that draws a picture from an export with plain diffusers, as the studio draws it.
 
     Args:
@@ -149,7 +151,7 @@ def is_full_size(plan: Plan) -> bool:
     return plan.lender("unet").architecture.name == "SDXL"
 
 
-def _front_matter(about: About, entries: list[Inherited]) -> ModelCardData:
+def _front_matter(about: CardContent, entries: list[Inherited]) -> ModelCardData:
     licence = common_licence(entries)
     named = {"license_name": "-and-".join(all_terms(entries)), "license_link": "LICENSE.md"}
     repositories = list(dict.fromkeys(entry.origin.repo for entry in entries if entry.origin.repo))
@@ -167,7 +169,7 @@ def _front_matter(about: About, entries: list[Inherited]) -> ModelCardData:
     )
 
 
-def _result(score: Score) -> EvalResult:
+def _result(score: CardScore) -> EvalResult:
     return EvalResult(
         task_type="text-to-image",
         dataset_type=score.prompts,
@@ -186,7 +188,7 @@ _KINDS = {
 }
 
 
-def _scores(scores: Iterable[Score]) -> list[str]:
+def _scores(scores: Iterable[CardScore]) -> list[str]:
     rows = [
         f"| {_cell(one.prompts)} ({one.split}) | {_KINDS[one.kind]} | {one.mean:.4f} | {_cell(one.by)} |"
         for one in scores
@@ -196,19 +198,26 @@ def _scores(scores: Iterable[Score]) -> list[str]:
     return ["## Scores", "", note, "", *table, ""] if rows else []
 
 
-def _samples(samples: Iterable[Sample]) -> list[str]:
+def _samples(samples: Iterable[CardPicture]) -> list[str]:
     pictures = [f"![{_cell(one.caption)}](samples/{one.name})" for one in samples]
     note = "The first caption of each category, none of them chosen by score."
     return ["## Pictures", "", note, "", *pictures, ""] if pictures else []
 
 
-def _attribution(about: About) -> list[str]:
+def _attribution(about: CardContent) -> list[str]:
     return ["## Attribution", "", about.attribution.strip(), ""] if about.attribution.strip() else []
 
 
-def _how_to(plan: Plan, about: About, checkpoint: str) -> list[str]:
-    single, known = checkpoint.endswith(SINGLE_FILE_SUFFIX), is_full_size(plan)
-    lines = ["With diffusers:", "", "```python", snippet(checkpoint, about.drawing, full_size=known), "```", ""]
+def _how_to(plan: Plan, about: CardContent, checkpoint: str) -> list[str]:
+    single, known = checkpoint.endswith(SINGLE_FILE), is_full_size(plan)
+    lines = [
+        "With diffusers:",
+        "",
+        "```python",
+        diffusers_snippet(checkpoint, about.drawing, full_size=known),
+        "```",
+        "",
+    ]
     if not known:
         architecture = plan.lender("unet").architecture
         return [*lines, f"ComfyUI and A1111 know the shapes of SDXL only; this is {architecture}."]

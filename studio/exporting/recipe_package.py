@@ -27,34 +27,34 @@ from pipelines.recipes.recipe import Recipe
 from pipelines.storage.files import write_whole
 from studio.licences.inheritance import licence_texts
 
-from .export_plan import Shipment
-from .model_card import is_full_size, licence_table, notice
+from .export_plan import ExportPlan
+from .model_card import is_full_size, licence_notice, licence_table
 
-ENDING = ".recipe.zip"
+PACKAGE_ENDING = ".recipe.zip"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest a zip knows: the same recipe gives the same bytes
 
 
 @dataclass(frozen=True)
-class Package:
-    """A recipe-only export that is planned; `shipment` is the export that it stands for."""
+class RecipePackage:
+    """A recipe-only export that is planned; `export` is the export that it stands for."""
 
-    shipment: Shipment
+    export: ExportPlan
     target: Path
 
     @property
     def checkpoint(self) -> str:
         """The folder or file that rebuilding makes."""
-        return self.shipment.target.name
+        return self.export.target.name
 
     @property
     def recipe(self) -> Recipe:
         """The recipe that goes along."""
-        return portable_recipe(self.shipment.plan)
+        return portable(self.export.plan)
 
     @property
     def commands(self) -> list[str]:
         """What rebuilds the weights and checks them, run where the zip was opened."""
-        name, dtype = shlex.quote(self.checkpoint), self.shipment.plan.dtype
+        name, dtype = shlex.quote(self.checkpoint), self.export.plan.dtype
         precision = "".join(f" --dtype {key}" for key, kind in PRECISIONS.items() if kind == dtype)
         return [
             f"m2n2 merge recipe.json{precision} --out {name}",
@@ -63,25 +63,25 @@ class Package:
 
     def readme(self, hashes: Mapping[str, str] | None = None) -> str:
         """What it says; before it is written, without the hashes."""
-        shipment = self.shipment
+        export = self.export
         known = hashes or {"unet": "known when it is written"}
         return "\n".join(
             [
-                f"# {shipment.about.title}: recipe",
+                f"# {export.content.title}: recipe",
                 "",
-                shipment.about.summary,
+                export.content.summary,
                 "",
                 "There are no weights here. The recipe names the sources by the hashes of their weights, and says how "
                 "much of each goes where; the same sources give the same bytes on any machine.",
                 "",
                 "## What it is made of",
                 "",
-                *licence_table(shipment.plan, shipment.inherited),
+                *licence_table(export.plan, export.inherited),
                 "",
                 "## Rebuild it",
                 "",
-                f"1. Install m2n2-studio{', and have room for it' if is_full_size(shipment.plan) else ''}: "
-                f"the weights take {shipment.size / 1e9:.2f} GB.",
+                f"1. Install m2n2-studio{', and have room for it' if is_full_size(export.plan) else ''}: "
+                f"the weights take {export.size / 1e9:.2f} GB.",
                 "2. Put these sources, or links to them, beside this file: "
                 + (", ".join(f"`{name}`" for name in self._places()) or "none, all of them are fetched from the hub")
                 + ". `recipe.json` names them as `uri`; another path there does as well.",
@@ -95,11 +95,11 @@ class Package:
                 "",
                 *(f"- sha256 of the tensors of {part}: `{digest}`" for part, digest in known.items()),
                 "",
-                *(["## Attribution", "", shipment.about.attribution, ""] if shipment.about.attribution else []),
+                *(["## Attribution", "", export.content.attribution, ""] if export.content.attribution else []),
             ]
         )
 
-    def send(self, progress: Progress | None = None) -> dict[str, str]:
+    def write(self, progress: Progress | None = None) -> dict[str, str]:
         """Weave the weights to know their hashes, and write the zip; returns the hashes.
 
         Args:
@@ -110,7 +110,7 @@ class Package:
         """
         if self.target.exists():
             raise ExportError(f"{self.target} exists already. Expected a new name; choose another one.")
-        hashes = woven_hashes(self.shipment.plan, progress)
+        hashes = woven_hashes(self.export.plan, progress)
         try:
             write_whole(self.target, _zipped(self.documents(hashes)))
         except OSError as error:
@@ -123,19 +123,19 @@ class Package:
     def documents(self, hashes: Mapping[str, str]) -> dict[str, bytes]:
         """The files of the zip, by name."""
         content: dict[str, Any] = {"recipe": self.recipe.digest, "sha256": dict(hashes)}
-        shipment = self.shipment
+        export = self.export
         return {
             "README.md": self.readme(hashes).encode(),
             "recipe.json": self.recipe.to_json().encode(),
             "hashes.json": (json.dumps(content, indent=1) + "\n").encode(),
             "rebuild.py": self._script().encode(),
-            "LICENSE.md": notice(shipment.plan, shipment.about, shipment.inherited).encode(),
-            **licence_texts(shipment.inherited),
+            "LICENSE.md": licence_notice(export.plan, export.content, export.inherited).encode(),
+            **licence_texts(export.inherited),
         }
 
     def _places(self) -> list[str]:
         """The sources that rebuilding looks for beside the recipe; those of the hub are fetched."""
-        at_home = [name for name, source in self.shipment.plan.sources.items() if source.uri == str(source.path)]
+        at_home = [name for name, source in self.export.plan.sources.items() if source.uri == str(source.path)]
         return [one.uri for one in self.recipe.sources if one.name in at_home]
 
     def _script(self) -> str:

@@ -1,6 +1,6 @@
 """Exports as they lie on the disk: which there are, what belongs to each, and which one is in use.
 
-exports/NAME, NAME.safetensors     an export, see `ship`; the latter with NAME.about beside it
+exports/NAME, NAME.safetensors     an export, see `export_plan`; the latter with NAME.about beside it
 exports/NAME.monitor/              what was measured of it later: drift.jsonl, and pictures
 exports/current                    the name of the one that is in use, a line for people and scripts
 exports/current.jsonl              every choice of it, appended to and never edited
@@ -20,7 +20,7 @@ from pipelines.storage.files import write_whole
 from studio.journal import Journal
 from studio.runs.store import now
 
-from .certificate import BIRTH, Birth, load_birth
+from .certificate import CERTIFICATE_FILE, BirthCertificate, load_certificate
 
 MONITOR = ".monitor"
 _CURRENT = "current"
@@ -57,18 +57,18 @@ class Export:
         return load_recipe(self.documents / "recipe.json")
 
     @property
-    def has_birth(self) -> bool:
+    def has_certificate(self) -> bool:
         """Whether it has a birth certificate: an individual of a run has, a plain recipe has none."""
-        return (self.documents / BIRTH).is_file()
+        return (self.documents / CERTIFICATE_FILE).is_file()
 
     @cached_property
-    def birth(self) -> Birth:
+    def certificate(self) -> BirthCertificate:
         """Its birth certificate.
 
         Raises:
             ExportError: there is none, or none that can be read.
         """
-        return load_birth(self.documents / BIRTH)
+        return load_certificate(self.documents / CERTIFICATE_FILE)
 
     def file(self, name: str) -> Path:
         """A file of it, by the place that its birth certificate calls it by."""
@@ -108,7 +108,7 @@ def list_exports(folder: Path) -> list[Export]:
     return sorted(found, key=lambda export: export.path.stat().st_mtime, reverse=True)
 
 
-def use(folder: Path, name: str, who: str = "") -> None:
+def put_in_use(folder: Path, name: str, who: str = "") -> None:
     """Say that an export is the one in use from now on.
 
     Args:
@@ -122,7 +122,7 @@ def use(folder: Path, name: str, who: str = "") -> None:
     if name not in [export.name for export in list_exports(folder)]:
         raise ExportError(f"There is no export called {name!r} in {folder}. Choose one of the list.")
     former = in_use(folder)
-    history(folder).append({"export": name, "former": former, "when": now().isoformat(), "who": who})
+    in_use_journal(folder).append({"export": name, "former": former, "when": now().isoformat(), "who": who})
     write_whole(folder / _CURRENT, f"{name}\n".encode())
 
 
@@ -132,11 +132,11 @@ def in_use(folder: Path) -> str | None:
     return pointer.read_text("utf-8").strip() or None if pointer.is_file() else None
 
 
-def history(folder: Path) -> Journal:
+def in_use_journal(folder: Path) -> Journal:
     """Every choice of the export in use: `export`, `former`, `when`, `who`."""
     return Journal(folder / f"{_CURRENT}.jsonl")
 
 
-def chosen(folder: Path) -> list[dict[str, Any]]:
+def in_use_history(folder: Path) -> list[dict[str, Any]]:
     """The history of choices, newest first."""
-    return history(folder).events()[::-1]
+    return in_use_journal(folder).events()[::-1]

@@ -22,7 +22,7 @@ _OF_A_VERSION = "_diffusers_version"  # in model_index.json: says who wrote it, 
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verification:
     """Whether an export is what it should be.
 
     Attributes:
@@ -53,7 +53,7 @@ class Verdict:
         }
 
 
-def verify(export: Export, progress: Progress | None = None) -> Verdict:
+def verify_export(export: Export, progress: Progress | None = None) -> Verification:
     """Rebuild an export from its recipe in memory, a tensor at a time, and compare.
 
     Args:
@@ -70,9 +70,9 @@ def verify(export: Export, progress: Progress | None = None) -> Verdict:
         )
     sources = open_recipe_sources(export.recipe, relative_to=export.documents)
     opened = open_source(export.path)
-    plan = plan_in_precision_of(opened, export.recipe, sources)
-    compared = compare_export(plan, opened, progress)
-    return Verdict(
+    plan = in_precision_of(opened, export.recipe, sources)
+    compared = compare(plan, opened, progress)
+    return Verification(
         expected={one.component: one.expected for one in compared},
         found={one.component: one.found for one in compared},
         differing=tuple(f"{one.component}/{name}" for one in compared for name in one.differing),
@@ -80,7 +80,7 @@ def verify(export: Export, progress: Progress | None = None) -> Verdict:
     )
 
 
-def verify_hashes(export: Export, hashes: Path, progress: Progress | None = None) -> Verdict:
+def verify_hashes(export: Export, hashes: Path, progress: Progress | None = None) -> Verification:
     """Compare an export with the hashes of a recipe-only export, `hashes.json`.
 
     Raises:
@@ -94,7 +94,7 @@ def verify_hashes(export: Export, hashes: Path, progress: Progress | None = None
             f"{hashes} cannot be read ({error!r}). Expected the hashes.json that a recipe-only export holds."
         ) from error
     found = stored_hashes(open_source(export.path), progress)
-    return Verdict(expected, {part: found.get(part, "no such component") for part in expected})
+    return Verification(expected, {part: found.get(part, "no such component") for part in expected})
 
 
 def _changed_configs(plan: Plan, export: Export) -> list[str]:

@@ -17,11 +17,11 @@ import torch
 
 from pipelines.storage.files import cache_dir
 
-LOOK_AGAIN = 0.5  # seconds between two looks at the queue
+POLL_SECONDS = 0.5  # seconds between two looks at the queue
 
 
 @contextlib.contextmanager
-def turn(waiting: Callable[[int], None]) -> Iterator[None]:
+def acquire_device(waiting: Callable[[int], None]) -> Iterator[None]:
     """Wait for a device that no other run computes on, and have it; an accelerator becomes torch's current one.
 
     Args:
@@ -37,7 +37,7 @@ def turn(waiting: Callable[[int], None]) -> Iterator[None]:
     try:
         while (device := _admitted(folder, order, Path(place.lock_file))) is None:
             waiting(_before(folder, order, Path(place.lock_file)) + len(_devices()))
-            time.sleep(LOOK_AGAIN)
+            time.sleep(POLL_SECONDS)
     finally:
         with order:
             place.release()

@@ -18,7 +18,7 @@ class Stopped(Exception):
     """Someone asked the run to stop."""
 
 
-def is_held(lock: Path) -> bool:
+def is_locked(lock: Path) -> bool:
     """Whether a process holds a lock file now."""
     try:
         with filelock.FileLock(lock).acquire(timeout=0):
@@ -28,7 +28,7 @@ def is_held(lock: Path) -> bool:
 
 
 @contextlib.contextmanager
-def held(lock: Path, refusal: str) -> Iterator[None]:
+def hold_lock(lock: Path, refusal: str) -> Iterator[None]:
     """Hold a lock file against other processes.
 
     Raises:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from studio.exporting.certificate import Birth, Scores, as_arrays
+from studio.exporting.certificate import BirthCertificate, ScoreLists, score_arrays
 
 Event = Mapping[str, Any]
 Verdict = Literal["damaged", "first", "equal", "noise", "changed"]
@@ -75,28 +75,28 @@ class Drift:
         }
 
 
-def drift(birth: Birth, events: Sequence[Event], number: int = -1) -> Drift:
+def drift(certificate: BirthCertificate, events: Sequence[Event], number: int = -1) -> Drift:
     """One measurement beside the birth certificate.
 
     Args:
-        birth: what was measured then.
+        certificate: what was measured then.
         events: every measurement, oldest first.
         number: which one; the last if left out.
     """
     event, until = events[number], list(events)[: number % len(events) + 1]
     damaged = dict(event["damaged"])
-    before = baseline(birth, until)
+    before = baseline(certificate, until)
     noise, repeats = noise_of(until)
     means: dict[str, Change] = {}
     prompts: dict[str, np.ndarray] = {}
     verdict: Verdict = "damaged" if damaged else "first"
     if not damaged and before:
-        then, now = as_arrays(before), as_arrays(event["scores"])
+        then, now = score_arrays(before), score_arrays(event["scores"])
         kinds = [kind for kind in then if kind in now]
         means = {kind: Change(float(then[kind].mean()), float(now[kind].mean())) for kind in kinds}
         prompts = {kind: (now[kind] - then[kind]).mean(axis=1) for kind in kinds}
         verdict = _verdict({kind: np.abs(now[kind] - then[kind]) for kind in kinds}, noise)
-        if not birth.scores and event is _intact(events)[0]:
+        if not certificate.scores and event is _intact(events)[0]:
             verdict = "first"
     return Drift(
         verdict=verdict,
@@ -108,24 +108,24 @@ def drift(birth: Birth, events: Sequence[Event], number: int = -1) -> Drift:
         repeats=repeats,
         damaged=damaged,
         environment={
-            name: (birth.environment.get(name, "–"), now)
+            name: (certificate.environment.get(name, "–"), now)
             for name, now in event["environment"].items()
-            if birth.environment.get(name) != now
+            if certificate.environment.get(name) != now
         },
     )
 
 
-def baseline(birth: Birth, events: Sequence[Event]) -> Scores | None:
+def baseline(certificate: BirthCertificate, events: Sequence[Event]) -> ScoreLists | None:
     """What later measurements are compared with: the certificate's scores, else the first ones measured."""
-    if birth.scores:
-        return birth.scores
+    if certificate.scores:
+        return certificate.scores
     intact = _intact(events)
     return dict(intact[0]["scores"]) if intact else None
 
 
-def largest_changes(before: Scores, after: Scores) -> list[int]:
+def largest_changes(before: ScoreLists, after: ScoreLists) -> list[int]:
     """Rows of the prompts that moved, in any language, the largest move first."""
-    then, now = as_arrays(before), as_arrays(after)
+    then, now = score_arrays(before), score_arrays(after)
     moved = np.max([np.abs(now[kind] - then[kind]).max(axis=1) for kind in then if kind in now], axis=0)
     return [int(row) for row in np.argsort(-moved, kind="stable") if moved[row] > 0]
 
@@ -158,8 +158,8 @@ def _verdict(moved: Mapping[str, np.ndarray], noise: Mapping[str, float] | None)
     return "noise" if within else "changed"
 
 
-def _moves(one: Scores, other: Scores) -> dict[str, np.ndarray]:
-    then, now = as_arrays(one), as_arrays(other)
+def _moves(one: ScoreLists, other: ScoreLists) -> dict[str, np.ndarray]:
+    then, now = score_arrays(one), score_arrays(other)
     return {kind: np.abs(now[kind] - then[kind]) for kind in then if kind in now}
 
 

@@ -24,7 +24,7 @@ from pipelines.storage.files import write_whole
 from studio.environment import environment
 from studio.evaluation.evaluator import DrawingConditions, DrawnPicture, Evaluator
 from studio.evaluation.open_scorer import open_scorer, scorer_change, unpark_beside
-from studio.exporting.certificate import Birth, Scores, small
+from studio.exporting.certificate import BirthCertificate, ScoreLists, small_webp
 from studio.exporting.registry import Export
 from studio.journal import Journal
 from studio.library.model_reference import alone
@@ -63,7 +63,7 @@ def measure(export: Export, progress: Progress | None = None) -> dict[str, Any]:
         M2N2Error: there is no certificate, the scorer is another one, or the pictures cannot be drawn.
     """
     on_progress = progress or (lambda *_: None)
-    birth, started = export.birth, time.monotonic()
+    birth, started = export.certificate, time.monotonic()
     event: dict[str, Any] = {"when": now().isoformat(), "environment": environment()}
     event["damaged"] = damage(export, lambda done, of: on_progress("files", done, of))
     if not event["damaged"]:
@@ -75,7 +75,7 @@ def measure(export: Export, progress: Progress | None = None) -> dict[str, Any]:
 
 def damage(export: Export, progress: Callable[[int, int], None] | None = None) -> dict[str, str]:
     """The files of an export that are not as they were written, with what was found; every byte is read."""
-    wanted = export.birth.files
+    wanted = export.certificate.files
     sizes = {name: export.file(name).stat().st_size for name in wanted if export.file(name).is_file()}
     found, base = {}, 0
     for name, digest in wanted.items():
@@ -90,7 +90,7 @@ def damage(export: Export, progress: Callable[[int, int], None] | None = None) -
     return found
 
 
-def _scored(export: Export, birth: Birth, event: Mapping[str, Any], on_progress: Progress) -> dict[str, Any]:
+def _scored(export: Export, birth: BirthCertificate, event: Mapping[str, Any], on_progress: Progress) -> dict[str, Any]:
     scorer = open_scorer(_scorer_of(birth))
     if change := scorer_change(birth.scorer, scorer, same_device=False):
         raise ExportError(f"The export {change} Expected the same scorer: put its former weights back.")
@@ -102,7 +102,7 @@ def _scored(export: Export, birth: Birth, event: Mapping[str, Any], on_progress:
     rounds = 1 if is_repeated(events, event["environment"]) else 2
     total = rounds * len(LANGUAGES) * len(birth.prompts) * birth.noises
 
-    def once(conditions: DrawingConditions, before: int) -> tuple[Scores, Pictures]:
+    def once(conditions: DrawingConditions, before: int) -> tuple[ScoreLists, Pictures]:
         return _once(evaluator, birth, conditions, scorer, lambda done: on_progress("pictures", before + done, total))
 
     try:
@@ -119,11 +119,11 @@ def _scored(export: Export, birth: Birth, event: Mapping[str, Any], on_progress:
 
 def _once(
     evaluator: Evaluator,
-    birth: Birth,
+    birth: BirthCertificate,
     conditions: DrawingConditions,
     scorer: FeatureScorer,
     on_progress: Callable[[int], None],
-) -> tuple[Scores, Pictures]:
+) -> tuple[ScoreLists, Pictures]:
     each = len(birth.prompts) * birth.noises
     drawn = {
         language: evaluator.draw(
@@ -142,7 +142,7 @@ def _once(
     return {kind: values.tolist() for kind, values in rows.items()}, first
 
 
-def _scorer_of(birth: Birth) -> str:
+def _scorer_of(birth: BirthCertificate) -> str:
     """The scorer that was fitness; where its folder is not there any more, the studio's own one of that name."""
     name = str(birth.scorer["name"])
     folder = names.folder_in(name)
@@ -152,16 +152,18 @@ def _scorer_of(birth: Birth) -> str:
     return names.of_folder(own)
 
 
-def _keep(export: Export, when: str, scores: Scores, drawn: Pictures, events: list[dict[str, Any]]) -> dict[str, str]:
+def _keep(
+    export: Export, when: str, scores: ScoreLists, drawn: Pictures, events: list[dict[str, Any]]
+) -> dict[str, str]:
     """Keep small pictures of the prompts that changed most against the birth; none where nothing did."""
-    before = baseline(export.birth, events)
+    before = baseline(export.certificate, events)
     rows = largest_changes(before, scores)[:SHOWN] if before else []
     folder = "".join(sign for sign in when if sign.isalnum())
     kept = {}
     for row in rows:
         for language in LANGUAGES:
-            prompt = export.birth.prompts.prompts[row].id
+            prompt = export.certificate.prompts.prompts[row].id
             place = f"{folder}/{prompt}-{language}.webp"
-            write_whole(Path(export.monitor / place), small(drawn[prompt, language].image))
+            write_whole(Path(export.monitor / place), small_webp(drawn[prompt, language].image))
             kept[f"{prompt}-{language}"] = place
     return kept

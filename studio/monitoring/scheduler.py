@@ -20,8 +20,8 @@ from pipelines.errors import ExportError, M2N2Error
 from pipelines.storage.files import write_whole
 from studio.errors import RunError
 from studio.exporting.registry import Export, list_exports
-from studio.jobs.device_queue import turn
-from studio.jobs.process import Stopped, held, is_held, spawn
+from studio.jobs.device_queue import acquire_device
+from studio.jobs.process import Stopped, hold_lock, is_locked, spawn
 from studio.runs.store import now
 
 from .remeasure import Progress, Stage, journal, measure
@@ -60,9 +60,9 @@ def carry_out(export: Export, progress: Progress | None = None) -> dict[str, Any
             raise Stopped
         _put(export, state="queued", before=before, started=started)
 
-    with held(export.monitor / "monitor.lock", _busy(export)):
+    with hold_lock(export.monitor / "monitor.lock", _busy(export)):
         try:
-            with turn(waiting):
+            with acquire_device(waiting):
                 told("files", 0, 1)
                 event = measure(export, told)
             _put(export, state="done", started=started)
@@ -85,7 +85,7 @@ def start(export: Export) -> None:
         RunError: that is going on already.
         ExportError: it has no birth certificate to be measured by.
     """
-    export.birth  # noqa: B018  (refuses before a process is started)
+    export.certificate  # noqa: B018  (refuses before a process is started)
     if is_measuring(export):
         raise RunError(_busy(export))
     export.monitor.mkdir(parents=True, exist_ok=True)
@@ -102,7 +102,7 @@ def ask_to_stop(export: Export) -> None:
 
 def is_measuring(export: Export) -> bool:
     """Whether a process measures it now; a killed one does not, whatever it last wrote."""
-    return export.monitor.is_dir() and is_held(export.monitor / "monitor.lock")
+    return export.monitor.is_dir() and is_locked(export.monitor / "monitor.lock")
 
 
 def status(export: Export) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def set_schedule(export: Export, schedule: Schedule) -> None:
     if schedule not in SCHEDULES:
         raise ExportError(f"There is no schedule {schedule!r}. Expected one of {', '.join(SCHEDULES)}.")
     if schedule != "off":
-        export.birth  # noqa: B018  (refuses one that cannot be measured)
+        export.certificate  # noqa: B018  (refuses one that cannot be measured)
     write_whole(export.monitor / "schedule", f"{schedule}\n".encode())
 
 
@@ -152,7 +152,7 @@ def is_due(export: Export, at: datetime) -> bool:
     if period is None:
         return False
     events = journal(export).events()
-    last = datetime.fromisoformat(events[-1]["when"]) if events else export.birth.exported
+    last = datetime.fromisoformat(events[-1]["when"]) if events else export.certificate.exported
     tried = float(status(export).get("started", 0.0))
     return at - last >= period and at.timestamp() - tried >= 3600
 
@@ -162,7 +162,7 @@ def start_due(folder: Path) -> list[Export]:
     started = []
     for export in list_exports(folder):
         try:
-            if export.has_birth and is_due(export, now()) and not is_measuring(export):
+            if export.has_certificate and is_due(export, now()) and not is_measuring(export):
                 start(export)
                 started.append(export)
         except M2N2Error as error:

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Literal
 
-from studio.jobs.process import Stopped, held, is_held
+from studio.jobs.process import Stopped, hold_lock, is_locked
 
 from .state import Status
 from .store import C, RunStore
@@ -20,7 +20,7 @@ def current_status(store: RunStore[C]) -> Status | Literal["interrupted"]:
 
 def is_running(store: RunStore[C]) -> bool:
     """Whether a process carries this run now; a killed one does not, whatever it last wrote."""
-    return is_held(store.folder / "run.lock")
+    return is_locked(store.folder / "run.lock")
 
 
 def ask_to_stop(store: RunStore[C]) -> None:
@@ -46,5 +46,5 @@ def locked(store: RunStore[C]) -> Iterator[None]:
         RunError: another one has it.
     """
     refusal = f"{store.folder} is being carried out by another process; watch it, or stop it first."
-    with held(store.folder / "run.lock", refusal):
+    with hold_lock(store.folder / "run.lock", refusal):
         yield

@@ -8,7 +8,7 @@ import pytest
 
 from studio.execution.control import carry_out
 from studio.execution.creation import create_run
-from studio.exporting.export_plan import prepare
+from studio.exporting.export_plan import plan_export
 from studio.exporting.registry import Export, open_export
 
 
@@ -25,7 +25,7 @@ def exported(bred, tmp_path_factory):
     """The offspring as a folder and as a single file."""
     place = tmp_path_factory.mktemp("exports")
     for name in ("momiji", "momiji.safetensors"):
-        prepare(bred, "0001", place / name, title="momiji").send()
+        plan_export(bred, "0001", place / name, title="momiji").write()
     return place
 
 

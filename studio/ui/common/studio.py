@@ -197,6 +197,6 @@ def current(studio: Studio, wanted: str | None) -> str | None:
     if wanted in names:
         return wanted
     for name in names:
-        if process.is_held(studio.runs / name / "run.lock"):  # not through the store: one may be unreadable
+        if process.is_locked(studio.runs / name / "run.lock"):  # not through the store: one may be unreadable
             return name
     return names[0] if names else None

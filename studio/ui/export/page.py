@@ -110,7 +110,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return offer.plan(studio, lang, Wish(*values))
 
     def checked(called: str) -> list[Any]:
-        problem = export_names.problem(called, studio.exports)
+        problem = export_names.name_problem(called, studio.exports)
         words = t(lang, f"name_{problem}") if problem else ""
         return [html.alert(words), gr.Button(interactive=problem is None)]
 
@@ -182,8 +182,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     _wire_writing(studio, lang, fields, read, (go, cancel, back5), results)
 
     def on_use(called: str, kind: str) -> Any:
-        name = export_names.bare(called)
-        registry.use(studio.exports, name if kind == "folder" else f"{name}{SINGLE_FILE_SUFFIX}")
+        name = export_names.without_ending(called)
+        registry.put_in_use(studio.exports, name if kind == "folder" else f"{name}{SINGLE_FILE}")
         return gr.Button(t(lang, "is_in_use"), interactive=False)
 
     listen(in_use.click, lang, on_use, [title, form], in_use)
@@ -237,7 +237,7 @@ def _wire_writing(
 
     def on_end(called: str, request: gr.Request) -> list[Any]:
         writing.end(request)
-        free = export_names.problem(called, studio.exports) is None  # not once it is written
+        free = export_names.name_problem(called, studio.exports) is None  # not once it is written
         return [gr.Button(interactive=free), gr.Button(visible=False), gr.Button(interactive=True)]
 
     began = listen(go.click, lang, on_begin, None, [*buttons, finished, opening, packed, again], **HIDDEN)

@@ -19,10 +19,10 @@ from pipelines.storage.disk_space import free_space, has_room
 from pipelines.weaving.plan import Plan
 from studio.errors import RunError
 from studio.exporting import export_names
-from studio.exporting.card_content import drawing
-from studio.exporting.export_plan import Shipment, prepare
-from studio.exporting.model_card import is_full_size, snippet
-from studio.exporting.recipe_package import ENDING, Package
+from studio.exporting.card_content import example_drawing
+from studio.exporting.export_plan import ExportPlan, plan_export
+from studio.exporting.model_card import diffusers_snippet, is_full_size
+from studio.exporting.recipe_package import PACKAGE_ENDING, RecipePackage
 from studio.formatting import duration, gigabytes
 from studio.i18n import Lang, t
 from studio.library.model_reference import open_recipe_sources
@@ -51,7 +51,7 @@ class Wish:
     @property
     def name(self) -> str:
         """The export's name without an ending."""
-        return export_names.bare(self.title)
+        return export_names.without_ending(self.title)
 
 
 @dataclass(frozen=True)
@@ -63,17 +63,17 @@ class Terms:
     credit: str
 
 
-def plan(studio: Studio, lang: Lang, wish: Wish) -> Shipment | Package:
+def plan(studio: Studio, lang: Lang, wish: Wish) -> ExportPlan | RecipePackage:
     """Plan what is asked for; the preview shows it, and `export` sends it.
 
     Raises:
         M2N2Error: no such run or individual; its sources are gone; the title is no name.
     """
-    if problem := export_names.problem(wish.title, studio.exports):
+    if problem := export_names.name_problem(wish.title, studio.exports):
         raise RunError(t(lang, f"name_{problem}"))
     target = studio.exports / (f"{wish.name}{SINGLE_FILE_SUFFIX}" if wish.form == "file" else wish.name)
     with studio.run(wish.run) as store:
-        shipment = prepare(
+        export_plan = plan_export(
             store,
             wish.id,
             target,
@@ -81,12 +81,16 @@ def plan(studio: Studio, lang: Lang, wish: Wish) -> Shipment | Package:
             precision=None if wish.precision == HOST else wish.precision,
             credit=wish.credit,
         )
-    return Package(shipment, studio.exports / f"{wish.name}{ENDING}") if wish.form == "recipe" else shipment
+    return (
+        RecipePackage(export_plan, studio.exports / f"{wish.name}{PACKAGE_ENDING}")
+        if wish.form == "recipe"
+        else export_plan
+    )
 
 
-def terms(lang: Lang, planned: Shipment | Package) -> Terms:
+def terms(lang: Lang, planned: ExportPlan | RecipePackage) -> Terms:
     """Licences by source, what must be read before going on, and whose work it is."""
-    entries = _shipment(planned).inherited
+    entries = _export_plan(planned).inherited
     rows = [
         [
             entry.name,
@@ -96,18 +100,18 @@ def terms(lang: Lang, planned: Shipment | Package) -> Terms:
         ]
         for entry in entries
     ]
-    return Terms(rows, warnings(entries, lang), _shipment(planned).about.attribution)
+    return Terms(rows, warnings(entries, lang), _export_plan(planned).content.attribution)
 
 
-def facts(studio: Studio, lang: Lang, planned: Shipment | Package) -> tuple[str, bool]:
+def facts(studio: Studio, lang: Lang, planned: ExportPlan | RecipePackage) -> tuple[str, bool]:
     """Size, free space and place in words, and whether it fits.
 
     Raises:
         ExportError: no single file can hold it.
     """
-    size = _PACKAGE if isinstance(planned, Package) else planned.size
+    size = _PACKAGE if isinstance(planned, RecipePackage) else planned.size
     fits = has_room(studio.exports, size)
-    key = "facts_recipe" if isinstance(planned, Package) else "facts" if fits else "facts_too_big"
+    key = "facts_recipe" if isinstance(planned, RecipePackage) else "facts" if fits else "facts_too_big"
     free = gigabytes(free_space(studio.exports))
     return t(lang, key, size=gigabytes(size), free=free, path=str(planned.target)), fits
 
@@ -149,22 +153,25 @@ class Preview:
     pictures: Markup
 
 
-def preview(lang: Lang, planned: Shipment | Package, run: str, id: str) -> Preview:
+def preview(lang: Lang, planned: ExportPlan | RecipePackage, run: str, id: str) -> Preview:
     """The card as it will be written, with the pictures where the browser finds them, and what files say of it.
 
     Raises:
         M2N2Error: a source's file cannot be read.
     """
-    shipment = _shipment(planned)
-    _, front, card = planned.readme().split("---\n", 2) if isinstance(planned, Shipment) else ("", "", planned.readme())
+    export_plan = _export_plan(planned)
+    _, front, card = (
+        planned.readme().split("---\n", 2) if isinstance(planned, ExportPlan) else ("", "", planned.readme())
+    )
     place = f"/pictures/run/{quote(run)}/{quote(id)}/"
     samples = Markup("").join(
-        html.figure(place + quote(sample.name), sample.caption, sample.caption) for sample in shipment.about.samples
+        html.figure(place + quote(sample.name), sample.caption, sample.caption)
+        for sample in export_plan.content.samples
     )
-    if isinstance(planned, Package):
+    if isinstance(planned, RecipePackage):
         metadata: dict[str, Any] = json.loads(planned.recipe.to_json())
     else:
-        metadata = {key: _shown(value) for key, value in shipment.metadata.items()} or shipment.index
+        metadata = {key: _shown(value) for key, value in export_plan.metadata.items()} or export_plan.index
     gone_along = samples or Markup('<p class="quiet">{}</p>').format(t(lang, "no_pictures"))
     return Preview(
         card=re.sub(r"\]\(samples/([^)]+)\)", lambda found: f"]({place}{quote(found[1])})", card),
@@ -178,7 +185,7 @@ def preview(lang: Lang, planned: Shipment | Package, run: str, id: str) -> Previ
 class Done:
     """A finished export: where it lies, what it is known by, and the code that opens it with diffusers."""
 
-    planned: Shipment | Package
+    planned: ExportPlan | RecipePackage
     size: int
     hashes: Mapping[str, str]
     code: str
@@ -186,7 +193,7 @@ class Done:
     @property
     def is_recipe(self) -> bool:
         """Whether it is a recipe without weights."""
-        return isinstance(self.planned, Package)
+        return isinstance(self.planned, RecipePackage)
 
 
 def export(
@@ -207,17 +214,17 @@ def export(
 
     Raises:
         RunError: a warning was not ticked.
-        M2N2Error: see `studio.ship`; nothing half-written is left behind.
+        M2N2Error: see `ExportPlan.write`; nothing half-written is left behind.
     """
     planned = plan(studio, lang, wish)
     if set(terms(lang, planned).warnings) - set(read):
         raise RunError(t(lang, "tick_first"))
-    if isinstance(planned, Package):
-        hashes = planned.send(progress)
+    if isinstance(planned, RecipePackage):
+        hashes = planned.write(progress)
         return Done(planned, planned.target.stat().st_size, hashes, "\n".join(planned.commands))
-    shipped = planned.send(progress)
+    shipped = planned.write(progress)
     with studio.run(wish.run) as store:
-        code = snippet(str(shipped.path), drawing(store), full_size=is_full_size(planned.plan))
+        code = diffusers_snippet(str(shipped.path), example_drawing(store), full_size=is_full_size(planned.plan))
     return Done(planned, shipped.size, shipped.hashes, code)
 
 
@@ -231,13 +238,13 @@ def told(lang: Lang, done: Done) -> str:
 
 def how_to(lang: Lang, done: Done, program: Literal["comfyui", "a1111"]) -> str:
     """How to open an export in a program other than diffusers."""
-    shipment = _shipment(done.planned)
-    if not is_full_size(shipment.plan):
-        architecture = shipment.plan.lender("unet").architecture
+    export_plan = _export_plan(done.planned)
+    if not is_full_size(export_plan.plan):
+        architecture = export_plan.plan.lender("unet").architecture
         return t(lang, "howto_other_shapes", architecture=str(architecture))
-    if not shipment.is_file:
+    if not export_plan.is_file:
         return t(lang, "howto_needs_file")
-    return t(lang, f"howto_{program}", file=shipment.target.name)
+    return t(lang, f"howto_{program}", file=export_plan.target.name)
 
 
 class Clock:
@@ -271,11 +278,11 @@ def first_choice(studio: Studio, lang: Lang, name: str, id: str | None) -> tuple
 def suggested(studio: Studio, name: str, id: str) -> str:
     """A readable name for an export of an individual."""
     with studio.run(name) as store:
-        return export_names.suggest(store.individual(id), studio.exports)
+        return export_names.suggest_name(store.individual(id), studio.exports)
 
 
-def _shipment(planned: Shipment | Package) -> Shipment:
-    return planned.shipment if isinstance(planned, Package) else planned
+def _export_plan(planned: ExportPlan | RecipePackage) -> ExportPlan:
+    return planned.export if isinstance(planned, RecipePackage) else planned
 
 
 def _shown(value: str) -> Any:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from pipelines.errors import M2N2Error
 from studio.exporting import registry
-from studio.exporting.certificate import PICTURES, Birth, as_arrays
+from studio.exporting.certificate import PICTURES_FOLDER, BirthCertificate, score_arrays
 from studio.exporting.registry import Export
 from studio.formatting import duration
 from studio.i18n import Lang, t
@@ -45,20 +45,20 @@ def look(lang: Lang, export: Export) -> Seen:
     now = status(export)
     going_on = now["state"] in GOING_ON
     try:
-        birth, events = export.birth, journal(export).events()
+        certificate, events = export.certificate, journal(export).events()
     except M2N2Error as error:
         said = html.message(t(lang, "no_certificate"))
         nothing = pd.DataFrame(columns=["when", "change", "line"])
         return Seen(False, going_on, Markup(""), said, nothing, Markup(""), {"error": str(error)})
-    latest = drift(birth, events) if events else None
+    latest = drift(certificate, events) if events else None
     return Seen(
         can_measure=not going_on,
         going_on=going_on,
         progress=progress(lang, export),
-        verdict=_verdict(lang, birth, latest),
-        plot=over_time(lang, birth, events),
-        pairs=_pairs(lang, export, birth, events, latest) if latest else Markup(""),
-        certificate=birth.model_dump(mode="json", exclude={"scores", "files", "prompts"}),
+        verdict=_verdict(lang, certificate, latest),
+        plot=over_time(lang, certificate, events),
+        pairs=_pairs(lang, export, certificate, events, latest) if latest else Markup(""),
+        certificate=certificate.model_dump(mode="json", exclude={"scores", "files", "prompts"}),
     )
 
 
@@ -88,10 +88,10 @@ def progress(lang: Lang, export: Export) -> Markup:
     ).format(words, done, of, t(lang, "measure"))
 
 
-def _verdict(lang: Lang, birth: Birth, latest: Drift | None) -> Markup:
+def _verdict(lang: Lang, certificate: BirthCertificate, latest: Drift | None) -> Markup:
     """The last measurement in a sentence, the means then and now, and what may be behind it."""
     if latest is None:
-        return _panel("first", t(lang, "never_measured"), _means(lang, birth), [])
+        return _panel("first", t(lang, "never_measured"), _means(lang, certificate), [])
     notes = [
         Markup("<code>{}</code>: {}").format(name, t(lang, "file_missing") if there == "missing" else there[:16])
         for name, there in latest.damaged.items()
@@ -111,8 +111,8 @@ def _panel(css: str, sentence: str, numbers: Markup, notes: list[Markup]) -> Mar
     return Markup('<div class="verdict {}"><p><b>{}</b></p>{}{}</div>').format(css, sentence, numbers, said)
 
 
-def _means(lang: Lang, birth: Birth) -> Markup:
-    means = [(kind, float(rows.mean())) for kind, rows in as_arrays(birth.scores).items()]
+def _means(lang: Lang, certificate: BirthCertificate) -> Markup:
+    means = [(kind, float(rows.mean())) for kind, rows in score_arrays(certificate.scores).items()]
     cells = Markup(" · ").join(
         Markup('{} <b class="number">{}</b>').format(t(lang, f"kind_{kind}"), score(mean)) for kind, mean in means
     )
@@ -133,14 +133,16 @@ def _difference(value: float) -> str:
     return f"{value:+.1e}" if value else "＝"
 
 
-def _pairs(lang: Lang, export: Export, birth: Birth, events: list[dict[str, Any]], latest: Drift) -> Markup:
+def _pairs(
+    lang: Lang, export: Export, certificate: BirthCertificate, events: list[dict[str, Any]], latest: Drift
+) -> Markup:
     """The prompts that changed most, with their pictures then and now."""
     if not latest.order:
         return Markup("")
     kept = events[-1].get("pictures", {})
     pairs = []
     for row in latest.order[:SHOWN]:
-        prompt = birth.prompts.prompts[row]
+        prompt = certificate.prompts.prompts[row]
         strips = Markup("").join(
             html.figure(src, f"{t(lang, when)}: {text}", t(lang, when))
             for language, text in prompt.captions
@@ -160,25 +162,25 @@ def _pairs(lang: Lang, export: Export, birth: Birth, events: list[dict[str, Any]
 
 
 def _then(export: Export, prompt: str, language: str) -> str | None:
-    file = export.documents / PICTURES / f"{prompt}-{language}.webp"
-    return f"/pictures/export/{quote(export.name)}/{PICTURES}/{quote(file.name)}" if file.is_file() else None
+    file = export.documents / PICTURES_FOLDER / f"{prompt}-{language}.webp"
+    return f"/pictures/export/{quote(export.name)}/{PICTURES_FOLDER}/{quote(file.name)}" if file.is_file() else None
 
 
 def _now(export: Export, place: str | None) -> str | None:
     return f"/pictures/export/{quote(export.name)}/{quote(place)}" if place else None
 
 
-def over_time(lang: Lang, birth: Birth, events: list[dict[str, Any]]) -> pd.DataFrame:
+def over_time(lang: Lang, certificate: BirthCertificate, events: list[dict[str, Any]]) -> pd.DataFrame:
     """How far the mean scores have moved since birth, at every measurement, as rows of a line plot.
 
     Moves and not the scores themselves: those of languages lie so far apart that no drift would be seen.
     """
-    before = {kind: float(values.mean()) for kind, values in as_arrays(baseline(birth, events) or {}).items()}
+    before = {kind: float(values.mean()) for kind, values in score_arrays(baseline(certificate, events) or {}).items()}
     measured = [(datetime.fromisoformat(one["when"]), one["scores"]) for one in events if not one["damaged"]]
     rows = [
         (when, float(values.mean()) - before[kind], t(lang, f"kind_{kind}"))
-        for when, scores in [(birth.exported, birth.scores), *measured[-LONGEST:]]
-        for kind, values in as_arrays(scores).items()
+        for when, scores in [(certificate.exported, certificate.scores), *measured[-LONGEST:]]
+        for kind, values in score_arrays(scores).items()
         if kind in before
     ]
     return pd.DataFrame(rows, columns=["when", "change", "line"])
@@ -217,16 +219,18 @@ def rows(lang: Lang, folder: Path) -> list[list[str]]:
     for export in registry.list_exports(folder):
         schedule = t(lang, f"schedule_{schedule_of(export)}")
         try:
-            birth, events = export.birth, journal(export).events()
+            certificate, events = export.certificate, journal(export).events()
         except M2N2Error:
             found.append([export.name, "–", "–", "–", "–", "–", t(lang, "state_no_certificate"), schedule])
             continue
-        means = {kind: float(values.mean()) for kind, values in as_arrays(baseline(birth, events) or {}).items()}
-        state = t(lang, f"state_{drift(birth, events).verdict}") if events else t(lang, "state_never")
+        means = {
+            kind: float(values.mean()) for kind, values in score_arrays(baseline(certificate, events) or {}).items()
+        }
+        state = t(lang, f"state_{drift(certificate, events).verdict}") if events else t(lang, "state_never")
         last = _day(events[-1]["when"]) if events else "–"
         state = f"{t(lang, 'state_in_use')} · {state}" if export.name == used else state
-        origin = f"{birth.run} / {birth.individual}"
-        cells = [origin, _day(birth.exported.isoformat()), score(means.get("ja")), score(means.get("en"))]
+        origin = f"{certificate.run} / {certificate.individual}"
+        cells = [origin, _day(certificate.exported.isoformat()), score(means.get("ja")), score(means.get("en"))]
         found.append([export.name, *cells, last, state, schedule])
     return found
 
@@ -240,7 +244,7 @@ def labels(lang: Lang, folder: Path) -> list[tuple[str, str]]:
 
 def choices(folder: Path) -> list[list[str]]:
     """Which export was in use since when, newest first."""
-    return [[_day(one["when"]), one["export"], one.get("former") or "–"] for one in registry.chosen(folder)]
+    return [[_day(one["when"]), one["export"], one.get("former") or "–"] for one in registry.in_use_history(folder)]
 
 
 def _day(when: str) -> str:

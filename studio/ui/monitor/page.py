@@ -54,7 +54,7 @@ def choose(studio: Studio, name: str) -> None:
     Raises:
         M2N2Error: there is no such export.
     """
-    registry.use(studio.exports, found(studio, name).name)
+    registry.put_in_use(studio.exports, found(studio, name).name)
 
 
 def command(export: Export) -> str:

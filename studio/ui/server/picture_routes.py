@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 import assets
 from pipelines.errors import M2N2Error
-from studio.exporting.certificate import PICTURES
+from studio.exporting.certificate import PICTURES_FOLDER
 from studio.exporting.registry import list_exports
 from studio.library import prompt_library, source_library
 from studio.ui.common.studio import Studio
@@ -65,7 +65,7 @@ def picture_routes(studio: Studio) -> APIRouter:
         export = next((one for one in list_exports(studio.exports) if one.name == name), None)
         if export is None:
             raise HTTPException(404)
-        return _picture(export.documents if place == PICTURES else export.monitor, place, file)
+        return _picture(export.documents if place == PICTURES_FOLDER else export.monitor, place, file)
 
     @router.get("/pictures/shelf/{key}/{file}")
     def _of_shelf(key: str, file: str) -> Response:

@@ -20,8 +20,8 @@ from pipelines.storage.tensor_file import TensorFile
 from pipelines.weaving.plan import Plan
 from studio.evaluation.preview import Previewer
 from studio.exporting import export_plan
-from studio.exporting.card_content import About, Drawing
-from studio.exporting.model_card import card, snippet
+from studio.exporting.card_content import CardContent, ExampleDrawing
+from studio.exporting.model_card import diffusers_snippet, model_card
 from studio.library.model_reference import open_recipe_sources
 from studio.licences.inheritance import common_licence, inherited
 from studio.runs.noise import noise_seed
@@ -38,7 +38,7 @@ def shipped(store, tmp_path_factory):
     """The same individual as a folder and as a single file."""
     place = tmp_path_factory.mktemp("shipped")
     return {
-        name: export_plan.prepare(store, "0001", place / name, title="桜").send()
+        name: export_plan.plan_export(store, "0001", place / name, title="桜").write()
         for name in ("sakura", "sakura.safetensors")
     }
 
@@ -118,13 +118,15 @@ def test_the_header_of_the_file(store, shipped):
 
 
 def test_an_individual_gives_the_same_bytes_twice(store, shipped, tmp_path):
-    again = export_plan.prepare(store, "0001", tmp_path / "sakura.safetensors", title="桜").send()
+    again = export_plan.plan_export(store, "0001", tmp_path / "sakura.safetensors", title="桜").write()
     assert again.path.read_bytes() == shipped["sakura.safetensors"].path.read_bytes()
 
 
 def test_a_plain_recipe_has_a_card_too(family, one_hot, tmp_path, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
-    done = export_plan.prepare_recipe(one_hot["flat"], family, tmp_path / "平ら.safetensors", precision="bf16").send()
+    done = export_plan.plan_recipe_export(
+        one_hot["flat"], family, tmp_path / "平ら.safetensors", precision="bf16"
+    ).write()
     assert TensorFile(done.path).metadata["modelspec.date"] == "1970-01-02T00:00:00Z"
     assert TensorFile(done.path).metadata["modelspec.license"] == "apache-2.0 AND cc-by-4.0"
     text = (tmp_path / "平ら.about" / "README.md").read_text("utf-8")
@@ -143,7 +145,7 @@ def test_sources_of_the_hub_are_base_models_and_flagged_ones_stand_on_top(copied
     sources = [Source(ja.path, "ja", ja.contents, uri="owner/ja@main"), open_source(bare, name="fl|at\n# x")]
     weights = {"attention": [0.5, 0.5], "backbone": [0.5, 0.5]}
     recipe, by_name = blend(sources, weights, host={"default": "ja"}), {source.name: source for source in sources}
-    text = card(Plan(recipe, by_name), About("t", "s"), inherited(recipe, by_name), "t", {})
+    text = model_card(Plan(recipe, by_name), CardContent("t", "s"), inherited(recipe, by_name), "t", {})
     front = yaml.safe_load(text.split("---")[1])
     assert front["base_model"] == ["owner/ja"]
     assert (front["license"], front["license_link"]) == ("other", "LICENSE.md")
@@ -158,18 +160,18 @@ def test_nothing_is_left_of_a_failed_shipment(store, tmp_path, monkeypatch):
     def fails(*_):
         raise ExportError("no card today")
 
-    monkeypatch.setattr(export_plan, "card", fails)
+    monkeypatch.setattr(export_plan, "model_card", fails)
     for name in ("out", "out.safetensors"):
         with pytest.raises(ExportError, match="no card today"):
-            export_plan.prepare(store, "0001", tmp_path / name).send()
+            export_plan.plan_export(store, "0001", tmp_path / name).write()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_code_on_a_card_puts_a_few_step_lora_beside_the_weights():
     draft = presets(1024)["draft"]
-    code = snippet("model", Drawing("柴犬", 7, draft), full_size=True)
+    code = diffusers_snippet("model", ExampleDrawing("柴犬", 7, draft), full_size=True)
     compile(code, "card", "exec")
     assert 'load_lora_weights("ByteDance/SDXL-Lightning", weight_name="sdxl_lightning_4step_lora.safetensors")' in code
     assert "EulerDiscreteScheduler.from_config(pipeline.scheduler.config, timestep_spacing='trailing'" in code
     assert "num_inference_steps=4, guidance_scale=0.0" in code
-    assert "lora" not in snippet("model", Drawing("柴犬", 7, presets(1024)["final"]), full_size=True)
+    assert "lora" not in diffusers_snippet("model", ExampleDrawing("柴犬", 7, presets(1024)["final"]), full_size=True)

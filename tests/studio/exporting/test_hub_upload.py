@@ -12,7 +12,7 @@ import assets
 from pipelines.errors import ExportError
 from pipelines.recipes.recipe import parse_recipe
 from studio.exporting import export_plan, hub_upload
-from studio.exporting.certificate import Birth, load_birth
+from studio.exporting.certificate import BirthCertificate, load_certificate
 
 
 class Hub(ThreadingHTTPServer):
@@ -89,7 +89,7 @@ def api(hub):
 def shipped(family, one_hot, tmp_path_factory):
     place = tmp_path_factory.mktemp("shipped")
     return {
-        name: export_plan.prepare_recipe(one_hot["flat"], family, place / name).send()
+        name: export_plan.plan_recipe_export(one_hot["flat"], family, place / name).write()
         for name in ("sakura", "sakura.safetensors")
     }
 
@@ -97,7 +97,7 @@ def shipped(family, one_hot, tmp_path_factory):
 @pytest.mark.parametrize("name", ["sakura", "sakura.safetensors"])
 def test_everything_goes_in_one_commit_without_paths_of_this_machine(hub, api, shipped, family, name):
     hub_upload.check_push("owner/sakura", api)
-    assert hub_upload.push(shipped[name], "owner/sakura", api) == f"{hub.address}/owner/sakura"
+    assert hub_upload.push_export(shipped[name], "owner/sakura", api) == f"{hub.address}/owner/sakura"
     created = json.loads(dict(hub.asked)["/api/repos/create"])
     assert (created["organization"], created["name"], created["visibility"]) == ("owner", "sakura", "private")
     assert [path for path in hub.paths if "/commit/" in path] == ["/api/models/owner/sakura/commit/main"]
@@ -115,14 +115,14 @@ def test_everything_goes_in_one_commit_without_paths_of_this_machine(hub, api, s
 
 
 def test_a_birth_certificate_goes_without_paths_of_this_machine(hub, api, bred, tmp_path):
-    shipped = export_plan.prepare(bred, "0001", tmp_path / "momiji").send()
+    shipped = export_plan.plan_export(bred, "0001", tmp_path / "momiji").write()
     here = str(assets.JUDGE.parent).encode()
     assert here in (shipped.path / "birth.json").read_bytes()  # this machine finds its scorer again
-    hub_upload.push(shipped, "owner/momiji", api)
+    hub_upload.push_export(shipped, "owner/momiji", api)
     assert not any(here in content for content in hub.files.values())
-    sent = Birth.model_validate_json(hub.files["birth.json"])
+    sent = BirthCertificate.model_validate_json(hub.files["birth.json"])
     assert sent.scorer["name"] == "local-dir:judge"
-    assert sent.scores == load_birth(shipped.path / "birth.json").scores
+    assert sent.scores == load_certificate(shipped.path / "birth.json").scores
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_refusal_is_told_with_what_to_do(hub, api, shipped, refusal, told, mon
     monkeypatch.setattr("time.sleep", lambda _: None)  # between tries
     hub.refusal = refusal
     with pytest.raises(ExportError) as error:
-        hub_upload.push(shipped["sakura"], "owner/sakura", api)
+        hub_upload.push_export(shipped["sakura"], "owner/sakura", api)
     assert str(error.value).startswith("The hub refused owner/sakura: ")
     assert told in str(error.value)
     assert f"{shipped['sakura'].path} is whole" in str(error.value)

@@ -12,17 +12,19 @@ import pytest
 from pipelines.checkpoints.sources import open_source
 from pipelines.errors import ExportError
 from pipelines.recipes.recipe import load_recipe
-from studio.exporting.export_plan import prepare
-from studio.exporting.recipe_package import ENDING, Package
+from studio.exporting.export_plan import plan_export
+from studio.exporting.recipe_package import PACKAGE_ENDING, RecipePackage
 
 
 def package(bred, place, precision=None):
-    return Package(prepare(bred, "0001", place / "momiji", precision=precision), place / f"momiji{ENDING}")
+    return RecipePackage(
+        plan_export(bred, "0001", place / "momiji", precision=precision), place / f"momiji{PACKAGE_ENDING}"
+    )
 
 
 def test_it_is_small_and_holds_all_but_the_weights(bred, tmp_path):
     planned = package(bred, tmp_path)
-    hashes = planned.send()
+    hashes = planned.write()
     assert planned.target.stat().st_size < 100_000
     with zipfile.ZipFile(planned.target) as archive:
         names = set(archive.namelist())
@@ -30,7 +32,7 @@ def test_it_is_small_and_holds_all_but_the_weights(bred, tmp_path):
     assert {"README.md", "recipe.json", "hashes.json", "rebuild.py", "LICENSE.md", "licences/ja/LICENSE"} <= names
     assert json.loads(texts["hashes.json"])["sha256"] == hashes
     assert all(digest in texts["README.md"] for digest in hashes.values())
-    paths = [str(source.path) for source in planned.shipment.plan.sources.values()]
+    paths = [str(source.path) for source in planned.export.plan.sources.values()]
     assert not any(path in text for path in paths for text in texts.values())
     assert "m2n2 merge recipe.json --out momiji" in texts["README.md"]
     assert "## Attribution" in texts["README.md"]
@@ -41,7 +43,7 @@ def test_the_same_recipe_gives_the_same_bytes(bred, tmp_path):
     contents = []
     for name in ("one", "two"):
         planned = package(bred, tmp_path / name)
-        planned.send()
+        planned.write()
         contents.append(planned.target.read_bytes())
     assert contents[0] == contents[1]
 
@@ -50,7 +52,7 @@ def test_a_name_that_is_taken_is_refused(bred, tmp_path):
     planned = package(bred, tmp_path)
     planned.target.write_text("mine")
     with pytest.raises(ExportError, match="exists already"):
-        planned.send()
+        planned.write()
     assert planned.target.read_text() == "mine"
 
 
@@ -59,14 +61,14 @@ def test_cancelled_it_leaves_nothing(bred, tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        package(bred, tmp_path).send(cancel)
+        package(bred, tmp_path).write(cancel)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
 def test_its_script_rebuilds_the_weights_and_checks_them(bred, family, tmp_path, monkeypatch):
     planned = package(bred, tmp_path, "bf16")
-    hashes = planned.send()
+    hashes = planned.write()
     place = tmp_path / "elsewhere"
     zipfile.ZipFile(io.BytesIO(planned.target.read_bytes())).extractall(place)
     for source in load_recipe(place / "recipe.json").sources:

@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from pipelines.errors import ExportError
-from studio.exporting.export_names import problem, suggest
-from studio.exporting.registry import chosen, in_use, list_exports, open_export, use
+from studio.exporting.export_names import name_problem, suggest_name
+from studio.exporting.registry import in_use, in_use_history, list_exports, open_export, put_in_use
 
 
 def test_exports_are_listed_newest_first_and_nothing_else_is(exported, tmp_path):
@@ -25,7 +25,7 @@ def test_exports_are_listed_newest_first_and_nothing_else_is(exported, tmp_path)
 def test_what_belongs_to_an_export(either, bred):
     assert either.recipe.digest == bred.individual("0001").recipe.digest
     assert either.monitor.name == f"{either.name}.monitor"
-    birth = either.birth
+    birth = either.certificate
     assert (birth.run, birth.individual) == ("bred", "0001")
     assert birth.scores["ja"] == bred.individual("0001").scores["ja"].tolist()
     assert birth.prompts.ids == bred.prompts.niches.ids
@@ -41,25 +41,25 @@ def test_one_is_in_use_and_every_choice_is_kept(exported, tmp_path):
         shutil.copytree(exported / "momiji", tmp_path / name)
     assert in_use(tmp_path) is None
     for name in ("one", "two", "one"):
-        use(tmp_path, name, "美咲")
+        put_in_use(tmp_path, name, "美咲")
     assert in_use(tmp_path) == "one"
     assert (tmp_path / "current").read_text("utf-8") == "one\n"
-    assert [(event["export"], event["former"]) for event in chosen(tmp_path)] == [
+    assert [(event["export"], event["former"]) for event in in_use_history(tmp_path)] == [
         ("one", "two"),
         ("two", "one"),
         ("one", None),
     ]
     with pytest.raises(ExportError, match="no export called"):
-        use(tmp_path, "../elsewhere")
+        put_in_use(tmp_path, "../elsewhere")
     shutil.rmtree(tmp_path / "two")
     assert [export.name for export in list_exports(tmp_path)] == ["one"]
 
 
 def test_an_export_without_a_certificate_says_what_can_be_done(own_copy):
     (own_copy.documents / "birth.json").unlink()
-    assert not own_copy.has_birth
+    assert not own_copy.has_certificate
     with pytest.raises(ExportError, match="m2n2 verify"):
-        open_export(own_copy.path).birth  # noqa: B018
+        open_export(own_copy.path).certificate  # noqa: B018
 
 
 @pytest.mark.parametrize(
@@ -84,16 +84,16 @@ def test_an_export_without_a_certificate_says_what_can_be_done(own_copy):
     ],
 )
 def test_what_is_wrong_with_a_name(exported, title, what):
-    assert problem(title, exported) == what
+    assert name_problem(title, exported) == what
 
 
 def test_a_suggested_name_is_free_and_stays_the_same(bred, tmp_path):
     one = bred.individual("0001")
-    first = suggest(one, tmp_path)
+    first = suggest_name(one, tmp_path)
     assert first.endswith("-01")
-    assert first == suggest(one, tmp_path)
+    assert first == suggest_name(one, tmp_path)
     (tmp_path / first).mkdir()
-    assert suggest(one, tmp_path) not in ("", first)
-    assert suggest(bred.individual("ja"), tmp_path) == "ja"
+    assert suggest_name(one, tmp_path) not in ("", first)
+    assert suggest_name(bred.individual("ja"), tmp_path) == "ja"
     (tmp_path / "ja").mkdir()
-    assert suggest(bred.individual("ja"), tmp_path) == "ja-2"
+    assert suggest_name(bred.individual("ja"), tmp_path) == "ja-2"

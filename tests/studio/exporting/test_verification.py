@@ -10,9 +10,9 @@ from pipelines.errors import ExportError, RecipeError
 from pipelines.exporting.verify import stored_hashes, woven_hashes
 from pipelines.storage.tensor_file import TensorFile
 from pipelines.weaving.plan import Plan
-from studio.exporting.export_plan import prepare
+from studio.exporting.export_plan import plan_export
 from studio.exporting.registry import open_export
-from studio.exporting.verification import verify, verify_hashes
+from studio.exporting.verification import verify_export, verify_hashes
 
 PARTS = {"unet", "text_encoder", "text_encoder_2", "vae"}
 
@@ -27,7 +27,7 @@ def damage(path, key, position=0):
 
 def test_an_export_is_what_its_recipe_gives(either):
     told = []
-    found = verify(either, lambda *now: told.append(now))
+    found = verify_export(either, lambda *now: told.append(now))
     assert found.same
     assert set(found.expected) == PARTS
     assert found.expected["unet"] == open_source(either.path).components["unet"].sha256
@@ -36,9 +36,9 @@ def test_an_export_is_what_its_recipe_gives(either):
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_the_precision_is_that_of_the_export(bred, tmp_path, precision):
-    export = open_export(prepare(bred, "0001", tmp_path / "out", precision=precision).send().path)
-    assert verify(export).same
-    assert export.birth.scores == {}  # those of the run are of other weights: the first measurement stands in
+    export = open_export(plan_export(bred, "0001", tmp_path / "out", precision=precision).write().path)
+    assert verify_export(export).same
+    assert export.certificate.scores == {}  # those of the run are of other weights: the first measurement stands in
 
 
 def test_the_tensor_that_was_changed_is_named(own_copy):
@@ -47,7 +47,7 @@ def test_the_tensor_that_was_changed_is_named(own_copy):
         damage(file, "conv_in.weight", 3)
     else:
         damage(own_copy.path, "model.diffusion_model.input_blocks.0.0.weight", 3)
-    found = verify(own_copy)
+    found = verify_export(own_copy)
     assert not found.same
     assert found.differing == ("unet/conv_in.weight",)
     assert [part for part in PARTS if found.expected[part] != found.found[part]] == ["unet"]
@@ -56,7 +56,7 @@ def test_the_tensor_that_was_changed_is_named(own_copy):
 def test_a_configuration_that_was_edited_is_named(own_copy):
     config = own_copy.documents / ("" if own_copy.path.is_dir() else "config") / "scheduler" / "scheduler_config.json"
     config.write_text(config.read_text("utf-8").replace("0.012", "0.013"), "utf-8")
-    found = verify(own_copy)
+    found = verify_export(own_copy)
     assert found.configs == ("scheduler/scheduler_config.json",)
     assert found.expected == found.found
     assert not found.same
@@ -75,7 +75,7 @@ def test_sources_that_are_not_the_ones_are_refused(own_copy):
     content["sources"][0]["sha256"]["unet"] = "0" * 64
     path.write_text(json.dumps(content), "utf-8")
     with pytest.raises(RecipeError, match="not the weights it was made from"):
-        verify(open_export(own_copy.path))
+        verify_export(open_export(own_copy.path))
 
 
 def test_hashes_that_cannot_be_read_are_refused(either, tmp_path):

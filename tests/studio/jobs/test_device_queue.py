@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.storage.files import cache_dir
 from studio.jobs import device_queue
-from studio.jobs.device_queue import turn
+from studio.jobs.device_queue import acquire_device
 from studio.jobs.process import Stopped
 
 
@@ -27,7 +27,7 @@ class Waiting(threading.Thread):
             self.told.append(before)
             self.queued.set()
 
-        with turn(waiting):
+        with acquire_device(waiting):
             self.log.append(self.called)
             self.inside.set()
             self.go.wait()
@@ -35,7 +35,7 @@ class Waiting(threading.Thread):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(device_queue, "LOOK_AGAIN", 0.01)
+    monkeypatch.setattr(device_queue, "POLL_SECONDS", 0.01)
 
 
 def test_those_who_wait_come_in_their_order():
@@ -65,7 +65,7 @@ def test_one_who_is_asked_to_stop_leaves_the_queue():
     def leave(before):
         raise Stopped
 
-    with pytest.raises(Stopped), turn(leave):
+    with pytest.raises(Stopped), acquire_device(leave):
         pytest.fail("had a turn while another had it")
     first.go.set()
     first.join()
@@ -74,8 +74,8 @@ def test_one_who_is_asked_to_stop_leaves_the_queue():
 
 def test_a_killed_process_holds_nobody_up():
     holder = (
-        "from studio.jobs.device_queue import turn\n"
-        "with turn(lambda before: None):\n    print('inside', flush=True)\n    import time; time.sleep(600)"
+        "from studio.jobs.device_queue import acquire_device\n"
+        "with acquire_device(lambda before: None):\n    print('inside', flush=True)\n    import time; time.sleep(600)"
     )
     process = subprocess.Popen([sys.executable, "-c", holder], stdout=subprocess.PIPE, text=True)
     try:

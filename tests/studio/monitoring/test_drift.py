@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from eval.prompts.prompt_set import PromptSet
-from pipelines.generation.settings import GenerationSettings
-from studio.exporting.certificate import Birth
+from pipelines.generation.settings import Settings
+from studio.exporting.certificate import BirthCertificate
 from studio.monitoring.drift import drift, is_repeated, largest_changes, noise_of
 
 HERE, THERE = {"torch": "2.9", "device": "cpu"}, {"torch": "3.0", "device": "cpu"}
@@ -30,7 +30,7 @@ def birth(**changes):
         "scores": scores((0.25, 0.5, 0.75)),
         "environment": HERE,
     }
-    return Birth.model_validate(fields | changes)
+    return BirthCertificate.model_validate(fields | changes)
 
 
 def event(ja, *, repeat=None, environment=HERE, damaged=None):

@@ -9,10 +9,10 @@ import pytest
 
 from pipelines.errors import ExportError
 from studio.errors import RunError
-from studio.exporting.certificate import Birth
-from studio.exporting.export_plan import prepare
+from studio.exporting.certificate import BirthCertificate
+from studio.exporting.export_plan import plan_export
 from studio.exporting.registry import open_export
-from studio.jobs.device_queue import turn
+from studio.jobs.device_queue import acquire_device
 from studio.jobs.process import Stopped
 from studio.monitoring import remeasure as measuring
 from studio.monitoring.drift import drift
@@ -50,17 +50,17 @@ def wait_for_the_end(export):
 def test_the_studios_own_scorer_is_found_wherever_the_studio_lies_now(own_copy):
     """As after the checkout was moved, or on another machine."""
     file = own_copy.documents / "birth.json"
-    file.write_bytes(own_copy.birth.portable.to_json())
+    file.write_bytes(own_copy.certificate.portable.to_json())
     carry_out(own_copy)
-    assert drift(own_copy.birth, journal(own_copy).events()).verdict == "equal"
+    assert drift(own_copy.certificate, journal(own_copy).events()).verdict == "equal"
 
 
 def test_measured_again_every_score_is_the_same_bits(own_copy):
     told = []
     event = carry_out(own_copy, lambda *now: told.append(now))
-    found = drift(own_copy.birth, journal(own_copy).events())
+    found = drift(own_copy.certificate, journal(own_copy).events())
     assert found.verdict == "equal"
-    assert event["scores"]["en"] == own_copy.birth.scores["en"]
+    assert event["scores"]["en"] == own_copy.certificate.scores["en"]
     assert found.repeats == 1  # the first time it is drawn twice, to know what noise is
     assert set(found.noise) == {"ja", "en", "consistency"}
     assert event["pictures"] == {}
@@ -69,7 +69,7 @@ def test_measured_again_every_score_is_the_same_bits(own_copy):
     assert status(own_copy)["state"] == "done"
     again = carry_out(own_copy)
     assert again["repeat"] is None
-    assert drift(own_copy.birth, journal(own_copy).events()).verdict == "equal"
+    assert drift(own_copy.certificate, journal(own_copy).events()).verdict == "equal"
 
 
 def test_a_damaged_file_is_found_and_not_scored(own_copy):
@@ -85,29 +85,31 @@ def test_a_damaged_file_is_found_and_not_scored(own_copy):
     (name,) = event["damaged"]
     assert name.endswith(file.name)
     assert "scores" not in event
-    found = drift(own_copy.birth, journal(own_copy).events())
+    found = drift(own_copy.certificate, journal(own_copy).events())
     assert found.verdict == "damaged"
 
 
 def test_a_missing_file_is_damage(own_copy):
-    name = next(name for name in own_copy.birth.files if name.endswith("vocab.json"))
+    name = next(name for name in own_copy.certificate.files if name.endswith("vocab.json"))
     own_copy.file(name).unlink()
     assert measuring.damage(own_copy) == {name: "missing"}
 
 
 def test_other_weights_under_true_hashes_have_changed_with_pictures(bred, tmp_path):
     """A certificate whose scores are another individual's: what a changed scorer or program would look like."""
-    shipped = prepare(bred, "0001", tmp_path / "out").send()
+    shipped = plan_export(bred, "0001", tmp_path / "out").write()
     export = open_export(shipped.path)
     content = json.loads((export.documents / "birth.json").read_text("utf-8"))
     content["scores"] = {kind: bred.individual("flat").scores[kind].tolist() for kind in ("ja", "en", "consistency")}
-    (export.documents / "birth.json").write_bytes(Birth.model_validate(content).to_json())
+    (export.documents / "birth.json").write_bytes(BirthCertificate.model_validate(content).to_json())
     event = measure(open_export(export.path))
-    found = drift(open_export(export.path).birth, [event])
+    found = drift(open_export(export.path).certificate, [event])
     assert found.verdict == "changed"
     assert found.order
     assert set(event["pictures"]) == {
-        f"{export.birth.prompts.ids[row]}-{lang}" for row in found.order[: measuring.SHOWN] for lang in ("ja", "en")
+        f"{export.certificate.prompts.ids[row]}-{lang}"
+        for row in found.order[: measuring.SHOWN]
+        for lang in ("ja", "en")
     }
     assert all((export.monitor / place).is_file() for place in event["pictures"].values())
 
@@ -141,21 +143,21 @@ def test_in_a_process_of_its_own_one_at_a_time(own_copy):
         start(own_copy)
     wait_for_the_end(own_copy)
     assert status(own_copy)["state"] == "done"
-    assert drift(own_copy.birth, journal(own_copy).events()).verdict == "equal"
+    assert drift(own_copy.certificate, journal(own_copy).events()).verdict == "equal"
 
 
 def test_the_command_says_what_changed_and_ends_with_an_error(m2n2, own_copy):
     done, told = m2n2("monitor", own_copy.path, "--json", json_output=True)
     assert (done.returncode, told["verdict"]) == (0, "equal")
     assert "bit for bit" in m2n2("monitor", own_copy.path).stdout
-    (own_copy.file(next(name for name in own_copy.birth.files if name.endswith("vocab.json")))).write_text("{}")
+    (own_copy.file(next(name for name in own_copy.certificate.files if name.endswith("vocab.json")))).write_text("{}")
     done = m2n2("monitor", own_copy.path)
     assert done.returncode == 1
     assert "DAMAGED" in done.stdout
 
 
 def test_a_schedule_is_due_a_period_after_the_last_measurement(own_copy):
-    born = own_copy.birth.exported
+    born = own_copy.certificate.exported
     assert schedule_of(own_copy) == "off"
     assert not is_due(own_copy, born + timedelta(days=30))
     set_schedule(own_copy, "daily")
@@ -176,7 +178,7 @@ def test_what_is_due_is_started_and_nothing_before_its_time(own_copy):
     set_schedule(own_copy, "daily")
     assert start_due(own_copy.path.parent) == []
     content = json.loads((own_copy.documents / "birth.json").read_text("utf-8"))
-    content["exported"] = (own_copy.birth.exported - timedelta(days=2)).isoformat()
+    content["exported"] = (own_copy.certificate.exported - timedelta(days=2)).isoformat()
     (own_copy.documents / "birth.json").write_text(json.dumps(content), "utf-8")
     (started,) = start_due(own_copy.path.parent)
     assert started.name == own_copy.name
@@ -186,7 +188,7 @@ def test_what_is_due_is_started_and_nothing_before_its_time(own_copy):
 
 @one_form
 def test_it_waits_for_its_turn_on_the_machine(own_copy):
-    with turn(lambda _: None):
+    with acquire_device(lambda _: None):
         start(own_copy)
         until(own_copy, lambda: status(own_copy)["state"] == "queued")
         assert status(own_copy)["before"] == 1

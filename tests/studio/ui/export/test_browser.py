@@ -140,7 +140,7 @@ def test_watched_measured_damaged_and_gone_back(finished_address, finished, open
     lang, names = "ja", ["kept", "former"]
     for name in names:
         with finished.run("first") as store:
-            export_plan.prepare(store, "0001", finished.exports / name).send()
+            export_plan.plan_export(store, "0001", finished.exports / name).write()
     page = open_page(LOCALES[lang])
 
     def say(key, **values):

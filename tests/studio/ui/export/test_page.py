@@ -8,7 +8,7 @@ import pytest
 import assets
 from pipelines.recipes.recipe import load_recipe
 from studio.errors import RunError
-from studio.exporting.export_names import problem
+from studio.exporting.export_names import name_problem
 from studio.i18n import LANGUAGES, t
 from studio.licences import catalogue
 from studio.ui.export import page as export_page
@@ -94,7 +94,7 @@ def test_warnings_must_be_ticked_as_read(finished, wish, lang, monkeypatch):
     for read in ([], found.warnings[:-1]):
         with pytest.raises(RunError, match=t(lang, "tick_first").split(".")[0]):
             steps.export(finished, lang, wish, read)
-    assert problem(wish.title, finished.exports) is None  # nothing was written
+    assert name_problem(wish.title, finished.exports) is None  # nothing was written
     steps.export(finished, lang, replace(wish, form="recipe"), found.warnings)
 
 

@@ -5,8 +5,8 @@ import pytest
 from pipelines.errors import ExportError
 from studio.errors import RunError
 from studio.exporting import registry
-from studio.exporting.certificate import BIRTH
-from studio.exporting.export_plan import prepare
+from studio.exporting.certificate import CERTIFICATE_FILE
+from studio.exporting.export_plan import plan_export
 from studio.exporting.registry import open_export
 from studio.i18n import LANGUAGES
 from studio.monitoring.remeasure import journal, measure
@@ -19,7 +19,7 @@ from studio.ui.monitor import page as monitor
 def watched(finished, tmp_path):
     """An export of the finished run, in a place of its own."""
     with finished.run("first") as store:
-        return open_export(prepare(store, "0001", tmp_path / "hotaru").send().path)
+        return open_export(plan_export(store, "0001", tmp_path / "hotaru").write().path)
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -47,7 +47,7 @@ def test_measured_it_is_the_same_bits(watched):
 def test_what_changed_is_shown_with_pictures_then_and_now(watched):
     event = measure(watched)
     event["scores"]["ja"][2] = [value + 0.25 for value in event["scores"]["ja"][2]]
-    prompt = watched.birth.prompts.prompts[2]
+    prompt = watched.certificate.prompts.prompts[2]
     event["pictures"] = {f"{prompt.id}-ja": f"x/{prompt.id}-ja.webp"}
     event["environment"]["torch"], event["repeat"] = "99", None
     journal(watched).append(event)
@@ -61,7 +61,7 @@ def test_what_changed_is_shown_with_pictures_then_and_now(watched):
 
 
 def test_one_without_a_certificate_is_listed_and_says_what_to_do(watched):
-    (watched.documents / BIRTH).unlink()
+    (watched.documents / CERTIFICATE_FILE).unlink()
     export = open_export(watched.path)
     seen = measurements.look("en", export)
     assert not seen.can_measure
@@ -79,7 +79,7 @@ def test_only_exports_that_are_listed_reach_the_disk(finished):
 
 def test_the_one_in_use_is_named_in_the_list_with_its_history(watched):
     folder = watched.path.parent
-    registry.use(folder, "hotaru")
+    registry.put_in_use(folder, "hotaru")
     assert measurements.labels("en", folder) == [("hotaru (in use)", "hotaru")]
     assert measurements.rows("en", folder)[0][6].startswith("in use")
     assert [row[1:] for row in measurements.choices(folder)] == [["hotaru", "–"]]

@@ -26,7 +26,7 @@ from studio.judging.annotations import Marked, marks
 from studio.judging.pairing import judged, next_pair
 from studio.judging.ranking import report
 from studio.judging.votes import missing, niches, read_votes, steering_runs
-from studio.library.source_library import added
+from studio.library.source_library import added_sources
 from studio.monitoring.drift import drift
 from studio.monitoring.remeasure import damage, journal
 from studio.monitoring.scheduler import carry_out as measure_again
@@ -252,4 +252,4 @@ def test_pictures_say_how_they_were_made(work, same):
 
 def test_sources_that_somebody_added_are_known(work):
     wanted = ["{assets}/family/ja + 0.8 * {work}/inputs/ink.safetensors", "somebody/drawings@main"]
-    assert added(work / "inputs") == [filled(uri, work) for uri in wanted]
+    assert added_sources(work / "inputs") == [filled(uri, work) for uri in wanted]

@@ -75,9 +75,9 @@ def check(
 ) -> None:
     """Missing twins, duplicates, captions that would be cut short. / 対訳の不足、重複、長すぎる文を調べます。"""
     import assets
-    from eval.prompts.editing import find_issues, read_rows
-    from pipelines.checkpoints.source_uri import open_source_uri
-    from studio.library.caption_lengths import lengths, scorer_reader, source_readers
+    from eval.prompts.editing import findings, read_rows
+    from pipelines.checkpoints.source_uri import open_origin
+    from studio.library.caption_lengths import caption_lengths, scorer_reader, source_readers
 
     rows = read_rows(file)
     found = find_issues(rows)
@@ -85,7 +85,7 @@ def check(
         scorer_reader(scorer or names.of_folder(assets.JUDGE)),
         *source_readers(open_source_uri(source or assets.FAMILY / "ja")),
     ]
-    cut = [one for one in lengths(rows, readers) if one.cut_by]
+    cut = [one for one in caption_lengths(rows, readers) if one.cut_by]
     if as_json:
         console.print_json(
             {
@@ -134,16 +134,16 @@ def split_set(
     as_json: Json = False,
 ) -> None:
     """Two sets, to evolve on and held out, no prompt in both. / 進化用と評価専用に、重なりなく分けます。"""
-    from eval.prompts.editing import read_rows, split_prompts, to_prompt_set
-    from studio.library.prompt_library import check_free, moved, save
+    from eval.prompts.editing import read_rows, split, to_set
+    from studio.library.prompt_library import check_free, rebase_references, save_prompt_set
 
-    rows = moved(read_rows(file), file.resolve().parent, out.resolve())
-    halves = split_prompts(to_prompt_set(rows, file.stem), held_out, seed=seed)
+    rows = rebase_references(read_rows(file), file.resolve().parent, out.resolve())
+    halves = split(to_set(rows, file.stem), held_out, seed=seed)
     written = {key: (out / f"{half.name}.yaml", half) for key, half in zip(("evolve", "held_out"), halves, strict=True)}
     for path, _ in written.values():
         check_free(path)
     for path, half in written.values():
-        save(path, half)
+        save_prompt_set(path, half)
     if as_json:
         console.print_json({key: {"path": str(path), "prompts": len(half)} for key, (path, half) in written.items()})
         return

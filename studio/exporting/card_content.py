@@ -11,7 +11,7 @@ from pipelines.checkpoints.sources import Source
 from pipelines.exporting.provenance import contributing_sources
 from pipelines.generation.settings import GenerationSettings
 from pipelines.recipes.recipe import Recipe
-from studio.licences.inheritance import Inherited, credit_lines
+from studio.licences.inheritance import InheritedLicence, credit_lines
 from studio.runs.individual import KINDS, Individual
 from studio.runs.noise import Noise
 from studio.runs.store import RunStore
@@ -88,7 +88,7 @@ def recipe_card_content(recipe: Recipe, sources: Mapping[str, Source], title: st
     )
 
 
-def attribution_text(entries: Iterable[Inherited]) -> str:
+def attribution_text(entries: Iterable[InheritedLicence]) -> str:
     """Whose work it is, a line for each source and LoRA: what most licences ask to be named."""
     return "\n".join(f"- {line}" for line in credit_lines(entries))
 

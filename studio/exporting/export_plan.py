@@ -35,7 +35,13 @@ from pipelines.storage.tensor_file import TensorFile
 from pipelines.weaving.plan import Plan
 from studio.i18n import Lang
 from studio.library.model_reference import open_recipe_sources
-from studio.licences.inheritance import Inherited, inherited, joint_licence, licence_texts, warnings
+from studio.licences.inheritance import (
+    InheritedLicence,
+    inherited_licences,
+    joint_licence,
+    licence_texts,
+    licence_warnings,
+)
 from studio.runs.store import RunStore
 
 from .card_content import CardContent, attribution_text, individual_card_content, recipe_card_content
@@ -66,12 +72,12 @@ class WrittenExport:
     path: Path
     size: int
     hashes: Mapping[str, str]
-    inherited: list[Inherited]
+    inherited: list[InheritedLicence]
     recipe: Recipe
 
     def warnings(self, lang: Lang) -> list[str]:
         """What should be read before it is published."""
-        return warnings(self.inherited, lang)
+        return licence_warnings(self.inherited, lang)
 
     def as_json(self) -> dict[str, Any]:
         """What `--json` prints."""
@@ -101,7 +107,7 @@ class ExportPlan:
     plan: Plan
     target: Path
     content: CardContent
-    inherited: list[Inherited]
+    inherited: list[InheritedLicence]
     date: datetime | None = None
     certificate: BirthCertificate | None = None
     judged: tuple[Path, ...] = ()
@@ -241,9 +247,9 @@ def plan_recipe_export(
 
 def _plan(
     recipe: Recipe, sources: Mapping[str, Source], name: str, precision: str | None
-) -> tuple[Plan, list[Inherited]]:
+) -> tuple[Plan, list[InheritedLicence]]:
     named = recipe.model_copy(update={"name": name})
-    return Plan(named, sources, dtype=PRECISIONS[precision] if precision else None), inherited(named, sources)
+    return Plan(named, sources, dtype=PRECISIONS[precision] if precision else None), inherited_licences(named, sources)
 
 
 def _name(target: Path) -> str:

@@ -15,7 +15,7 @@ from pipelines.exporting.provenance import portable_uri
 from pipelines.generation.settings import FEW_STEP_LORAS, GenerationSettings
 from pipelines.weaving.plan import Plan
 from studio.i18n import words
-from studio.licences.inheritance import Inherited, all_terms, common_licence, has_text, warnings
+from studio.licences.inheritance import InheritedLicence, all_terms, common_licence, has_licence_text, licence_warnings
 
 from .card_content import CardContent, CardPicture, CardScore, ExampleDrawing
 
@@ -23,7 +23,7 @@ HUB = "https://huggingface.co"
 
 
 def model_card(
-    plan: Plan, about: CardContent, entries: list[Inherited], checkpoint: str, hashes: Mapping[str, str]
+    plan: Plan, about: CardContent, entries: list[InheritedLicence], checkpoint: str, hashes: Mapping[str, str]
 ) -> str:
     """The model card, `README.md`.
 
@@ -64,7 +64,7 @@ def model_card(
     return "\n".join(lines)
 
 
-def licence_notice(plan: Plan, about: CardContent, entries: list[Inherited]) -> str:
+def licence_notice(plan: Plan, about: CardContent, entries: list[InheritedLicence]) -> str:
     """`LICENSE.md`: whose work a merge is, under which terms, and that it was changed."""
     lines = [
         f"# Licences of {about.title}",
@@ -80,7 +80,7 @@ def licence_notice(plan: Plan, about: CardContent, entries: list[Inherited]) -> 
     return "\n".join(lines)
 
 
-def licence_table(plan: Plan, entries: Iterable[Inherited]) -> list[str]:
+def licence_table(plan: Plan, entries: Iterable[InheritedLicence]) -> list[str]:
     """Sources, licences and duties as a Markdown table, and which texts are missing."""
     names = {source.name: source for source in plan.recipe.sources}
     rows = ["| source | licence | gives | what the licence asks |", "| --- | --- | --- | --- |"]
@@ -90,7 +90,7 @@ def licence_table(plan: Plan, entries: Iterable[Inherited]) -> list[str]:
         gives = ", ".join(_part(plan, entry.name, part) for part in entry.parts)
         cells = (f"{_place(plan, entry)}{known}", entry.licence or "not stated", gives, entry.duty("en") or _read_it())
         rows.append("| " + " | ".join(_cell(text) for text in cells) + " |")
-    missing = [entry.name for entry in entries if not has_text(entry)]
+    missing = [entry.name for entry in entries if not has_licence_text(entry)]
     texts = "In brackets: the beginning of the sha256 of its UNet's tensors. Licence texts are in `licences`"
     return [*rows, "", texts + (f"; none came with {', '.join(map(_cell, missing))}." if missing else ".")]
 
@@ -151,7 +151,7 @@ def is_full_size(plan: Plan) -> bool:
     return plan.lender("unet").architecture.name == "SDXL"
 
 
-def _front_matter(about: CardContent, entries: list[Inherited]) -> ModelCardData:
+def _front_matter(about: CardContent, entries: list[InheritedLicence]) -> ModelCardData:
     licence = common_licence(entries)
     named = {"license_name": "-and-".join(all_terms(entries)), "license_link": "LICENSE.md"}
     repositories = list(dict.fromkeys(entry.origin.repo for entry in entries if entry.origin.repo))
@@ -236,8 +236,8 @@ def _command(plan: Plan, checkpoint: str) -> str:
     return f"m2n2 merge recipe.json{dtype} --out {shlex.quote(checkpoint)}"
 
 
-def _warnings(entries: Iterable[Inherited]) -> list[str]:
-    said = warnings(entries, "en")
+def _warnings(entries: Iterable[InheritedLicence]) -> list[str]:
+    said = licence_warnings(entries, "en")
     return [f"> **Read before you publish.** {_cell('; '.join(said))}.", ""] if said else []
 
 
@@ -247,7 +247,7 @@ def _part(plan: Plan, name: str, part: str) -> str:
     return f"{part} {shares[part][name]:.0%}" if part in shares and name in shares[part] else part
 
 
-def _place(plan: Plan, entry: Inherited) -> str:
+def _place(plan: Plan, entry: InheritedLicence) -> str:
     if entry.origin.repo:
         return f"[{entry.name}]({HUB}/{entry.origin.repo})"
     source = plan.sources.get(entry.name)

@@ -20,7 +20,7 @@ from pipelines.generation.build import load_tokenizer
 
 
 @dataclass(frozen=True)
-class Reader:
+class CaptionReader:
     """Somebody who reads captions: what it is called, its limit, and how it counts, marks at both ends included."""
 
     name: str
@@ -29,7 +29,7 @@ class Reader:
 
 
 @dataclass(frozen=True)
-class Length:
+class CaptionLength:
     """A caption of a prompt, and its tokens for each reader."""
 
     id: str
@@ -39,24 +39,24 @@ class Length:
     cut_by: tuple[str, ...]  # the readers that see only its beginning
 
 
-def scorer_reader(name: str) -> Reader:
+def scorer_reader(name: str) -> CaptionReader:
     """The tokenizer of a scorer, whose model is not opened.
 
     Raises:
         ScorerError: its files are neither here nor to be had.
     """
     opened = tokenizer_of(name, weights=False)
-    return Reader(names.label(name), opened.context_length, partial(token_counts, opened))
+    return CaptionReader(names.label(name), opened.context_length, partial(token_counts, opened))
 
 
-def source_readers(source: Source) -> list[Reader]:
+def source_readers(source: Source) -> list[CaptionReader]:
     """The tokenizers of a source's text encoders; none where it is a UNet alone.
 
     Raises:
         SourceError: a tokenizer cannot be read.
     """
     return [
-        Reader(f"{source.name} {part}", opened.model_max_length, partial(_counts, opened))
+        CaptionReader(f"{source.name} {part}", opened.model_max_length, partial(_counts, opened))
         for part in TOKENIZERS
         if part in source.contents.tokenizers
         for opened in [load_tokenizer(part, source)]
@@ -67,7 +67,7 @@ def _counts(opened: Any, texts: Sequence[str]) -> list[int]:
     return list(map(len, opened(list(texts), verbose=False).input_ids)) if texts else []
 
 
-def lengths(rows: Sequence[PromptRow], readers: Sequence[Reader]) -> list[Length]:
+def caption_lengths(rows: Sequence[Row], readers: Sequence[CaptionReader]) -> list[CaptionLength]:
     """How long every caption is, those that are cut first, then the longest."""
     captions = [
         (row.id, language, caption)
@@ -79,5 +79,5 @@ def lengths(rows: Sequence[PromptRow], readers: Sequence[Reader]) -> list[Length
     found = []
     for tokens, (id, language, caption) in zip(zip(*counts, strict=True), captions, strict=True):
         cut = tuple(one.name for one, count in zip(readers, tokens, strict=True) if count > one.limit)
-        found.append(Length(id, language, caption, tokens, cut))
+        found.append(CaptionLength(id, language, caption, tokens, cut))
     return sorted(found, key=lambda one: (-len(one.cut_by), -max(one.tokens)))

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pipelines.checkpoints.source_uri import download_progress
 from pipelines.errors import SourceError
 
-POLL = 0.2  # seconds between two looks
+POLL_SECONDS = 0.2  # seconds between two looks
 
 
-def fetch(uri: str, progress: Callable[[float, tuple[int, int] | None], None] | None = None) -> None:
+def fetch_source(uri: str, progress: Callable[[float, tuple[int, int] | None], None] | None = None) -> None:
     """Fetch or convert what a source needs, and check every byte of it; what has come is kept if this is stopped.
 
     Args:
@@ -31,8 +31,8 @@ def fetch(uri: str, progress: Callable[[float, tuple[int, int] | None], None] | 
         try:
             while process.poll() is None:
                 if progress:
-                    progress(time.monotonic() - started, download_progress(uri))
-                time.sleep(POLL)
+                    progress(time.monotonic() - started, come(uri))
+                time.sleep(POLL_SECONDS)
         finally:
             process.terminate()
             process.wait()

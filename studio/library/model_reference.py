@@ -11,10 +11,10 @@ from pipelines.recipes.recipe import Recipe, blend, load_recipe
 from pipelines.storage.pickled import PICKLE_SUFFIXES
 from studio.runs.store import open_run
 
-Model = tuple[Recipe, dict[str, Source]]
+OpenedModel = tuple[Recipe, dict[str, Source]]
 
 
-def open_model(named: str) -> Model:
+def open_model(named: str) -> OpenedModel:
     """The recipe and the opened sources behind a name; a source is the recipe that takes all from it.
 
     Raises:
@@ -34,10 +34,10 @@ def open_model(named: str) -> Model:
         source = open_source_uri(named)
     except SourceError as error:
         raise SourceError(f"{error} A recipe file, or RUN:INDIVIDUAL, does as well.") from error
-    return alone(source)
+    return source_as_model(source)
 
 
-def alone(source: Source) -> Model:
+def source_as_model(source: Source) -> OpenedModel:
     """A source as the recipe that takes all from it."""
     chromosomes = {"attention": [1.0], "backbone": [1.0]}
     return blend([source], chromosomes, host={"default": source.name}, name=source.name), {source.name: source}

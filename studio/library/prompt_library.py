@@ -19,12 +19,12 @@ SHIPPED = {"embedded-evolve": assets.EVOLVE, "embedded-held-out": assets.HELD_OU
 _NAME = re.compile(r"[\w][\w .-]{0,79}")  # one file's name: letters of any script, digits, no separators
 
 
-def sets(folder: Path) -> dict[str, Path]:
+def prompt_sets(folder: Path) -> dict[str, Path]:
     """The files of all sets by name, the shipped ones first, then one's own by name."""
     return SHIPPED | {file.stem: file for file in sorted(folder.glob("*.yaml")) if file.stem not in SHIPPED}
 
 
-def load_known(path: Path) -> PromptSet:
+def load_cached(path: Path) -> PromptSet:
     """A set, kept in memory until its file changes.
 
     Raises:
@@ -37,7 +37,7 @@ def load_known(path: Path) -> PromptSet:
     return _loaded(path, changed)
 
 
-def target(folder: Path, name: str) -> Path:
+def prompt_set_path(folder: Path, name: str) -> Path:
     """Where a set of one's own is saved.
 
     Raises:
@@ -54,7 +54,7 @@ def target(folder: Path, name: str) -> Path:
     return folder / f"{name}.yaml"
 
 
-def save(path: Path, prompts: PromptSet, *, overwrite: bool = False) -> Path:
+def save_prompt_set(path: Path, prompts: PromptSet, *, overwrite: bool = False) -> Path:
     """Write a set, whole or not at all.
 
     Raises:
@@ -75,7 +75,7 @@ def check_free(path: Path, *, overwrite: bool = False) -> None:
         raise PromptSetError(f"{path} exists already; choose another name, or ask to overwrite it")
 
 
-def moved(rows: Sequence[PromptRow], source: Path, target: Path) -> list[PromptRow]:
+def rebase_references(rows: Sequence[Row], source: Path, target: Path) -> list[Row]:
     """Rows whose reference pictures, relative to one folder, are named relative to another."""
     if source == target:
         return list(rows)

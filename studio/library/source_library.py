@@ -26,12 +26,12 @@ from pipelines.errors import M2N2Error
 from pipelines.storage.files import write_whole
 from studio.errors import RunError
 
-FILE = "sources.yaml"
+SOURCES_FILE = "sources.yaml"
 FORMAT, VERSION = "m2n2-sources", 1
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownSource:
     """A source that the studio knows by what a person would write for it; `runs` are those it took part in."""
 
     uri: str
@@ -49,24 +49,24 @@ class Known:
         return hashlib.sha256(self.uri.encode()).hexdigest()[:16]
 
 
-def known(runs: Path) -> list[Known]:
+def known_sources(runs: Path) -> list[KnownSource]:
     """Every source the studio knows: the embedded ones, then those added, then those of its runs, the newest first."""
     taken: dict[str, list[str]] = {}
     for file in sorted(runs.glob("*/run.yaml"), key=lambda file: file.stat().st_mtime, reverse=True):
         for uri in _sources_of(file, file.stat().st_mtime_ns):
             taken.setdefault(uri, []).append(file.parent.name)
-    own = added(runs)
+    own = added_sources(runs)
     uris = dict.fromkeys([*map(str, assets.sources()), *own, *taken])
-    return [Known(uri, tuple(taken.get(uri, ())), uri in own) for uri in uris]
+    return [KnownSource(uri, tuple(taken.get(uri, ())), uri in own) for uri in uris]
 
 
-def added(runs: Path) -> list[str]:
+def added_sources(runs: Path) -> list[str]:
     """The sources that somebody added, the newest last.
 
     Raises:
         RunError: their file cannot be read.
     """
-    path = runs / FILE
+    path = runs / SOURCES_FILE
     if not path.is_file():
         return []
     try:
@@ -82,7 +82,7 @@ def added(runs: Path) -> list[str]:
     return [str(uri) for uri in content["sources"]]
 
 
-def add(runs: Path, uri: str, *, relative_to: Path | None = None) -> str:
+def add_source(runs: Path, uri: str, *, relative_to: Path | None = None) -> str:
     """Remember a source; returns it as it is remembered, with whole paths.
 
     Raises:
@@ -94,7 +94,7 @@ def add(runs: Path, uri: str, *, relative_to: Path | None = None) -> str:
     return text
 
 
-def forget(runs: Path, uri: str) -> None:
+def forget_source(runs: Path, uri: str) -> None:
     """Forget a source that was added; its files stay where they are."""
     _change(runs, lambda uris: [one for one in uris if one != uri])
 
@@ -120,13 +120,13 @@ def hash_source(source: Source, progress: Callable[[int, int], None] | None = No
     return {name: part.compute_sha256(tell) for name, part in source.components.items()}
 
 
-def open_known(runs: Path, key: str) -> Source:
+def open_known_source(runs: Path, key: str) -> Source:
     """Open a known source by its key.
 
     Raises:
         M2N2Error: none has that key, or it cannot be opened any more.
     """
-    for one in known(runs):
+    for one in known_sources(runs):
         if one.key == key:
             return open_source_uri(one.uri)
     raise RunError(f"The studio knows no source {key!r}. Expected one of those on the page of sources; load it again.")
@@ -135,8 +135,8 @@ def open_known(runs: Path, key: str) -> Source:
 def _change(runs: Path, edit: Callable[[list[str]], list[str]]) -> None:
     runs.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(runs / ".sources.lock"):
-        content = {"format": FORMAT, "version": VERSION, "sources": edit(added(runs))}
-        write_whole(runs / FILE, yaml.safe_dump(content, allow_unicode=True, sort_keys=False).encode())
+        content = {"format": FORMAT, "version": VERSION, "sources": edit(added_sources(runs))}
+        write_whole(runs / SOURCES_FILE, yaml.safe_dump(content, allow_unicode=True, sort_keys=False).encode())
 
 
 @functools.lru_cache(maxsize=1024)

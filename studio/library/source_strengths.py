@@ -16,13 +16,13 @@ from eval.scorers import names
 from pipelines.errors import M2N2Error
 from studio.runs.store import RunStore, open_run
 
-from .source_library import Known
+from .source_library import KnownSource
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
 
 @dataclass(frozen=True)
-class Strengths:
+class SourceStrengths:
     """Mean scores of a source by language and category, and where they come from.
 
     Attributes:
@@ -42,13 +42,13 @@ class Strengths:
     pictures: tuple[tuple[str, Language, Path], ...] = ()
 
 
-def strengths(runs: Path, sources: Sequence[Known]) -> dict[str, Strengths]:
+def source_strengths(runs: Path, sources: Sequence[KnownSource]) -> dict[str, SourceStrengths]:
     """What each source is good at, by uri: from the newest run that scored it, else from what came with it.
 
     Sources that nobody measured are left out.
     """
-    wanted: dict[str, list[Known]] = {}
-    found: dict[str, Strengths] = {}
+    wanted: dict[str, list[KnownSource]] = {}
+    found: dict[str, SourceStrengths] = {}
     for one in sources:
         for run in one.runs[:1]:
             wanted.setdefault(run, []).append(one)
@@ -66,7 +66,7 @@ def strengths(runs: Path, sources: Sequence[Known]) -> dict[str, Strengths]:
     return found
 
 
-def best_at(found: Mapping[str, Strengths], uri: str, language: Language = "ja") -> list[str]:
+def best_categories(found: Mapping[str, SourceStrengths], uri: str, language: Language = "ja") -> list[str]:
     """The categories in which a source beats every other one that was measured beside it."""
     own = found[uri]
     beside = [other for other in found.values() if (other.run, other.scorer) == (own.run, own.scorer)]
@@ -79,7 +79,7 @@ def best_at(found: Mapping[str, Strengths], uri: str, language: Language = "ja")
     ]
 
 
-def _of_run(folder: Path) -> dict[str, Strengths]:
+def _of_run(folder: Path) -> dict[str, SourceStrengths]:
     """What a run tells of its sources, by name; nothing where it has not drawn any yet."""
     with _opened(folder) as store:
         if store is None:
@@ -87,7 +87,7 @@ def _of_run(folder: Path) -> dict[str, Strengths]:
         prompts = store.prompts.niches
         firsts = {prompt.category: prompt for prompt in reversed(prompts.prompts)}
         return {
-            one.id: Strengths(
+            one.id: SourceStrengths(
                 scores={
                     language: mean_by_category(one.scores[language].mean(axis=1), prompts.categories)
                     for language in LANGUAGES
@@ -122,14 +122,14 @@ def _opened(folder: Path) -> Iterator[RunStore | None]:
         store.close()
 
 
-def _of_family(one: Known) -> Strengths | None:
+def _of_family(one: KnownSource) -> SourceStrengths | None:
     """The table that was measured when the embedded family was made, each source with text encoders of its own."""
     path = Path(one.uri)
     if path.parent != assets.FAMILY or path.name not in assets.NAMES:
         return None
     measured = json.loads((assets.FAMILY.parent / "family.json").read_text("utf-8"))
     own = measured["cards"][path.name]
-    return Strengths(
+    return SourceStrengths(
         scores={
             language: {name: score for name, score in own[language]["score"].items() if name != "mean"}
             for language in LANGUAGES

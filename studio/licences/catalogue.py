@@ -75,7 +75,7 @@ LICENCES = (
         forbids="non_commercial",
     ),
 )
-KNOWN: Mapping[str, Licence] = {row.name: row for row in LICENCES}
+KNOWN_LICENCES: Mapping[str, Licence] = {row.name: row for row in LICENCES}
 _SPELLINGS = {spelling: row.name for row in LICENCES for spelling in row.spellings}
 
 
@@ -86,13 +86,13 @@ def hub_name(written: str) -> str:
     return _SPELLINGS.get(name, name)
 
 
-def restriction(name: str) -> Restriction | None:
+def licence_restriction(name: str) -> Restriction | None:
     """What a licence forbids that somebody who publishes should know; of one that is not known, what its name says.
 
     Args:
         name: as the hub writes it.
     """
-    return KNOWN[name].forbids if name in KNOWN else restriction_in_name(name)
+    return KNOWN_LICENCES[name].forbids if name in KNOWN_LICENCES else restriction_in_name(name)
 
 
 def restriction_in_name(name: str) -> Restriction | None:

@@ -18,9 +18,9 @@ from pipelines.recipes.recipe import Recipe
 from pipelines.storage.files import lies_in
 from studio.i18n import Lang, words
 
-from .catalogue import KNOWN, Restriction, hub_name, restriction
+from .catalogue import KNOWN_LICENCES, Restriction, hub_name, licence_restriction
 
-Warning = Literal["unknown"] | Restriction
+LicenceWarning = Literal["unknown"] | Restriction
 
 _JOINED = " AND "  # of several licences that all hold, as SPDX writes it
 _TEXT = re.compile(r"(licen[sc]es?|notice|copying)([.-].*)?", re.IGNORECASE)
@@ -29,7 +29,7 @@ _TEXTS = "licences"  # folder of the texts in an export, and so in sources that 
 
 
 @dataclass(frozen=True)
-class Inherited:
+class InheritedLicence:
     """One source's part in a merge, or that of a LoRA in it; `parts` says what it gives."""
 
     name: str
@@ -44,23 +44,23 @@ class Inherited:
 
     def duty(self, lang: Lang) -> str | None:
         """What its licence asks, in a few words; `None` where the licence is not known here."""
-        known = [KNOWN[term] for term in self.terms if term in KNOWN]
+        known = [KNOWN_LICENCES[term] for term in self.terms if term in KNOWN_LICENCES]
         if not known or len(known) < len(self.terms):
             return None
         return "; ".join(dict.fromkeys(words(lang)[licence.duty_key] for licence in known))
 
     @property
-    def warning(self) -> Warning | None:
+    def warning(self) -> LicenceWarning | None:
         """Why it should be read before anything is published, if it should."""
-        forbidden = {restriction(term) for term in self.terms}
+        forbidden = {licence_restriction(term) for term in self.terms}
         if "no_derivatives" in forbidden:
             return "no_derivatives"
         if "non_commercial" in forbidden:
             return "non_commercial"
-        return None if self.terms and all(term in KNOWN for term in self.terms) else "unknown"
+        return None if self.terms and all(term in KNOWN_LICENCES for term in self.terms) else "unknown"
 
 
-def inherited(recipe: Recipe, sources: Mapping[str, Source]) -> list[Inherited]:
+def inherited_licences(recipe: Recipe, sources: Mapping[str, Source]) -> list[InheritedLicence]:
     """Every source that gives weights or lends a component, with its licence; LoRAs in it have entries of their own.
 
     Args:
@@ -80,14 +80,14 @@ def inherited(recipe: Recipe, sources: Mapping[str, Source]) -> list[Inherited]:
         lent = ("text_encoder", "text_encoder_2", "vae", "tokenizer", "tokenizer_2", "scheduler")
         parts += [part for part in lent if part not in recipe.merged_components and recipe.lender(part) == named.name]
         if parts:
-            base, *loras = of_source(sources[named.name])
+            base, *loras = source_licences(sources[named.name])
             licence = base.licence or named.licence
             found.append(replace(base, name=named.name, licence=licence, parts=tuple(dict.fromkeys(parts))))
             found += loras
     return found
 
 
-def of_source(source: Source) -> list[Inherited]:
+def source_licences(source: Source) -> list[InheritedLicence]:
     """A source's own licence, then those of the LoRAs on it.
 
     Raises:
@@ -95,34 +95,34 @@ def of_source(source: Source) -> list[Inherited]:
     """
     base, *loras = source_origins(source)
     return [
-        Inherited(source.name, base, base.licence, ()),
-        *(Inherited(f"{source.name} + {lora.name}", lora, lora.licence, ("lora",)) for lora in loras),
+        InheritedLicence(source.name, base, base.licence, ()),
+        *(InheritedLicence(f"{source.name} + {lora.name}", lora, lora.licence, ("lora",)) for lora in loras),
     ]
 
 
-def all_terms(entries: Iterable[Inherited]) -> list[str]:
+def all_terms(entries: Iterable[InheritedLicence]) -> list[str]:
     """The licences that hold for the whole, as the hub writes them; `unknown` stands for those not stated."""
     return list(dict.fromkeys(term for entry in entries for term in entry.terms or ("unknown",)))
 
 
-def common_licence(entries: Iterable[Inherited]) -> str:
+def common_licence(entries: Iterable[InheritedLicence]) -> str:
     """The licence of the whole as a model card names it: the one they share where the hub knows it, else `other`."""
     terms = all_terms(entries)
-    return terms[0] if len(terms) == 1 and terms[0] in KNOWN and KNOWN[terms[0]].on_hub else "other"
+    return terms[0] if len(terms) == 1 and terms[0] in KNOWN_LICENCES and KNOWN_LICENCES[terms[0]].on_hub else "other"
 
 
-def joint_licence(entries: Iterable[Inherited]) -> str:
+def joint_licence(entries: Iterable[InheritedLicence]) -> str:
     """The licences of the whole in one expression, for a file's header: `apache-2.0 AND openrail++`."""
     return _JOINED.join(all_terms(entries))
 
 
-def warnings(entries: Iterable[Inherited], lang: Lang) -> list[str]:
+def licence_warnings(entries: Iterable[InheritedLicence], lang: Lang) -> list[str]:
     """A sentence for each source that should be read about before anything is published."""
     said = words(lang)
     return [f"{entry.name}: {said[f'warning_{entry.warning}']}" for entry in entries if entry.warning]
 
 
-def credit_lines(entries: Iterable[Inherited]) -> list[str]:
+def credit_lines(entries: Iterable[InheritedLicence]) -> list[str]:
     """A sentence for each source that names its author and its licence as attribution asks for; Markdown, in English.
 
     Authors are known of what comes from the hub, and where a card or a header names them; others are for a person to
@@ -137,7 +137,7 @@ def credit_lines(entries: Iterable[Inherited]) -> list[str]:
     return said
 
 
-def licence_texts(entries: Iterable[Inherited]) -> dict[str, bytes]:
+def licence_texts(entries: Iterable[InheritedLicence]) -> dict[str, bytes]:
     """The licence files and cards that go along with an export, as file name to content.
 
     A folder's own go along, and those beside a single file that bear its name: `NAME.LICENSE`, or what its export left
@@ -151,14 +151,14 @@ def licence_texts(entries: Iterable[Inherited]) -> dict[str, bytes]:
     return texts
 
 
-def has_text(entry: Inherited) -> bool:
+def has_licence_text(entry: InheritedLicence) -> bool:
     """Whether a licence text, and not a card alone, comes with a source."""
     return any(_TEXT.match(Path(name).name) for name, _ in _papers(entry.origin))
 
 
 def _linked(name: str) -> str:
     """A licence's name in Markdown, as a link where its text is known to stand somewhere."""
-    link = KNOWN[name].link if name in KNOWN else None
+    link = KNOWN_LICENCES[name].link if name in KNOWN_LICENCES else None
     return f"[{name}]({link})" if link else name
 
 

@@ -27,7 +27,7 @@ from studio.evaluation.open_scorer import open_scorer, scorer_change, unpark_bes
 from studio.exporting.certificate import BirthCertificate, ScoreLists, small_webp
 from studio.exporting.registry import Export
 from studio.journal import Journal
-from studio.library.model_reference import alone
+from studio.library.model_reference import source_as_model
 from studio.runs.noise import Noise
 from studio.runs.store import now
 
@@ -94,7 +94,7 @@ def _scored(export: Export, birth: BirthCertificate, event: Mapping[str, Any], o
     scorer = open_scorer(_scorer_of(birth))
     if change := scorer_change(birth.scorer, scorer, same_device=False):
         raise ExportError(f"The export {change} Expected the same scorer: put its former weights back.")
-    model, sources = alone(open_source(export.path))
+    model, sources = source_as_model(open_source(export.path))
     conditions = DrawingConditions(birth.settings, Noise(birth.noises, birth.rotation))
     evaluator = Evaluator(model, sources, settings=birth.settings, scorer_bytes=scorer.weights_bytes)
     unpark_beside(scorer, evaluator.pipeline)

@@ -22,7 +22,7 @@ from studio.analysis.lineage import lineage
 from studio.analysis.replay import Moment, history
 from studio.evolution.niches import owners
 from studio.library.model_reference import open_recipe_sources
-from studio.licences.inheritance import Inherited, inherited
+from studio.licences.inheritance import InheritedLicence, inherited_licences
 from studio.runs.config import RunConfig
 from studio.runs.individual import Individual
 from studio.runs.results import best_child
@@ -90,7 +90,7 @@ class Told:
     recipe: Recipe | None
     pictures: Pictures
     ancestors: Sequence[Individual]
-    licences: Sequence[Inherited] | None
+    licences: Sequence[InheritedLicence] | None
     failures: Sequence[tuple[str, str]]
     state: Mapping[str, Any]
 
@@ -130,7 +130,7 @@ def gather(store: RunStore) -> Told:
         recipe=_portable_recipe(child.recipe, sources) if child else None,
         pictures=pictures(store, everyone, child),
         ancestors=lineage(store, child.id)[:ANCESTORS] if child else [],
-        licences=inherited(child.recipe, sources) if child and sources else None,
+        licences=inherited_licences(child.recipe, sources) if child and sources else None,
         failures=[(one.id, one.error) for one in everyone if one.error] + list((state.failed_rows or {}).items()),
         state={key: getattr(state, key) or {} for key in ("scorer", "reporter", "machine")},
     )

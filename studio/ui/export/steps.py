@@ -26,7 +26,7 @@ from studio.exporting.recipe_package import PACKAGE_ENDING, RecipePackage
 from studio.formatting import duration, gigabytes
 from studio.i18n import Lang, t
 from studio.library.model_reference import open_recipe_sources
-from studio.licences.inheritance import warnings
+from studio.licences.inheritance import licence_warnings
 from studio.ui.common import html
 from studio.ui.common.studio import Studio, choices, score
 
@@ -100,7 +100,7 @@ def terms(lang: Lang, planned: ExportPlan | RecipePackage) -> Terms:
         ]
         for entry in entries
     ]
-    return Terms(rows, warnings(entries, lang), _export_plan(planned).content.attribution)
+    return Terms(rows, licence_warnings(entries, lang), _export_plan(planned).content.attribution)
 
 
 def facts(studio: Studio, lang: Lang, planned: ExportPlan | RecipePackage) -> tuple[str, bool]:

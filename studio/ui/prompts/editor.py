@@ -26,7 +26,7 @@ from pipelines.checkpoints.source_uri import open_source_uri
 from studio.errors import RunError
 from studio.i18n import Lang, t
 from studio.library import prompt_library
-from studio.library.caption_lengths import lengths, scorer_reader, source_readers
+from studio.library.caption_lengths import caption_lengths, scorer_reader, source_readers
 from studio.ui.common import html
 from studio.ui.common.frame import page_link
 from studio.ui.common.studio import Studio, download_folder
@@ -53,7 +53,7 @@ def open_set(studio: Studio, name: str) -> Opened:
         M2N2Error: there is no such set, or it cannot be read.
     """
     path = known(studio, name)
-    prompts = prompt_library.load_known(path)
+    prompts = prompt_library.load_cached(path)
     called = name if name not in prompt_library.SHIPPED else f"my-{prompts.name}"
     return Opened(called, prompts.description, cells(to_rows(prompts)), str(path.parent))
 
@@ -64,7 +64,7 @@ def known(studio: Studio, name: str | None) -> Path:
     Raises:
         RunError: there is no set of that name.
     """
-    files = prompt_library.sets(studio.prompts)
+    files = prompt_library.prompt_sets(studio.prompts)
     if name not in files:
         raise RunError(f"There is no prompt set called {name!r}. Expected one of: {', '.join(files)}.")
     return files[name]
@@ -75,7 +75,7 @@ def choices(studio: Studio, lang: Lang) -> list[tuple[str, str]]:
     shipped = t(lang, "shipped")
     return [
         (f"{name} ({shipped})" if name in prompt_library.SHIPPED else name, name)
-        for name in prompt_library.sets(studio.prompts)
+        for name in prompt_library.prompt_sets(studio.prompts)
     ]
 
 
@@ -134,8 +134,8 @@ def measured(lang: Lang, table: Cells, scorer: str, source: str | None) -> tuple
     Raises:
         M2N2Error: the scorer's tokenizer or the source cannot be opened.
     """
-    readers = [scorer_reader(scorer), *(source_readers(open_source_uri(source)) if source else [])]
-    found = lengths(rows(table), readers)
+    readers = [scorer_reader(scorer), *(source_readers(open_origin(source)) if source else [])]
+    found = caption_lengths(rows(table), readers)
     cut = [one for one in found if one.cut_by]
     said = t(lang, "tokens_cut", n=len(cut)) if cut else t(lang, "tokens_fit", n=len(found))
     headers = [t(lang, "column_id"), t(lang, "language"), t(lang, "caption"), *_limits(lang, readers)]
@@ -164,9 +164,9 @@ def save(studio: Studio, table: Cells, name: str, description: str, place: str, 
     Raises:
         PromptSetError: rows that cannot be saved, a name that cannot be a file's or is taken.
     """
-    path = prompt_library.target(studio.prompts, name)
-    prompts = to_prompt_set(prompt_library.moved(rows(table), Path(place), path.parent), path.stem, description)
-    return prompt_library.save(path, prompts, overwrite=overwrite).stem
+    path = prompt_library.prompt_set_path(studio.prompts, name)
+    prompts = to_set(prompt_library.rebase_references(rows(table), Path(place), path.parent), path.stem, description)
+    return prompt_library.save_prompt_set(path, prompts, overwrite=overwrite).stem
 
 
 def save_split(
@@ -177,14 +177,14 @@ def save_split(
     Raises:
         PromptSetError: as `save`, or too few prompts to split; nothing is written then.
     """
-    target = prompt_library.target(studio.prompts, name)
-    whole = to_prompt_set(prompt_library.moved(rows(table), Path(place), target.parent), target.stem)
-    halves = split_prompts(whole, share, seed=seed)
-    paths = [prompt_library.target(studio.prompts, half.name) for half in halves]
+    target = prompt_library.prompt_set_path(studio.prompts, name)
+    whole = to_set(prompt_library.rebase_references(rows(table), Path(place), target.parent), target.stem)
+    halves = split(whole, share, seed=seed)
+    paths = [prompt_library.prompt_set_path(studio.prompts, half.name) for half in halves]
     for path in paths:
         prompt_library.check_free(path, overwrite=overwrite)
     for path, half in zip(paths, halves, strict=True):
-        prompt_library.save(path, half, overwrite=overwrite)
+        prompt_library.save_prompt_set(path, half, overwrite=overwrite)
     return [path.stem for path in paths], [len(half) for half in halves]
 
 

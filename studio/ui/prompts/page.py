@@ -127,8 +127,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     def on_load(request: gr.Request) -> list[Any]:
         wanted = asked(request, "set")
-        first = wanted if wanted in prompt_library.sets(studio.prompts) else next(iter(prompt_library.SHIPPED))
-        sources = [(one.name, one.uri) for one in source_library.known(studio.runs)]
+        first = wanted if wanted in prompt_library.prompt_sets(studio.prompts) else next(iter(prompt_library.SHIPPED))
+        sources = [(one.name, one.uri) for one in source_library.known_sources(studio.runs)]
         ja = next((uri for called, uri in sources if called == "ja"), None)
         return [sets_now(first), gr.Dropdown(choices=sources, value=ja), *fill(first)]
 

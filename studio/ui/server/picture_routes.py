@@ -69,14 +69,14 @@ def picture_routes(studio: Studio) -> APIRouter:
 
     @router.get("/pictures/shelf/{key}/{file}")
     def _of_shelf(key: str, file: str) -> Response:
-        known = next((one for one in source_library.known(studio.runs) if one.key == key), None)
+        known = next((one for one in source_library.known_sources(studio.runs) if one.key == key), None)
         if known is None:
             raise HTTPException(404)
         return _picture(Path(known.uri) / "previews", "", file)
 
     @router.get("/pictures/prompts/{name}/{prompt:path}")
     def _of_prompts(name: str, prompt: str) -> Response:
-        return _reference(prompt_library.sets(studio.prompts).get(name), prompt)
+        return _reference(prompt_library.prompt_sets(studio.prompts).get(name), prompt)
 
     @router.get("/pictures/reference/{run}/{prompt:path}")
     def _of_run_prompts(run: str, prompt: str) -> Response:
@@ -118,7 +118,7 @@ def _reference(prompts: Path | None, id: str) -> Response:
     if prompts is None:
         raise HTTPException(404)
     try:
-        found = prompt_library.load_known(prompts)
+        found = prompt_library.load_cached(prompts)
     except M2N2Error:
         raise HTTPException(404) from None
     named = next((prompt.reference for prompt in found.prompts if prompt.id == id), None)

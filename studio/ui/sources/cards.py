@@ -15,9 +15,9 @@ from pipelines.errors import M2N2Error
 from studio.formatting import gigabytes
 from studio.i18n import Lang, t
 from studio.i18n import category as category_name
-from studio.library.source_library import Known
-from studio.library.source_strengths import LANGUAGES, Strengths, best_at
-from studio.licences.inheritance import of_source
+from studio.library.source_library import KnownSource
+from studio.library.source_strengths import LANGUAGES, SourceStrengths, best_categories
+from studio.licences.inheritance import source_licences
 from studio.ui.common import html
 from studio.ui.common.studio import score
 
@@ -29,13 +29,13 @@ PLACE = 36  # characters of a path, whose end tells more than its beginning
 class Entry:
     """A known source for its card; `problem` says why it could not be opened, `fetch` that it is not here yet."""
 
-    known: Known
+    known: KnownSource
     source: Source | None
     problem: str | None = None
     fetch: bool = False
 
 
-def entry(known: Known) -> Entry:
+def entry(known: KnownSource) -> Entry:
     """A known source, opened by its headers where that takes no download."""
     try:
         if not is_at_hand(known.uri):
@@ -45,7 +45,9 @@ def entry(known: Known) -> Entry:
         return Entry(known, None, str(error))
 
 
-def cards(lang: Lang, entries: Sequence[Entry], found: Mapping[str, Strengths], captions: Mapping[str, str]) -> Markup:
+def cards(
+    lang: Lang, entries: Sequence[Entry], found: Mapping[str, SourceStrengths], captions: Mapping[str, str]
+) -> Markup:
     """A card per source.
 
     Args:
@@ -62,7 +64,7 @@ def cards(lang: Lang, entries: Sequence[Entry], found: Mapping[str, Strengths], 
 def _card(
     lang: Lang,
     one: Entry,
-    found: Mapping[str, Strengths],
+    found: Mapping[str, SourceStrengths],
     captions: Mapping[str, str],
     speakers: Sequence[str],
 ) -> Markup:
@@ -85,7 +87,7 @@ def _card(
     )
 
 
-def _strip(lang: Lang, one: Entry, found: Strengths | None, captions: Mapping[str, str]) -> Markup:
+def _strip(lang: Lang, one: Entry, found: SourceStrengths | None, captions: Mapping[str, str]) -> Markup:
     """The pictures that come with a source, else what it drew in a run."""
     previews = sorted((one.source.path / "previews").glob("*.png"))[:PICTURES] if one.source else []
     pictures = [(f"/pictures/shelf/{one.known.key}/{quote(f.name)}", captions.get(f.stem, f.stem)) for f in previews]
@@ -108,7 +110,7 @@ def _facts(lang: Lang, source: Source, speakers: Sequence[str]) -> Markup:
         else t(lang, "hash_unknown")
     )
     languages = [t(lang, f"language_{code}") if code in LANGUAGES else code for code in source.languages]
-    papers = of_source(source)
+    papers = source_licences(source)
     licences = Markup("<br>").join(
         Markup("{}{}: {}").format(
             f"{entry.name}: " if len(papers) > 1 else "",
@@ -151,11 +153,11 @@ def _tokenizers(entries: Sequence[Entry]) -> dict[str, list[str]]:
     }
 
 
-def _scores(lang: Lang, uri: str, own: Strengths | None, found: Mapping[str, Strengths]) -> Markup:
+def _scores(lang: Lang, uri: str, own: SourceStrengths | None, found: Mapping[str, SourceStrengths]) -> Markup:
     """A table of mean scores, categories by languages; the best of the sources measured beside it is marked."""
     if own is None:
         return Markup('<p class="quiet">{}</p>').format(t(lang, "strengths_empty"))
-    best: dict[Language, list[str]] = {language: best_at(found, uri, language) for language in own.scores}
+    best: dict[Language, list[str]] = {language: best_categories(found, uri, language) for language in own.scores}
     lines = Markup("").join(
         Markup('<tr><th scope="row">{}</th>{}</tr>').format(
             category_name(lang, category),

@@ -20,8 +20,8 @@ from studio.errors import RunError
 from studio.formatting import duration, gigabytes
 from studio.i18n import Lang, t
 from studio.library import source_library
-from studio.library.fetch import fetch
-from studio.library.source_strengths import strengths
+from studio.library.fetch import fetch_source
+from studio.library.source_strengths import source_strengths
 from studio.ui.common import html
 from studio.ui.common.cancellable import Cancelled, LongWork
 from studio.ui.common.frame import head, listen, page_link
@@ -33,20 +33,20 @@ from .similarity import Measured, Tell, heat_maps, measure
 
 def ledger(studio: Studio, lang: Lang) -> Markup:
     """Every known source's card."""
-    known = source_library.known(studio.runs)
-    return cards(lang, [entry(one) for one in known], strengths(studio.runs, known), _captions())
+    known = source_library.known_sources(studio.runs)
+    return cards(lang, [entry(one) for one in known], source_strengths(studio.runs, known), _captions())
 
 
 def choices(studio: Studio) -> list[tuple[str, str]]:
     """The known sources as (label, uri); the place tells apart those of one name."""
-    known = source_library.known(studio.runs)
+    known = source_library.known_sources(studio.runs)
     names = [one.name for one in known]
     return [(one.name if names.count(one.name) == 1 else f"{one.name} ({one.uri})", one.uri) for one in known]
 
 
 def in_order(studio: Studio, uris: Sequence[str]) -> list[str]:
     """Chosen sources in the order of the shelf, whatever the order they were ticked in; unknown ones are left out."""
-    return [one.uri for one in source_library.known(studio.runs) if one.uri in uris]
+    return [one.uri for one in source_library.known_sources(studio.runs) if one.uri in uris]
 
 
 def evolve_link(lang: Lang, uris: Sequence[str]) -> Markup:
@@ -71,7 +71,7 @@ def look(lang: Lang, text: str) -> str:
             if not is_at_hand(uri):
                 said.append(t(lang, "look_fetch", name=default_name(uri)))
                 continue
-            found = entry(source_library.Known(uri))
+            found = entry(source_library.KnownSource(uri))
             said.append(_described(lang, found))
         except M2N2Error as error:
             said.append(f"⚠️ {error}")
@@ -109,14 +109,14 @@ def add(studio: Studio, lang: Lang, text: str, tell: Tell) -> list[str]:
         raise RunError(t(lang, "add_nothing"))
     for uri in uris:
         if not is_at_hand(uri):
-            fetch(uri, lambda seconds, come: tell(*_fetching(lang, seconds, come)))
-        source = open_source_uri(uri)
+            fetch_source(uri, lambda seconds, come: tell(*_fetching(lang, seconds, come)))
+        source = open_origin(uri)
         check_mergeable([source])
         source_library.hash_source(
             source,
             lambda done, of: tell(done / of, t(lang, "hashing", done=gigabytes(done), of=gigabytes(of))),
         )
-        source_library.add(studio.runs, uri)
+        source_library.add_source(studio.runs, uri)
     return uris
 
 
@@ -193,7 +193,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         """Cards, choices, the link, and what can be forgotten."""
         known = choices(studio)
         kept = in_order(studio, ticked)
-        own_ones = [(label, uri) for label, uri in known if uri in source_library.added(studio.runs)]
+        own_ones = [(label, uri) for label, uri in known if uri in source_library.added_sources(studio.runs)]
         return [
             ledger(studio, lang),
             gr.CheckboxGroup(choices=known, value=kept),
@@ -250,7 +250,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return [t(lang, "added", names=names), "", *shelf_now([*ticked, *new])]
 
     def on_forget(uri: str, ticked: list[str]) -> list[Any]:
-        source_library.forget(studio.runs, uri)
+        source_library.forget_source(studio.runs, uri)
         return shelf_now(ticked)
 
     def on_measure(

@@ -23,7 +23,7 @@ from studio.exporting import export_plan
 from studio.exporting.card_content import CardContent, ExampleDrawing
 from studio.exporting.model_card import diffusers_snippet, model_card
 from studio.library.model_reference import open_recipe_sources
-from studio.licences.inheritance import common_licence, inherited
+from studio.licences.inheritance import common_licence, inherited_licences
 from studio.runs.noise import noise_seed
 from tests.conftest import python
 
@@ -145,7 +145,7 @@ def test_sources_of_the_hub_are_base_models_and_flagged_ones_stand_on_top(copied
     sources = [Source(ja.path, "ja", ja.contents, uri="owner/ja@main"), open_source(bare, name="fl|at\n# x")]
     weights = {"attention": [0.5, 0.5], "backbone": [0.5, 0.5]}
     recipe, by_name = blend(sources, weights, host={"default": "ja"}), {source.name: source for source in sources}
-    text = model_card(Plan(recipe, by_name), CardContent("t", "s"), inherited(recipe, by_name), "t", {})
+    text = model_card(Plan(recipe, by_name), CardContent("t", "s"), inherited_licences(recipe, by_name), "t", {})
     front = yaml.safe_load(text.split("---")[1])
     assert front["base_model"] == ["owner/ja"]
     assert (front["license"], front["license_link"]) == ("other", "LICENSE.md")

@@ -12,22 +12,24 @@ from pipelines.checkpoints.sources import Source, open_source
 from pipelines.exporting.provenance import Origin
 from pipelines.recipes.recipe import blend
 from studio.i18n import LANGUAGES, words
-from studio.licences.catalogue import KNOWN, hub_name
+from studio.licences.catalogue import KNOWN_LICENCES, hub_name
 from studio.licences.inheritance import (
-    Inherited,
+    InheritedLicence,
     all_terms,
     common_licence,
-    has_text,
-    inherited,
+    has_licence_text,
+    inherited_licences,
     joint_licence,
     licence_texts,
-    warnings,
+    licence_warnings,
 )
 from tests.full_keys import small_single_file
 
 
 def entry(licence, name="x"):
-    return Inherited(name, Origin(name, Path("/nowhere/x.safetensors"), None, None, licence), licence, ("attention",))
+    return InheritedLicence(
+        name, Origin(name, Path("/nowhere/x.safetensors"), None, None, licence), licence, ("attention",)
+    )
 
 
 def merge(*sources):
@@ -55,7 +57,7 @@ def test_a_licence_has_many_spellings(written, name):
     assert hub_name(written) == name
 
 
-@pytest.mark.parametrize("licence", KNOWN)
+@pytest.mark.parametrize("licence", KNOWN_LICENCES)
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_what_every_known_licence_asks_is_said_in_both_languages(licence, lang):
     assert entry(licence).duty(lang) == words(lang)[f"duty_{licence}"]
@@ -78,7 +80,7 @@ def test_what_every_known_licence_asks_is_said_in_both_languages(licence, lang):
 )
 def test_what_should_be_read_first_is_flagged(licence, warning):
     assert entry(licence).warning == warning
-    said = warnings([entry(licence, "桜")], "ja")
+    said = licence_warnings([entry(licence, "桜")], "ja")
     assert said == ([f"桜: {words('ja')[f'warning_{warning}']}"] if warning else [])
 
 
@@ -94,22 +96,22 @@ def test_the_licence_of_the_whole():
 
 
 def test_a_merge_inherits_what_its_weights_come_from(family, one_hot):
-    entries = inherited(one_hot["flat"], family)  # flat's weights under ja's text encoders
+    entries = inherited_licences(one_hot["flat"], family)  # flat's weights under ja's text encoders
     assert [(one.name, one.licence) for one in entries] == [("ja", "apache-2.0"), ("flat", "cc-by-4.0")]
     assert entries[0].parts == ("text_encoder", "text_encoder_2", "vae", "tokenizer", "tokenizer_2", "scheduler")
     assert entries[1].parts == ("attention", "backbone")
     assert entries[1].duty("en") == "name the authors, link the licence, say that it was changed"
     assert common_licence(entries) == "other"
-    assert common_licence(inherited(one_hot["base"], family)) == "apache-2.0"
+    assert common_licence(inherited_licences(one_hot["base"], family)) == "apache-2.0"
 
 
 def test_a_licence_may_stand_in_the_recipe_alone(copied):
     folder = copied("ja", "bare")
     (folder / "README.md").unlink()
     recipe, sources = merge(open_source(folder))
-    assert inherited(recipe, sources)[0].warning == "unknown"
+    assert inherited_licences(recipe, sources)[0].warning == "unknown"
     named = recipe.model_copy(update={"sources": (recipe.sources[0].model_copy(update={"licence": "mit"}),)})
-    assert inherited(named, sources)[0].licence == "mit"
+    assert inherited_licences(named, sources)[0].licence == "mit"
 
 
 def test_a_lora_has_a_licence_of_its_own(family, tmp_path):
@@ -117,13 +119,13 @@ def test_a_lora_has_a_licence_of_its_own(family, tmp_path):
     save_file({"x": torch.zeros(1)}, lora, metadata={"modelspec.license": "CC-BY-NC-4.0"})
     ja = family["ja"]
     both = Source(ja.path, "ja", ja.contents, uri=f"{ja.path} + 0.8 * {lora}")
-    base, added = inherited(*merge(both))
+    base, added = inherited_licences(*merge(both))
     assert (base.name, base.licence, base.warning) == ("ja", "apache-2.0", None)
     assert (added.name, added.licence, added.warning) == ("ja + line", "CC-BY-NC-4.0", "non_commercial")
 
 
 def test_texts_of_folders_go_along(family, one_hot):
-    entries = inherited(one_hot["flat"], family)
+    entries = inherited_licences(one_hot["flat"], family)
     texts = licence_texts(entries)
     assert set(texts) == {
         "licences/ja/LICENSE",
@@ -132,17 +134,17 @@ def test_texts_of_folders_go_along(family, one_hot):
         "licences/flat/README.md",
     }
     assert texts["licences/flat/LICENSE"] == (family["flat"].path / "LICENSE").read_bytes()
-    assert all(map(has_text, entries))
+    assert all(map(has_licence_text, entries))
 
 
 def test_of_a_shared_folder_only_what_bears_the_files_name(copied):
     folder = copied("ja")
     path = small_single_file(folder, folder / "mine.v2.safetensors", **{"modelspec.license": "mit"})
     recipe, sources = merge(open_source(path))
-    entries = inherited(recipe, sources)
+    entries = inherited_licences(recipe, sources)
     assert entries[0].licence == "mit"  # not that of the README beside it, which is another model's
     assert licence_texts(entries) == {}
-    assert not has_text(entries[0])
+    assert not has_licence_text(entries[0])
     (folder / "mine.v2.LICENSE.txt").write_text("mine")
     (folder / "mine.LICENSE").write_text("another's")
     (folder / "mine.v2.license.safetensors").write_bytes(bytes((1 << 20) + 1))
@@ -178,7 +180,7 @@ def test_a_link_that_leads_out_of_a_source_is_not_followed(copied, tmp_path):
     (folder / "licences").symlink_to(others)
     path = small_single_file(copied("flat"), folder.parent / "flat" / "one.safetensors")
     path.with_name("one.LICENSE").symlink_to(others / "LICENSE")
-    texts = licence_texts(inherited(*merge(open_source(folder), open_source(path))))
+    texts = licence_texts(inherited_licences(*merge(open_source(folder), open_source(path))))
     assert set(texts) == {"licences/ja/COPYING", "licences/ja/LICENSE", "licences/ja/README.md"}
     assert b"mine" not in texts.values()
 

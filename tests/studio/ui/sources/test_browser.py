@@ -98,7 +98,7 @@ def test_sources(lang, address, studio, copied, monkeypatch, open_page):
         expect(page.locator("#seen")).to_contain_text(say("add_cancelled"))
     expect(page.locator("#leave")).to_be_hidden()
     expect(page.locator("#own textarea")).to_have_value(mine)
-    assert source_library.added(studio.runs) == []
+    assert source_library.added_sources(studio.runs) == []
     page.locator("#take").click()
     expect(page.locator("#seen")).to_contain_text(say("added", names="mine"))
     expect(cards).to_have_count(5)

@@ -13,7 +13,7 @@ from pipelines.errors import M2N2Error
 from pipelines.recipes.recipe import blend
 from studio.i18n import LANGUAGES
 from studio.library import source_library
-from studio.library.source_strengths import strengths
+from studio.library.source_strengths import source_strengths
 from studio.ui.common.cancellable import Cancelled, LongWork
 from studio.ui.sources import page as sources
 from studio.ui.sources import similarity
@@ -38,7 +38,7 @@ def test_every_card_says_what_a_source_is_and_where_its_scores_come_from(finishe
 
 
 def test_scores_of_a_run_are_its_own(finished):
-    found = strengths(finished.runs, source_library.known(finished.runs))
+    found = source_strengths(finished.runs, source_library.known_sources(finished.runs))
     with finished.run("first") as store:
         real, prompts = store.individual("real"), store.prompts.niches
     measured = found[str(assets.FAMILY / "real")]
@@ -49,9 +49,9 @@ def test_scores_of_a_run_are_its_own(finished):
 
 
 def test_a_source_without_previews_shows_what_it_drew_in_a_run(finished, copied):
-    known = source_library.Known(str(copied("real", "mine")))
+    known = source_library.KnownSource(str(copied("real", "mine")))
     (Path(known.uri) / "previews").rename(Path(known.uri) / "other")
-    found = strengths(finished.runs, source_library.known(finished.runs))[str(assets.FAMILY / "real")]
+    found = source_strengths(finished.runs, source_library.known_sources(finished.runs))[str(assets.FAMILY / "real")]
     shown = cards("en", [entry(known)], {known.uri: found}, {})
     assert shown.count('href="/pictures/run/first/real/') == 6
     assert "No pictures come with this source" in cards("en", [entry(known)], {}, {})
@@ -60,7 +60,10 @@ def test_a_source_without_previews_shows_what_it_drew_in_a_run(finished, copied)
 
 def test_a_source_that_is_gone_or_elsewhere_keeps_its_card(finished):
     shown = cards(
-        "en", [entry(source_library.Known("/nowhere/<b>gone</b>")), entry(source_library.Known("owner/name"))], {}, {}
+        "en",
+        [entry(source_library.KnownSource("/nowhere/<b>gone</b>")), entry(source_library.KnownSource("owner/name"))],
+        {},
+        {},
     )
     assert "There is nothing at /nowhere/&lt;b&gt;gone" in shown
     assert "Not on this machine yet" in shown
@@ -90,7 +93,7 @@ def test_sources_are_added_after_every_byte_was_checked(empty, copied):
     assert sources.add(empty, "en", mine, lambda share, words: told.append((share, words))) == [mine]
     assert told[-1][0] > 0.99
     assert told[-1][1].startswith("Checking: 13.")
-    assert source_library.added(empty.runs) == [mine]
+    assert source_library.added_sources(empty.runs) == [mine]
     assert ("mine", mine) in sources.choices(empty)
     assert "It was read before" in sources.look("en", mine)
     with pytest.raises(M2N2Error, match="No source is written"):
@@ -103,11 +106,11 @@ def test_what_was_cancelled_is_not_added(empty, copied):
 
     with pytest.raises(Cancelled):
         sources.add(empty, "en", str(copied("ja", "mine")), stop)
-    assert source_library.added(empty.runs) == []
+    assert source_library.added_sources(empty.runs) == []
 
 
 def test_two_sources_of_one_name_are_told_apart(empty, copied):
-    source_library.add(empty.runs, str(copied("ja")))
+    source_library.add_source(empty.runs, str(copied("ja")))
     labels = [label for label, _ in sources.choices(empty)]
     assert len(set(labels)) == 5
     assert sum(label.startswith("ja (/") for label in labels) == 2
@@ -155,7 +158,7 @@ def test_what_cannot_be_compared_is_refused_with_what_to_do(finished):
 
 def test_only_pictures_of_known_sources_are_served(finished, served_pictures):
     client = served_pictures(finished)
-    key = source_library.Known(FAMILY[1]).key
+    key = source_library.KnownSource(FAMILY[1]).key
     assert client.get(f"/pictures/shelf/{key}/0-1face-ja.png").status_code == 200
     for path in (f"{key}/..%2fmodel_index.json", f"{key}/absent.png", "0123/0-1face-ja.png"):
         assert client.get(f"/pictures/shelf/{path}").status_code == 404

@@ -22,14 +22,14 @@ from studio.exporting.export_plan import plan_export
 from studio.exporting.recipe_package import PACKAGE_ENDING, RecipePackage
 from studio.exporting.registry import in_use, in_use_history, list_exports, open_export
 from studio.exporting.verification import verify_export, verify_hashes
-from studio.judging.annotations import Marked, marks
-from studio.judging.pairing import judged, next_pair
-from studio.judging.ranking import report
-from studio.judging.votes import missing, niches, read_votes, steering_runs
+from studio.judging.annotations import Annotations, read_annotations
+from studio.judging.pairing import judged_individuals, next_pair
+from studio.judging.ranking import votes_report
+from studio.judging.votes import missing_votes, niche_votes, read_votes, steering_runs
 from studio.library.source_library import added_sources
 from studio.monitoring.drift import drift
 from studio.monitoring.remeasure import damage, journal
-from studio.monitoring.scheduler import carry_out as measure_again
+from studio.monitoring.scheduler import carry_out_measurement as measure_again
 from studio.monitoring.scheduler import schedule_of
 from studio.networks.task import open_any
 from studio.runs.store import open_run
@@ -179,15 +179,15 @@ def test_a_run_over_any_network_goes_on_to_the_same_end(answers, work, same):
 
 def test_votes_and_marks_say_the_same(work, same):
     store, wanted = open_run(work / "run"), told("votes.json")
-    given, marked = read_votes(store.folder), marks(store)
-    same(report(given), wanted["report"])
-    assert missing(given) == wanted["missing"]
-    assert {whose: len(some) for whose, some in niches(given).items()} == wanted["niches"]
+    given, marked = read_votes(store.folder), read_annotations(store)
+    same(votes_report(given), wanted["report"])
+    assert missing_votes(given) == wanted["missing"]
+    assert {whose: len(some) for whose, some in niche_votes(given).items()} == wanted["niches"]
     assert steering_runs(work) == wanted["steering"]
-    assert [one.id for one in judged(store)] == wanted["judged"]
+    assert [one.id for one in judged_individuals(store)] == wanted["judged"]
     people = {one.id: marked[one.recipe.digest] for one in store.individuals() if one.recipe.digest in marked}
     assert {id: json.loads(json.dumps(dataclasses.asdict(one))) for id, one in people.items()} == wanted["marks"]
-    assert people["0001"] == Marked(3.5, ("bright", "round", "丸い"), (("Aya", "better than it looked"),))
+    assert people["0001"] == Annotations(3.5, ("bright", "round", "丸い"), (("Aya", "better than it looked"),))
     asked = next_pair(store, given, "Ren", "ja", random.Random(0))  # those whose pictures are there
     assert {asked.left, asked.right} == {"0001", "0002"}
     store.close()

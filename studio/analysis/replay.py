@@ -15,7 +15,7 @@ from studio.runs.individual import Individual
 
 
 @dataclass(frozen=True)
-class Moment:
+class ArchiveMoment:
     """The archive after so many offspring.
 
     Attributes:
@@ -33,7 +33,7 @@ class Moment:
     entropy: float
 
 
-def history(everyone: Sequence[Individual], config: RunConfig) -> list[Moment]:
+def archive_history(everyone: Sequence[Individual], config: RunConfig) -> list[ArchiveMoment]:
     """The archive after the sources and after each offspring.
 
     Exact: the same insertions in the same order. Only where a run changes its noise on the way are the scores of those
@@ -49,7 +49,7 @@ def history(everyone: Sequence[Individual], config: RunConfig) -> list[Moment]:
         for one in everyone
     }
     made = 0
-    moments: list[Moment] = []
+    moments: list[ArchiveMoment] = []
     for one in everyone:
         made += not one.is_source
         if all(kind in one.scores for kind in config.competing):  # else it failed, or was turned away early
@@ -61,12 +61,12 @@ def history(everyone: Sequence[Individual], config: RunConfig) -> list[Moment]:
     return moments
 
 
-def _moment(made: int, alive: Sequence[Mapping[str, float]], archive: Archive) -> Moment | None:
+def _moment(made: int, alive: Sequence[Mapping[str, float]], archive: Archive) -> ArchiveMoment | None:
     if not alive:
         return None
     means = {language: [one[language] for one in alive if language in one] for language in LANGUAGES}
     scores = archive.scores
-    return Moment(
+    return ArchiveMoment(
         made=made,
         best={language: max(found) for language, found in means.items() if found},
         mean={language: float(np.mean(found)) for language, found in means.items() if found},

@@ -10,20 +10,20 @@ import numpy as np
 
 from eval.prompts.prompt_set import PromptSet
 from studio.evolution.niches import owners
-from studio.judging.annotations import Marked
+from studio.judging.annotations import Annotations
 from studio.runs.individual import Individual, ScoreKind
 
 from .source_shares import source_shares
 
-Sort = Literal["ja", "en", "consistency", "niches", "diversity", "votes", "stars", "newest"]
-SORTS: tuple[Sort, ...] = get_args(Sort)
-Show = Literal["alive", "fame", "all"]
-SHOWS: tuple[Show, ...] = get_args(Show)
-WALL = 60  # individuals on a page of the wall
+WallSort = Literal["ja", "en", "consistency", "niches", "diversity", "votes", "stars", "newest"]
+WALL_SORTS: tuple[WallSort, ...] = get_args(WallSort)
+WallShow = Literal["alive", "fame", "all"]
+WALL_SHOWS: tuple[WallShow, ...] = get_args(WallShow)
+WALL_SIZE = 60  # individuals on a page of the wall
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WallFilter:
     """What somebody asks the wall for.
 
     Attributes:
@@ -38,8 +38,8 @@ class Wanted:
         tag: only those who bear it; empty for all.
     """
 
-    sort: Sort = "ja"
-    show: Show = "alive"
+    sort: WallSort = "ja"
+    show: WallShow = "alive"
     category: str = ""
     text: str = ""
     source: str = ""
@@ -48,7 +48,7 @@ class Wanted:
     tag: str = ""
 
 
-def rows_of(prompts: PromptSet, wanted: Wanted) -> list[int]:
+def prompt_rows(prompts: PromptSet, wanted: WallFilter) -> list[int]:
     """The prompts that count, by their place in the set."""
     text = wanted.text.strip().casefold()
     return [
@@ -59,11 +59,11 @@ def rows_of(prompts: PromptSet, wanted: Wanted) -> list[int]:
     ]
 
 
-def arranged(
+def select_individuals(
     everyone: Sequence[Individual],
     prompts: PromptSet,
-    wanted: Wanted,
-    marked: Mapping[str, Marked],
+    wanted: WallFilter,
+    marked: Mapping[str, Annotations],
     strengths: Mapping[str, float],
 ) -> list[Individual]:
     """The individuals to show, best first; of equals the older first.
@@ -75,7 +75,7 @@ def arranged(
         marked: stars and tags by the recipe's digest.
         strengths: by id, of those that were voted on.
     """
-    rows = rows_of(prompts, wanted)
+    rows = prompt_rows(prompts, wanted)
     scored = [one for one in everyone if "ja" in one.scores]
     if wanted.show == "alive":
         scored = [one for one in scored if one.alive]
@@ -84,8 +84,8 @@ def arranged(
     if not rows:
         return []
 
-    def said(one: Individual) -> Marked:
-        return marked.get(one.recipe.digest, Marked()) if marked else Marked()
+    def said(one: Individual) -> Annotations:
+        return marked.get(one.recipe.digest, Annotations()) if marked else Annotations()
 
     shown = [
         one

@@ -26,7 +26,7 @@ MOST_NOISES = 8  # per prompt; more are not suggested
 
 
 @dataclass(frozen=True)
-class Spot:
+class PromptBest:
     """A prompt in one language: who draws it best.
 
     Attributes:
@@ -54,7 +54,7 @@ class Spot:
 
 
 @dataclass(frozen=True)
-class Category:
+class CategoryBest:
     """The prompts of a category together: `best` is the mean of each prompt's best score alive, the rest as in `Spot`.
 
     `interval` is the 95 % one of the best offspring's mean minus the best source's, `None` for fewer than five prompts,
@@ -102,7 +102,7 @@ def is_weak(best: np.ndarray) -> np.ndarray:
     return np.asarray((best <= np.quantile(best, QUARTER)) & (best < np.median(best)))
 
 
-def spots(everyone: Sequence[Individual], prompts: Sequence[Prompt], language: Language) -> list[Spot]:
+def best_by_prompt(everyone: Sequence[Individual], prompts: Sequence[Prompt], language: Language) -> list[PromptBest]:
     """Who draws each prompt best, in the prompts' order; none where nobody alive has scores in this language."""
     alive = _scored([one for one in everyone if one.alive], language)
     sources = _scored([one for one in everyone if one.is_source], language)
@@ -116,7 +116,7 @@ def spots(everyone: Sequence[Individual], prompts: Sequence[Prompt], language: L
         source, ahead = sources.first(row), sources.margin(row)
         bred = offspring.first(row) if offspring else None
         found.append(
-            Spot(
+            PromptBest(
                 prompt=prompt,
                 best=alive.first(row)[0],
                 score=float(best[row]),
@@ -132,7 +132,9 @@ def spots(everyone: Sequence[Individual], prompts: Sequence[Prompt], language: L
     return found
 
 
-def categories(everyone: Sequence[Individual], found: Sequence[Spot], language: Language) -> list[Category]:
+def best_by_category(
+    everyone: Sequence[Individual], found: Sequence[PromptBest], language: Language
+) -> list[CategoryBest]:
     """Who draws each category best, in the order in which they first appear in `found`, which is not empty."""
     sources = _scored([one for one in everyone if one.is_source], language)
     offspring = _scored([one for one in everyone if one.alive and not one.is_source], language)
@@ -153,7 +155,7 @@ def categories(everyone: Sequence[Individual], found: Sequence[Spot], language: 
             )
             interval = difference.low, difference.high
         rows.append(
-            Category(
+            CategoryBest(
                 name=name,
                 prompts=int(here.sum()),
                 weak=sum(spot.weak for spot, inside in zip(found, here, strict=True) if inside),
@@ -169,7 +171,7 @@ def categories(everyone: Sequence[Individual], found: Sequence[Spot], language: 
     return rows
 
 
-def suggestions(everyone: Sequence[Individual], found: Sequence[Spot], language: Language) -> list[Suggestion]:
+def suggestions(everyone: Sequence[Individual], found: Sequence[PromptBest], language: Language) -> list[Suggestion]:
     """What to do next, each with the figures that say so; nothing where the numbers say nothing."""
     if not found:
         return []
@@ -188,7 +190,7 @@ def suggestions(everyone: Sequence[Individual], found: Sequence[Spot], language:
                 "share": f"{mean_share(bred, one.source):.0%}",
             },
         )
-        for one in categories(everyone, found, language)
+        for one in best_by_category(everyone, found, language)
         if one.offspring is not None and one.interval is not None and one.interval[1] < 0
     ]
     sources = _scored([one for one in everyone if one.is_source], language)

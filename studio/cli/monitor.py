@@ -30,12 +30,12 @@ def monitor(
     from studio.jobs.process import Stopped
     from studio.monitoring.drift import drift
     from studio.monitoring.remeasure import journal
-    from studio.monitoring.scheduler import carry_out
+    from studio.monitoring.scheduler import carry_out_measurement
 
     opened = open_export(export)
     try:
         with console.stages_progress() as progress:
-            carry_out(opened, progress)
+            carry_out_measurement(opened, progress)
     except Stopped:
         console.errors.print("stopped; nothing was recorded")
         raise typer.Exit(1) from None

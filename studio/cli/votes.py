@@ -22,14 +22,14 @@ def votes(
 ) -> None:
     """People's ranking, and how often the scorer agrees. / 投票による順位と、採点モデルとの一致率を表示します。"""
     from studio.judging import ranking
-    from studio.judging.votes import missing, read_votes
+    from studio.judging.votes import missing_votes, read_votes
     from studio.runs.store import open_run
 
     opened = open_run(run)
     given = read_votes(opened.folder)
     scorer = names.label(opened.config.scorer)
     opened.close()
-    found = ranking.report(given) | {"scorer": scorer, "missing_to_steer": missing(given)}
+    found = ranking.votes_report(given) | {"scorer": scorer, "missing_to_steer": missing_votes(given)}
     if as_json:
         console.print_json(found)
         return

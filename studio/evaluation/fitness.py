@@ -17,7 +17,7 @@ from pipelines.errors import GenerationError, RecipeError
 from pipelines.recipes.recipe import Recipe
 from studio.evolution.archive import Archive
 from studio.evolution.early_rejection import cannot_enter, prompt_order
-from studio.judging.preference_niches import PreferenceModel, liking
+from studio.judging.preference_niches import PreferenceModel, preference_scores
 from studio.runs.config import RunConfig
 from studio.runs.individual import PartialScores
 from studio.runs.noise import Noise
@@ -183,4 +183,4 @@ class FitnessEvaluation:
         if not self._raters:
             return None
         features = [evaluations[language].scores.features for language in self._config.compete]
-        return liking(self._raters, features, self._config.noises)
+        return preference_scores(self._raters, features, self._config.noises)

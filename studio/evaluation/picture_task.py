@@ -20,7 +20,7 @@ from studio.environment import described
 from studio.errors import RunError
 from studio.evolution.archive import Archive
 from studio.evolution.niches import Floats
-from studio.judging.preference_niches import PreferenceModel, learn_niches
+from studio.judging.preference_niches import PreferenceModel, learn_preferences
 from studio.judging.votes import votes_for
 from studio.runs.individual import Evaluation
 from studio.runs.noise import Noise
@@ -159,6 +159,6 @@ class PictureTask:
 def _raters(store: RunStore, scorer: FeatureScorer) -> list[PreferenceModel]:
     """The niches that are made of votes: learned once, so that what is voted later changes nothing in this run."""
     if store.config.votes and store.state.tastes is None:
-        learned = learn_niches(*votes_for(store.config.votes), scorer)
+        learned = learn_preferences(*votes_for(store.config.votes), scorer)
         store.update(tastes=[one.to_json() for one in learned])
     return [PreferenceModel.from_json(one) for one in store.state.tastes or []]

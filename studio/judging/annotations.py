@@ -14,12 +14,12 @@ from studio.journal import Journal
 from studio.runs.individual import Individual
 from studio.runs.store import RunStore, now
 
-FILE = "marks.jsonl"
-MOST = 5  # stars
+ANNOTATIONS_FILE = "marks.jsonl"
+MAX_STARS = 5  # stars
 
 
 @dataclass(frozen=True)
-class Marked:
+class Annotations:
     """What everybody said of an individual last: mean stars (0 where nobody gave any), all tags, notes by rater."""
 
     stars: float = 0.0
@@ -27,7 +27,7 @@ class Marked:
     notes: tuple[tuple[str, str], ...] = ()
 
 
-def mark(store: RunStore, individual: Individual, *, rater: str, stars: int, tags: str, note: str) -> None:
+def annotate(store: RunStore, individual: Individual, *, rater: str, stars: int, tags: str, note: str) -> None:
     """Say what one thinks of an individual; the last word of a rater counts.
 
     Args:
@@ -41,10 +41,10 @@ def mark(store: RunStore, individual: Individual, *, rater: str, stars: int, tag
     Raises:
         RunError: more stars than there are.
     """
-    if not 0 <= stars <= MOST:
-        raise RunError(f"Expected 0 to {MOST} stars, found {stars}.")
+    if not 0 <= stars <= MAX_STARS:
+        raise RunError(f"Expected 0 to {MAX_STARS} stars, found {stars}.")
     words = dict.fromkeys(word.strip() for word in tags.replace("、", ",").split(",") if word.strip())
-    Journal(store.folder / FILE).append(
+    Journal(store.folder / ANNOTATIONS_FILE).append(
         {
             "time": now().isoformat(),
             "recipe": individual.recipe.digest,
@@ -57,17 +57,17 @@ def mark(store: RunStore, individual: Individual, *, rater: str, stars: int, tag
     )
 
 
-def marks(store: RunStore) -> dict[str, Marked]:
+def read_annotations(store: RunStore) -> dict[str, Annotations]:
     """What was said of whom, by the digest of the recipe."""
     last: dict[str, dict[str, dict[str, Any]]] = {}  # by recipe and rater
-    for event in Journal(store.folder / FILE).events():
+    for event in Journal(store.folder / ANNOTATIONS_FILE).events():
         last.setdefault(event["recipe"], {})[event["rater"]] = event
     return {recipe: _marked(said) for recipe, said in last.items()}
 
 
-def _marked(said: dict[str, dict[str, Any]]) -> Marked:
+def _marked(said: dict[str, dict[str, Any]]) -> Annotations:
     given = [event["stars"] for event in said.values() if event["stars"]]
-    return Marked(
+    return Annotations(
         stars=fmean(given) if given else 0.0,
         tags=tuple(dict.fromkeys(tag for event in said.values() for tag in event["tags"])),
         notes=tuple((rater, event["note"]) for rater, event in said.items() if event["note"]),

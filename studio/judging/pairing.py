@@ -19,13 +19,13 @@ from studio.png_metadata import seed_of
 from studio.runs.individual import Individual
 from studio.runs.store import RunStore, now
 
-from .votes import Answer, Reads, Vote
+from .votes import Answer, ReaderLanguage, Vote
 
-BEST = 10  # of all who ever entered the archive, alive or not
+BEST_JUDGED = 10  # of all who ever entered the archive, alive or not
 
 
 @dataclass(frozen=True)
-class Pair:
+class PicturePair:
     """A question: two pictures of one caption from one noise. Its text and bytes may be shown, the rest may not."""
 
     prompt: str
@@ -40,7 +40,7 @@ class Pair:
     left_png: bytes
     right_png: bytes
 
-    def vote(self, rater: str, reads: Reads, answer: Answer) -> Vote:
+    def vote(self, rater: str, reads: ReaderLanguage, answer: Answer) -> Vote:
         """The answer to it, for the journal."""
         return Vote(
             time=now().isoformat(timespec="seconds"),
@@ -58,17 +58,17 @@ class Pair:
         )
 
 
-def judged(store: RunStore) -> list[Individual]:
+def judged_individuals(store: RunStore) -> list[Individual]:
     """Who takes part: sources, individuals alive, and the best who ever entered; all of them kept every picture."""
     entered = [one for one in store.individuals() if one.entered]
     best = sorted(entered, key=lambda one: -sum(one.mean(language) or 0.0 for language in store.config.compete))
-    famous = {one.id for one in best[:BEST]}
+    famous = {one.id for one in best[:BEST_JUDGED]}
     return [one for one in entered if one.is_source or one.alive or one.id in famous]
 
 
 def next_pair(
-    store: RunStore, votes: Sequence[Vote], rater: str, reads: Reads, rng: random.Random | None = None
-) -> Pair | None:
+    store: RunStore, votes: Sequence[Vote], rater: str, reads: ReaderLanguage, rng: random.Random | None = None
+) -> PicturePair | None:
     """A pair this rater has not judged on that caption: pairs with fewer votes are likelier, sides are at random.
 
     Captions are in the language the rater reads best, where that is one of the run's.
@@ -84,7 +84,7 @@ def next_pair(
         The pair with its pictures in memory; `None` when there is nothing left to ask.
     """
     rng = rng or random.SystemRandom()
-    everyone = judged(store)
+    everyone = judged_individuals(store)
     languages = [reads] if reads in LANGUAGES else list(LANGUAGES)
     ends = tuple(f"-{language}-{noise}.png" for language in languages for noise in range(store.config.noises))
     files = {one.id: {name for name in _listed(store, one.id) if name.endswith(ends)} for one in everyone}
@@ -121,7 +121,7 @@ def _drawn(ids: list[str], counts: Counter[tuple[str, str]], rng: random.Random)
     yield from sorted(pairs, key=keys.__getitem__, reverse=True)
 
 
-def _opened(store: RunStore, left: Individual, right: Individual, name: str) -> Pair | None:
+def _opened(store: RunStore, left: Individual, right: Individual, name: str) -> PicturePair | None:
     """The pair of two files of that name; `None` where one is gone, or they are from different noise after all."""
     prompt, tail, noise = name.removesuffix(".png").rsplit("-", 2)
     language: Language = "ja" if tail == "ja" else "en"
@@ -131,7 +131,7 @@ def _opened(store: RunStore, left: Individual, right: Individual, name: str) -> 
     row, asked = rows[prompt]
     try:
         (left_seed, left_png), (right_seed, right_png) = (
-            stripped(store.image(one.id, prompt, language, int(noise))) for one in (left, right)
+            pixels_only(store.image(one.id, prompt, language, int(noise))) for one in (left, right)
         )
     except OSError:
         return None
@@ -142,7 +142,7 @@ def _opened(store: RunStore, left: Individual, right: Individual, name: str) -> 
         values = one.scores.get(language)
         return None if values is None or np.isnan(found := values[row, int(noise)]) else float(found)
 
-    return Pair(
+    return PicturePair(
         prompt=prompt,
         language=language,
         caption=(asked.ja if language == "ja" else asked.en) or "",
@@ -157,7 +157,7 @@ def _opened(store: RunStore, left: Individual, right: Individual, name: str) -> 
     )
 
 
-def stripped(path: Path) -> tuple[int | None, bytes]:
+def pixels_only(path: Path) -> tuple[int | None, bytes]:
     """The seed a picture was drawn from, where it says so, and the picture as PNG with nothing but its pixels."""
     with Image.open(path) as picture:
         pixels = Image.frombytes("RGB", picture.size, picture.convert("RGB").tobytes())

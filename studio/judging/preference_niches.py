@@ -20,7 +20,7 @@ from eval.scorers.scorer import FeatureScorer
 from studio.errors import RunError
 from studio.png_metadata import seed_of
 
-from .votes import ENOUGH, Vote, decided, niches
+from .votes import ENOUGH_VOTES, Vote, count_decided, niche_votes
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class PreferenceModel:
         return cls(content["whose"], taste, content["votes"], VoteShare(**share) if share else None)
 
 
-def learn_niches(folder: Path, votes: Sequence[Vote], scorer: FeatureScorer) -> list[PreferenceModel]:
+def learn_preferences(folder: Path, votes: Sequence[Vote], scorer: FeatureScorer) -> list[PreferenceModel]:
     """Learn a taste per niche from the pictures in a run's folder.
 
     Votes whose pictures are gone, or were drawn again from other noise, teach nothing.
@@ -59,11 +59,11 @@ def learn_niches(folder: Path, votes: Sequence[Vote], scorer: FeatureScorer) -> 
         RunError: too few are left.
     """
     usable = [vote for vote in votes if all(_is_there(folder, vote, id) for id in (vote.left, vote.right))]
-    votes_by_rater = niches(usable)
+    votes_by_rater = niche_votes(usable)
     if not votes_by_rater:
         raise RunError(
-            f"Of the pictures that were voted on in {folder / 'images'}, those of {decided(usable)} decided votes are "
-            f"left. Expected {ENOUGH} at least: keep the run's pictures, or leave `votes` out."
+            f"Of the pictures that were voted on in {folder / 'images'}, those of {count_decided(usable)} decided "
+            f"votes are left. Expected {ENOUGH_VOTES} at least: keep the run's pictures, or leave `votes` out."
         )
     files = list(dict.fromkeys(_file(folder, vote, id) for vote in usable for id in (vote.left, vote.right)))
     row = {file: k for k, file in enumerate(files)}
@@ -80,7 +80,7 @@ def learn_niches(folder: Path, votes: Sequence[Vote], scorer: FeatureScorer) -> 
     return found
 
 
-def liking(raters: Sequence[PreferenceModel], features: Sequence[np.ndarray], noises: int) -> np.ndarray:
+def preference_scores(raters: Sequence[PreferenceModel], features: Sequence[np.ndarray], noises: int) -> np.ndarray:
     """How much raters like an individual's pictures: float64 [raters * prompts, noises], rater by rater.
 
     A prompt is a niche for each of them, as it is for the scorer: one niche for all prompts would weigh as much as a

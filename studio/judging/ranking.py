@@ -13,7 +13,7 @@ from .votes import Vote, by_rater, by_reader
 
 
 @dataclass(frozen=True)
-class Standing:
+class VoteSummary:
     """The votes of one person or of many: a ranking, the scorer's agreement, and how many were no preference."""
 
     votes: int
@@ -27,9 +27,9 @@ class Standing:
         return dataclasses.asdict(self)
 
 
-def standing(votes: Sequence[Vote]) -> Standing:
+def summarise_votes(votes: Sequence[Vote]) -> VoteSummary:
     """What some votes say; 'both bad' is a tie for the ranking, like 'both good', and counted apart."""
-    return Standing(
+    return VoteSummary(
         votes=len(votes),
         both_good=sum(vote.answer == "both good" for vote in votes),
         both_bad=sum(vote.answer == "both bad" for vote in votes),
@@ -38,10 +38,10 @@ def standing(votes: Sequence[Vote]) -> Standing:
     )
 
 
-def report(votes: Sequence[Vote]) -> dict[str, Any]:
+def votes_report(votes: Sequence[Vote]) -> dict[str, Any]:
     """What all votes on a run say, as JSON: of everybody, by the language raters read best, and by rater."""
     return {
-        "everybody": standing(votes).to_json(),
-        "by_reader": {reads: standing(some).to_json() for reads, some in by_reader(votes).items()},
-        "by_rater": {rater: standing(some).to_json() for rater, some in by_rater(votes).items()},
+        "everybody": summarise_votes(votes).to_json(),
+        "by_reader": {reads: summarise_votes(some).to_json() for reads, some in by_reader(votes).items()},
+        "by_rater": {rater: summarise_votes(some).to_json() for rater, some in by_rater(votes).items()},
     }

@@ -18,13 +18,13 @@ from pipelines.errors import M2N2Error
 from studio.errors import RunError
 from studio.journal import Journal
 
-FILE = "votes.jsonl"
-ENOUGH = 20  # votes that prefer one of the two: what a sitting of 30 gives, when a third of them are ties
+VOTES_FILE = "votes.jsonl"
+ENOUGH_VOTES = 20  # votes that prefer one of the two: what a sitting of 30 gives, when a third of them are ties
 EVERYBODY, OTHERS = "everybody", "others"
 Answer = Literal["left", "right", "both good", "both bad"]
 ANSWERS: tuple[Answer, ...] = get_args(Answer)
-Reads = Literal["ja", "en", "other"]
-READS: tuple[Reads, ...] = get_args(Reads)
+ReaderLanguage = Literal["ja", "en", "other"]
+READER_LANGUAGES: tuple[ReaderLanguage, ...] = get_args(ReaderLanguage)
 _WON = {"left": 1.0, "right": 0.0}
 
 
@@ -41,7 +41,7 @@ class Vote(BaseModel):
     version: Literal[1] = 1
     time: str
     rater: str
-    reads: Reads
+    reads: ReaderLanguage
     prompt: str
     language: Language
     noise: int
@@ -88,21 +88,21 @@ def read_votes(folder: Path) -> list[Vote]:
         RunError: a line that is no vote, or one of a newer version.
     """
     votes = []
-    for number, event in enumerate(Journal(folder / FILE).events(), start=1):
+    for number, event in enumerate(Journal(folder / VOTES_FILE).events(), start=1):
         try:
             votes.append(Vote.model_validate(event))
         except ValidationError as error:
             first = error.errors()[0]
             raise RunError(
-                f"{folder / FILE}, vote {number}, at {'.'.join(map(str, first['loc']))}: {first['msg']}. Expected a "
-                "vote in format 1, as the Judge page writes it: update m2n2-studio, or take that line out."
+                f"{folder / VOTES_FILE}, vote {number}, at {'.'.join(map(str, first['loc']))}: {first['msg']}. "
+                "Expected a vote in format 1, as the Judge page writes it: update m2n2-studio, or take that line out."
             ) from error
     return votes
 
 
 def write_vote(folder: Path, vote: Vote) -> None:
     """Append a vote; it is on the disk when this returns."""
-    Journal(folder / FILE).append(vote.model_dump())
+    Journal(folder / VOTES_FILE).append(vote.model_dump())
 
 
 def by_rater(votes: Iterable[Vote]) -> dict[str, list[Vote]]:
@@ -113,32 +113,32 @@ def by_rater(votes: Iterable[Vote]) -> dict[str, list[Vote]]:
     return found
 
 
-def by_reader(votes: Iterable[Vote]) -> dict[Reads, list[Vote]]:
+def by_reader(votes: Iterable[Vote]) -> dict[ReaderLanguage, list[Vote]]:
     """The votes of those who read each language best; only of languages somebody reads."""
-    found: dict[Reads, list[Vote]] = {reads: [] for reads in READS}
+    found: dict[ReaderLanguage, list[Vote]] = {reads: [] for reads in READER_LANGUAGES}
     for vote in votes:
         found[vote.reads].append(vote)
     return {reads: some for reads, some in found.items() if some}
 
 
-def decided(votes: Iterable[Vote]) -> int:
+def count_decided(votes: Iterable[Vote]) -> int:
     """How many of them preferred one of the two."""
     return sum(vote.decided for vote in votes)
 
 
-def niches(votes: Sequence[Vote]) -> dict[str, list[Vote]]:
+def niche_votes(votes: Sequence[Vote]) -> dict[str, list[Vote]]:
     """Whose votes make a niche: a rater's with `ENOUGH` decided ones; the others' together, where those are enough."""
     raters = by_rater(votes)
-    heard = {rater: some for rater, some in raters.items() if decided(some) >= ENOUGH}
+    heard = {rater: some for rater, some in raters.items() if count_decided(some) >= ENOUGH_VOTES}
     rest = [vote for vote in votes if vote.rater not in heard]
-    if decided(rest) >= ENOUGH:
+    if count_decided(rest) >= ENOUGH_VOTES:
         heard[OTHERS if heard else EVERYBODY] = rest
     return heard
 
 
-def missing(votes: Sequence[Vote]) -> int:
+def missing_votes(votes: Sequence[Vote]) -> int:
     """How many more decided votes it takes until they can steer a run; 0 where they can."""
-    return 0 if niches(votes) else ENOUGH - decided(votes)
+    return 0 if niche_votes(votes) else ENOUGH_VOTES - count_decided(votes)
 
 
 def votes_for(where: str | Path) -> tuple[Path, list[Vote]]:
@@ -148,19 +148,19 @@ def votes_for(where: str | Path) -> tuple[Path, list[Vote]]:
         RunError: there are none, or too few to steer a run; says how many are needed.
     """
     path = Path(where)
-    folder = path.parent if path.name == FILE else path
+    folder = path.parent if path.name == VOTES_FILE else path
     votes = read_votes(folder)
-    if lacking := missing(votes):
+    if lacking := missing_votes(votes):
         raise RunError(
-            f"{folder / FILE} holds {decided(votes)} votes that prefer one of two pictures. Expected {ENOUGH} at least "
-            f"to steer a run: judge until {lacking} more are decided, or leave `votes` out."
+            f"{folder / VOTES_FILE} holds {count_decided(votes)} votes that prefer one of two pictures. Expected "
+            f"{ENOUGH_VOTES} at least to steer a run: judge until {lacking} more are decided, or leave `votes` out."
         )
     return folder, votes
 
 
 def steering_runs(runs: Path) -> list[str]:
     """The names of the runs in a folder whose votes are enough to steer another, newest votes first."""
-    files = sorted(runs.glob(f"*/{FILE}"), key=lambda file: file.stat().st_mtime, reverse=True)
+    files = sorted(runs.glob(f"*/{VOTES_FILE}"), key=lambda file: file.stat().st_mtime, reverse=True)
     return [file.parent.name for file in files if _can_steer(file)]
 
 

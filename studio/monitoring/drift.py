@@ -15,12 +15,12 @@ import numpy as np
 
 from studio.exporting.certificate import BirthCertificate, ScoreLists, score_arrays
 
-Event = Mapping[str, Any]
-Verdict = Literal["damaged", "first", "equal", "noise", "changed"]
+Measurement = Mapping[str, Any]
+DriftVerdict = Literal["damaged", "first", "equal", "noise", "changed"]
 
 
 @dataclass(frozen=True)
-class Change:
+class ScoreChange:
     """A mean score then and now."""
 
     then: float
@@ -48,9 +48,9 @@ class Drift:
         environment: what is another one than at the birth: (then, now) by name.
     """
 
-    verdict: Verdict
+    verdict: DriftVerdict
     when: str
-    means: dict[str, Change]
+    means: dict[str, ScoreChange]
     prompts: dict[str, np.ndarray]
     order: list[int]
     noise: dict[str, float] | None
@@ -75,7 +75,7 @@ class Drift:
         }
 
 
-def drift(certificate: BirthCertificate, events: Sequence[Event], number: int = -1) -> Drift:
+def drift(certificate: BirthCertificate, events: Sequence[Measurement], number: int = -1) -> Drift:
     """One measurement beside the birth certificate.
 
     Args:
@@ -86,14 +86,14 @@ def drift(certificate: BirthCertificate, events: Sequence[Event], number: int = 
     event, until = events[number], list(events)[: number % len(events) + 1]
     damaged = dict(event["damaged"])
     before = baseline(certificate, until)
-    noise, repeats = noise_of(until)
-    means: dict[str, Change] = {}
+    noise, repeats = repeat_noise(until)
+    means: dict[str, ScoreChange] = {}
     prompts: dict[str, np.ndarray] = {}
-    verdict: Verdict = "damaged" if damaged else "first"
+    verdict: DriftVerdict = "damaged" if damaged else "first"
     if not damaged and before:
         then, now = score_arrays(before), score_arrays(event["scores"])
         kinds = [kind for kind in then if kind in now]
-        means = {kind: Change(float(then[kind].mean()), float(now[kind].mean())) for kind in kinds}
+        means = {kind: ScoreChange(float(then[kind].mean()), float(now[kind].mean())) for kind in kinds}
         prompts = {kind: (now[kind] - then[kind]).mean(axis=1) for kind in kinds}
         verdict = _verdict({kind: np.abs(now[kind] - then[kind]) for kind in kinds}, noise)
         if not certificate.scores and event is _intact(events)[0]:
@@ -115,7 +115,7 @@ def drift(certificate: BirthCertificate, events: Sequence[Event], number: int = 
     )
 
 
-def baseline(certificate: BirthCertificate, events: Sequence[Event]) -> ScoreLists | None:
+def baseline(certificate: BirthCertificate, events: Sequence[Measurement]) -> ScoreLists | None:
     """What later measurements are compared with: the certificate's scores, else the first ones measured."""
     if certificate.scores:
         return certificate.scores
@@ -130,7 +130,7 @@ def largest_changes(before: ScoreLists, after: ScoreLists) -> list[int]:
     return [int(row) for row in np.argsort(-moved, kind="stable") if moved[row] > 0]
 
 
-def noise_of(events: Sequence[Event]) -> tuple[dict[str, float] | None, int]:
+def repeat_noise(events: Sequence[Measurement]) -> tuple[dict[str, float] | None, int]:
     """The largest move of any picture's score where the same files were measured twice in one go.
 
     Two measurements on different days are no repeats: what changed in between may not be known.
@@ -146,12 +146,12 @@ def noise_of(events: Sequence[Event]) -> tuple[dict[str, float] | None, int]:
     return found or None, len(repeated)
 
 
-def is_repeated(events: Sequence[Event], environment: Mapping[str, str]) -> bool:
+def is_repeated(events: Sequence[Measurement], environment: Mapping[str, str]) -> bool:
     """Whether noise was measured on this machine, with these programs."""
     return any(event.get("repeat") and event["environment"] == environment for event in events)
 
 
-def _verdict(moved: Mapping[str, np.ndarray], noise: Mapping[str, float] | None) -> Verdict:
+def _verdict(moved: Mapping[str, np.ndarray], noise: Mapping[str, float] | None) -> DriftVerdict:
     if not any(rows.any() for rows in moved.values()):
         return "equal"
     within = noise is not None and all(rows.max() <= noise.get(kind, 0.0) for kind, rows in moved.items())
@@ -163,5 +163,5 @@ def _moves(one: ScoreLists, other: ScoreLists) -> dict[str, np.ndarray]:
     return {kind: np.abs(now[kind] - then[kind]) for kind in then if kind in now}
 
 
-def _intact(events: Sequence[Event]) -> list[Event]:
+def _intact(events: Sequence[Measurement]) -> list[Measurement]:
     return [event for event in events if not event["damaged"]]

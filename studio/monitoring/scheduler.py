@@ -32,10 +32,10 @@ Schedule = Literal["off", "daily", "weekly"]
 SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
 _PERIODS = {"daily": timedelta(days=1), "weekly": timedelta(weeks=1)}
 GOING_ON = ("starting", "queued", "running")  # states
-LOOK = 300  # seconds between two looks at the schedules
+LOOK_SECONDS = 300  # seconds between two looks at the schedules
 
 
-def carry_out(export: Export, progress: Progress | None = None) -> dict[str, Any]:
+def carry_out_measurement(export: Export, progress: Progress | None = None) -> dict[str, Any]:
     """Measure an export as soon as a device is free, with how it stands left in its monitor folder; returns the event.
 
     Raises:
@@ -78,7 +78,7 @@ def carry_out(export: Export, progress: Progress | None = None) -> dict[str, Any
             (export.monitor / "stop").unlink(missing_ok=True)
 
 
-def start(export: Export) -> None:
+def start_measurement(export: Export) -> None:
     """Measure an export in a process of its own, which outlives this one.
 
     Raises:
@@ -94,9 +94,9 @@ def start(export: Export) -> None:
     spawn(["monitor", str(export.path.resolve()), "--json"], export.monitor / "monitor.log")
 
 
-def ask_to_stop(export: Export) -> None:
+def ask_measurement_to_stop(export: Export) -> None:
     """Ask the process that measures an export, or is about to, to stop after the batch in hand."""
-    if status(export)["state"] in GOING_ON:
+    if measurement_status(export)["state"] in GOING_ON:
         (export.monitor / "stop").touch()
 
 
@@ -105,7 +105,7 @@ def is_measuring(export: Export) -> bool:
     return export.monitor.is_dir() and is_locked(export.monitor / "monitor.lock")
 
 
-def status(export: Export) -> dict[str, Any]:
+def measurement_status(export: Export) -> dict[str, Any]:
     """How a measurement stands.
 
     Returns:
@@ -118,7 +118,7 @@ def status(export: Export) -> dict[str, Any]:
         return {"state": "none"}
     if found["state"] in ("queued", "running") and not is_measuring(export):
         return {**found, "state": "interrupted"}
-    if found["state"] == "starting" and time.time() - found["started"] > LOOK:
+    if found["state"] == "starting" and time.time() - found["started"] > LOOK_SECONDS:
         return {**found, "state": "interrupted"}
     return found
 
@@ -153,7 +153,7 @@ def is_due(export: Export, at: datetime) -> bool:
         return False
     events = journal(export).events()
     last = datetime.fromisoformat(events[-1]["when"]) if events else export.certificate.exported
-    tried = float(status(export).get("started", 0.0))
+    tried = float(measurement_status(export).get("started", 0.0))
     return at - last >= period and at.timestamp() - tried >= 3600
 
 
@@ -163,7 +163,7 @@ def start_due(folder: Path) -> list[Export]:
     for export in list_exports(folder):
         try:
             if export.has_certificate and is_due(export, now()) and not is_measuring(export):
-                start(export)
+                start_measurement(export)
                 started.append(export)
         except M2N2Error as error:
             logger.warning("%s was not measured: %s", export.name, error)
@@ -177,7 +177,7 @@ def keep_schedules(folder: Path) -> None:
             start_due(folder)
         except Exception:  # a full disk, an export taken away meanwhile: the next look may go well
             logger.exception("schedules of %s could not be looked after this time", folder)
-        time.sleep(LOOK)
+        time.sleep(LOOK_SECONDS)
 
 
 def _put(export: Export, **values: Any) -> None:

@@ -27,7 +27,7 @@ SHOWN_HASH = 12  # digits of a recipe's hash in print
 
 
 @dataclass(frozen=True)
-class Model:
+class SheetModel:
     """A row of the sheet."""
 
     label: str
@@ -36,7 +36,7 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Tile:
+class SheetPicture:
     """A picture: a PNG file that holds its generation data, the data, the score of its caption, where it is from."""
 
     content: bytes
@@ -46,7 +46,7 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Column:
+class SheetColumn:
     """A caption in both languages, and the seeds of its noises."""
 
     captions: Mapping[str, str | None]
@@ -54,7 +54,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class ContactSheet:
     """What a contact sheet shows.
 
     Attributes:
@@ -66,9 +66,9 @@ class Sheet:
     """
 
     title: str
-    models: Sequence[Model]
-    columns: Sequence[Column]
-    tiles: Mapping[tuple[int, int, int, str], Tile]
+    models: Sequence[SheetModel]
+    columns: Sequence[SheetColumn]
+    tiles: Mapping[tuple[int, int, int, str], SheetPicture]
     facts: Sequence[tuple[str, str]]
 
     @property
@@ -77,14 +77,14 @@ class Sheet:
         return range(max((len(column.seeds) for column in self.columns), default=0))
 
 
-def sheet_html(sheet: Sheet, lang: Lang) -> str:
+def sheet_html(sheet: ContactSheet, lang: Lang) -> str:
     """The sheet as a page that needs nothing beside it."""
     return standalone.page(
         "contact_sheet.html", lang, sheet=sheet, score=score, source=_source, hash=lambda digest: digest[:SHOWN_HASH]
     )
 
 
-def sheet_png(sheet: Sheet, lang: Lang) -> bytes:
+def sheet_png(sheet: ContactSheet, lang: Lang) -> bytes:
     """The sheet as one picture; its text chunk holds the generation data of every picture on it.
 
     Without a Japanese font on this machine (see `fonts`) Japanese captions come out as empty boxes.
@@ -131,7 +131,7 @@ def has_japanese() -> bool:
     return japanese_font() is not None
 
 
-def _side(sheet: Sheet) -> int:
+def _side(sheet: ContactSheet) -> int:
     widths = [Image.open(io.BytesIO(tile.content)).width for tile in sheet.tiles.values()]
     return LARGE if widths and max(widths) >= LARGE else SMALL
 
@@ -140,7 +140,7 @@ def _draw(
     canvas: Image.Image,
     pen: ImageDraw.ImageDraw,
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
-    tile: Tile | None,
+    tile: SheetPicture | None,
     corner: tuple[int, int],
     side: int,
     lang: Lang,
@@ -156,7 +156,7 @@ def _draw(
     pen.text((left, top + side + 1), f"{t(lang, f'{language}_short')} {score(tile.score)}", "black", font)
 
 
-def _legend(sheet: Sheet, lang: Lang) -> list[str]:
+def _legend(sheet: ContactSheet, lang: Lang) -> list[str]:
     models = [f"{model.label}: {t(lang, 'recipe_json')} sha256 {model.digest}" for model in sheet.models]
     return [*(f"{what}: {value}" for what, value in sheet.facts), *models]
 
@@ -175,7 +175,7 @@ def _cut(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: i
     return f"{text}…"
 
 
-def _source(tile: Tile) -> str:
+def _source(tile: SheetPicture) -> str:
     """A picture for the page: the PNG file itself with its text chunk, or, of a large one, a smaller WebP."""
     with Image.open(io.BytesIO(tile.content)) as picture:
         return png_uri(tile.content) if max(picture.size) <= AS_IT_IS else data_uri(picture, AS_IT_IS)

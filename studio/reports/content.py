@@ -19,7 +19,7 @@ from pipelines.errors import M2N2Error
 from pipelines.exporting.provenance import portable_uri
 from pipelines.recipes.recipe import Recipe
 from studio.analysis.lineage import lineage
-from studio.analysis.replay import Moment, history
+from studio.analysis.replay import ArchiveMoment, archive_history
 from studio.evolution.niches import owners
 from studio.library.model_reference import open_recipe_sources
 from studio.licences.inheritance import InheritedLicence, inherited_licences
@@ -29,7 +29,7 @@ from studio.runs.results import best_child
 from studio.runs.store import RunStore
 from studio.runs.summary import status
 
-from .pictures import Pictures, pictures
+from .pictures import ReportPictures, report_pictures
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ ANCESTORS = 60
 
 
 @dataclass(frozen=True)
-class Holding:
+class NicheHolder:
     """A niche: who is best there, and by how much better than the best source."""
 
     prompt: Prompt
@@ -47,12 +47,12 @@ class Holding:
 
 
 @dataclass(frozen=True)
-class Told:
+class ReportContent:
     """A run, for a page.
 
     Attributes:
         run: the folder's name.
-        standing: as `summary.status`.
+        status: as `summary.status`.
         config: what was asked, without a word on where this machine keeps things.
         niches: the prompts it was bred on.
         held_out: the prompts it was reported on.
@@ -62,7 +62,7 @@ class Told:
         alive: the archive as it is, best first.
         holdings: who holds each niche.
         results: the held-out report, by row and kind; empty before there is one.
-        compared: the child beside the others, likewise.
+        comparisons: the child beside the others, likewise.
         realism: CMMD by row.
         child: the child that the report is about, or the best so far; `None` before there is one.
         recipe: its recipe, without the paths of this machine.
@@ -74,21 +74,21 @@ class Told:
     """
 
     run: str
-    standing: Mapping[str, Any]
+    status: Mapping[str, Any]
     config: RunConfig
     niches: PromptSet
     held_out: PromptSet
     began: datetime | None
     ended: datetime | None
-    moments: Sequence[Moment]
+    moments: Sequence[ArchiveMoment]
     alive: Sequence[Individual]
-    holdings: Sequence[Holding]
+    holdings: Sequence[NicheHolder]
     results: Mapping[str, Any]
-    compared: Mapping[str, Any]
+    comparisons: Mapping[str, Any]
     realism: Mapping[str, float]
     child: Individual | None
     recipe: Recipe | None
-    pictures: Pictures
+    pictures: ReportPictures
     ancestors: Sequence[Individual]
     licences: Sequence[InheritedLicence] | None
     failures: Sequence[tuple[str, str]]
@@ -101,7 +101,7 @@ class Told:
         return str(yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
 
 
-def gather(store: RunStore) -> Told:
+def read_report_content(store: RunStore) -> ReportContent:
     """Read a run, finished or not.
 
     Raises:
@@ -112,23 +112,23 @@ def gather(store: RunStore) -> Told:
     child = _child(store, everyone)
     sources = _sources(child.recipe) if child else None
     alive = sorted((one for one in everyone if one.alive), key=lambda one: -(one.mean("ja") or 0.0))
-    return Told(
+    return ReportContent(
         run=store.name,
-        standing=status(store),
+        status=status(store),
         config=_portable(config),
         niches=niches,
         held_out=held_out,
         began=everyone[0].born if everyone else None,
         ended=everyone[-1].born if everyone else None,
-        moments=history(everyone, config),
+        moments=archive_history(everyone, config),
         alive=alive,
         holdings=_holdings(niches, [one for one in alive if "ja" in one.scores], everyone),
         results=state.results or {},
-        compared=state.comparisons or {},
+        comparisons=state.comparisons or {},
         realism=state.realism or {},
         child=child,
         recipe=_portable_recipe(child.recipe, sources) if child else None,
-        pictures=pictures(store, everyone, child),
+        pictures=report_pictures(store, everyone, child),
         ancestors=lineage(store, child.id)[:ANCESTORS] if child else [],
         licences=inherited_licences(child.recipe, sources) if child and sources else None,
         failures=[(one.id, one.error) for one in everyone if one.error] + list((state.failed_rows or {}).items()),
@@ -181,13 +181,13 @@ def _last_term(term: str) -> str:
     return f"{scale}{mark}{Path(path).name}" if Path(path).is_absolute() else term
 
 
-def _holdings(niches: PromptSet, alive: Sequence[Individual], everyone: Sequence[Individual]) -> list[Holding]:
+def _holdings(niches: PromptSet, alive: Sequence[Individual], everyone: Sequence[Individual]) -> list[NicheHolder]:
     if not alive:
         return []
     scores = np.stack([one.scores["ja"].mean(axis=1) for one in alive])  # [individuals, prompts]
     sources = np.stack([one.scores["ja"].mean(axis=1) for one in everyone if one.is_source])
     best, floor = scores.max(axis=0), sources.max(axis=0)
     return [
-        Holding(prompt, alive[row].id if row >= 0 else None, float(best[column]), float(floor[column]))
+        NicheHolder(prompt, alive[row].id if row >= 0 else None, float(best[column]), float(floor[column]))
         for column, (prompt, row) in enumerate(zip(niches.prompts, owners(scores).tolist(), strict=True))
     ]

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from studio.analysis.replay import Moment
+from studio.analysis.replay import ArchiveMoment
 from studio.i18n import Lang, t
 
 from .fonts import japanese_font
@@ -23,7 +23,7 @@ INK = "#010203"  # nobody else's colour: becomes that of the page
 SIZE = (8.0, 2.7)  # inches, of a row of two panels
 
 
-def curves(lang: Lang, moments: Sequence[Moment]) -> Markup:
+def archive_curves(lang: Lang, moments: Sequence[ArchiveMoment]) -> Markup:
     """Best and mean score per language over offspring; below, coverage and entropy of the archive."""
     made = [moment.made for moment in moments]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 # As matplotlib calls the fonts that systems bring; a part of the name does, for foundries add weights and regions.
-NAMES = (
+JAPANESE_FONTS = (
     "CJK JP",
     "Noto Sans JP",
     "Hiragino",
@@ -49,7 +49,7 @@ def _listed() -> Font | None:
     """The first of `NAMES` among the fonts that matplotlib knows."""
     from matplotlib.font_manager import fontManager
 
-    for name in NAMES:
+    for name in JAPANESE_FONTS:
         found = [font for font in fontManager.ttflist if name in font.name and "Serif" not in font.name]
         if found:
             regular = min(found, key=lambda font: abs(int(font.weight) - 400) if str(font.weight).isdigit() else 0)

@@ -21,9 +21,9 @@ from studio.runs.individual import KINDS
 from studio.runs.store import RunStore
 
 from . import drawings, standalone
-from .content import Told, gather
-from .figures import curves
-from .pictures import Place, Shown
+from .content import ReportContent, read_report_content
+from .figures import archive_curves
+from .pictures import CaptionPictures, ModelLanguage
 
 SIDE = 224  # pixels of a picture on the page, at most: a report of full-size pictures stays below 3 MB
 PROMPTS_TOLD = 500  # captions whose holders are shown; a longer set is named by its hash alone
@@ -40,35 +40,35 @@ def write_report(store: RunStore, lang: Lang, out: Path) -> Path:
 
 
 def report_html(store: RunStore, lang: Lang) -> str:
-    """A run as one page that needs nothing beside it; see `gather` for what it raises."""
-    told = gather(store)
+    """A run as one page that needs nothing beside it; see `read_report_content` for what it raises."""
+    report = read_report_content(store)
     return standalone.page(
         "report.html",
         lang,
-        told=told,
-        settings=_settings(lang, told),
-        rows=_rows(lang, told),
-        verdict=_bold(verdict(lang, told.compared)) if told.compared else None,
-        curves=curves(lang, told.moments) if told.moments else None,
-        niche_map=drawings.niche_map(lang, [one for one in told.alive if "ja" in one.scores], told.niches)
-        if len(told.niches) <= PROMPTS_TOLD
+        report=report,
+        settings=_settings(lang, report),
+        rows=_rows(lang, report),
+        verdict=_bold(verdict(lang, report.comparisons)) if report.comparisons else None,
+        curves=archive_curves(lang, report.moments) if report.moments else None,
+        niche_map=drawings.niche_map(lang, [one for one in report.alive if "ja" in one.scores], report.niches)
+        if len(report.niches) <= PROMPTS_TOLD
         else None,
-        depth=drawings.depth_strip(lang, told.child) if told.child else None,
-        groups=[_group(shown, told.pictures.models) for shown in told.pictures.shown],
-        model_name=lambda name: model_name(lang, told, name),
+        depth=drawings.depth_strip(lang, report.child) if report.child else None,
+        groups=[_group(shown, report.pictures.models) for shown in report.pictures.captions],
+        model_name=lambda name: row_label(lang, report, name),
         score=score,
         ratios=_ratios,
-        reporter=names.label(told.config.reporter),
-        kinds=[*KINDS, *(["cmmd"] if told.realism else [])],
-        took=duration(lang, (told.ended - told.began).total_seconds()) if told.ended and told.began else None,
-        versions=(told.state["machine"] or {}).get("versions") or versions(),
-        hashes=_hashes(told),
+        reporter=names.label(report.config.reporter),
+        kinds=[*KINDS, *(["cmmd"] if report.realism else [])],
+        took=duration(lang, (report.ended - report.began).total_seconds()) if report.ended and report.began else None,
+        versions=(report.state["machine"] or {}).get("versions") or versions(),
+        hashes=_hashes(report),
     )
 
 
-def model_name(lang: Lang, told: Told, row: str) -> str:
+def row_label(lang: Lang, report: ReportContent, row: str) -> str:
     """A row of the held-out report as people read it."""
-    child = told.child.id if told.child else ""
+    child = report.child.id if report.child else ""
     return {"average": t(lang, "row_average"), "child": t(lang, "row_child", id=child)}.get(row, row)
 
 
@@ -77,17 +77,17 @@ def _bold(words: str) -> Markup:
     return Markup(re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", str(escape(words))))
 
 
-def _settings(lang: Lang, told: Told) -> list[tuple[str, str]]:
+def _settings(lang: Lang, report: ReportContent) -> list[tuple[str, str]]:
     """What was asked, as (name, value)."""
-    config = told.config
+    config = report.config
     drawn = config.pictures
     size = f", {drawn.size} px" if drawn.size else ""
     fitness = ", ".join(f"{kind} {weight:g}" for kind, weight in config.fitness.items())
     asked: list[tuple[str, Any]] = [
         ("sources", ", ".join(config.sources)),
         ("host", ", ".join(f"{part}: {name}" for part, name in config.host.items())),
-        ("prompts", f"{told.niches.name} ({len(told.niches)})"),
-        ("held_out", f"{told.held_out.name} ({len(told.held_out)})"),
+        ("prompts", f"{report.niches.name} ({len(report.niches)})"),
+        ("held_out", f"{report.held_out.name} ({len(report.held_out)})"),
         ("compete", ", ".join(t(lang, f"kind_{kind}") for kind in config.competing)),
         ("fitness", fitness),
         ("evaluations", config.evaluations),
@@ -103,16 +103,16 @@ def _settings(lang: Lang, told: Told) -> list[tuple[str, str]]:
     return [(t(lang, key), str(value)) for key, value in asked]
 
 
-def _rows(lang: Lang, told: Told) -> list[dict[str, Any]]:
+def _rows(lang: Lang, report: ReportContent) -> list[dict[str, Any]]:
     """The held-out report: name, mean with interval per kind, CMMD where it was measured."""
     return [
         {
-            "name": model_name(lang, told, name),
+            "name": row_label(lang, report, name),
             "is_child": name == "child",
             "cells": [_interval(row[kind]) for kind in KINDS]
-            + ([f"{told.realism[name]:.2f}" if name in told.realism else "–"] if told.realism else []),
+            + ([f"{report.realism[name]:.2f}" if name in report.realism else "–"] if report.realism else []),
         }
-        for name, row in told.results.items()
+        for name, row in report.results.items()
     ]
 
 
@@ -125,26 +125,28 @@ def _interval(estimate: Mapping[str, float]) -> str:
     return f"{score(estimate['mean'])} ({score(estimate['low'])}–{score(estimate['high'])})"
 
 
-def _hashes(told: Told) -> list[tuple[str, str]]:
+def _hashes(report: ReportContent) -> list[tuple[str, str]]:
     """What the scores and weights depend on, as (what, sha256): sources, scorers, captions."""
     found = [
         (f"{source.name}: {part} ({source.uri})", digest)
-        for source in (told.recipe.sources if told.recipe else ())
+        for source in (report.recipe.sources if report.recipe else ())
         for part, digest in source.sha256.items()
     ]
-    for scorer in (told.state["scorer"], told.state["reporter"]):
+    for scorer in (report.state["scorer"], report.state["reporter"]):
         if scorer:
             facts = [
                 str(scorer[key]) for key in ("dtype", "autocast", "context_length", "text_cleaning") if scorer.get(key)
             ]
             found.append((", ".join([names.label(scorer["name"]), *facts]), scorer["sha256"]))
-    return found + [(f"{prompts.name} ({len(prompts)})", prompts.digest) for prompts in (told.niches, told.held_out)]
+    return found + [
+        (f"{prompts.name} ({len(prompts)})", prompts.digest) for prompts in (report.niches, report.held_out)
+    ]
 
 
-def _group(shown: Shown, models: Sequence[str]) -> dict[str, Any]:
+def _group(shown: CaptionPictures, models: Sequence[str]) -> dict[str, Any]:
     """A caption with its pictures, per model in both languages."""
 
-    def cell(place: Place) -> dict[str, Any]:
+    def cell(place: ModelLanguage) -> dict[str, Any]:
         file = shown.files.get(place)
         return {"src": _embedded(file) if file else None, "score": score(shown.scores.get(place))}
 

@@ -13,16 +13,16 @@ from studio.runs.individual import Individual
 from studio.runs.results import SHOWN, shown_prompts
 from studio.runs.store import RunStore
 
-Place = tuple[str, Language]  # model and language
+ModelLanguage = tuple[str, Language]  # model and language
 
 
 @dataclass(frozen=True)
-class Shown:
+class CaptionPictures:
     """A caption with its pictures: files and scores by model and language, as far as they are there."""
 
     prompt: Prompt
-    files: Mapping[Place, Path]
-    scores: Mapping[Place, float]
+    files: Mapping[ModelLanguage, Path]
+    scores: Mapping[ModelLanguage, float]
 
     @property
     def seed(self) -> int | None:
@@ -34,21 +34,21 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Pictures:
+class ReportPictures:
     """Captions with everybody's pictures.
 
     Attributes:
         models: who drew them, in order; `average` and `child` as in the held-out report.
-        shown: the captions.
+        captions: with their pictures.
         held_out: whether nobody was bred on these captions.
     """
 
     models: Sequence[str]
-    shown: Sequence[Shown]
+    captions: Sequence[CaptionPictures]
     held_out: bool
 
 
-def pictures(store: RunStore, everyone: Sequence[Individual], child: Individual | None) -> Pictures:
+def report_pictures(store: RunStore, everyone: Sequence[Individual], child: Individual | None) -> ReportPictures:
     """The pictures to look at: of held-out captions where the report kept some, else of captions it was bred on.
 
     Args:
@@ -60,13 +60,13 @@ def pictures(store: RunStore, everyone: Sequence[Individual], child: Individual 
     keys = store.state.report_keys or {}
     models = [name for name in (*sources, "average", "child") if name in keys]
     if any((store.folder / "report" / name).is_dir() for name in models):
-        return Pictures(models, _held_out(store, models, keys), held_out=True)
+        return ReportPictures(models, _held_out(store, models, keys), held_out=True)
     models = [*sources, *([child.id] if child else [])]
     people = {one.id: one for one in everyone}
-    return Pictures(models, _niches(store, [people[name] for name in models]), held_out=False)
+    return ReportPictures(models, _niches(store, [people[name] for name in models]), held_out=False)
 
 
-def _held_out(store: RunStore, models: Sequence[str], keys: Mapping[str, str]) -> list[Shown]:
+def _held_out(store: RunStore, models: Sequence[str], keys: Mapping[str, str]) -> list[CaptionPictures]:
     prompts = store.prompts.held_out
     scores: dict[str, Any] = {name: store.report_row(keys[name]) or {} for name in models}
     found = []
@@ -76,12 +76,14 @@ def _held_out(store: RunStore, models: Sequence[str], keys: Mapping[str, str]) -
             (name, language): store.report_image(name, prompt.id, language) for name in models for language in LANGUAGES
         }
         found.append(
-            Shown(prompt, _there(files), {(name, language): scores[name][language][row] for name, language in files})
+            CaptionPictures(
+                prompt, _there(files), {(name, language): scores[name][language][row] for name, language in files}
+            )
         )
     return found
 
 
-def _niches(store: RunStore, people: Sequence[Individual]) -> list[Shown]:
+def _niches(store: RunStore, people: Sequence[Individual]) -> list[CaptionPictures]:
     prompts: PromptSet = store.prompts.niches
     found = []
     for prompt in prompts.subset(min(SHOWN, len(prompts))).prompts:
@@ -89,15 +91,15 @@ def _niches(store: RunStore, people: Sequence[Individual]) -> list[Shown]:
         files = {
             (one.id, language): store.image(one.id, prompt.id, language, 0) for one in people for language in LANGUAGES
         }
-        scores: dict[Place, float] = {
+        scores: dict[ModelLanguage, float] = {
             (one.id, language): float(one.scores[language][row, 0])
             for one in people
             for language in LANGUAGES
             if language in one.scores
         }
-        found.append(Shown(prompt, _there(files), scores))
+        found.append(CaptionPictures(prompt, _there(files), scores))
     return found
 
 
-def _there(files: Mapping[Place, Path]) -> dict[Place, Path]:
+def _there(files: Mapping[ModelLanguage, Path]) -> dict[ModelLanguage, Path]:
     return {place: file for place, file in files.items() if file.is_file()}

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from studio.analysis.lineage import ancestry
 from studio.analysis.selection import best_source
 from studio.i18n import Lang, t
-from studio.judging.annotations import Marked, marks
+from studio.judging.annotations import Annotations, read_annotations
 from studio.reports import drawings
 from studio.runs.individual import Individual
 from studio.runs.summary import kinds
@@ -71,7 +71,7 @@ def detail(studio: Studio, lang: Lang, name: str, id: str) -> Detail:
                     strict=True,
                 )
             ),
-            said=said_of(lang, marks(store).get(one.recipe.digest, Marked())),
+            said=said_of(lang, read_annotations(store).get(one.recipe.digest, Annotations())),
         )
 
 
@@ -98,7 +98,7 @@ def _title(lang: Lang, name: str, one: Individual, best: Individual | None) -> M
     )
 
 
-def said_of(lang: Lang, marked: Marked) -> Markup:
+def said_of(lang: Lang, marked: Annotations) -> Markup:
     """What people said of it."""
     stars = t(lang, "stars_mean", stars=f"{marked.stars:.1f}") if marked.stars else t(lang, "no_stars")
     tags = Markup(" ").join(Markup('<span class="tag">{}</span>').format(tag) for tag in marked.tags)

@@ -9,11 +9,20 @@ from typing import Any
 
 import gradio as gr
 
-from eval.preferences.bradley_terry import rank_comparisons
-from studio.analysis.selection import SHOWS, SORTS, WALL, Show, Sort, Wanted, arranged, rows_of
+from eval.preferences.bradley_terry import ranking
+from studio.analysis.selection import (
+    WALL_SHOWS,
+    WALL_SIZE,
+    WALL_SORTS,
+    WallFilter,
+    WallShow,
+    WallSort,
+    prompt_rows,
+    select_individuals,
+)
 from studio.i18n import Lang, t
 from studio.i18n import category as category_name
-from studio.judging.annotations import MOST, Marked, mark, marks
+from studio.judging.annotations import MAX_STARS, Annotations, annotate, read_annotations
 from studio.judging.votes import read_votes
 from studio.runs.individual import Individual
 from studio.ui.common import html
@@ -35,28 +44,26 @@ class Wall:
     found: int
 
 
-def wall(studio: Studio, lang: Lang, name: str, wanted: Wanted, page: int = 1) -> Wall:
+def wall(studio: Studio, lang: Lang, name: str, wanted: WallFilter, page: int = 1) -> Wall:
     """The individuals that somebody asks for, each as four pictures that show it at its best and its worst.
 
     Raises:
         RunError: there is no such run.
     """
     with studio.run(name) as store:
-        prompts, marked = store.prompts.niches, marks(store)
-        voted = (
-            rank_comparisons([vote.comparison for vote in read_votes(store.folder)]) if wanted.sort == "votes" else []
-        )
+        prompts, marked = store.prompts.niches, read_annotations(store)
+        voted = ranking([vote.comparison for vote in read_votes(store.folder)]) if wanted.sort == "votes" else []
         strengths = {rating.name: rating.strength for rating in voted}
-        found = arranged(store.individuals(), prompts, wanted, marked, strengths)
-        pages = max(1, -(-len(found) // WALL))
-        shown = found[(min(page, pages) - 1) * WALL :][:WALL]
-        rows = rows_of(prompts, wanted)
+        found = select_individuals(store.individuals(), prompts, wanted, marked, strengths)
+        pages = max(1, -(-len(found) // WALL_SIZE))
+        shown = found[(min(page, pages) - 1) * WALL_SIZE :][:WALL_SIZE]
+        rows = prompt_rows(prompts, wanted)
         pictures = tiles.tiles([tiles.shown_pictures(store, one, prompts, rows) for one in shown])
     words = [_words(lang, one, rows, marked.get(one.recipe.digest) if marked else None) for one in shown]
     return Wall(list(zip(pictures, words, strict=True)), [one.id for one in shown], pages, len(found))
 
 
-def _words(lang: Lang, one: Individual, rows: Sequence[int], said: Marked | None) -> str:
+def _words(lang: Lang, one: Individual, rows: Sequence[int], said: Annotations | None) -> str:
     means = [
         f"{t(lang, f'{kind}_short')} {score(float(one.scores[kind][rows].mean()))}"
         for kind in ("ja", "en")
@@ -85,7 +92,7 @@ def choices_of(studio: Studio, name: str) -> Choices:
         return Choices(
             categories=list(dict.fromkeys(store.prompts.niches.categories)),
             sources=[one.id for one in store.sources()],
-            tags=sorted({tag for marked in marks(store).values() for tag in marked.tags}),
+            tags=sorted({tag for marked in read_annotations(store).values() for tag in marked.tags}),
         )
 
 
@@ -96,12 +103,12 @@ def say(studio: Studio, name: str, id: str, *, rater: str, stars: int, tags: str
         RunError: there is no such run or individual, or no so many stars.
     """
     with studio.run(name) as store:
-        mark(store, store.individual(id), rater=rater, stars=stars, tags=tags, note=note)
+        annotate(store, store.individual(id), rater=rater, stars=stars, tags=tags, note=note)
 
 
-def _why_nobody(wanted: Wanted) -> str:
+def _why_nobody(wanted: WallFilter) -> str:
     """The phrase for an empty wall: nobody is there yet, nobody was voted on, or nobody fits."""
-    if replace(wanted, sort="votes") == Wanted(sort="votes"):
+    if replace(wanted, sort="votes") == WallFilter(sort="votes"):
         return "no_votes_yet" if wanted.sort == "votes" else "nobody_yet"
     return "nobody_fits"
 
@@ -112,9 +119,11 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     shown_ids, chosen_id, ancestor_ids = gr.State([]), gr.State(None), gr.State([])
     with gr.Row(elem_classes="bar"):
         chosen = gr.Dropdown([], label=t(lang, "run"), scale=2)
-        sort = gr.Dropdown([(t(lang, f"sort_{key}"), key) for key in SORTS], value="ja", label=t(lang, "sort"))
+        sort = gr.Dropdown([(t(lang, f"sort_{key}"), key) for key in WALL_SORTS], value="ja", label=t(lang, "sort"))
         category = gr.Dropdown([], label=t(lang, "category"))
-        show = gr.Radio([(t(lang, f"show_{key}"), key) for key in SHOWS], value="alive", label=t(lang, "show"), scale=2)
+        show = gr.Radio(
+            [(t(lang, f"show_{key}"), key) for key in WALL_SHOWS], value="alive", label=t(lang, "show"), scale=2
+        )
     with gr.Accordion(t(lang, "drop_picture"), open=False):
         dropped = gr.File(
             label=t(lang, "drop_picture_info"), file_types=[".png"], type="filepath", height=110, elem_id="dropped"
@@ -123,7 +132,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         text = gr.Textbox(label=t(lang, "filter_text"), info=t(lang, "filter_text_info"), max_lines=1)
         source = gr.Dropdown([], label=t(lang, "filter_source"), info=t(lang, "filter_source_info"))
         share = gr.Slider(0, 100, 30, step=5, label=t(lang, "filter_share"))
-        stars = gr.Slider(0, MOST, 0, step=1, label=t(lang, "filter_stars"))
+        stars = gr.Slider(0, MAX_STARS, 0, step=1, label=t(lang, "filter_stars"))
         tag = gr.Dropdown([], label=t(lang, "filter_tag"))
     empty = gr.HTML(visible=False)
     with gr.Row(equal_height=False) as found_row:
@@ -147,7 +156,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             with gr.Accordion(t(lang, "marks"), open=False, visible=False, elem_id="marks") as marking:
                 said = gr.HTML(elem_id="said")
                 with gr.Row(elem_classes="bar"):
-                    given = gr.Radio([(t(lang, "stars_none"), 0), *(("★" * n, n) for n in range(1, MOST + 1))],
+                    given = gr.Radio([(t(lang, "stars_none"), 0), *(("★" * n, n) for n in range(1, MAX_STARS + 1))],
                                      value=0, label=t(lang, "stars"), scale=3)  # fmt: skip
                     rater = gr.Textbox(label=t(lang, "rater"), max_lines=1)
                 with gr.Row(elem_classes="bar"):
@@ -177,11 +186,11 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     filters = [sort, show, category, text, source, share, stars, tag]
 
     def wanted(
-        by: Sort, whom: Show, of: str, words: str, made_of: str, percent: float, least: float, word: str
-    ) -> Wanted:
-        return Wanted(by, whom, of or "", words or "", made_of or "", percent / 100, least, word or "")
+        by: WallSort, whom: WallShow, of: str, words: str, made_of: str, percent: float, least: float, word: str
+    ) -> WallFilter:
+        return WallFilter(by, whom, of or "", words or "", made_of or "", percent / 100, least, word or "")
 
-    def filled(name: str | None, asked_for: Wanted, page: int = 1) -> list[Any]:
+    def filled(name: str | None, asked_for: WallFilter, page: int = 1) -> list[Any]:
         if name is None:
             return [[], [], gr.HTML(html.message(t(lang, "no_runs")), visible=True), gr.Row(visible=False), gr.skip()]
         found = wall(studio, lang, name, asked_for, page)
@@ -220,15 +229,15 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     def on_load(request: gr.Request) -> list[Any]:
         name = current(studio, asked(request, "run"))
         runs = gr.Dropdown(choices=studio.names(), value=name)
-        return [runs, *of_run(name), *filled(name, Wanted()), *opened(name, asked(request, "id"))]
+        return [runs, *of_run(name), *filled(name, WallFilter()), *opened(name, asked(request, "id"))]
 
-    def on_run(name: str, by: Sort, whom: Show) -> list[Any]:
-        return [*of_run(name), *filled(name, Wanted(sort=by, show=whom)), *opened(name, None)]
+    def on_run(name: str, by: WallSort, whom: WallShow) -> list[Any]:
+        return [*of_run(name), *filled(name, WallFilter(sort=by, show=whom)), *opened(name, None)]
 
-    def on_drop(file: str, by: Sort, whom: Show) -> list[Any]:
+    def on_drop(file: str, by: WallSort, whom: WallShow) -> list[Any]:
         name, id = found_by_picture(studio, Path(file))
         chosen_run = gr.Dropdown(value=name)
-        return [None, chosen_run, *of_run(name), *filled(name, Wanted(sort=by, show=whom)), *opened(name, id)]
+        return [None, chosen_run, *of_run(name), *filled(name, WallFilter(sort=by, show=whom)), *opened(name, id)]
 
     def on_filter(name: str | None, *values: Any) -> list[Any]:
         return filled(name, wanted(*values))
@@ -243,7 +252,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         say(studio, name, id, rater=who, stars=count, tags=words, note=text)
         found = choices_of(studio, name)
         with studio.run(name) as store:
-            now = said_of(lang, marks(store)[store.individual(id).recipe.digest])
+            now = said_of(lang, read_annotations(store)[store.individual(id).recipe.digest])
         return [now, gr.Dropdown(choices=[(t(lang, "anything"), ""), *found.tags])]
 
     walled = [gallery, shown_ids, empty, found_row, number]

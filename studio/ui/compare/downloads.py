@@ -8,7 +8,15 @@ from typing import NamedTuple
 from eval.prompts.prompt_set import LANGUAGES
 from eval.scorers import names
 from studio.i18n import Lang, t
-from studio.reports.contact_sheet import Column, Model, Sheet, Tile, has_japanese, sheet_html, sheet_png
+from studio.reports.contact_sheet import (
+    ContactSheet,
+    SheetColumn,
+    SheetModel,
+    SheetPicture,
+    has_japanese,
+    sheet_html,
+    sheet_png,
+)
 from studio.ui.common.studio import Studio, download_folder
 
 from .grid import Grid, content
@@ -37,21 +45,21 @@ def sheet_files(studio: Studio, lang: Lang, name: str, grid: Grid) -> Files:
     return files
 
 
-def sheet_of(studio: Studio, lang: Lang, name: str, grid: Grid) -> Sheet:
+def sheet_of(studio: Studio, lang: Lang, name: str, grid: Grid) -> ContactSheet:
     """A comparison as a contact sheet."""
     asked = grid.asked
-    return Sheet(
+    return ContactSheet(
         title=t(lang, "sheet_title", run=name),
-        models=[Model(row.label, row.recipe.to_json(), row.digest) for row in grid.rows],
+        models=[SheetModel(row.label, row.recipe.to_json(), row.digest) for row in grid.rows],
         columns=[
-            Column(
+            SheetColumn(
                 {language: getattr(prompt, language) for language in LANGUAGES},
                 [asked.seed(number, noise) for noise in range(asked.noises)],
             )
             for number, prompt in enumerate(asked.prompts)
         ],
         tiles={
-            (place.model, place.prompt, place.noise, place.language): Tile(
+            (place.model, place.prompt, place.noise, place.language): SheetPicture(
                 content(studio, cell), cell.data, cell.score, t(lang, "of_run" if cell.file else "of_page")
             )
             for place, cell in grid.cells.items()

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from studio.analysis.replay import Moment, history
+from studio.analysis.replay import ArchiveMoment, archive_history
 from studio.analysis.selection import best_source
 from studio.formatting import duration, score, verdict
 from studio.i18n import Lang, t
@@ -77,7 +77,7 @@ def drawings(studio: Studio, lang: Lang, name: str) -> Drawings:
     """Draw a run for the page."""
     with studio.run(name) as store:
         everyone = store.individuals()
-        moments = thinned(history(everyone, store.config))
+        moments = thinned(archive_history(everyone, store.config))
         alive = sorted((one for one in everyone if one.alive), key=lambda one: -(one.mean("ja") or 0))
         return Drawings(
             progress=climb(lang, moments),
@@ -87,7 +87,7 @@ def drawings(studio: Studio, lang: Lang, name: str) -> Drawings:
         )
 
 
-def thinned(moments: Sequence[Moment]) -> list[Moment]:
+def thinned(moments: Sequence[ArchiveMoment]) -> list[ArchiveMoment]:
     """At most POINTS of them, evenly, with the first and the last: a plot is no wider, and each point costs it time."""
     places = np.linspace(0, len(moments) - 1, min(len(moments), POINTS)).round().astype(int)
     return [moments[place] for place in places]
@@ -128,7 +128,7 @@ def headline(lang: Lang, name: str, now: dict[str, Any], sources: int) -> Markup
     ).format(name, words, now["done"], max(1, now["of"]), t(lang, "progress"), " ".join(notes))
 
 
-def climb(lang: Lang, moments: Sequence[Moment]) -> pd.DataFrame:
+def climb(lang: Lang, moments: Sequence[ArchiveMoment]) -> pd.DataFrame:
     """Best and mean score alive in either language after each offspring: rows of a line plot."""
     rows = [
         (moment.made, values[language], t(lang, f"{what}_{language}"))
@@ -139,7 +139,7 @@ def climb(lang: Lang, moments: Sequence[Moment]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["made", "score", "line"])
 
 
-def spread(lang: Lang, moments: Sequence[Moment]) -> pd.DataFrame:
+def spread(lang: Lang, moments: Sequence[ArchiveMoment]) -> pd.DataFrame:
     """Coverage and entropy of the archive after each offspring: rows of a line plot."""
     rows = [
         (moment.made, value, t(lang, what))

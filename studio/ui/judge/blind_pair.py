@@ -10,7 +10,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from studio.i18n import Lang, t
-from studio.judging.pairing import Pair
+from studio.judging.pairing import PicturePair
 from studio.judging.votes import Answer
 
 ARROWS: dict[Answer, str] = {"left": "←", "right": "→", "both good": "↑", "both bad": "↓"}
@@ -47,7 +47,7 @@ prepare();
 """
 
 
-def question(lang: Lang, pair: Pair, tokens: tuple[str, str], number: int, of: int) -> Markup:
+def question(lang: Lang, pair: PicturePair, tokens: tuple[str, str], number: int, of: int) -> Markup:
     """The pair as the page shows it: caption, progress, two pictures, four answers."""
     pictures = Markup("").join(
         Markup('<figure class="picture"><img src="/pictures/blind/{}.png" alt="{}"></figure>').format(

@@ -9,8 +9,8 @@ import gradio as gr
 
 from studio.errors import RunError
 from studio.i18n import Lang, t
-from studio.judging.pairing import Pair, next_pair
-from studio.judging.votes import ANSWERS, READS, Answer, Reads, Vote, read_votes, write_vote
+from studio.judging.pairing import PicturePair, next_pair
+from studio.judging.votes import ANSWERS, READER_LANGUAGES, Answer, ReaderLanguage, Vote, read_votes, write_vote
 from studio.runs.store import RunStore
 from studio.ui.common import html
 from studio.ui.common.frame import addressed, asked, head, listen
@@ -31,7 +31,7 @@ class Rater:
 
     run: str
     name: str
-    reads: Reads
+    reads: ReaderLanguage
 
     def votes(self, store: RunStore) -> list[Vote]:
         """What he or she said so far."""
@@ -42,7 +42,7 @@ class Rater:
 class Open:
     """A question that was put and not answered yet; it never leaves the server."""
 
-    pair: Pair
+    pair: PicturePair
     tokens: tuple[str, str]
     number: int
     of: int
@@ -96,7 +96,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             chosen = gr.Dropdown([], label=t(lang, "run"), scale=2)
             name = gr.Textbox(label=t(lang, "your_name"), info=t(lang, "your_name_info"), scale=2, max_lines=1)
             reads = gr.Radio(
-                [(t(lang, f"reads_{each}"), each) for each in READS],
+                [(t(lang, f"reads_{each}"), each) for each in READER_LANGUAGES],
                 value=lang,
                 label=t(lang, "reads_best"),
                 scale=3,
@@ -144,14 +144,14 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     def on_load(kept: dict[str, str], request: gr.Request) -> list[Any]:
         run = current(studio, asked(request, "run"))
-        known = kept["reads"] if kept.get("reads") in READS else lang
+        known = kept["reads"] if kept.get("reads") in READER_LANGUAGES else lang
         return [
             gr.Dropdown(choices=studio.names(), value=run),
             gr.Textbox(value=request.username or kept.get("name", ""), interactive=request.username is None),
             known,
         ]
 
-    def on_start(run: str | None, typed: str, best: Reads, request: gr.Request) -> list[Any]:
+    def on_start(run: str | None, typed: str, best: ReaderLanguage, request: gr.Request) -> list[Any]:
         if run is None:
             raise RunError(t(lang, "no_runs"))
         rater = Rater(run, named(lang, typed, request.username), best)

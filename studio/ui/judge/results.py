@@ -10,9 +10,18 @@ from markupsafe import Markup
 from eval.preferences.bradley_terry import Rating, VoteShare
 from eval.prompts.prompt_set import Language, Prompt
 from studio.i18n import Lang, t
-from studio.judging.preference_niches import PreferenceModel, learn_niches
-from studio.judging.ranking import Standing, standing
-from studio.judging.votes import ENOUGH, EVERYBODY, OTHERS, Reads, by_rater, by_reader, missing, read_votes
+from studio.judging.preference_niches import PreferenceModel, learn_preferences
+from studio.judging.ranking import VoteSummary, summarise_votes
+from studio.judging.votes import (
+    ENOUGH_VOTES,
+    EVERYBODY,
+    OTHERS,
+    ReaderLanguage,
+    by_rater,
+    by_reader,
+    missing_votes,
+    read_votes,
+)
 from studio.runs.store import RunStore
 from studio.ui.common import html
 from studio.ui.common.frame import page_link
@@ -21,7 +30,7 @@ from studio.ui.common.studio import Studio
 SHOWN = 12  # places of a ranking
 
 
-def page(studio: Studio, lang: Lang, run: str, rater: str, reads: Reads, *, done: bool) -> Markup:
+def page(studio: Studio, lang: Lang, run: str, rater: str, reads: ReaderLanguage, *, done: bool) -> Markup:
     """A rater's ranking beside the group's, and how often each agrees with the scorer; says so when all is `done`.
 
     Raises:
@@ -30,9 +39,9 @@ def page(studio: Studio, lang: Lang, run: str, rater: str, reads: Reads, *, done
     spoken: Language = "en" if reads == "en" else "ja"
     with studio.run(run) as store:
         votes, first = read_votes(store.folder), store.prompts.niches.prompts[0]
-        own, everybody = standing(by_rater(votes).get(rater, [])), standing(votes)
+        own, everybody = summarise_votes(by_rater(votes).get(rater, [])), summarise_votes(votes)
         readers = by_reader(votes)
-        apart = {best: standing(some) for best, some in readers.items()} if len(readers) > 1 else {}
+        apart = {best: summarise_votes(some) for best, some in readers.items()} if len(readers) > 1 else {}
         tables = Markup("").join(
             Markup("<section><h3>{}</h3>{}</section>").format(title, _ranking(lang, store, one.ranking, first, spoken))
             for title, one in (
@@ -68,8 +77,8 @@ def taste(studio: Studio, lang: Lang, run: str) -> Markup:
     """
     with studio.run(run) as store:
         votes, folder = read_votes(store.folder), store.folder
-    if lacking := missing(votes):
-        return Markup('<p class="quiet">{}</p>').format(t(lang, "cannot_steer_yet", n=lacking, enough=ENOUGH))
+    if lacking := missing_votes(votes):
+        return Markup('<p class="quiet">{}</p>').format(t(lang, "cannot_steer_yet", n=lacking, enough=ENOUGH_VOTES))
     foreseen = Markup("").join(
         Markup("<li>{}</li>").format(t(lang, "taste_foresees", who=rater, **_numbers(share)))
         for one in _learned(studio, run, len(votes))
@@ -85,7 +94,7 @@ def taste(studio: Studio, lang: Lang, run: str) -> Markup:
 def _learned(studio: Studio, run: str, votes: int) -> list[PreferenceModel]:
     """What a run would be steered by, after so many votes."""
     with studio.run(run) as store:
-        return learn_niches(store.folder, read_votes(store.folder)[:votes], studio.scorer(store.config.scorer))
+        return learn_preferences(store.folder, read_votes(store.folder)[:votes], studio.scorer(store.config.scorer))
 
 
 def _ranking(lang: Lang, store: RunStore, ratings: Sequence[Rating], prompt: Prompt, spoken: Language) -> Markup:
@@ -112,7 +121,7 @@ def _ranking(lang: Lang, store: RunStore, ratings: Sequence[Rating], prompt: Pro
     return Markup("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>").format(heads, rows)
 
 
-def _agreement(lang: Lang, who: str, one: Standing) -> str:
+def _agreement(lang: Lang, who: str, one: VoteSummary) -> str:
     ties = t(lang, "ties", good=one.both_good, bad=one.both_bad)
     if one.agreement is None:
         return f"{who}: {t(lang, 'nothing_decided')} {ties}"

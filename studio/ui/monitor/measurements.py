@@ -19,7 +19,7 @@ from studio.formatting import duration
 from studio.i18n import Lang, t
 from studio.monitoring.drift import Drift, baseline, drift
 from studio.monitoring.remeasure import journal
-from studio.monitoring.scheduler import GOING_ON, schedule_of, status
+from studio.monitoring.scheduler import GOING_ON, measurement_status, schedule_of
 from studio.ui.common import html
 from studio.ui.common.studio import score
 
@@ -42,7 +42,7 @@ class Seen(NamedTuple):
 
 def look(lang: Lang, export: Export) -> Seen:
     """Read an export for the page."""
-    now = status(export)
+    now = measurement_status(export)
     going_on = now["state"] in GOING_ON
     try:
         certificate, events = export.certificate, journal(export).events()
@@ -64,14 +64,14 @@ def look(lang: Lang, export: Export) -> Seen:
 
 def mark(export: Export) -> str:
     """What changes when the page should be drawn anew."""
-    now = status(export)
+    now = measurement_status(export)
     known = journal(export).path
     return f"{export.name}/{now['state']}/{known.stat().st_size if known.is_file() else 0}"
 
 
 def progress(lang: Lang, export: Export) -> Markup:
     """How a measurement stands: what is in hand, how far, the time left."""
-    now = status(export)
+    now = measurement_status(export)
     state = now["state"]
     if state in ("none", "done"):
         return Markup("")

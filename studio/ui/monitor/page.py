@@ -45,7 +45,7 @@ def begin(studio: Studio, name: str) -> None:
     """
     export = found(studio, name)
     studio.previewer.release()  # or the process would find the device taken by the page beside
-    scheduler.start(export)
+    scheduler.start_measurement(export)
 
 
 def choose(studio: Studio, name: str) -> None:
@@ -158,7 +158,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return one(name)
 
     def on_cancel(name: str) -> Any:
-        scheduler.ask_to_stop(found(studio, name))
+        scheduler.ask_measurement_to_stop(found(studio, name))
         return gr.Button(interactive=False)
 
     def on_schedule(name: str, how: Schedule) -> None:

@@ -11,7 +11,14 @@ from markupsafe import Markup
 
 from eval.prompts.prompt_set import Language
 from eval.scorers import names
-from studio.analysis.weak_spots import Category, Spot, Suggestion, categories, spots, suggestions
+from studio.analysis.weak_spots import (
+    CategoryBest,
+    PromptBest,
+    Suggestion,
+    best_by_category,
+    best_by_prompt,
+    suggestions,
+)
 from studio.errors import RunError
 from studio.i18n import Lang, t
 from studio.i18n import category as category_name
@@ -45,10 +52,10 @@ def survey(studio: Studio, lang: Lang, name: str, language: Language) -> Survey:
     """
     with studio.run(name) as store:
         everyone, prompts = store.individuals(), store.prompts.niches.prompts
-        found = spots(everyone, prompts, language)
+        found = best_by_prompt(everyone, prompts, language)
         if not found:
             return Survey(t(lang, "nobody_yet"), Markup(""), _plot(lang, []), [], [], Markup(""))
-        grouped = categories(everyone, found, language)
+        grouped = best_by_category(everyone, found, language)
         weak = sorted((spot for spot in found if spot.weak), key=lambda spot: spot.score)
         judge = names.label(store.config.scorer)
         return Survey(
@@ -61,7 +68,9 @@ def survey(studio: Studio, lang: Lang, name: str, language: Language) -> Survey:
         )
 
 
-def _headline(lang: Lang, language: Language, found: Sequence[Spot], weak: Sequence[Spot], judge: str) -> str:
+def _headline(
+    lang: Lang, language: Language, found: Sequence[PromptBest], weak: Sequence[PromptBest], judge: str
+) -> str:
     spoken = t(lang, f"kind_{language}")
     if not weak:
         return t(lang, "weak_none", language=spoken, n=len(found), judge=judge)
@@ -92,13 +101,13 @@ def advice(lang: Lang, name: str, said: Sequence[Suggestion]) -> Markup:
     )
 
 
-def _plot(lang: Lang, grouped: Sequence[Category]) -> pd.DataFrame:
+def _plot(lang: Lang, grouped: Sequence[CategoryBest]) -> pd.DataFrame:
     """The mean of the best scores by category, the weakest first."""
     rows = [(category_name(lang, one.name), one.best) for one in sorted(grouped, key=lambda one: one.best)]
     return pd.DataFrame(rows, columns=["category", "score"])
 
 
-def _category_row(lang: Lang, one: Category) -> list[str]:
+def _category_row(lang: Lang, one: CategoryBest) -> list[str]:
     bred = f"{one.offspring} ({score(one.offspring_score)})" if one.offspring else "–"
     ahead = f"{one.offspring_score - one.source_score:+.3f}" if one.offspring_score is not None else "–"
     interval = " [{:+.3f}, {:+.3f}]".format(*one.interval) if one.interval else ""
@@ -113,7 +122,7 @@ def _category_row(lang: Lang, one: Category) -> list[str]:
     ]
 
 
-def _prompt_row(lang: Lang, spot: Spot, language: Language) -> list[str]:
+def _prompt_row(lang: Lang, spot: PromptBest, language: Language) -> list[str]:
     bred = f"{spot.offspring} ({score(spot.offspring_score)})" if spot.offspring else "–"
     return [
         t(lang, "weak_mark") if spot.weak else "",
@@ -127,7 +136,7 @@ def _prompt_row(lang: Lang, spot: Spot, language: Language) -> list[str]:
     ]
 
 
-def attempts(lang: Lang, store: RunStore, weak: Sequence[Spot], language: Language) -> Markup:
+def attempts(lang: Lang, store: RunStore, weak: Sequence[PromptBest], language: Language) -> Markup:
     """The best attempts at each weak prompt beside its reference picture."""
     if not weak:
         return html.message(t(lang, "weak_no_pictures"))
@@ -172,7 +181,7 @@ def save_weak(studio: Studio, name: str, language: Language) -> tuple[str, int]:
     with studio.run(name) as store:
         prompts = store.prompts.niches
         folder = store.folder
-        weak = [spot.prompt for spot in spots(store.individuals(), prompts.prompts, language) if spot.weak]
+        weak = [spot.prompt for spot in best_by_prompt(store.individuals(), prompts.prompts, language) if spot.weak]
     if not weak:
         raise RunError(f"Run {name} has no weak prompts. Expected some to save; look at another run or language.")
     path = prompt_library.prompt_set_path(studio.prompts, f"weak-{name}-{language}")

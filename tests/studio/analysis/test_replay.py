@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from studio.analysis.replay import history
+from studio.analysis.replay import archive_history
 from studio.runs.individual import Individual
 
 CONFIG = SimpleNamespace(archive=2, alpha=1.0, competing=("ja",))
@@ -27,7 +27,7 @@ def test_the_archive_is_seen_after_the_sources_and_after_each_offspring():
         one("d", mother="a"),  # failed
         one("e", 0.5, 1.0, mother="a", en=[1.0, 1.0]),  # takes the place of b
     ]
-    moments = history(everyone, CONFIG)
+    moments = archive_history(everyone, CONFIG)
     assert [moment.made for moment in moments] == [0, 1, 2, 3]
     start, end = moments[0], moments[-1]
     assert vars(moments[1]) == {**vars(start), "made": 1}
@@ -39,10 +39,10 @@ def test_the_archive_is_seen_after_the_sources_and_after_each_offspring():
 
 
 def test_nobody_yet_is_no_moment():
-    assert history([], CONFIG) == []
+    assert archive_history([], CONFIG) == []
 
 
 def test_english_that_nobody_was_scored_in_is_left_out():
-    (moment,) = history([one("a", 0.5), one("b", 0.25)], CONFIG)
+    (moment,) = archive_history([one("a", 0.5), one("b", 0.25)], CONFIG)
     assert moment.best == {"ja": 0.5}
     assert moment.mean == {"ja": pytest.approx(0.375)}

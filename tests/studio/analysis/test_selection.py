@@ -7,9 +7,9 @@ import pytest
 
 from eval.prompts.prompt_set import Prompt, PromptSet
 from pipelines.recipes.recipe import blend
-from studio.analysis.selection import Wanted, arranged, diversity, hall_of_fame, niches_held, rows_of
+from studio.analysis.selection import WallFilter, diversity, hall_of_fame, niches_held, prompt_rows, select_individuals
 from studio.analysis.source_shares import source_shares
-from studio.judging.annotations import Marked
+from studio.judging.annotations import Annotations
 from studio.runs.individual import Individual
 from studio.runs.store import now
 
@@ -40,7 +40,9 @@ def everyone(family):
 
 
 def ids(everyone, marked=None, strengths=None, **wanted):
-    return [one.id for one in arranged(everyone, PROMPTS, Wanted(**wanted), marked or {}, strengths or {})]
+    return [
+        one.id for one in select_individuals(everyone, PROMPTS, WallFilter(**wanted), marked or {}, strengths or {})
+    ]
 
 
 def test_those_alive_come_by_their_mean_and_the_older_first(everyone):
@@ -51,7 +53,7 @@ def test_those_alive_come_by_their_mean_and_the_older_first(everyone):
 def test_scores_count_over_a_category_or_a_word(everyone):
     assert ids(everyone, category="animals") == ["dog", "cook", "twin"]
     assert ids(everyone, text="SHIBA", show="all") == ["old", "dog", "cook", "twin"]
-    assert rows_of(PROMPTS, Wanted(category="food", text="団")) == [2]
+    assert prompt_rows(PROMPTS, WallFilter(category="food", text="団")) == [2]
     assert ids(everyone, text="猫") == []
 
 
@@ -74,7 +76,7 @@ def test_sources_filter_by_their_share(everyone):
 
 def test_stars_and_tags_filter_and_sort(everyone):
     by_name = {one.id: one.recipe.digest for one in everyone}
-    marked = {by_name["dog"]: Marked(stars=4.5, tags=("keep",)), by_name["twin"]: Marked(stars=2.0)}
+    marked = {by_name["dog"]: Annotations(stars=4.5, tags=("keep",)), by_name["twin"]: Annotations(stars=2.0)}
     assert ids(everyone, marked, sort="stars") == ["dog", "twin", "cook"]
     assert ids(everyone, marked, stars=3) == ["dog"]
     assert ids(everyone, marked, tag="keep") == ["dog"]

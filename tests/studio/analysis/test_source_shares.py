@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipelines.recipes.recipe import blend
-from studio.analysis.selection import Wanted, arranged
+from studio.analysis.selection import WallFilter, select_individuals
 from studio.analysis.source_shares import mean_share, offspring_alive, source_shares
 from studio.reports.drawings import COLOURS, family_tree
 from studio.runs.individual import Individual
@@ -58,5 +58,5 @@ def test_filter_tree_and_weak_spots_agree_on_a_sum_of_differences(merged):
     everyone = [*parents, child]
     for source in ("base", "ja", "flat"):
         assert mean_share(offspring_alive(everyone), source) == pytest.approx(1 / 3)
-        assert child in arranged(everyone, PROMPTS, Wanted(source=source, share=0.33), {}, {})
+        assert child in select_individuals(everyone, PROMPTS, WallFilter(source=source, share=0.33), {}, {})
     assert f"--of:{COLOURS[0]}" in family_tree("en", everyone, lambda id: id)  # three are as large; the first is base

@@ -8,7 +8,7 @@ import pytest
 from eval.prompts.prompt_set import Prompt
 from pipelines.recipes.recipe import blend
 from studio.analysis.source_shares import mean_share, offspring_alive
-from studio.analysis.weak_spots import categories, is_weak, noises_wanted, spots, suggestions
+from studio.analysis.weak_spots import best_by_category, best_by_prompt, is_weak, noises_wanted, suggestions
 from studio.runs.individual import Individual
 
 PROMPTS = [Prompt(id=str(row), category="food" if row < 5 else "animals", ja=f"題材{row}") for row in range(9)]
@@ -58,7 +58,7 @@ def test_the_lowest_quarter_is_weak_unless_all_are_alike():
 
 
 def test_every_prompt_has_its_owners_with_their_margin(archive):
-    found = spots(archive, PROMPTS, "ja")
+    found = best_by_prompt(archive, PROMPTS, "ja")
     first = found[0]
     assert (first.best, first.score) == ("0001", 0.5)  # real has died
     assert (first.source, first.source_score, first.margin) == ("real", 0.9, pytest.approx(0.8))
@@ -66,11 +66,11 @@ def test_every_prompt_has_its_owners_with_their_margin(archive):
     assert found[5].source_alive
     assert (found[5].best, found[5].source) == ("ja", "ja")  # the oldest of two equally good
     assert [spot.weak for spot in found] == [False] * 8 + [True]
-    assert spots(archive, PROMPTS, "en") == []
+    assert best_by_prompt(archive, PROMPTS, "en") == []
 
 
 def test_categories_sum_their_prompts_up(archive):
-    food, animals = categories(archive, spots(archive, PROMPTS, "ja"), "ja")
+    food, animals = best_by_category(archive, best_by_prompt(archive, PROMPTS, "ja"), "ja")
     assert (food.name, food.prompts, food.weak, food.source, food.offspring) == ("food", 5, 0, "real", "0001")
     assert food.source_score == pytest.approx(0.86)
     assert food.margin == pytest.approx(0.76)
@@ -87,7 +87,7 @@ def test_a_sources_share_counts_its_weights_in_the_offspring_alive(archive):
 
 
 def test_suggestions_come_with_the_figures_that_say_so(archive):
-    found = {one.kind: one.values for one in suggestions(archive, spots(archive, PROMPTS, "ja"), "ja")}
+    found = {one.kind: one.values for one in suggestions(archive, best_by_prompt(archive, PROMPTS, "ja"), "ja")}
     assert set(found) == {"source_ahead", "undrawn"}
     ahead = found["source_ahead"]
     assert (ahead["source"], ahead["category"], ahead["score"], ahead["best"]) == ("real", "food", "0.860", "0.500")
@@ -101,7 +101,7 @@ def test_suggestions_come_with_the_figures_that_say_so(archive):
 def test_nothing_is_suggested_where_nothing_stands_out(person):
     good = [0.5, 0.6, 0.5, 0.6, 0.5, 0.6, 0.5, 0.6, 0.5]
     equal = [person("ja", good), person("real", good), person("0001", good, [0, 1, 0, 0])]
-    assert suggestions(equal, spots(equal, PROMPTS, "ja"), "ja") == []
+    assert suggestions(equal, best_by_prompt(equal, PROMPTS, "ja"), "ja") == []
     assert suggestions([], [], "ja") == []
 
 
@@ -111,7 +111,9 @@ def test_a_source_that_is_ahead_by_chance_is_not_mentioned(person):
         person("real", [0.9, 0.1, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]),
         person("0001", [0.1, 0.7, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5], [0, 1, 0, 0]),
     ]
-    assert "source_ahead" not in {one.kind for one in suggestions(archive, spots(archive, PROMPTS, "ja"), "ja")}
+    assert "source_ahead" not in {
+        one.kind for one in suggestions(archive, best_by_prompt(archive, PROMPTS, "ja"), "ja")
+    }
 
 
 def test_more_noises_are_wanted_where_chance_hides_the_individuals():

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from studio.judging.pairing import judged, next_pair, stripped
+from studio.judging.pairing import judged_individuals, next_pair, pixels_only
 from studio.judging.votes import read_votes, write_vote
 from studio.runs.store import open_run
 from tests.voters import vote_for_bright_pictures
@@ -91,11 +91,11 @@ def test_other_noise_and_missing_pictures_make_no_pair(store):
         store.image("ja", prompt, "ja", 0).unlink()
     pairs = [next_pair(store, [], "Aya", "ja", random.Random(seed)) for seed in range(20)]
     assert {id for pair in pairs for id in (pair.left, pair.right)} == {"flat", "real"}
-    assert [one.id for one in judged(store)] == ["base", "ja", "flat", "real"]
+    assert [one.id for one in judged_individuals(store)] == ["base", "ja", "flat", "real"]
 
 
 def test_a_picture_that_names_no_seed_is_shown_all_the_same(tmp_path):
     Image.new("RGBA", (4, 4)).save(tmp_path / "plain.png")
-    seed, png = stripped(tmp_path / "plain.png")
+    seed, png = pixels_only(tmp_path / "plain.png")
     assert seed is None
     assert Image.open(BytesIO(png)).mode == "RGB"

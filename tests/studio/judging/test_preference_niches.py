@@ -5,13 +5,13 @@ import pytest
 
 from eval.preferences.preference_model import PreferenceWeights
 from eval.scorers.clip import ClipScorer
-from studio.analysis.replay import history
+from studio.analysis.replay import archive_history
 from studio.errors import ConfigError, RunError
 from studio.evolution.niches import entropy
 from studio.execution import control
 from studio.execution.creation import create_run
-from studio.judging.preference_niches import PreferenceModel, learn_niches, liking
-from studio.judging.votes import FILE, read_votes, votes_for
+from studio.judging.preference_niches import PreferenceModel, learn_preferences, preference_scores
+from studio.judging.votes import VOTES_FILE, read_votes, votes_for
 from studio.runs.config import checked
 from studio.runs.config_file import load_config
 from studio.runs.status import ask_to_stop
@@ -39,7 +39,7 @@ def steered(small_config, voted, **changes):
 
 
 def test_a_taste_is_learned_from_the_pictures_and_kept_to_the_last_bit(voted, judge):
-    learned = learn_niches(*votes_for(voted), judge)
+    learned = learn_preferences(*votes_for(voted), judge)
     assert [(one.rater, one.votes, one.foreseen.of) for one in learned] == [("Aya", 30, 30)]
     again = PreferenceModel.from_json(learned[0].to_json())
     assert again.taste.weights.tobytes() == learned[0].taste.weights.tobytes()
@@ -52,7 +52,7 @@ def test_votes_without_their_pictures_teach_nothing(voted, judge):
     for file in (folder / "images" / "ja").iterdir():
         file.unlink()
     with pytest.raises(RunError, match=r"those of \d+ decided votes are left. Expected 20"):
-        learn_niches(folder, votes, judge)
+        learn_preferences(folder, votes, judge)
 
 
 def test_each_rater_likes_each_prompt_apart():
@@ -62,7 +62,7 @@ def test_each_rater_likes_each_prompt_apart():
         PreferenceModel(who, PreferenceWeights(np.array(w), np.zeros(3)), 30, None)
         for who, w in (("Aya", [1, 2, 0]), ("Ren", [0, 0, 1]))
     ]
-    found = liking(raters, [ja, en], 2)
+    found = preference_scores(raters, [ja, en], 2)
     assert found.shape == (2 * 3, 2)
     second = [1 / (1 + np.exp(-(f[0] + 2.0 * f[1]))) for f in (ja[3].astype(float), en[3].astype(float))]
     assert found[1, 1] == pytest.approx(np.mean(second))  # Aya, the second prompt, its second noise
@@ -81,7 +81,7 @@ def test_votes_compete_as_niches_and_later_ones_change_nothing(small_config, vot
     assert "votes" in run_json(whole)["individuals"][0]["scores"]
     alive = [one for one in whole.individuals() if one.alive]
     table = np.stack([np.concatenate([one.scores[kind].mean(axis=1) for kind in ("ja", "votes")]) for one in alive])
-    assert history(whole.individuals(), whole.config)[-1].entropy == entropy(table)
+    assert archive_history(whole.individuals(), whole.config)[-1].entropy == entropy(table)
 
     halted = create_run(tmp_path / "halted", steered(small_config, voted))
     control.carry_out(halted, lambda store: ask_to_stop(store) if len(store.individuals()) == 5 else None)
@@ -117,8 +117,8 @@ def test_too_few_votes_are_refused_before_a_run_is_made(small_config, ballot, tm
 
 
 def test_the_option_reads_like_the_others(small_config, voted, tmp_path):
-    create_run(tmp_path / "made", steered(small_config, voted / FILE)).close()
-    assert load_config(tmp_path / "made" / "run.yaml").votes == str(voted / FILE)
+    create_run(tmp_path / "made", steered(small_config, voted / VOTES_FILE)).close()
+    assert load_config(tmp_path / "made" / "run.yaml").votes == str(voted / VOTES_FILE)
     fields = small_config.model_dump()
     with pytest.raises(ConfigError, match="early_rejection stops before all pictures are drawn"):
         checked({**fields, "votes": str(voted), "early_rejection": True})

@@ -5,12 +5,12 @@ import pytest
 from studio.errors import RunError
 from studio.journal import Journal
 from studio.judging.votes import (
-    ENOUGH,
+    ENOUGH_VOTES,
     EVERYBODY,
-    FILE,
     OTHERS,
-    missing,
-    niches,
+    VOTES_FILE,
+    missing_votes,
+    niche_votes,
     read_votes,
     steering_runs,
     votes_for,
@@ -45,32 +45,32 @@ def test_the_scores_of_then_are_compared():
 @pytest.mark.parametrize("wrong", [{"version": 2}, {"answer": "left!"}, {"extra": 1}])
 def test_what_is_no_vote_is_named(tmp_path, wrong):
     write_vote(tmp_path, a_vote())
-    Journal(tmp_path / FILE).append({**a_vote().model_dump(), **wrong})
+    Journal(tmp_path / VOTES_FILE).append({**a_vote().model_dump(), **wrong})
     with pytest.raises(RunError, match=rf"votes.jsonl, vote 2, at {next(iter(wrong))}: .*format 1"):
         read_votes(tmp_path)
 
 
 def test_whoever_decided_enough_is_heard_and_the_others_together():
-    many = [a_vote(rater="Aya")] * ENOUGH
-    few = [a_vote(rater="Ken")] * (ENOUGH - 1)
-    ties = [a_vote(rater="Ken", answer="both good")] * ENOUGH
-    assert list(niches(many + few + ties)) == ["Aya"]
-    assert {whose: len(some) for whose, some in niches([*many, *few, a_vote(rater="Ren")]).items()} == {
-        "Aya": ENOUGH,
-        OTHERS: ENOUGH,
+    many = [a_vote(rater="Aya")] * ENOUGH_VOTES
+    few = [a_vote(rater="Ken")] * (ENOUGH_VOTES - 1)
+    ties = [a_vote(rater="Ken", answer="both good")] * ENOUGH_VOTES
+    assert list(niche_votes(many + few + ties)) == ["Aya"]
+    assert {whose: len(some) for whose, some in niche_votes([*many, *few, a_vote(rater="Ren")]).items()} == {
+        "Aya": ENOUGH_VOTES,
+        OTHERS: ENOUGH_VOTES,
     }
-    assert list(niches([*few, a_vote(rater="Ren")])) == [EVERYBODY]
-    assert niches(few) == {}
-    assert (missing([]), missing(few), missing(many)) == (ENOUGH, 1, 0)
+    assert list(niche_votes([*few, a_vote(rater="Ren")])) == [EVERYBODY]
+    assert niche_votes(few) == {}
+    assert (missing_votes([]), missing_votes(few), missing_votes(many)) == (ENOUGH_VOTES, 1, 0)
 
 
 def test_too_few_votes_are_refused_with_how_many_are_needed(tmp_path):
-    for run, count in (("few", ENOUGH - 3), ("enough", ENOUGH)):
+    for run, count in (("few", ENOUGH_VOTES - 3), ("enough", ENOUGH_VOTES)):
         for _ in range(count):
             write_vote(tmp_path / run, a_vote())
     with pytest.raises(RunError, match="holds 17 votes .* Expected 20 .* until 3 more are decided"):
         votes_for(tmp_path / "few")
     with pytest.raises(RunError, match="holds 0 votes"):
         votes_for(tmp_path / "nothing")
-    assert votes_for(tmp_path / "enough" / FILE) == votes_for(tmp_path / "enough")
+    assert votes_for(tmp_path / "enough" / VOTES_FILE) == votes_for(tmp_path / "enough")
     assert steering_runs(tmp_path) == ["enough"]

@@ -6,7 +6,7 @@ import pytest
 from eval.prompts.prompt_set import PromptSet
 from pipelines.generation.settings import Settings
 from studio.exporting.certificate import BirthCertificate
-from studio.monitoring.drift import drift, is_repeated, largest_changes, noise_of
+from studio.monitoring.drift import drift, is_repeated, largest_changes, repeat_noise
 
 HERE, THERE = {"torch": "2.9", "device": "cpu"}, {"torch": "3.0", "device": "cpu"}
 PROMPTS = [{"id": id, "category": "x", "ja": id, "en": id} for id in ("cake", "dog", "train")]
@@ -73,7 +73,7 @@ def test_nothing_measured_twice_leaves_no_room_for_noise():
 
 def test_other_days_are_no_repeats_or_a_change_would_be_its_own_excuse():
     days = [event((0.25, 0.5, 0.75)), event((0.25, 0.5, 0.5)), event((0.25, 0.5, 0.5))]
-    assert noise_of(days) == (None, 0)
+    assert repeat_noise(days) == (None, 0)
     assert [drift(birth(), days, number).verdict for number in range(3)] == ["equal", "changed", "changed"]
     assert not is_repeated(days, HERE)
     assert is_repeated([event((1, 1, 1), repeat=(1, 1, 1))], HERE)
@@ -85,7 +85,7 @@ def test_damaged_files_have_no_scores_and_make_no_noise():
     assert drift(birth(), events, 0).verdict == "damaged"
     assert drift(birth(), events, 0).means == {}
     assert drift(birth(), events, 1).verdict == "equal"
-    assert noise_of(events) == (None, 0)
+    assert repeat_noise(events) == (None, 0)
 
 
 def test_without_scores_at_birth_the_first_measurement_takes_their_place():

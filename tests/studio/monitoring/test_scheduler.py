@@ -18,15 +18,15 @@ from studio.monitoring import remeasure as measuring
 from studio.monitoring.drift import drift
 from studio.monitoring.remeasure import journal, measure
 from studio.monitoring.scheduler import (
-    ask_to_stop,
-    carry_out,
+    ask_measurement_to_stop,
+    carry_out_measurement,
     is_due,
     is_measuring,
+    measurement_status,
     schedule_of,
     set_schedule,
-    start,
     start_due,
-    status,
+    start_measurement,
 )
 
 # Its form makes no difference to a process, and a process takes seconds to begin.
@@ -42,7 +42,7 @@ def until(export, reached, seconds=120):
 
 def wait_for_the_end(export):
     """Until its process is through: tests leave nothing running."""
-    until(export, lambda: is_measuring(export) or status(export)["state"] == "done")
+    until(export, lambda: is_measuring(export) or measurement_status(export)["state"] == "done")
     until(export, lambda: not is_measuring(export))
 
 
@@ -51,13 +51,13 @@ def test_the_studios_own_scorer_is_found_wherever_the_studio_lies_now(own_copy):
     """As after the checkout was moved, or on another machine."""
     file = own_copy.documents / "birth.json"
     file.write_bytes(own_copy.certificate.portable.to_json())
-    carry_out(own_copy)
+    carry_out_measurement(own_copy)
     assert drift(own_copy.certificate, journal(own_copy).events()).verdict == "equal"
 
 
 def test_measured_again_every_score_is_the_same_bits(own_copy):
     told = []
-    event = carry_out(own_copy, lambda *now: told.append(now))
+    event = carry_out_measurement(own_copy, lambda *now: told.append(now))
     found = drift(own_copy.certificate, journal(own_copy).events())
     assert found.verdict == "equal"
     assert event["scores"]["en"] == own_copy.certificate.scores["en"]
@@ -66,8 +66,8 @@ def test_measured_again_every_score_is_the_same_bits(own_copy):
     assert event["pictures"] == {}
     pictures = [now for now in told if now[0] == "pictures"]
     assert pictures[-1] == ("pictures", 20, 20)
-    assert status(own_copy)["state"] == "done"
-    again = carry_out(own_copy)
+    assert measurement_status(own_copy)["state"] == "done"
+    again = carry_out_measurement(own_copy)
     assert again["repeat"] is None
     assert drift(own_copy.certificate, journal(own_copy).events()).verdict == "equal"
 
@@ -119,30 +119,30 @@ def test_another_scorer_under_the_same_name_is_refused(own_copy):
     content["scorer"]["sha256"] = "0" * 64
     (own_copy.documents / "birth.json").write_text(json.dumps(content), "utf-8")
     with pytest.raises(ExportError, match="Expected the same scorer"):
-        carry_out(open_export(own_copy.path))
-    assert status(own_copy)["state"] == "failed"
-    assert "same scorer" in status(own_copy)["error"]
+        carry_out_measurement(open_export(own_copy.path))
+    assert measurement_status(own_copy)["state"] == "failed"
+    assert "same scorer" in measurement_status(own_copy)["error"]
     assert journal(own_copy).events() == []
 
 
 def test_stopped_it_records_nothing(own_copy):
     def stop(stage, done, of):
-        ask_to_stop(own_copy)
+        ask_measurement_to_stop(own_copy)
 
     with pytest.raises(Stopped):
-        carry_out(own_copy, stop)
+        carry_out_measurement(own_copy, stop)
     assert journal(own_copy).events() == []
-    assert status(own_copy)["state"] == "stopped"
+    assert measurement_status(own_copy)["state"] == "stopped"
 
 
 @one_form
 def test_in_a_process_of_its_own_one_at_a_time(own_copy):
-    start(own_copy)
+    start_measurement(own_copy)
     until(own_copy, lambda: is_measuring(own_copy))
     with pytest.raises(RunError, match="being measured already"):
-        start(own_copy)
+        start_measurement(own_copy)
     wait_for_the_end(own_copy)
-    assert status(own_copy)["state"] == "done"
+    assert measurement_status(own_copy)["state"] == "done"
     assert drift(own_copy.certificate, journal(own_copy).events()).verdict == "equal"
 
 
@@ -189,9 +189,9 @@ def test_what_is_due_is_started_and_nothing_before_its_time(own_copy):
 @one_form
 def test_it_waits_for_its_turn_on_the_machine(own_copy):
     with acquire_device(lambda _: None):
-        start(own_copy)
-        until(own_copy, lambda: status(own_copy)["state"] == "queued")
-        assert status(own_copy)["before"] == 1
-        ask_to_stop(own_copy)
-        until(own_copy, lambda: status(own_copy)["state"] == "stopped")
+        start_measurement(own_copy)
+        until(own_copy, lambda: measurement_status(own_copy)["state"] == "queued")
+        assert measurement_status(own_copy)["before"] == 1
+        ask_measurement_to_stop(own_copy)
+        until(own_copy, lambda: measurement_status(own_copy)["state"] == "stopped")
     assert journal(own_copy).events() == []

@@ -15,8 +15,8 @@ from studio.execution.creation import create_run
 from studio.i18n import LANGUAGES, t
 from studio.png_metadata import generation_data
 from studio.reports import report_html
-from studio.reports.content import gather
-from studio.reports.figures import curves
+from studio.reports.content import read_report_content
+from studio.reports.figures import archive_curves
 from studio.runs.config_file import load_config
 from studio.runs.inputs import open_run_sources
 from studio.runs.results import SHOWN, shown_prompts
@@ -32,12 +32,12 @@ def finished(bred, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def told(finished):
-    return gather(finished)
+def report(finished):
+    return read_report_content(finished)
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_a_report_holds_all_that_a_run_tells(finished, told, lang):
+def test_a_report_holds_all_that_a_run_tells(finished, report, lang):
     page = report_html(finished, lang)
     assert f'<html lang="{lang}">' in page
     for key in (
@@ -53,10 +53,10 @@ def test_a_report_holds_all_that_a_run_tells(finished, told, lang):
     for key in ("report_asked", "report_failures", "report_no_failures", "report_again"):
         assert t(lang, key) in page, key
     assert all(name in page for name in assets.NAMES)
-    assert all(f"{row['ja']['mean']:.3f}" in page for row in told.results.values())
+    assert all(f"{row['ja']['mean']:.3f}" in page for row in report.results.values())
     assert finished.state.scorer["sha256"] in page
     assert finished.state.machine["versions"]["torch"] in page
-    assert told.held_out.digest in page
+    assert report.held_out.digest in page
     assert "apache-2.0" in page
 
 
@@ -69,10 +69,10 @@ def test_nothing_is_asked_from_a_network_or_a_disk(finished):
     assert str(finished.folder.parent) not in page
 
 
-def test_the_recipe_in_it_is_the_childs_and_can_be_copied(finished, told):
+def test_the_recipe_in_it_is_the_childs_and_can_be_copied(finished, report):
     page = report_html(finished, "en")
     text = html.unescape(re.search(r'<code id="recipe">(.*?)</code>', page, re.DOTALL)[1])
-    assert parse_recipe(text).digest == finished.individual(told.child.id).recipe.digest
+    assert parse_recipe(text).digest == finished.individual(report.child.id).recipe.digest
     assert [source["uri"] for source in json.loads(text)["sources"]] == list(assets.NAMES)
 
 
@@ -90,24 +90,24 @@ def test_the_run_file_in_it_can_be_run_where_the_sources_lie(finished, tmp_path)
     assert list(open_run_sources(again)) == list(assets.NAMES)
 
 
-def test_held_out_pictures_of_every_row_are_kept_and_shown(finished, told):
-    assert told.pictures.held_out
-    assert told.pictures.models == [*assets.NAMES, "average", "child"]
+def test_held_out_pictures_of_every_row_are_kept_and_shown(finished, report):
+    assert report.pictures.held_out
+    assert report.pictures.models == [*assets.NAMES, "average", "child"]
     prompts = shown_prompts(finished.prompts.held_out)
     assert len(prompts) == min(SHOWN, len(finished.prompts.held_out))
-    assert [shown.prompt for shown in told.pictures.shown] == list(prompts.prompts)
-    for shown in told.pictures.shown:
-        assert len(shown.files) == 2 * len(told.pictures.models)
+    assert [shown.prompt for shown in report.pictures.captions] == list(prompts.prompts)
+    for shown in report.pictures.captions:
+        assert len(shown.files) == 2 * len(report.pictures.models)
         assert {generation_data(file)["seed"] for file in shown.files.values()} == {shown.seed}
     place = ("child", "ja")
-    assert generation_data(told.pictures.shown[0].files[place])["individual"] == told.child.id
-    means = [sum(shown.scores[place] for shown in told.pictures.shown) / len(prompts)]
-    assert means == pytest.approx([told.results["child"]["ja"]["mean"]])  # the set is so short that all are shown
+    assert generation_data(report.pictures.captions[0].files[place])["individual"] == report.child.id
+    means = [sum(shown.scores[place] for shown in report.pictures.captions) / len(prompts)]
+    assert means == pytest.approx([report.results["child"]["ja"]["mean"]])  # the set is so short that all are shown
 
 
-def test_niches_have_their_holders(finished, told):
+def test_niches_have_their_holders(finished, report):
     alive = {one.id: one for one in finished.individuals() if one.alive}
-    for row, holding in enumerate(told.holdings):
+    for row, holding in enumerate(report.holdings):
         best = max(one.scores["ja"][row].mean() for one in alive.values())
         assert holding.score == best
         assert holding.holder is None or alive[holding.holder].scores["ja"][row].mean() == best
@@ -123,7 +123,7 @@ def test_a_run_that_is_not_done_is_reported_by_what_it_was_bred_on(small_config,
 
 def test_without_kept_held_out_pictures_those_of_the_niches_are_shown(finished):
     finished.update(report_keys={})
-    found = gather(finished)
+    found = read_report_content(finished)
     assert not found.pictures.held_out
     assert found.pictures.models == [*assets.NAMES, found.child.id]
     assert t("ja", "report_pictures_niches") in report_html(finished, "ja")
@@ -149,8 +149,8 @@ def test_what_went_wrong_is_told_and_escaped(finished):
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_curves_are_sound_svg_in_the_pages_ink_and_letters(told, lang):
-    found = curves(lang, told.moments)
+def test_curves_are_sound_svg_in_the_pages_ink_and_letters(report, lang):
+    found = archive_curves(lang, report.moments)
     figures = re.findall(r"<svg.*?</svg>", found, re.DOTALL)
     assert len(figures) == 2
     for figure in figures:
@@ -158,7 +158,7 @@ def test_curves_are_sound_svg_in_the_pages_ink_and_letters(told, lang):
         assert "currentColor" in figure
         assert "<script" not in figure
     assert t(lang, "curve_coverage") in found
-    assert found == curves(lang, told.moments)
+    assert found == archive_curves(lang, report.moments)
 
 
 def test_the_command_writes_it_and_says_where(finished, m2n2, tmp_path):

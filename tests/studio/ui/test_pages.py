@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import assets
-from studio.analysis.selection import Wanted
+from studio.analysis.selection import WallFilter
 from studio.errors import ConfigError, RunError
 from studio.execution.creation import create_run
 from studio.ui.archive import page as archive
@@ -240,7 +240,7 @@ def test_stop_and_resume_carry_a_run_to_its_end(empty, prompt_files):
 
 
 def test_the_wall_shows_whom_somebody_asks_for(finished):
-    found = archive.wall(finished, "en", "first", Wanted())
+    found = archive.wall(finished, "en", "first", WallFilter())
     with finished.run("first") as store:
         alive = sorted((one for one in store.individuals() if one.alive), key=lambda one: -one.mean("ja"))
     assert found.ids == [one.id for one in alive]
@@ -249,14 +249,14 @@ def test_the_wall_shows_whom_somebody_asks_for(finished):
     with Image.open(file) as picture:
         assert picture.size == (256, 256)
     assert words == f"{alive[0].id} · JA {alive[0].mean('ja'):.3f} · EN {alive[0].mean('en'):.3f}"
-    assert archive.wall(finished, "en", "first", Wanted(text="no caption says this")).ids == []
+    assert archive.wall(finished, "en", "first", WallFilter(text="no caption says this")).ids == []
 
 
 def test_what_people_say_is_on_the_wall_and_filters_it(finished):
     archive.say(finished, "first", "ja", rater="美咲", stars=4, tags="柔らかい, keep", note="線がきれい")
     archive.say(finished, "first", "ja", rater="Ken", stars=5, tags="", note="<b>")
-    assert archive.wall(finished, "en", "first", Wanted(stars=4)).tiles[0][1].endswith("★4.5")
-    assert archive.wall(finished, "en", "first", Wanted(tag="柔らかい")).ids == ["ja"]
+    assert archive.wall(finished, "en", "first", WallFilter(stars=4)).tiles[0][1].endswith("★4.5")
+    assert archive.wall(finished, "en", "first", WallFilter(tag="柔らかい")).ids == ["ja"]
     assert archive.choices_of(finished, "first").tags == ["keep", "柔らかい"]
     said = archive.detail(finished, "ja", "first", "ja").said
     assert "★ 平均 4.5" in said

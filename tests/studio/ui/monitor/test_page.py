@@ -10,7 +10,7 @@ from studio.exporting.export_plan import plan_export
 from studio.exporting.registry import open_export
 from studio.i18n import LANGUAGES
 from studio.monitoring.remeasure import journal, measure
-from studio.monitoring.scheduler import start
+from studio.monitoring.scheduler import start_measurement
 from studio.ui.monitor import measurements
 from studio.ui.monitor import page as monitor
 
@@ -68,7 +68,7 @@ def test_one_without_a_certificate_is_listed_and_says_what_to_do(watched):
     assert "m2n2 verify" in seen.verdict
     assert measurements.rows("en", watched.path.parent)[0][6] == "no certificate"
     with pytest.raises(ExportError, match="birth"):
-        start(export)
+        start_measurement(export)
 
 
 def test_only_exports_that_are_listed_reach_the_disk(finished):

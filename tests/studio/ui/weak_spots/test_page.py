@@ -7,7 +7,7 @@ import pytest
 
 from eval.prompts.prompt_set import load_prompts
 from pipelines.errors import M2N2Error
-from studio.analysis.weak_spots import Suggestion, spots
+from studio.analysis.weak_spots import Suggestion, best_by_prompt
 from studio.i18n import LANGUAGES
 from studio.ui.weak_spots import page as weak
 
@@ -51,7 +51,7 @@ def test_suggestions_lead_to_a_run_with_their_setting():
 def test_the_weak_prompts_become_a_set_of_their_own(finished):
     path, n = weak.save_weak(finished, "first", "ja")
     with finished.run("first") as store:
-        found = spots(store.individuals(), store.prompts.niches.prompts, "ja")
+        found = best_by_prompt(store.individuals(), store.prompts.niches.prompts, "ja")
     assert load_prompts(path).ids == [spot.prompt.id for spot in found if spot.weak]
     assert len(load_prompts(path)) == n
     assert weak.save_weak(finished, "first", "ja") == (path, n)

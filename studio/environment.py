@@ -15,9 +15,9 @@ from pipelines.generation.devices import best_device
 PACKAGES = ("m2n2-studio", "torch", "diffusers", "transformers", "open_clip_torch", "numpy", "pillow")
 
 
-def environment() -> dict[str, str]:
+def current_environment() -> dict[str, str]:
     """Versions of what pictures and scores pass through, and the device; equal ones should give equal bits."""
-    return {"python": platform.python_version(), "device": _device(), **versions()}
+    return {"python": platform.python_version(), "device": _device(), **package_versions()}
 
 
 def _device() -> str:
@@ -27,7 +27,7 @@ def _device() -> str:
     return f"{device.type} ({platform.machine()}, {torch.get_num_threads()} threads)"
 
 
-def described() -> dict[str, Any]:
+def describe_machine() -> dict[str, Any]:
     """This machine as JSON: `system`, `processor`, `cores`, `memory` in bytes, `device`, `python`, `versions`."""
     device = best_device()
     named = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
@@ -38,11 +38,11 @@ def described() -> dict[str, Any]:
         "memory": psutil.virtual_memory().total,
         "device": named,
         "python": platform.python_version(),
-        "versions": versions(),
+        "versions": package_versions(),
     }
 
 
-def versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
     """The versions of what computes, by package; those that are not installed are left out."""
     found = {}
     for package in PACKAGES:

@@ -8,12 +8,12 @@ from typing import Any
 from .i18n import Lang, t
 
 
-def score(value: float | None) -> str:
+def format_score(value: float | None) -> str:
     """A score as pages print it."""
     return "–" if value is None else f"{value:.3f}"
 
 
-def duration(lang: Lang, seconds: float) -> str:
+def format_duration(lang: Lang, seconds: float) -> str:
     """A length of time as people say it."""
     if seconds < 90:
         return t(lang, "seconds", n=max(1, round(seconds)))
@@ -22,7 +22,7 @@ def duration(lang: Lang, seconds: float) -> str:
     return t(lang, "hours", n=f"{seconds / 3600:.1f}")
 
 
-def verdict(lang: Lang, compared: Mapping[str, Any]) -> str:
+def report_verdict(lang: Lang, compared: Mapping[str, Any]) -> str:
     """The report in a sentence: the child against the best source, and whether that is more than chance."""
     if "child_minus_best_source" not in compared:
         return t(lang, "verdict_no_child")
@@ -33,7 +33,7 @@ def verdict(lang: Lang, compared: Mapping[str, Any]) -> str:
     return t(lang, key, source=compared["best_source"], **numbers)
 
 
-def gigabytes(number: float) -> str:
+def format_bytes(number: float) -> str:
     """Bytes as people read them."""
     if number < 1e5:
         return f"{number / 1e3:.0f} kB"

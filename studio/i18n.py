@@ -25,17 +25,17 @@ def t(lang: Lang, key: str, **values: object) -> str:
     return phrase.format(**values) if values else phrase
 
 
-def category(lang: Lang, name: str) -> str:
+def category_label(lang: Lang, name: str) -> str:
     """A prompt category, translated where it is one of the embedded prompt sets', else as it was written."""
     return words(lang).get(f"category_{name}", name)
 
 
-def chromosome(lang: Lang, name: str) -> str:
+def chromosome_label(lang: Lang, name: str) -> str:
     """What a chromosome is called: translated where the studio made it, else as the run file names it."""
     return words(lang).get(f"chromosome_{name}", name)
 
 
-def preferred(accept_language: str | None) -> Lang:
+def preferred_language(accept_language: str | None) -> Lang:
     """The language that a browser's Accept-Language header prefers; English where it names neither.
 
     Args:

@@ -23,7 +23,7 @@ def write_png(image: Image.Image, target: Path | IO[bytes], data: Mapping[str, A
     image.save(target, "PNG", pnginfo=info, compress_level=1)  # a tenth larger, in half the time
 
 
-def png(image: Image.Image, data: Mapping[str, Any]) -> bytes:
+def png_bytes(image: Image.Image, data: Mapping[str, Any]) -> bytes:
     """A picture with its generation data, as the bytes of a PNG file."""
     buffer = io.BytesIO()
     write_png(image, buffer, data)
@@ -40,14 +40,14 @@ def generation_data(file: Path | IO[bytes]) -> dict[str, Any] | None:
     return said if isinstance(said, dict) else None
 
 
-def fitted(image: Image.Image, side: int) -> Image.Image:
+def fit_within(image: Image.Image, side: int) -> Image.Image:
     """A picture no larger than `side` pixels either way, in RGB."""
     small = image.convert("RGB")
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
     return small
 
 
-def webp(image: Image.Image) -> bytes:
+def webp_bytes(image: Image.Image) -> bytes:
     """A picture as the bytes of a WebP file, for pages."""
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=QUALITY, method=4)
@@ -56,7 +56,7 @@ def webp(image: Image.Image) -> bytes:
 
 def data_uri(image: Image.Image, side: int) -> str:
     """A picture for a page that brings its pictures along: WebP, no larger than `side` pixels either way."""
-    return f"data:image/webp;base64,{base64.b64encode(webp(fitted(image, side))).decode()}"
+    return f"data:image/webp;base64,{base64.b64encode(webp_bytes(fit_within(image, side))).decode()}"
 
 
 def png_uri(content: bytes) -> str:
@@ -64,6 +64,6 @@ def png_uri(content: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(content).decode()}"
 
 
-def seed_of(path: Path) -> int | None:
+def picture_seed(path: Path) -> int | None:
     """The seed a picture was drawn from; `None` where it does not say."""
     return (generation_data(path) or {}).get("seed")

@@ -10,7 +10,7 @@ import typer
 from . import console
 from .options import Json
 
-SAID = {
+VERDICT_TEXTS = {
     "damaged": "DAMAGED: {files} not as written; export it again, or fetch it again",
     "first": "measured for the first time; later measurements are compared with this one",
     "equal": "every score is the same, bit for bit",
@@ -43,7 +43,7 @@ def monitor(
     if as_json:
         console.print_json({"export": str(opened.path), **found.as_json()})
     else:
-        print(f"{opened.name}: {SAID[found.verdict].format(files=', '.join(found.damaged))}")
+        print(f"{opened.name}: {VERDICT_TEXTS[found.verdict].format(files=', '.join(found.damaged))}")
         for kind, change in found.means.items():
             print(f"  {kind}: {change.then:.6f} -> {change.now:.6f} ({change.difference:+.2e})")
     if found.verdict in ("damaged", "changed"):

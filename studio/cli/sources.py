@@ -12,7 +12,7 @@ from rich.table import Table
 from . import console
 from .options import Json
 
-FORMS = "a folder, a .safetensors or .ckpt file, a hub id, or 'BASE + 0.8 * LORA'"
+SOURCE_FORMS = "a folder, a .safetensors or .ckpt file, a hub id, or 'BASE + 0.8 * LORA'"
 
 sources_app = typer.Typer(
     help="Checkpoints that evolution starts from. / 進化の元になる素材モデル。", no_args_is_help=True
@@ -41,7 +41,7 @@ def sources_list(as_json: Json = False) -> None:
 
 @sources_app.command("inspect")
 def sources_inspect(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help=FORMS)],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help=SOURCE_FORMS)],
     as_json: Json = False,
 ) -> None:
     """A source's components, sizes and hashes; reads and checks every byte. / 素材モデルの構成とハッシュを調べます。"""
@@ -99,7 +99,7 @@ def sources_inspect(
 
 @sources_app.command("compare")
 def sources_compare(
-    paths: Annotated[list[str], typer.Argument(metavar="SOURCE SOURCE...", help=FORMS)],
+    paths: Annotated[list[str], typer.Argument(metavar="SOURCE SOURCE...", help=SOURCE_FORMS)],
     as_json: Json = False,
 ) -> None:
     """Whether sources can be merged, and the angle between them. / 素材モデルどうしの相性（角度）を調べます。"""

@@ -16,7 +16,7 @@ from pipelines.errors import GenerationError, RecipeError
 from pipelines.recipes.recipe import Recipe
 from studio.breeding.initial_population import source_recipes
 from studio.breeding.search_method import Candidate
-from studio.environment import described
+from studio.environment import describe_machine
 from studio.errors import RunError
 from studio.evolution.archive import Archive
 from studio.evolution.niches import Floats
@@ -85,7 +85,7 @@ class PictureTask:
                 f"{store.folder} {change} Expected the same scorer to the end of a run: put the former weights back, "
                 "or start a new run."
             )
-        store.update(truncated=cut, scorer=self._scorer.identity, machine=described())
+        store.update(truncated=cut, scorer=self._scorer.identity, machine=describe_machine())
         self._fitness = FitnessEvaluation(
             config,
             LocalWorker(self._evaluator, self._scorer),

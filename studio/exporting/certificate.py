@@ -20,8 +20,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from eval.prompts.prompt_set import PromptSet
 from eval.scorers import names
 from pipelines.errors import ExportError
-from pipelines.generation.settings import GenerationSettings
-from studio.environment import environment
+from pipelines.generation.settings import Settings
+from studio.environment import current_environment
 from studio.runs.individual import KINDS, Individual
 from studio.runs.store import RunStore, now
 
@@ -106,7 +106,7 @@ def certificate_of(store: RunStore, individual: Individual, *, as_drawn: bool = 
         settings=store.config.pictures,
         scorer=store.state.scorer or {"name": store.config.scorer},
         scores=scores if comparable else {},
-        environment=environment(),
+        environment=current_environment(),
     )
 
 

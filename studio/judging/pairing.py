@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from eval.prompts.prompt_set import LANGUAGES, Language
-from studio.png_metadata import seed_of
+from studio.png_metadata import picture_seed
 from studio.runs.individual import Individual
 from studio.runs.store import RunStore, now
 
@@ -163,4 +163,4 @@ def pixels_only(path: Path) -> tuple[int | None, bytes]:
         pixels = Image.frombytes("RGB", picture.size, picture.convert("RGB").tobytes())
     buffer = io.BytesIO()
     pixels.save(buffer, "PNG", compress_level=1)
-    return seed_of(path), buffer.getvalue()
+    return picture_seed(path), buffer.getvalue()

@@ -18,7 +18,7 @@ from eval.preferences.bradley_terry import VoteShare
 from eval.preferences.preference_model import PreferenceWeights, cross_validated_agreement, fit_preference
 from eval.scorers.scorer import FeatureScorer
 from studio.errors import RunError
-from studio.png_metadata import seed_of
+from studio.png_metadata import picture_seed
 
 from .votes import ENOUGH_VOTES, Vote, count_decided, niche_votes
 
@@ -101,7 +101,7 @@ def _file(folder: Path, vote: Vote, id: str) -> Path:
 
 def _is_there(folder: Path, vote: Vote, id: str) -> bool:
     file = _file(folder, vote, id)
-    return file.is_file() and seed_of(file) == vote.seed
+    return file.is_file() and picture_seed(file) == vote.seed
 
 
 def _opened(file: Path) -> Image.Image:

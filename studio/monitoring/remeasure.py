@@ -21,7 +21,7 @@ from pipelines.checkpoints.sources import open_source
 from pipelines.errors import ExportError
 from pipelines.exporting.provenance import read_sha256
 from pipelines.storage.files import write_whole
-from studio.environment import environment
+from studio.environment import current_environment
 from studio.evaluation.evaluator import DrawingConditions, DrawnPicture, Evaluator
 from studio.evaluation.open_scorer import open_scorer, scorer_change, unpark_beside
 from studio.exporting.certificate import BirthCertificate, ScoreLists, small_webp
@@ -64,7 +64,7 @@ def measure(export: Export, progress: Progress | None = None) -> dict[str, Any]:
     """
     on_progress = progress or (lambda *_: None)
     birth, started = export.certificate, time.monotonic()
-    event: dict[str, Any] = {"when": now().isoformat(), "environment": environment()}
+    event: dict[str, Any] = {"when": now().isoformat(), "environment": current_environment()}
     event["damaged"] = damage(export, lambda done, of: on_progress("files", done, of))
     if not event["damaged"]:
         event |= _scored(export, birth, event, on_progress)

@@ -12,9 +12,9 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-from studio.formatting import score
+from studio.formatting import format_score
 from studio.i18n import Lang, t
-from studio.png_metadata import data_uri, png, png_uri
+from studio.png_metadata import data_uri, png_bytes, png_uri
 
 from . import standalone
 from .fonts import japanese_font
@@ -80,7 +80,12 @@ class ContactSheet:
 def sheet_html(sheet: ContactSheet, lang: Lang) -> str:
     """The sheet as a page that needs nothing beside it."""
     return standalone.page(
-        "contact_sheet.html", lang, sheet=sheet, score=score, source=_source, hash=lambda digest: digest[:SHOWN_HASH]
+        "contact_sheet.html",
+        lang,
+        sheet=sheet,
+        score=format_score,
+        source=_source,
+        hash=lambda digest: digest[:SHOWN_HASH],
     )
 
 
@@ -123,7 +128,7 @@ def sheet_png(sheet: ContactSheet, lang: Lang) -> bytes:
         {**tile.data, "score": tile.score, "row": row, "column": column, "noise": noise}
         for (row, column, noise, _), tile in sheet.tiles.items()
     ]
-    return png(canvas, {"contact_sheet": sheet.title, "facts": dict(sheet.facts), "pictures": pictures})
+    return png_bytes(canvas, {"contact_sheet": sheet.title, "facts": dict(sheet.facts), "pictures": pictures})
 
 
 def has_japanese() -> bool:
@@ -153,7 +158,7 @@ def _draw(
     with Image.open(io.BytesIO(tile.content)) as picture:
         canvas.paste(picture.convert("RGB").resize((side, side), Image.Resampling.LANCZOS), corner)
     language = str(tile.data["language"])
-    pen.text((left, top + side + 1), f"{t(lang, f'{language}_short')} {score(tile.score)}", "black", font)
+    pen.text((left, top + side + 1), f"{t(lang, f'{language}_short')} {format_score(tile.score)}", "black", font)
 
 
 def _legend(sheet: ContactSheet, lang: Lang) -> list[str]:

@@ -15,8 +15,7 @@ from studio.analysis.lineage import ancestry
 from studio.analysis.source_shares import source_shares
 from studio.analysis.weak_spots import is_weak
 from studio.evolution.niches import adjusted, owners
-from studio.i18n import Lang, t
-from studio.i18n import chromosome as chromosome_label
+from studio.i18n import Lang, chromosome_label, t
 from studio.png_metadata import png_uri
 from studio.runs.individual import Individual
 

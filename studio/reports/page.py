@@ -13,8 +13,8 @@ from PIL import Image
 from eval.prompts.prompt_set import LANGUAGES
 from eval.scorers import names
 from pipelines.storage.files import write_whole
-from studio.environment import versions
-from studio.formatting import duration, score, verdict
+from studio.environment import package_versions
+from studio.formatting import format_duration, format_score, report_verdict
 from studio.i18n import Lang, t
 from studio.png_metadata import data_uri
 from studio.runs.individual import KINDS
@@ -48,7 +48,7 @@ def report_html(store: RunStore, lang: Lang) -> str:
         report=report,
         settings=_settings(lang, report),
         rows=_rows(lang, report),
-        verdict=_bold(verdict(lang, report.comparisons)) if report.comparisons else None,
+        verdict=_bold(report_verdict(lang, report.comparisons)) if report.comparisons else None,
         curves=archive_curves(lang, report.moments) if report.moments else None,
         niche_map=drawings.niche_map(lang, [one for one in report.alive if "ja" in one.scores], report.niches)
         if len(report.niches) <= PROMPTS_TOLD
@@ -56,12 +56,14 @@ def report_html(store: RunStore, lang: Lang) -> str:
         depth=drawings.depth_strip(lang, report.child) if report.child else None,
         groups=[_group(shown, report.pictures.models) for shown in report.pictures.captions],
         model_name=lambda name: row_label(lang, report, name),
-        score=score,
+        score=format_score,
         ratios=_ratios,
         reporter=names.label(report.config.reporter),
         kinds=[*KINDS, *(["cmmd"] if report.realism else [])],
-        took=duration(lang, (report.ended - report.began).total_seconds()) if report.ended and report.began else None,
-        versions=(report.state["machine"] or {}).get("versions") or versions(),
+        took=format_duration(lang, (report.ended - report.began).total_seconds())
+        if report.ended and report.began
+        else None,
+        versions=(report.state["machine"] or {}).get("versions") or package_versions(),
         hashes=_hashes(report),
     )
 
@@ -122,7 +124,7 @@ def _ratios(drawn: float | Sequence[float]) -> str:
 
 
 def _interval(estimate: Mapping[str, float]) -> str:
-    return f"{score(estimate['mean'])} ({score(estimate['low'])}–{score(estimate['high'])})"
+    return f"{format_score(estimate['mean'])} ({format_score(estimate['low'])}–{format_score(estimate['high'])})"
 
 
 def _hashes(report: ReportContent) -> list[tuple[str, str]]:
@@ -148,7 +150,7 @@ def _group(shown: CaptionPictures, models: Sequence[str]) -> dict[str, Any]:
 
     def cell(place: ModelLanguage) -> dict[str, Any]:
         file = shown.files.get(place)
-        return {"src": _embedded(file) if file else None, "score": score(shown.scores.get(place))}
+        return {"src": _embedded(file) if file else None, "score": format_score(shown.scores.get(place))}
 
     return {
         "prompt": shown.prompt,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studio.png_metadata import data_uri, generation_data, png, png_uri, write_png
+from studio.png_metadata import data_uri, generation_data, png_bytes, png_uri, write_png
 
 DATA = {"individual": "0007", "prompt": "金継ぎの茶碗", "seed": 4}
 
@@ -20,7 +20,7 @@ def image():
 def test_a_png_keeps_its_pixels_and_says_how_it_was_made(image, tmp_path):
     write_png(image, tmp_path / "one.png", DATA)
     assert generation_data(tmp_path / "one.png") == DATA
-    assert generation_data(io.BytesIO(png(image, DATA))) == DATA
+    assert generation_data(io.BytesIO(png_bytes(image, DATA))) == DATA
     assert Image.open(tmp_path / "one.png").tobytes() == image.tobytes()
 
 
@@ -37,9 +37,9 @@ def test_a_large_picture_travels_small(image):
     kind, _, content = data_uri(large, 256).partition(",")
     assert kind == "data:image/webp;base64"
     assert Image.open(io.BytesIO(base64.b64decode(content))).size == (256, 256)
-    assert len(content) < len(png(large, DATA)) / 20
+    assert len(content) < len(png_bytes(large, DATA)) / 20
 
 
 def test_a_png_travels_as_it_is(image):
-    content = png(image, DATA)
+    content = png_bytes(image, DATA)
     assert base64.b64decode(png_uri(content).partition(",")[2]) == content

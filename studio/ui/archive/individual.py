@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from studio.analysis.lineage import ancestry
 from studio.analysis.selection import best_source
+from studio.formatting import format_score
 from studio.i18n import Lang, t
 from studio.judging.annotations import Annotations, read_annotations
 from studio.reports import drawings
@@ -16,7 +17,7 @@ from studio.runs.individual import Individual
 from studio.runs.summary import kinds
 from studio.ui.common import html, thumbnails
 from studio.ui.common.frame import page_link
-from studio.ui.common.studio import Studio, score
+from studio.ui.common.studio import Studio
 
 ANCESTORS = 24
 
@@ -45,20 +46,20 @@ def detail(studio: Studio, lang: Lang, name: str, id: str) -> Detail:
         everyone = store.individuals()
         known = {other.id: other for other in everyone}
         others = [
-            html.Against(t(lang, key, id=parent), known[parent])
+            html.ComparedWith(t(lang, key, id=parent), known[parent])
             for key, parent in (("mother", one.mother), ("father", one.father))
             if parent is not None
         ]
         best = best_source(everyone)
         if best is not None and best.id not in {one.id, *(other.individual.id for other in others)}:
-            others.append(html.Against(t(lang, "best_source", id=best.id), best))
+            others.append(html.ComparedWith(t(lang, "best_source", id=best.id), best))
         ancestors = ancestry(everyone, [id])[1 : ANCESTORS + 1]
         prompts = store.prompts.niches
         rows = range(len(prompts))
         return Detail(
             title=_title(lang, name, one, best),
             depth=drawings.depth_strip(lang, one),
-            pairs=html.prompt_pairs(lang, store, one, others),
+            pairs=html.prompt_pictures(lang, store, one, others),
             recipe=one.recipe.to_json(),
             command=shlex.join(
                 ["m2n2", "export", str(studio.runs / name), id, "--out", str(studio.exports / f"{name}-{id}")]
@@ -66,7 +67,7 @@ def detail(studio: Studio, lang: Lang, name: str, id: str) -> Detail:
             ancestors=[other.id for other in ancestors],
             family=list(
                 zip(
-                    thumbnails.tiles([thumbnails.shown_pictures(store, other, prompts, rows) for other in ancestors]),
+                    thumbnails.tiles([thumbnails.tile_pictures(store, other, prompts, rows) for other in ancestors]),
                     [other.id for other in ancestors],
                     strict=True,
                 )
@@ -79,8 +80,8 @@ def _title(lang: Lang, name: str, one: Individual, best: Individual | None) -> M
     numbers = Markup(" · ").join(
         Markup("{} <b>{}</b> {}").format(
             t(lang, f"kind_{kind}"),
-            score(one.mean(kind)),
-            html.change(one.mean(kind), best.mean(kind), t(lang, "against_best_source", name=best.id))
+            format_score(one.mean(kind)),
+            html.score_change(one.mean(kind), best.mean(kind), t(lang, "against_best_source", name=best.id))
             if best is not None and best.id != one.id
             else "",
         )

@@ -20,15 +20,15 @@ from studio.analysis.selection import (
     prompt_rows,
     select_individuals,
 )
-from studio.i18n import Lang, t
-from studio.i18n import category as category_name
+from studio.formatting import format_score
+from studio.i18n import Lang, category_label, t
 from studio.judging.annotations import MAX_STARS, Annotations, annotate, read_annotations
 from studio.judging.votes import read_votes
 from studio.runs.individual import Individual
 from studio.ui.common import html
 from studio.ui.common import thumbnails as tiles
-from studio.ui.common.frame import asked, head, listen
-from studio.ui.common.studio import Studio, current, score
+from studio.ui.common.frame import listen, page_header, query_value
+from studio.ui.common.studio import Studio, current_run
 
 from .individual import detail, said_of
 from .picture_lookup import found_by_picture
@@ -58,14 +58,14 @@ def wall(studio: Studio, lang: Lang, name: str, wanted: WallFilter, page: int = 
         pages = max(1, -(-len(found) // WALL_SIZE))
         shown = found[(min(page, pages) - 1) * WALL_SIZE :][:WALL_SIZE]
         rows = prompt_rows(prompts, wanted)
-        pictures = tiles.tiles([tiles.shown_pictures(store, one, prompts, rows) for one in shown])
+        pictures = tiles.tiles([tiles.tile_pictures(store, one, prompts, rows) for one in shown])
     words = [_words(lang, one, rows, marked.get(one.recipe.digest) if marked else None) for one in shown]
     return Wall(list(zip(pictures, words, strict=True)), [one.id for one in shown], pages, len(found))
 
 
 def _words(lang: Lang, one: Individual, rows: Sequence[int], said: Annotations | None) -> str:
     means = [
-        f"{t(lang, f'{kind}_short')} {score(float(one.scores[kind][rows].mean()))}"
+        f"{t(lang, f'{kind}_short')} {format_score(float(one.scores[kind][rows].mean()))}"
         for kind in ("ja", "en")
         if kind in one.scores
     ]
@@ -115,7 +115,7 @@ def _why_nobody(wanted: WallFilter) -> str:
 
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     """Lay the page out and wire it."""
-    head(lang, "archive")
+    page_header(lang, "archive")
     shown_ids, chosen_id, ancestor_ids = gr.State([]), gr.State(None), gr.State([])
     with gr.Row(elem_classes="bar"):
         chosen = gr.Dropdown([], label=t(lang, "run"), scale=2)
@@ -150,7 +150,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
                 elem_id="wall",
             )
         with gr.Column(scale=6, min_width=420, elem_id="detail"):
-            title = gr.HTML(html.message(t(lang, "click_one")), elem_id="title", min_height=90)
+            title = gr.HTML(html.empty_message(t(lang, "click_one")), elem_id="title", min_height=90)
             depth = gr.HTML(min_height=40)
             pairs = gr.HTML()
             with gr.Accordion(t(lang, "marks"), open=False, visible=False, elem_id="marks") as marking:
@@ -192,9 +192,15 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     def filled(name: str | None, asked_for: WallFilter, page: int = 1) -> list[Any]:
         if name is None:
-            return [[], [], gr.HTML(html.message(t(lang, "no_runs")), visible=True), gr.Row(visible=False), gr.skip()]
+            return [
+                [],
+                [],
+                gr.HTML(html.empty_message(t(lang, "no_runs")), visible=True),
+                gr.Row(visible=False),
+                gr.skip(),
+            ]
         found = wall(studio, lang, name, asked_for, page)
-        nobody = gr.HTML(html.message(t(lang, _why_nobody(asked_for))), visible=not found.ids)
+        nobody = gr.HTML(html.empty_message(t(lang, _why_nobody(asked_for))), visible=not found.ids)
         pages = gr.Slider(
             maximum=max(2, found.pages), value=min(page, found.pages), visible=found.pages > 1,
             info=t(lang, "wall_found", n=found.found),
@@ -203,7 +209,18 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     def opened(name: str | None, id: str | None) -> list[Any]:
         if not name or not id:
-            return [None, html.message(t(lang, "click_one")), "", "", "", "", [], [], "", gr.Accordion(visible=False)]
+            return [
+                None,
+                html.empty_message(t(lang, "click_one")),
+                "",
+                "",
+                "",
+                "",
+                [],
+                [],
+                "",
+                gr.Accordion(visible=False),
+            ]
         return [id, *detail(studio, lang, name, id), gr.Accordion(visible=True)]
 
     def of_run(name: str | None) -> list[Any]:
@@ -216,7 +233,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             gr.skip(),
             gr.skip(),
             gr.Dropdown(
-                choices=[(t(lang, "all_categories"), ""), *((category_name(lang, c), c) for c in found.categories)],
+                choices=[(t(lang, "all_categories"), ""), *((category_label(lang, c), c) for c in found.categories)],
                 value="",
             ),
             "",
@@ -227,9 +244,9 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         ]
 
     def on_load(request: gr.Request) -> list[Any]:
-        name = current(studio, asked(request, "run"))
-        runs = gr.Dropdown(choices=studio.names(), value=name)
-        return [runs, *of_run(name), *filled(name, WallFilter()), *opened(name, asked(request, "id"))]
+        name = current_run(studio, query_value(request, "run"))
+        runs = gr.Dropdown(choices=studio.run_names(), value=name)
+        return [runs, *of_run(name), *filled(name, WallFilter()), *opened(name, query_value(request, "id"))]
 
     def on_run(name: str, by: WallSort, whom: WallShow) -> list[Any]:
         return [*of_run(name), *filled(name, WallFilter(sort=by, show=whom)), *opened(name, None)]

@@ -23,7 +23,7 @@ def found_by_picture(studio: Studio, file: Path) -> tuple[str, str]:
             "programs that shrink or convert pictures leave out what is written in them."
         )
     called = str(said.get("individual", "")).rsplit("/", 1)[-1]
-    for name in studio.names():
+    for name in studio.run_names():
         try:
             with studio.run(name) as store:
                 everyone = store.individuals()

@@ -13,7 +13,7 @@ class Cancelled(M2N2Error):
     """Somebody pressed Cancel."""
 
 
-class LongWork:
+class CancellableWork:
     """One piece of work for each open page: begun, looked at between its steps, stopped."""
 
     def __init__(self) -> None:

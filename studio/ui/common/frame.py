@@ -48,7 +48,7 @@ def listen(
     return trigger(guarded(lang, handler), inputs, outputs, api_visibility="private", **more)
 
 
-def head(lang: Lang, page: str) -> None:
+def page_header(lang: Lang, page: str) -> None:
     """The top of a page: its name in the navigation, the switch to the other language, the tour of a first visit."""
     gr.Navbar(main_page_name=t(lang, "page_evolve"))
     others = [other for other in LANGUAGES if other != lang]
@@ -88,17 +88,17 @@ def page_link(lang: Lang, page: str, **query: str) -> str:
     return f"{path}?{urlencode(query)}" if query else path
 
 
-def addressed(chosen: gr.Dropdown, key: str = "run") -> None:
+def keep_in_address(chosen: gr.Dropdown, key: str = "run") -> None:
     """Let the page's address name what is chosen, for whoever copies it or changes the language."""
     chosen.change(None, chosen, None, js=f"(value) => studioShows('{key}', value)")
 
 
-def asked(request: gr.Request | None, key: str) -> str | None:
+def query_value(request: gr.Request | None, key: str) -> str | None:
     """A value of the page's address."""
     return request.query_params.get(key) if request else None
 
 
-def asked_all(request: gr.Request | None, key: str) -> list[str]:
+def query_values(request: gr.Request | None, key: str) -> list[str]:
     """All values of the page's address under a key: repeated, with commas between, or both."""
     values = request.query_params.getlist(key) if request else []
     return list(dict.fromkeys(part for value in values for part in value.split(",") if part))

@@ -10,12 +10,10 @@ from markupsafe import Markup
 
 from eval.prompts.prompt_set import Language, Prompt, PromptSet
 from pipelines.checkpoints.sources import Source
-from studio.formatting import gigabytes
+from studio.formatting import format_bytes, format_score
 from studio.i18n import Lang, t
 from studio.runs.individual import Individual
 from studio.runs.store import RunStore
-
-from .studio import score
 
 STRIP = 4  # pictures that stand for an individual
 RUN, SMALL = "/pictures/run/", "/pictures/small/"  # addresses of a run's pictures, whole and for a page
@@ -58,7 +56,7 @@ def reference_picture(store: RunStore, prompt: str) -> str:
     return f"/pictures/reference/{quote(store.name)}/{quote(prompt, safe='')}"
 
 
-def caption(prompt: Prompt) -> str:
+def both_captions(prompt: Prompt) -> str:
     """A prompt in both languages."""
     return " / ".join(text for text in (prompt.ja, prompt.en) if text)
 
@@ -84,7 +82,7 @@ def _source_card(lang: Lang, source: Source, prompts: Mapping[str, Prompt]) -> M
     about = (
         languages or t(lang, "language_unknown"),
         source.licence or t(lang, "licence_unknown"),
-        gigabytes(source.size),
+        format_bytes(source.size),
     )
     return Markup('<article class="card"><h3>{}</h3><div class="strip six">{}</div><p>{}</p></article>').format(
         source.name, strip, " · ".join(about)
@@ -98,10 +96,10 @@ def preview_caption(stem: str, prompts: Mapping[str, Prompt]) -> str:
     if prompt is None:
         return stem
     language = next((part for part in parts if part in ("ja", "en")), None)
-    return (getattr(prompt, language) if language else None) or caption(prompt)
+    return (getattr(prompt, language) if language else None) or both_captions(prompt)
 
 
-def change(now: float | None, before: float | None, what: str) -> Markup:
+def score_change(now: float | None, before: float | None, what: str) -> Markup:
     """A difference in score as an arrow with its size; says against what."""
     if now is None or before is None:
         return Markup("")
@@ -110,7 +108,7 @@ def change(now: float | None, before: float | None, what: str) -> Markup:
     return Markup('<span class="change {}" title="{}">{} {:+.3f}</span>').format(css, what, arrow, difference)
 
 
-def extremes(individual: Individual, prompts: PromptSet, count: int = STRIP) -> list[Prompt]:
+def best_and_worst_prompts(individual: Individual, prompts: PromptSet, count: int = STRIP) -> list[Prompt]:
     """The prompts that show an individual at its best and its worst, the best first."""
     if "ja" not in individual.scores or len(prompts) <= count:
         return list(prompts.prompts[:count])
@@ -119,7 +117,7 @@ def extremes(individual: Individual, prompts: PromptSet, count: int = STRIP) -> 
     return [prompts.prompts[row] for row in [*order[: count - half], *order[len(order) - half :]]]
 
 
-def newest(lang: Lang, store: RunStore, latest: Sequence[Individual], best: Individual | None) -> Markup:
+def newest_offspring(lang: Lang, store: RunStore, latest: Sequence[Individual], best: Individual | None) -> Markup:
     """The newest offspring, newest on the left: pictures, Japanese score, change against the best source."""
     prompts = {prompt.id: prompt for prompt in store.prompts.niches.prompts}
     tiles = []
@@ -139,8 +137,8 @@ def newest(lang: Lang, store: RunStore, latest: Sequence[Individual], best: Indi
                 '<p class="quiet">{}</p></article>'
             ).format(
                 one.id,
-                score(one.mean("ja")),
-                change(one.mean("ja"), best.mean("ja") if best else None, against),
+                format_score(one.mean("ja")),
+                score_change(one.mean("ja"), best.mean("ja") if best else None, against),
                 strip,
                 fate,
             )
@@ -150,14 +148,14 @@ def newest(lang: Lang, store: RunStore, latest: Sequence[Individual], best: Indi
 
 
 @dataclass(frozen=True)
-class Against:
+class ComparedWith:
     """Somebody to compare scores with: what the comparison is called, and who."""
 
     label: str
     individual: Individual
 
 
-def prompt_pairs(lang: Lang, store: RunStore, one: Individual, others: Iterable[Against]) -> Markup:
+def prompt_pictures(lang: Lang, store: RunStore, one: Individual, others: Iterable[ComparedWith]) -> Markup:
     """Every prompt with its Japanese and English picture of the same noise, score, and change against others."""
     prompts = store.prompts.niches
     others = list(others)
@@ -174,13 +172,13 @@ def prompt_pairs(lang: Lang, store: RunStore, one: Individual, others: Iterable[
             for language, text in prompt.captions
         )
         numbers = [
-            f"{t(lang, f'{kind}_short')} {score(float(values[row]))}"
+            f"{t(lang, f'{kind}_short')} {format_score(float(values[row]))}"
             for kind in ("ja", "en", "consistency")
             if (values := scores.get(kind)) is not None
         ]
         changes = Markup(" ").join(
             Markup("<span>{} {}</span>").format(
-                other.label, change(float(scores["ja"][row]), float(values[row]), other.label)
+                other.label, score_change(float(scores["ja"][row]), float(values[row]), other.label)
             )
             for other, values in theirs
             if "ja" in scores
@@ -200,6 +198,6 @@ def alert(text: str) -> Markup:
     return Markup('<p class="alert" role="alert">{}</p>').format(text) if text else Markup("")
 
 
-def message(text: str) -> Markup:
+def empty_message(text: str) -> Markup:
     """What to do next, where there is nothing to show."""
     return Markup('<p class="empty">{}</p>').format(text)

@@ -23,21 +23,21 @@ from eval.scorers.scorer import FeatureScorer
 from studio.errors import RunError
 from studio.evaluation.open_scorer import open_scorer
 from studio.evaluation.preview import Previewer
-from studio.formatting import score
+from studio.formatting import format_score
 from studio.i18n import Lang, t
 from studio.jobs import process
-from studio.png_metadata import png
+from studio.png_metadata import png_bytes
 from studio.runs.individual import Individual
 from studio.runs.kind import is_any
 from studio.runs.store import RunStore, open_run
 
 DRAWN_KEPT = 400  # pictures drawn for the Compare page that are kept in memory, newest last
-KEPT = 64  # pictures of open questions kept in memory: those of the 32 raters who were asked last
+BLIND_KEPT = 64  # pictures of open questions kept in memory: those of the 32 raters who were asked last
 
 T = TypeVar("T")
 
 
-class Recent(Generic[T]):
+class RecentValues(Generic[T]):
     """The newest values by name; the oldest are forgotten."""
 
     def __init__(self, limit: int) -> None:
@@ -62,11 +62,11 @@ class DrawnPictures:
     """Pictures drawn for a page and no run: PNG bytes by content hash, the oldest forgotten."""
 
     def __init__(self) -> None:
-        self._kept: Recent[bytes] = Recent(DRAWN_KEPT)
+        self._kept: RecentValues[bytes] = RecentValues(DRAWN_KEPT)
 
     def keep(self, image: Image.Image, data: Mapping[str, Any]) -> str:
         """Keep a picture with how it was made; returns the address it is served at."""
-        content = png(image, data)
+        content = png_bytes(image, data)
         name = hashlib.sha256(content).hexdigest()
         self._kept.keep(name, content)
         return f"/pictures/drawn/{name}.png"
@@ -80,19 +80,19 @@ class DrawnPictures:
         return self.get(address.rsplit("/", 1)[-1].removesuffix(".png"))
 
 
-class Blind:
+class BlindPictures:
     """Pictures of open questions, as PNG bytes by a random token; an answered one's are forgotten."""
 
     def __init__(self) -> None:
         self._kept: collections.OrderedDict[str, bytes] = collections.OrderedDict()
         self._lock = threading.Lock()
 
-    def keep(self, png: bytes) -> str:
+    def keep(self, content: bytes) -> str:
         """Keep a picture; returns a token nobody can guess, another one each time."""
         token = secrets.token_urlsafe(24)
         with self._lock:
-            self._kept[token] = png
-            while len(self._kept) > KEPT:
+            self._kept[token] = content
+            while len(self._kept) > BLIND_KEPT:
                 self._kept.popitem(last=False)
         return token
 
@@ -108,7 +108,7 @@ class Blind:
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedPicture:
     """What the scorer made of a picture: how well it fits its caption, and what it saw; and where it is served."""
 
     score: float
@@ -123,8 +123,8 @@ class Studio:
     runs: Path
     previewer: Previewer = field(default_factory=Previewer)
     drawn: DrawnPictures = field(default_factory=DrawnPictures)
-    judged: Recent[Judged] = field(default_factory=lambda: Recent(2 * DRAWN_KEPT))
-    blind: Blind = field(default_factory=Blind)
+    judged: RecentValues[JudgedPicture] = field(default_factory=lambda: RecentValues(2 * DRAWN_KEPT))
+    blind: BlindPictures = field(default_factory=BlindPictures)
 
     @property
     def exports(self) -> Path:
@@ -136,7 +136,7 @@ class Studio:
         """Where prompt sets of one's own lie: beside the runs."""
         return self.runs.parent / "prompts"
 
-    def names(self) -> list[str]:
+    def run_names(self) -> list[str]:
         """The runs with pictures to show, newest first; those of other networks are left to the command line."""
         found = (file.parent for file in self.runs.glob("*/run.db") if (file.parent / "run.yaml").is_file())
         folders = (folder for folder in found if not is_any(folder))
@@ -149,9 +149,9 @@ class Studio:
         Raises:
             RunError: there is no run of that name.
         """
-        if name not in self.names():
+        if name not in self.run_names():
             raise RunError(
-                f"There is no run called {name!r}. Expected one of: {', '.join(self.names()) or 'none yet'}."
+                f"There is no run called {name!r}. Expected one of: {', '.join(self.run_names()) or 'none yet'}."
             )
         store = open_run(self.runs / name)
         try:
@@ -169,10 +169,10 @@ def individual_label(lang: Lang, individual: Individual) -> str:
     """An individual in a list: its id, whether it is a source, and its Japanese score."""
     mean = individual.mean("ja")
     kind = f" ({t(lang, 'source')})" if individual.is_source else ""
-    return f"{individual.id}{kind} · {t(lang, 'ja_short')} {score(mean)}"
+    return f"{individual.id}{kind} · {t(lang, 'ja_short')} {format_score(mean)}"
 
 
-def choices(lang: Lang, store: RunStore) -> list[tuple[str, str]]:
+def individual_choices(lang: Lang, store: RunStore) -> list[tuple[str, str]]:
     """The individuals that can be chosen on a page, (label, id): offspring alive, the best first, then the sources."""
     usable = [one for one in store.individuals() if one.alive or one.is_source]
     usable.sort(key=lambda one: (one.is_source, -(one.mean("ja") or 0.0)))
@@ -191,9 +191,9 @@ def _downloads() -> Path:
     return folder
 
 
-def current(studio: Studio, wanted: str | None) -> str | None:
+def current_run(studio: Studio, wanted: str | None) -> str | None:
     """The run to show: the one asked for, else one that is going on, else the newest."""
-    names = studio.names()
+    names = studio.run_names()
     if wanted in names:
         return wanted
     for name in names:

@@ -13,32 +13,32 @@ from PIL import Image
 
 from eval.prompts.prompt_set import PromptSet
 from pipelines.storage.files import write_whole
-from studio.png_metadata import webp
+from studio.png_metadata import webp_bytes
 from studio.runs.individual import Individual
 from studio.runs.store import RunStore
 
 from .html import STRIP
 
-SMALL = 256  # pixels a side; what is smaller is shown as it is
-TILE = 128  # pixels of a picture on the wall
+SMALL_SIDE = 256  # pixels a side; what is smaller is shown as it is
+TILE_SIDE = 128  # pixels of a picture on the wall
 
 
-def small(file: Path) -> Path:
+def small_picture(file: Path) -> Path:
     """A picture of a run at SMALL pixels a side at most: itself, or a copy that is made when first asked for."""
     kept = file.parents[2] / "small" / file.parent.name / f"{file.stem}.webp"
     if kept.is_file() and kept.stat().st_mtime_ns >= file.stat().st_mtime_ns:  # other noise replaces pictures
         return kept
     with Image.open(file) as picture:
-        if max(picture.size) <= SMALL:
+        if max(picture.size) <= SMALL_SIDE:
             return file
-        picture.draft("RGB", (SMALL, SMALL))
+        picture.draft("RGB", (SMALL_SIDE, SMALL_SIDE))
         copy = picture.convert("RGB")
-    copy.thumbnail((SMALL, SMALL), Image.Resampling.LANCZOS)
-    write_whole(kept, webp(copy))
+    copy.thumbnail((SMALL_SIDE, SMALL_SIDE), Image.Resampling.LANCZOS)
+    write_whole(kept, webp_bytes(copy))
     return kept
 
 
-def shown_pictures(store: RunStore, one: Individual, prompts: PromptSet, rows: Sequence[int]) -> list[Path]:
+def tile_pictures(store: RunStore, one: Individual, prompts: PromptSet, rows: Sequence[int]) -> list[Path]:
     """The files of up to four Japanese pictures among these prompts, from its best to its worst."""
     folder = store.folder / "images" / one.id
     there = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
@@ -66,9 +66,9 @@ def tile(files: Sequence[Path]) -> bytes:
 @functools.lru_cache(maxsize=4096)
 def _tile(files: tuple[tuple[Path, int], ...]) -> bytes:
     """Kept for as long as the files are those of that time."""
-    canvas = Image.new("RGB", (2 * TILE, 2 * TILE), (128, 128, 128))
+    canvas = Image.new("RGB", (2 * TILE_SIDE, 2 * TILE_SIDE), (128, 128, 128))
     for place, (file, _) in enumerate(files):
-        with Image.open(small(file)) as picture:
-            quarter = picture.convert("RGB").resize((TILE, TILE), Image.Resampling.LANCZOS)
-        canvas.paste(quarter, (place % 2 * TILE, place // 2 * TILE))
-    return webp(canvas)
+        with Image.open(small_picture(file)) as picture:
+            quarter = picture.convert("RGB").resize((TILE_SIDE, TILE_SIDE), Image.Resampling.LANCZOS)
+        canvas.paste(quarter, (place % 2 * TILE_SIDE, place // 2 * TILE_SIDE))
+    return webp_bytes(canvas)

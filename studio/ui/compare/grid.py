@@ -16,8 +16,8 @@ from PIL import Image
 from eval.metrics import cross_lingual_consistency, similarity
 from eval.prompts.prompt_set import LANGUAGES
 from studio.errors import RunError
-from studio.png_metadata import png
-from studio.ui.common.studio import Judged, Studio
+from studio.png_metadata import png_bytes
+from studio.ui.common.studio import JudgedPicture, Studio
 
 from .cells import Asked, Cell, Place, data_of, key_of
 from .models import Contender
@@ -117,7 +117,7 @@ def _judge(studio: Studio, grid: Grid, lacking: Sequence[Place], drawn: Mapping[
         cell = grid.cells.get(place)
         data = cell.data if cell else data_of(grid.rows[place.model], asked, place)
         address = cell.address if cell else studio.drawn.keep(image, data)
-        studio.judged.keep(key_of(data, asked), Judged(float(score), seen, address))
+        studio.judged.keep(key_of(data, asked), JudgedPicture(float(score), seen, address))
 
 
 def content(studio: Studio, cell: Cell) -> bytes:
@@ -128,7 +128,7 @@ def content(studio: Studio, cell: Cell) -> bytes:
     """
     if cell.file is not None:
         with Image.open(cell.file) as picture:
-            return png(picture, cell.data)
+            return png_bytes(picture, cell.data)
     drawn = studio.drawn.at(cell.address)
     if drawn is None:
         raise RunError(

@@ -6,9 +6,10 @@ from markupsafe import Markup
 from PIL import Image
 
 from eval.prompts.prompt_set import LANGUAGES
+from studio.formatting import format_score
 from studio.i18n import Lang, t
 from studio.ui.common import html
-from studio.ui.common.studio import Studio, score
+from studio.ui.common.studio import Studio
 
 from .cells import Cell, Place
 from .grid import Grid, picture
@@ -114,7 +115,7 @@ def _pair(lang: Lang, grid: Grid, ja: Place) -> Markup:
         if grid.asked.request(place := ja._replace(language=language))
     )
     alike = grid.alike.get(ja)
-    note = t(lang, "pair_consistency", value=score(alike)) if alike is not None else ""
+    note = t(lang, "pair_consistency", value=format_score(alike)) if alike is not None else ""
     return Markup('<td><div class="strip two">{}</div><p class="quiet">{}</p></td>').format(pictures, note)
 
 
@@ -126,7 +127,7 @@ def _figure(lang: Lang, grid: Grid, place: Place) -> Markup:
     caption = Markup('<span lang="{0}">{1}</span> <b>{2}</b>{3}').format(
         place.language,
         t(lang, f"{place.language}_short"),
-        score(cell.score if cell else None),
+        format_score(cell.score if cell else None),
         _changes(lang, cell) if cell else "",
     )
     return html.figure(cell.address if cell else None, alt, caption, css="" if cell is None or cell.file else "drawn")
@@ -136,7 +137,7 @@ def _changes(lang: Lang, cell: Cell) -> Markup:
     """How the score differs from that of the first row, of the parents and of the best source."""
     return Markup("").join(
         Markup('<span class="against">{} {}</span>').format(
-            label, html.change(cell.score, other, t(lang, "against", name=label))
+            label, html.score_change(cell.score, other, t(lang, "against", name=label))
         )
         for label, other in cell.others
     )

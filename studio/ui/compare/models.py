@@ -16,7 +16,7 @@ from studio.library.model_reference import open_recipe_sources
 from studio.runs.individual import Individual
 from studio.runs.store import RunStore
 from studio.ui.common import html
-from studio.ui.common.studio import Studio, choices
+from studio.ui.common.studio import Studio, individual_choices
 
 MOST = 4  # models side by side
 RECIPE = ".json"
@@ -40,7 +40,7 @@ class Contender:
     home: Path = Path()
     run: str | None = None
     individual: Individual | None = None
-    others: tuple[html.Against, ...] = ()
+    others: tuple[html.ComparedWith, ...] = ()
 
     @property
     def label(self) -> str:
@@ -95,7 +95,7 @@ def first_choice(
         M2N2Error: one that is asked for is not there.
     """
     with studio.run(name) as store:
-        found = choices(lang, store)
+        found = individual_choices(lang, store)
         sources = {source.name for source in store.individual(found[0][1]).recipe.sources} if found else set()
     best = next((value for _, value in found if value in sources), None)
     known = {value for _, value in found}
@@ -111,11 +111,11 @@ def first_choice(
 def _of_run(store: RunStore, lang: Lang, named: str, one: Individual) -> Contender:
     sources = [store.individual(source.name) for source in one.recipe.sources]
     others = [
-        html.Against(t(lang, key, id=parent), store.individual(parent))
+        html.ComparedWith(t(lang, key, id=parent), store.individual(parent))
         for key, parent in (("mother", one.mother), ("father", one.father))
         if parent is not None
     ]
     best = best_source(sources)
     if best is not None and best.id not in {one.id, *(other.individual.id for other in others)}:
-        others.append(html.Against(t(lang, "best_source", id=best.id), best))
+        others.append(html.ComparedWith(t(lang, "best_source", id=best.id), best))
     return Contender(named, one.recipe, run=store.name, individual=one, others=tuple(others))

@@ -10,9 +10,9 @@ import gradio as gr
 from eval.prompts.prompt_set import LANGUAGES
 from studio.i18n import Lang, t
 from studio.ui.common import html
-from studio.ui.common.cancellable import Cancelled, LongWork
-from studio.ui.common.frame import asked, asked_all, head, listen
-from studio.ui.common.studio import Studio, current
+from studio.ui.common.cancellable import CancellableWork, Cancelled
+from studio.ui.common.frame import listen, page_header, query_value, query_values
+from studio.ui.common.studio import Studio, current_run
 
 from .cells import AS_RUN, MOST_PROMPTS, Quality, ask
 from .downloads import sheet_files
@@ -57,8 +57,8 @@ def compared(
 
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     """Lay the page out and wire it."""
-    head(lang, "compare")
-    drawing = LongWork()
+    page_header(lang, "compare")
+    drawing = CancellableWork()
     shown_grid, shown_noise = gr.State(None), gr.State(0)
     with gr.Row(elem_classes="bar"):
         chosen = gr.Dropdown([], label=t(lang, "run"), scale=2)
@@ -103,7 +103,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=7, min_width=400):
             shown_table = gr.HTML(
-                html.message(t(lang, "compare_empty")), elem_id="sheet", min_height=380, js_on_load=KEYS
+                html.empty_message(t(lang, "compare_empty")), elem_id="sheet", min_height=380, js_on_load=KEYS
             )
         with gr.Column(scale=4, min_width=320):
             slider = gr.ImageSlider(
@@ -119,7 +119,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         if grid is None:
             nothing, off = gr.Dropdown(choices=[], value=None), gr.Button(interactive=False)
             go_off = gr.Button(t(lang, "draw"), interactive=False)
-            empty = html.message(t(lang, "compare_empty"))
+            empty = html.empty_message(t(lang, "compare_empty"))
             return [None, 0, empty, go_off, off, "", off, off, nothing, nothing, None, *hidden]
         noise %= grid.asked.noises
         names = picture_names(lang, grid, noise)
@@ -156,7 +156,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         found, first = first_choice(studio, lang, name, ids)
         with studio.run(name) as store:
             prompts = store.prompts.niches.prompts
-        names = [(html.caption(prompt), prompt.id) for prompt in prompts]
+        names = [(html.both_captions(prompt), prompt.id) for prompt in prompts]
         there = {prompt.id for prompt in prompts}
         wanted = [id for id in captions if id in there][:MOST_PROMPTS]
         if not (wanted or japanese or english):
@@ -165,10 +165,10 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return [gr.Dropdown(choices=found, value=first), gr.Dropdown(choices=names, value=wanted), *view(grid)]
 
     def on_load(request: gr.Request) -> list[Any]:
-        name = current(studio, asked(request, "run"))
-        chosen_run = gr.Dropdown(choices=studio.names(), value=name)
-        japanese, english = (asked(request, language) or "" for language in LANGUAGES)
-        shown = filled(name, asked_all(request, "id"), asked_all(request, "prompt"), japanese, english)
+        name = current_run(studio, query_value(request, "run"))
+        chosen_run = gr.Dropdown(choices=studio.run_names(), value=name)
+        japanese, english = (query_value(request, language) or "" for language in LANGUAGES)
+        shown = filled(name, query_values(request, "id"), query_values(request, "prompt"), japanese, english)
         return [chosen_run, *shown, japanese, english]
 
     def on_run(name: str | None) -> list[Any]:

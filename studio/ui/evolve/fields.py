@@ -1,4 +1,4 @@
-"""The fields of the Evolve page's form, by the names that `Form` has for them."""
+"""The fields of the Evolve page's form, by the names that `EvolveForm` has for them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .form_options import BEYOND_THE_PAPER, NUMBERS, NumberOption
 
 
 def fields_of(lang: Lang, studio: Studio) -> dict[str, Any]:
-    """The form, by the fields of `Form`."""
+    """The form, by the fields of `EvolveForm`."""
     fields: dict[str, Any] = {}
     numbers = {one.field: one for one in NUMBERS}
     with gr.Row():
@@ -104,7 +104,7 @@ def former_runs(studio: Studio, lang: Lang) -> list[tuple[str, str]]:
     """What a run can begin from: the sources alone, or the archive of a run there is."""
     return [
         (t(lang, "start_sources"), ""),
-        *((t(lang, "start_run", name=name), str((studio.runs / name).resolve())) for name in studio.names()),
+        *((t(lang, "start_run", name=name), str((studio.runs / name).resolve())) for name in studio.run_names()),
     ]
 
 

@@ -34,7 +34,7 @@ CROSS_APART = {"self_attention": ("*.attn1.*",), "cross_attention": ("*.attn2.*"
 
 
 @dataclass(frozen=True)
-class Form:
+class EvolveForm:
     """The fields of the page, as they come from it. `start`, `votes` and `fork` are folders of runs, or empty.
 
     What a form that forks a run does not show, or shows but was not changed, is as in that run.
@@ -161,7 +161,7 @@ def _flat(config: RunConfig) -> dict[str, Any]:
     return fields
 
 
-def form_of(config: RunConfig, *, fork: Path | None = None) -> Form:
+def form_of(config: RunConfig, *, fork: Path | None = None) -> EvolveForm:
     """The form that asks for a run, with its pictures' steps and guidance; `fork` is its folder, to begin from."""
     sources, own = _ticked_and_own(config.sources)
     shipped = embedded()
@@ -171,7 +171,7 @@ def form_of(config: RunConfig, *, fork: Path | None = None) -> Form:
         return EMBEDDED if value == getattr(shipped, field) else value
 
     settings = _flat(config)
-    return Form(
+    return EvolveForm(
         sources=sources,
         own=own,
         host=config.host.get("default"),
@@ -198,7 +198,7 @@ def _ticked_and_own(uris: Sequence[str]) -> tuple[list[str], str]:
     return [Path(uri).name for uri in uris if uri not in own], "\n".join(own)
 
 
-def asked_form(studio: Studio, query: Mapping[str, str]) -> Form | None:
+def asked_form(studio: Studio, query: Mapping[str, str]) -> EvolveForm | None:
     """The form that the page's address asks for: `fork=RUN`, `sources` (one a line), `prompts`, `noises`.
 
     Raises:

@@ -18,13 +18,13 @@ from pipelines.checkpoints.sources import open_source
 from pipelines.errors import M2N2Error
 from studio.i18n import Lang, t
 from studio.ui.common import html
-from studio.ui.common.frame import addressed, asked, head, listen
-from studio.ui.common.studio import Studio, current
+from studio.ui.common.frame import keep_in_address, listen, page_header, query_value
+from studio.ui.common.studio import Studio, current_run
 from studio.ui.evolve.report_file import report_file
 
 from .fields import cross_choices, fields_of, forks, former_runs, voted_runs
-from .form import Form, asked_form, form_of
-from .progress import LINES, SPREAD, Seen, drawings, glance, line_legend, look, results_header, span
+from .form import EvolveForm, asked_form, form_of
+from .progress import LINES, SPREAD, RunView, drawings, glance, line_legend, results_header, run_view, span
 from .run_control import begin, cost, extend, finish, resume, stop
 
 QUICK = 40  # offspring of a first look around: a visit of ten minutes, where 200 show what merging can do
@@ -38,14 +38,14 @@ def welcome(lang: Lang) -> Markup:
         prompts = [prompt for file in (assets.EVOLVE, assets.HELD_OUT) for prompt in load_prompts(file).prompts]
         return html.source_cards(lang, sources, prompts)
     except M2N2Error as error:
-        return html.message(str(error))
+        return html.empty_message(str(error))
 
 
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     """Lay the page out and wire it."""
-    head(lang, "evolve")
+    page_header(lang, "evolve")
     mark = gr.State("")
-    returning = bool(studio.names())  # a guess for the first paint; loading the page decides
+    returning = bool(studio.run_names())  # a guess for the first paint; loading the page decides
     with gr.Column(visible=returning) as live:
         with gr.Row(elem_classes="bar"):
             chosen = gr.Dropdown([], label=t(lang, "run"), scale=2)
@@ -94,7 +94,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         """Every output of the live part, for one run."""
         if name is None:
             return [gr.skip()] * len(outputs)
-        return [*_updates(look(studio, lang, name), studio.names(), name)]
+        return [*_updates(run_view(studio, lang, name), studio.run_names(), name)]
 
     def on_change(name: str | None) -> list[Any]:
         if not name:
@@ -103,11 +103,11 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return [gr.LinePlot(found.progress, y_lim=span(found.progress)), *found[1:]]
 
     def on_load(request: gr.Request) -> list[Any]:
-        name = current(studio, asked(request, "run"))
+        name = current_run(studio, query_value(request, "run"))
         form = asked_form(studio, request.query_params)
         return [gr.Accordion(open=name is None or form is not None), *filled(form), *shown(name)]
 
-    def filled(form: Form | None) -> list[Any]:
+    def filled(form: EvolveForm | None) -> list[Any]:
         """The form's fields; as they are where nobody asked for anything."""
         values = asdict(form) if form else {}
         updates = {key: gr.update(value=values[key]) if form else gr.skip() for key in fields}
@@ -121,7 +121,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     def on_tick(name: str | None, seen: str) -> list[Any]:
         """Only what changed is sent: a page must not jump or flicker while somebody reads it."""
-        if not name or name not in studio.names():
+        if not name or name not in studio.run_names():
             return [gr.skip()] * len(outputs)
         mark, words = glance(studio, lang, name)
         if mark == seen:
@@ -129,7 +129,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return shown(name)
 
     def on_start(**values: Any) -> list[Any]:
-        name = begin(studio, Form(**values))
+        name = begin(studio, EvolveForm(**values))
         return [gr.Accordion(open=False), *shown(name)]
 
     def on_quick(**values: Any) -> list[Any]:
@@ -163,7 +163,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return [gr.Accordion(open=True), *filled(form)]
 
     def on_form(**values: Any) -> list[Any]:
-        form = Form(**values)
+        form = EvolveForm(**values)
         cross = gr.Dropdown(choices=cross_choices(lang, form.names), value=form.cross_here)
         four = form.names == list(assets.NAMES)
         button = gr.Button(t(lang, "evolve_four") if four else t(lang, "evolve_these", n=len(form.names)))
@@ -175,7 +175,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         "show_progress": "hidden",
     }
     loaded = listen(demo.load, lang, on_load, None, [new, *fields.values(), *outputs], show_progress="hidden")
-    addressed(chosen)
+    keep_in_address(chosen)
     listen(loaded.then, lang, on_form, None, **priced)
     listen(gr.Timer(POLL).tick, lang, on_tick, [chosen, mark], outputs, show_progress="hidden")
     listen(chosen.input, lang, shown, chosen, outputs, show_progress="hidden")
@@ -216,7 +216,7 @@ def _plot(lang: Lang, y: str, title: str, lines: Mapping[str, str]) -> gr.LinePl
     return plot
 
 
-def _updates(found: Seen, names: list[str], name: str) -> list[Any]:
+def _updates(found: RunView, names: list[str], name: str) -> list[Any]:
     """The live part's outputs, in the order of `page`."""
     return [
         found.mark,

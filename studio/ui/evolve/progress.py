@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from studio.analysis.replay import ArchiveMoment, archive_history
 from studio.analysis.selection import best_source
-from studio.formatting import duration, score, verdict
+from studio.formatting import format_duration, format_score, report_verdict
 from studio.i18n import Lang, t
 from studio.reports import drawings as maps
 from studio.runs.individual import KINDS
@@ -30,7 +30,7 @@ MORE = 100  # offspring that are offered beyond those made
 STARTING = 60  # seconds in which a new run may still be loading its models
 
 
-class Seen(NamedTuple):
+class RunView(NamedTuple):
     """A run as the page shows it. `mark` changes when anything but the time left does; `budget` is offered next."""
 
     mark: str
@@ -53,23 +53,23 @@ class Drawings(NamedTuple):
     tree: Markup
 
 
-def look(studio: Studio, lang: Lang, name: str) -> Seen:
+def run_view(studio: Studio, lang: Lang, name: str) -> RunView:
     """Read a run for the page."""
     with studio.run(name) as store:
         everyone = store.individuals()
         now = status(store)
         offspring = [one for one in everyone if not one.is_source]
         state = store.state
-        return Seen(
+        return RunView(
             mark=_mark(name, now, len(everyone)),
             headline=headline(lang, name, now, len(everyone) - len(offspring)),
             can_stop=now["status"] in ("queued", "running", "reporting"),
             can_resume=now["status"] in ("stopped", "interrupted", "failed") or _never_started(now["status"], store),
             can_finish=now["status"] == "running" and bool(offspring) and not state.finish,
             budget=max(store.config.evaluations, len(offspring) + MORE),
-            newest=html.newest(lang, store, offspring[: -NEWEST - 1 : -1], best_source(everyone)),
+            newest=html.newest_offspring(lang, store, offspring[: -NEWEST - 1 : -1], best_source(everyone)),
             table=results_table(lang, state.results, state.child, state.realism or {}) if state.results else None,
-            verdict=verdict(lang, state.comparisons) if state.comparisons else "",
+            verdict=report_verdict(lang, state.comparisons) if state.comparisons else "",
         )
 
 
@@ -112,7 +112,7 @@ def headline(lang: Lang, name: str, now: dict[str, Any], sources: int) -> Markup
         words = (
             t(lang, "running_sources", sources=sources)
             if not now["done"]
-            else t(lang, "running", done=now["done"], of=now["of"], left=duration(lang, left or 0))
+            else t(lang, "running", done=now["done"], of=now["of"], left=format_duration(lang, left or 0))
         )
     elif now["status"] == "queued":
         words = t(lang, "queued", before=now["before"])
@@ -178,7 +178,8 @@ def results_table(lang: Lang, results: dict[str, Any], child: str | None, realis
     for name, row in results.items():
         called = {"average": t(lang, "row_average"), "child": t(lang, "row_child", id=child)}.get(name, name)
         cells = [
-            f"{score(row[kind]['mean'])}  ({score(row[kind]['low'])}–{score(row[kind]['high'])})" for kind in KINDS
+            f"{format_score(row[kind]['mean'])}  ({format_score(row[kind]['low'])}–{format_score(row[kind]['high'])})"
+            for kind in KINDS
         ]
         rows.append([called, *cells, f"{realism[name]:z.3f}" if name in realism else "–"])
     return rows

@@ -6,16 +6,16 @@ from pipelines.checkpoints.source_uri import is_at_hand
 from pipelines.errors import M2N2Error
 from studio.execution import control
 from studio.execution.creation import create_run
-from studio.formatting import duration, gigabytes
+from studio.formatting import format_bytes, format_duration
 from studio.i18n import Lang, t
 from studio.runs import status
 from studio.runs.inputs import RunPrompts
 from studio.ui.common.studio import Studio
 
-from .form import Form, expect
+from .form import EvolveForm, expect
 
 
-def cost(studio: Studio, lang: Lang, form: Form) -> str:
+def cost(studio: Studio, lang: Lang, form: EvolveForm) -> str:
     """What the run will take, in words; says what is missing while the form is not complete."""
     studio.runs.mkdir(parents=True, exist_ok=True)
     try:
@@ -32,10 +32,10 @@ def cost(studio: Studio, lang: Lang, form: Form) -> str:
             "cost",
             captions=captions,
             offspring=config.evaluations,
-            time=t(lang, f"cost_{expected.basis.replace(' ', '_')}", time=duration(lang, expected.seconds)),
+            time=t(lang, f"cost_{expected.basis.replace(' ', '_')}", time=format_duration(lang, expected.seconds)),
         ),
         *(
-            t(lang, f"needs_{kind}", size=gigabytes(size), free=gigabytes(expected.available[kind]))
+            t(lang, f"needs_{kind}", size=format_bytes(size), free=format_bytes(expected.available[kind]))
             for kind, size in expected.needs.items()
         ),
         *(f"**{sentence}**" for sentence in expected.refusals),
@@ -44,7 +44,7 @@ def cost(studio: Studio, lang: Lang, form: Form) -> str:
     return " ".join(sentences)
 
 
-def begin(studio: Studio, form: Form) -> str:
+def begin(studio: Studio, form: EvolveForm) -> str:
     """Make a run from the form and start it; returns its name.
 
     Raises:

@@ -14,9 +14,9 @@ from pipelines.exporting.export import PRECISIONS, SINGLE_FILE_SUFFIX
 from studio.exporting import export_names, registry
 from studio.i18n import Lang, t
 from studio.ui.common import html
-from studio.ui.common.cancellable import Cancelled, LongWork
-from studio.ui.common.frame import addressed, asked, head, listen, page_link
-from studio.ui.common.studio import Studio, current, download_folder
+from studio.ui.common.cancellable import CancellableWork, Cancelled
+from studio.ui.common.frame import keep_in_address, listen, page_header, page_link, query_value
+from studio.ui.common.studio import Studio, current_run, download_folder
 
 from . import steps as offer
 from .steps import FORMS, HOST, Wish
@@ -38,8 +38,8 @@ class _Fields(NamedTuple):
 
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     """Lay the page out and wire it."""
-    head(lang, "export")
-    empty = gr.HTML(html.message(t(lang, "no_runs")), visible=False)
+    page_header(lang, "export")
+    empty = gr.HTML(html.empty_message(t(lang, "no_runs")), visible=False)
     answered = gr.State([])  # run and individual that the later steps are about
     with gr.Walkthrough(selected=1, elem_id="steps") as steps:
         with gr.Step(t(lang, "step_who"), id=1):
@@ -126,9 +126,9 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return [gr.Dropdown(choices=found, value=first), *shown]
 
     def on_load(request: gr.Request) -> list[Any]:
-        name = current(studio, asked(request, "run"))
-        runs = gr.Dropdown(choices=studio.names(), value=name)
-        return [gr.HTML(visible=name is None), runs, *of_run(name, asked(request, "id"))]
+        name = current_run(studio, query_value(request, "run"))
+        runs = gr.Dropdown(choices=studio.run_names(), value=name)
+        return [gr.HTML(visible=name is None), runs, *of_run(name, query_value(request, "id"))]
 
     def to_licences(name: str, id: str, called: str, before: list[str]) -> list[Any]:
         found = offer.terms(lang, planned(name, id, called))
@@ -161,8 +161,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     walk = {"show_progress": "minimal"}
     listen(demo.load, lang, on_load, None, [empty, run, who, title, portrait, said, next1], **HIDDEN)
-    addressed(run)
-    addressed(who, "id")
+    keep_in_address(run)
+    keep_in_address(who, "id")
     listen(run.input, lang, of_run, run, [who, title, portrait, said, next1], **HIDDEN)
     listen(who.input, lang, of_individual, [run, who], [title, portrait, said, next1], **HIDDEN)
     listen(title.change, lang, checked, title, [said, next1], trigger_mode="always_last", **HIDDEN)
@@ -200,7 +200,7 @@ def _wire_writing(
     """The last step: write, with bytes and the time left; cancel."""
     go, cancel, _ = buttons
     finished, opening, packed, again, *_ = results
-    writing = LongWork()
+    writing = CancellableWork()
 
     def on_begin(request: gr.Request) -> list[Any]:
         writing.begin(request)
@@ -213,7 +213,7 @@ def _wire_writing(
         name: str,
         id: str,
         called: str,
-        kind: offer.Form,
+        kind: offer.ExportFormat,
         precision: str,
         credit: str,
         request: gr.Request,

@@ -23,15 +23,15 @@ from studio.exporting.card_content import example_drawing
 from studio.exporting.export_plan import ExportPlan, plan_export
 from studio.exporting.model_card import diffusers_snippet, is_full_size
 from studio.exporting.recipe_package import PACKAGE_ENDING, RecipePackage
-from studio.formatting import duration, gigabytes
+from studio.formatting import format_bytes, format_duration, format_score
 from studio.i18n import Lang, t
 from studio.library.model_reference import open_recipe_sources
 from studio.licences.inheritance import licence_warnings
 from studio.ui.common import html
-from studio.ui.common.studio import Studio, choices, score
+from studio.ui.common.studio import Studio, individual_choices
 
-Form = Literal["file", "folder", "recipe"]
-FORMS: tuple[Form, ...] = ("file", "folder", "recipe")
+ExportFormat = Literal["file", "folder", "recipe"]
+FORMS: tuple[ExportFormat, ...] = ("file", "folder", "recipe")
 HOST = "host"  # the precision of the host's file
 _PACKAGE = 100_000  # bytes of a recipe-only export, about: recipe, card and licence texts
 _SHOWN = 400  # letters of a value of the header
@@ -44,7 +44,7 @@ class Wish:
     run: str
     id: str
     title: str
-    form: Form = "folder"
+    form: ExportFormat = "folder"
     precision: str = HOST
     credit: str | None = None
 
@@ -112,11 +112,11 @@ def facts(studio: Studio, lang: Lang, planned: ExportPlan | RecipePackage) -> tu
     size = _PACKAGE if isinstance(planned, RecipePackage) else planned.size
     fits = has_room(studio.exports, size)
     key = "facts_recipe" if isinstance(planned, RecipePackage) else "facts" if fits else "facts_too_big"
-    free = gigabytes(free_space(studio.exports))
-    return t(lang, key, size=gigabytes(size), free=free, path=str(planned.target)), fits
+    free = format_bytes(free_space(studio.exports))
+    return t(lang, key, size=format_bytes(size), free=free, path=str(planned.target)), fits
 
 
-def fitting_form(studio: Studio, run: str, id: str) -> Form:
+def fitting_form(studio: Studio, run: str, id: str) -> ExportFormat:
     """The form to offer first: a single file where ComfyUI and A1111 can open it."""
     with studio.run(run) as store:
         recipe = store.individual(id).recipe
@@ -134,10 +134,12 @@ def portrait(studio: Studio, lang: Lang, run: str, id: str) -> Markup:
         one = store.individual(id)
         pictures = Markup("").join(
             html.figure(html.run_picture(store, id, prompt.id, language), f"{id}: {text}", text or "")
-            for prompt in html.extremes(one, store.prompts.niches, 4)
+            for prompt in html.best_and_worst_prompts(one, store.prompts.niches, 4)
             for language, text in prompt.captions
         )
-    means = " · ".join(f"{t(lang, f'kind_{kind}')} {score(one.mean(kind))}" for kind in ("ja", "en", "consistency"))
+    means = " · ".join(
+        f"{t(lang, f'kind_{kind}')} {format_score(one.mean(kind))}" for kind in ("ja", "en", "consistency")
+    )
     return Markup('<div class="portrait"><p class="number">{}</p><div class="strip eight">{}</div></div>').format(
         means, pictures
     )
@@ -233,7 +235,7 @@ def told(lang: Lang, done: Done) -> str:
     known = {f"sha256_{what}": digest for what, digest in done.hashes.items()}
     lines = [f"- {t(lang, key)}: `{digest}`" for key, digest in known.items()]
     key = "exported_recipe" if done.is_recipe else "exported"
-    return "\n".join([t(lang, key, path=str(done.planned.target), size=gigabytes(done.size)), "", *lines])
+    return "\n".join([t(lang, key, path=str(done.planned.target), size=format_bytes(done.size)), "", *lines])
 
 
 def how_to(lang: Lang, done: Done, program: Literal["comfyui", "a1111"]) -> str:
@@ -259,14 +261,16 @@ class Clock:
         if done >= of:
             return t(self._lang, "checking")
         left = (self._now() - self._began) / done * (of - done) if done else None
-        said = t(self._lang, "written", done=gigabytes(done), of=gigabytes(of))
-        return said if left is None else f"{said} · {t(self._lang, 'time_left', time=duration(self._lang, left))}"
+        said = t(self._lang, "written", done=format_bytes(done), of=format_bytes(of))
+        return (
+            said if left is None else f"{said} · {t(self._lang, 'time_left', time=format_duration(self._lang, left))}"
+        )
 
 
 def first_choice(studio: Studio, lang: Lang, name: str, id: str | None) -> tuple[list[tuple[str, str]], str | None]:
     """Who can be exported, and who is chosen at first: the one asked for, else the child the report is about."""
     with studio.run(name) as store:
-        found = choices(lang, store)
+        found = individual_choices(lang, store)
         ids = [value for _, value in found]
         if id and id not in ids:
             store.individual(id)  # refuses an unknown one; the dead can be exported too

@@ -13,8 +13,8 @@ from studio.judging.pairing import PicturePair, next_pair
 from studio.judging.votes import ANSWERS, READER_LANGUAGES, Answer, ReaderLanguage, Vote, read_votes, write_vote
 from studio.runs.store import RunStore
 from studio.ui.common import html
-from studio.ui.common.frame import addressed, asked, head, listen
-from studio.ui.common.studio import Studio, current
+from studio.ui.common.frame import keep_in_address, listen, page_header, query_value
+from studio.ui.common.studio import Studio, current_run
 
 from . import results as verdict
 from .blind_pair import SCRIPT, question
@@ -87,7 +87,7 @@ def named(lang: Lang, name: str, login: str | None) -> str:
 
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     """Lay the page out and wire it."""
-    head(lang, "judge")
+    page_header(lang, "judge")
     remembered = gr.BrowserState({"name": "", "reads": lang}, storage_key=REMEMBERED, secret=KEY)
     who, pending = gr.State(None), gr.State(None)
     with gr.Column(elem_id="start") as form:
@@ -131,7 +131,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             gr.Button(visible=False),
             gr.Button(visible=not done),
             gr.HTML(verdict.page(studio, lang, rater.run, rater.name, rater.reads, done=done), visible=True),
-            gr.HTML(html.message(t(lang, "learning")), visible=True),
+            gr.HTML(html.empty_message(t(lang, "learning")), visible=True),
         ]
 
     def onward(rater: Rater) -> list[Any]:
@@ -143,10 +143,10 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return telling(rater, done=True)
 
     def on_load(kept: dict[str, str], request: gr.Request) -> list[Any]:
-        run = current(studio, asked(request, "run"))
+        run = current_run(studio, query_value(request, "run"))
         known = kept["reads"] if kept.get("reads") in READER_LANGUAGES else lang
         return [
-            gr.Dropdown(choices=studio.names(), value=run),
+            gr.Dropdown(choices=studio.run_names(), value=run),
             gr.Textbox(value=request.username or kept.get("name", ""), interactive=request.username is None),
             known,
         ]
@@ -173,7 +173,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     hidden = {"show_progress": "hidden"}
     listen(demo.load, lang, on_load, remembered, [chosen, name, reads], **hidden)
-    addressed(chosen)
+    keep_in_address(chosen)
     for trigger in (go.click, name.submit):
         listen(trigger, lang, on_start, [chosen, name, reads], [remembered, who, *outputs], **hidden)
     listen(blind.answer, lang, on_answer, [who, pending], outputs, **hidden)

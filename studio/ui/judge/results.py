@@ -105,7 +105,9 @@ def _ranking(lang: Lang, store: RunStore, ratings: Sequence[Rating], prompt: Pro
             '<td class="number"><b>{:.0f} %</b></td><td class="number">{}</td><td class="number">{}</td></tr>'
         ).format(
             place,
-            html.figure(html.run_picture(store, one.name, prompt.id, spoken), f"{one.name}: {html.caption(prompt)}"),
+            html.figure(
+                html.run_picture(store, one.name, prompt.id, spoken), f"{one.name}: {html.both_captions(prompt)}"
+            ),
             page_link(lang, "archive", run=store.name, id=one.name),
             one.name,
             100 * one.chance,

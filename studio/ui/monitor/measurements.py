@@ -15,20 +15,19 @@ from pipelines.errors import M2N2Error
 from studio.exporting import registry
 from studio.exporting.certificate import PICTURES_FOLDER, BirthCertificate, score_arrays
 from studio.exporting.registry import Export
-from studio.formatting import duration
+from studio.formatting import format_duration, format_score
 from studio.i18n import Lang, t
 from studio.monitoring.drift import Drift, baseline, drift
 from studio.monitoring.remeasure import journal
 from studio.monitoring.scheduler import GOING_ON, measurement_status, schedule_of
 from studio.ui.common import html
-from studio.ui.common.studio import score
 
 SHOWN = 6  # prompts with pictures then and now
 LONGEST = 400  # measurements in the plot, the newest
 _COLOURS = {"ja": "#d55e00", "en": "#8aa4c0", "consistency": "#009e73"}
 
 
-class Seen(NamedTuple):
+class ExportView(NamedTuple):
     """An export as the page shows it."""
 
     can_measure: bool
@@ -40,18 +39,18 @@ class Seen(NamedTuple):
     certificate: dict[str, Any]
 
 
-def look(lang: Lang, export: Export) -> Seen:
+def export_view(lang: Lang, export: Export) -> ExportView:
     """Read an export for the page."""
     now = measurement_status(export)
     going_on = now["state"] in GOING_ON
     try:
         certificate, events = export.certificate, journal(export).events()
     except M2N2Error as error:
-        said = html.message(t(lang, "no_certificate"))
+        said = html.empty_message(t(lang, "no_certificate"))
         nothing = pd.DataFrame(columns=["when", "change", "line"])
-        return Seen(False, going_on, Markup(""), said, nothing, Markup(""), {"error": str(error)})
+        return ExportView(False, going_on, Markup(""), said, nothing, Markup(""), {"error": str(error)})
     latest = drift(certificate, events) if events else None
-    return Seen(
+    return ExportView(
         can_measure=not going_on,
         going_on=going_on,
         progress=progress(lang, export),
@@ -82,7 +81,7 @@ def progress(lang: Lang, export: Export) -> Markup:
     words = t(lang, f"measure_{now['stage']}", share=f"{done / of:.0%}", done=done, of=of)
     if now["stage"] == "pictures" and 0 < done < of:
         left = (time.time() - now["began"]) / done * (of - done)
-        words += " · " + t(lang, "time_left", time=duration(lang, left))
+        words += " · " + t(lang, "time_left", time=format_duration(lang, left))
     return Markup(
         '<p aria-live="polite">{0}</p><progress value="{1}" max="{2}" aria-label="{3}">{1} / {2}</progress>'
     ).format(words, done, of, t(lang, "measure"))
@@ -114,7 +113,8 @@ def _panel(css: str, sentence: str, numbers: Markup, notes: list[Markup]) -> Mar
 def _means(lang: Lang, certificate: BirthCertificate) -> Markup:
     means = [(kind, float(rows.mean())) for kind, rows in score_arrays(certificate.scores).items()]
     cells = Markup(" · ").join(
-        Markup('{} <b class="number">{}</b>').format(t(lang, f"kind_{kind}"), score(mean)) for kind, mean in means
+        Markup('{} <b class="number">{}</b>').format(t(lang, f"kind_{kind}"), format_score(mean))
+        for kind, mean in means
     )
     return Markup("<p>{}</p>").format(cells)
 
@@ -122,7 +122,7 @@ def _means(lang: Lang, certificate: BirthCertificate) -> Markup:
 def _changes(lang: Lang, latest: Drift) -> Markup:
     cells = Markup(" · ").join(
         Markup('{} <span class="number">{} → <b>{}</b> ({})</span>').format(
-            t(lang, f"kind_{kind}"), score(one.then), score(one.now), _difference(one.difference)
+            t(lang, f"kind_{kind}"), format_score(one.then), format_score(one.now), _difference(one.difference)
         )
         for kind, one in latest.means.items()
     )
@@ -155,7 +155,7 @@ def _pairs(
             f"{t(lang, f'{kind}_short')} {rows[row]:+.1e}" for kind, rows in latest.prompts.items() if rows[row]
         )
         tile = '<article class="pair"><p>{}</p><div class="strip four">{}</div><p class="quiet">{}</p></article>'
-        pairs.append(Markup(tile).format(html.caption(prompt), strips, numbers))
+        pairs.append(Markup(tile).format(html.both_captions(prompt), strips, numbers))
     return Markup('<h3 class="heading">{}</h3><div class="pairs wide">{}</div>').format(
         t(lang, "changed_most"), Markup("").join(pairs)
     )
@@ -230,7 +230,12 @@ def rows(lang: Lang, folder: Path) -> list[list[str]]:
         last = _day(events[-1]["when"]) if events else "–"
         state = f"{t(lang, 'state_in_use')} · {state}" if export.name == used else state
         origin = f"{certificate.run} / {certificate.individual}"
-        cells = [origin, _day(certificate.exported.isoformat()), score(means.get("ja")), score(means.get("en"))]
+        cells = [
+            origin,
+            _day(certificate.exported.isoformat()),
+            format_score(means.get("ja")),
+            format_score(means.get("en")),
+        ]
         found.append([export.name, *cells, last, state, schedule])
     return found
 

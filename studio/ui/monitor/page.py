@@ -17,7 +17,7 @@ from studio.i18n import Lang, t
 from studio.monitoring import scheduler
 from studio.monitoring.scheduler import SCHEDULES, Schedule
 from studio.ui.common import html
-from studio.ui.common.frame import addressed, asked, head, listen
+from studio.ui.common.frame import keep_in_address, listen, page_header, query_value
 from studio.ui.common.studio import Studio
 
 from . import measurements
@@ -64,9 +64,9 @@ def command(export: Export) -> str:
 
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     """Lay the page out and wire it."""
-    head(lang, "monitor")
+    page_header(lang, "monitor")
     mark = gr.State("")
-    empty = gr.HTML(html.message(t(lang, "no_exports")), visible=False)
+    empty = gr.HTML(html.empty_message(t(lang, "no_exports")), visible=False)
     with gr.Column() as shown:
         with gr.Row(elem_classes="bar"):
             chosen = gr.Dropdown([], label=t(lang, "export_name"), scale=3, elem_id="which")
@@ -116,7 +116,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         if name is None:
             return [gr.skip()] * len(of_one)
         export = found(studio, name)
-        seen = measurements.look(lang, export)
+        seen = measurements.export_view(lang, export)
         used = registry.in_use(studio.exports) == name
         return [
             gr.Dropdown(value=scheduler.schedule_of(export), interactive=seen.can_measure or seen.going_on),
@@ -136,7 +136,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     def on_load(request: gr.Request) -> list[Any]:
         listed = [export.name for export in registry.list_exports(studio.exports)]
-        wanted = (asked(request, "export"), registry.in_use(studio.exports), *listed)
+        wanted = (query_value(request, "export"), registry.in_use(studio.exports), *listed)
         name = next((one for one in wanted if one in listed), None)
         names = gr.Dropdown(choices=measurements.labels(lang, studio.exports), value=name)
         seen = measurements.mark(found(studio, name)) if name else ""
@@ -176,7 +176,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     hidden = {"show_progress": "hidden"}
     listen(demo.load, lang, on_load, None, [mark, empty, shown, chosen, *of_one, *of_all], **hidden)
-    addressed(chosen, "export")
+    keep_in_address(chosen, "export")
     listen(gr.Timer(POLL).tick, lang, on_tick, [chosen, mark], [mark, *of_one, *of_all], **hidden)
     listen(chosen.input, lang, one, chosen, of_one, **hidden)
     listen(table.select, lang, on_row, None, [chosen, *of_one], **hidden)

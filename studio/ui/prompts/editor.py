@@ -205,7 +205,7 @@ def pictures(lang: Lang, name: str | None, table: Cells) -> Markup:
     """The reference pictures of a saved set, the first ones."""
     named = [row for row in rows(table) if row.reference]
     if not named or name is None:
-        return html.message(t(lang, "no_references"))
+        return html.empty_message(t(lang, "no_references"))
     strip = Markup("").join(
         html.figure(html.prompt_picture(name, row.id), row.ja or row.en, row.ja or row.en) for row in named[:PICTURES]
     )

@@ -15,7 +15,7 @@ from eval.scorers.catalogue import RECOMMENDED
 from studio.errors import RunError
 from studio.i18n import Lang, t
 from studio.library import prompt_library, source_library
-from studio.ui.common.frame import addressed, asked, head, listen
+from studio.ui.common.frame import keep_in_address, listen, page_header, query_value
 from studio.ui.common.studio import Studio
 
 from .editor import (
@@ -37,7 +37,7 @@ from .editor import (
 
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     """Lay the page out and wire it."""
-    head(lang, "prompts")
+    page_header(lang, "prompts")
     place, current = gr.State(""), gr.State(None)
     with gr.Row(elem_classes="bar"):
         chosen = gr.Dropdown([], label=t(lang, "prompt_set"), scale=3, elem_id="set")
@@ -126,7 +126,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return gr.Dropdown(choices=choices(studio, lang), value=which)
 
     def on_load(request: gr.Request) -> list[Any]:
-        wanted = asked(request, "set")
+        wanted = query_value(request, "set")
         first = wanted if wanted in prompt_library.prompt_sets(studio.prompts) else next(iter(prompt_library.SHIPPED))
         sources = [(one.name, one.uri) for one in source_library.known_sources(studio.runs)]
         ja = next((uri for called, uri in sources if called == "ja"), None)
@@ -166,7 +166,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     quiet = {"show_progress": "hidden"}
     listen(demo.load, lang, on_load, None, [chosen, painter, *opened], **quiet)
-    addressed(chosen, "set")
+    keep_in_address(chosen, "set")
     listen(chosen.input, lang, fill, chosen, opened, **quiet)
     listen(new.click, lang, on_new, None, [chosen, *opened], **quiet)
     listen(table.input, lang, on_edit, table, [stands, use], trigger_mode="always_last", **quiet)

@@ -27,7 +27,7 @@ from fastapi.responses import RedirectResponse
 
 from pipelines.errors import M2N2Error
 from studio.errors import RunError
-from studio.i18n import LANGUAGES, Lang, preferred, t
+from studio.i18n import LANGUAGES, Lang, preferred_language, t
 from studio.monitoring.scheduler import keep_schedules
 from studio.ui.archive import page as archive
 from studio.ui.common.frame import PAGES, page_link
@@ -45,7 +45,7 @@ from .picture_routes import picture_routes
 
 COOKIE = "language"
 # What pages know of their address; the switch to the other language keeps it.
-SHOWN = ("run", "id", "prompt", "set", "ja", "en", "export", "fork", "sources", "prompts", "noises")
+ADDRESS_KEYS = ("run", "id", "prompt", "set", "ja", "en", "export", "fork", "sources", "prompts", "noises")
 UPLOAD = "32mb"  # a picture of SDXL is two or three
 _HERE = Path(__file__).resolve().parent
 _BUILDERS = {
@@ -112,7 +112,7 @@ function studioShows(key, value) {
 </script>"""
 
 
-def build(studio: Studio, lang: Lang) -> gr.Blocks:
+def build_pages(studio: Studio, lang: Lang) -> gr.Blocks:
     """The pages in one language."""
     with gr.Blocks(title=f"m2n2-studio · {t(lang, 'title_bar')}", analytics_enabled=False) as demo:
         _BUILDERS[PAGES[0]](demo, studio, lang)
@@ -133,7 +133,7 @@ async def _assemble(studio: Studio) -> FastAPI:
     _add_routes(app)
     app.include_router(picture_routes(studio))
     for lang in LANGUAGES:
-        _mount(app, build(studio, lang), lang)
+        _mount(app, build_pages(studio, lang), lang)
     return app
 
 
@@ -164,7 +164,7 @@ def _add_routes(app: FastAPI) -> None:
     def _start(request: Request) -> RedirectResponse:
         chosen = request.cookies.get(COOKIE)
         lang = next((lang for lang in LANGUAGES if lang == chosen), None)
-        return RedirectResponse(f"/{lang or preferred(request.headers.get('accept-language'))}/")
+        return RedirectResponse(f"/{lang or preferred_language(request.headers.get('accept-language'))}/")
 
     @app.get("/favicon.ico")
     def _icon() -> Response:
@@ -174,7 +174,7 @@ def _add_routes(app: FastAPI) -> None:
     def _language(request: Request, lang: Lang, page: str) -> RedirectResponse:
         if page not in PAGES:
             raise HTTPException(404)
-        kept = {key: request.query_params[key] for key in SHOWN if key in request.query_params}
+        kept = {key: request.query_params[key] for key in ADDRESS_KEYS if key in request.query_params}
         answer = RedirectResponse(page_link(lang, page, **kept))
         answer.set_cookie(COOKIE, lang, max_age=365 * 86400, samesite="lax", httponly=True)
         return answer
@@ -204,7 +204,7 @@ def serve(runs: Path, *, host: str = "127.0.0.1", port: int = 7860) -> None:
 
 def _warm(studio: Studio) -> None:
     """Read the newest run once: what is slow about recipes is kept for the pages."""
-    for name in studio.names()[:1]:
+    for name in studio.run_names()[:1]:
         with contextlib.suppress(M2N2Error), studio.run(name) as store:
             store.individuals()
 

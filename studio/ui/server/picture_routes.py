@@ -16,13 +16,13 @@ from studio.exporting.certificate import PICTURES_FOLDER
 from studio.exporting.registry import list_exports
 from studio.library import prompt_library, source_library
 from studio.ui.common.studio import Studio
-from studio.ui.common.thumbnails import small
+from studio.ui.common.thumbnails import small_picture
 
 _PICTURES = {".png": "image/png", ".webp": "image/webp"}
 _SHOWN = {".png", ".jpg", ".jpeg", ".webp"}  # reference pictures, by their file's ending
 
 
-class Picture(FileResponse):
+class PictureResponse(FileResponse):
     """A picture that the browser keeps and asks about each time: a run draws its own again when its noise changes."""
 
     def __init__(self, file: Path, media_type: str | None = None) -> None:
@@ -42,7 +42,7 @@ def picture_routes(studio: Studio) -> APIRouter:
     router = APIRouter()
 
     def _images(run: str) -> Path:
-        if run not in studio.names():
+        if run not in studio.run_names():
             raise HTTPException(404)
         return studio.runs / run / "images"
 
@@ -52,7 +52,7 @@ def picture_routes(studio: Studio) -> APIRouter:
 
     @router.get("/pictures/small/{run}/{individual}/{file}")
     def _small_of_run(run: str, individual: str, file: str) -> Response:
-        return Picture(small(_inside(_images(run), individual, file)))
+        return PictureResponse(small_picture(_inside(_images(run), individual, file)))
 
     @router.get("/pictures/source/{name}/{file}")
     def _of_source(name: str, file: str) -> Response:
@@ -80,7 +80,7 @@ def picture_routes(studio: Studio) -> APIRouter:
 
     @router.get("/pictures/reference/{run}/{prompt:path}")
     def _of_run_prompts(run: str, prompt: str) -> Response:
-        return _reference(studio.runs / run / "prompts.yaml" if run in studio.names() else None, prompt)
+        return _reference(studio.runs / run / "prompts.yaml" if run in studio.run_names() else None, prompt)
 
     @router.get("/pictures/drawn/{file}")
     def _drawn(file: str) -> Response:
@@ -103,7 +103,7 @@ def _png(content: bytes | None, caching: str) -> Response:
 def _picture(folder: Path, *parts: str) -> Response:
     """A picture under a folder of pictures, and nothing else."""
     file = _inside(folder, *parts)
-    return Picture(file, _PICTURES[file.suffix])
+    return PictureResponse(file, _PICTURES[file.suffix])
 
 
 def _inside(folder: Path, *parts: str) -> Path:
@@ -125,4 +125,4 @@ def _reference(prompts: Path | None, id: str) -> Response:
     file = prompts.parent / (named or "")
     if named is None or file.suffix.lower() not in _SHOWN or not file.is_file():
         raise HTTPException(404)
-    return Picture(file)
+    return PictureResponse(file)

@@ -12,14 +12,12 @@ from eval.prompts.prompt_set import Language
 from pipelines.checkpoints.source_uri import is_at_hand, open_source_uri
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import M2N2Error
-from studio.formatting import gigabytes
-from studio.i18n import Lang, t
-from studio.i18n import category as category_name
+from studio.formatting import format_bytes, format_score
+from studio.i18n import Lang, category_label, t
 from studio.library.source_library import KnownSource
 from studio.library.source_strengths import LANGUAGES, SourceStrengths, best_categories
 from studio.licences.inheritance import source_licences
 from studio.ui.common import html
-from studio.ui.common.studio import score
 
 PICTURES = 6  # on a card
 PLACE = 36  # characters of a path, whose end tells more than its beginning
@@ -120,7 +118,7 @@ def _facts(lang: Lang, source: Source, speakers: Sequence[str]) -> Markup:
         for entry in papers
     )
     rows = [
-        (t(lang, "architecture"), f"{source.architecture.name}, {gigabytes(source.size)}"),
+        (t(lang, "architecture"), f"{source.architecture.name}, {format_bytes(source.size)}"),
         (t(lang, "prediction"), source.architecture.prediction),
         (t(lang, "licence"), licences),
         (t(lang, "languages"), ", ".join(languages) or t(lang, "language_unknown")),
@@ -160,10 +158,10 @@ def _scores(lang: Lang, uri: str, own: SourceStrengths | None, found: Mapping[st
     best: dict[Language, list[str]] = {language: best_categories(found, uri, language) for language in own.scores}
     lines = Markup("").join(
         Markup('<tr><th scope="row">{}</th>{}</tr>').format(
-            category_name(lang, category),
+            category_label(lang, category),
             Markup("").join(
                 Markup("<td><b>{} ★</b></td>" if category in best[language] else "<td>{}</td>").format(
-                    score(own.scores[language].get(category))
+                    format_score(own.scores[language].get(category))
                 )
                 for language in own.scores
             ),
@@ -173,7 +171,7 @@ def _scores(lang: Lang, uri: str, own: SourceStrengths | None, found: Mapping[st
     tops = Markup("").join(
         Markup('<th scope="col">{}</th>').format(t(lang, f"kind_{language}")) for language in own.scores
     )
-    good = ", ".join(category_name(lang, name) for name in best.get("ja", ()))
+    good = ", ".join(category_label(lang, name) for name in best.get("ja", ()))
     summary = t(lang, "good_at", categories=good) if good else t(lang, "strengths_table")
     note = t(lang, f"measured_in_{own.measured_in}", run=own.run, scorer=own.scorer, n=own.prompts)
     return Markup(

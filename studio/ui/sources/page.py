@@ -17,14 +17,14 @@ from pipelines.checkpoints.sources import check_mergeable
 from pipelines.errors import M2N2Error
 from pipelines.recipes.recipe import parse_recipe
 from studio.errors import RunError
-from studio.formatting import duration, gigabytes
+from studio.formatting import format_bytes, format_duration
 from studio.i18n import Lang, t
 from studio.library import source_library
 from studio.library.fetch import fetch_source
 from studio.library.source_strengths import source_strengths
 from studio.ui.common import html
-from studio.ui.common.cancellable import Cancelled, LongWork
-from studio.ui.common.frame import head, listen, page_link
+from studio.ui.common.cancellable import CancellableWork, Cancelled
+from studio.ui.common.frame import listen, page_header, page_link
 from studio.ui.common.studio import Studio
 
 from .cards import Entry, cards, entry
@@ -87,7 +87,7 @@ def _described(lang: Lang, found: Entry) -> str:
         "look_found",
         name=source.name,
         architecture=source.architecture,
-        size=gigabytes(source.size),
+        size=format_bytes(source.size),
         licence=source.licence or t(lang, "licence_unknown"),
     )
     try:
@@ -95,7 +95,7 @@ def _described(lang: Lang, found: Entry) -> str:
     except M2N2Error as error:
         return f"⚠️ {words} {error}"
     known = all(part.is_hashed for part in source.components.values())
-    return f"{words} {t(lang, 'look_known' if known else 'look_hash', size=gigabytes(source.size))}"
+    return f"{words} {t(lang, 'look_known' if known else 'look_hash', size=format_bytes(source.size))}"
 
 
 def add(studio: Studio, lang: Lang, text: str, tell: Tell) -> list[str]:
@@ -114,7 +114,7 @@ def add(studio: Studio, lang: Lang, text: str, tell: Tell) -> list[str]:
         check_mergeable([source])
         source_library.hash_source(
             source,
-            lambda done, of: tell(done / of, t(lang, "hashing", done=gigabytes(done), of=gigabytes(of))),
+            lambda done, of: tell(done / of, t(lang, "hashing", done=format_bytes(done), of=format_bytes(of))),
         )
         source_library.add_source(studio.runs, uri)
     return uris
@@ -125,8 +125,8 @@ def _fetching(lang: Lang, seconds: float, come: tuple[int, int] | None) -> tuple
     done, of = come or (0, 0)
     if not done:
         return 0.0, t(lang, "fetching", seconds=round(seconds))
-    left = duration(lang, seconds * (of - done) / done)
-    return done / of, t(lang, "fetching_bytes", done=gigabytes(done), of=gigabytes(of), left=left)
+    left = format_duration(lang, seconds * (of - done) / done)
+    return done / of, t(lang, "fetching_bytes", done=format_bytes(done), of=format_bytes(of), left=left)
 
 
 def sources_in(path: Path) -> list[str]:
@@ -162,8 +162,8 @@ def _captions() -> dict[str, str]:
 
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     """Lay the page out and wire it."""
-    head(lang, "sources")
-    work, measured = LongWork(), gr.State(None)
+    page_header(lang, "sources")
+    work, measured = CancellableWork(), gr.State(None)
     with gr.Row(elem_classes="bar"):
         chosen = gr.CheckboxGroup([], label=t(lang, "choose_sources"), scale=5, elem_id="choose")
         go = gr.HTML(elem_id="evolve-these")

@@ -12,8 +12,7 @@ from pipelines.checkpoints.source_uri import default_name, is_at_hand, open_sour
 from pipelines.checkpoints.sources import check_mergeable, text_encoder_conflict
 from pipelines.recipes.compatibility import gram_matrices, source_angles, task_angles, task_distances
 from studio.errors import RunError
-from studio.i18n import Lang, t
-from studio.i18n import chromosome as chromosome_label
+from studio.i18n import Lang, chromosome_label, t
 
 Tell = Callable[[float, str], None]  # told the share that is done, 0..1, and what is being done
 

@@ -20,14 +20,14 @@ from studio.analysis.weak_spots import (
     suggestions,
 )
 from studio.errors import RunError
-from studio.i18n import Lang, t
-from studio.i18n import category as category_name
+from studio.formatting import format_score
+from studio.i18n import Lang, category_label, t
 from studio.library import prompt_library
 from studio.library.source_strengths import LANGUAGES
 from studio.runs.store import RunStore
 from studio.ui.common import html
-from studio.ui.common.frame import addressed, asked, head, listen, page_link
-from studio.ui.common.studio import Studio, current, score
+from studio.ui.common.frame import keep_in_address, listen, page_header, page_link, query_value
+from studio.ui.common.studio import Studio, current_run
 
 PICTURED = 24  # weak prompts whose pictures are shown
 GONE = "†"  # after the name of a source that is not alive
@@ -75,18 +75,20 @@ def _headline(
     if not weak:
         return t(lang, "weak_none", language=spoken, n=len(found), judge=judge)
     threshold = max(spot.score for spot in weak)
-    return t(lang, "weak_some", language=spoken, n=len(weak), of=len(found), threshold=score(threshold), judge=judge)
+    return t(
+        lang, "weak_some", language=spoken, n=len(weak), of=len(found), threshold=format_score(threshold), judge=judge
+    )
 
 
 def advice(lang: Lang, name: str, said: Sequence[Suggestion]) -> Markup:
     """What the numbers suggest, each with the way to a run that tries it."""
     if not said:
-        return html.message(t(lang, "advice_none"))
+        return html.empty_message(t(lang, "advice_none"))
     items = []
     for one in said:
         values = dict(one.values)
         if "category" in values:
-            values["category"] = category_name(lang, values["category"])
+            values["category"] = category_label(lang, values["category"])
         more = {"noises": str(one.noises)} if one.noises else {}
         link = Markup('<a class="action" href="{}">{}</a>').format(
             page_link(lang, "evolve", fork=name, **more), t(lang, f"try_{one.kind}", noises=one.noises)
@@ -103,19 +105,19 @@ def advice(lang: Lang, name: str, said: Sequence[Suggestion]) -> Markup:
 
 def _plot(lang: Lang, grouped: Sequence[CategoryBest]) -> pd.DataFrame:
     """The mean of the best scores by category, the weakest first."""
-    rows = [(category_name(lang, one.name), one.best) for one in sorted(grouped, key=lambda one: one.best)]
+    rows = [(category_label(lang, one.name), one.best) for one in sorted(grouped, key=lambda one: one.best)]
     return pd.DataFrame(rows, columns=["category", "score"])
 
 
 def _category_row(lang: Lang, one: CategoryBest) -> list[str]:
-    bred = f"{one.offspring} ({score(one.offspring_score)})" if one.offspring else "–"
+    bred = f"{one.offspring} ({format_score(one.offspring_score)})" if one.offspring else "–"
     ahead = f"{one.offspring_score - one.source_score:+.3f}" if one.offspring_score is not None else "–"
     interval = " [{:+.3f}, {:+.3f}]".format(*one.interval) if one.interval else ""
     return [
-        category_name(lang, one.name),
+        category_label(lang, one.name),
         f"{one.weak} / {one.prompts}",
-        score(one.best),
-        f"{one.source} ({score(one.source_score)})",
+        format_score(one.best),
+        f"{one.source} ({format_score(one.source_score)})",
         f"+{one.margin:.3f}",
         bred,
         ahead + interval,
@@ -123,14 +125,14 @@ def _category_row(lang: Lang, one: CategoryBest) -> list[str]:
 
 
 def _prompt_row(lang: Lang, spot: PromptBest, language: Language) -> list[str]:
-    bred = f"{spot.offspring} ({score(spot.offspring_score)})" if spot.offspring else "–"
+    bred = f"{spot.offspring} ({format_score(spot.offspring_score)})" if spot.offspring else "–"
     return [
         t(lang, "weak_mark") if spot.weak else "",
         getattr(spot.prompt, language) or "–",
-        category_name(lang, spot.prompt.category),
-        score(spot.score),
+        category_label(lang, spot.prompt.category),
+        format_score(spot.score),
         spot.best,
-        f"{spot.source} ({score(spot.source_score)})",
+        f"{spot.source} ({format_score(spot.source_score)})",
         f"+{spot.margin:.3f}",
         bred,
     ]
@@ -139,7 +141,7 @@ def _prompt_row(lang: Lang, spot: PromptBest, language: Language) -> list[str]:
 def attempts(lang: Lang, store: RunStore, weak: Sequence[PromptBest], language: Language) -> Markup:
     """The best attempts at each weak prompt beside its reference picture."""
     if not weak:
-        return html.message(t(lang, "weak_no_pictures"))
+        return html.empty_message(t(lang, "weak_no_pictures"))
     tiles = []
     for spot in weak:
         text = getattr(spot.prompt, language) or spot.prompt.id
@@ -156,7 +158,7 @@ def attempts(lang: Lang, store: RunStore, weak: Sequence[PromptBest], language: 
                 html.run_picture(store, id, spot.prompt.id, language),
                 f"{id}: {text}",
                 Markup("{}{} <b>{}</b>").format(
-                    id, GONE if id == spot.source and not spot.source_alive else "", score(value)
+                    id, GONE if id == spot.source and not spot.source_alive else "", format_score(value)
                 ),
             )
             for id, value in sorted(shown.items(), key=lambda item: -item[1])
@@ -165,7 +167,7 @@ def attempts(lang: Lang, store: RunStore, weak: Sequence[PromptBest], language: 
             Markup(
                 '<article class="tile"><h4>{} <span class="number">{}</span></h4><div class="strip three">{}</div>'
                 "</article>"
-            ).format(html.caption(spot.prompt), score(spot.score), Markup("").join(figures))
+            ).format(html.both_captions(spot.prompt), format_score(spot.score), Markup("").join(figures))
         )
     return Markup('<h3 class="heading">{}</h3><div class="tiles attempts">{}</div>').format(
         t(lang, "attempts"), Markup("").join(tiles)
@@ -191,7 +193,7 @@ def save_weak(studio: Studio, name: str, language: Language) -> tuple[str, int]:
 
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     """Lay the page out and wire it."""
-    head(lang, "weak")
+    page_header(lang, "weak")
     with gr.Row(elem_classes="bar"):
         chosen = gr.Dropdown([], label=t(lang, "run"), scale=2)
         spoken = gr.Radio(
@@ -261,8 +263,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         ]
 
     def on_load(request: gr.Request) -> list[Any]:
-        name = current(studio, asked(request, "run"))
-        return [gr.Dropdown(choices=studio.names(), value=name), *filled(name, "ja")]
+        name = current_run(studio, query_value(request, "run"))
+        return [gr.Dropdown(choices=studio.run_names(), value=name), *filled(name, "ja")]
 
     def on_save(name: str, language: Language) -> Any:
         path, n = save_weak(studio, name, language)
@@ -273,7 +275,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     quiet = {"show_progress": "hidden"}
     listen(demo.load, lang, on_load, None, [chosen, *shown, keep, saved], **quiet)
-    addressed(chosen)
+    keep_in_address(chosen)
     for control in (chosen, spoken):
         listen(control.input, lang, filled, [chosen, spoken], [*shown, keep, saved], **quiet)
     listen(keep.click, lang, on_save, [chosen, spoken], saved, **quiet)

@@ -10,7 +10,7 @@ from studio.breeding.initial_population import source_recipes
 from studio.evaluation.evaluator import DrawingConditions, Evaluator, Fitness
 from studio.evaluation.open_scorer import open_scorer
 from studio.evaluation.worker import EvaluationRequest, LocalWorker
-from studio.png_metadata import png
+from studio.png_metadata import png_bytes
 from studio.runs.inputs import open_run_sources
 from studio.runs.noise import Noise, noise_seed
 
@@ -38,8 +38,8 @@ def request_of_ja(small_config, family, fewer_prompts):
 def same(one, other):
     assert one.scores.scores.tobytes() == other.scores.scores.tobytes()
     assert one.scores.features.tobytes() == other.scores.features.tobytes()
-    assert [png(picture.image, {}) for picture in one.pictures] == [
-        png(picture.image, {}) for picture in other.pictures
+    assert [png_bytes(picture.image, {}) for picture in one.pictures] == [
+        png_bytes(picture.image, {}) for picture in other.pictures
     ]
 
 

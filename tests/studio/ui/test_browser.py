@@ -17,7 +17,7 @@ from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, shoot
 def wait_for_the_end(studio, seconds=120):
     """Until the run's process has let go of it: tests leave nothing running."""
     deadline = time.monotonic() + seconds
-    for name in studio.names():
+    for name in studio.run_names():
         with studio.run(name) as store:
             while is_running(store) or store.state.status == "new":
                 assert time.monotonic() < deadline, (store.folder / "run.log").read_text("utf-8")
@@ -73,7 +73,7 @@ def test_a_first_afternoon(lang, address, empty: Studio, prompt_files, open_page
     expect(page.locator("#report")).to_contain_text(say("row_average"))
     page.screenshot(path=SHOTS / f"{lang}-3-done.png", full_page=True)
 
-    expect(page).to_have_url(re.compile(rf"/{lang}/\?run={re.escape(empty.names()[0])}$"))
+    expect(page).to_have_url(re.compile(rf"/{lang}/\?run={re.escape(empty.run_names()[0])}$"))
 
     # The archive: click one, travel to an ancestor.
     tour = page.get_by_role("navigation", name=say("tour"))
@@ -90,7 +90,7 @@ def test_a_first_afternoon(lang, address, empty: Studio, prompt_files, open_page
 
     # The other language shows the same thing.
     other = next(one for one in LANGUAGES if one != lang)
-    page.goto(f"{address}/{lang}/archive?run={empty.names()[0]}&id=0001")
+    page.goto(f"{address}/{lang}/archive?run={empty.run_names()[0]}&id=0001")
     expect(page.locator("#title h2")).to_have_text("0001")
     page.locator("a.language").click()
     expect(page).to_have_url(re.compile(rf"/{other}/archive\?run=.+&id=0001"))
@@ -108,7 +108,7 @@ def test_a_first_afternoon(lang, address, empty: Studio, prompt_files, open_page
     shoot(page, lang, "5-compare")
 
     # Export it; tests of its own walk through every step.
-    page.goto(f"{address}/{lang}/export?run={empty.names()[0]}&id=0001")
+    page.goto(f"{address}/{lang}/export?run={empty.run_names()[0]}&id=0001")
     title = page.get_by_label(say("title"), exact=True)
     expect(title).not_to_have_value("")
     title.fill("sakura-07")

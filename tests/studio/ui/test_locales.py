@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import studio
-from studio.i18n import LANGUAGES, preferred, t, words
+from studio.i18n import LANGUAGES, preferred_language, t, words
 
 _STUDIO = Path(studio.__file__).parent
 SOURCES = [
@@ -95,5 +95,5 @@ def test_placeholders_are_filled_in():
     ],
 )
 def test_the_browsers_language_decides(header, lang):
-    assert preferred(header) == lang
+    assert preferred_language(header) == lang
     assert lang in LANGUAGES

@@ -23,7 +23,7 @@ from studio.ui.evolve import form, progress, run_control
 from studio.ui.evolve import page as evolve
 from tests.conftest import python
 
-FORM = form.Form(
+FORM = form.EvolveForm(
     sources=list(assets.NAMES),
     own="",
     host="ja",
@@ -74,7 +74,7 @@ def test_own_checkpoints_join_and_the_host_follows(tmp_path):
 def test_what_does_not_fit_is_refused_and_no_run_is_made(empty, changed, message):
     with pytest.raises(Exception, match=message):
         run_control.begin(empty, replace(FORM, **changed))
-    assert empty.names() == []
+    assert empty.run_names() == []
 
 
 def test_a_form_and_the_run_it_asks_for_are_two_views_of_one_thing(finished):
@@ -153,7 +153,7 @@ def test_a_first_visit_shows_the_sources():
 
 
 def test_a_run_is_seen_with_its_report(finished):
-    seen = progress.look(finished, "en", "first")
+    seen = progress.run_view(finished, "en", "first")
     assert "Done" in seen.headline
     assert not seen.can_stop
     assert not seen.can_resume
@@ -163,7 +163,7 @@ def test_a_run_is_seen_with_its_report(finished):
     assert [row[0] for row in seen.table][:4] == list(assets.NAMES)
     assert "best source" in seen.verdict
     assert seen.newest.index("0003") < seen.newest.index("0002")
-    assert progress.look(finished, "ja", "first").mark == seen.mark
+    assert progress.run_view(finished, "ja", "first").mark == seen.mark
 
 
 def test_the_map_rings_who_holds_each_niche(finished):
@@ -196,11 +196,11 @@ def test_a_run_nobody_carries_any_more_can_be_resumed(empty, finished, prompt_fi
     )
     store.update(status="running")
     store.close()
-    seen = progress.look(empty, "en", "left")
+    seen = progress.run_view(empty, "en", "left")
     assert "Interrupted" in seen.headline
     assert seen.can_resume
-    assert studio.current(empty, None) == "left"
-    assert studio.current(empty, "nobody") == "left"
+    assert studio.current_run(empty, None) == "left"
+    assert studio.current_run(empty, "nobody") == "left"
 
 
 def test_runs_that_no_page_can_show_hide_no_other(empty, finished):
@@ -211,8 +211,8 @@ def test_runs_that_no_page_can_show_hide_no_other(empty, finished):
     with closing(sqlite3.connect(newer / "run.db")) as database, database:
         database.execute("UPDATE state SET value = '99' WHERE key = 'schema'")
     shutil.copytree(finished.runs / "first", empty.runs / "first")
-    assert "language-models" not in empty.names()
-    assert studio.current(empty, None) in empty.names()
+    assert "language-models" not in empty.run_names()
+    assert studio.current_run(empty, None) in empty.run_names()
     with finished.run("first") as store:
         picture = store.images("0002")[0]
     assert found_by_picture(empty, picture) == ("first", "0002")
@@ -225,14 +225,14 @@ def test_stop_and_resume_carry_a_run_to_its_end(empty, prompt_files):
 
     def wait_until(reached, seconds=120):
         deadline = time.monotonic() + seconds
-        while not reached(progress.look(empty, "en", name)):
+        while not reached(progress.run_view(empty, "en", name)):
             assert time.monotonic() < deadline, (empty.runs / name / "run.log").read_text("utf-8")
             time.sleep(0.2)
 
     wait_until(lambda seen: seen.can_stop)
     run_control.stop(empty, name)
     wait_until(lambda seen: seen.can_resume)
-    assert "Paused" in progress.look(empty, "en", name).headline
+    assert "Paused" in progress.run_view(empty, "en", name).headline
     run_control.resume(empty, name)
     wait_until(lambda seen: seen.table is not None and not seen.can_stop)
     with empty.run(name) as store:

@@ -6,24 +6,24 @@ import os
 import numpy as np
 from PIL import Image
 
-from studio.ui.common.thumbnails import small, tile
+from studio.ui.common.thumbnails import small_picture, tile
 
 
 def test_a_large_picture_is_made_small_once(tmp_path):
     file = tmp_path / "images" / "0001" / "cat-ja-0.png"
     file.parent.mkdir(parents=True)
     Image.new("RGB", (1024, 768), "red").save(file)
-    made = small(file)
+    made = small_picture(file)
     assert made == tmp_path / "small" / "0001" / "cat-ja-0.webp"
     with Image.open(made) as picture:
         assert picture.size == (256, 192)
     before = made.stat().st_mtime_ns
-    assert small(file) == made
+    assert small_picture(file) == made
     assert made.stat().st_mtime_ns == before
     whole = tile([file])
     Image.new("RGB", (1024, 768), "blue").save(file)  # as a run does that changes its noise
     os.utime(file, ns=(before + 1, before + 1))
-    with Image.open(small(file)) as picture:
+    with Image.open(small_picture(file)) as picture:
         assert picture.convert("RGB").getpixel((9, 9))[2] > 200
     assert tile([file]) != whole
 
@@ -31,7 +31,7 @@ def test_a_large_picture_is_made_small_once(tmp_path):
 def test_a_small_picture_stands_for_itself(finished):
     with finished.run("first") as store:
         file = store.images("ja")[0]
-    assert small(file) == file
+    assert small_picture(file) == file
 
 
 def test_a_tile_has_up_to_four_and_stays_grey_where_there_are_none(tmp_path):

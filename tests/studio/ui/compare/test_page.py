@@ -16,7 +16,7 @@ from studio.png_metadata import generation_data
 from studio.runs.config import embedded
 from studio.runs.inputs import RunPrompts
 from studio.runs.noise import noise_seed
-from studio.ui.common.frame import asked_all
+from studio.ui.common.frame import query_values
 from studio.ui.common.studio import Studio
 from studio.ui.compare import downloads, grid_html
 from studio.ui.compare import page as compare
@@ -47,7 +47,7 @@ def compared(studio, models, known=(), ja="", en="", noises=1, quality="run"):
     [("id=a,b&id=c", ["a", "b", "c"]), ("id=a,a", ["a"]), ("id=,", []), ("other=a", [])],
 )
 def test_an_address_names_several_by_commas_or_repeated(address, values):
-    assert asked_all(SimpleNamespace(query_params=QueryParams(address)), "id") == values
+    assert query_values(SimpleNamespace(query_params=QueryParams(address)), "id") == values
 
 
 def test_the_page_opens_with_those_asked_for_or_the_best_beside_the_best_source(finished):

@@ -12,7 +12,7 @@ from studio.runs.config import embedded
 from studio.runs.run_keys import RUN_KEYS
 from studio.ui.common.studio import Studio
 from studio.ui.evolve.fields import fields_of
-from studio.ui.evolve.form import Form, form_of
+from studio.ui.evolve.form import EvolveForm, form_of
 from studio.ui.evolve.form_options import BEYOND_THE_PAPER, NUMBERS
 
 
@@ -31,7 +31,7 @@ def components(lang, tmp_path):
 
 
 def test_every_field_of_the_form_is_a_component(components):
-    assert set(components) == {field.name for field in fields(Form)}
+    assert set(components) == {field.name for field in fields(EvolveForm)}
 
 
 @pytest.mark.parametrize("option", NUMBERS, ids=lambda one: one.key)
@@ -57,7 +57,7 @@ def test_a_tick_changes_what_the_paper_has_and_is_seen_again(one):
     assert all(value != RUN_KEYS[key].default for key, value in one.changes.items())
     plain = form_of(embedded())
     assert plain.options == []
-    config = Form(**{**vars(plain), "options": [one.name]}).config()
+    config = EvolveForm(**{**vars(plain), "options": [one.name]}).config()
     assert config == plain.config().changed(one.changes)
     assert form_of(config).options == [one.name]
 

@@ -6,7 +6,7 @@ import pytest
 
 from studio.i18n import Lang
 from studio.ui.common.studio import Studio
-from studio.ui.evolve.progress import glance, look, results_header, results_table
+from studio.ui.evolve.progress import glance, results_header, results_table, run_view
 from tests.conftest import files_opened
 
 ROW = {kind: {"mean": 0.4, "low": 0.3514, "high": 0.4496} for kind in ("ja", "en", "consistency")}
@@ -28,9 +28,9 @@ def test_a_poll_opens_the_run_it_shows_and_no_other(finished, tmp_path):
     for name in ("one", "two", "three"):
         shutil.copytree(finished.runs / "first", tmp_path / "runs" / name)
     studio = Studio(tmp_path / "runs")
-    look(studio, "en", "two")  # as the page is loaded
+    run_view(studio, "en", "two")  # as the page is loaded
     with files_opened() as opened:
-        assert "two" in studio.names()
+        assert "two" in studio.run_names()
         glance(studio, "en", "two")
     assert sorted(file.relative_to(studio.runs).as_posix() for file in opened) == ["two/run.db", "two/run.yaml"]
-    assert glance(studio, "en", "two") == (look(studio, "en", "two").mark, look(studio, "en", "two").headline)
+    assert glance(studio, "en", "two") == (run_view(studio, "en", "two").mark, run_view(studio, "en", "two").headline)

@@ -8,7 +8,7 @@ import pytest
 from studio.errors import RunError
 from studio.i18n import LANGUAGES
 from studio.judging.votes import read_votes, write_vote
-from studio.ui.common.studio import KEPT, Blind, Studio
+from studio.ui.common.studio import BLIND_KEPT, BlindPictures, Studio
 from studio.ui.judge import page as judge
 from studio.ui.judge import results
 from studio.ui.judge.blind_pair import question
@@ -60,11 +60,11 @@ def test_blind_pictures_are_served_under_their_token_until_it_is_forgotten(votin
     one, other = blind.keep(b"picture"), blind.keep(b"picture")
     assert one != other
     assert client.get(f"/pictures/blind/{one}.png").content == b"picture"
-    for number in range(KEPT - 1):
+    for number in range(BLIND_KEPT - 1):
         blind.keep(bytes([number]))
     assert client.get(f"/pictures/blind/{one}.png").status_code == 404
     assert client.get(f"/pictures/blind/{other}.png").content == b"picture"
-    assert client.get(f"/pictures/blind/{Blind().keep(b'picture')}.png").status_code == 404  # another studio's
+    assert client.get(f"/pictures/blind/{BlindPictures().keep(b'picture')}.png").status_code == 404  # another studio's
 
 
 def test_the_name_is_the_login_or_what_was_typed():

@@ -24,7 +24,7 @@ def watched(finished, tmp_path):
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_before_it_is_measured_its_birth_is_shown(watched, lang):
-    seen = measurements.look(lang, watched)
+    seen = measurements.export_view(lang, watched)
     assert seen.can_measure
     assert not seen.going_on
     assert seen.pairs == ""
@@ -37,7 +37,7 @@ def test_before_it_is_measured_its_birth_is_shown(watched, lang):
 
 def test_measured_it_is_the_same_bits(watched):
     measure(watched)
-    seen = measurements.look("en", watched)
+    seen = measurements.export_view("en", watched)
     assert 'class="verdict equal"' in seen.verdict
     assert "Numerical noise, from 1 repeats" in seen.verdict
     assert len(seen.plot) == 6
@@ -51,7 +51,7 @@ def test_what_changed_is_shown_with_pictures_then_and_now(watched):
     event["pictures"] = {f"{prompt.id}-ja": f"x/{prompt.id}-ja.webp"}
     event["environment"]["torch"], event["repeat"] = "99", None
     journal(watched).append(event)
-    seen = measurements.look("en", watched)
+    seen = measurements.export_view("en", watched)
     assert 'class="verdict changed"' in seen.verdict
     assert "→ 99" in seen.verdict
     assert seen.pairs.count("<article") == 1
@@ -63,7 +63,7 @@ def test_what_changed_is_shown_with_pictures_then_and_now(watched):
 def test_one_without_a_certificate_is_listed_and_says_what_to_do(watched):
     (watched.documents / CERTIFICATE_FILE).unlink()
     export = open_export(watched.path)
-    seen = measurements.look("en", export)
+    seen = measurements.export_view("en", export)
     assert not seen.can_measure
     assert "m2n2 verify" in seen.verdict
     assert measurements.rows("en", watched.path.parent)[0][6] == "no certificate"

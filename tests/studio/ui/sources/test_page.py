@@ -14,7 +14,7 @@ from pipelines.recipes.recipe import blend
 from studio.i18n import LANGUAGES
 from studio.library import source_library
 from studio.library.source_strengths import source_strengths
-from studio.ui.common.cancellable import Cancelled, LongWork
+from studio.ui.common.cancellable import CancellableWork, Cancelled
 from studio.ui.sources import page as sources
 from studio.ui.sources import similarity
 from studio.ui.sources.cards import cards, entry
@@ -165,7 +165,7 @@ def test_only_pictures_of_known_sources_are_served(finished, served_pictures):
 
 
 def test_long_work_stops_only_for_who_asked():
-    work = LongWork()
+    work = CancellableWork()
     mine, other = (gr.Request(session_hash=name) for name in ("mine", "other"))
     for one in (mine, other):
         work.begin(one)

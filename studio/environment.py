@@ -16,7 +16,7 @@ PACKAGES = ("m2n2-studio", "torch", "diffusers", "transformers", "open_clip_torc
 
 
 def current_environment() -> dict[str, str]:
-    """Versions of what pictures and scores pass through, and the device; equal ones should give equal bits."""
+    """Read the versions of what pictures and scores pass through, and the device; equal ones should give equal bits."""
     return {"python": platform.python_version(), "device": _device(), **package_versions()}
 
 
@@ -28,7 +28,7 @@ def _device() -> str:
 
 
 def describe_machine() -> dict[str, Any]:
-    """This machine as JSON: `system`, `processor`, `cores`, `memory` in bytes, `device`, `python`, `versions`."""
+    """Describe this machine: `system`, `processor`, `cores`, `memory` in bytes, `device`, `python`, `versions`."""
     device = best_device()
     named = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     return {
@@ -43,14 +43,14 @@ def describe_machine() -> dict[str, Any]:
 
 
 def package_versions() -> dict[str, str]:
-    """The versions of what computes, by package; those that are not installed are left out."""
-    found = {}
+    """Read the versions of what computes, by package; those that are not installed are left out."""
+    installed = {}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:  # a checkout that was never installed
             continue
-    return found
+    return installed
 
 
 def _processor() -> str:

@@ -9,12 +9,12 @@ from .i18n import Lang, t
 
 
 def format_score(value: float | None) -> str:
-    """A score as pages print it."""
+    """Format a score as pages print it; a dash where there is none."""
     return "–" if value is None else f"{value:.3f}"
 
 
 def format_duration(lang: Lang, seconds: float) -> str:
-    """A length of time as people say it."""
+    """Format seconds as people say a length of time."""
     if seconds < 90:
         return t(lang, "seconds", n=max(1, round(seconds)))
     if seconds < 5400:
@@ -23,7 +23,7 @@ def format_duration(lang: Lang, seconds: float) -> str:
 
 
 def report_verdict(lang: Lang, compared: Mapping[str, Any]) -> str:
-    """The report in a sentence: the child against the best source, and whether that is more than chance."""
+    """Say the report in a sentence: the child against the best source, and whether that is more than chance."""
     if "child_minus_best_source" not in compared:
         return t(lang, "verdict_no_child")
     difference = compared["child_minus_best_source"]["ja"]
@@ -34,7 +34,7 @@ def report_verdict(lang: Lang, compared: Mapping[str, Any]) -> str:
 
 
 def format_bytes(number: float) -> str:
-    """Bytes as people read them."""
+    """Format a number of bytes as people read it."""
     if number < 1e5:
         return f"{number / 1e3:.0f} kB"
     return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.1f} MB"

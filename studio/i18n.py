@@ -14,40 +14,40 @@ _LOCALES = Path(__file__).resolve().parent / "locales"
 
 @functools.cache
 def words(lang: Lang) -> dict[str, str]:
-    """Every phrase of a language, by key."""
+    """Read every phrase of a language, by key."""
     content: dict[str, str] = json.loads((_LOCALES / f"{lang}.json").read_text("utf-8"))
     return content
 
 
 def t(lang: Lang, key: str, **values: object) -> str:
-    """A phrase, with its `{placeholders}` filled in; an unknown key is a mistake in the program and raises KeyError."""
+    """Say a phrase with its `{placeholders}` filled in; an unknown key, a mistake in the program, raises KeyError."""
     phrase = words(lang)[key]
     return phrase.format(**values) if values else phrase
 
 
 def category_label(lang: Lang, name: str) -> str:
-    """A prompt category, translated where it is one of the embedded prompt sets', else as it was written."""
+    """Name a prompt category: translated where it is one of the embedded prompt sets', else as it was written."""
     return words(lang).get(f"category_{name}", name)
 
 
 def chromosome_label(lang: Lang, name: str) -> str:
-    """What a chromosome is called: translated where the studio made it, else as the run file names it."""
+    """Name a chromosome: translated where the studio made it, else as the run file names it."""
     return words(lang).get(f"chromosome_{name}", name)
 
 
 def preferred_language(accept_language: str | None) -> Lang:
-    """The language that a browser's Accept-Language header prefers; English where it names neither.
+    """Choose the language that a browser's Accept-Language header prefers; English where it names neither.
 
     Args:
         accept_language: such as `ja,en-US;q=0.7,en;q=0.3`.
     """
-    found: list[tuple[float, int, Lang]] = []
+    candidates: list[tuple[float, int, Lang]] = []
     for place, entry in enumerate((accept_language or "").split(",")):
         tag, _, quality = entry.strip().partition(";q=")
         for lang in LANGUAGES:
             if tag.lower().split("-")[0] == lang:
-                found.append((-_number(quality), place, lang))
-    return min(found)[2] if found else "en"
+                candidates.append((-_number(quality), place, lang))
+    return min(candidates)[2] if candidates else "en"
 
 
 def _number(quality: str) -> float:

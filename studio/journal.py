@@ -29,18 +29,18 @@ class Journal:
             os.fsync(file.fileno())
 
     def events(self) -> list[dict[str, Any]]:
-        """Every event, oldest first; none where nobody said anything yet."""
+        """Read every event, oldest first; none where nobody said anything yet."""
         if not self.path.is_file():
             return []
-        found = []
+        events = []
         for line in self.path.read_bytes().splitlines():
             try:
                 event = json.loads(line)
             except ValueError:
                 continue
             if isinstance(event, dict):
-                found.append(event)
-        return found
+                events.append(event)
+        return events
 
 
 def _ends_whole(descriptor: int, size: int) -> bool:

@@ -24,46 +24,46 @@ def write_png(image: Image.Image, target: Path | IO[bytes], data: Mapping[str, A
 
 
 def png_bytes(image: Image.Image, data: Mapping[str, Any]) -> bytes:
-    """A picture with its generation data, as the bytes of a PNG file."""
+    """Encode a picture with its generation data as the bytes of a PNG file."""
     buffer = io.BytesIO()
     write_png(image, buffer, data)
     return buffer.getvalue()
 
 
 def generation_data(file: Path | IO[bytes]) -> dict[str, Any] | None:
-    """What a PNG says of how it was made; `None` where it is no picture of ours. Reads the file's head alone."""
+    """Read how a PNG was made, from the file's head alone; `None` where it is no picture of ours."""
     try:
         with Image.open(file) as picture:
-            said = json.loads(picture.text[CHUNK]) if isinstance(picture, PngImageFile) else None
+            data = json.loads(picture.text[CHUNK]) if isinstance(picture, PngImageFile) else None
     except (OSError, KeyError, ValueError, UnidentifiedImageError):
         return None
-    return said if isinstance(said, dict) else None
+    return data if isinstance(data, dict) else None
 
 
 def fit_within(image: Image.Image, side: int) -> Image.Image:
-    """A picture no larger than `side` pixels either way, in RGB."""
+    """Shrink a picture to `side` pixels either way at most, in RGB."""
     small = image.convert("RGB")
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
     return small
 
 
 def webp_bytes(image: Image.Image) -> bytes:
-    """A picture as the bytes of a WebP file, for pages."""
+    """Encode a picture as the bytes of a WebP file, for pages."""
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=QUALITY, method=4)
     return buffer.getvalue()
 
 
 def data_uri(image: Image.Image, side: int) -> str:
-    """A picture for a page that brings its pictures along: WebP, no larger than `side` pixels either way."""
+    """Embed a picture in a page that brings its pictures along: WebP, no larger than `side` pixels either way."""
     return f"data:image/webp;base64,{base64.b64encode(webp_bytes(fit_within(image, side))).decode()}"
 
 
 def png_uri(content: bytes) -> str:
-    """A PNG file for a page that brings its pictures along, as it is, with its generation data."""
+    """Embed a PNG file in a page that brings its pictures along, as it is, with its generation data."""
     return f"data:image/png;base64,{base64.b64encode(content).decode()}"
 
 
 def picture_seed(path: Path) -> int | None:
-    """The seed a picture was drawn from; `None` where it does not say."""
+    """Read the seed a picture was drawn from; `None` where it does not say."""
     return (generation_data(path) or {}).get("seed")

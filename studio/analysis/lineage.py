@@ -9,7 +9,7 @@ from studio.runs.store import RunStore
 
 
 def lineage(store: RunStore, id: str) -> list[Individual]:
-    """An individual and all its ancestors, youngest first.
+    """Trace an individual and all its ancestors, youngest first.
 
     Raises:
         RunError: nobody has that id.
@@ -18,14 +18,19 @@ def lineage(store: RunStore, id: str) -> list[Individual]:
     return ancestry(store.individuals(), [id])
 
 
-def ancestry(everyone: Sequence[Individual], ids: Sequence[str]) -> list[Individual]:
-    """Some individuals and all their ancestors, parents after their children; `everyone` is in the run."""
-    known = {individual.id: individual for individual in everyone}
-    found: dict[str, Individual] = {}
+def ancestry(individuals: Sequence[Individual], ids: Sequence[str]) -> list[Individual]:
+    """Trace some individuals and all their ancestors, parents after their children.
+
+    Args:
+        individuals: all of the run, by whom every parent is found.
+        ids: of those to begin with.
+    """
+    by_id = {individual.id: individual for individual in individuals}
+    ancestors: dict[str, Individual] = {}
     waiting = list(ids)
     while waiting:
-        individual = known[waiting.pop(0)]
-        if individual.id not in found:
-            found[individual.id] = individual
+        individual = by_id[waiting.pop(0)]
+        if individual.id not in ancestors:
+            ancestors[individual.id] = individual
             waiting += [parent for parent in (individual.mother, individual.father) if parent]
-    return list(found.values())
+    return list(ancestors.values())

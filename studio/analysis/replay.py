@@ -33,27 +33,33 @@ class ArchiveMoment:
     entropy: float
 
 
-def archive_history(everyone: Sequence[Individual], config: RunConfig) -> list[ArchiveMoment]:
-    """The archive after the sources and after each offspring.
+def archive_history(individuals: Sequence[Individual], config: RunConfig) -> list[ArchiveMoment]:
+    """Replay the archive after the sources and after each offspring.
 
     Exact: the same insertions in the same order. Only where a run changes its noise on the way are the scores of those
     alive then the last ones they were given.
 
     Args:
-        everyone: of the run, oldest first.
+        individuals: of the run, oldest first.
         config: of the run.
     """
     archive = Archive(config.archive, alpha=config.alpha)
     means: dict[str, Mapping[str, float]] = {
-        one.id: {language: float(one.scores[language].mean()) for language in LANGUAGES if language in one.scores}
-        for one in everyone
+        individual.id: {
+            language: float(individual.scores[language].mean())
+            for language in LANGUAGES
+            if language in individual.scores
+        }
+        for individual in individuals
     }
     made = 0
     moments: list[ArchiveMoment] = []
-    for one in everyone:
-        made += not one.is_source
-        if all(kind in one.scores for kind in config.competing):  # else it failed, or was turned away early
-            archive.insert(one.id, np.concatenate([one.scores[kind].mean(axis=1) for kind in config.competing]))
+    for individual in individuals:
+        made += not individual.is_source
+        if all(kind in individual.scores for kind in config.competing):  # else it failed, or was turned away early
+            archive.insert(
+                individual.id, np.concatenate([individual.scores[kind].mean(axis=1) for kind in config.competing])
+            )
         moment = _moment(made, [means[id] for id in archive.ids], archive)
         if moments and moments[-1].made == made:
             moments.pop()  # the sources are one moment
@@ -68,8 +74,8 @@ def _moment(made: int, alive: Sequence[Mapping[str, float]], archive: Archive) -
     scores = archive.scores
     return ArchiveMoment(
         made=made,
-        best={language: max(found) for language, found in means.items() if found},
-        mean={language: float(np.mean(found)) for language, found in means.items() if found},
+        best={language: max(values) for language, values in means.items() if values},
+        mean={language: float(np.mean(values)) for language, values in means.items() if values},
         coverage=coverage(scores),
         entropy=entropy(scores),
     )

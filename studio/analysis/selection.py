@@ -24,7 +24,7 @@ WALL_SIZE = 60  # individuals on a page of the wall
 
 @dataclass(frozen=True)
 class WallFilter:
-    """What somebody asks the wall for.
+    """What a person asks the wall to show.
 
     Attributes:
         sort: by a mean score, by how many niches it holds or how different it is among those shown, by how people's
@@ -48,86 +48,86 @@ class WallFilter:
     tag: str = ""
 
 
-def prompt_rows(prompts: PromptSet, wanted: WallFilter) -> list[int]:
-    """The prompts that count, by their place in the set."""
-    text = wanted.text.strip().casefold()
+def prompt_rows(prompts: PromptSet, wall: WallFilter) -> list[int]:
+    """Return the prompts that count, by their place in the set."""
+    text = wall.text.strip().casefold()
     return [
         row
         for row, prompt in enumerate(prompts.prompts)
-        if wanted.category in ("", prompt.category)
+        if wall.category in ("", prompt.category)
         and any(text in (caption or "").casefold() for caption in (prompt.ja, prompt.en))
     ]
 
 
 def select_individuals(
-    everyone: Sequence[Individual],
+    individuals: Sequence[Individual],
     prompts: PromptSet,
-    wanted: WallFilter,
-    marked: Mapping[str, Annotations],
+    wall: WallFilter,
+    annotations: Mapping[str, Annotations],
     strengths: Mapping[str, float],
 ) -> list[Individual]:
-    """The individuals to show, best first; of equals the older first.
+    """Select the individuals to show, best first; of equals the older first.
 
     Args:
-        everyone: all of the run.
+        individuals: all of the run.
         prompts: its niches.
-        wanted: what is asked for.
-        marked: stars and tags by the recipe's digest.
+        wall: what is asked for.
+        annotations: stars and tags by the recipe's digest.
         strengths: by id, of those that were voted on.
     """
-    rows = prompt_rows(prompts, wanted)
-    scored = [one for one in everyone if "ja" in one.scores]
-    if wanted.show == "alive":
+    rows = prompt_rows(prompts, wall)
+    scored = [one for one in individuals if "ja" in one.scores]
+    if wall.show == "alive":
         scored = [one for one in scored if one.alive]
-    elif wanted.show == "fame":
+    elif wall.show == "fame":
         scored = hall_of_fame(scored)
     if not rows:
         return []
 
-    def said(one: Individual) -> Annotations:
-        return marked.get(one.recipe.digest, Annotations()) if marked else Annotations()
+    def annotations_of(individual: Individual) -> Annotations:
+        return annotations.get(individual.recipe.digest, Annotations()) if annotations else Annotations()
 
     shown = [
         one
         for one in scored
-        if (not wanted.source or source_shares(one.recipe).get(wanted.source, 0.0) >= max(wanted.share, 1e-9))
-        and (not wanted.stars or said(one).stars >= wanted.stars)
-        and (not wanted.tag or wanted.tag in said(one).tags)
+        if (not wall.source or source_shares(one.recipe).get(wall.source, 0.0) >= max(wall.share, 1e-9))
+        and (not wall.stars or annotations_of(one).stars >= wall.stars)
+        and (not wall.tag or wall.tag in annotations_of(one).tags)
     ]
-    if not shown or wanted.sort == "newest":
+    if not shown or wall.sort == "newest":
         return shown[::-1]
-    if wanted.sort in ("niches", "diversity"):
+    if wall.sort in ("niches", "diversity"):
         table = np.stack([one.scores["ja"][rows].mean(axis=1) for one in shown])
-        worth = niches_held(table) if wanted.sort == "niches" else diversity(table)
+        worth = niches_held(table) if wall.sort == "niches" else diversity(table)
         return [shown[place] for place in np.argsort(-worth, kind="stable")]
-    if wanted.sort == "votes":
+    if wall.sort == "votes":
         return sorted((one for one in shown if one.id in strengths), key=lambda one: -strengths[one.id])
-    if wanted.sort == "stars":
-        return sorted(shown, key=lambda one: -said(one).stars)
-    kind = wanted.sort
+    if wall.sort == "stars":
+        return sorted(shown, key=lambda one: -annotations_of(one).stars)
+    kind = wall.sort
     return sorted((one for one in shown if kind in one.scores), key=lambda one: -float(one.scores[kind][rows].mean()))
 
 
-def hall_of_fame(everyone: Sequence[Individual]) -> list[Individual]:
-    """Those who were ever best at a prompt or on average, in either language, alive or not; of equals the oldest."""
-    found = set()
+def hall_of_fame(individuals: Sequence[Individual]) -> list[Individual]:
+    """Select who were ever best at a prompt or on average, in either language, alive or not; of equals the oldest."""
+    famous = set()
     for kind in ("ja", "en"):
-        scored = [one for one in everyone if kind in one.scores]
+        scored = [one for one in individuals if kind in one.scores]
         if scored:
             table = np.stack([one.scores[kind].mean(axis=1) for one in scored])  # [individuals, prompts]
             best = [*table.argmax(axis=0), int(table.mean(axis=1).argmax())]
-            found |= {scored[place].id for place in best}
-    return [one for one in everyone if one.id in found]
+            famous |= {scored[place].id for place in best}
+    return [one for one in individuals if one.id in famous]
 
 
 def niches_held(table: np.ndarray) -> np.ndarray:
-    """How many prompts each individual holds among these: int64 [individuals] of scores [individuals, prompts]."""
+    """Count the prompts that each individual holds: int64 [individuals] of float64 scores [individuals, prompts]."""
     held = owners(table)
     return np.bincount(held[held >= 0], minlength=len(table))
 
 
 def diversity(table: np.ndarray) -> np.ndarray:
-    """How far each individual's scores are from those of whoever is most like it: float64 [individuals].
+    """Measure how far each individual's scores are from those of whoever is most like it: float64 [individuals].
 
     The distance of two is the mean absolute difference over prompts; one alone is 0.
 
@@ -141,6 +141,6 @@ def diversity(table: np.ndarray) -> np.ndarray:
 
 
 def best_source(everyone: list[Individual], kind: ScoreKind = "ja") -> Individual | None:
-    """The source with the best mean."""
+    """Find the source with the best mean of a kind of score; `None` where no source has one."""
     sources = [one for one in everyone if one.is_source and one.mean(kind) is not None]
     return max(sources, key=lambda one: one.mean(kind) or 0.0, default=None)

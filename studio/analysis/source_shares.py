@@ -11,7 +11,7 @@ from studio.runs.individual import Individual
 
 
 def source_shares(recipe: Recipe) -> dict[str, float]:
-    """Each source's part of all that is merged, 0 to 1; the parts add up to 1.
+    """Measure each source's part of all that is merged, 0 to 1; the parts add up to 1.
 
     A part is the size of the source's weights, summed over elements, divided by that of all sources' weights. Weights
     may be negative, as in sums of what sources added to a base: `a + b - base` is a third of each.
@@ -28,10 +28,10 @@ def source_shares(recipe: Recipe) -> dict[str, float]:
 
 
 def mean_share(recipes: Sequence[Recipe], source: str) -> float:
-    """A source's mean share over recipes, 0 to 1; 0 where there are none."""
+    """Average a source's share over recipes, 0 to 1; 0 where there are none."""
     return float(np.mean([source_shares(recipe).get(source, 0.0) for recipe in recipes])) if recipes else 0.0
 
 
 def offspring_alive(everyone: Sequence[Individual]) -> list[Recipe]:
-    """The recipes of the offspring alive."""
+    """Return the recipes of the offspring alive."""
     return [one.recipe for one in everyone if one.alive and not one.is_source]

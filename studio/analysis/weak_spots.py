@@ -27,7 +27,7 @@ MOST_NOISES = 8  # per prompt; more are not suggested
 
 @dataclass(frozen=True)
 class PromptBest:
-    """A prompt in one language: who draws it best.
+    """Who draws a prompt best in one language.
 
     Attributes:
         prompt: what is drawn.
@@ -55,7 +55,7 @@ class PromptBest:
 
 @dataclass(frozen=True)
 class CategoryBest:
-    """The prompts of a category together: `best` is the mean of each prompt's best score alive, the rest as in `Spot`.
+    """Who draws a category best: `best` is the mean of its prompts' best scores alive, the rest as in `PromptBest`.
 
     `interval` is the 95 % one of the best offspring's mean minus the best source's, `None` for fewer than five prompts,
     which tell nothing.
@@ -103,7 +103,7 @@ def is_weak(best: np.ndarray) -> np.ndarray:
 
 
 def best_by_prompt(everyone: Sequence[Individual], prompts: Sequence[Prompt], language: Language) -> list[PromptBest]:
-    """Who draws each prompt best, in the prompts' order; none where nobody alive has scores in this language."""
+    """Find who draws each prompt best, in the prompts' order; none where nobody alive has scores in this language."""
     alive = _scored([one for one in everyone if one.alive], language)
     sources = _scored([one for one in everyone if one.is_source], language)
     offspring = _scored([one for one in everyone if one.alive and not one.is_source], language)
@@ -111,11 +111,11 @@ def best_by_prompt(everyone: Sequence[Individual], prompts: Sequence[Prompt], la
         return []
     best = alive.values.max(axis=0)
     weak = is_weak(best)
-    found = []
+    prompts_best = []
     for row, prompt in enumerate(prompts):
         source, ahead = sources.first(row), sources.margin(row)
         bred = offspring.first(row) if offspring else None
-        found.append(
+        prompts_best.append(
             PromptBest(
                 prompt=prompt,
                 best=alive.first(row)[0],
@@ -129,37 +129,39 @@ def best_by_prompt(everyone: Sequence[Individual], prompts: Sequence[Prompt], la
                 weak=bool(weak[row]),
             )
         )
-    return found
+    return prompts_best
 
 
 def best_by_category(
-    everyone: Sequence[Individual], found: Sequence[PromptBest], language: Language
+    everyone: Sequence[Individual], prompts_best: Sequence[PromptBest], language: Language
 ) -> list[CategoryBest]:
-    """Who draws each category best, in the order in which they first appear in `found`, which is not empty."""
+    """Find who draws each category best, in the order of `prompts_best`, which is not empty."""
     sources = _scored([one for one in everyone if one.is_source], language)
     offspring = _scored([one for one in everyone if one.alive and not one.is_source], language)
     assert sources is not None
-    names = np.array([spot.prompt.category for spot in found])
+    names = np.array([spot.prompt.category for spot in prompts_best])
     rows = []
     for name in dict.fromkeys(names.tolist()):
-        here = names == name
-        of_sources = sources.over(here)
+        in_category = names == name
+        of_sources = sources.over(in_category)
         source, source_score = of_sources.first(0)
         bred, interval = None, None
         if offspring:
-            bred = offspring.over(here).first(0)
-        if offspring and bred and here.sum() >= FEWEST:
+            bred = offspring.over(in_category).first(0)
+        if offspring and bred and in_category.sum() >= FEWEST:
             difference = paired_bootstrap(
-                offspring.values[offspring.names.index(bred[0]), here],
-                sources.values[sources.names.index(source), here],
+                offspring.values[offspring.names.index(bred[0]), in_category],
+                sources.values[sources.names.index(source), in_category],
             )
             interval = difference.low, difference.high
         rows.append(
             CategoryBest(
                 name=name,
-                prompts=int(here.sum()),
-                weak=sum(spot.weak for spot, inside in zip(found, here, strict=True) if inside),
-                best=float(np.mean([spot.score for spot, inside in zip(found, here, strict=True) if inside])),
+                prompts=int(in_category.sum()),
+                weak=sum(spot.weak for spot, inside in zip(prompts_best, in_category, strict=True) if inside),
+                best=float(
+                    np.mean([spot.score for spot, inside in zip(prompts_best, in_category, strict=True) if inside])
+                ),
                 source=source,
                 source_score=source_score,
                 margin=of_sources.margin(0),
@@ -171,12 +173,14 @@ def best_by_category(
     return rows
 
 
-def suggestions(everyone: Sequence[Individual], found: Sequence[PromptBest], language: Language) -> list[Suggestion]:
-    """What to do next, each with the figures that say so; nothing where the numbers say nothing."""
-    if not found:
+def suggestions(
+    everyone: Sequence[Individual], prompts_best: Sequence[PromptBest], language: Language
+) -> list[Suggestion]:
+    """Suggest what to do next, each with the figures that say so; nothing where the numbers say nothing."""
+    if not prompts_best:
         return []
     bred = offspring_alive(everyone)
-    said = [
+    advice = [
         Suggestion(
             "source_ahead",
             {
@@ -190,16 +194,16 @@ def suggestions(everyone: Sequence[Individual], found: Sequence[PromptBest], lan
                 "share": f"{mean_share(bred, one.source):.0%}",
             },
         )
-        for one in best_by_category(everyone, found, language)
+        for one in best_by_category(everyone, prompts_best, language)
         if one.offspring is not None and one.interval is not None and one.interval[1] < 0
     ]
     sources = _scored([one for one in everyone if one.is_source], language)
     assert sources is not None
     usual = float(np.quantile(sources.values, QUARTER))
-    undrawn = [spot for spot in found if max(spot.source_score, spot.score) < usual]
+    undrawn = [spot for spot in prompts_best if max(spot.source_score, spot.score) < usual]
     if undrawn:
         worst = min(undrawn, key=lambda spot: spot.score)
-        said.append(
+        advice.append(
             Suggestion(
                 "undrawn",
                 {
@@ -211,15 +215,15 @@ def suggestions(everyone: Sequence[Individual], found: Sequence[PromptBest], lan
                 },
             )
         )
-    wanted = noises_wanted([one.scores[language] for one in everyone if one.alive and language in one.scores])
-    if wanted:
-        noise, individual, noises = wanted
-        said.append(Suggestion("noise", {"noise": f"{noise:.3f}", "individual": f"{individual:.3f}"}, noises))
-    return said
+    more_noises = noises_wanted([one.scores[language] for one in everyone if one.alive and language in one.scores])
+    if more_noises:
+        noise, individual, noises = more_noises
+        advice.append(Suggestion("noise", {"noise": f"{noise:.3f}", "individual": f"{individual:.3f}"}, noises))
+    return advice
 
 
 def noises_wanted(scores: Sequence[np.ndarray]) -> tuple[float, float, int] | None:
-    """How many noises per prompt would tell individuals apart, where those at hand do not.
+    """Compute how many noises per prompt would tell individuals apart, where those at hand do not.
 
     Everybody draws a prompt from the same noises, so what a noise does to all of them alike cancels. What is left of a
     score after its individual's and its noise's mean is chance; a mean over m noises keeps 1/m of its variance. More
@@ -243,10 +247,10 @@ def noises_wanted(scores: Sequence[np.ndarray]) -> tuple[float, float, int] | No
     among = float(by_person[:, :, 0].var(axis=0, ddof=1).mean()) - chance / noises  # of true means
     if chance / noises < among or chance == 0:
         return None
-    wanted = MOST_NOISES if among <= 0 else min(MOST_NOISES, math.ceil(2 * chance / among))
-    if wanted <= noises:
+    needed = MOST_NOISES if among <= 0 else min(MOST_NOISES, math.ceil(2 * chance / among))
+    if needed <= noises:
         return None
-    return math.sqrt(chance / noises), math.sqrt(max(among, 0.0)), wanted
+    return math.sqrt(chance / noises), math.sqrt(max(among, 0.0)), needed
 
 
 @dataclass(frozen=True)
@@ -257,24 +261,24 @@ class _Scores:
     values: np.ndarray
 
     def first(self, column: int) -> tuple[str, float]:
-        """Who is best in a column, and how good; the oldest of several."""
+        """Return who is best in a column, and how good; the oldest of several."""
         row = int(self.values[:, column].argmax())
         return self.names[row], float(self.values[row, column])
 
     def margin(self, column: int) -> float:
-        """How far the best is ahead of the next."""
+        """Measure how far the best is ahead of the next."""
         if len(self.names) < 2:
             return 0.0
         second, best = np.sort(self.values[:, column])[-2:]
         return float(best - second)
 
     def over(self, columns: np.ndarray) -> _Scores:
-        """The means over some columns, as the only column."""
+        """Average some columns into the only column."""
         return _Scores(self.names, self.values[:, columns].mean(axis=1, keepdims=True))
 
 
-def _scored(some: Sequence[Individual], language: Language) -> _Scores | None:
-    known = [one for one in some if language in one.scores]
-    if not known:
+def _scored(individuals: Sequence[Individual], language: Language) -> _Scores | None:
+    scored = [one for one in individuals if language in one.scores]
+    if not scored:
         return None
-    return _Scores([one.id for one in known], np.stack([one.scores[language].mean(axis=1) for one in known]))
+    return _Scores([one.id for one in scored], np.stack([one.scores[language].mean(axis=1) for one in scored]))

@@ -60,8 +60,8 @@ def main() -> None:
     except M2N2Error as error:
         _refuse(str(error))
     except OSError as error:
-        said = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        _refuse(f"{said}. Expected a place that may be read and written, with room left.")
+        message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        _refuse(f"{message}. Expected a place that may be read and written, with room left.")
 
 
 def _refuse(message: str) -> NoReturn:

@@ -23,32 +23,32 @@ errors = Console(stderr=True)
 
 
 def print_json(content: Any) -> None:
-    """One JSON object on stdout."""
+    """Print one JSON object on stdout."""
     print(json.dumps(content, ensure_ascii=False))
 
 
-def print_preflight(found: Preflight) -> None:
-    """What a run will need, and what of it there is."""
+def print_preflight(preflight: Preflight) -> None:
+    """Print what a run will need, and what of it there is."""
     console = Console(soft_wrap=True)
-    for kind, size in found.needs.items():
-        console.print(f"{kind}: {size / 1e9:.1f} GB, {found.available[kind] / 1e9:.1f} GB free")
-    plan = found.plan
-    console.print(f"pictures: {found.pictures}, {plan.batch} at a time in {str(plan.dtype).removeprefix('torch.')}")
-    basis = "as in an earlier run" if found.basis == "earlier run" else "at the least, counted from operations"
-    console.print(f"time: {datetime.timedelta(seconds=round(found.seconds))} {basis}")
-    for sentence in found.warnings:
+    for kind, size in preflight.needs.items():
+        console.print(f"{kind}: {size / 1e9:.1f} GB, {preflight.available[kind] / 1e9:.1f} GB free")
+    plan = preflight.plan
+    console.print(f"pictures: {preflight.pictures}, {plan.batch} at a time in {str(plan.dtype).removeprefix('torch.')}")
+    basis = "as in an earlier run" if preflight.basis == "earlier run" else "at the least, counted from operations"
+    console.print(f"time: {datetime.timedelta(seconds=round(preflight.seconds))} {basis}")
+    for sentence in preflight.warnings:
         console.print(f"[yellow]note:[/] {escape(sentence)}")
 
 
-def print_results(found: dict[str, Any]) -> None:
-    """Where a run stands, and its held-out results where they are done; `found` is `summary.run_json`."""
+def print_results(run: dict[str, Any]) -> None:
+    """Print where a run stands, and its held-out results where they are done; `run` is `summary.run_json`."""
     console = Console(soft_wrap=True)
-    console.print(f"run {found['run']}: {found['status']}, {found['evaluations']} of {found['of']} offspring")
-    if found["pictures_spared"]:
-        console.print(f"early rejection spared {found['pictures_spared']} pictures")
-    if not found["results"]:
+    console.print(f"run {run['run']}: {run['status']}, {run['evaluations']} of {run['of']} offspring")
+    if run["pictures_spared"]:
+        console.print(f"early rejection spared {run['pictures_spared']} pictures")
+    if not run["results"]:
         return
-    realism = found["realism"] or {}
+    realism = run["realism"] or {}
     names = ["", "Japanese", "English", "consistency", *(["CMMD"] if realism else [])]
     columns = [Column(name, no_wrap=True) for name in names]
     table = Table(
@@ -56,14 +56,14 @@ def print_results(found: dict[str, Any]) -> None:
         box=None,
         padding=(0, 1, 0, 0),
         pad_edge=False,
-        title=f"held out, by {naming.label(found['reporter']['name'])}",
+        title=f"held out, by {naming.label(run['reporter']['name'])}",
     )
-    for name, row in found["results"].items():
-        label = f"child ({found['child']})" if name == "child" else name
+    for name, row in run["results"].items():
+        label = f"child ({run['child']})" if name == "child" else name
         cells = [_estimate(row[kind]) for kind in ("ja", "en", "consistency")]
         table.add_row(label, *cells, *([f"{realism[name]:z.3f}"] if name in realism else []))
     console.print(table)
-    compared = found["comparisons"]
+    compared = run["comparisons"]
     for key, other in (("child_minus_best_source", compared["best_source"]), ("child_minus_average", "average")):
         if key in compared:
             row = compared[key]
@@ -85,7 +85,7 @@ def _estimate(estimate: dict[str, float], sign: str = "") -> str:
 
 @contextlib.contextmanager
 def evolution_progress(total: int) -> Iterator[Callable[[Any], None]]:
-    """A bar of offspring made; gives the callback that a run calls after each step."""
+    """Draw a bar of offspring made; yields the callback that a run calls after each step."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -106,14 +106,14 @@ def evolution_progress(total: int) -> Iterator[Callable[[Any], None]]:
 
 
 def print_warnings(warnings: Sequence[str]) -> None:
-    """What should be read before anything is published, on stderr."""
+    """Print what should be read before anything is published, on stderr."""
     for warning in warnings:
         errors.print(f"[bold yellow]licence:[/] {escape(warning)}", soft_wrap=True, highlight=False)
 
 
 @contextlib.contextmanager
 def ends_tidily() -> Iterator[None]:
-    """A closed terminal and a `kill` end what is inside as Ctrl-C does, which leaves nothing half-written behind."""
+    """End the block as Ctrl-C does when a terminal closes or on `kill`, which leaves nothing half-written behind."""
 
     def end(*_: object) -> None:
         raise KeyboardInterrupt
@@ -129,27 +129,27 @@ def ends_tidily() -> Iterator[None]:
 
 @contextlib.contextmanager
 def bytes_progress(doing: str = "writing") -> Iterator[Callable[[int, int], None]]:
-    """A bar of bytes; gives the callback that an export calls. Before it come the hashes of the sources."""
+    """Draw a bar of bytes; yields the callback that an export calls. Before it come the hashes of the sources."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=errors, disable=not errors.is_terminal) as bar:
         task = bar.add_task("checking the sources", total=None)
 
-        def told(done: int, of: int) -> None:
+        def on_progress(done: int, of: int) -> None:
             bar.update(task, completed=done, total=of, description=doing if done < of else "checking")
 
-        yield told
+        yield on_progress
 
 
 @contextlib.contextmanager
 def stages_progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar of what is in hand; gives the callback that a measurement calls with stage, how far, and of how much."""
+    """Draw a bar of what is in hand; yields the callback for stage, how far, and of how much."""
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=errors, disable=not errors.is_terminal) as bar:
         task = bar.add_task("files", total=None)
 
-        def told(stage: str, done: int, of: int) -> None:
+        def on_progress(stage: str, done: int, of: int) -> None:
             if bar.tasks[task].description != stage:
                 bar.reset(task, description=stage)
             bar.update(task, completed=done, total=of)
 
-        yield told
+        yield on_progress

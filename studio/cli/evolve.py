@@ -58,8 +58,8 @@ def evolve(
         _usage("--resume goes with --out RUN, and at most --evaluations: a run keeps its settings.")
     if not resume and [run_yaml, preset, fork].count(None) != 2:
         _usage("Name a RUN.yaml, --preset embedded, or --fork RUN.")
-    asked = run_yaml or fork or (out if resume else None)
-    if asked and is_any(asked):
+    run_path = run_yaml or fork or (out if resume else None)
+    if run_path and is_any(run_path):
         if out is None or pictures or preflight:
             _usage("A run with kind: any needs --out RUN, and knows no --pictures and no --preflight.")
         from . import networks
@@ -74,9 +74,9 @@ def evolve(
     from studio.runs.config_file import configured
 
     if resume and out is not None:
-        opened = store.open_run(out)
+        run_store = store.open_run(out)
         if evaluations is not None:
-            control.extend(opened, evaluations)
+            control.extend(run_store, evaluations)
     else:
         if fork is not None:
             run_yaml, changes = fork / "run.yaml", {**changes, "start": str(fork.resolve())}
@@ -85,30 +85,30 @@ def evolve(
         if preflight:
             _preflight(config, folder, as_json)
             return
-        opened = creation.create_run(folder, config)
-    with console.evolution_progress(opened.config.evaluations) as watch:
-        control.carry_out(opened, watch)
+        run_store = creation.create_run(folder, config)
+    with console.evolution_progress(run_store.config.evaluations) as watch:
+        control.carry_out(run_store, watch)
     if as_json:
-        console.print_json(summary.run_json(opened))
+        console.print_json(summary.run_json(run_store))
     else:
-        console.print_results(summary.run_json(opened))
-    opened.close()
+        console.print_results(summary.run_json(run_store))
+    run_store.close()
 
 
 def _preflight(config: RunConfig, folder: Path, as_json: bool) -> None:
     from studio.execution.preflight import measured_rate, preflight
     from studio.runs.inputs import open_run_sources
 
-    found = preflight(config, open_run_sources(config), folder=folder, rate=measured_rate(folder.parent, config))
+    needs = preflight(config, open_run_sources(config), folder=folder, rate=measured_rate(folder.parent, config))
     if as_json:
-        console.print_json(found.to_json())
+        console.print_json(needs.to_json())
     else:
-        console.print_preflight(found)
-    found.check()
+        console.print_preflight(needs)
+    needs.check()
 
 
 def _setting(text: str) -> tuple[str, Any]:
-    """KEY=VALUE as a run file would have it."""
+    """Parse KEY=VALUE as a run file would have it."""
     key, equals, value = text.partition("=")
     try:
         return key.strip(), yaml.safe_load(value) if equals else _usage(f"--set {text}: expected KEY=VALUE.")

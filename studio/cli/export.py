@@ -38,10 +38,10 @@ def merge(
     from studio.library.model_reference import open_model
 
     def write(progress: Callable[[int, int], None]) -> export_plan.WrittenExport:
-        loaded, opened = open_model(str(recipe))
-        return export_plan.plan_recipe_export(loaded, opened, out, precision=dtype).write(progress)
+        loaded, sources = open_model(str(recipe))
+        return export_plan.plan_recipe_export(loaded, sources, out, precision=dtype).write(progress)
 
-    _shipped(write, push, as_json)
+    _write_and_push(write, push, as_json)
 
 
 def export(
@@ -63,8 +63,12 @@ def export(
     from studio.exporting import export_plan
     from studio.runs import store
 
-    opened = store.open_run(run)
-    _shipped(lambda told: export_plan.plan_export(opened, individual, out, precision=dtype).write(told), push, as_json)
+    run_store = store.open_run(run)
+    _write_and_push(
+        lambda on_progress: export_plan.plan_export(run_store, individual, out, precision=dtype).write(on_progress),
+        push,
+        as_json,
+    )
 
 
 def _refuse_sdxl_options(out: Path, dtype: str | None, push: str | None) -> None:
@@ -75,7 +79,7 @@ def _refuse_sdxl_options(out: Path, dtype: str | None, push: str | None) -> None
         )
 
 
-def _shipped(
+def _write_and_push(
     write: Callable[[Callable[[int, int], None]], export_plan.WrittenExport], push: str | None, as_json: bool
 ) -> None:
     """Write a checkpoint, push it if asked to, and say where it is."""
@@ -84,12 +88,12 @@ def _shipped(
     if push:
         hub.check_push(push)
     with console.ends_tidily(), console.bytes_progress() as progress:
-        done = write(progress)
-    console.print_warnings(done.warnings("en"))
-    page = hub.push_export(done, push) if push else None
+        written = write(progress)
+    console.print_warnings(written.warnings("en"))
+    page = hub.push_export(written, push) if push else None
     if as_json:
-        console.print_json(done.as_json() | {"pushed": page})
+        console.print_json(written.as_json() | {"pushed": page})
         return
     if page:
         console.errors.print(f"pushed to {page}", soft_wrap=True)
-    print(done.path)
+    print(written.path)

@@ -32,19 +32,19 @@ def monitor(
     from studio.monitoring.remeasure import journal
     from studio.monitoring.scheduler import carry_out_measurement
 
-    opened = open_export(export)
+    measured = open_export(export)
     try:
         with console.stages_progress() as progress:
-            carry_out_measurement(opened, progress)
+            carry_out_measurement(measured, progress)
     except Stopped:
         console.errors.print("stopped; nothing was recorded")
         raise typer.Exit(1) from None
-    found = drift(opened.certificate, journal(opened).events())
+    latest = drift(measured.certificate, journal(measured).events())
     if as_json:
-        console.print_json({"export": str(opened.path), **found.as_json()})
+        console.print_json({"export": str(measured.path), **latest.as_json()})
     else:
-        print(f"{opened.name}: {VERDICT_TEXTS[found.verdict].format(files=', '.join(found.damaged))}")
-        for kind, change in found.means.items():
+        print(f"{measured.name}: {VERDICT_TEXTS[latest.verdict].format(files=', '.join(latest.damaged))}")
+        for kind, change in latest.means.items():
             print(f"  {kind}: {change.then:.6f} -> {change.now:.6f} ({change.difference:+.2e})")
-    if found.verdict in ("damaged", "changed"):
+    if latest.verdict in ("damaged", "changed"):
         raise typer.Exit(1)

@@ -45,7 +45,7 @@ def evolve(run_yaml: Path | None, changes: Mapping[str, Any], out: Path, as_json
 
 
 def show(run: Path, as_json: bool) -> None:
-    """The archive, and what the report found."""
+    """Print the archive, and what the report found."""
     store = open_any(run)
     _say(store, as_json, individuals=True)
     store.close()
@@ -76,7 +76,7 @@ def write(recipe: Recipe, relative_to: Path, out: Path, as_json: bool) -> None:
 
 
 def run_json(store: AnyStore) -> dict[str, Any]:
-    """The run, everyone ever evaluated in it, and the report where it is done."""
+    """Return the run, everyone ever evaluated in it, and the report where it is done, as JSON."""
     everyone, state = store.individuals(), store.state
     return {
         "run": str(store.folder),
@@ -89,57 +89,61 @@ def run_json(store: AnyStore) -> dict[str, Any]:
     }
 
 
-def _individual(one: Individual) -> dict[str, Any]:
+def _individual(individual: Individual) -> dict[str, Any]:
     return {
-        "id": one.id,
-        "parents": None if one.is_source else [one.mother, one.father],
-        "alive": one.alive,
-        "score": one.mean("score"),
-        "shares": one.recipe.shares,
-        "recipe": json.loads(one.recipe.to_json()),
-        "error": one.error,
+        "id": individual.id,
+        "parents": None if individual.is_source else [individual.mother, individual.father],
+        "alive": individual.alive,
+        "score": individual.mean("score"),
+        "shares": individual.recipe.shares,
+        "recipe": json.loads(individual.recipe.to_json()),
+        "error": individual.error,
     }
 
 
 def _say(store: AnyStore, as_json: bool, *, individuals: bool) -> None:
-    found = run_json(store)
+    summary = run_json(store)
     if as_json:
-        console.print_json(found)
+        console.print_json(summary)
         return
     out = Console(soft_wrap=True)
     if individuals:
         table = Table("id", "score", "parents", title=f"{store.folder} (what it was bred on)")
-        for one in sorted((one for one in found["individuals"] if one["alive"]), key=lambda one: -one["score"]):
-            table.add_row(one["id"], f"{one['score']:.4f}", " x ".join(one["parents"] or []))
+        for entry in sorted(
+            (entry for entry in summary["individuals"] if entry["alive"]), key=lambda entry: -entry["score"]
+        ):
+            table.add_row(entry["id"], f"{entry['score']:.4f}", " x ".join(entry["parents"] or []))
         out.print(table)
-    out.print(f"run {store.folder}: {found['status']}, {found['done']} of {found['of']} offspring", highlight=False)
-    failures = [one for one in found["individuals"] if one["error"]]
+    out.print(
+        f"run {store.folder}: {summary['status']}, {summary['done']} of {summary['of']} offspring", highlight=False
+    )
+    failures = [entry for entry in summary["individuals"] if entry["error"]]
     if failures:
         out.print(f"{len(failures)} failed, the last one: {failures[-1]['error']}", markup=False, highlight=False)
-    if not found["results"]:
+    if not summary["results"]:
         return
     table = Table("", *(Column(name, no_wrap=True) for name in ("reported", "child minus it")), box=None)
-    for name, row in found["results"].items():
-        paired = found["comparisons"].get(name)
-        label = f"child ({found['child']})" if name == "child" else name
+    for name, row in summary["results"].items():
+        paired = summary["comparisons"].get(name)
+        label = f"child ({summary['child']})" if name == "child" else name
         table.add_row(label, _estimate(row), _estimate(paired, "+") if paired else "")
     out.print(table)
 
 
-def _estimate(found: Mapping[str, float], sign: str = "") -> str:
-    return escape(f"{found['mean']:{sign}.3f} [{found['low']:{sign}.3f}, {found['high']:{sign}.3f}]")
+def _estimate(estimate: Mapping[str, float], sign: str = "") -> str:
+    return escape(f"{estimate['mean']:{sign}.3f} [{estimate['low']:{sign}.3f}, {estimate['high']:{sign}.3f}]")
 
 
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[AnyStore], None]]:
-    """A bar of offspring made; gives the callback that a run calls after each step."""
+    """Draw a bar of offspring made; yields the callback that a run calls after each step."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-    shown = console.errors.is_terminal
-    with Progress(*columns, TimeRemainingColumn(), console=console.errors, disable=not shown) as bar:
+    is_terminal = console.errors.is_terminal
+    with Progress(*columns, TimeRemainingColumn(), console=console.errors, disable=not is_terminal) as bar:
         task = bar.add_task("sources", total=total)
 
         def watch(store: AnyStore) -> None:
-            if shown:
+            if is_terminal:
                 best = max((one.mean("score") or 0.0 for one in store.individuals() if one.alive), default=0.0)
                 bar.update(task, completed=store.count(), description=f"best {best:.4f}")
 

@@ -57,8 +57,8 @@ def import_stair(
     if as_json:
         console.print_json({"languages": list(sets.evolve.languages), "sets": written})
         return
-    for one in written.values():
-        print(one["path"])
+    for entry in written.values():
+        print(entry["path"])
 
 
 @prompts_app.command("check")
@@ -80,49 +80,47 @@ def check(
     from studio.library.caption_lengths import caption_lengths, scorer_reader, source_readers
 
     rows = read_rows(file)
-    found = find_issues(rows)
+    problems = findings(rows)
     readers = [
         scorer_reader(scorer or names.of_folder(assets.JUDGE)),
         *source_readers(open_source_uri(source or assets.FAMILY / "ja")),
     ]
-    cut = [one for one in caption_lengths(rows, readers) if one.cut_by]
+    cut = [length for length in caption_lengths(rows, readers) if length.cut_by]
     if as_json:
         console.print_json(
             {
                 "prompts": len(rows),
-                "lacks": found.missing_captions,
-                "repeated": found.repeated_ids,
-                "same": [
-                    {"language": language, "caption": text, "ids": ids} for language, text, ids in found.same_captions
-                ],
+                "lacks": problems.lacks,
+                "repeated": problems.repeated,
+                "same": [{"language": language, "caption": text, "ids": ids} for language, text, ids in problems.same],
                 "limits": {reader.name: reader.limit for reader in readers},
                 "cut": [
                     {
-                        "id": one.id,
-                        "language": one.language,
-                        "caption": one.caption,
-                        "tokens": dict(zip((reader.name for reader in readers), one.tokens, strict=True)),
+                        "id": length.id,
+                        "language": length.language,
+                        "caption": length.caption,
+                        "tokens": dict(zip((reader.name for reader in readers), length.tokens, strict=True)),
                     }
-                    for one in cut
+                    for length in cut
                 ],
             }
         )
         return
     print(f"{len(rows)} prompts")
-    for language, ids in found.missing_captions.items():
+    for language, ids in problems.lacks.items():
         if ids:
             print(f"no {language} caption: {', '.join(ids)}")
-    if found.repeated_ids:
-        print(f"ids that occur more than once: {', '.join(found.repeated_ids)}")
-    for language, text, ids in found.same_captions:
+    if problems.repeated:
+        print(f"ids that occur more than once: {', '.join(problems.repeated)}")
+    for language, text, ids in problems.same:
         print(f"the same {language} caption, {text}: {', '.join(ids)}")
-    for one in cut:
+    for length in cut:
         counts = ", ".join(
             f"{reader.name} takes {reader.limit} tokens of {count}"
-            for reader, count in zip(readers, one.tokens, strict=True)
-            if reader.name in one.cut_by
+            for reader, count in zip(readers, length.tokens, strict=True)
+            if reader.name in length.cut_by
         )
-        print(f"cut short: {one.id} ({one.language}) {one.caption}: {counts}")
+        print(f"cut short: {length.id} ({length.language}) {length.caption}: {counts}")
 
 
 @prompts_app.command("split")

@@ -28,21 +28,21 @@ def show(run: Run, as_json: Json = False) -> None:
     from studio.analysis.lineage import lineage
     from studio.runs import store, summary
 
-    opened = store.open_run(run)
+    run_store = store.open_run(run)
     if as_json:
-        console.print_json(summary.run_json(opened))
+        console.print_json(summary.run_json(run_store))
         return
-    everyone = sorted((one for one in opened.individuals() if one.alive), key=lambda one: -(one.mean("ja") or 0))
-    table = Table("id", "Japanese", "English", "consistency", "parents", title=f"{opened.folder} (fitness prompts)")
-    for one in everyone:
+    alive = sorted((one for one in run_store.individuals() if one.alive), key=lambda one: -(one.mean("ja") or 0))
+    table = Table("id", "Japanese", "English", "consistency", "parents", title=f"{run_store.folder} (fitness prompts)")
+    for one in alive:
         scores = [f"{mean:.4f}" if (mean := one.mean(kind)) is not None else "" for kind in ("ja", "en", "consistency")]
         table.add_row(one.id, *scores, "" if one.is_source else f"{one.mother} x {one.father}")
     out = Console()
     out.print(table)
-    if everyone:
-        line = " <- ".join(one.id for one in lineage(opened, everyone[0].id))
-        out.print(f"lineage of {everyone[0].id}: {line}")
-    console.print_results(summary.run_json(opened))
+    if alive:
+        line = " <- ".join(one.id for one in lineage(run_store, alive[0].id))
+        out.print(f"lineage of {alive[0].id}: {line}")
+    console.print_results(summary.run_json(run_store))
 
 
 def report(
@@ -58,8 +58,8 @@ def report(
     from studio.reports import write_report
     from studio.runs import store  # here, not above: what is refused needs no torch
 
-    opened = store.open_run(run)
+    run_store = store.open_run(run)
     try:
-        print(write_report(opened, lang, out or run.with_name(f"{run.resolve().name}-report-{lang}.html")))
+        print(write_report(run_store, lang, out or run.with_name(f"{run.resolve().name}-report-{lang}.html")))
     finally:
-        opened.close()
+        run_store.close()

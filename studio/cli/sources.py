@@ -25,17 +25,17 @@ def sources_list(as_json: Json = False) -> None:
     import assets
     from pipelines.checkpoints.sources import open_source
 
-    opened = [open_source(path) for path in assets.sources()]
+    known = [open_source(path) for path in assets.sources()]
     rows = [
-        {"name": one.name, "path": str(one.path), "licence": one.licence, "languages": list(one.languages)}
-        for one in opened
+        {"name": source.name, "path": str(source.path), "licence": source.licence, "languages": list(source.languages)}
+        for source in known
     ]
     if as_json:
         console.print_json({"sources": rows})
         return
     table = Table("name", "licence", "languages", "path")
-    for one in opened:
-        table.add_row(one.name, one.licence, ", ".join(one.languages), str(one.path))
+    for source in known:
+        table.add_row(source.name, source.licence, ", ".join(source.languages), str(source.path))
     Console().print(table)
 
 

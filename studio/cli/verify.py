@@ -26,18 +26,18 @@ def verify(
     from studio.exporting.registry import open_export
     from studio.exporting.verification import verify_export, verify_hashes
 
-    opened = open_export(export)
+    written = open_export(export)
     with console.bytes_progress("comparing") as progress:
-        found = verify_hashes(opened, hashes, progress) if hashes else verify_export(opened, progress)
+        verification = verify_hashes(written, hashes, progress) if hashes else verify_export(written, progress)
     if as_json:
-        console.print_json(found.as_json())
+        console.print_json(verification.as_json())
     else:
         table = Table("component", "expected", "found", "", title=str(export))
-        for part, digest in found.expected.items():
-            there = found.found[part]
-            table.add_row(part, digest[:16], there[:16], "same bytes" if digest == there else "differs")
+        for part, digest in verification.expected.items():
+            found = verification.found[part]
+            table.add_row(part, digest[:16], found[:16], "same bytes" if digest == found else "differs")
         Console().print(table)
-        for name in (*found.differing[:10], *found.configs[:10]):
+        for name in (*verification.differing[:10], *verification.configs[:10]):
             console.errors.print(f"differs: {name}", highlight=False, markup=False)
-    if not found.same:
+    if not verification.same:
         raise typer.Exit(1)

@@ -25,29 +25,31 @@ def votes(
     from studio.judging.votes import missing_votes, read_votes
     from studio.runs.store import open_run
 
-    opened = open_run(run)
-    given = read_votes(opened.folder)
-    scorer = names.label(opened.config.scorer)
-    opened.close()
-    found = ranking.votes_report(given) | {"scorer": scorer, "missing_to_steer": missing_votes(given)}
+    run_store = open_run(run)
+    given = read_votes(run_store.folder)
+    scorer = names.label(run_store.config.scorer)
+    run_store.close()
+    summary = ranking.votes_report(given) | {"scorer": scorer, "missing_to_steer": missing_votes(given)}
     if as_json:
-        console.print_json(found)
+        console.print_json(summary)
         return
     out = Console(soft_wrap=True)
     if not given:
         out.print(f"Nobody has judged {escape(str(run))} yet. Open the Judge page: m2n2 studio")
         return
-    everybody = found["everybody"]
+    everybody = summary["everybody"]
     table = Table("", "wins against an average one", "95 %", "votes", title=f"{run}: {everybody['votes']} votes")
-    for one in everybody["ranking"]:
-        table.add_row(one["name"], f"{one['chance']:.0%}", f"{one['low']:.0%} .. {one['high']:.0%}", str(one["votes"]))
+    for entry in everybody["ranking"]:
+        table.add_row(
+            entry["name"], f"{entry['chance']:.0%}", f"{entry['low']:.0%} .. {entry['high']:.0%}", str(entry["votes"])
+        )
     out.print(table)
     out.print(_line("everybody", everybody, scorer))
-    for reads, one in found["by_reader"].items():
-        out.print(_line(f"those who {READERS[reads]}", one, scorer))
-    for rater, one in found["by_rater"].items():
-        out.print(_line(rater, one, scorer))
-    lacking = found["missing_to_steer"]
+    for reads, entry in summary["by_reader"].items():
+        out.print(_line(f"those who {READERS[reads]}", entry, scorer))
+    for rater, entry in summary["by_rater"].items():
+        out.print(_line(rater, entry, scorer))
+    lacking = summary["missing_to_steer"]
     out.print(
         f"{lacking} more decided votes, and they can steer a run."
         if lacking
@@ -55,13 +57,13 @@ def votes(
     )
 
 
-def _line(who: str, one: dict[str, Any], scorer: str) -> str:
-    """One sentence on somebody's votes."""
-    share = one["agreement"]
+def _line(who: str, part: dict[str, Any], scorer: str) -> str:
+    """Write one sentence on some votes."""
+    share = part["agreement"]
     agreed = (
         f"agree with {escape(scorer)} in {share['share']:.0%} ({share['low']:.0%} .. {share['high']:.0%}) of "
         f"{share['of']} votes that both decided"
         if share
         else "nothing decided yet"
     )
-    return f"{escape(who)}: {one['votes']} votes, {agreed}; both good {one['both_good']}, both bad {one['both_bad']}"
+    return f"{escape(who)}: {part['votes']} votes, {agreed}; both good {part['both_good']}, both bad {part['both_bad']}"

@@ -21,7 +21,7 @@ SAMPLES = 3  # categories, each with a picture in either language
 
 @dataclass(frozen=True)
 class CardScore:
-    """A mean score over a prompt set, as a scorer that `by` names gave it."""
+    """A mean score, 0 to 1, over a prompt set; `by` names the scorer that gave it."""
 
     kind: str  # "ja", "en" or "consistency"
     mean: float
@@ -32,7 +32,7 @@ class CardScore:
 
 @dataclass(frozen=True)
 class CardPicture:
-    """A picture that goes along, and the caption it answers."""
+    """A picture that lies beside the card, as the bytes of its file, and the caption it was drawn for."""
 
     name: str
     caption: str
@@ -41,7 +41,7 @@ class CardPicture:
 
 @dataclass(frozen=True)
 class ExampleDrawing:
-    """A picture to draw: what the code on a card shows."""
+    """What the code on a card draws: a caption, a noise seed, and the settings of the run."""
 
     caption: str
     seed: int
@@ -64,7 +64,7 @@ class CardContent:
 def individual_card_content(
     store: RunStore, individual: Individual, sources: Mapping[str, Source], title: str, attribution: str
 ) -> CardContent:
-    """What a run knows of an individual."""
+    """Describe an individual by what its run knows of it."""
     return CardContent(
         title=title,
         summary=f"A merge of {len(contributing_sources(individual.recipe))} SDXL checkpoints, bred with M2N2 "
@@ -78,7 +78,7 @@ def individual_card_content(
 
 
 def recipe_card_content(recipe: Recipe, sources: Mapping[str, Source], title: str, attribution: str) -> CardContent:
-    """What can be said of a recipe for which there is no run."""
+    """Describe a recipe for which there is no run."""
     names = used(recipe)
     return CardContent(
         title=title,
@@ -89,27 +89,27 @@ def recipe_card_content(recipe: Recipe, sources: Mapping[str, Source], title: st
 
 
 def attribution_text(entries: Iterable[InheritedLicence]) -> str:
-    """Whose work it is, a line for each source and LoRA: what most licences ask to be named."""
+    """Name whose work a merge is, a line for each source and LoRA, as most licences ask."""
     return "\n".join(f"- {line}" for line in credit_lines(entries))
 
 
 def example_drawing(store: RunStore) -> ExampleDrawing:
-    """The picture that the code on a card draws: the first caption, from the first noise it was last judged by."""
+    """Choose what the code on a card draws: the first caption, from the first noise it was last judged by."""
     first, noise = store.prompts.niches.prompts[0], Noise(store.config.noises, store.state.rotation)
     return ExampleDrawing(first.ja or first.en or "", noise.seed(first.id, 0), store.config.pictures)
 
 
 def _languages(recipe: Recipe, sources: Mapping[str, Source]) -> tuple[str, ...]:
-    """The languages that the cards name, those of the text encoder's lender first."""
-    names = [recipe.lender("text_encoder"), *contributing_sources(recipe)]
+    """Return the languages that the card names, those of the text encoder's lender first."""
+    names = [recipe.lender("text_encoder"), *used(recipe)]
     return tuple(dict.fromkeys(language for name in names for language in sources[name].languages))
 
 
 def _scores(store: RunStore, individual: Individual) -> tuple[CardScore, ...]:
-    """The scores it was bred by, and those on held-out captions where the report is about it."""
+    """Read the scores an individual was bred by, and those on held-out captions where the report is about it."""
     scorer = naming.label(store.config.scorer)
     niches = store.prompts.niches.name
-    found = [
+    scores = [
         CardScore(kind, mean, niches, "bred on", scorer)
         for kind in KINDS
         if (mean := individual.mean(kind)) is not None
@@ -118,19 +118,19 @@ def _scores(store: RunStore, individual: Individual) -> tuple[CardScore, ...]:
     reporter, results = state.reporter or {}, state.results or {}
     row = results.get("child" if state.child == individual.id else individual.id, {})
     by = naming.label(str(reporter.get("name", "")))
-    found += [CardScore(kind, row[kind]["mean"], reporter["prompts"], "held out", by) for kind in KINDS if kind in row]
-    return tuple(found)
+    scores += [CardScore(kind, row[kind]["mean"], reporter["prompts"], "held out", by) for kind in KINDS if kind in row]
+    return tuple(scores)
 
 
 def _samples(store: RunStore, id: str) -> tuple[CardPicture, ...]:
-    """Pictures of the first captions of the categories, each in both languages."""
+    """Read the pictures of the first caption of each category, in both languages."""
     firsts: dict[str, Prompt] = {}
     for prompt in store.prompts.niches.prompts:
         firsts.setdefault(prompt.category, prompt)
-    found = []
+    samples = []
     for prompt in firsts.values():
         for language, caption in (("ja", prompt.ja), ("en", prompt.en)):
             picture = store.image(id, prompt.id, language, 0)
             if caption and picture.is_file():
-                found.append(CardPicture(picture.name, caption, picture.read_bytes()))
-    return tuple(found[: 2 * SAMPLES])
+                samples.append(CardPicture(picture.name, caption, picture.read_bytes()))
+    return tuple(samples[: 2 * SAMPLES])

@@ -72,7 +72,7 @@ class BirthCertificate(BaseModel):
 
     @property
     def portable(self) -> BirthCertificate:
-        """The certificate as it may leave this machine."""
+        """The certificate without the folders of this machine."""
         scorer = {**self.scorer, "name": names.portable(str(self.scorer["name"]))}
         return self.model_copy(update={"scorer": scorer, "settings": self.settings.portable})
 
@@ -82,7 +82,7 @@ class BirthCertificate(BaseModel):
 
 
 def certificate_of(store: RunStore, individual: Individual, *, as_drawn: bool = True) -> BirthCertificate:
-    """The certificate of an individual that is about to be exported, without the hashes of its files.
+    """Certify an individual that is about to be exported, without the hashes of its files.
 
     Args:
         store: its run.
@@ -111,7 +111,7 @@ def certificate_of(store: RunStore, individual: Individual, *, as_drawn: bool = 
 
 
 def certificate_pictures(files: Iterable[Path]) -> dict[str, bytes]:
-    """Small copies of an individual's pictures as a run keeps them, those of the first noise, by their place here."""
+    """Make small copies of the pictures of the first noise, by the place that a certificate has them at."""
     copies = {}
     for file in files:
         if file.stem.endswith("-0"):
@@ -121,12 +121,12 @@ def certificate_pictures(files: Iterable[Path]) -> dict[str, bytes]:
 
 
 def small_webp(picture: Image.Image) -> bytes:
-    """A picture to be looked at beside others, as WebP; a tiny one without loss."""
+    """Encode a picture as WebP, at most 256 pixels a side; a picture that is no larger is kept without loss."""
     tiny = max(picture.size) <= PICTURE_SIDE
-    shown = picture.convert("RGB")
-    shown.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
+    copy = picture.convert("RGB")
+    copy.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
     buffer = io.BytesIO()
-    shown.save(buffer, "WEBP", lossless=tiny, quality=100 if tiny else 85)
+    copy.save(buffer, "WEBP", lossless=tiny, quality=100 if tiny else 85)
     return buffer.getvalue()
 
 
@@ -147,5 +147,5 @@ def load_certificate(path: Path) -> BirthCertificate:
 
 
 def score_arrays(scores: Mapping[str, list[list[float]]]) -> dict[str, np.ndarray]:
-    """Scores by kind: float64 [prompts, noises]."""
+    """Convert scores by kind to float64 [prompts, noises]."""
     return {kind: np.array(rows, dtype=np.float64) for kind, rows in scores.items()}

@@ -19,12 +19,12 @@ _LETTERS, _BYTES = 80, 200  # most disks take 255 bytes, and unfinished exports 
 
 
 def without_ending(title: str) -> str:
-    """A name without the ending that its form will add."""
+    """Remove the ending that the form of an export will add to a name."""
     return title.strip().removesuffix(SINGLE_FILE).removesuffix(PACKAGE_ENDING)
 
 
 def name_problem(title: str, folder: Path) -> NameProblem | None:
-    """What is wrong with a name, if anything is.
+    """Say what is wrong with a name, if anything is.
 
     Args:
         title: as a person typed it.
@@ -45,7 +45,7 @@ def name_problem(title: str, folder: Path) -> NameProblem | None:
 
 
 def suggest_name(individual: Individual, folder: Path) -> str:
-    """A name for an individual that no export has yet: a word that stands for its recipe, and its number."""
+    """Suggest a name that no export has yet: a word that stands for the individual's recipe, and its number."""
     if individual.is_source:
         starts = [individual.id]
     else:
@@ -57,6 +57,6 @@ def suggest_name(individual: Individual, folder: Path) -> str:
 
 
 def _places(folder: Path, name: str) -> list[Path]:
-    """What exports of that name would write, in any form."""
+    """List what exports of that name would write, in any form."""
     file = folder / f"{name}{SINGLE_FILE}"
     return [folder / name, file, about_folder(file), folder / f"{name}{PACKAGE_ENDING}"]

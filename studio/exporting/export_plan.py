@@ -76,11 +76,11 @@ class WrittenExport:
     recipe: Recipe
 
     def warnings(self, lang: Lang) -> list[str]:
-        """What should be read before it is published."""
+        """Say what should be read before the export is published."""
         return licence_warnings(self.inherited, lang)
 
     def as_json(self) -> dict[str, Any]:
-        """What `--json` prints."""
+        """Return what `--json` prints."""
         return {
             "path": str(self.path),
             "bytes": self.size,
@@ -151,32 +151,34 @@ class ExportPlan:
         return model_index(self.plan)
 
     def readme(self, hashes: Mapping[str, str] | None = None) -> str:
-        """The card; before anything is written, without the hashes of what is not there yet."""
-        known = hashes or dict.fromkeys(("tensors", "file") if self.is_file else ("unet",), "known when it is written")
-        labelled = {_HASHES[what]: digest for what, digest in known.items()}
+        """Write the card's text; before the weights are written, without the hashes of what is not there yet."""
+        digests = hashes or dict.fromkeys(
+            ("tensors", "file") if self.is_file else ("unet",), "known when it is written"
+        )
+        labelled = {_HASHES[what]: digest for what, digest in digests.items()}
         return model_card(self.plan, self.content, self.inherited, self.target.name, labelled)
 
     def documents(self, hashes: Mapping[str, str], files: Mapping[str, str]) -> dict[str, bytes]:
-        """Everything that goes along with the weights, by its place in the export.
+        """Make everything that goes along with the weights, by its place in the export.
 
         Args:
             hashes: as in `WrittenExport`.
             files: SHA-256 of what is written already, for the birth certificate.
         """
-        birth = self.certificate and self.certificate.model_copy(update={"files": dict(files)})
+        certificate = self.certificate and self.certificate.model_copy(update={"files": dict(files)})
         return {
             "README.md": self.readme(hashes).encode(),
             "LICENSE.md": licence_notice(self.plan, self.content, self.inherited).encode(),
             **licence_texts(self.inherited),
             **{f"samples/{sample.name}": sample.content for sample in self.content.samples},
-            **({CERTIFICATE_FILE: birth.to_json(), **certificate_pictures(self.judged)} if birth else {}),
+            **({CERTIFICATE_FILE: certificate.to_json(), **certificate_pictures(self.judged)} if certificate else {}),
         }
 
     def write(self, progress: Progress | None = None) -> WrittenExport:
-        """Write it.
+        """Write the weights and the documents.
 
         Args:
-            progress: told (bytes written, bytes in all); raise in it to give up.
+            progress: called with (bytes written, bytes in all); raise in it to give up.
 
         Raises:
             M2N2Error: see `pipelines.export`; nothing half-written is left behind.
@@ -241,8 +243,8 @@ def plan_recipe_export(
     """Plan what a recipe describes, for which there is no run; arguments and errors are those of `plan_export`."""
     path = Path(target).expanduser()
     plan, entries = _plan(recipe, sources, _name(path), precision)
-    about = recipe_card_content(recipe, sources, _name(path), attribution_text(entries))
-    return ExportPlan(plan, path, about, entries, date=source_date())
+    content = recipe_card_content(recipe, sources, _name(path), attribution_text(entries))
+    return ExportPlan(plan, path, content, entries, date=source_date())
 
 
 def _plan(
@@ -257,7 +259,7 @@ def _name(target: Path) -> str:
 
 
 def _hashes(checkpoint: Path) -> dict[str, str]:
-    """What a finished checkpoint is known by; reads its bytes once more."""
+    """Hash what a finished checkpoint is known by; reads its bytes once more."""
     if checkpoint.is_dir():
         return {"unet": open_source(checkpoint).components["unet"].sha256}
     return {
@@ -267,7 +269,7 @@ def _hashes(checkpoint: Path) -> dict[str, str]:
 
 
 def _files(checkpoint: Path) -> dict[str, str]:
-    """SHA-256 of all that decides a checkpoint's pictures, by its place in the export."""
+    """Hash every file that decides a checkpoint's pictures: SHA-256 by its place in the export."""
     folder = checkpoint if checkpoint.is_dir() else about_folder(checkpoint)
     files = {file.relative_to(folder).as_posix(): file for file in sorted(folder.rglob("*")) if file.is_file()}
     files |= {checkpoint.name: checkpoint} if checkpoint.is_file() else {}

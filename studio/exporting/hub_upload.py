@@ -46,13 +46,13 @@ def check_push(repo: str, api: HfApi | None = None) -> None:
         api.whoami()
 
 
-def push_export(shipped: WrittenExport, repo: str, api: HfApi | None = None) -> str:
+def push_export(export: WrittenExport, repo: str, api: HfApi | None = None) -> str:
     """Upload an export and its documents; recipe and birth certificate go without the paths of this machine.
 
     A repository that is new is made private; one that is there keeps what it is, and its other files.
 
     Args:
-        shipped: the export.
+        export: on this disk.
         repo: owner/name.
         api: the hub; the one that huggingface_hub is set up for if left out.
 
@@ -64,23 +64,23 @@ def push_export(shipped: WrittenExport, repo: str, api: HfApi | None = None) -> 
     """
     api = api or HfApi()
     remains = (
-        f" {shipped.path} is whole. `hf upload {repo} {shipped.path}` sends it as it lies, recipe.json and "
+        f" {export.path} is whole. `hf upload {repo} {export.path}` sends it as it lies, recipe.json and "
         f"{CERTIFICATE_FILE} with the folders of this machine."
     )
     with _explained(repo, api, remains):
         page = api.create_repo(repo, private=True, exist_ok=True)
-        api.create_commit(repo, _operations(shipped), commit_message=f"Add {shipped.path.name}")
+        api.create_commit(repo, _operations(export), commit_message=f"Add {export.path.name}")
     return str(page)
 
 
-def _operations(shipped: WrittenExport) -> list[CommitOperationAdd]:
-    path, about = shipped.path, about_folder(shipped.path)
+def _operations(export: WrittenExport) -> list[CommitOperationAdd]:
+    path, about = export.path, about_folder(export.path)
     documents = path if path.is_dir() else about
     files = {file.relative_to(documents).as_posix(): file for file in sorted(documents.rglob("*")) if file.is_file()}
     if documents is about:
         files[path.name] = path
-    card = files["README.md"].read_text("utf-8").replace(f'"{about.name}/{CONFIG_FOLDER}"', f'"{CONFIG_FOLDER}"')
-    rewritten = {"README.md": card.encode(), "recipe.json": shipped.recipe.to_json().encode()}
+    card = files["README.md"].read_text("utf-8").replace(f'"{about.name}/{CONFIG}"', f'"{CONFIG}"')
+    rewritten = {"README.md": card.encode(), "recipe.json": export.recipe.to_json().encode()}
     if CERTIFICATE_FILE in files:
         rewritten[CERTIFICATE_FILE] = load_certificate(files[CERTIFICATE_FILE]).portable.to_json()
     return [CommitOperationAdd(name, rewritten.get(name, str(file))) for name, file in files.items()]
@@ -98,8 +98,8 @@ def _explained(repo: str, api: HfApi, remains: str = "") -> Iterator[None]:
         raise ExportError(f"Offline mode is on, and {repo} is on the hub. Unset HF_HUB_OFFLINE.{remains}") from error
     except HfHubHTTPError as error:
         hint = _HINTS.get(error.response.status_code, "Try again later.")
-        said = error.server_message or f"status {error.response.status_code}"
-        raise ExportError(f"The hub refused {repo}: {said}. {hint}{remains}") from error
+        reply = error.server_message or f"status {error.response.status_code}"
+        raise ExportError(f"The hub refused {repo}: {reply}. {hint}{remains}") from error
     except Exception as error:  # huggingface_hub lets errors of several libraries through
         raise ExportError(
             f"{repo} could not be pushed to {api.endpoint} ({type(error).__name__}: {error}). Expected a connection "

@@ -23,36 +23,36 @@ HUB = "https://huggingface.co"
 
 
 def model_card(
-    plan: Plan, about: CardContent, entries: list[InheritedLicence], checkpoint: str, hashes: Mapping[str, str]
+    plan: Plan, content: CardContent, entries: list[InheritedLicence], checkpoint: str, hashes: Mapping[str, str]
 ) -> str:
-    """The model card, `README.md`.
+    """Write the model card, `README.md`.
 
     Args:
         plan: what was built.
-        about: what is known of it beside.
+        content: what is known of it beside.
         entries: what it inherits.
         checkpoint: the name of its folder or file.
         hashes: SHA-256 by what was hashed.
     """
     lines = [
         "---",
-        _front_matter(about, entries).to_yaml().strip(),
+        _front_matter(content, entries).to_yaml().strip(),
         "---",
-        f"# {about.title}",
+        f"# {content.title}",
         "",
         *_warnings(entries),
-        about.summary,
+        content.summary,
         "",
         "## What it inherits",
         "",
         *licence_table(plan, entries),
         "",
-        *_attribution(about),
-        *_scores(about.scores),
-        *_samples(about.samples),
+        *_attribution(content),
+        *_scores(content.scores),
+        *_samples(content.samples),
         "## How to open it",
         "",
-        *_how_to(plan, about, checkpoint),
+        *_how_to(plan, content, checkpoint),
         "",
         "## The same again",
         "",
@@ -64,10 +64,10 @@ def model_card(
     return "\n".join(lines)
 
 
-def licence_notice(plan: Plan, about: CardContent, entries: list[InheritedLicence]) -> str:
-    """`LICENSE.md`: whose work a merge is, under which terms, and that it was changed."""
+def licence_notice(plan: Plan, content: CardContent, entries: list[InheritedLicence]) -> str:
+    """Write `LICENSE.md`: whose work a merge is, under which terms, and that it was changed."""
     lines = [
-        f"# Licences of {about.title}",
+        f"# Licences of {content.title}",
         "",
         "The weights of this checkpoint are a merge: the sources below were changed by weighted sums of their weights. "
         "It may be used and passed on only as all of their licences allow together.",
@@ -75,20 +75,20 @@ def licence_notice(plan: Plan, about: CardContent, entries: list[InheritedLicenc
         *_warnings(entries),
         *licence_table(plan, entries),
         "",
-        *_attribution(about),
+        *_attribution(content),
     ]
     return "\n".join(lines)
 
 
 def licence_table(plan: Plan, entries: Iterable[InheritedLicence]) -> list[str]:
-    """Sources, licences and duties as a Markdown table, and which texts are missing."""
+    """Write sources, licences and duties as a Markdown table, and say which texts are missing."""
     names = {source.name: source for source in plan.recipe.sources}
     rows = ["| source | licence | gives | what the licence asks |", "| --- | --- | --- | --- |"]
     for entry in entries:
         digest = names[entry.name].sha256["unet"] if entry.name in names else None
-        known = f" (`{digest[:16]}`)" if digest else ""
+        short = f" (`{digest[:16]}`)" if digest else ""
         gives = ", ".join(_part(plan, entry.name, part) for part in entry.parts)
-        cells = (f"{_place(plan, entry)}{known}", entry.licence or "not stated", gives, entry.duty("en") or _read_it())
+        cells = (f"{_place(plan, entry)}{short}", entry.licence or "not stated", gives, entry.duty("en") or _read_it())
         rows.append("| " + " | ".join(_cell(text) for text in cells) + " |")
     missing = [entry.name for entry in entries if not has_licence_text(entry)]
     texts = "In brackets: the beginning of the sha256 of its UNet's tensors. Licence texts are in `licences`"
@@ -96,7 +96,7 @@ def licence_table(plan: Plan, entries: Iterable[InheritedLicence]) -> list[str]:
 
 
 def diffusers_snippet(checkpoint: str, drawing: ExampleDrawing | None, *, full_size: bool) -> str:
-    """Python that draws a picture from an export with plain diffusers, as the studio draws it.
+    """Write Python that draws a picture from an export with plain diffusers, as the studio draws it.
 
     Args:
         checkpoint: path of a folder or a single file.
@@ -104,17 +104,17 @@ def diffusers_snippet(checkpoint: str, drawing: ExampleDrawing | None, *, full_s
         full_size: whether it is SDXL itself, which wants a GPU.
     """
     dtype = "float16" if full_size else "float32"
-    if checkpoint.endswith(SINGLE_FILE_SUFFIX):
-        config = str(about_folder(Path(checkpoint)) / CONFIG_FOLDER)
-        opened = f"from_single_file(\n    {_quoted(checkpoint)}, config={_quoted(config)}, dtype=torch.{dtype}\n)"
+    if checkpoint.endswith(SINGLE_FILE):
+        config = str(about_folder(Path(checkpoint)) / CONFIG)
+        loader = f"from_single_file(\n    {_quoted(checkpoint)}, config={_quoted(config)}, dtype=torch.{dtype}\n)"
     else:
-        opened = f"from_pretrained({_quoted(checkpoint)}, dtype=torch.{dtype})"
+        loader = f"from_pretrained({_quoted(checkpoint)}, dtype=torch.{dtype})"
     lines = [
         *(["import diffusers"] if drawing and drawing.settings.speed else []),
         "import torch",
         "from diffusers import StableDiffusionXLPipeline",
         "",
-        f"pipeline = StableDiffusionXLPipeline.{opened}" + ('.to("cuda")' if full_size else ""),
+        f"pipeline = StableDiffusionXLPipeline.{loader}" + ('.to("cuda")' if full_size else ""),
     ]
     if drawing is None:
         return "\n".join([*lines, 'pipeline("a photo of a cat").images[0].save("picture.png")'])
@@ -131,8 +131,8 @@ def diffusers_snippet(checkpoint: str, drawing: ExampleDrawing | None, *, full_s
     )
 
 
-def _few_step(settings: GenerationSettings) -> list[str]:
-    """The lines that put a few-step LoRA and its scheduler beside the weights, which never hold it."""
+def _few_step(settings: Settings) -> list[str]:
+    """Write the lines that put a few-step LoRA and its scheduler beside the weights, which never hold it."""
     if settings.speed is None or settings.lora is None:
         return []
     family = FEW_STEP_LORAS[settings.speed]
@@ -147,16 +147,16 @@ def _few_step(settings: GenerationSettings) -> list[str]:
 
 
 def is_full_size(plan: Plan) -> bool:
-    """Whether it has SDXL's own shapes, which ComfyUI and A1111 know."""
+    """Whether a checkpoint has SDXL's own shapes, which ComfyUI and A1111 know."""
     return plan.lender("unet").architecture.name == "SDXL"
 
 
-def _front_matter(about: CardContent, entries: list[InheritedLicence]) -> ModelCardData:
+def _front_matter(content: CardContent, entries: list[InheritedLicence]) -> ModelCardData:
     licence = common_licence(entries)
     named = {"license_name": "-and-".join(all_terms(entries)), "license_link": "LICENSE.md"}
     repositories = list(dict.fromkeys(entry.origin.repo for entry in entries if entry.origin.repo))
     return ModelCardData(
-        language=list(about.languages) or None,
+        language=list(content.languages) or None,
         license=licence,
         **(named if licence == "other" else {}),
         library_name="diffusers",
@@ -164,8 +164,8 @@ def _front_matter(about: CardContent, entries: list[InheritedLicence]) -> ModelC
         base_model=repositories or None,
         base_model_relation="merge",
         tags=["merge", "m2n2", "stable-diffusion-xl"],
-        model_name=about.title,
-        eval_results=[_result(score) for score in about.scores] or None,
+        model_name=content.title,
+        eval_results=[_result(score) for score in content.scores] or None,
     )
 
 
@@ -190,8 +190,8 @@ _KINDS = {
 
 def _scores(scores: Iterable[CardScore]) -> list[str]:
     rows = [
-        f"| {_cell(one.prompts)} ({one.split}) | {_KINDS[one.kind]} | {one.mean:.4f} | {_cell(one.by)} |"
-        for one in scores
+        f"| {_cell(score.prompts)} ({score.split}) | {_KINDS[score.kind]} | {score.mean:.4f} | {_cell(score.by)} |"
+        for score in scores
     ]
     table = ["| captions | similarity of | mean | by |", "| --- | --- | --- | --- |", *rows]
     note = "Means of CLIP similarities, from 0 to 1, comparable only within one scorer. A proxy: look at the pictures."
@@ -199,29 +199,29 @@ def _scores(scores: Iterable[CardScore]) -> list[str]:
 
 
 def _samples(samples: Iterable[CardPicture]) -> list[str]:
-    pictures = [f"![{_cell(one.caption)}](samples/{one.name})" for one in samples]
+    pictures = [f"![{_cell(sample.caption)}](samples/{sample.name})" for sample in samples]
     note = "The first caption of each category, none of them chosen by score."
     return ["## Pictures", "", note, "", *pictures, ""] if pictures else []
 
 
-def _attribution(about: CardContent) -> list[str]:
-    return ["## Attribution", "", about.attribution.strip(), ""] if about.attribution.strip() else []
+def _attribution(content: CardContent) -> list[str]:
+    return ["## Attribution", "", content.attribution.strip(), ""] if content.attribution.strip() else []
 
 
-def _how_to(plan: Plan, about: CardContent, checkpoint: str) -> list[str]:
-    single, known = checkpoint.endswith(SINGLE_FILE), is_full_size(plan)
+def _how_to(plan: Plan, content: CardContent, checkpoint: str) -> list[str]:
+    is_file, full_size = checkpoint.endswith(SINGLE_FILE), is_full_size(plan)
     lines = [
         "With diffusers:",
         "",
         "```python",
-        diffusers_snippet(checkpoint, about.drawing, full_size=known),
+        diffusers_snippet(checkpoint, content.drawing, full_size=full_size),
         "```",
         "",
     ]
-    if not known:
+    if not full_size:
         architecture = plan.lender("unet").architecture
         return [*lines, f"ComfyUI and A1111 know the shapes of SDXL only; this is {architecture}."]
-    if not single:
+    if not is_file:
         return [*lines, "For ComfyUI and A1111 export it as a single file."]
     return [
         *lines,
@@ -237,8 +237,8 @@ def _command(plan: Plan, checkpoint: str) -> str:
 
 
 def _warnings(entries: Iterable[InheritedLicence]) -> list[str]:
-    said = licence_warnings(entries, "en")
-    return [f"> **Read before you publish.** {_cell('; '.join(said))}.", ""] if said else []
+    sentences = licence_warnings(entries, "en")
+    return [f"> **Read before you publish.** {_cell('; '.join(sentences))}.", ""] if sentences else []
 
 
 def _part(plan: Plan, name: str, part: str) -> str:

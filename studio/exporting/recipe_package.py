@@ -53,7 +53,7 @@ class RecipePackage:
 
     @property
     def commands(self) -> list[str]:
-        """What rebuilds the weights and checks them, run where the zip was opened."""
+        """The commands that rebuild the weights and check them, run where the zip was opened."""
         name, dtype = shlex.quote(self.checkpoint), self.export.plan.dtype
         precision = "".join(f" --dtype {key}" for key, kind in PRECISIONS.items() if kind == dtype)
         return [
@@ -62,9 +62,9 @@ class RecipePackage:
         ]
 
     def readme(self, hashes: Mapping[str, str] | None = None) -> str:
-        """What it says; before it is written, without the hashes."""
+        """Write the package's README; before the weights were woven, without their hashes."""
         export = self.export
-        known = hashes or {"unet": "known when it is written"}
+        digests = hashes or {"unet": "known when it is written"}
         return "\n".join(
             [
                 f"# {export.content.title}: recipe",
@@ -93,7 +93,7 @@ class RecipePackage:
                 "",
                 "The second command reads every byte back and ends with an error if one differs.",
                 "",
-                *(f"- sha256 of the tensors of {part}: `{digest}`" for part, digest in known.items()),
+                *(f"- sha256 of the tensors of {part}: `{digest}`" for part, digest in digests.items()),
                 "",
                 *(["## Attribution", "", export.content.attribution, ""] if export.content.attribution else []),
             ]
@@ -103,7 +103,7 @@ class RecipePackage:
         """Weave the weights to know their hashes, and write the zip; returns the hashes.
 
         Args:
-            progress: told (bytes woven, bytes in all); raise in it to give up.
+            progress: called with (bytes woven, bytes in all); raise in it to give up.
 
         Raises:
             ExportError: the target is taken, or cannot be written.
@@ -121,7 +121,7 @@ class RecipePackage:
         return hashes
 
     def documents(self, hashes: Mapping[str, str]) -> dict[str, bytes]:
-        """The files of the zip, by name."""
+        """Make the files of the zip, by name."""
         content: dict[str, Any] = {"recipe": self.recipe.digest, "sha256": dict(hashes)}
         export = self.export
         return {
@@ -134,7 +134,7 @@ class RecipePackage:
         }
 
     def _places(self) -> list[str]:
-        """The sources that rebuilding looks for beside the recipe; those of the hub are fetched."""
+        """List the sources that rebuilding looks for beside the recipe; those of the hub are fetched."""
         at_home = [name for name, source in self.export.plan.sources.items() if source.uri == str(source.path)]
         return [one.uri for one in self.recipe.sources if one.name in at_home]
 

@@ -71,16 +71,12 @@ class Export:
         return load_certificate(self.documents / CERTIFICATE_FILE)
 
     def file(self, name: str) -> Path:
-        """A file of it, by the place that its birth certificate calls it by."""
-        return (
-            self.path
-            if self.path.suffix == SINGLE_FILE_SUFFIX and name.endswith(SINGLE_FILE_SUFFIX)
-            else self.documents / name
-        )
+        """Locate a file of the export by the place that its certificate calls it by."""
+        return self.path if self.path.suffix == SINGLE_FILE and name.endswith(SINGLE_FILE) else self.documents / name
 
 
 def open_export(path: str | Path) -> Export:
-    """An export by its folder or file.
+    """Open an export by its folder or file.
 
     Raises:
         ExportError: nothing there that the studio wrote.
@@ -95,21 +91,21 @@ def open_export(path: str | Path) -> Export:
 
 
 def list_exports(folder: Path) -> list[Export]:
-    """The exports in a folder, newest first; other things in it are passed over."""
+    """List the exports in a folder, newest first; other things in it are passed over."""
     if not folder.is_dir():
         return []
-    found = [
+    exports = [
         Export(path)
         for path in folder.iterdir()
         if not path.name.startswith(".")
         and (path.suffix == SINGLE_FILE_SUFFIX or (path / "model_index.json").is_file())
         and (Export(path).documents / "recipe.json").is_file()
     ]
-    return sorted(found, key=lambda export: export.path.stat().st_mtime, reverse=True)
+    return sorted(exports, key=lambda export: export.path.stat().st_mtime, reverse=True)
 
 
 def put_in_use(folder: Path, name: str, who: str = "") -> None:
-    """Say that an export is the one in use from now on.
+    """Choose the export that is in use from now on.
 
     Args:
         folder: that of the exports.
@@ -127,16 +123,16 @@ def put_in_use(folder: Path, name: str, who: str = "") -> None:
 
 
 def in_use(folder: Path) -> str | None:
-    """The name of the export in use; `None` where none was chosen yet."""
+    """Return the name of the export in use; `None` where none was chosen yet."""
     pointer = folder / _CURRENT
     return pointer.read_text("utf-8").strip() or None if pointer.is_file() else None
 
 
 def in_use_journal(folder: Path) -> Journal:
-    """Every choice of the export in use: `export`, `former`, `when`, `who`."""
+    """Open the journal of choices: a line each, with `export`, `former`, `when` and `who`."""
     return Journal(folder / f"{_CURRENT}.jsonl")
 
 
 def in_use_history(folder: Path) -> list[dict[str, Any]]:
-    """The history of choices, newest first."""
+    """Read every choice of the export in use, newest first."""
     return in_use_journal(folder).events()[::-1]

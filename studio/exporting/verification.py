@@ -43,7 +43,7 @@ class Verification:
         return dict(self.expected) == dict(self.found) and not self.differing and not self.configs
 
     def as_json(self) -> dict[str, Any]:
-        """What `--json` prints."""
+        """Return what `--json` prints."""
         return {
             "same": self.same,
             "expected": dict(self.expected),
@@ -58,7 +58,7 @@ def verify_export(export: Export, progress: Progress | None = None) -> Verificat
 
     Args:
         export: of an SDXL recipe, with its sources at hand.
-        progress: told (bytes compared, bytes in all); raise in it to give up.
+        progress: called with (bytes compared, bytes in all); raise in it to give up.
 
     Raises:
         M2N2Error: the recipe or its sources are gone or changed, or the export cannot be opened.
@@ -69,9 +69,9 @@ def verify_export(export: Export, progress: Progress | None = None) -> Verificat
             "`m2n2 merge` and compare the hashes that both print with --json."
         )
     sources = open_recipe_sources(export.recipe, relative_to=export.documents)
-    opened = open_source(export.path)
-    plan = in_precision_of(opened, export.recipe, sources)
-    compared = compare(plan, opened, progress)
+    written = open_source(export.path)
+    plan = in_precision_of(written, export.recipe, sources)
+    compared = compare(plan, written, progress)
     return Verification(
         expected={one.component: one.expected for one in compared},
         found={one.component: one.found for one in compared},
@@ -98,13 +98,13 @@ def verify_hashes(export: Export, hashes: Path, progress: Progress | None = None
 
 
 def _changed_configs(plan: Plan, export: Export) -> list[str]:
-    """Files beside the weights that are not what the recipe gives now."""
-    home = export.documents if export.path.is_dir() else export.documents / CONFIG_FOLDER
+    """List the files beside the weights that are not what the recipe gives now."""
+    written = export.documents if export.path.is_dir() else export.documents / CONFIG
     with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / CONFIG_FOLDER
-        write_configs(plan, made)
-        names = sorted(file.relative_to(made) for file in made.rglob("*") if file.is_file())
-        return [name.as_posix() for name in names if _content(made / name) != _content(home / name)]
+        rebuilt = Path(folder) / CONFIG
+        write_configs(plan, rebuilt)
+        names = sorted(file.relative_to(rebuilt) for file in rebuilt.rglob("*") if file.is_file())
+        return [name.as_posix() for name in names if _content(rebuilt / name) != _content(written / name)]
 
 
 def _content(file: Path) -> Any:

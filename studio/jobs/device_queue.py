@@ -21,12 +21,12 @@ POLL_SECONDS = 0.5  # seconds between two looks at the queue
 
 
 @contextlib.contextmanager
-def acquire_device(waiting: Callable[[int], None]) -> Iterator[None]:
-    """Wait for a device that no other run computes on, and have it; an accelerator becomes torch's current one.
+def acquire_device(on_wait: Callable[[int], None]) -> Iterator[None]:
+    """Wait for a device that no other run computes on and hold it; an accelerator becomes torch's current one.
 
     Args:
-        waiting: told while there is none how many are before this one, those at work among them; raise in it to leave
-            the queue.
+        on_wait: called while no device is free with how many are before this one, those at work among them; raise in it
+            to leave the queue.
     """
     folder = cache_dir() / "turns"
     folder.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def acquire_device(waiting: Callable[[int], None]) -> Iterator[None]:
         place.acquire()
     try:
         while (device := _admitted(folder, order, Path(place.lock_file))) is None:
-            waiting(_before(folder, order, Path(place.lock_file)) + len(_devices()))
+            on_wait(_before(folder, order, Path(place.lock_file)) + len(_devices()))
             time.sleep(POLL_SECONDS)
     finally:
         with order:
@@ -52,7 +52,7 @@ def acquire_device(waiting: Callable[[int], None]) -> Iterator[None]:
 
 
 def _admitted(folder: Path, order: filelock.FileLock, own: Path) -> tuple[int | None, filelock.FileLock] | None:
-    """A free device with its lock, once nobody is before `own`."""
+    """Lock a free device once nobody is before `own`; returns its number and its lock."""
     if _before(folder, order, own):
         return None
     for name, number in _devices().items():
@@ -64,7 +64,7 @@ def _admitted(folder: Path, order: filelock.FileLock, own: Path) -> tuple[int | 
 
 
 def _before(folder: Path, order: filelock.FileLock, own: Path) -> int:
-    """How many wait before `own`; places that dead processes left are cleared away."""
+    """Count those who wait before `own`; places that dead processes left are cleared away."""
     count = 0
     with order:
         for path in folder.glob("*.place"):
@@ -81,7 +81,7 @@ def _before(folder: Path, order: filelock.FileLock, own: Path) -> int:
 
 
 def _devices() -> dict[str, int | None]:
-    """A name for every device that can carry a run, with its number where torch has several."""
+    """Name every device that can carry a run, with its number where torch has several."""
     if not torch.cuda.is_available():
         return {"machine": None}
     return {str(torch.cuda.get_device_properties(k).uuid): k for k in range(torch.cuda.device_count())}

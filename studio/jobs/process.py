@@ -15,11 +15,11 @@ from studio.errors import RunError
 
 
 class Stopped(Exception):
-    """Someone asked the run to stop."""
+    """Raised in work that a person asked to stop."""
 
 
 def is_locked(lock: Path) -> bool:
-    """Whether a process holds a lock file now."""
+    """Whether a process holds a lock file at this moment."""
     try:
         with filelock.FileLock(lock).acquire(timeout=0):
             return False
@@ -36,7 +36,7 @@ def hold_lock(lock: Path, refusal: str) -> Iterator[None]:
     """
     file = filelock.FileLock(lock)
     try:
-        file.acquire(timeout=1)  # `is_held` has it for a moment
+        file.acquire(timeout=1)  # `is_locked` has it for a moment
     except filelock.Timeout:
         raise RunError(refusal) from None
     try:

@@ -20,7 +20,7 @@ MAX_STARS = 5  # stars
 
 @dataclass(frozen=True)
 class Annotations:
-    """What everybody said of an individual last: mean stars (0 where nobody gave any), all tags, notes by rater."""
+    """What raters said of an individual last: mean stars (0 where nobody gave any), all tags, notes by rater."""
 
     stars: float = 0.0
     tags: tuple[str, ...] = ()
@@ -28,7 +28,7 @@ class Annotations:
 
 
 def annotate(store: RunStore, individual: Individual, *, rater: str, stars: int, tags: str, note: str) -> None:
-    """Say what one thinks of an individual; the last word of a rater counts.
+    """Record what a rater thinks of an individual; the last word of a rater counts.
 
     Args:
         store: the run.
@@ -58,17 +58,17 @@ def annotate(store: RunStore, individual: Individual, *, rater: str, stars: int,
 
 
 def read_annotations(store: RunStore) -> dict[str, Annotations]:
-    """What was said of whom, by the digest of the recipe."""
+    """Read what was said of each individual, by the digest of its recipe."""
     last: dict[str, dict[str, dict[str, Any]]] = {}  # by recipe and rater
     for event in Journal(store.folder / ANNOTATIONS_FILE).events():
         last.setdefault(event["recipe"], {})[event["rater"]] = event
-    return {recipe: _marked(said) for recipe, said in last.items()}
+    return {recipe: _annotations(events) for recipe, events in last.items()}
 
 
-def _marked(said: dict[str, dict[str, Any]]) -> Annotations:
-    given = [event["stars"] for event in said.values() if event["stars"]]
+def _annotations(by_rater: dict[str, dict[str, Any]]) -> Annotations:
+    stars = [event["stars"] for event in by_rater.values() if event["stars"]]
     return Annotations(
-        stars=fmean(given) if given else 0.0,
-        tags=tuple(dict.fromkeys(tag for event in said.values() for tag in event["tags"])),
-        notes=tuple((rater, event["note"]) for rater, event in said.items() if event["note"]),
+        stars=fmean(stars) if stars else 0.0,
+        tags=tuple(dict.fromkeys(tag for event in by_rater.values() for tag in event["tags"])),
+        notes=tuple((rater, event["note"]) for rater, event in by_rater.items() if event["note"]),
     )

@@ -41,7 +41,7 @@ class PicturePair:
     right_png: bytes
 
     def vote(self, rater: str, reads: ReaderLanguage, answer: Answer) -> Vote:
-        """The answer to it, for the journal."""
+        """Return the answer to this question as a vote, for the journal."""
         return Vote(
             time=now().isoformat(timespec="seconds"),
             rater=rater,
@@ -59,7 +59,7 @@ class PicturePair:
 
 
 def judged_individuals(store: RunStore) -> list[Individual]:
-    """Who takes part: sources, individuals alive, and the best who ever entered; all of them kept every picture."""
+    """Select who takes part: sources, individuals alive, and the best who ever entered, for all kept every picture."""
     entered = [one for one in store.individuals() if one.entered]
     best = sorted(entered, key=lambda one: -sum(one.mean(language) or 0.0 for language in store.config.compete))
     famous = {one.id for one in best[:BEST_JUDGED]}
@@ -69,7 +69,7 @@ def judged_individuals(store: RunStore) -> list[Individual]:
 def next_pair(
     store: RunStore, votes: Sequence[Vote], rater: str, reads: ReaderLanguage, rng: random.Random | None = None
 ) -> PicturePair | None:
-    """A pair this rater has not judged on that caption: pairs with fewer votes are likelier, sides are at random.
+    """Choose a pair this rater has not judged on that caption: those with fewer votes are likelier, sides at random.
 
     Captions are in the language the rater reads best, where that is one of the run's.
 
@@ -84,27 +84,27 @@ def next_pair(
         The pair with its pictures in memory; `None` when there is nothing left to ask.
     """
     rng = rng or random.SystemRandom()
-    everyone = judged_individuals(store)
+    individuals = judged_individuals(store)
     languages = [reads] if reads in LANGUAGES else list(LANGUAGES)
     ends = tuple(f"-{language}-{noise}.png" for language in languages for noise in range(store.config.noises))
-    files = {one.id: {name for name in _listed(store, one.id) if name.endswith(ends)} for one in everyone}
-    asked = {vote.about for vote in votes if vote.rater == rater}
+    files = {one.id: {name for name in _listed(store, one.id) if name.endswith(ends)} for one in individuals}
+    answered = {vote.about for vote in votes if vote.rater == rater}
     counts = Counter(vote.about[:2] for vote in votes)
-    known = {one.id: one for one in everyone}
-    for one, other in _drawn(list(known), counts, rng):
-        shared = sorted(files[one] & files[other])
+    by_id = {one.id: one for one in individuals}
+    for first, second in _drawn(list(by_id), counts, rng):
+        shared = sorted(files[first] & files[second])
         rng.shuffle(shared)
         for name in shared:
             prompt = name.rsplit("-", 2)[0]
-            if (one, other, prompt) not in asked:
-                left, right = rng.sample((known[one], known[other]), 2)
+            if (first, second, prompt) not in answered:
+                left, right = rng.sample((by_id[first], by_id[second]), 2)
                 if pair := _opened(store, left, right, name):
                     return pair
     return None
 
 
 def _listed(store: RunStore, individual: str) -> list[str]:
-    """The names of an individual's pictures: one look at its folder, none at the files."""
+    """List the names of an individual's pictures: one look at its folder, none at the files."""
     try:
         return os.listdir(store.folder / "images" / individual)
     except FileNotFoundError:
@@ -112,7 +112,7 @@ def _listed(store: RunStore, individual: str) -> list[str]:
 
 
 def _drawn(ids: list[str], counts: Counter[tuple[str, str]], rng: random.Random) -> Iterator[tuple[str, str]]:
-    """All pairs, ids in alphabetical order, one after another at random: n votes make a pair 1 + n times less likely.
+    """Yield all pairs, ids in alphabetical order, in random order: n votes make a pair 1 + n times less likely.
 
     Sorting by u ** (1 / weight) draws without replacement (Efraimidis and Spirakis 2006).
     """
@@ -122,13 +122,13 @@ def _drawn(ids: list[str], counts: Counter[tuple[str, str]], rng: random.Random)
 
 
 def _opened(store: RunStore, left: Individual, right: Individual, name: str) -> PicturePair | None:
-    """The pair of two files of that name; `None` where one is gone, or they are from different noise after all."""
+    """Open the pair of two files of that name; `None` where one is gone or they are from different noise after all."""
     prompt, tail, noise = name.removesuffix(".png").rsplit("-", 2)
     language: Language = "ja" if tail == "ja" else "en"
-    rows = {each.id: (row, each) for row, each in enumerate(store.prompts.niches.prompts)}
+    rows = {candidate.id: (row, candidate) for row, candidate in enumerate(store.prompts.niches.prompts)}
     if prompt not in rows:
         return None
-    row, asked = rows[prompt]
+    row, question = rows[prompt]
     try:
         (left_seed, left_png), (right_seed, right_png) = (
             pixels_only(store.image(one.id, prompt, language, int(noise))) for one in (left, right)
@@ -138,14 +138,14 @@ def _opened(store: RunStore, left: Individual, right: Individual, name: str) -> 
     if left_seed != right_seed:
         return None
 
-    def score(one: Individual) -> float | None:
-        values = one.scores.get(language)
-        return None if values is None or np.isnan(found := values[row, int(noise)]) else float(found)
+    def score(individual: Individual) -> float | None:
+        values = individual.scores.get(language)
+        return None if values is None or np.isnan(value := values[row, int(noise)]) else float(value)
 
     return PicturePair(
         prompt=prompt,
         language=language,
-        caption=(asked.ja if language == "ja" else asked.en) or "",
+        caption=(question.ja if language == "ja" else question.en) or "",
         noise=int(noise),
         seed=left_seed,
         left=left.id,
@@ -158,7 +158,7 @@ def _opened(store: RunStore, left: Individual, right: Individual, name: str) -> 
 
 
 def pixels_only(path: Path) -> tuple[int | None, bytes]:
-    """The seed a picture was drawn from, where it says so, and the picture as PNG with nothing but its pixels."""
+    """Return the seed a picture was drawn from, where it says so, and its pixels alone as PNG."""
     with Image.open(path) as picture:
         pixels = Image.frombytes("RGB", picture.size, picture.convert("RGB").tobytes())
     buffer = io.BytesIO()

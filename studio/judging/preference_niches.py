@@ -33,7 +33,7 @@ class PreferenceModel:
     foreseen: VoteShare | None
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values; floats survive to the last bit."""
+        """Return plain values; floats survive to the last bit."""
         return {
             "whose": self.rater,
             "weights": self.taste.weights.tolist(),
@@ -44,14 +44,14 @@ class PreferenceModel:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> PreferenceModel:
-        """The inverse of `to_json`."""
-        taste = PreferenceWeights(np.array(content["weights"]), np.array(content["centre"]))
+        """Read what `to_json` returned."""
+        taste = Taste(np.array(content["weights"]), np.array(content["centre"]))
         share = content["foreseen"]
         return cls(content["whose"], taste, content["votes"], VoteShare(**share) if share else None)
 
 
 def learn_preferences(folder: Path, votes: Sequence[Vote], scorer: FeatureScorer) -> list[PreferenceModel]:
-    """Learn a taste per niche from the pictures in a run's folder.
+    """Learn what each rater prefers from the pictures in a run's folder.
 
     Votes whose pictures are gone, or were drawn again from other noise, teach nothing.
 
@@ -68,20 +68,20 @@ def learn_preferences(folder: Path, votes: Sequence[Vote], scorer: FeatureScorer
     files = list(dict.fromkeys(_file(folder, vote, id) for vote in usable for id in (vote.left, vote.right)))
     row = {file: k for k, file in enumerate(files)}
     features = scorer.image_features([_opened(file) for file in files])  # [pictures, d]
-    found = []
-    for rater, some in votes_by_rater.items():
+    models = []
+    for rater, rater_votes in votes_by_rater.items():
         first, second = (
-            features[[row[_file(folder, vote, id)] for vote, id in zip(some, ids, strict=True)]]
-            for ids in ([vote.left for vote in some], [vote.right for vote in some])
+            features[[row[_file(folder, vote, id)] for vote, id in zip(rater_votes, ids, strict=True)]]
+            for ids in ([vote.left for vote in rater_votes], [vote.right for vote in rater_votes])
         )
-        won, prompts = [vote.won for vote in some], [vote.prompt for vote in some]
-        taste = fit_preference(first, second, won)
-        found.append(PreferenceModel(rater, taste, len(some), cross_validated_agreement(first, second, won, prompts)))
-    return found
+        won, prompts = [vote.won for vote in rater_votes], [vote.prompt for vote in rater_votes]
+        taste = learn(first, second, won)
+        models.append(PreferenceModel(rater, taste, len(rater_votes), foreseen(first, second, won, prompts)))
+    return models
 
 
 def preference_scores(raters: Sequence[PreferenceModel], features: Sequence[np.ndarray], noises: int) -> np.ndarray:
-    """How much raters like an individual's pictures: float64 [raters * prompts, noises], rater by rater.
+    """Score an individual's pictures by raters' taste: float64 [raters * prompts, noises], rater by rater.
 
     A prompt is a niche for each of them, as it is for the scorer: one niche for all prompts would weigh as much as a
     single caption. Where both languages compete it is the mean over the two pictures.

@@ -1,4 +1,4 @@
-"""What votes say: who is preferred, by how much, and how often the run's scorer agrees."""
+"""Votes summarised: who is preferred, by how much, and how often the run's scorer agrees."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .votes import Vote, by_rater, by_reader
 
 @dataclass(frozen=True)
 class VoteSummary:
-    """The votes of one person or of many: a ranking, the scorer's agreement, and how many were no preference."""
+    """What some votes say: a ranking, the scorer's agreement, and how many were no preference."""
 
     votes: int
     both_good: int
@@ -23,12 +23,12 @@ class VoteSummary:
     agreement: VoteShare | None
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values."""
+        """Return plain values."""
         return dataclasses.asdict(self)
 
 
 def summarise_votes(votes: Sequence[Vote]) -> VoteSummary:
-    """What some votes say; 'both bad' is a tie for the ranking, like 'both good', and counted apart."""
+    """Summarise some votes; 'both bad' is a tie for the ranking, like 'both good', and counted apart."""
     return VoteSummary(
         votes=len(votes),
         both_good=sum(vote.answer == "both good" for vote in votes),
@@ -39,9 +39,9 @@ def summarise_votes(votes: Sequence[Vote]) -> VoteSummary:
 
 
 def votes_report(votes: Sequence[Vote]) -> dict[str, Any]:
-    """What all votes on a run say, as JSON: of everybody, by the language raters read best, and by rater."""
+    """Report on all votes of a run as JSON: of everybody, by the language raters read best, and by rater."""
     return {
         "everybody": summarise_votes(votes).to_json(),
-        "by_reader": {reads: summarise_votes(some).to_json() for reads, some in by_reader(votes).items()},
-        "by_rater": {rater: summarise_votes(some).to_json() for rater, some in by_rater(votes).items()},
+        "by_reader": {reads: summarise_votes(group).to_json() for reads, group in by_reader(votes).items()},
+        "by_rater": {rater: summarise_votes(group).to_json() for rater, group in by_rater(votes).items()},
     }

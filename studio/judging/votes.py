@@ -77,12 +77,12 @@ class Vote(BaseModel):
     @property
     def about(self) -> tuple[str, str, str]:
         """What was asked: the two individuals in alphabetical order, and the prompt."""
-        one, other = sorted((self.left, self.right))
-        return one, other, self.prompt
+        first, second = sorted((self.left, self.right))
+        return first, second, self.prompt
 
 
 def read_votes(folder: Path) -> list[Vote]:
-    """Every vote on a run, oldest first; none where nobody judged yet.
+    """Read every vote on a run, oldest first; none where nobody judged yet.
 
     Raises:
         RunError: a line that is no vote, or one of a newer version.
@@ -106,43 +106,43 @@ def write_vote(folder: Path, vote: Vote) -> None:
 
 
 def by_rater(votes: Iterable[Vote]) -> dict[str, list[Vote]]:
-    """The votes of each rater, in the order in which they first voted."""
-    found: dict[str, list[Vote]] = {}
+    """Group votes by rater, in the order in which the raters first voted."""
+    groups: dict[str, list[Vote]] = {}
     for vote in votes:
-        found.setdefault(vote.rater, []).append(vote)
-    return found
+        groups.setdefault(vote.rater, []).append(vote)
+    return groups
 
 
 def by_reader(votes: Iterable[Vote]) -> dict[ReaderLanguage, list[Vote]]:
-    """The votes of those who read each language best; only of languages somebody reads."""
-    found: dict[ReaderLanguage, list[Vote]] = {reads: [] for reads in READER_LANGUAGES}
+    """Group votes by the language their raters read best; only languages that somebody reads."""
+    groups: dict[ReaderLanguage, list[Vote]] = {reads: [] for reads in READER_LANGUAGES}
     for vote in votes:
-        found[vote.reads].append(vote)
-    return {reads: some for reads, some in found.items() if some}
+        groups[vote.reads].append(vote)
+    return {reads: group for reads, group in groups.items() if group}
 
 
 def count_decided(votes: Iterable[Vote]) -> int:
-    """How many of them preferred one of the two."""
+    """Count the votes that prefer one of the two."""
     return sum(vote.decided for vote in votes)
 
 
 def niche_votes(votes: Sequence[Vote]) -> dict[str, list[Vote]]:
-    """Whose votes make a niche: a rater's with `ENOUGH` decided ones; the others' together, where those are enough."""
+    """Group the votes that make niches: a rater's own from `ENOUGH_VOTES` decided ones on, the others' together."""
     raters = by_rater(votes)
-    heard = {rater: some for rater, some in raters.items() if count_decided(some) >= ENOUGH_VOTES}
-    rest = [vote for vote in votes if vote.rater not in heard]
+    groups = {rater: group for rater, group in raters.items() if count_decided(group) >= ENOUGH_VOTES}
+    rest = [vote for vote in votes if vote.rater not in groups]
     if count_decided(rest) >= ENOUGH_VOTES:
-        heard[OTHERS if heard else EVERYBODY] = rest
-    return heard
+        groups[OTHERS if groups else EVERYBODY] = rest
+    return groups
 
 
 def missing_votes(votes: Sequence[Vote]) -> int:
-    """How many more decided votes it takes until they can steer a run; 0 where they can."""
+    """Count the decided votes that are lacking until they can steer a run; 0 where they can."""
     return 0 if niche_votes(votes) else ENOUGH_VOTES - count_decided(votes)
 
 
 def votes_for(where: str | Path) -> tuple[Path, list[Vote]]:
-    """The folder of the run that votes are about, and the votes, of a run's folder or the path of its `votes.jsonl`.
+    """Read the votes of a run's folder, or of the path of its `votes.jsonl`; returns the folder too.
 
     Raises:
         RunError: there are none, or too few to steer a run; says how many are needed.
@@ -159,7 +159,7 @@ def votes_for(where: str | Path) -> tuple[Path, list[Vote]]:
 
 
 def steering_runs(runs: Path) -> list[str]:
-    """The names of the runs in a folder whose votes are enough to steer another, newest votes first."""
+    """List the runs in a folder whose votes are enough to steer another, newest votes first."""
     files = sorted(runs.glob(f"*/{VOTES_FILE}"), key=lambda file: file.stat().st_mtime, reverse=True)
     return [file.parent.name for file in files if _can_steer(file)]
 

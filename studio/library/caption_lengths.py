@@ -21,7 +21,7 @@ from pipelines.generation.build import load_tokenizer
 
 @dataclass(frozen=True)
 class CaptionReader:
-    """Somebody who reads captions: what it is called, its limit, and how it counts, marks at both ends included."""
+    """What reads captions: its name, its limit in tokens, and how it counts them, marks at both ends included."""
 
     name: str
     limit: int
@@ -30,7 +30,7 @@ class CaptionReader:
 
 @dataclass(frozen=True)
 class CaptionLength:
-    """A caption of a prompt, and its tokens for each reader."""
+    """A caption of a prompt, and its length in tokens for each reader."""
 
     id: str
     language: Language
@@ -40,35 +40,35 @@ class CaptionLength:
 
 
 def scorer_reader(name: str) -> CaptionReader:
-    """The tokenizer of a scorer, whose model is not opened.
+    """Open the tokenizer of a scorer, but not its model.
 
     Raises:
         ScorerError: its files are neither here nor to be had.
     """
-    opened = tokenizer_of(name, weights=False)
-    return CaptionReader(names.label(name), opened.context_length, partial(token_counts, opened))
+    scorer_tokenizer = tokenizer_of(name, weights=False)
+    return CaptionReader(names.label(name), scorer_tokenizer.context_length, partial(token_counts, scorer_tokenizer))
 
 
 def source_readers(source: Source) -> list[CaptionReader]:
-    """The tokenizers of a source's text encoders; none where it is a UNet alone.
+    """Open the tokenizers of a source's text encoders; none where it is a UNet alone.
 
     Raises:
         SourceError: a tokenizer cannot be read.
     """
     return [
-        CaptionReader(f"{source.name} {part}", opened.model_max_length, partial(_counts, opened))
+        CaptionReader(f"{source.name} {part}", text_tokenizer.model_max_length, partial(_counts, text_tokenizer))
         for part in TOKENIZERS
         if part in source.contents.tokenizers
-        for opened in [load_tokenizer(part, source)]
+        for text_tokenizer in [tokenizer(part, source)]
     ]
 
 
-def _counts(opened: Any, texts: Sequence[str]) -> list[int]:
-    return list(map(len, opened(list(texts), verbose=False).input_ids)) if texts else []
+def _counts(text_tokenizer: Any, texts: Sequence[str]) -> list[int]:
+    return list(map(len, text_tokenizer(list(texts), verbose=False).input_ids)) if texts else []
 
 
 def caption_lengths(rows: Sequence[Row], readers: Sequence[CaptionReader]) -> list[CaptionLength]:
-    """How long every caption is, those that are cut first, then the longest."""
+    """Measure every caption in tokens of each reader: those that are cut first, then the longest."""
     captions = [
         (row.id, language, caption)
         for row in rows
@@ -76,8 +76,8 @@ def caption_lengths(rows: Sequence[Row], readers: Sequence[CaptionReader]) -> li
         if (caption := getattr(row, language))
     ]
     counts = [reader.counts([caption for *_, caption in captions]) for reader in readers]
-    found = []
+    lengths = []
     for tokens, (id, language, caption) in zip(zip(*counts, strict=True), captions, strict=True):
         cut = tuple(one.name for one, count in zip(readers, tokens, strict=True) if count > one.limit)
-        found.append(CaptionLength(id, language, caption, tokens, cut))
-    return sorted(found, key=lambda one: (-len(one.cut_by), -max(one.tokens)))
+        lengths.append(CaptionLength(id, language, caption, tokens, cut))
+    return sorted(lengths, key=lambda one: (-len(one.cut_by), -max(one.tokens)))

@@ -19,15 +19,16 @@ def fetch_source(uri: str, progress: Callable[[float, tuple[int, int] | None], N
 
     Args:
         uri: what a person would write for it, paths made absolute.
-        progress: told the seconds that have passed, and bytes done and in all where they are known; may raise to stop.
+        progress: called with the seconds that have passed, and bytes done and in all where they are known; may raise to
+            stop.
 
     Raises:
         SourceError: it cannot be had, or it is no source.
     """
     started = time.monotonic()
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as stderr:
         command = [sys.executable, "-m", "studio.cli.app", "sources", "inspect", "--json", "--", uri]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr)
         try:
             while process.poll() is None:
                 if progress:
@@ -37,6 +38,6 @@ def fetch_source(uri: str, progress: Callable[[float, tuple[int, int] | None], N
             process.terminate()
             process.wait()
         if process.returncode != 0:
-            said.seek(0)
-            last = said.read().strip().rpartition("\n")[2]
+            stderr.seek(0)
+            last = stderr.read().strip().rpartition("\n")[2]
             raise SourceError(last.removeprefix("error: ") or f"{uri} could not be opened. Expected a source.")

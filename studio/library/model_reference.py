@@ -15,7 +15,7 @@ OpenedModel = tuple[Recipe, dict[str, Source]]
 
 
 def open_model(named: str) -> OpenedModel:
-    """The recipe and the opened sources behind a name; a source is the recipe that takes all from it.
+    """Open the recipe and the sources behind a name; a source becomes the recipe that takes all from it.
 
     Raises:
         M2N2Error: nothing of the kind is there, or it does not fit.
@@ -38,7 +38,7 @@ def open_model(named: str) -> OpenedModel:
 
 
 def source_as_model(source: Source) -> OpenedModel:
-    """A source as the recipe that takes all from it."""
+    """Return a source as the recipe that takes all from it."""
     chromosomes = {"attention": [1.0], "backbone": [1.0]}
     return blend([source], chromosomes, host={"default": source.name}, name=source.name), {source.name: source}
 

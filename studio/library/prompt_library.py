@@ -20,12 +20,12 @@ _NAME = re.compile(r"[\w][\w .-]{0,79}")  # one file's name: letters of any scri
 
 
 def prompt_sets(folder: Path) -> dict[str, Path]:
-    """The files of all sets by name, the shipped ones first, then one's own by name."""
+    """List the files of all sets by name, the shipped ones first, then one's own by name."""
     return SHIPPED | {file.stem: file for file in sorted(folder.glob("*.yaml")) if file.stem not in SHIPPED}
 
 
 def load_cached(path: Path) -> PromptSet:
-    """A set, kept in memory until its file changes.
+    """Load a set, which stays in memory until its file changes.
 
     Raises:
         PromptSetError: it cannot be read.
@@ -38,7 +38,7 @@ def load_cached(path: Path) -> PromptSet:
 
 
 def prompt_set_path(folder: Path, name: str) -> Path:
-    """Where a set of one's own is saved.
+    """Return where a set of one's own is saved.
 
     Raises:
         PromptSetError: the name cannot be a file's, or is that of a shipped set.
@@ -76,7 +76,7 @@ def check_free(path: Path, *, overwrite: bool = False) -> None:
 
 
 def rebase_references(rows: Sequence[Row], source: Path, target: Path) -> list[Row]:
-    """Rows whose reference pictures, relative to one folder, are named relative to another."""
+    """Name the reference pictures of rows, which are relative to one folder, relative to another."""
     if source == target:
         return list(rows)
     return [

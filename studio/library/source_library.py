@@ -50,18 +50,18 @@ class KnownSource:
 
 
 def known_sources(runs: Path) -> list[KnownSource]:
-    """Every source the studio knows: the embedded ones, then those added, then those of its runs, the newest first."""
-    taken: dict[str, list[str]] = {}
+    """List every source the studio knows: the embedded ones, those added, those of its runs, the newest first."""
+    runs_by_uri: dict[str, list[str]] = {}
     for file in sorted(runs.glob("*/run.yaml"), key=lambda file: file.stat().st_mtime, reverse=True):
         for uri in _sources_of(file, file.stat().st_mtime_ns):
-            taken.setdefault(uri, []).append(file.parent.name)
-    own = added_sources(runs)
-    uris = dict.fromkeys([*map(str, assets.sources()), *own, *taken])
-    return [KnownSource(uri, tuple(taken.get(uri, ())), uri in own) for uri in uris]
+            runs_by_uri.setdefault(uri, []).append(file.parent.name)
+    added = added_sources(runs)
+    uris = dict.fromkeys([*map(str, assets.sources()), *added, *runs_by_uri])
+    return [KnownSource(uri, tuple(runs_by_uri.get(uri, ())), uri in added) for uri in uris]
 
 
 def added_sources(runs: Path) -> list[str]:
-    """The sources that somebody added, the newest last.
+    """Read the sources that somebody added, the newest last.
 
     Raises:
         RunError: their file cannot be read.
@@ -100,11 +100,11 @@ def forget_source(runs: Path, uri: str) -> None:
 
 
 def hash_source(source: Source, progress: Callable[[int, int], None] | None = None) -> dict[str, str]:
-    """The hash of each component, after reading and checking every byte that was not read before.
+    """Hash each component, after reading and checking every byte that was not read before.
 
     Args:
         source: an opened source.
-        progress: told (bytes done, bytes in all); may raise to stop.
+        progress: called with (bytes done, bytes in all); may raise to stop.
 
     Raises:
         SourceError: weights that are not finite.
@@ -126,9 +126,9 @@ def open_known_source(runs: Path, key: str) -> Source:
     Raises:
         M2N2Error: none has that key, or it cannot be opened any more.
     """
-    for one in known_sources(runs):
-        if one.key == key:
-            return open_source_uri(one.uri)
+    for source in known_sources(runs):
+        if source.key == key:
+            return open_origin(source.uri)
     raise RunError(f"The studio knows no source {key!r}. Expected one of those on the page of sources; load it again.")
 
 

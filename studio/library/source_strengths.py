@@ -43,44 +43,44 @@ class SourceStrengths:
 
 
 def source_strengths(runs: Path, sources: Sequence[KnownSource]) -> dict[str, SourceStrengths]:
-    """What each source is good at, by uri: from the newest run that scored it, else from what came with it.
+    """Read what each source is good at, by uri: from the newest run that scored it, else from what it came with.
 
     Sources that nobody measured are left out.
     """
-    wanted: dict[str, list[KnownSource]] = {}
-    found: dict[str, SourceStrengths] = {}
-    for one in sources:
-        for run in one.runs[:1]:
-            wanted.setdefault(run, []).append(one)
-    while wanted:
-        run, here = wanted.popitem()
+    pending: dict[str, list[KnownSource]] = {}
+    measured: dict[str, SourceStrengths] = {}
+    for source in sources:
+        for run in source.runs[:1]:
+            pending.setdefault(run, []).append(source)
+    while pending:
+        run, in_run = pending.popitem()
         scored = _of_run(runs / run)
-        for one in here:
-            if one.name in scored:
-                found[one.uri] = scored[one.name]
-            elif later := one.runs[one.runs.index(run) + 1 :]:
-                wanted.setdefault(later[0], []).append(one)
-    for one in sources:
-        if one.uri not in found and (table := _of_family(one)):
-            found[one.uri] = table
-    return found
+        for source in in_run:
+            if source.name in scored:
+                measured[source.uri] = scored[source.name]
+            elif later := source.runs[source.runs.index(run) + 1 :]:
+                pending.setdefault(later[0], []).append(source)
+    for source in sources:
+        if source.uri not in measured and (table := _of_family(source)):
+            measured[source.uri] = table
+    return measured
 
 
-def best_categories(found: Mapping[str, SourceStrengths], uri: str, language: Language = "ja") -> list[str]:
-    """The categories in which a source beats every other one that was measured beside it."""
-    own = found[uri]
-    beside = [other for other in found.values() if (other.run, other.scorer) == (own.run, own.scorer)]
+def best_categories(measured: Mapping[str, SourceStrengths], uri: str, language: Language = "ja") -> list[str]:
+    """List the categories in which a source beats every other one that was measured beside it."""
+    strengths = measured[uri]
+    beside = [other for other in measured.values() if (other.run, other.scorer) == (strengths.run, strengths.scorer)]
     if len(beside) < 2:
         return []
     return [
         category
-        for category, score in own.scores.get(language, {}).items()
-        if all(score > other.scores[language].get(category, 0.0) for other in beside if other is not own)
+        for category, score in strengths.scores.get(language, {}).items()
+        if all(score > other.scores[language].get(category, 0.0) for other in beside if other is not strengths)
     ]
 
 
 def _of_run(folder: Path) -> dict[str, SourceStrengths]:
-    """What a run tells of its sources, by name; nothing where it has not drawn any yet."""
+    """Read what a run tells of its sources, by name; nothing where it has not drawn any yet."""
     with _opened(folder) as store:
         if store is None:
             return {}
@@ -122,20 +122,20 @@ def _opened(folder: Path) -> Iterator[RunStore | None]:
         store.close()
 
 
-def _of_family(one: KnownSource) -> SourceStrengths | None:
-    """The table that was measured when the embedded family was made, each source with text encoders of its own."""
-    path = Path(one.uri)
+def _of_family(source: KnownSource) -> SourceStrengths | None:
+    """Read the table that was measured when the embedded family was made, each source with its own text encoders."""
+    path = Path(source.uri)
     if path.parent != assets.FAMILY or path.name not in assets.NAMES:
         return None
-    measured = json.loads((assets.FAMILY.parent / "family.json").read_text("utf-8"))
-    own = measured["cards"][path.name]
+    table = json.loads((assets.FAMILY.parent / "family.json").read_text("utf-8"))
+    card = table["cards"][path.name]
     return SourceStrengths(
         scores={
-            language: {name: score for name, score in own[language]["score"].items() if name != "mean"}
+            language: {name: score for name, score in card[language]["score"].items() if name != "mean"}
             for language in LANGUAGES
         },
         measured_in="family",
         run="",
-        scorer=measured["scorer"],
-        prompts=measured["held_out_prompts"],
+        scorer=table["scorer"],
+        prompts=table["held_out_prompts"],
     )

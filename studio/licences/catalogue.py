@@ -80,14 +80,14 @@ _SPELLINGS = {spelling: row.name for row in LICENCES for spelling in row.spellin
 
 
 def hub_name(written: str) -> str:
-    """A licence's name as the hub writes it, whatever a card or a header calls it."""
+    """Translate a licence's name, whatever a card or a header calls it, to the one the hub writes."""
     name = re.sub(r"\b(the|licen[sc]e|version|agreement)\b", " ", written.lower())
     name = re.sub(r"[\s_()-]+", "-", name).strip("-.")
     return _SPELLINGS.get(name, name)
 
 
 def licence_restriction(name: str) -> Restriction | None:
-    """What a licence forbids that somebody who publishes should know; of one that is not known, what its name says.
+    """Return what a licence forbids that a publisher should know; of an unknown one, what its name says.
 
     Args:
         name: as the hub writes it.
@@ -96,7 +96,7 @@ def licence_restriction(name: str) -> Restriction | None:
 
 
 def restriction_in_name(name: str) -> Restriction | None:
-    """What a licence's name alone says that it forbids."""
+    """Return what a licence's name alone says that it forbids."""
     if _says(name, "nd", "no-?derivatives?"):
         return "no_derivatives"
     return "non_commercial" if _says(name, "nc", "non-?commercial|research") else None

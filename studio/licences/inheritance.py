@@ -44,10 +44,10 @@ class InheritedLicence:
 
     def duty(self, lang: Lang) -> str | None:
         """What its licence asks, in a few words; `None` where the licence is not known here."""
-        known = [KNOWN_LICENCES[term] for term in self.terms if term in KNOWN_LICENCES]
-        if not known or len(known) < len(self.terms):
+        licences = [KNOWN_LICENCES[term] for term in self.terms if term in KNOWN_LICENCES]
+        if not licences or len(licences) < len(self.terms):
             return None
-        return "; ".join(dict.fromkeys(words(lang)[licence.duty_key] for licence in known))
+        return "; ".join(dict.fromkeys(words(lang)[licence.duty_key] for licence in licences))
 
     @property
     def warning(self) -> LicenceWarning | None:
@@ -61,7 +61,7 @@ class InheritedLicence:
 
 
 def inherited_licences(recipe: Recipe, sources: Mapping[str, Source]) -> list[InheritedLicence]:
-    """Every source that gives weights or lends a component, with its licence; LoRAs in it have entries of their own.
+    """List every source that gives weights or lends a component, with its licence, and the LoRAs in it after it.
 
     Args:
         recipe: the merge.
@@ -70,25 +70,25 @@ def inherited_licences(recipe: Recipe, sources: Mapping[str, Source]) -> list[In
     Raises:
         SourceError: a source's LoRA is gone.
     """
-    found = []
-    for k, named in enumerate(recipe.sources):
+    entries = []
+    for k, source in enumerate(recipe.sources):
         parts = [
             name
             for name, chromosome in recipe.chromosomes.items()
             if any(segment.weights[k] != 0 for segment in chromosome.segments)
         ]
         lent = ("text_encoder", "text_encoder_2", "vae", "tokenizer", "tokenizer_2", "scheduler")
-        parts += [part for part in lent if part not in recipe.merged_components and recipe.lender(part) == named.name]
+        parts += [part for part in lent if part not in recipe.merged_components and recipe.lender(part) == source.name]
         if parts:
-            base, *loras = source_licences(sources[named.name])
-            licence = base.licence or named.licence
-            found.append(replace(base, name=named.name, licence=licence, parts=tuple(dict.fromkeys(parts))))
-            found += loras
-    return found
+            base, *loras = source_licences(sources[source.name])
+            licence = base.licence or source.licence
+            entries.append(replace(base, name=source.name, licence=licence, parts=tuple(dict.fromkeys(parts))))
+            entries += loras
+    return entries
 
 
 def source_licences(source: Source) -> list[InheritedLicence]:
-    """A source's own licence, then those of the LoRAs on it.
+    """List a source's own licence, then those of the LoRAs on it.
 
     Raises:
         SourceError: a LoRA is gone.
@@ -101,44 +101,44 @@ def source_licences(source: Source) -> list[InheritedLicence]:
 
 
 def all_terms(entries: Iterable[InheritedLicence]) -> list[str]:
-    """The licences that hold for the whole, as the hub writes them; `unknown` stands for those not stated."""
+    """List the licences that hold for the whole, as the hub writes them; `unknown` stands for those not stated."""
     return list(dict.fromkeys(term for entry in entries for term in entry.terms or ("unknown",)))
 
 
 def common_licence(entries: Iterable[InheritedLicence]) -> str:
-    """The licence of the whole as a model card names it: the one they share where the hub knows it, else `other`."""
+    """Return the licence of the whole as a model card names it: the shared one where the hub knows it, or `other`."""
     terms = all_terms(entries)
     return terms[0] if len(terms) == 1 and terms[0] in KNOWN_LICENCES and KNOWN_LICENCES[terms[0]].on_hub else "other"
 
 
 def joint_licence(entries: Iterable[InheritedLicence]) -> str:
-    """The licences of the whole in one expression, for a file's header: `apache-2.0 AND openrail++`."""
+    """Join the licences of the whole in one expression, for a file's header: `apache-2.0 AND openrail++`."""
     return _JOINED.join(all_terms(entries))
 
 
 def licence_warnings(entries: Iterable[InheritedLicence], lang: Lang) -> list[str]:
-    """A sentence for each source that should be read about before anything is published."""
-    said = words(lang)
-    return [f"{entry.name}: {said[f'warning_{entry.warning}']}" for entry in entries if entry.warning]
+    """Write a sentence for each source that should be read about before anything is published."""
+    phrases = words(lang)
+    return [f"{entry.name}: {phrases[f'warning_{entry.warning}']}" for entry in entries if entry.warning]
 
 
 def credit_lines(entries: Iterable[InheritedLicence]) -> list[str]:
-    """A sentence for each source that names its author and its licence as attribution asks for; Markdown, in English.
+    """Credit each source, its author and licence, in a sentence as attribution asks for; Markdown, in English.
 
     Authors are known of what comes from the hub, and where a card or a header names them; others are for a person to
     fill in.
     """
-    said = []
+    sentences = []
     for entry in entries:
         author = f" by {entry.origin.author}" if entry.origin.author else ""
         terms = [_linked(term) for term in entry.terms]
         licence = f"licensed under {' and '.join(terms)}" if terms else "licence not stated"
-        said.append(f"{entry.name}{author}, {licence}; changed: merged with others by weighted sums.")
-    return said
+        sentences.append(f"{entry.name}{author}, {licence}; changed: merged with others by weighted sums.")
+    return sentences
 
 
 def licence_texts(entries: Iterable[InheritedLicence]) -> dict[str, bytes]:
-    """The licence files and cards that go along with an export, as file name to content.
+    """Collect the licence files and cards that go along with an export, as file name to content.
 
     A folder's own go along, and those beside a single file that bear its name: `NAME.LICENSE`, or what its export left
     in `NAME.about`. Nothing is taken from files that merely lie in the same folder. What an export gathered from its
@@ -157,17 +157,17 @@ def has_licence_text(entry: InheritedLicence) -> bool:
 
 
 def _linked(name: str) -> str:
-    """A licence's name in Markdown, as a link where its text is known to stand somewhere."""
+    """Write a licence's name in Markdown, as a link where its text is known to stand somewhere."""
     link = KNOWN_LICENCES[name].link if name in KNOWN_LICENCES else None
     return f"[{name}]({link})" if link else name
 
 
 def _papers(origin: Origin) -> Iterator[tuple[str, Path]]:
-    """Licence texts and cards of a source, by the name they have beside it."""
+    """Find licence texts and cards of a source, by the name they have beside it."""
     home = origin.home or about_folder(origin.path)
-    found = {file.name: file for file in home.glob("*") if _TEXT.fullmatch(file.name) or file.name == "README.md"}
-    found |= {file.relative_to(home).as_posix(): file for file in (home / _TEXTS).rglob("*")}
-    papers = {name: file for name, file in found.items() if lies_in(file, home)}
+    in_home = {file.name: file for file in home.glob("*") if _TEXT.fullmatch(file.name) or file.name == "README.md"}
+    in_home |= {file.relative_to(home).as_posix(): file for file in (home / _TEXTS).rglob("*")}
+    papers = {name: file for name, file in in_home.items() if lies_in(file, home)}
     if origin.home is None:
         beside = {file.name.removeprefix(f"{origin.path.stem}."): file for file in origin.path.parent.iterdir()}
         named = {name: file for name, file in beside.items() if name != file.name and _TEXT.fullmatch(name)}
@@ -178,5 +178,5 @@ def _papers(origin: Origin) -> Iterator[tuple[str, Path]]:
 
 
 def _folder(name: str) -> str:
-    """A source's name as a folder's: recipes come from anybody, and may call a source `../..`."""
+    """Turn a source's name into a folder's: recipes come from anybody, and may call a source `../..`."""
     return re.sub(r"[^\w.+-]+", "_", name).lstrip(".") or "_"

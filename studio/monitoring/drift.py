@@ -21,7 +21,7 @@ DriftVerdict = Literal["damaged", "first", "equal", "noise", "changed"]
 
 @dataclass(frozen=True)
 class ScoreChange:
-    """A mean score then and now."""
+    """A mean score at the export's birth and at a later measurement."""
 
     then: float
     now: float
@@ -59,7 +59,7 @@ class Drift:
     environment: dict[str, tuple[str, str]]
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values."""
         return {
             "verdict": self.verdict,
             "when": self.when,
@@ -76,7 +76,7 @@ class Drift:
 
 
 def drift(certificate: BirthCertificate, events: Sequence[Measurement], number: int = -1) -> Drift:
-    """One measurement beside the birth certificate.
+    """Compare one measurement with the birth certificate.
 
     Args:
         certificate: what was measured then.
@@ -116,7 +116,7 @@ def drift(certificate: BirthCertificate, events: Sequence[Measurement], number: 
 
 
 def baseline(certificate: BirthCertificate, events: Sequence[Measurement]) -> ScoreLists | None:
-    """What later measurements are compared with: the certificate's scores, else the first ones measured."""
+    """Return what later measurements are compared with: the certificate's scores, else the first ones measured."""
     if certificate.scores:
         return certificate.scores
     intact = _intact(events)
@@ -124,14 +124,14 @@ def baseline(certificate: BirthCertificate, events: Sequence[Measurement]) -> Sc
 
 
 def largest_changes(before: ScoreLists, after: ScoreLists) -> list[int]:
-    """Rows of the prompts that moved, in any language, the largest move first."""
+    """Return the rows of the prompts that moved, in any language, the largest move first."""
     then, now = score_arrays(before), score_arrays(after)
     moved = np.max([np.abs(now[kind] - then[kind]).max(axis=1) for kind in then if kind in now], axis=0)
     return [int(row) for row in np.argsort(-moved, kind="stable") if moved[row] > 0]
 
 
 def repeat_noise(events: Sequence[Measurement]) -> tuple[dict[str, float] | None, int]:
-    """The largest move of any picture's score where the same files were measured twice in one go.
+    """Measure the largest move of any picture's score where the same files were measured twice in one go.
 
     Two measurements on different days are no repeats: what changed in between may not be known.
 
@@ -139,11 +139,11 @@ def repeat_noise(events: Sequence[Measurement]) -> tuple[dict[str, float] | None
         By kind, `None` where nothing was measured twice; and how many times it was.
     """
     repeated = [event for event in _intact(events) if event.get("repeat")]
-    found: dict[str, float] = {}
+    largest: dict[str, float] = {}
     for event in repeated:
         for kind, moved in _moves(event["scores"], event["repeat"]).items():
-            found[kind] = max(found.get(kind, 0.0), float(moved.max()))
-    return found or None, len(repeated)
+            largest[kind] = max(largest.get(kind, 0.0), float(moved.max()))
+    return largest or None, len(repeated)
 
 
 def is_repeated(events: Sequence[Measurement], environment: Mapping[str, str]) -> bool:
@@ -158,8 +158,8 @@ def _verdict(moved: Mapping[str, np.ndarray], noise: Mapping[str, float] | None)
     return "noise" if within else "changed"
 
 
-def _moves(one: ScoreLists, other: ScoreLists) -> dict[str, np.ndarray]:
-    then, now = score_arrays(one), score_arrays(other)
+def _moves(before: ScoreLists, after: ScoreLists) -> dict[str, np.ndarray]:
+    then, now = score_arrays(before), score_arrays(after)
     return {kind: np.abs(now[kind] - then[kind]) for kind in then if kind in now}
 
 

@@ -47,7 +47,7 @@ def carry_out_measurement(export: Export, progress: Progress | None = None) -> d
     started = time.time()
     began: dict[str, float] = {}  # stages
 
-    def told(stage: Stage, done: int, of: int) -> None:
+    def on_progress(stage: Stage, done: int, of: int) -> None:
         if (export.monitor / "stop").exists():
             raise Stopped
         at = began.setdefault(stage, time.time())
@@ -55,24 +55,24 @@ def carry_out_measurement(export: Export, progress: Progress | None = None) -> d
         if progress:
             progress(stage, done, of)
 
-    def waiting(before: int) -> None:
+    def on_wait(before: int) -> None:
         if (export.monitor / "stop").exists():
             raise Stopped
         _put(export, state="queued", before=before, started=started)
 
     with hold_lock(export.monitor / "monitor.lock", _busy(export)):
         try:
-            with acquire_device(waiting):
-                told("files", 0, 1)
-                event = measure(export, told)
+            with acquire_device(on_wait):
+                on_progress("files", 0, 1)
+                event = measure(export, on_progress)
             _put(export, state="done", started=started)
             return event
         except Stopped:
             _put(export, state="stopped", started=started)
             raise
         except BaseException as error:
-            said = str(error) if isinstance(error, M2N2Error) else repr(error)
-            _put(export, state="failed", error=said, started=started)
+            message = str(error) if isinstance(error, M2N2Error) else repr(error)
+            _put(export, state="failed", error=message, started=started)
             raise
         finally:
             (export.monitor / "stop").unlink(missing_ok=True)
@@ -106,28 +106,28 @@ def is_measuring(export: Export) -> bool:
 
 
 def measurement_status(export: Export) -> dict[str, Any]:
-    """How a measurement stands.
+    """Read how a measurement stands.
 
     Returns:
         `state` (none, starting, queued, running, done, stopped, failed, interrupted), and as far as they apply `stage`,
         `done` and `of`, `before` (how many go first), `began` (the stage), `started` and `error`.
     """
     try:
-        found: dict[str, Any] = json.loads((export.monitor / "status.json").read_text("utf-8"))
+        noted: dict[str, Any] = json.loads((export.monitor / "status.json").read_text("utf-8"))
     except (OSError, ValueError):
         return {"state": "none"}
-    if found["state"] in ("queued", "running") and not is_measuring(export):
-        return {**found, "state": "interrupted"}
-    if found["state"] == "starting" and time.time() - found["started"] > LOOK_SECONDS:
-        return {**found, "state": "interrupted"}
-    return found
+    if noted["state"] in ("queued", "running") and not is_measuring(export):
+        return {**noted, "state": "interrupted"}
+    if noted["state"] == "starting" and time.time() - noted["started"] > LOOK_SECONDS:
+        return {**noted, "state": "interrupted"}
+    return noted
 
 
 def schedule_of(export: Export) -> Schedule:
-    """How often an export is measured while a studio is open."""
+    """Read how often an export is measured while a studio is open."""
     file = export.monitor / "schedule"
-    said = file.read_text("utf-8").strip() if file.is_file() else "off"
-    return next((one for one in SCHEDULES if one == said), "off")
+    noted = file.read_text("utf-8").strip() if file.is_file() else "off"
+    return next((one for one in SCHEDULES if one == noted), "off")
 
 
 def set_schedule(export: Export, schedule: Schedule) -> None:

@@ -28,7 +28,7 @@ SHOWN_HASH = 12  # digits of a recipe's hash in print
 
 @dataclass(frozen=True)
 class SheetModel:
-    """A row of the sheet."""
+    """A row of the sheet: a model's name, its recipe as JSON, and the recipe's SHA-256."""
 
     label: str
     recipe: str
@@ -78,7 +78,7 @@ class ContactSheet:
 
 
 def sheet_html(sheet: ContactSheet, lang: Lang) -> str:
-    """The sheet as a page that needs nothing beside it."""
+    """Write the sheet as a page that needs nothing beside it."""
     return standalone.page(
         "contact_sheet.html",
         lang,
@@ -90,7 +90,7 @@ def sheet_html(sheet: ContactSheet, lang: Lang) -> str:
 
 
 def sheet_png(sheet: ContactSheet, lang: Lang) -> bytes:
-    """The sheet as one picture; its text chunk holds the generation data of every picture on it.
+    """Draw the sheet as one PNG; its text chunk holds the generation data of every picture on it.
 
     Without a Japanese font on this machine (see `fonts`) Japanese captions come out as empty boxes.
     """
@@ -150,7 +150,7 @@ def _draw(
     side: int,
     lang: Lang,
 ) -> None:
-    """One picture with its score below; a grey frame where there is none."""
+    """Draw one picture with its score below; a grey frame where there is none."""
     left, top = corner
     if tile is None:
         pen.rectangle((left, top, left + side, top + side), outline="#999999")
@@ -167,12 +167,12 @@ def _legend(sheet: ContactSheet, lang: Lang) -> list[str]:
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    found = japanese_font()
-    return ImageFont.truetype(str(found.file), size) if found else ImageFont.load_default(size)
+    font = japanese_font()
+    return ImageFont.truetype(str(font.file), size) if font else ImageFont.load_default(size)
 
 
 def _cut(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
-    """Text that fits, with an ellipsis where it did not."""
+    """Shorten a text to `width` pixels, with an ellipsis where it did not fit."""
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(f"{text}…") > width:
@@ -181,6 +181,6 @@ def _cut(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: i
 
 
 def _source(tile: SheetPicture) -> str:
-    """A picture for the page: the PNG file itself with its text chunk, or, of a large one, a smaller WebP."""
+    """Embed a picture in the page: the PNG file itself with its text chunk, or, of a large one, a smaller WebP."""
     with Image.open(io.BytesIO(tile.content)) as picture:
         return png_uri(tile.content) if max(picture.size) <= AS_IT_IS else data_uri(picture, AS_IT_IS)

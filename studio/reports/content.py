@@ -38,7 +38,7 @@ ANCESTORS = 60
 
 @dataclass(frozen=True)
 class NicheHolder:
-    """A niche: who is best there, and by how much better than the best source."""
+    """A niche: which individual is best there, its score, and the best source's."""
 
     prompt: Prompt
     holder: str | None
@@ -48,7 +48,7 @@ class NicheHolder:
 
 @dataclass(frozen=True)
 class ReportContent:
-    """A run, for a page.
+    """What a report tells of a run.
 
     Attributes:
         run: the folder's name.
@@ -107,45 +107,45 @@ def read_report_content(store: RunStore) -> ReportContent:
     Raises:
         M2N2Error: its prompt sets cannot be read.
     """
-    config, everyone, state = store.config, store.individuals(), store.state
+    config, individuals, state = store.config, store.individuals(), store.state
     niches, held_out = store.prompts.niches, store.prompts.held_out
-    child = _child(store, everyone)
+    child = _child(store, individuals)
     sources = _sources(child.recipe) if child else None
-    alive = sorted((one for one in everyone if one.alive), key=lambda one: -(one.mean("ja") or 0.0))
+    alive = sorted((one for one in individuals if one.alive), key=lambda one: -(one.mean("ja") or 0.0))
     return ReportContent(
         run=store.name,
         status=status(store),
         config=_portable(config),
         niches=niches,
         held_out=held_out,
-        began=everyone[0].born if everyone else None,
-        ended=everyone[-1].born if everyone else None,
-        moments=archive_history(everyone, config),
+        began=individuals[0].born if individuals else None,
+        ended=individuals[-1].born if individuals else None,
+        moments=archive_history(individuals, config),
         alive=alive,
-        holdings=_holdings(niches, [one for one in alive if "ja" in one.scores], everyone),
+        holdings=_holdings(niches, [one for one in alive if "ja" in one.scores], individuals),
         results=state.results or {},
         comparisons=state.comparisons or {},
         realism=state.realism or {},
         child=child,
         recipe=_portable_recipe(child.recipe, sources) if child else None,
-        pictures=report_pictures(store, everyone, child),
+        pictures=report_pictures(store, individuals, child),
         ancestors=lineage(store, child.id)[:ANCESTORS] if child else [],
         licences=inherited_licences(child.recipe, sources) if child and sources else None,
-        failures=[(one.id, one.error) for one in everyone if one.error] + list((state.failed_rows or {}).items()),
+        failures=[(one.id, one.error) for one in individuals if one.error] + list((state.failed_rows or {}).items()),
         state={key: getattr(state, key) or {} for key in ("scorer", "reporter", "machine")},
     )
 
 
-def _child(store: RunStore, everyone: Sequence[Individual]) -> Individual | None:
-    """The child that the held-out report is about, or the best one so far."""
-    noted = store.state.child
-    recipe = None if noted else best_child(store)
-    wanted = noted or (recipe.name if recipe else None)
-    return next((one for one in everyone if one.id == wanted), None)
+def _child(store: RunStore, individuals: Sequence[Individual]) -> Individual | None:
+    """Find the child that the held-out report is about, or the best one so far."""
+    child_id = store.state.child
+    recipe = None if child_id else best_child(store)
+    child_id = child_id or (recipe.name if recipe else None)
+    return next((one for one in individuals if one.id == child_id), None)
 
 
 def _sources(recipe: Recipe) -> dict[str, Source] | None:
-    """The opened sources; `None` where they are not on this machine any more."""
+    """Open the sources of a recipe; `None` where they are not on this machine any more."""
     try:
         return open_recipe_sources(recipe)
     except M2N2Error as error:
@@ -154,7 +154,7 @@ def _sources(recipe: Recipe) -> dict[str, Source] | None:
 
 
 def _portable_recipe(recipe: Recipe, sources: Mapping[str, Source] | None) -> Recipe:
-    """The recipe as it may leave this machine; sources that are gone are called by their names alone."""
+    """Remove this machine's folders from a recipe; sources that are gone are called by their names alone."""
     named = [
         one.model_copy(update={"uri": portable_uri(sources[one.name]) if sources else one.name})
         for one in recipe.sources
@@ -163,7 +163,7 @@ def _portable_recipe(recipe: Recipe, sources: Mapping[str, Source] | None) -> Re
 
 
 def _portable(config: RunConfig) -> RunConfig:
-    """The settings as they may leave this machine: of paths, only the last part stays."""
+    """Remove this machine's folders from the settings: of paths, only the last part stays."""
 
     return config.model_copy(
         update={
@@ -181,11 +181,11 @@ def _last_term(term: str) -> str:
     return f"{scale}{mark}{Path(path).name}" if Path(path).is_absolute() else term
 
 
-def _holdings(niches: PromptSet, alive: Sequence[Individual], everyone: Sequence[Individual]) -> list[NicheHolder]:
+def _holdings(niches: PromptSet, alive: Sequence[Individual], individuals: Sequence[Individual]) -> list[NicheHolder]:
     if not alive:
         return []
     scores = np.stack([one.scores["ja"].mean(axis=1) for one in alive])  # [individuals, prompts]
-    sources = np.stack([one.scores["ja"].mean(axis=1) for one in everyone if one.is_source])
+    sources = np.stack([one.scores["ja"].mean(axis=1) for one in individuals if one.is_source])
     best, floor = scores.max(axis=0), sources.max(axis=0)
     return [
         NicheHolder(prompt, alive[row].id if row >= 0 else None, float(best[column]), float(floor[column]))

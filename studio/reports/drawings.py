@@ -27,14 +27,14 @@ TREE_WIDTH, TREE_HEIGHT, TREE_MARGIN = 1200, 260, 14
 
 
 def niche_map(lang: Lang, alive: Sequence[Individual], prompts: PromptSet) -> Markup:
-    """Individuals by prompts: the darker, the further above the archive's worst; a ring marks who holds the niche.
+    """Draw individuals by prompts: the darker, the further above the archive's worst; a ring marks a niche's holder.
 
     A prompt whose best score is among the lowest quarter is marked as a weak spot. The shades are one picture: as
     thousands of elements they would take a page a second.
     """
     if not alive:
         return Markup("")
-    scores = np.stack([one.scores["ja"].mean(axis=1) for one in alive])  # [individuals, prompts]
+    scores = np.stack([individual.scores["ja"].mean(axis=1) for individual in alive])  # [individuals, prompts]
     above = adjusted(scores)
     shade = above / np.where(above.max(axis=0) > 0, above.max(axis=0), 1.0)
     holder = owners(scores)
@@ -69,10 +69,10 @@ def niche_map(lang: Lang, alive: Sequence[Individual], prompts: PromptSet) -> Ma
                     x + 1, ROW * (row + 1) + 1, CELL - 2, ROW - 2, words + t(lang, "niche_held")
                 )
             )
-    for row, one in enumerate(alive):
+    for row, individual in enumerate(alive):
         parts.append(
             Markup('<text class="{}" x="{}" y="{}">{}</text>').format(
-                "name source" if one.is_source else "name", LABEL - 5, ROW * (row + 2) - 3, one.id[:11]
+                "name source" if individual.is_source else "name", LABEL - 5, ROW * (row + 2) - 3, individual.id[:11]
             )
         )
     return Markup(
@@ -83,7 +83,7 @@ def niche_map(lang: Lang, alive: Sequence[Individual], prompts: PromptSet) -> Ma
 
 
 def _shades(shade: np.ndarray) -> str:
-    """The shades, 0..1 [individuals, prompts], as a grey picture of cells with gaps between them: a data URI."""
+    """Draw the shades, 0..1 [individuals, prompts], as a grey picture of cells with gaps between: a data URI."""
     cell = np.pad(np.ones((ROW - 2, CELL - 2)), 1)
     buffer = io.BytesIO()
     Image.fromarray(np.kron(np.round((0.06 + 0.7 * shade) * 255), cell).astype(np.uint8)).save(buffer, "PNG")
@@ -91,7 +91,7 @@ def _shades(shade: np.ndarray) -> str:
 
 
 def family_tree(lang: Lang, everyone: Sequence[Individual], link: Callable[[str], str]) -> Markup:
-    """Those alive and their ancestors: when each was born, how well it draws Japanese, whose child it is.
+    """Draw those alive and their ancestors: when each was born, how well it draws Japanese, whose child it is.
 
     The colour is the source that weighs most in it; who is alive is filled. Each leads to the address
     that `link` gives for its id.
@@ -141,12 +141,12 @@ def family_tree(lang: Lang, everyone: Sequence[Individual], link: Callable[[str]
     ).format(t(lang, "tree"), legend, t(lang, "tree_legend"), TREE_WIDTH, TREE_HEIGHT, lines, dots)
 
 
-def depth_strip(lang: Lang, one: Individual) -> Markup:
-    """Which source each part of the network came from, per chromosome, from the first layer to the last.
+def depth_strip(lang: Lang, individual: Individual) -> Markup:
+    """Draw which source each part of the network came from, per chromosome, from the first layer to the last.
 
     The height of a colour is a source's share there; lines mark the split points of the crossover that made it.
     """
-    recipe = one.recipe
+    recipe = individual.recipe
     lineage = recipe.lineage
     parts = []
     for row, (name, chromosome) in enumerate(recipe.chromosomes.items()):
@@ -187,7 +187,7 @@ def depth_strip(lang: Lang, one: Individual) -> Markup:
 
 
 def _drawn(lineage: Lineage | None, chromosome: str) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """Split points of a chromosome and the mixing ratio before each."""
+    """Return the split points of a chromosome and the mixing ratio before each."""
     if lineage is None or chromosome not in lineage.splits:
         return (), ()
     splits, ratios = lineage.splits[chromosome], lineage.ratios.get(chromosome, 0.0)

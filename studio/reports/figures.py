@@ -24,16 +24,16 @@ SIZE = (8.0, 2.7)  # inches, of a row of two panels
 
 
 def archive_curves(lang: Lang, moments: Sequence[ArchiveMoment]) -> Markup:
-    """Best and mean score per language over offspring; below, coverage and entropy of the archive."""
+    """Plot best and mean score per language over offspring; below, coverage and entropy of the archive."""
     made = [moment.made for moment in moments]
 
     def scores(panel: Axes) -> None:
         for language, colour in COLOURS.items():
             for kind, line in (("best", "-"), ("mean", ":")):
                 points = [(moment.made, getattr(moment, kind).get(language)) for moment in moments]
-                known = [(x, y) for x, y in points if y is not None]
+                measured = [(x, y) for x, y in points if y is not None]
                 label = f"{t(lang, f'kind_{language}')} · {t(lang, f'curve_{kind}')}"
-                panel.plot(*zip(*known, strict=True), line, color=colour, label=label)
+                panel.plot(*zip(*measured, strict=True), line, color=colour, label=label)
         panel.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
 
     def covered(panel: Axes) -> None:
@@ -49,7 +49,7 @@ def archive_curves(lang: Lang, moments: Sequence[ArchiveMoment]) -> Markup:
 
 
 def _figure(lang: Lang, panels: Sequence[tuple[str, Callable[[Axes], None]]]) -> Markup:
-    """A row of panels as an SVG element, named by the panels' titles for those who do not see it."""
+    """Draw a row of panels as an SVG element, named by the panels' titles for those who do not see it."""
     font = japanese_font()
     family = [*([font.name] if font else []), "DejaVu Sans"]
     style: Any = {
@@ -82,11 +82,11 @@ def _figure(lang: Lang, panels: Sequence[tuple[str, Callable[[Axes], None]]]) ->
 
 
 def _inline(svg: str, label: str) -> Markup:
-    """An SVG file as an element of a page: no header, no fixed size, the page's ink and fonts."""
+    """Turn an SVG file into an element of a page: no header, no fixed size, the page's ink and fonts."""
     element = svg[svg.index("<svg") :]
     element = re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1">', element, count=1, flags=re.DOTALL)
     element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
-    element = re.sub(r"font(-family)?: ([^;\"]*)'[^;\"]*", lambda found: _without_family(found[0]), element)
+    element = re.sub(r"font(-family)?: ([^;\"]*)'[^;\"]*", lambda match: _without_family(match[0]), element)
     element = element.replace(INK, "currentColor").replace(' xmlns:xlink="http://www.w3.org/1999/xlink"', "")
     return Markup('<figure class="curves" role="img" aria-label="{}">{}</figure>').format(label, Markup(element))
 

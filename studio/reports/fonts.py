@@ -32,26 +32,26 @@ class Font(NamedTuple):
 
 @functools.cache
 def japanese_font() -> Font | None:
-    """The first font of `NAMES` that this machine has; `None` where it has none."""
+    """Find the first font of `JAPANESE_FONTS` that this machine has; `None` where it has none."""
     from matplotlib.font_manager import findSystemFonts, fontManager  # here, not above: it takes a second
 
-    found = _listed()
-    if not found:  # matplotlib keeps its list from its first use on, and a font may have been installed since
+    font = _listed()
+    if not font:  # matplotlib keeps its list from its first use on, and a font may have been installed since
         listed = {font.fname for font in fontManager.ttflist}
         for path in sorted(set(findSystemFonts()) - listed):
             with contextlib.suppress(OSError, RuntimeError, ValueError):  # a font it cannot read
                 fontManager.addfont(path)
-        found = _listed()
-    return found
+        font = _listed()
+    return font
 
 
 def _listed() -> Font | None:
-    """The first of `NAMES` among the fonts that matplotlib knows."""
+    """Find the first of `JAPANESE_FONTS` among the fonts that matplotlib knows."""
     from matplotlib.font_manager import fontManager
 
     for name in JAPANESE_FONTS:
-        found = [font for font in fontManager.ttflist if name in font.name and "Serif" not in font.name]
-        if found:
-            regular = min(found, key=lambda font: abs(int(font.weight) - 400) if str(font.weight).isdigit() else 0)
+        fonts = [font for font in fontManager.ttflist if name in font.name and "Serif" not in font.name]
+        if fonts:
+            regular = min(fonts, key=lambda font: abs(int(font.weight) - 400) if str(font.weight).isdigit() else 0)
             return Font(regular.name, Path(regular.fname))
     return None

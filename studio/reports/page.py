@@ -40,7 +40,11 @@ def write_report(store: RunStore, lang: Lang, out: Path) -> Path:
 
 
 def report_html(store: RunStore, lang: Lang) -> str:
-    """A run as one page that needs nothing beside it; see `read_report_content` for what it raises."""
+    """Render a run as one page that needs nothing beside it.
+
+    Raises:
+        M2N2Error: the run cannot be read.
+    """
     report = read_report_content(store)
     return standalone.page(
         "report.html",
@@ -54,7 +58,7 @@ def report_html(store: RunStore, lang: Lang) -> str:
         if len(report.niches) <= PROMPTS_TOLD
         else None,
         depth=drawings.depth_strip(lang, report.child) if report.child else None,
-        groups=[_group(shown, report.pictures.models) for shown in report.pictures.captions],
+        groups=[_group(caption, report.pictures.models) for caption in report.pictures.captions],
         model_name=lambda name: row_label(lang, report, name),
         score=format_score,
         ratios=_ratios,
@@ -69,23 +73,23 @@ def report_html(store: RunStore, lang: Lang) -> str:
 
 
 def row_label(lang: Lang, report: ReportContent, row: str) -> str:
-    """A row of the held-out report as people read it."""
+    """Name a row of the held-out report as people read it."""
     child = report.child.id if report.child else ""
     return {"average": t(lang, "row_average"), "child": t(lang, "row_child", id=child)}.get(row, row)
 
 
 def _bold(words: str) -> Markup:
-    """A sentence with `**stress**`, as the pages of the studio write it."""
+    """Render a sentence with `**stress**`, as the pages of the studio write it."""
     return Markup(re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", str(escape(words))))
 
 
 def _settings(lang: Lang, report: ReportContent) -> list[tuple[str, str]]:
-    """What was asked, as (name, value)."""
+    """List what was asked, as (name, value)."""
     config = report.config
-    drawn = config.pictures
-    size = f", {drawn.size} px" if drawn.size else ""
+    pictures = config.pictures
+    size = f", {pictures.size} px" if pictures.size else ""
     fitness = ", ".join(f"{kind} {weight:g}" for kind, weight in config.fitness.items())
-    asked: list[tuple[str, Any]] = [
+    settings: list[tuple[str, Any]] = [
         ("sources", ", ".join(config.sources)),
         ("host", ", ".join(f"{part}: {name}" for part, name in config.host.items())),
         ("prompts", f"{report.niches.name} ({len(report.niches)})"),
@@ -98,15 +102,15 @@ def _settings(lang: Lang, report: ReportContent) -> list[tuple[str, str]]:
         ("seed", config.seed),
         ("alpha", f"{config.alpha:g}"),
         ("angle", t(lang, f"angle_{config.angle}")),
-        ("drawn_how", f"{t(lang, 'steps')} {drawn.steps}, {t(lang, 'guidance')} {drawn.guidance:g}{size}"),
+        ("drawn_how", f"{t(lang, 'steps')} {pictures.steps}, {t(lang, 'guidance')} {pictures.guidance:g}{size}"),
         ("scorer", names.label(config.scorer)),
         ("reporter", names.label(config.reporter)),
     ]
-    return [(t(lang, key), str(value)) for key, value in asked]
+    return [(t(lang, key), str(value)) for key, value in settings]
 
 
 def _rows(lang: Lang, report: ReportContent) -> list[dict[str, Any]]:
-    """The held-out report: name, mean with interval per kind, CMMD where it was measured."""
+    """List the held-out report: name, mean with interval per kind, CMMD where it was measured."""
     return [
         {
             "name": row_label(lang, report, name),
@@ -118,9 +122,9 @@ def _rows(lang: Lang, report: ReportContent) -> list[dict[str, Any]]:
     ]
 
 
-def _ratios(drawn: float | Sequence[float]) -> str:
-    """Mixing ratios of a crossover: one, or one per stretch."""
-    return ", ".join(f"{ratio:.3f}" for ratio in ([drawn] if isinstance(drawn, float) else drawn))
+def _ratios(ratios: float | Sequence[float]) -> str:
+    """Format the mixing ratios of a crossover: one, or one per stretch."""
+    return ", ".join(f"{ratio:.3f}" for ratio in ([ratios] if isinstance(ratios, float) else ratios))
 
 
 def _interval(estimate: Mapping[str, float]) -> str:
@@ -128,8 +132,8 @@ def _interval(estimate: Mapping[str, float]) -> str:
 
 
 def _hashes(report: ReportContent) -> list[tuple[str, str]]:
-    """What the scores and weights depend on, as (what, sha256): sources, scorers, captions."""
-    found = [
+    """List what the scores and weights depend on, as (what, sha256): sources, scorers, captions."""
+    hashes = [
         (f"{source.name}: {part} ({source.uri})", digest)
         for source in (report.recipe.sources if report.recipe else ())
         for part, digest in source.sha256.items()
@@ -139,22 +143,22 @@ def _hashes(report: ReportContent) -> list[tuple[str, str]]:
             facts = [
                 str(scorer[key]) for key in ("dtype", "autocast", "context_length", "text_cleaning") if scorer.get(key)
             ]
-            found.append((", ".join([names.label(scorer["name"]), *facts]), scorer["sha256"]))
-    return found + [
+            hashes.append((", ".join([names.label(scorer["name"]), *facts]), scorer["sha256"]))
+    return hashes + [
         (f"{prompts.name} ({len(prompts)})", prompts.digest) for prompts in (report.niches, report.held_out)
     ]
 
 
-def _group(shown: CaptionPictures, models: Sequence[str]) -> dict[str, Any]:
-    """A caption with its pictures, per model in both languages."""
+def _group(caption: CaptionPictures, models: Sequence[str]) -> dict[str, Any]:
+    """Return a caption with its pictures, per model in both languages."""
 
     def cell(place: ModelLanguage) -> dict[str, Any]:
-        file = shown.files.get(place)
-        return {"src": _embedded(file) if file else None, "score": format_score(shown.scores.get(place))}
+        file = caption.files.get(place)
+        return {"src": _embedded(file) if file else None, "score": format_score(caption.scores.get(place))}
 
     return {
-        "prompt": shown.prompt,
-        "seed": shown.seed,
+        "prompt": caption.prompt,
+        "seed": caption.seed,
         "models": [(name, {language: cell((name, language)) for language in LANGUAGES}) for name in models],
     }
 

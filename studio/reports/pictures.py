@@ -28,14 +28,14 @@ class CaptionPictures:
     def seed(self) -> int | None:
         """The seed of the noise that all of them were drawn from."""
         for file in self.files.values():
-            if said := generation_data(file):
-                return int(said["seed"])
+            if data := generation_data(file):
+                return int(data["seed"])
         return None
 
 
 @dataclass(frozen=True)
 class ReportPictures:
-    """Captions with everybody's pictures.
+    """Captions with the pictures that each model drew.
 
     Attributes:
         models: who drew them, in order; `average` and `child` as in the held-out report.
@@ -48,58 +48,60 @@ class ReportPictures:
     held_out: bool
 
 
-def report_pictures(store: RunStore, everyone: Sequence[Individual], child: Individual | None) -> ReportPictures:
-    """The pictures to look at: of held-out captions where the report kept some, else of captions it was bred on.
+def report_pictures(store: RunStore, individuals: Sequence[Individual], child: Individual | None) -> ReportPictures:
+    """Find the pictures to look at: of held-out captions where the report kept some, else of those it was bred on.
 
     Args:
         store: the run.
-        everyone: all of its individuals.
+        individuals: all of the run.
         child: the one that the report is about.
     """
-    sources = [one.id for one in everyone if one.is_source]
+    sources = [one.id for one in individuals if one.is_source]
     keys = store.state.report_keys or {}
     models = [name for name in (*sources, "average", "child") if name in keys]
     if any((store.folder / "report" / name).is_dir() for name in models):
         return ReportPictures(models, _held_out(store, models, keys), held_out=True)
     models = [*sources, *([child.id] if child else [])]
-    people = {one.id: one for one in everyone}
-    return ReportPictures(models, _niches(store, [people[name] for name in models]), held_out=False)
+    by_id = {one.id: one for one in individuals}
+    return ReportPictures(models, _niches(store, [by_id[name] for name in models]), held_out=False)
 
 
 def _held_out(store: RunStore, models: Sequence[str], keys: Mapping[str, str]) -> list[CaptionPictures]:
     prompts = store.prompts.held_out
     scores: dict[str, Any] = {name: store.report_row(keys[name]) or {} for name in models}
-    found = []
+    captions = []
     for prompt in shown_prompts(prompts).prompts:
         row = prompts.ids.index(prompt.id)
         files = {
             (name, language): store.report_image(name, prompt.id, language) for name in models for language in LANGUAGES
         }
-        found.append(
+        captions.append(
             CaptionPictures(
-                prompt, _there(files), {(name, language): scores[name][language][row] for name, language in files}
+                prompt, _existing(files), {(name, language): scores[name][language][row] for name, language in files}
             )
         )
-    return found
+    return captions
 
 
-def _niches(store: RunStore, people: Sequence[Individual]) -> list[CaptionPictures]:
+def _niches(store: RunStore, individuals: Sequence[Individual]) -> list[CaptionPictures]:
     prompts: PromptSet = store.prompts.niches
-    found = []
+    captions = []
     for prompt in prompts.subset(min(SHOWN, len(prompts))).prompts:
         row = prompts.ids.index(prompt.id)
         files = {
-            (one.id, language): store.image(one.id, prompt.id, language, 0) for one in people for language in LANGUAGES
+            (one.id, language): store.image(one.id, prompt.id, language, 0)
+            for one in individuals
+            for language in LANGUAGES
         }
         scores: dict[ModelLanguage, float] = {
             (one.id, language): float(one.scores[language][row, 0])
-            for one in people
+            for one in individuals
             for language in LANGUAGES
             if language in one.scores
         }
-        found.append(CaptionPictures(prompt, _there(files), scores))
-    return found
+        captions.append(CaptionPictures(prompt, _existing(files), scores))
+    return captions
 
 
-def _there(files: Mapping[ModelLanguage, Path]) -> dict[ModelLanguage, Path]:
+def _existing(files: Mapping[ModelLanguage, Path]) -> dict[ModelLanguage, Path]:
     return {place: file for place, file in files.items() if file.is_file()}

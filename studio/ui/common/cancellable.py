@@ -10,34 +10,34 @@ from pipelines.errors import M2N2Error
 
 
 class Cancelled(M2N2Error):
-    """Somebody pressed Cancel."""
+    """Raised in work whose Cancel button somebody pressed."""
 
 
 class CancellableWork:
-    """One piece of work for each open page: begun, looked at between its steps, stopped."""
+    """One cancellable job for each browser session: registered, checked between its steps, stopped."""
 
     def __init__(self) -> None:
         self._asked: dict[str | None, threading.Event] = {}
 
     def begin(self, request: gr.Request) -> None:
-        """Somebody starts."""
+        """Register a cancellable job for this browser session."""
         self._asked[request.session_hash] = threading.Event()
 
     def stop(self, request: gr.Request) -> None:
-        """Somebody wants it to stop; nothing happens if it has ended already."""
-        if asked := self._asked.get(request.session_hash):
-            asked.set()
+        """Ask the job of this browser session to stop; nothing happens if it has ended already."""
+        if stop := self._asked.get(request.session_hash):
+            stop.set()
 
     def check(self, request: gr.Request) -> None:
-        """Between two steps of the work.
+        """Give up, between two steps of the job, if it was asked to stop.
 
         Raises:
             Cancelled: it was asked to stop.
         """
-        asked = self._asked.get(request.session_hash)
-        if asked and asked.is_set():
+        stop = self._asked.get(request.session_hash)
+        if stop and stop.is_set():
             raise Cancelled
 
     def end(self, request: gr.Request) -> None:
-        """The work is over, however it ended."""
+        """Forget the job of this browser session, however it ended."""
         self._asked.pop(request.session_hash, None)

@@ -22,7 +22,7 @@ TOUR = ("evolve", "archive", "compare", "export")  # pages that a first visit le
 
 
 def guarded(lang: Lang, handler: Callable[P, R]) -> Callable[P, R]:
-    """A handler whose errors become messages on the page; the form stays as it was."""
+    """Wrap a handler so that its errors become messages on the page; the form stays as it was."""
 
     @functools.wraps(handler)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -30,8 +30,8 @@ def guarded(lang: Lang, handler: Callable[P, R]) -> Callable[P, R]:
             return handler(*args, **kwargs)
         except M2N2Error as error:
             # The head of Gradio's message is always "Error"; the message itself is HTML.
-            said = Markup("<b>{}</b><br>{}").format(t(lang, "error_title"), str(error))
-            raise gr.Error(said, duration=15, print_exception=False) from error
+            message = Markup("<b>{}</b><br>{}").format(t(lang, "error_title"), str(error))
+            raise gr.Error(message, duration=15, print_exception=False) from error
 
     return wrapped
 
@@ -49,7 +49,7 @@ def listen(
 
 
 def page_header(lang: Lang, page: str) -> None:
-    """The top of a page: its name in the navigation, the switch to the other language, the tour of a first visit."""
+    """Draw the top of a page: its name in the navigation, the other language, the tour of a first visit."""
     gr.Navbar(main_page_name=t(lang, "page_evolve"))
     others = [other for other in LANGUAGES if other != lang]
     links = Markup("").join(
@@ -67,7 +67,7 @@ def page_header(lang: Lang, page: str) -> None:
 
 
 def _tour(lang: Lang, page: str) -> Markup:
-    """The way of a first visit, on the pages it leads through; it stays until somebody closes it."""
+    """Draw the way of a first visit, on the pages it leads through; it stays until somebody closes it."""
     if page not in TOUR:
         return Markup("")
     steps = Markup("").join(
@@ -83,7 +83,7 @@ def _tour(lang: Lang, page: str) -> Markup:
 
 
 def page_link(lang: Lang, page: str, **query: str) -> str:
-    """The address of a page, with what it should show."""
+    """Return the address of a page, with what it should show."""
     path = f"/{lang}/" if page == PAGES[0] else f"/{lang}/{page}"
     return f"{path}?{urlencode(query)}" if query else path
 
@@ -94,11 +94,11 @@ def keep_in_address(chosen: gr.Dropdown, key: str = "run") -> None:
 
 
 def query_value(request: gr.Request | None, key: str) -> str | None:
-    """A value of the page's address."""
+    """Read a value of the page's address."""
     return request.query_params.get(key) if request else None
 
 
 def query_values(request: gr.Request | None, key: str) -> list[str]:
-    """All values of the page's address under a key: repeated, with commas between, or both."""
+    """Read all values of the page's address under a key: repeated, with commas between, or both."""
     values = request.query_params.getlist(key) if request else []
     return list(dict.fromkeys(part for value in values for part in value.split(",") if part))

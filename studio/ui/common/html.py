@@ -21,7 +21,7 @@ TINY = 5e-4  # a change in score that would print as 0.000
 
 
 def figure(src: str | None, alt: str, caption: str | Markup = "", css: str = "") -> Markup:
-    """A picture with its caption; an empty frame where there is none. One of a run leads to its whole file."""
+    """Draw a picture with its caption; an empty frame where there is none. One of a run leads to its whole file."""
     inner = (
         Markup('<img src="{}" alt="{}" loading="lazy" decoding="async">').format(src, alt)
         if src and not src.startswith(RUN)
@@ -31,41 +31,41 @@ def figure(src: str | None, alt: str, caption: str | Markup = "", css: str = "")
         if src
         else Markup('<span class="no-picture" role="img" aria-label="{}"></span>').format(alt)
     )
-    shown = Markup("<figcaption>{}</figcaption>").format(caption) if caption else ""
-    return Markup('<figure class="picture {}">{}{}</figure>').format(css, inner, shown)
+    figcaption = Markup("<figcaption>{}</figcaption>").format(caption) if caption else ""
+    return Markup('<figure class="picture {}">{}{}</figure>').format(css, inner, figcaption)
 
 
 def run_picture(store: RunStore, individual: str, prompt: str, language: Language, noise: int = 0) -> str | None:
-    """The address of a picture of a run, `None` where it was not kept."""
+    """Return the address of a picture of a run, `None` where it was not kept."""
     file = store.image(individual, prompt, language, noise)
     return picture_address(store.name, individual, file.name) if file.is_file() else None
 
 
 def picture_address(run: str, individual: str, file: str) -> str:
-    """Where a run's picture is served."""
+    """Return where a run's picture is served."""
     return RUN + "/".join(map(quote, (run, individual, file)))
 
 
 def prompt_picture(name: str, prompt: str) -> str:
-    """The address of a reference picture of a known prompt set."""
+    """Return the address of a reference picture of a known prompt set."""
     return f"/pictures/prompts/{quote(name)}/{quote(prompt, safe='')}"
 
 
 def reference_picture(store: RunStore, prompt: str) -> str:
-    """The address of a reference picture of a run's prompts."""
+    """Return the address of a reference picture of a run's prompts."""
     return f"/pictures/reference/{quote(store.name)}/{quote(prompt, safe='')}"
 
 
 def both_captions(prompt: Prompt) -> str:
-    """A prompt in both languages."""
+    """Join a prompt's captions in both languages."""
     return " / ".join(text for text in (prompt.ja, prompt.en) if text)
 
 
 def source_cards(lang: Lang, sources: Sequence[Source], prompts: Sequence[Prompt]) -> Markup:
-    """A card per source: its own pictures of the same prompts, language, licence, size."""
-    known = {prompt.id: prompt for prompt in prompts}
+    """Draw a card per source: its own pictures of the same prompts, language, licence, size."""
+    by_id = {prompt.id: prompt for prompt in prompts}
     return Markup('<div class="cards">{}</div>').format(
-        Markup("").join(_source_card(lang, source, known) for source in sources)
+        Markup("").join(_source_card(lang, source, by_id) for source in sources)
     )
 
 
@@ -90,7 +90,7 @@ def _source_card(lang: Lang, source: Source, prompts: Mapping[str, Prompt]) -> M
 
 
 def preview_caption(stem: str, prompts: Mapping[str, Prompt]) -> str:
-    """The caption of a preview, whose name holds its prompt's id and language: `1f436-ja`, perhaps after a number."""
+    """Find a preview's caption: its name holds its prompt's id and language, `1f436-ja`, perhaps with a number."""
     parts = stem.split("-")
     prompt = next((prompts[part] for part in (stem, *parts) if part in prompts), None)
     if prompt is None:
@@ -100,7 +100,7 @@ def preview_caption(stem: str, prompts: Mapping[str, Prompt]) -> str:
 
 
 def score_change(now: float | None, before: float | None, what: str) -> Markup:
-    """A difference in score as an arrow with its size; says against what."""
+    """Draw a difference in score as an arrow with its size; says against what."""
     if now is None or before is None:
         return Markup("")
     difference = now - before
@@ -109,7 +109,7 @@ def score_change(now: float | None, before: float | None, what: str) -> Markup:
 
 
 def best_and_worst_prompts(individual: Individual, prompts: PromptSet, count: int = STRIP) -> list[Prompt]:
-    """The prompts that show an individual at its best and its worst, the best first."""
+    """Choose the prompts that show an individual at its best and its worst, the best first."""
     if "ja" not in individual.scores or len(prompts) <= count:
         return list(prompts.prompts[:count])
     order = (-individual.scores["ja"].mean(axis=1)).argsort(kind="stable")
@@ -118,27 +118,29 @@ def best_and_worst_prompts(individual: Individual, prompts: PromptSet, count: in
 
 
 def newest_offspring(lang: Lang, store: RunStore, latest: Sequence[Individual], best: Individual | None) -> Markup:
-    """The newest offspring, newest on the left: pictures, Japanese score, change against the best source."""
+    """Draw the newest offspring, newest on the left: pictures, Japanese score, change against the best source."""
     prompts = {prompt.id: prompt for prompt in store.prompts.niches.prompts}
     tiles = []
-    for one in latest:
-        files = [file for file in store.images(one.id) if file.stem.endswith("-ja-0")]
+    for individual in latest:
+        files = [file for file in store.images(individual.id) if file.stem.endswith("-ja-0")]
         files = files[:: max(1, len(files) // STRIP)][:STRIP]
         strip = Markup("").join(
-            figure(run_picture(store, one.id, id, "ja"), f"{one.id}: {shown}", shown)
+            figure(run_picture(store, individual.id, id, "ja"), f"{individual.id}: {shown}", shown)
             for id in (file.stem.removesuffix("-ja-0") for file in files)
             for shown in [prompts[id].ja or id if id in prompts else id]
         )
-        fate = t(lang, "failed_one") if one.error else t(lang, "entered" if one.entered else "turned_away")
+        fate = (
+            t(lang, "failed_one") if individual.error else t(lang, "entered" if individual.entered else "turned_away")
+        )
         against = t(lang, "against_best_source", name=best.id) if best else ""
         tiles.append(
             Markup(
                 '<article class="tile"><h4>{} <span class="number">{}</span> {}</h4><div class="strip four">{}</div>'
                 '<p class="quiet">{}</p></article>'
             ).format(
-                one.id,
-                format_score(one.mean("ja")),
-                score_change(one.mean("ja"), best.mean("ja") if best else None, against),
+                individual.id,
+                format_score(individual.mean("ja")),
+                score_change(individual.mean("ja"), best.mean("ja") if best else None, against),
                 strip,
                 fate,
             )
@@ -149,17 +151,17 @@ def newest_offspring(lang: Lang, store: RunStore, latest: Sequence[Individual], 
 
 @dataclass(frozen=True)
 class ComparedWith:
-    """Somebody to compare scores with: what the comparison is called, and who."""
+    """An individual to compare scores with, and what the comparison is called."""
 
     label: str
     individual: Individual
 
 
-def prompt_pictures(lang: Lang, store: RunStore, one: Individual, others: Iterable[ComparedWith]) -> Markup:
-    """Every prompt with its Japanese and English picture of the same noise, score, and change against others."""
+def prompt_pictures(lang: Lang, store: RunStore, individual: Individual, others: Iterable[ComparedWith]) -> Markup:
+    """Draw every prompt's Japanese and English picture of the same noise, its score, and change against others."""
     prompts = store.prompts.niches
     others = list(others)
-    scores = {kind: values.mean(axis=1) for kind, values in one.scores.items()}
+    scores = {kind: values.mean(axis=1) for kind, values in individual.scores.items()}
     theirs = [
         (other, other.individual.scores["ja"].mean(axis=1)) for other in others if "ja" in other.individual.scores
     ]
@@ -168,7 +170,7 @@ def prompt_pictures(lang: Lang, store: RunStore, one: Individual, others: Iterab
     for row in order:
         prompt = prompts.prompts[row]
         pictures = Markup("").join(
-            figure(run_picture(store, one.id, prompt.id, language), f"{one.id}: {text}", text or "")
+            figure(run_picture(store, individual.id, prompt.id, language), f"{individual.id}: {text}", text or "")
             for language, text in prompt.captions
         )
         numbers = [
@@ -194,10 +196,10 @@ def prompt_pictures(lang: Lang, store: RunStore, one: Individual, others: Iterab
 
 
 def alert(text: str) -> Markup:
-    """What is wrong with what was typed, told to screen readers as it appears; nothing where nothing is."""
+    """Draw what is wrong with what was typed, told to screen readers as it appears; nothing where nothing is."""
     return Markup('<p class="alert" role="alert">{}</p>').format(text) if text else Markup("")
 
 
 def empty_message(text: str) -> Markup:
-    """What to do next, where there is nothing to show."""
+    """Draw what to do next, where there is nothing to show."""
     return Markup('<p class="empty">{}</p>').format(text)

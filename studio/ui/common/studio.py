@@ -54,7 +54,7 @@ class RecentValues(Generic[T]):
                 self._kept.popitem(last=False)
 
     def get(self, name: str) -> T | None:
-        """A kept value."""
+        """Return a kept value; `None` where it is forgotten."""
         return self._kept.get(name)
 
 
@@ -72,11 +72,11 @@ class DrawnPictures:
         return f"/pictures/drawn/{name}.png"
 
     def get(self, name: str) -> bytes | None:
-        """A kept picture's bytes."""
+        """Return a kept picture's bytes; `None` where it is forgotten."""
         return self._kept.get(name)
 
     def at(self, address: str) -> bytes | None:
-        """The bytes of the picture that `keep` gave this address."""
+        """Return the bytes of the picture that `keep` gave this address."""
         return self.get(address.rsplit("/", 1)[-1].removesuffix(".png"))
 
 
@@ -97,19 +97,19 @@ class BlindPictures:
         return token
 
     def forget(self, tokens: tuple[str, ...]) -> None:
-        """Serve these no more."""
+        """Forget the pictures of an answered question."""
         with self._lock:
             for token in tokens:
                 self._kept.pop(token, None)
 
     def get(self, token: str) -> bytes | None:
-        """A kept picture's bytes."""
+        """Return a kept picture's bytes; `None` where it is forgotten."""
         return self._kept.get(token)
 
 
 @dataclass(frozen=True)
 class JudgedPicture:
-    """What the scorer made of a picture: how well it fits its caption, and what it saw; and where it is served."""
+    """A picture as the scorer judged it: its score, float32 features [d] that it was seen by, and its address."""
 
     score: float
     features: np.ndarray
@@ -137,9 +137,9 @@ class Studio:
         return self.runs.parent / "prompts"
 
     def run_names(self) -> list[str]:
-        """The runs with pictures to show, newest first; those of other networks are left to the command line."""
-        found = (file.parent for file in self.runs.glob("*/run.db") if (file.parent / "run.yaml").is_file())
-        folders = (folder for folder in found if not is_any(folder))
+        """List the runs with pictures to show, newest first; those of other networks are left to the command line."""
+        runs = (file.parent for file in self.runs.glob("*/run.db") if (file.parent / "run.yaml").is_file())
+        folders = (folder for folder in runs if not is_any(folder))
         return [folder.name for folder in sorted(folders, key=lambda f: (f / "run.yaml").stat().st_mtime, reverse=True)]
 
     @contextmanager
@@ -166,21 +166,21 @@ class Studio:
 
 
 def individual_label(lang: Lang, individual: Individual) -> str:
-    """An individual in a list: its id, whether it is a source, and its Japanese score."""
+    """Name an individual in a list: its id, whether it is a source, and its Japanese score."""
     mean = individual.mean("ja")
     kind = f" ({t(lang, 'source')})" if individual.is_source else ""
     return f"{individual.id}{kind} · {t(lang, 'ja_short')} {format_score(mean)}"
 
 
 def individual_choices(lang: Lang, store: RunStore) -> list[tuple[str, str]]:
-    """The individuals that can be chosen on a page, (label, id): offspring alive, the best first, then the sources."""
+    """List the individuals to choose from, (label, id): offspring alive, the best first, then the sources."""
     usable = [one for one in store.individuals() if one.alive or one.is_source]
     usable.sort(key=lambda one: (one.is_source, -(one.mean("ja") or 0.0)))
     return [(individual_label(lang, one), one.id) for one in usable]
 
 
 def download_folder() -> Path:
-    """A new empty folder for what a page offers to download, where Gradio may read it; gone when the studio ends."""
+    """Make a new empty folder for downloads, where Gradio may read them; it is gone when the studio ends."""
     return Path(tempfile.mkdtemp(dir=_downloads()))
 
 
@@ -191,11 +191,11 @@ def _downloads() -> Path:
     return folder
 
 
-def current_run(studio: Studio, wanted: str | None) -> str | None:
-    """The run to show: the one asked for, else one that is going on, else the newest."""
+def current_run(studio: Studio, asked_for: str | None) -> str | None:
+    """Choose the run to show: the one asked for, else one that is going on, else the newest."""
     names = studio.run_names()
-    if wanted in names:
-        return wanted
+    if asked_for in names:
+        return asked_for
     for name in names:
         if process.is_locked(studio.runs / name / "run.lock"):  # not through the store: one may be unreadable
             return name

@@ -24,7 +24,7 @@ TILE_SIDE = 128  # pixels of a picture on the wall
 
 
 def small_picture(file: Path) -> Path:
-    """A picture of a run at SMALL pixels a side at most: itself, or a copy that is made when first asked for."""
+    """Return a run's picture at SMALL_SIDE pixels a side at most: itself, or a copy made when first asked for."""
     kept = file.parents[2] / "small" / file.parent.name / f"{file.stem}.webp"
     if kept.is_file() and kept.stat().st_mtime_ns >= file.stat().st_mtime_ns:  # other noise replaces pictures
         return kept
@@ -38,34 +38,35 @@ def small_picture(file: Path) -> Path:
     return kept
 
 
-def tile_pictures(store: RunStore, one: Individual, prompts: PromptSet, rows: Sequence[int]) -> list[Path]:
-    """The files of up to four Japanese pictures among these prompts, from its best to its worst."""
-    folder = store.folder / "images" / one.id
-    there = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
-    kept = [row for row in rows if f"{prompts.prompts[row].id}-ja-0.png" in there]
-    known = one.partial.values if one.partial else one.scores.get("ja")  # some prompts, of who was turned away early
-    order = kept if known is None else sorted(kept, key=lambda row: -float(known[row].mean()))
+def tile_pictures(store: RunStore, individual: Individual, prompts: PromptSet, rows: Sequence[int]) -> list[Path]:
+    """Choose the files of up to four Japanese pictures among these prompts, from its best to its worst."""
+    folder = store.folder / "images" / individual.id
+    names = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
+    kept = [row for row in rows if f"{prompts.prompts[row].id}-ja-0.png" in names]
+    # One that was turned away early has scores of some prompts alone.
+    scores = individual.partial.values if individual.partial else individual.scores.get("ja")
+    order = kept if scores is None else sorted(kept, key=lambda row: -float(scores[row].mean()))
     half = STRIP // 2
     chosen = order if len(order) <= STRIP else [*order[:half], *order[-half:]]
-    return [store.image(one.id, prompts.prompts[row].id, "ja", 0) for row in chosen]
+    return [store.image(individual.id, prompts.prompts[row].id, "ja", 0) for row in chosen]
 
 
 def tiles(files: Sequence[Sequence[Path]]) -> list[str]:
-    """A tile for each individual's files, as files that a gallery may show; several are read at a time."""
+    """Make a tile of each individual's files, as files that a gallery may show; several are read at a time."""
     with ThreadPoolExecutor(8) as pool:
-        made = pool.map(tile, files)
+        contents = pool.map(tile, files)
         # A gallery that is given pictures would compress each of them again whenever it is shown.
-        return [save_bytes_to_cache(content, "tile.webp", get_upload_folder()) for content in made]
+        return [save_bytes_to_cache(content, "tile.webp", get_upload_folder()) for content in contents]
 
 
 def tile(files: Sequence[Path]) -> bytes:
-    """Up to four pictures as one WebP, two by two; missing ones stay grey."""
+    """Make up to four pictures one WebP, two by two; missing ones stay grey."""
     return _tile(tuple((file, file.stat().st_mtime_ns) for file in files[:STRIP]))
 
 
 @functools.lru_cache(maxsize=4096)
 def _tile(files: tuple[tuple[Path, int], ...]) -> bytes:
-    """Kept for as long as the files are those of that time."""
+    """Make a tile once for files that are as they were at these times."""
     canvas = Image.new("RGB", (2 * TILE_SIDE, 2 * TILE_SIDE), (128, 128, 128))
     for place, (file, _) in enumerate(files):
         with Image.open(small_picture(file)) as picture:

@@ -54,7 +54,11 @@ class Drawings(NamedTuple):
 
 
 def run_view(studio: Studio, lang: Lang, name: str) -> RunView:
-    """Read a run for the page."""
+    """Read a run as the Evolve page shows it.
+
+    Raises:
+        RunError: there is no run of that name.
+    """
     with studio.run(name) as store:
         everyone = store.individuals()
         now = status(store)

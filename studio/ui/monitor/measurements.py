@@ -40,7 +40,7 @@ class ExportView(NamedTuple):
 
 
 def export_view(lang: Lang, export: Export) -> ExportView:
-    """Read an export for the page."""
+    """Read an export as the Monitor page shows it; of one without a certificate, the reason."""
     now = measurement_status(export)
     going_on = now["state"] in GOING_ON
     try:

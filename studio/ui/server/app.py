@@ -113,7 +113,7 @@ function studioShows(key, value) {
 
 
 def build_pages(studio: Studio, lang: Lang) -> gr.Blocks:
-    """The pages in one language."""
+    """Build the pages in one language."""
     with gr.Blocks(title=f"m2n2-studio · {t(lang, 'title_bar')}", analytics_enabled=False) as demo:
         _BUILDERS[PAGES[0]](demo, studio, lang)
     for name in PAGES[1:]:
@@ -123,7 +123,7 @@ def build_pages(studio: Studio, lang: Lang) -> gr.Blocks:
 
 
 def build_app(runs: Path) -> FastAPI:
-    """The application over a folder of runs; call it outside of an event loop."""
+    """Build the application over a folder of runs; call it outside of an event loop."""
     # Gradio makes an event loop for every Blocks that is built outside of one, and never closes it.
     return asyncio.run(_assemble(Studio(runs.resolve())))
 
@@ -191,8 +191,8 @@ def serve(runs: Path, *, host: str = "127.0.0.1", port: int = 7860) -> None:
     threading.Thread(target=_warm, args=(studio,), daemon=True).start()
     threading.Thread(target=keep_schedules, args=(studio.exports,), daemon=True).start()
     app = build_app(runs)
-    shown = "127.0.0.1" if host == "0.0.0.0" else host
-    print(f"m2n2-studio: http://{shown}:{listener.getsockname()[1]}  (Ctrl-C ends it; runs go on)", flush=True)
+    address = "127.0.0.1" if host == "0.0.0.0" else host
+    print(f"m2n2-studio: http://{address}:{listener.getsockname()[1]}  (Ctrl-C ends it; runs go on)", flush=True)
     config = uvicorn.Config(app, log_level="warning", access_log=False)
     try:
         uvicorn.Server(config).run(sockets=[listener])
@@ -210,7 +210,7 @@ def _warm(studio: Studio) -> None:
 
 
 def _listener(host: str, port: int) -> socket.socket:
-    """A socket that is bound before the models are loaded, so that a port in use is told at once."""
+    """Bind a socket before the models are loaded, so that a port in use is told at once."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

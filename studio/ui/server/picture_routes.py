@@ -38,7 +38,7 @@ class PictureResponse(FileResponse):
 
 
 def picture_routes(studio: Studio) -> APIRouter:
-    """Every address under /pictures; whatever is no picture of the studio's is not found."""
+    """Route every address under /pictures; whatever is no picture of the studio's is not found."""
     router = APIRouter()
 
     def _images(run: str) -> Path:
@@ -68,11 +68,11 @@ def picture_routes(studio: Studio) -> APIRouter:
         return _picture(export.documents if place == PICTURES_FOLDER else export.monitor, place, file)
 
     @router.get("/pictures/shelf/{key}/{file}")
-    def _of_shelf(key: str, file: str) -> Response:
-        known = next((one for one in source_library.known_sources(studio.runs) if one.key == key), None)
-        if known is None:
+    def _of_known_source(key: str, file: str) -> Response:
+        source = next((one for one in source_library.known_sources(studio.runs) if one.key == key), None)
+        if source is None:
             raise HTTPException(404)
-        return _picture(Path(known.uri) / "previews", "", file)
+        return _picture(Path(source.uri) / "previews", "", file)
 
     @router.get("/pictures/prompts/{name}/{prompt:path}")
     def _of_prompts(name: str, prompt: str) -> Response:
@@ -94,14 +94,14 @@ def picture_routes(studio: Studio) -> APIRouter:
 
 
 def _png(content: bytes | None, caching: str) -> Response:
-    """A picture that is kept in memory."""
+    """Serve a picture that is kept in memory."""
     if content is None:
         raise HTTPException(404)
     return Response(content, media_type="image/png", headers={"Cache-Control": caching})
 
 
 def _picture(folder: Path, *parts: str) -> Response:
-    """A picture under a folder of pictures, and nothing else."""
+    """Serve a picture under a folder of pictures, and nothing else."""
     file = _inside(folder, *parts)
     return PictureResponse(file, _PICTURES[file.suffix])
 
@@ -114,14 +114,14 @@ def _inside(folder: Path, *parts: str) -> Path:
 
 
 def _reference(prompts: Path | None, id: str) -> Response:
-    """The reference picture that a prompt set names for a prompt."""
+    """Serve the reference picture that a prompt set names for a prompt."""
     if prompts is None:
         raise HTTPException(404)
     try:
-        found = prompt_library.load_cached(prompts)
+        prompt_set = prompt_library.load_cached(prompts)
     except M2N2Error:
         raise HTTPException(404) from None
-    named = next((prompt.reference for prompt in found.prompts if prompt.id == id), None)
+    named = next((prompt.reference for prompt in prompt_set.prompts if prompt.id == id), None)
     file = prompts.parent / (named or "")
     if named is None or file.suffix.lower() not in _SHOWN or not file.is_file():
         raise HTTPException(404)

@@ -57,8 +57,8 @@ def import_stair(
     if as_json:
         console.print_json({"languages": list(sets.evolve.languages), "sets": written})
         return
-    for entry in written.values():
-        print(entry["path"])
+    for one in written.values():
+        print(one["path"])
 
 
 @prompts_app.command("check")
@@ -75,52 +75,54 @@ def check(
 ) -> None:
     """Missing twins, duplicates, captions that would be cut short. / 対訳の不足、重複、長すぎる文を調べます。"""
     import assets
-    from eval.prompts.editing import findings, read_rows
-    from pipelines.checkpoints.source_uri import open_origin
+    from eval.prompts.editing import find_issues, read_rows
+    from pipelines.checkpoints.source_uri import open_source_uri
     from studio.library.caption_lengths import caption_lengths, scorer_reader, source_readers
 
     rows = read_rows(file)
-    problems = findings(rows)
+    found = find_issues(rows)
     readers = [
         scorer_reader(scorer or names.of_folder(assets.JUDGE)),
         *source_readers(open_source_uri(source or assets.FAMILY / "ja")),
     ]
-    cut = [length for length in caption_lengths(rows, readers) if length.cut_by]
+    cut = [one for one in caption_lengths(rows, readers) if one.cut_by]
     if as_json:
         console.print_json(
             {
                 "prompts": len(rows),
-                "lacks": problems.lacks,
-                "repeated": problems.repeated,
-                "same": [{"language": language, "caption": text, "ids": ids} for language, text, ids in problems.same],
+                "lacks": found.missing_captions,
+                "repeated": found.repeated_ids,
+                "same": [
+                    {"language": language, "caption": text, "ids": ids} for language, text, ids in found.same_captions
+                ],
                 "limits": {reader.name: reader.limit for reader in readers},
                 "cut": [
                     {
-                        "id": length.id,
-                        "language": length.language,
-                        "caption": length.caption,
-                        "tokens": dict(zip((reader.name for reader in readers), length.tokens, strict=True)),
+                        "id": one.id,
+                        "language": one.language,
+                        "caption": one.caption,
+                        "tokens": dict(zip((reader.name for reader in readers), one.tokens, strict=True)),
                     }
-                    for length in cut
+                    for one in cut
                 ],
             }
         )
         return
     print(f"{len(rows)} prompts")
-    for language, ids in problems.lacks.items():
+    for language, ids in found.missing_captions.items():
         if ids:
             print(f"no {language} caption: {', '.join(ids)}")
-    if problems.repeated:
-        print(f"ids that occur more than once: {', '.join(problems.repeated)}")
-    for language, text, ids in problems.same:
+    if found.repeated_ids:
+        print(f"ids that occur more than once: {', '.join(found.repeated_ids)}")
+    for language, text, ids in found.same_captions:
         print(f"the same {language} caption, {text}: {', '.join(ids)}")
-    for length in cut:
+    for one in cut:
         counts = ", ".join(
             f"{reader.name} takes {reader.limit} tokens of {count}"
-            for reader, count in zip(readers, length.tokens, strict=True)
-            if reader.name in length.cut_by
+            for reader, count in zip(readers, one.tokens, strict=True)
+            if reader.name in one.cut_by
         )
-        print(f"cut short: {length.id} ({length.language}) {length.caption}: {counts}")
+        print(f"cut short: {one.id} ({one.language}) {one.caption}: {counts}")
 
 
 @prompts_app.command("split")
@@ -132,11 +134,11 @@ def split_set(
     as_json: Json = False,
 ) -> None:
     """Two sets, to evolve on and held out, no prompt in both. / 進化用と評価専用に、重なりなく分けます。"""
-    from eval.prompts.editing import read_rows, split, to_set
+    from eval.prompts.editing import read_rows, split_prompts, to_prompt_set
     from studio.library.prompt_library import check_free, rebase_references, save_prompt_set
 
     rows = rebase_references(read_rows(file), file.resolve().parent, out.resolve())
-    halves = split(to_set(rows, file.stem), held_out, seed=seed)
+    halves = split_prompts(to_prompt_set(rows, file.stem), held_out, seed=seed)
     written = {key: (out / f"{half.name}.yaml", half) for key, half in zip(("evolve", "held_out"), halves, strict=True)}
     for path, _ in written.values():
         check_free(path)

@@ -28,7 +28,7 @@ def blend(
     from pipelines.errors import SourceError
     from pipelines.recipes.recipe import blend as blended
 
-    opened_sources = [open_origin(source) for source in sources]
+    opened_sources = [open_source_uri(source) for source in sources]
     check_mergeable(opened_sources)
     names = [source.name for source in opened_sources]
     if host not in (None, *names):
@@ -36,7 +36,7 @@ def blend(
     rest = _numbers("--weights", weights, len(opened_sources)) or [1 / len(opened_sources)] * len(opened_sources)
     rows = {"attention": _numbers("--attention", attention, len(opened_sources)) or rest, "backbone": rest}
     if text_encoders:
-        if reason := text_encoders_mergeable(opened_sources):
+        if reason := text_encoder_conflict(opened_sources):
             raise SourceError(f"The text encoders cannot be merged: {reason} Leave --text-encoders off.")
         rows |= {"text_encoder": rest, "text_encoder_2": rest}
     blended(opened_sources, rows, host={"default": host or names[0]}, name=out.stem).save(out)

@@ -79,7 +79,7 @@ def individual_card_content(
 
 def recipe_card_content(recipe: Recipe, sources: Mapping[str, Source], title: str, attribution: str) -> CardContent:
     """Describe a recipe for which there is no run."""
-    names = used(recipe)
+    names = contributing_sources(recipe)
     return CardContent(
         title=title,
         summary=f"A merge of {len(names)} SDXL checkpoints: {', '.join(names)}.",
@@ -101,7 +101,7 @@ def example_drawing(store: RunStore) -> ExampleDrawing:
 
 def _languages(recipe: Recipe, sources: Mapping[str, Source]) -> tuple[str, ...]:
     """Return the languages that the card names, those of the text encoder's lender first."""
-    names = [recipe.lender("text_encoder"), *used(recipe)]
+    names = [recipe.lender("text_encoder"), *contributing_sources(recipe)]
     return tuple(dict.fromkeys(language for name in names for language in sources[name].languages))
 
 

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from eval.prompts.prompt_set import PromptSet
 from eval.scorers import names
 from pipelines.errors import ExportError
-from pipelines.generation.settings import Settings
+from pipelines.generation.settings import GenerationSettings
 from studio.environment import current_environment
 from studio.runs.individual import KINDS, Individual
 from studio.runs.store import RunStore, now

@@ -20,7 +20,7 @@ _LETTERS, _BYTES = 80, 200  # most disks take 255 bytes, and unfinished exports 
 
 def without_ending(title: str) -> str:
     """Remove the ending that the form of an export will add to a name."""
-    return title.strip().removesuffix(SINGLE_FILE).removesuffix(PACKAGE_ENDING)
+    return title.strip().removesuffix(SINGLE_FILE_SUFFIX).removesuffix(PACKAGE_ENDING)
 
 
 def name_problem(title: str, folder: Path) -> NameProblem | None:
@@ -58,5 +58,5 @@ def suggest_name(individual: Individual, folder: Path) -> str:
 
 def _places(folder: Path, name: str) -> list[Path]:
     """List what exports of that name would write, in any form."""
-    file = folder / f"{name}{SINGLE_FILE}"
+    file = folder / f"{name}{SINGLE_FILE_SUFFIX}"
     return [folder / name, file, about_folder(file), folder / f"{name}{PACKAGE_ENDING}"]

@@ -142,7 +142,7 @@ class ExportPlan:
             licence=joint_licence(self.inherited),
             tags=("merge", "m2n2"),
             date=self.date,
-            thumbnail=thumbnail(self.content.samples[0].content) if self.content.samples else None,
+            thumbnail=thumbnail_data_url(self.content.samples[0].content) if self.content.samples else None,
         )
 
     @property
@@ -195,7 +195,7 @@ class ExportPlan:
             export_folder(self.plan, self.target, documents=documents, progress=progress)
         files = [self.target] if self.is_file else self.target.rglob("*.safetensors")
         size = sum(file.stat().st_size for file in files)
-        return WrittenExport(self.target, size, hashes, self.inherited, portable(self.plan))
+        return WrittenExport(self.target, size, hashes, self.inherited, portable_recipe(self.plan))
 
 
 def plan_export(

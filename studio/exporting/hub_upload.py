@@ -79,7 +79,7 @@ def _operations(export: WrittenExport) -> list[CommitOperationAdd]:
     files = {file.relative_to(documents).as_posix(): file for file in sorted(documents.rglob("*")) if file.is_file()}
     if documents is about:
         files[path.name] = path
-    card = files["README.md"].read_text("utf-8").replace(f'"{about.name}/{CONFIG}"', f'"{CONFIG}"')
+    card = files["README.md"].read_text("utf-8").replace(f'"{about.name}/{CONFIG_FOLDER}"', f'"{CONFIG_FOLDER}"')
     rewritten = {"README.md": card.encode(), "recipe.json": export.recipe.to_json().encode()}
     if CERTIFICATE_FILE in files:
         rewritten[CERTIFICATE_FILE] = load_certificate(files[CERTIFICATE_FILE]).portable.to_json()

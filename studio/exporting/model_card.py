@@ -104,8 +104,8 @@ def diffusers_snippet(checkpoint: str, drawing: ExampleDrawing | None, *, full_s
         full_size: whether it is SDXL itself, which wants a GPU.
     """
     dtype = "float16" if full_size else "float32"
-    if checkpoint.endswith(SINGLE_FILE):
-        config = str(about_folder(Path(checkpoint)) / CONFIG)
+    if checkpoint.endswith(SINGLE_FILE_SUFFIX):
+        config = str(about_folder(Path(checkpoint)) / CONFIG_FOLDER)
         loader = f"from_single_file(\n    {_quoted(checkpoint)}, config={_quoted(config)}, dtype=torch.{dtype}\n)"
     else:
         loader = f"from_pretrained({_quoted(checkpoint)}, dtype=torch.{dtype})"
@@ -131,7 +131,7 @@ def diffusers_snippet(checkpoint: str, drawing: ExampleDrawing | None, *, full_s
     )
 
 
-def _few_step(settings: Settings) -> list[str]:
+def _few_step(settings: GenerationSettings) -> list[str]:
     """Write the lines that put a few-step LoRA and its scheduler beside the weights, which never hold it."""
     if settings.speed is None or settings.lora is None:
         return []
@@ -209,7 +209,7 @@ def _attribution(content: CardContent) -> list[str]:
 
 
 def _how_to(plan: Plan, content: CardContent, checkpoint: str) -> list[str]:
-    is_file, full_size = checkpoint.endswith(SINGLE_FILE), is_full_size(plan)
+    is_file, full_size = checkpoint.endswith(SINGLE_FILE_SUFFIX), is_full_size(plan)
     lines = [
         "With diffusers:",
         "",

@@ -49,7 +49,7 @@ class RecipePackage:
     @property
     def recipe(self) -> Recipe:
         """The recipe that goes along."""
-        return portable(self.export.plan)
+        return portable_recipe(self.export.plan)
 
     @property
     def commands(self) -> list[str]:

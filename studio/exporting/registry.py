@@ -72,7 +72,11 @@ class Export:
 
     def file(self, name: str) -> Path:
         """Locate a file of the export by the place that its certificate calls it by."""
-        return self.path if self.path.suffix == SINGLE_FILE and name.endswith(SINGLE_FILE) else self.documents / name
+        return (
+            self.path
+            if self.path.suffix == SINGLE_FILE_SUFFIX and name.endswith(SINGLE_FILE_SUFFIX)
+            else self.documents / name
+        )
 
 
 def open_export(path: str | Path) -> Export:

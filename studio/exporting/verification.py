@@ -70,8 +70,8 @@ def verify_export(export: Export, progress: Progress | None = None) -> Verificat
         )
     sources = open_recipe_sources(export.recipe, relative_to=export.documents)
     written = open_source(export.path)
-    plan = in_precision_of(written, export.recipe, sources)
-    compared = compare(plan, written, progress)
+    plan = plan_in_precision_of(written, export.recipe, sources)
+    compared = compare_export(plan, written, progress)
     return Verification(
         expected={one.component: one.expected for one in compared},
         found={one.component: one.found for one in compared},
@@ -99,9 +99,9 @@ def verify_hashes(export: Export, hashes: Path, progress: Progress | None = None
 
 def _changed_configs(plan: Plan, export: Export) -> list[str]:
     """List the files beside the weights that are not what the recipe gives now."""
-    written = export.documents if export.path.is_dir() else export.documents / CONFIG
+    written = export.documents if export.path.is_dir() else export.documents / CONFIG_FOLDER
     with tempfile.TemporaryDirectory() as folder:
-        rebuilt = Path(folder) / CONFIG
+        rebuilt = Path(folder) / CONFIG_FOLDER
         write_configs(plan, rebuilt)
         names = sorted(file.relative_to(rebuilt) for file in rebuilt.rglob("*") if file.is_file())
         return [name.as_posix() for name in names if _content(rebuilt / name) != _content(written / name)]

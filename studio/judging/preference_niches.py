@@ -45,7 +45,7 @@ class PreferenceModel:
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> PreferenceModel:
         """Read what `to_json` returned."""
-        taste = Taste(np.array(content["weights"]), np.array(content["centre"]))
+        taste = PreferenceWeights(np.array(content["weights"]), np.array(content["centre"]))
         share = content["foreseen"]
         return cls(content["whose"], taste, content["votes"], VoteShare(**share) if share else None)
 
@@ -75,8 +75,10 @@ def learn_preferences(folder: Path, votes: Sequence[Vote], scorer: FeatureScorer
             for ids in ([vote.left for vote in rater_votes], [vote.right for vote in rater_votes])
         )
         won, prompts = [vote.won for vote in rater_votes], [vote.prompt for vote in rater_votes]
-        taste = learn(first, second, won)
-        models.append(PreferenceModel(rater, taste, len(rater_votes), foreseen(first, second, won, prompts)))
+        taste = fit_preference(first, second, won)
+        models.append(
+            PreferenceModel(rater, taste, len(rater_votes), cross_validated_agreement(first, second, won, prompts))
+        )
     return models
 
 

@@ -59,7 +59,7 @@ def source_readers(source: Source) -> list[CaptionReader]:
         CaptionReader(f"{source.name} {part}", text_tokenizer.model_max_length, partial(_counts, text_tokenizer))
         for part in TOKENIZERS
         if part in source.contents.tokenizers
-        for text_tokenizer in [tokenizer(part, source)]
+        for text_tokenizer in [load_tokenizer(part, source)]
     ]
 
 
@@ -67,7 +67,7 @@ def _counts(text_tokenizer: Any, texts: Sequence[str]) -> list[int]:
     return list(map(len, text_tokenizer(list(texts), verbose=False).input_ids)) if texts else []
 
 
-def caption_lengths(rows: Sequence[Row], readers: Sequence[CaptionReader]) -> list[CaptionLength]:
+def caption_lengths(rows: Sequence[PromptRow], readers: Sequence[CaptionReader]) -> list[CaptionLength]:
     """Measure every caption in tokens of each reader: those that are cut first, then the longest."""
     captions = [
         (row.id, language, caption)

@@ -32,7 +32,7 @@ def fetch_source(uri: str, progress: Callable[[float, tuple[int, int] | None], N
         try:
             while process.poll() is None:
                 if progress:
-                    progress(time.monotonic() - started, come(uri))
+                    progress(time.monotonic() - started, download_progress(uri))
                 time.sleep(POLL_SECONDS)
         finally:
             process.terminate()

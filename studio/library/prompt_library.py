@@ -75,7 +75,7 @@ def check_free(path: Path, *, overwrite: bool = False) -> None:
         raise PromptSetError(f"{path} exists already; choose another name, or ask to overwrite it")
 
 
-def rebase_references(rows: Sequence[Row], source: Path, target: Path) -> list[Row]:
+def rebase_references(rows: Sequence[PromptRow], source: Path, target: Path) -> list[PromptRow]:
     """Name the reference pictures of rows, which are relative to one folder, relative to another."""
     if source == target:
         return list(rows)

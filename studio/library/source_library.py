@@ -128,7 +128,7 @@ def open_known_source(runs: Path, key: str) -> Source:
     """
     for source in known_sources(runs):
         if source.key == key:
-            return open_origin(source.uri)
+            return open_source_uri(source.uri)
     raise RunError(f"The studio knows no source {key!r}. Expected one of those on the page of sources; load it again.")
 
 

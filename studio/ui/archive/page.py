@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from eval.preferences.bradley_terry import ranking
+from eval.preferences.bradley_terry import rank_comparisons
 from studio.analysis.selection import (
     WALL_SHOWS,
     WALL_SIZE,
@@ -52,7 +52,9 @@ def wall(studio: Studio, lang: Lang, name: str, wanted: WallFilter, page: int = 
     """
     with studio.run(name) as store:
         prompts, marked = store.prompts.niches, read_annotations(store)
-        voted = ranking([vote.comparison for vote in read_votes(store.folder)]) if wanted.sort == "votes" else []
+        voted = (
+            rank_comparisons([vote.comparison for vote in read_votes(store.folder)]) if wanted.sort == "votes" else []
+        )
         strengths = {rating.name: rating.strength for rating in voted}
         found = select_individuals(store.individuals(), prompts, wanted, marked, strengths)
         pages = max(1, -(-len(found) // WALL_SIZE))

@@ -183,7 +183,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     def on_use(called: str, kind: str) -> Any:
         name = export_names.without_ending(called)
-        registry.put_in_use(studio.exports, name if kind == "folder" else f"{name}{SINGLE_FILE}")
+        registry.put_in_use(studio.exports, name if kind == "folder" else f"{name}{SINGLE_FILE_SUFFIX}")
         return gr.Button(t(lang, "is_in_use"), interactive=False)
 
     listen(in_use.click, lang, on_use, [title, form], in_use)

@@ -134,7 +134,7 @@ def measured(lang: Lang, table: Cells, scorer: str, source: str | None) -> tuple
     Raises:
         M2N2Error: the scorer's tokenizer or the source cannot be opened.
     """
-    readers = [scorer_reader(scorer), *(source_readers(open_origin(source)) if source else [])]
+    readers = [scorer_reader(scorer), *(source_readers(open_source_uri(source)) if source else [])]
     found = caption_lengths(rows(table), readers)
     cut = [one for one in found if one.cut_by]
     said = t(lang, "tokens_cut", n=len(cut)) if cut else t(lang, "tokens_fit", n=len(found))
@@ -165,7 +165,9 @@ def save(studio: Studio, table: Cells, name: str, description: str, place: str, 
         PromptSetError: rows that cannot be saved, a name that cannot be a file's or is taken.
     """
     path = prompt_library.prompt_set_path(studio.prompts, name)
-    prompts = to_set(prompt_library.rebase_references(rows(table), Path(place), path.parent), path.stem, description)
+    prompts = to_prompt_set(
+        prompt_library.rebase_references(rows(table), Path(place), path.parent), path.stem, description
+    )
     return prompt_library.save_prompt_set(path, prompts, overwrite=overwrite).stem
 
 
@@ -178,8 +180,8 @@ def save_split(
         PromptSetError: as `save`, or too few prompts to split; nothing is written then.
     """
     target = prompt_library.prompt_set_path(studio.prompts, name)
-    whole = to_set(prompt_library.rebase_references(rows(table), Path(place), target.parent), target.stem)
-    halves = split(whole, share, seed=seed)
+    whole = to_prompt_set(prompt_library.rebase_references(rows(table), Path(place), target.parent), target.stem)
+    halves = split_prompts(whole, share, seed=seed)
     paths = [prompt_library.prompt_set_path(studio.prompts, half.name) for half in halves]
     for path in paths:
         prompt_library.check_free(path, overwrite=overwrite)

@@ -110,7 +110,7 @@ def add(studio: Studio, lang: Lang, text: str, tell: Tell) -> list[str]:
     for uri in uris:
         if not is_at_hand(uri):
             fetch_source(uri, lambda seconds, come: tell(*_fetching(lang, seconds, come)))
-        source = open_origin(uri)
+        source = open_source_uri(uri)
         check_mergeable([source])
         source_library.hash_source(
             source,

@@ -26,7 +26,7 @@ def test_what_is_added_is_remembered_once_and_can_be_forgotten(tmp_path, copied)
     assert source_library.added_sources(runs) == [mine, "owner/name"]
     assert [(one.name, one.added) for one in source_library.known_sources(runs)][4:] == [("mine", True), ("name", True)]
     assert (
-        open_origin(mine).name
+        open_source_uri(mine).name
         == source_library.open_known_source(runs, source_library.KnownSource(mine).key).name
         == "mine"
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from eval.prompts.prompt_set import PromptSet
-from pipelines.generation.settings import Settings
+from pipelines.generation.settings import GenerationSettings
 from studio.exporting.certificate import BirthCertificate
 from studio.monitoring.drift import drift, is_repeated, largest_changes, repeat_noise
 

@@ -79,7 +79,7 @@ GROUPS = {
         ["evolve", f"{RUN}/run.yaml", "--out", RUN],
         ["evolve", "--resume", "--out", RUN, "--seed", "1"],
         ["evolve", "--resume", "--out", RUN, "--evaluations", "1"],
-        ["evolve", "--resume", "--out", ANY, "--evaluations", "50"],
+        ["evolve", "--resume", "--out", ANY, "--seed", "50"],
         ["report", ANY],
         ["export", RUN, "9999", "--out", OUT, "--json"],
         ["export", RUN, "0001", "--out", "{work}/finished"],

@@ -274,6 +274,6 @@ class ClipScorer:
 def _open_model(files: Files) -> tuple[torch.nn.Module, Callable[[Image.Image], torch.Tensor]]:
     """Model in main memory and picture transform, from files alone."""
     model, _, preprocess = open_clip.create_model_and_transforms(
-        files.architecture, text_cfg=files.text_cfg, require_pretrained=True, **files.options
+        files.architecture, text_cfg=files.text_cfg, require_pretrained=True, weights_only=True, **files.options
     )
     return model, preprocess

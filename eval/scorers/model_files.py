@@ -19,6 +19,7 @@ from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
 from eval.errors import ScorerError
 
 from .catalogue import RECOMMENDED
+from .checked_config import check_model_config, check_transformers_folder
 from .hub import Hub, cached
 from .names import FOLDER, REPOSITORY
 
@@ -130,12 +131,14 @@ def _of_tag(model: str, tag: str, hub: Hub, weights: bool) -> Files:
 
 def _of_folder(folder: Path, hub: Hub) -> Files:
     try:
-        written = dict(json.loads((folder / CONFIG).read_text("utf-8"))["model_cfg"]["text_cfg"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        model = json.loads((folder / CONFIG).read_text("utf-8"))["model_cfg"]
+        written = dict(model["text_cfg"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ScorerError(
             f"scorer's configuration {folder / CONFIG}: expected JSON with `text_cfg` in `model_cfg`, found: "
             f"{error!r}; check the name, the folder's files"
         ) from error
+    check_model_config(model, folder / CONFIG)
     text, tokenizer = _text(written, hub)
     return Files(f"{FOLDER}{folder}", text, tokenizer, {})
 
@@ -146,9 +149,14 @@ def _text(text: dict[str, Any], hub: Hub) -> tuple[dict[str, Any], Path | None]:
     open_clip asks the hub for the configuration of a transformers tower, even where its weights come from a folder.
     """
     tower, tokenizer = text.get("hf_model_name"), text.get("hf_tokenizer_name")
+    config = hub.folder(tower, ("config.json",)) if tower else None
+    vocabulary = hub.folder(tokenizer, TOKENIZER) if tokenizer else None
+    for folder in {config, vocabulary}:
+        if folder is not None:
+            check_transformers_folder(folder)
     if tower:
-        text = {**text, "hf_model_name": str(hub.folder(tower, ("config.json",))), "hf_model_pretrained": False}
-    return text, hub.folder(tokenizer, TOKENIZER) if tokenizer else None
+        text = {**text, "hf_model_name": str(config), "hf_model_pretrained": False}
+    return text, vocabulary
 
 
 def _weights_of(model: str, tag: str) -> tuple[str, tuple[str, ...]]:

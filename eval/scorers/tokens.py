@@ -22,7 +22,8 @@ def open_tokenizer(files: Files) -> Any:
         str(files.tokenizer),
         context_length=files.text_cfg.get("context_length", DEFAULT_CONTEXT_LENGTH),
         tokenizer_mode=files.text_cfg.get("tokenizer_mode"),
-        **files.text_cfg.get("tokenizer_kwargs", {}),
+        **(files.text_cfg.get("tokenizer_kwargs") or {}),  # named keys only; see `checked_config`
+        trust_remote_code=False,
     )
     tokenizer(["a"])  # one that cannot pad fails here
     return tokenizer

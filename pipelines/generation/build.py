@@ -30,6 +30,7 @@ from pipelines.weaving.weave import LiveWeights
 from .settings import FEW_STEP_LORAS, GenerationSettings
 
 _LIBRARIES = {"diffusers": diffusers, "transformers": transformers}
+_KERNELS = ("attn_implementation", "experts_implementation")  # transformers: with a slash, code from the hub
 
 
 def build_pipeline(plan: Plan, dtype: torch.dtype) -> tuple[StableDiffusionXLPipeline, dict[str, LiveWeights]]:
@@ -80,8 +81,9 @@ def empty_module(part: str, source: Source, dtype: torch.dtype) -> torch.nn.Modu
         # SDXL was trained; without, the first output is a sequence. The hidden states that draw are the same.
         module_class: Any = transformers.CLIPTextModel
     else:
-        module_class = _class(part, source)
+        module_class = _class(part, source, transformers.PreTrainedModel, diffusers.ModelMixin)
     config = source.config(part)
+    _check_config(part, source, config)
     with quiet_libraries(), _WithoutInitialisation():
         if issubclass(module_class, transformers.PreTrainedModel):
             module = module_class(module_class.config_class.from_dict(config))
@@ -105,13 +107,13 @@ def load_tokenizer(part: str, source: Source) -> Any:
             f"{folder}: this {part} has a SentencePiece vocabulary. Expected the package that reads it: "
             "pip install sentencepiece."
         )
-    tokenizer_class = getattr(transformers, name, None) if library == "transformers" else None
-    options = {} if tokenizer_class else {"trust_remote_code": False}
+    named = getattr(transformers, name, None) if library == "transformers" else None
+    # Anything else of that name, AutoTokenizer too, opens what the folder's own files name.
+    is_tokenizer = _is_a(named, transformers.PreTrainedTokenizerBase)
+    tokenizer_class: Any = named if is_tokenizer else transformers.AutoTokenizer
     try:
         with quiet_libraries():
-            tokenizer = (tokenizer_class or transformers.AutoTokenizer).from_pretrained(
-                folder, local_files_only=True, **options
-            )
+            tokenizer = tokenizer_class.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         if len(tokenizer) <= len(tokenizer.all_special_ids):  # which is what an empty folder gives
             raise ValueError("no vocabulary")
         return tokenizer
@@ -130,7 +132,7 @@ def make_scheduler(source: Source, settings: GenerationSettings | None = None) -
     """
     config = source.config("scheduler")
     if settings is None or settings.speed is None:
-        scheduler_class = _class("scheduler", source)
+        scheduler_class = _class("scheduler", source, diffusers.SchedulerMixin)
     else:
         family = FEW_STEP_LORAS[settings.speed]
         scheduler_class, config = getattr(diffusers, family.scheduler), {**config, **family.options}
@@ -168,16 +170,43 @@ def attach_lora(pipeline: StableDiffusionXLPipeline, lora: str) -> None:
         )
 
 
-def _class(part: str, source: Source) -> Any:
-    """Look up the class that the source's index names for a component, in diffusers and transformers alone."""
+def _class(part: str, source: Source, *bases: type) -> Any:
+    """The class that the source's index names for a component, which is to descend from one of `bases`."""
     library, name = _named(part, source)
     kind = getattr(_LIBRARIES.get(library), name, None)
-    if kind is None:
+    if not _is_a(kind, *bases):
         raise SourceError(
             f"{source.path}: {part} is of class {name!r} from {library!r}. Expected a class of diffusers or "
             "transformers; code that comes with a checkpoint is never run."
         )
     return kind
+
+
+def _check_config(part: str, source: Source, config: Mapping[str, Any]) -> None:
+    """Refuse a configuration that makes transformers or diffusers fetch or import code.
+
+    Raises:
+        SourceError: names the key, at any depth.
+    """
+    pending: list[Any] = [config]
+    while pending:
+        here = pending.pop()
+        if isinstance(here, list):
+            pending += here
+        elif isinstance(here, Mapping):
+            for key, value in here.items():
+                of_hub = key.strip("_").removesuffix("_internal") in _KERNELS and "/" in str(value)
+                if key in ("auto_map", "trust_remote_code") or of_hub:
+                    raise SourceError(
+                        f"{source.path}: the configuration of the {part} has the key `{key}`, which names code to run. "
+                        "Expected a configuration of diffusers or transformers alone; take the component from another "
+                        "host. Code that comes with a checkpoint is never run."
+                    )
+            pending += here.values()
+
+
+def _is_a(kind: Any, *bases: type) -> bool:
+    return isinstance(kind, type) and issubclass(kind, bases)
 
 
 def _named(part: str, source: Source) -> tuple[str, str]:

@@ -14,8 +14,12 @@ from eval.scorers.checked_config import check_model_config
 from eval.scorers.clip import ClipScorer
 from eval.scorers.tokens import truncated_by
 from pipelines.checkpoints.sources import open_source
-from pipelines.errors import SourceError
+from pipelines.errors import ExportError, SourceError
 from pipelines.generation import build
+from studio.execution.creation import create_run
+from studio.exporting.export_plan import prepare_recipe
+from studio.exporting.recipe_package import Package
+from studio.library.model_reference import open_model
 
 ROOT = Path(__file__).parents[1]
 
@@ -192,3 +196,42 @@ def test_a_sources_configuration_names_no_code(copied):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"attn_implementation": "owner/kernel"}))
     with pytest.raises(SourceError, match="`attn_implementation`"):
         build.module("text_encoder_2", open_source(source), None)
+
+
+@pytest.mark.parametrize("place", ["ja/merged", "ja/vae/merged.safetensors", "real.safetensors"])
+def test_nothing_is_merged_over_a_source_or_into_its_folder(m2n2, copied, tmp_path, place):
+    ja, real = copied("ja"), tmp_path / "real.safetensors"
+    assert m2n2("recipe", "blend", copied("real"), "--out", tmp_path / "one.json").returncode == 0
+    assert m2n2("merge", tmp_path / "one.json", "--out", real).returncode == 0
+    before = real.read_bytes()
+    assert m2n2("recipe", "blend", ja, real, "--out", tmp_path / "half.json").returncode == 0
+    target = ja.parent / place if place.startswith("ja") else real
+    done = m2n2("merge", tmp_path / "half.json", "--out", target)
+    assert done.returncode == 1
+    assert "a source of this recipe" in " ".join(done.stderr.split()) or "exists already" in done.stderr
+    for command in (["blend", ja, real], ["pin", tmp_path / "half.json"]):
+        done = m2n2("recipe", *command, "--out", target if target == real else ja / "model_index.json")
+        assert done.returncode == 1
+        assert "a source of this recipe" in " ".join(done.stderr.split())
+    assert real.read_bytes() == before
+    assert "_class_name" in (ja / "model_index.json").read_text()
+    assert not (ja / "merged").exists()
+
+
+def test_a_recipe_package_is_not_put_into_a_source(m2n2, copied, tmp_path):
+    ja = copied("ja")
+    assert m2n2("recipe", "blend", ja, "--out", tmp_path / "one.json").returncode == 0
+    recipe, opened = open_model(str(tmp_path / "one.json"))
+    planned = Package(prepare_recipe(recipe, opened, tmp_path / "x"), ja / "x.recipe.zip")
+    with pytest.raises(ExportError, match="a source of this recipe"):
+        planned.send()
+    assert not (ja / "x.recipe.zip").exists()
+
+
+@pytest.mark.parametrize("id", ["../../x", "/abs/x", "a/../../../x", "Turtle"])
+def test_a_prompts_id_names_no_file_outside_of_the_run(tmp_path, small_config, id):
+    bred = create_run(tmp_path / "run", small_config)
+    for file in (bred.image("0001", id, "ja", 0), bred.report_image("child", id, "ja"), bred.image(id, "x", "ja", 0)):
+        folder = bred.folder / ("report" if "report" in file.parts else "images")
+        assert file.resolve().is_relative_to(folder.resolve())
+        assert len(file.relative_to(folder).parts) == 2

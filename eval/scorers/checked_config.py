@@ -1,8 +1,8 @@
 """What a scorer's configuration may ask for: named keys with plain values, and never code that comes with its files.
 
 open_clip hands parts of `open_clip_config.json` to transformers as they are, and transformers imports Python files from
-a model's folder for whoever asks. Every configuration that open_clip or transformers is to read goes through here first.
-Messages name keys and never quote values: a path may lead to any file.
+a model's folder for whoever asks. Every configuration that open_clip or transformers is to read goes through here
+first. Messages name keys and never quote values: a path may lead to any file.
 """
 
 import json

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pipelines.checkpoints.sources import Source
 from pipelines.errors import ExportError
 from pipelines.storage.disk_space import check_room
 
@@ -33,6 +34,21 @@ def refuse_existing(targets: list[Path]) -> None:
     for target in targets:
         if target.exists():
             raise ExportError(f"{target} exists already. Expected a new name; choose another one.")
+
+
+def refuse_in_sources(targets: Iterable[Path], sources: Iterable[Source]) -> None:
+    """Refuse to write over a source or into its folder: what is merged stays as it was published.
+
+    Raises:
+        ExportError: one of the targets is a source's file, or lies in a source's folder.
+    """
+    for target in targets:
+        for source in sources:
+            if target.resolve().is_relative_to(source.path.resolve()):
+                raise ExportError(
+                    f"{target} lies in {source.path}, which is a source of this recipe. Expected a place outside of "
+                    "the sources; choose another one."
+                )
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from pipelines.architectures.keys import MODEL, WEIGHTED_COMPONENTS
 from pipelines.checkpoints.contents import TOKENIZERS
 from pipelines.checkpoints.sources import COMPONENTS
 from pipelines.errors import ExportError
-from pipelines.exporting.drafts import atomic_outputs, refuse_existing, require_empty_folder
+from pipelines.exporting.drafts import atomic_outputs, refuse_existing, refuse_in_sources, require_empty_folder
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.files import lies_in
 from pipelines.storage.tensor_file import DTYPE_CODES, TensorFile
@@ -72,6 +72,7 @@ def export_folder(
         RecipeError: the recipe does not fit the sources.
     """
     folder = require_empty_folder(target)
+    refuse_in_sources([folder], plan.sources.values())
     parts = {
         part: [entry for entry in component_entries(plan, part) if entry.key not in BUFFERS]
         for part in WEIGHTED_COMPONENTS
@@ -103,6 +104,7 @@ def export_network(plan: Plan, target: str | Path, *, progress: Progress | None 
     result and errors are those of `export_folder`.
     """
     folder = require_empty_folder(target)
+    refuse_in_sources([folder], plan.sources.values())
     host = plan.lender(MODEL)
     files: dict[TensorFile, list[FileEntry]] = {}
     for entry in component_entries(plan, MODEL):
@@ -177,6 +179,7 @@ def export_file(
             progress(done // 2 if hashed else done, size)
 
     refuse_existing(targets)
+    refuse_in_sources(targets, plan.sources.values())
     with atomic_outputs(*targets, size=size) as unfinished:
         weave_file(plan, entries, unfinished[0], metadata=metadata, progress=report)
         if hashed:

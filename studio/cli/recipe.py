@@ -26,9 +26,11 @@ def blend(
     from pipelines.checkpoints.source_uri import open_source_uri
     from pipelines.checkpoints.sources import check_mergeable, text_encoder_conflict
     from pipelines.errors import SourceError
+    from pipelines.exporting.drafts import refuse_in_sources
     from pipelines.recipes.recipe import blend as blended
 
     opened_sources = [open_source_uri(source) for source in sources]
+    refuse_in_sources([out], opened_sources)
     check_mergeable(opened_sources)
     names = [source.name for source in opened_sources]
     if host not in (None, *names):
@@ -49,12 +51,15 @@ def pin(
     out: Annotated[Path, typer.Option(help="the recipe file to write")],
 ) -> None:
     """Open a recipe's sources and fill in their hashes. / レシピの素材モデルを開き、そのハッシュを書き込みます。"""
+    from pipelines.exporting.drafts import refuse_in_sources
     from pipelines.recipes.pinning import pin as pinned
     from pipelines.recipes.recipe import load_recipe
     from studio.library.model_reference import open_recipe_sources
 
     loaded = load_recipe(recipe, unpinned=True)
-    pinned(loaded, open_recipe_sources(loaded, relative_to=recipe.parent)).save(out)
+    opened = open_recipe_sources(loaded, relative_to=recipe.parent)
+    refuse_in_sources([out], opened.values())
+    pinned(loaded, opened).save(out)
     print(out)
 
 

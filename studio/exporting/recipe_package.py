@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import ExportError
+from pipelines.exporting.drafts import refuse_in_sources
 from pipelines.exporting.export import PRECISIONS
 from pipelines.exporting.provenance import portable_recipe
 from pipelines.exporting.verify import Progress, woven_hashes
@@ -110,6 +111,7 @@ class RecipePackage:
         """
         if self.target.exists():
             raise ExportError(f"{self.target} exists already. Expected a new name; choose another one.")
+        refuse_in_sources([self.target], self.export.plan.sources.values())
         hashes = woven_hashes(self.export.plan, progress)
         try:
             write_whole(self.target, _zipped(self.documents(hashes)))

@@ -17,6 +17,7 @@ from PIL import Image
 from eval.prompts.prompt_set import LANGUAGES, Language
 from studio.png_metadata import picture_seed
 from studio.runs.individual import Individual
+from studio.runs.picture_names import ids_by_stem, image_folder
 from studio.runs.store import RunStore, now
 
 from .votes import Answer, ReaderLanguage, Vote
@@ -91,14 +92,16 @@ def next_pair(
     answered = {vote.about for vote in votes if vote.rater == rater}
     counts = Counter(vote.about[:2] for vote in votes)
     by_id = {one.id: one for one in individuals}
+    prompts = ids_by_stem(store.prompts.niches.ids)
     for first, second in _drawn(list(by_id), counts, rng):
         shared = sorted(files[first] & files[second])
         rng.shuffle(shared)
         for name in shared:
-            prompt = name.rsplit("-", 2)[0]
+            stem, language, noise = name.removesuffix(".png").rsplit("-", 2)
+            prompt = prompts.get(stem, stem)
             if (first, second, prompt) not in answered:
                 left, right = rng.sample((by_id[first], by_id[second]), 2)
-                if pair := _opened(store, left, right, name):
+                if pair := _opened(store, left, right, prompt, language, noise):
                     return pair
     return None
 
@@ -106,7 +109,7 @@ def next_pair(
 def _listed(store: RunStore, individual: str) -> list[str]:
     """List the names of an individual's pictures: one look at its folder, none at the files."""
     try:
-        return os.listdir(store.folder / "images" / individual)
+        return os.listdir(image_folder(store.folder, individual))
     except FileNotFoundError:
         return []
 
@@ -121,9 +124,10 @@ def _drawn(ids: list[str], counts: Counter[tuple[str, str]], rng: random.Random)
     yield from sorted(pairs, key=keys.__getitem__, reverse=True)
 
 
-def _opened(store: RunStore, left: Individual, right: Individual, name: str) -> PicturePair | None:
-    """Open the pair of two files of that name; `None` where one is gone or they are from different noise after all."""
-    prompt, tail, noise = name.removesuffix(".png").rsplit("-", 2)
+def _opened(
+    store: RunStore, left: Individual, right: Individual, prompt: str, tail: str, noise: str
+) -> PicturePair | None:
+    """Open the pair of two such pictures; `None` where one is gone or they are from different noise after all."""
     language: Language = "ja" if tail == "ja" else "en"
     rows = {candidate.id: (row, candidate) for row, candidate in enumerate(store.prompts.niches.prompts)}
     if prompt not in rows:

@@ -19,6 +19,7 @@ from eval.preferences.preference_model import PreferenceWeights, cross_validated
 from eval.scorers.scorer import FeatureScorer
 from studio.errors import RunError
 from studio.png_metadata import picture_seed
+from studio.runs.picture_names import image_folder, picture_file
 
 from .votes import ENOUGH_VOTES, Vote, count_decided, niche_votes
 
@@ -98,7 +99,7 @@ def preference_scores(raters: Sequence[PreferenceModel], features: Sequence[np.n
 
 
 def _file(folder: Path, vote: Vote, id: str) -> Path:
-    return folder / "images" / id / f"{vote.prompt}-{vote.language}-{vote.noise}.png"
+    return picture_file(image_folder(folder, id), vote.prompt, f"-{vote.language}-{vote.noise}.png")
 
 
 def _is_there(folder: Path, vote: Vote, id: str) -> bool:

@@ -29,6 +29,7 @@ from studio.exporting.registry import Export
 from studio.journal import Journal
 from studio.library.model_reference import source_as_model
 from studio.runs.noise import Noise
+from studio.runs.picture_names import picture_stem
 from studio.runs.store import now
 
 from .drift import baseline, is_repeated, largest_changes
@@ -163,7 +164,7 @@ def _keep(
     for row in rows:
         for language in LANGUAGES:
             prompt = export.certificate.prompts.prompts[row].id
-            place = f"{folder}/{prompt}-{language}.webp"
+            place = f"{folder}/{picture_stem(prompt)}-{language}.webp"
             write_whole(Path(export.monitor / place), small_webp(drawn[prompt, language].image))
             kept[f"{prompt}-{language}"] = place
     return kept

@@ -10,6 +10,7 @@ from typing import Any
 from eval.prompts.prompt_set import LANGUAGES, Language, Prompt, PromptSet
 from studio.png_metadata import generation_data
 from studio.runs.individual import Individual
+from studio.runs.picture_names import safe_component
 from studio.runs.results import SHOWN, shown_prompts
 from studio.runs.store import RunStore
 
@@ -59,7 +60,7 @@ def report_pictures(store: RunStore, individuals: Sequence[Individual], child: I
     sources = [one.id for one in individuals if one.is_source]
     keys = store.state.report_keys or {}
     models = [name for name in (*sources, "average", "child") if name in keys]
-    if any((store.folder / "report" / name).is_dir() for name in models):
+    if any((store.folder / "report" / safe_component(name)).is_dir() for name in models):
         return ReportPictures(models, _held_out(store, models, keys), held_out=True)
     models = [*sources, *([child.id] if child else [])]
     by_id = {one.id: one for one in individuals}

@@ -13,6 +13,7 @@ Read in this order:
     noise         the noise a prompt is drawn with, and what a picture says of it
     state         how it stands, as its process wrote it down
     database      the tables of `run.db`
+    picture_names names of picture files, from ids that anybody may have written
     store         the folder of a run: one transaction per individual
     results       what a report shows, and whom it is about
     status        how a run stands, and who carries it

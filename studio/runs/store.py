@@ -31,6 +31,7 @@ from .database import SCHEMA, IndividualRow, StateRow, create_tables, from_row, 
 from .individual import Individual
 from .inputs import RunPrompts
 from .kind import is_any
+from .picture_names import image_folder, picture_file, safe_component
 from .state import REPORTED, ReportRow, RunState, checked_changes, checked_report_row_key
 
 
@@ -74,15 +75,15 @@ class RunStore(Generic[C]):
 
     def image(self, individual: str, prompt: str, language: str, noise: int) -> Path:
         """Where a picture of an individual lies, whether or not it was kept."""
-        return self.folder / "images" / individual / f"{prompt}-{language}-{noise}.png"
+        return picture_file(image_folder(self.folder, individual), prompt, f"-{language}-{noise}.png")
 
     def images(self, individual: str) -> list[Path]:
         """The pictures kept of an individual."""
-        return sorted((self.folder / "images" / individual).glob("*.png"))
+        return sorted(image_folder(self.folder, individual).glob("*.png"))
 
     def report_image(self, row: str, prompt: str, language: str) -> Path:
         """Where a picture of the held-out report lies, if it is one of those kept."""
-        return self.folder / "report" / row / f"{prompt}-{language}.png"
+        return picture_file(self.folder / "report" / safe_component(row), prompt, f"-{language}.png")
 
     def record(self, individual: Individual, state: Mapping[str, Any], alive: Sequence[str]) -> None:
         """Commit an evaluated individual, who is alive now, and the search's state, in one transaction."""

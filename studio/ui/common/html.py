@@ -13,6 +13,7 @@ from pipelines.checkpoints.sources import Source
 from studio.formatting import format_bytes, format_score
 from studio.i18n import Lang, t
 from studio.runs.individual import Individual
+from studio.runs.picture_names import ids_by_stem
 from studio.runs.store import RunStore
 
 STRIP = 4  # pictures that stand for an individual
@@ -38,12 +39,12 @@ def figure(src: str | None, alt: str, caption: str | Markup = "", css: str = "")
 def run_picture(store: RunStore, individual: str, prompt: str, language: Language, noise: int = 0) -> str | None:
     """Return the address of a picture of a run, `None` where it was not kept."""
     file = store.image(individual, prompt, language, noise)
-    return picture_address(store.name, individual, file.name) if file.is_file() else None
+    return picture_address(store.name, file.parent.name, file.name) if file.is_file() else None
 
 
-def picture_address(run: str, individual: str, file: str) -> str:
-    """Return where a run's picture is served."""
-    return RUN + "/".join(map(quote, (run, individual, file)))
+def picture_address(run: str, folder: str, file: str) -> str:
+    """Return where a run's picture is served, by the names of an individual's folder and of the file in it."""
+    return RUN + "/".join(map(quote, (run, folder, file)))
 
 
 def prompt_picture(name: str, prompt: str) -> str:
@@ -120,13 +121,15 @@ def best_and_worst_prompts(individual: Individual, prompts: PromptSet, count: in
 def newest_offspring(lang: Lang, store: RunStore, latest: Sequence[Individual], best: Individual | None) -> Markup:
     """Draw the newest offspring, newest on the left: pictures, Japanese score, change against the best source."""
     prompts = {prompt.id: prompt for prompt in store.prompts.niches.prompts}
+    by_stem = ids_by_stem(prompts)
     tiles = []
     for individual in latest:
         files = [file for file in store.images(individual.id) if file.stem.endswith("-ja-0")]
         files = files[:: max(1, len(files) // STRIP)][:STRIP]
         strip = Markup("").join(
             figure(run_picture(store, individual.id, id, "ja"), f"{individual.id}: {shown}", shown)
-            for id in (file.stem.removesuffix("-ja-0") for file in files)
+            for stem in (file.stem.removesuffix("-ja-0") for file in files)
+            for id in [by_stem.get(stem, stem)]
             for shown in [prompts[id].ja or id if id in prompts else id]
         )
         fate = (

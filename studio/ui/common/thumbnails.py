@@ -15,6 +15,7 @@ from eval.prompts.prompt_set import PromptSet
 from pipelines.storage.files import write_whole
 from studio.png_metadata import webp_bytes
 from studio.runs.individual import Individual
+from studio.runs.picture_names import image_folder, picture_file
 from studio.runs.store import RunStore
 
 from .html import STRIP
@@ -40,9 +41,9 @@ def small_picture(file: Path) -> Path:
 
 def tile_pictures(store: RunStore, individual: Individual, prompts: PromptSet, rows: Sequence[int]) -> list[Path]:
     """Choose the files of up to four Japanese pictures among these prompts, from its best to its worst."""
-    folder = store.folder / "images" / individual.id
+    folder = image_folder(store.folder, individual.id)
     names = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
-    kept = [row for row in rows if f"{prompts.prompts[row].id}-ja-0.png" in names]
+    kept = [row for row in rows if picture_file(folder, prompts.prompts[row].id, "-ja-0.png").name in names]
     # One that was turned away early has scores of some prompts alone.
     scores = individual.partial.values if individual.partial else individual.scores.get("ja")
     order = kept if scores is None else sorted(kept, key=lambda row: -float(scores[row].mean()))

@@ -90,7 +90,7 @@ class _Known:
         score = self.score(row.individual, place)
         if score is None and (judged := studio.judged.get(key_of(data, self.asked))):
             score = judged.score
-        address = picture_address(self.store.name, row.individual.id, file.name)
+        address = picture_address(self.store.name, file.parent.name, file.name)
         return Cell(address, data, score, file=file)
 
     def score(self, one: Individual, place: Place, kind: str | None = None) -> float | None:

@@ -20,6 +20,7 @@ from studio.i18n import Lang, t
 from studio.monitoring.drift import Drift, baseline, drift
 from studio.monitoring.remeasure import journal
 from studio.monitoring.scheduler import GOING_ON, measurement_status, schedule_of
+from studio.runs.picture_names import picture_file
 from studio.ui.common import html
 
 SHOWN = 6  # prompts with pictures then and now
@@ -162,7 +163,7 @@ def _pairs(
 
 
 def _then(export: Export, prompt: str, language: str) -> str | None:
-    file = export.documents / PICTURES_FOLDER / f"{prompt}-{language}.webp"
+    file = picture_file(export.documents / PICTURES_FOLDER, prompt, f"-{language}.webp")
     return f"/pictures/export/{quote(export.name)}/{PICTURES_FOLDER}/{quote(file.name)}" if file.is_file() else None
 
 

@@ -27,6 +27,7 @@ from studio.errors import RunError
 from studio.i18n import Lang, t
 from studio.library import prompt_library
 from studio.library.caption_lengths import caption_lengths, scorer_reader, source_readers
+from studio.runs.picture_names import safe_component
 from studio.ui.common import html
 from studio.ui.common.frame import page_link
 from studio.ui.common.studio import Studio, download_folder
@@ -193,7 +194,7 @@ def save_split(
 def exported(table: Cells, name: str, place: str, kind: str) -> str:
     """The table as a file to download: "csv", or "yaml" with whole paths of reference pictures."""
     folder = download_folder()
-    stem = Path(name.strip() or "prompts").name
+    stem = safe_component(Path(name.strip() or "prompts").name)
     if kind == "csv":
         path = folder / f"{stem}.csv"
         path.write_text(to_csv(rows(table)), "utf-8-sig")

@@ -16,6 +16,8 @@ do about it.
     └── RunError             (studio/errors.py) runs and their store
 """
 
+_SHORT = 16  # letters of a word that a message may quote: names of formats are shorter, keys and tokens longer
+
 
 class M2N2Error(Exception):
     """Root of all errors raised on purpose; `str(error)` is fit to be shown to a person."""
@@ -43,3 +45,24 @@ class DiskError(M2N2Error):
 
 class ExportError(M2N2Error):
     """A checkpoint that could not be written; nothing half-written is left behind."""
+
+
+def unreadable(error: Exception) -> str:
+    """What kept a file from being read, without a word of what the file holds: its path may have come from anywhere."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is not None:  # str(error) quotes the line that it stumbled over, and some problems what was found there
+        problem = str(getattr(error, "problem", None) or "'")
+        where = f"line {mark.line + 1}, column {mark.column + 1}"
+        return f"no YAML at {where}" if "'" in problem or '"' in problem else f"{problem} at {where}"
+    if isinstance(error, UnicodeDecodeError):
+        return f"no {error.encoding} at byte {error.start}"
+    if isinstance(error, RecursionError):
+        return "brackets in brackets, deeper than can be read"
+    return " ".join(str(error).split())
+
+
+def short(value: object) -> str:
+    """A plain value of a file as a message may say it: of a long text, and of what holds others, its kind alone."""
+    if value is None or isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= _SHORT):
+        return repr(value)
+    return f"a {type(value).__name__}"

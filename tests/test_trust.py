@@ -10,16 +10,22 @@ import pytest
 
 import assets
 from eval.errors import ScorerError
+from eval.prompts.editing import read_rows
+from eval.prompts.prompt_set import load_prompts
 from eval.scorers.checked_config import check_model_config
 from eval.scorers.clip import ClipScorer
 from eval.scorers.tokens import truncated_by
+from pipelines.checkpoints.contents import read_json
 from pipelines.checkpoints.sources import open_source
-from pipelines.errors import ExportError, SourceError
+from pipelines.errors import ExportError, M2N2Error, SourceError
 from pipelines.generation import build
+from pipelines.recipes.recipe import load_recipe
 from studio.execution.creation import create_run
 from studio.exporting.export_plan import prepare_recipe
 from studio.exporting.recipe_package import Package
 from studio.library.model_reference import open_model
+from studio.runs.config_file import load_config
+from studio.ui.sources.page import sources_in
 
 ROOT = Path(__file__).parents[1]
 
@@ -172,7 +178,7 @@ def test_a_sources_tokenizer_runs_no_code(copied, tmp_path):
         index["tokenizer"] = ["transformers", name]
         (source / "model_index.json").write_text(json.dumps(index))
         with pytest.raises(SourceError, match="cannot be read"):
-            build.tokenizer("tokenizer", open_source(source))
+            build.load_tokenizer("tokenizer", open_source(source))
     assert not (tmp_path / "marker").exists()
 
 
@@ -185,9 +191,9 @@ def test_a_component_is_a_network_of_the_libraries(copied, name):
     (source / "model_index.json").write_text(json.dumps(index))
     opened = open_source(source)
     with pytest.raises(SourceError, match="never run"):
-        build.module("unet", opened, None)
+        build.empty_module("unet", opened, None)
     with pytest.raises(SourceError, match="never run"):
-        build.scheduler(opened)
+        build.make_scheduler(opened)
 
 
 def test_a_sources_configuration_names_no_code(copied):
@@ -195,7 +201,7 @@ def test_a_sources_configuration_names_no_code(copied):
     path = source / "text_encoder_2" / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"attn_implementation": "owner/kernel"}))
     with pytest.raises(SourceError, match="`attn_implementation`"):
-        build.module("text_encoder_2", open_source(source), None)
+        build.empty_module("text_encoder_2", open_source(source), None)
 
 
 @pytest.mark.parametrize("place", ["ja/merged", "ja/vae/merged.safetensors", "real.safetensors"])
@@ -235,3 +241,44 @@ def test_a_prompts_id_names_no_file_outside_of_the_run(tmp_path, small_config, i
         folder = bred.folder / ("report" if "report" in file.parts else "images")
         assert file.resolve().is_relative_to(folder.resolve())
         assert len(file.relative_to(folder).parts) == 2
+
+
+SECRET = "hf_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789"
+
+
+@pytest.mark.parametrize("read", [read_rows, load_prompts, load_config, load_recipe, sources_in, read_json])
+@pytest.mark.parametrize("name", ["x", "x.csv", "x.yaml", "x.json"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        SECRET,
+        f"HOME=/root\0TOKEN={SECRET}\0",
+        f"user,token\nme,{SECRET}\n",
+        f"token,ja\n'{SECRET}",
+        f"a: [{SECRET}\n: %{SECRET}",
+        f"token: *{SECRET}",
+        f"token: !{SECRET} 1",
+        f"format: {SECRET}\nversion: {SECRET}",
+        json.dumps({"format": SECRET, "sources": SECRET}),
+        f"{{'{SECRET}",
+        f"format: m2n2-prompts\nversion: 1\nname: x\nprompts: {{a: {SECRET}}}\n",
+        b"\xff\xfe" + SECRET.encode(),
+    ],
+)
+def test_no_error_quotes_what_a_file_holds(tmp_path, read, name, content):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    said = ""
+    try:
+        read(path)
+    except M2N2Error as error:
+        said = str(error)
+    assert "hf_" not in said
+
+
+def test_a_scorers_configuration_is_not_quoted(scorer):
+    for content in (b"\xff" + SECRET.encode(), SECRET.encode(), json.dumps({"model_cfg": SECRET}).encode()):
+        (scorer / "open_clip_config.json").write_bytes(content)
+        with pytest.raises(ScorerError) as caught:
+            ClipScorer(f"local-dir:{scorer}")
+        assert SECRET not in str(caught.value)

@@ -131,14 +131,22 @@ def parse_table(text: str, where: str) -> list[PromptRow]:
     first = text.partition("\n")[0]
     separator = max(_SEPARATORS, key=first.count)
     reader = csv.reader(io.StringIO(text), delimiter=separator)
-    names = [name.strip().lower() for name in next(reader, [])]
+    try:
+        names = [name.strip().lower() for name in next(reader, [])]
+        lines = list(reader)
+    except csv.Error as error:
+        raise PromptSetError(
+            f"table {where}: expected a table, found none at line {reader.line_num + 1}; save it as CSV in UTF-8"
+        ) from error
     unknown = [name for name in names if name not in ROW_COLUMNS]
     if unknown or not {"ja", "en"} & set(names):
+        known = [name for name in names if name in ROW_COLUMNS]
+        found = ", ".join([*known, *([f"{len(unknown)} other words"] if any(unknown) else [])]) or repr("")
         raise PromptSetError(
             f"table {where}: expected a first line that names columns among {', '.join(ROW_COLUMNS)}, `ja` or `en` "
-            f"with them, found {first.strip()!r}; write such a line above the captions"
+            f"with them, found {found}; write such a line above the captions"
         )
-    rows = [PromptRow(**{name: cell.strip() for name, cell in zip(names, line, strict=False)}) for line in reader]
+    rows = [PromptRow(**{name: cell.strip() for name, cell in zip(names, line, strict=False)}) for line in lines]
     return [row for row in rows if not row.is_blank]
 
 

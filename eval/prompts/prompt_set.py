@@ -25,6 +25,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from eval.errors import PromptSetError
+from pipelines.errors import short, unreadable
 
 FORMAT: Literal["m2n2-prompts"] = "m2n2-prompts"
 VERSION: Literal[1] = 1
@@ -211,10 +212,9 @@ def load_prompts(path: str | Path) -> PromptSet:
         raise PromptSetError(
             f"prompt set {path}: expected a readable YAML file, found: {error.strerror}; check the path"
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        problem = " ".join(str(error).split())  # YAML draws its complaints over several lines
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise PromptSetError(
-            f"prompt set {path}: expected YAML in UTF-8, found: {problem}; correct the file"
+            f"prompt set {path}: expected YAML in UTF-8, found: {unreadable(error)}; correct the file"
         ) from error
     _check_header(path, content)
     try:
@@ -226,9 +226,9 @@ def load_prompts(path: str | Path) -> PromptSet:
 def _check_header(path: Path, content: Any) -> None:
     """Refuse what no version 1 reader can judge, before any key is looked at."""
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        format_name = content.get("format") if isinstance(content, dict) else type(content).__name__
+        found = short(content.get("format")) if isinstance(content, dict) else repr(type(content).__name__)
         raise PromptSetError(
-            f"prompt set {path}: expected `format: {FORMAT}` at the top, found {format_name!r}; is this a prompt set?"
+            f"prompt set {path}: expected `format: {FORMAT}` at the top, found {found}; is this a prompt set?"
         )
     version = content.get("version")
     if isinstance(version, int) and version > VERSION:
@@ -250,13 +250,13 @@ def _explain(error: ValidationError) -> str:
         elif problem["type"] == "value_error":
             lines.append(problem["msg"].removeprefix("Value error, "))
         elif problem["type"] == "string_type":
-            lines.append(f"`{where}`: expected text, found {problem['input']!r}; put it in quotes")
+            lines.append(f"`{where}`: expected text, found {short(problem['input'])}; put it in quotes")
         elif problem["type"] == "string_pattern_mismatch":
             lines.append(f"`{where}`: expected text, found only blanks; write it or leave the key out")
         elif problem["type"] == "missing":
             lines.append(f"`{where}` is missing; add it")
         else:
-            lines.append(f"`{where}`: {problem['msg']}, found {problem['input']!r}")
+            lines.append(f"`{where}`: {problem['msg']}, found {short(problem['input'])}")
     rest = error.error_count() - len(lines)
     return "; ".join(lines) + (f"; and {rest} more" if rest > 0 else "")
 

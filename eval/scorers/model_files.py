@@ -17,6 +17,7 @@ import open_clip
 from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
 
 from eval.errors import ScorerError
+from pipelines.errors import unreadable
 
 from .catalogue import RECOMMENDED
 from .checked_config import check_model_config, check_transformers_folder
@@ -134,9 +135,11 @@ def _of_folder(folder: Path, hub: Hub) -> Files:
         model = json.loads((folder / CONFIG).read_text("utf-8"))["model_cfg"]
         written = dict(model["text_cfg"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        # the repr of undecodable bytes would hold the whole file
+        reason = unreadable(error) if isinstance(error, UnicodeDecodeError) else repr(error)
         raise ScorerError(
             f"scorer's configuration {folder / CONFIG}: expected JSON with `text_cfg` in `model_cfg`, found: "
-            f"{error!r}; check the name, the folder's files"
+            f"{reason}; check the name, the folder's files"
         ) from error
     check_model_config(model, folder / CONFIG)
     text, tokenizer = _text(written, hub)

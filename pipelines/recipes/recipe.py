@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError,
 
 from pipelines.architectures.keys import ATTENTION, BACKBONE, MODEL, REST, TEXT_ENCODERS, Patterns, component_of
 from pipelines.checkpoints.sources import COMPONENTS, SDXL_UNET, Source
-from pipelines.errors import RecipeError
+from pipelines.errors import RecipeError, short, unreadable
 from pipelines.storage.files import write_whole
 
 FORMAT: Literal["m2n2-recipe"] = "m2n2-recipe"
@@ -220,10 +220,12 @@ def parse_recipe(text: str, *, where: str = "the recipe", unpinned: bool = False
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise RecipeError(f"{where} is not JSON ({error}). Expected a recipe file (version {VERSION}).") from error
+        raise RecipeError(
+            f"{where} is not JSON ({unreadable(error)}). Expected a recipe file (version {VERSION})."
+        ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        format_name = content.get("format") if isinstance(content, dict) else type(content).__name__
-        raise RecipeError(f"{where} has the format {format_name!r}. Expected {FORMAT!r}.")
+        found = short(content.get("format")) if isinstance(content, dict) else repr(type(content).__name__)
+        raise RecipeError(f"{where} has the format {found}. Expected {FORMAT!r}.")
     if content.get("version") != VERSION:
         raise RecipeError(
             f"{where} has version {content.get('version')!r}; this program reads version {VERSION}. "
@@ -247,7 +249,7 @@ def load_recipe(path: str | Path, *, unpinned: bool = False) -> Recipe:
     try:
         text = Path(path).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path} cannot be read ({error}). Expected a recipe file in JSON.") from error
+        raise RecipeError(f"{path} cannot be read ({unreadable(error)}). Expected a recipe file in JSON.") from error
     return parse_recipe(text, where=str(path), unpinned=unpinned)
 
 

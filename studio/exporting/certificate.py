@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from eval.prompts.prompt_set import PromptSet
 from eval.scorers import names
-from pipelines.errors import ExportError
+from pipelines.errors import ExportError, unreadable
 from pipelines.generation.settings import GenerationSettings
 from studio.environment import current_environment
 from studio.runs.individual import KINDS, Individual
@@ -139,7 +139,9 @@ def load_certificate(path: Path) -> BirthCertificate:
     try:
         return BirthCertificate.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        problem = "there is none" if isinstance(error, FileNotFoundError) else " ".join(str(error).split())[:200]
+        problem = "there is none" if isinstance(error, FileNotFoundError) else unreadable(error)
+        if isinstance(error, ValidationError):
+            problem = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['type']}" for one in error.errors()[:3])
         raise ExportError(
             f"{path} cannot be read ({problem}). Expected the birth certificate that the studio writes with an "
             "individual; export it again from its run, or compare its weights with its recipe: m2n2 verify."

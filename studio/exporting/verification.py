@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.checkpoints.sources import open_source
-from pipelines.errors import ExportError
+from pipelines.errors import ExportError, unreadable
 from pipelines.exporting.export import CONFIG_FOLDER, write_configs
 from pipelines.exporting.verify import Progress, compare_export, plan_in_precision_of, stored_hashes
 from pipelines.weaving.plan import Plan
@@ -90,8 +90,10 @@ def verify_hashes(export: Export, hashes: Path, progress: Progress | None = None
         content = json.loads(hashes.read_text("utf-8"))
         expected = {str(part): str(digest) for part, digest in content["sha256"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        # its repr would hold the whole file
+        reason = unreadable(error) if isinstance(error, UnicodeDecodeError) else repr(error)
         raise ExportError(
-            f"{hashes} cannot be read ({error!r}). Expected the hashes.json that a recipe-only export holds."
+            f"{hashes} cannot be read ({reason}). Expected the hashes.json that a recipe-only export holds."
         ) from error
     found = stored_hashes(open_source(export.path), progress)
     return Verification(expected, {part: found.get(part, "no such component") for part in expected})

@@ -22,7 +22,7 @@ import yaml
 import assets
 from pipelines.checkpoints.source_uri import absolute_uri, default_name, open_source_uri
 from pipelines.checkpoints.sources import Source
-from pipelines.errors import M2N2Error
+from pipelines.errors import M2N2Error, unreadable
 from pipelines.storage.files import write_whole
 from studio.errors import RunError
 
@@ -72,7 +72,9 @@ def added_sources(runs: Path) -> list[str]:
     try:
         content = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RunError(f"{path} cannot be read ({error}). Expected a list of sources; mend or remove it.") from error
+        raise RunError(
+            f"{path} cannot be read ({unreadable(error)}). Expected a list of sources; mend or remove it."
+        ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT or not isinstance(content.get("sources"), list):
         raise RunError(f"{path} is no list of sources. Expected `format: {FORMAT}` and `sources:`; mend or remove it.")
     if content.get("version") != VERSION:

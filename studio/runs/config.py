@@ -17,6 +17,7 @@ from eval.scorers import names
 from eval.scorers.catalogue import REPORTER, SCORER
 from pipelines.architectures.keys import ATTENTION, BACKBONE, REST, TEXT_ENCODERS
 from pipelines.checkpoints.sources import COMPONENTS, Source
+from pipelines.errors import short
 from pipelines.generation.settings import GenerationSettings
 from pipelines.recipes.crossover import AngleScope
 from pipelines.recipes.recipe import Recipe, blend
@@ -252,4 +253,6 @@ def refused(error: ValidationError, where: str) -> ConfigError:
     first = error.errors()[0]
     place = ".".join(map(str, first["loc"])) or "the whole"
     reason = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
-    return ConfigError(f"{where}, at {place}: {reason}. Found {first['input']!r}.")
+    value = first["input"]
+    found = f"{len(value)} values" if isinstance(value, Mapping | list | tuple) else short(value)
+    return ConfigError(f"{where}, at {place}: {reason}. Found {found}.")

@@ -11,6 +11,7 @@ import yaml
 from eval.scorers import names
 from pipelines.checkpoints.source_uri import absolute_uri, open_source_uri
 from pipelines.checkpoints.sources import Source
+from pipelines.errors import unreadable
 from pipelines.generation.cost import native_side
 from pipelines.generation.settings import FULL_SIZE_SIDE, GenerationSettings, PresetName, presets
 from studio.errors import ConfigError
@@ -45,9 +46,9 @@ def load_config(path: str | Path) -> RunConfig:
     path = Path(path)
     try:
         content = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise ConfigError(
-            f"{path} cannot be read ({error}). Expected a run's YAML; see `m2n2 evolve --help`."
+            f"{path} cannot be read ({unreadable(error)}). Expected a run's YAML; see `m2n2 evolve --help`."
         ) from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path} holds no settings. Expected a run's YAML; see `m2n2 evolve --help`.")

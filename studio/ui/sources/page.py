@@ -14,7 +14,7 @@ import assets
 from eval.prompts.prompt_set import load_prompts
 from pipelines.checkpoints.source_uri import absolute_uri, default_name, is_at_hand, open_source_uri
 from pipelines.checkpoints.sources import check_mergeable
-from pipelines.errors import M2N2Error
+from pipelines.errors import M2N2Error, unreadable
 from pipelines.recipes.recipe import parse_recipe
 from studio.errors import RunError
 from studio.formatting import format_bytes, format_duration
@@ -139,9 +139,9 @@ def sources_in(path: Path) -> list[str]:
         if path.suffix == ".json":
             return [one.uri for one in parse_recipe(path.read_text("utf-8"), where=path.name).sources]
         content = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise RunError(
-            f"{path.name} cannot be read ({error}). Expected a recipe (JSON) or a run file (YAML)."
+            f"{path.name} cannot be read ({unreadable(error)}). Expected a recipe (JSON) or a run file (YAML)."
         ) from error
     named = content.get("sources") if isinstance(content, dict) else None
     if not isinstance(named, list) or not named:

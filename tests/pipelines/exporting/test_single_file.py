@@ -168,7 +168,7 @@ def test_a_file_says_what_its_unet_predicts(family, one_hot, half, tmp_path, cop
     scheduler.write_text(json.dumps(json.loads(scheduler.read_text()) | {"rescale_betas_zero_snr": True}))
     source = open_source(folder)
     plan = Plan(blend([source], {"attention": [1], "backbone": [1]}, host={"default": "ja"}), {"ja": source})
-    z = export_file(plan, folder / "z.safetensors")
+    z = export_file(plan, tmp_path / "z.safetensors")
     assert TensorFile(z).tensors["v_pred"] == ((0,), "F32")
     assert marks <= set(TensorFile(z).tensors)
     assert open_source(z).architecture == source.architecture

@@ -21,8 +21,8 @@ from pipelines.errors import ExportError, M2N2Error, SourceError
 from pipelines.generation import build
 from pipelines.recipes.recipe import load_recipe
 from studio.execution.creation import create_run
-from studio.exporting.export_plan import prepare_recipe
-from studio.exporting.recipe_package import Package
+from studio.exporting.export_plan import plan_recipe_export
+from studio.exporting.recipe_package import RecipePackage
 from studio.library.model_reference import open_model
 from studio.runs.config_file import load_config
 from studio.ui.sources.page import sources_in
@@ -228,9 +228,9 @@ def test_a_recipe_package_is_not_put_into_a_source(m2n2, copied, tmp_path):
     ja = copied("ja")
     assert m2n2("recipe", "blend", ja, "--out", tmp_path / "one.json").returncode == 0
     recipe, opened = open_model(str(tmp_path / "one.json"))
-    planned = Package(prepare_recipe(recipe, opened, tmp_path / "x"), ja / "x.recipe.zip")
+    planned = RecipePackage(plan_recipe_export(recipe, opened, tmp_path / "x"), ja / "x.recipe.zip")
     with pytest.raises(ExportError, match="a source of this recipe"):
-        planned.send()
+        planned.write()
     assert not (ja / "x.recipe.zip").exists()
 
 

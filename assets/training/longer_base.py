@@ -1,27 +1,46 @@
 """A base trained longer, on captions of more than one word: the first source of the next family.
 
-Run `python -m assets.training.longer_base`. It goes on from the published base, which had seen every name 126 times,
-and sees everything with English captions, mostly in the plain style, sometimes in another one that the caption names: a
-specialist then has a style to move to, not one to learn. Japanese is what `ja` is to bring.
+Run `python -m assets.training.longer_base`, then the same with `keep`. It goes on from the published base, which had
+seen every name 126 times, and sees everything with English captions, mostly in the plain style, sometimes in another
+one that the caption names: a specialist then has a style to move to, not one to learn. Japanese is what `ja` is to
+bring.
 """
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from assets.training.lessons import Lessons
-from assets.training.loop import setup, train
+from assets.training.loop import restore, setup, train
+from assets.training.sample import Sampler, sheet
 from assets.training.settings import FAMILY, LONGER_TOKENS, WORK
 from assets.training.tokenizer import take_published
 from assets.training.unet import BATCH, Denoiser, velocity_loss
+from assets.training.vae import published
 
 STEPS = 4_800
 STYLE_ODDS = np.array([0.8, 0.1, 0.1])
+WEIGHTS = Path(__file__).with_name("longer_base.safetensors")
+SHEET = Path(__file__).with_name("longer_base.png")
+#: Captions of the sheet: names of the prompts of evolution, as they come, then colours and two things.
+SHOWN = (
+    ("seal", "cupcake", "anchor", "pine decoration", "pencil", "butterfly", "waffle", "snowflake"),
+    ("field hockey", "bucket", "panda", "ginger root", "brick", "boxing glove", "jeans", "dodo"),
+    ("leafy green", "Japanese castle", "joystick", "label", "fox", "potato", "skateboard", "tennis"),
+    ("petri dish", "cactus", "mango", "hotel", "video game", "lipstick", "T-Rex", "watermelon"),
+    (
+        "a red car", "a blue car", "a green apple", "a purple fish",
+        "an apple and a banana", "a cat and a dog", "a car and a tree", "a pizza and a cup",
+    ),
+)  # fmt: skip
 #: Steps after which the averaged weights are kept: pictures of every stage are what the scorers learn from.
 STAGES = (250, 500, 1000, 2000, 4000, 8000)
 
@@ -59,7 +78,21 @@ def train_base() -> None:
     train("longer_base", published_base(), loss, steps=STEPS, lr=1.2e-3, decay=0.999, on_step=keep_stage)
 
 
+def keep_weights() -> None:
+    """Keep the averaged weights in half precision beside this script, with some of their pictures.
+
+    Checkpoints lie outside of the repository and do not outlive a machine; what descends from this base begins here.
+    """
+    model = restore("longer_base", Denoiser(LONGER_TOKENS))
+    state = {key: value.half().contiguous() for key, value in model.state_dict().items()}
+    save_file(state, WEIGHTS, metadata={"format": "pt", "steps": str(STEPS)})
+    model.load_state_dict({key: value.float() for key, value in load_file(WEIGHTS).items()})
+    sampler = Sampler(model.text, published(), steps=10, tokens=LONGER_TOKENS)
+    pictures = sampler.draw(model.unet, [caption for row in SHOWN for caption in row])
+    sheet([pictures[start : start + len(SHOWN[0])] for start in range(0, len(pictures), len(SHOWN[0]))], SHEET, scale=2)
+
+
 if __name__ == "__main__":
     setup(3)
     take_published()
-    train_base()
+    keep_weights() if sys.argv[1:] == ["keep"] else train_base()

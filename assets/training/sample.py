@@ -12,7 +12,7 @@ import torch
 from diffusers import AutoencoderKL, EulerDiscreteScheduler, UNet2DConditionModel
 from PIL import Image
 
-from assets.training.settings import LATENT_CHANNELS, LATENT_SIZE
+from assets.training.settings import LATENT_CHANNELS, LATENT_SIZE, TOKENS
 from assets.training.tokenizer import tokenize
 from assets.training.unet import TIME_IDS, TextEncoders, scheduler
 
@@ -25,6 +25,7 @@ class Sampler:
     vae: AutoencoderKL
     steps: int = 8
     guidance: float = 3.0
+    tokens: int = TOKENS
     kind: Any = EulerDiscreteScheduler
 
     @torch.no_grad()
@@ -32,7 +33,7 @@ class Sampler:
         """Pictures uint8 [captions, 64, 64, 3]; the noise of a caption depends on its place and `seed` only."""
         shape = (len(captions), LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE)
         noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-        tokens = tokenize(captions)
+        tokens = tokenize(captions, self.tokens)
         parts = [self._draw(unet, *part) for part in zip(tokens.split(batch), noise.split(batch), strict=True)]
         return np.concatenate(parts)
 

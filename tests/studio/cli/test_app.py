@@ -147,6 +147,7 @@ INTERRUPTED = """
 import contextlib, os, signal, sys
 from studio.cli import app, console
 name, sys.argv = sys.argv[1], ["m2n2", *sys.argv[2:]]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs in its background without it
 impatient = contextlib.nullcontext(lambda done, of: os.kill(os.getpid(), getattr(signal, name)))  # at the first bytes
 console.bytes_progress = lambda: impatient
 app.main()

@@ -70,6 +70,13 @@ def test_links_lead_somewhere(page):
             assert (page.parent / link.partition("#")[0]).exists(), f"{page.name}: {link}"
 
 
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "docs/architecture.md", "docs/architecture.ja.md"])
+def test_files_that_are_named_to_developers_are_there(name):
+    named = re.findall(r"`((?:studio|eval|pipelines|benchmarks|tests)/[\w/.]+)`", (ROOT / name).read_text("utf-8"))
+    assert len(named) >= 10
+    assert [place for place in named if not (ROOT / place).exists()] == []
+
+
 @pytest.mark.parametrize("name", ["README.md", "README.ja.md"])
 def test_the_readme_is_short(name):
     assert len((ROOT / name).read_text("utf-8").splitlines()) <= 150

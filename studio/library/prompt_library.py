@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 import assets
 from eval.errors import PromptSetError
 from eval.prompts.editing import PromptRow
-from eval.prompts.prompt_set import PromptSet, load_prompts, to_yaml
+from eval.prompts.prompt_set import PromptSet, to_yaml
 from pipelines.storage.files import write_whole
 
 SHIPPED = {"embedded-evolve": assets.EVOLVE, "embedded-held-out": assets.HELD_OUT}
@@ -22,19 +21,6 @@ _NAME = re.compile(r"[\w][\w .-]{0,79}")  # one file's name: letters of any scri
 def prompt_sets(folder: Path) -> dict[str, Path]:
     """List the files of all sets by name, the shipped ones first, then one's own by name."""
     return SHIPPED | {file.stem: file for file in sorted(folder.glob("*.yaml")) if file.stem not in SHIPPED}
-
-
-def load_cached(path: Path) -> PromptSet:
-    """Load a set, which stays in memory until its file changes.
-
-    Raises:
-        PromptSetError: it cannot be read.
-    """
-    try:
-        changed = path.stat().st_mtime_ns
-    except OSError:
-        changed = 0
-    return _loaded(path, changed)
 
 
 def prompt_set_path(folder: Path, name: str) -> Path:
@@ -85,8 +71,3 @@ def rebase_references(rows: Sequence[PromptRow], source: Path, target: Path) -> 
         else row
         for row in rows
     ]
-
-
-@functools.lru_cache(maxsize=8)
-def _loaded(path: Path, _changed: int) -> PromptSet:
-    return load_prompts(path)

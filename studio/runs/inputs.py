@@ -26,26 +26,32 @@ class RunPrompts:
     @property
     def niches(self) -> PromptSet:
         """The prompts whose captions individuals compete for."""
-        return _load(self.config.prompts)
+        return load_cached_prompts(self.config.prompts)
 
     @property
     def held_out(self) -> PromptSet:
         """The prompts that only report."""
-        return _load(self.config.held_out)
+        return load_cached_prompts(self.config.held_out)
 
 
-def _load(place: str) -> PromptSet:
+def load_cached_prompts(path: str | Path) -> PromptSet:
+    """Load a prompt set, which stays in memory until its file changes.
+
+    Raises:
+        PromptSetError: it cannot be read.
+    """
+    path = Path(path)
     try:
-        facts = Path(place).stat()
+        facts = path.stat()
     except (OSError, ValueError):
-        return load_prompts(place)  # which says what is wrong with it
-    return _read(place, facts.st_mtime_ns, facts.st_size)
+        return load_prompts(path)  # which says what is wrong with it
+    return _read(path, facts.st_mtime_ns, facts.st_size)
 
 
 @functools.lru_cache(maxsize=64)
-def _read(place: str, changed: int, size: int) -> PromptSet:
+def _read(path: Path, changed: int, size: int) -> PromptSet:
     """A set by its file as it stands: `changed`, in nanoseconds, and `size` tell one state of a file from another."""
-    return load_prompts(place)
+    return load_prompts(path)
 
 
 def open_run_sources(config: RunConfig) -> dict[str, Source]:

@@ -27,6 +27,7 @@ from studio.errors import RunError
 from studio.i18n import Lang, t
 from studio.library import prompt_library
 from studio.library.caption_lengths import caption_lengths, scorer_reader, source_readers
+from studio.runs.inputs import load_cached_prompts
 from studio.runs.picture_names import safe_component
 from studio.ui.common import html
 from studio.ui.common.frame import page_link
@@ -54,7 +55,7 @@ def open_set(studio: Studio, name: str) -> Opened:
         M2N2Error: there is no such set, or it cannot be read.
     """
     path = known(studio, name)
-    prompts = prompt_library.load_cached(path)
+    prompts = load_cached_prompts(path)
     called = name if name not in prompt_library.SHIPPED else f"my-{prompts.name}"
     return Opened(called, prompts.description, cells(to_rows(prompts)), str(path.parent))
 

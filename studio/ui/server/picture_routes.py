@@ -15,6 +15,7 @@ from pipelines.errors import M2N2Error
 from studio.exporting.certificate import PICTURES_FOLDER
 from studio.exporting.registry import list_exports
 from studio.library import prompt_library, source_library
+from studio.runs.inputs import load_cached_prompts
 from studio.ui.common.studio import Studio
 from studio.ui.common.thumbnails import small_picture
 
@@ -118,7 +119,7 @@ def _reference(prompts: Path | None, id: str) -> Response:
     if prompts is None:
         raise HTTPException(404)
     try:
-        prompt_set = prompt_library.load_cached(prompts)
+        prompt_set = load_cached_prompts(prompts)
     except M2N2Error:
         raise HTTPException(404) from None
     named = next((prompt.reference for prompt in prompt_set.prompts if prompt.id == id), None)

@@ -12,9 +12,8 @@ from .state import Status
 from .store import C, RunStore
 
 
-def current_status(store: RunStore[C]) -> Status | Literal["interrupted"]:
-    """How a run stands: its status, or `interrupted` where its process is gone."""
-    noted = store.state.status
+def current_status(store: RunStore[C], noted: Status) -> Status | Literal["interrupted"]:
+    """How a run stands: the status in its state, or `interrupted` where its process is gone."""
     return "interrupted" if noted in ("queued", "running", "reporting") and not is_running(store) else noted
 
 
@@ -34,7 +33,7 @@ def raise_if_stopped(store: RunStore[C]) -> None:
     Raises:
         Stopped: it was.
     """
-    if store.state.stop:
+    if store.is_asked_to_stop:
         raise Stopped
 
 

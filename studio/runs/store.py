@@ -166,6 +166,11 @@ class RunStore(Generic[C]):
                 "m2n2-studio wrote; if the file is damaged, put a copy in its place."
             ) from error
 
+    @property
+    def is_asked_to_stop(self) -> bool:
+        """Whether somebody asks the run's process to stop: `state.stop` alone, as it is asked after each batch."""
+        return bool(self._read("stop"))
+
     def update(self, **changes: Any) -> None:
         """Set fields of the run's state, in one transaction.
 

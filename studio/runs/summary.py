@@ -21,7 +21,8 @@ def status(store: RunStore) -> dict[str, Any]:
         queue, `done` and `of` in offspring, `seconds_left` (None where unknown), `report_rows` (done and in all, while
         reporting), `error`, and the captions the scorer cuts short as `truncated`.
     """
-    now, state, pace = current_status(store), store.state, store.pace(RECENT)
+    state, pace = store.state, store.pace(RECENT)
+    now = current_status(store, state.status)
     left = store.config.evaluations - pace.offspring
     recent = sum(pace.seconds) / len(pace.seconds) if pace.seconds else None
     return {

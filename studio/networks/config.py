@@ -13,11 +13,23 @@ from pydantic import Field, ValidationError, model_validator
 
 from pipelines.architectures.keys import MODEL, REST
 from pipelines.checkpoints.sources import Source, check_mergeable, open_network
-from pipelines.recipes.crossover import AngleScope
 from pipelines.recipes.recipe import Recipe, blend
 from studio.errors import ConfigError
-from studio.evolution.niches import MAX_ALPHA
-from studio.runs.config import RESERVED, Breeding, RunSettings, refused, with_changes
+from studio.runs.config import (
+    RESERVED,
+    Alpha,
+    Angle,
+    ArchiveSize,
+    Breeding,
+    Evaluations,
+    Frozen,
+    HowToBreed,
+    RunSettings,
+    Seed,
+    Start,
+    refused,
+    with_changes,
+)
 
 Function = Annotated[str, Field(pattern=r"^.+\.py:\w+$")]
 
@@ -33,18 +45,16 @@ class AnyConfig(RunSettings):
     chromosomes: dict[str, tuple[str, ...]] = Field(
         {}, description="glob patterns per chromosome; the first that matches takes a tensor, what is left is 'rest'"
     )
-    frozen: dict[str, str] = Field({}, description="chromosomes that are not bred, and the source each is taken from")
+    frozen: Frozen = Field({})
     scorer: Function = Field(description="FILE.py:FUNCTION that gives a score per item: fitness")
     reporter: Function | None = Field(None, description="FILE.py:FUNCTION that scores other items, only to report")
-    start: str | None = Field(
-        None, description="a run whose archive becomes the first offspring, or a folder of recipes over these sources"
-    )
-    evaluations: int = Field(200, ge=0, description="offspring to make")
-    archive: int = Field(20, ge=2, description="individuals kept alive")
-    seed: int = Field(0, ge=0, description="random seed of parents, split points and mixing ratios")
-    alpha: float = Field(1.0, ge=0, le=MAX_ALPHA, description="strength of competition; 0 is none")
-    angle: AngleScope = Field("chromosome", description="one SLERP angle per chromosome, per tensor, or for the genome")
-    breeding: Breeding = Field(Breeding(), description="how offspring are made, where that differs from the paper")
+    start: Start = None
+    evaluations: Evaluations = 200
+    archive: ArchiveSize = 20
+    seed: Seed = 0
+    alpha: Alpha = 1.0
+    angle: Angle = "chromosome"
+    breeding: HowToBreed = Breeding()
 
     @model_validator(mode="after")
     def _consistent(self) -> AnyConfig:

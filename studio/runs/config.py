@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import yaml
@@ -74,6 +74,23 @@ class Breeding(BaseModel):
         return self
 
 
+# Keys that mean the same whatever a run breeds. Types, and no fields of `RunSettings`: those would come first in every
+# run.yaml.
+Frozen = Annotated[
+    dict[str, str], Field(description="chromosomes that are not bred, and the source each is taken from")
+]
+Start = Annotated[
+    str | None,
+    Field(description="a run whose archive becomes the first offspring, or a folder of recipes over these sources"),
+]
+Evaluations = Annotated[int, Field(ge=0, description="offspring to make")]
+ArchiveSize = Annotated[int, Field(ge=2, description="individuals kept alive")]
+Seed = Annotated[int, Field(ge=0, description="random seed of parents, split points and mixing ratios")]
+Alpha = Annotated[float, Field(ge=0, le=MAX_ALPHA, description="strength of competition; 0 is none")]
+Angle = Annotated[AngleScope, Field(description="one SLERP angle per chromosome, per tensor, or for the genome")]
+HowToBreed = Annotated[Breeding, Field(description="how offspring are made, where that differs from the paper")]
+
+
 class RunSettings(BaseModel):
     """What a run is asked to do, whatever it breeds: frozen, unknown keys refused, kept as the run's `run.yaml`."""
 
@@ -98,7 +115,7 @@ class RunConfig(RunSettings):
         description="glob patterns that group the UNet's tensors otherwise than attention and the rest: the first that "
         "matches takes a tensor, what is left is 'rest'",
     )
-    frozen: dict[str, str] = Field({}, description="chromosomes that are not bred, and the source each is taken from")
+    frozen: Frozen = Field({})
     prompts: str = Field(description="prompt set whose captions are the niches")
     compete: tuple[Language, ...] = Field(
         ("ja",), min_length=1, max_length=2, description="languages whose captions are niches; the paper's is ja alone"
@@ -116,18 +133,16 @@ class RunConfig(RunSettings):
     early_rejection: bool = Field(
         False, description="stop drawing an offspring that can no longer enter the archive; the archive stays the same"
     )
-    start: str | None = Field(
-        None, description="a run whose archive becomes the first offspring, or a folder of recipes over these sources"
-    )
-    evaluations: int = Field(200, ge=0, description="offspring to make")
-    archive: int = Field(20, ge=2, description="individuals kept alive")
-    seed: int = Field(0, ge=0, description="random seed of parents, split points and mixing ratios")
-    alpha: float = Field(1.0, ge=0, le=MAX_ALPHA, description="strength of competition; 0 is none")
-    angle: AngleScope = Field("chromosome", description="one SLERP angle per chromosome, per tensor, or for the genome")
+    start: Start = None
+    evaluations: Evaluations = 200
+    archive: ArchiveSize = 20
+    seed: Seed = 0
+    alpha: Alpha = 1.0
+    angle: Angle = "chromosome"
     votes: str | None = Field(
         None, description="a run's folder, or its votes.jsonl: what people preferred there is niches here"
     )
-    breeding: Breeding = Field(Breeding(), description="how offspring are made, where that differs from the paper")
+    breeding: HowToBreed = Breeding()
     scorer: str = Field(SCORER, description="open_clip model whose score is fitness")
     reporter: str = Field(REPORTER, description="open_clip model of another family that only reports")
     pictures: GenerationSettings = Field(

@@ -3,8 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 7860
+# Wheels alone: nothing that is fetched runs while it is installed.
+INSTALL := python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
+LOCK := $(VENV)/supply/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate -c constraints.txt --custom-compile-command 'make lock'
 
-.PHONY: help run test check format docs bench assets system clean
+.PHONY: help run test check format docs bench assets lock audit sbom system clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -12,36 +15,56 @@ help:  ## show this list
 run: $(VENV)/.installed  ## install what is needed and open the studio on the embedded family (PORT=7860)
 	$(BIN)/m2n2 studio --port $(PORT)
 
-test: $(VENV)/.installed system  ## install what is needed and run the whole suite
+test: $(VENV)/.developed system  ## install what is needed and run the whole suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --durations=10
 
-check: $(VENV)/.installed  ## format check, lint, types
+check: $(VENV)/.developed  ## format check, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-format: $(VENV)/.installed  ## format and fix what can be fixed
+format: $(VENV)/.developed  ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(VENV)/.installed  ## write the reference pages of docs/ from the program
+docs: $(VENV)/.developed  ## write the reference pages of docs/ from the program
 	$(BIN)/python -m studio.reference_pages
 
-bench: $(VENV)/.installed system  ## run the benchmarks; each prints a table (40 GB of disk; an hour, and hours more for runs of search and digits that benchmarks/results lacks)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+bench: $(VENV)/.developed system  ## run the benchmarks; each prints a table (40 GB of disk; an hour, and hours more for runs of search and digits that benchmarks/results lacks)
 	$(BIN)/python -m benchmarks
 
-assets: $(VENV)/.installed  ## train the embedded family again (hours; see assets/README.md)
+assets: $(VENV)/.developed  ## train the embedded family again (hours; see assets/README.md)
 	$(BIN)/python -m assets.training
 
 system:  # Chromium and a Japanese font, for the browser tests and the pages benchmark
 	@sh tests/system.sh
 
-$(VENV)/.installed: pyproject.toml constraints.txt
+lock: $(VENV)/.supplied  ## write requirements*.txt, versions with hashes for every platform, from constraints.txt
+	$(LOCK) pyproject.toml -o requirements.txt
+	$(LOCK) pyproject.toml --extra dev --extra bench -o requirements-dev.txt
+	$(LOCK) --group supply -o requirements-supply.txt
+
+audit: $(VENV)/.supplied  ## ask the databases of known vulnerabilities about every pinned version (needs the internet)
+	$(VENV)/supply/bin/pip-audit --disable-pip --require-hashes -r requirements.txt -r requirements-dev.txt -r requirements-supply.txt
+
+sbom: $(VENV)/.installed $(VENV)/.supplied  ## write sbom.json, what is installed here in CycloneDX's form
+	$(VENV)/supply/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o sbom.json $(BIN)/python
+
+$(VENV)/.installed: pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "m2n2-studio needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 run"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/$(INSTALL) -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.developed: $(VENV)/.installed requirements-dev.txt
+	$(BIN)/$(INSTALL) -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/.supplied: requirements-supply.txt
+	$(PYTHON) -m venv $(VENV)/supply
+	$(VENV)/supply/bin/$(INSTALL) -r requirements-supply.txt
 	@touch $@
 
 clean:  ## remove the virtual environment and caches

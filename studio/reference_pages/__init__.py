@@ -9,4 +9,5 @@ Read in this order:
     values         types, limits and defaults in words
     run_file       the keys of a run file, for pictures and for any other network
     command_line   every command with its arguments and options
+    dependencies   packages, versions and licences
 """

@@ -36,6 +36,7 @@ PIPELINES = (
     ("pipelines.weaving",),
     ("pipelines.recipes",),
     ("pipelines.checkpoints",),
+    ("pipelines.adapters",),
     ("pipelines.architectures",),
     ("pipelines.storage",),
     ("pipelines",),

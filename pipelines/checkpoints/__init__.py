@@ -1,6 +1,6 @@
 """Checkpoints on disk, whatever their form: opened by their headers, hashed once, checked on entry.
 
-Imports architectures and storage.
+Imports adapters, architectures and storage.
 
 Read in this order:
 
@@ -10,6 +10,5 @@ Read in this order:
     sources       open, inspect and check a source
     source_uri    what a person may write for one
     hub           checkpoints of the hub
-    lora_keys     what the keys of a LoRA file mean
-    lora          a source "base + scale x delta", baked while weaving
+    adapted       a source "base + scale x change": LoRA and its kin, baked while weaving
 """

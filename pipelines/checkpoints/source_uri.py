@@ -21,7 +21,7 @@ from pipelines.errors import SourceError
 from pipelines.storage.pickled import PICKLE_SUFFIXES, as_safetensors
 
 from . import hub
-from .lora import with_lora
+from .adapted import with_adapter
 from .sources import Source, open_source
 
 _FORMS = (
@@ -52,7 +52,7 @@ def open_source_uri(uri: str | Path, *, name: str | None = None, relative_to: Pa
     opened = open_source(_readable_file(place))
     contents = opened.contents
     for scale, lora in loras:
-        contents = with_lora(contents, _lora_file(lora), float(scale))
+        contents = with_adapter(contents, _lora_file(lora), float(scale))
     return Source(place, name or default_name(text), contents, uri=text)
 
 

@@ -137,7 +137,7 @@ def test_refuses_a_folder_as_lora(tmp_path):
 def test_refuses_a_lora_as_base_and_a_base_as_lora(place):
     with pytest.raises(SourceError, match="a LoRA goes with its base"):
         open_source_uri(place / "first.safetensors")
-    with pytest.raises(SourceError, match="is no LoRA that is understood"):
+    with pytest.raises(SourceError, match="as a whole checkpoint or a UNet does"):
         open_source_uri("whole + 1 * single.v2.safetensors", relative_to=place)
 
 

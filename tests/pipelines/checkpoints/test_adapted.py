@@ -9,7 +9,7 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from safetensors.torch import load_file, save_file
 
-from pipelines.checkpoints.lora import exact_product
+from pipelines.adapters.arithmetic import exact_product
 from pipelines.checkpoints.source_uri import open_source_uri
 from pipelines.errors import SourceError
 from pipelines.recipes.recipe import blend

@@ -7,7 +7,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from pipelines.checkpoints.lora_keys import read_factor_pairs
+from pipelines.adapters.reading import read_adapter
+from pipelines.architectures.sdxl_single_file import to_single_file
+from pipelines.checkpoints.adapted import applied_adapters
 from pipelines.checkpoints.source_uri import open_source_uri
 from pipelines.errors import SourceError
 from pipelines.storage.tensor_file import TensorFile
@@ -56,6 +58,80 @@ def test_namings_give_the_same_weights(tmp_path):
                 assert torch.equal(values(one, tensor), values(two, tensor)), (path, tensor)
 
 
+def dotted(part, module):
+    """A module in its SGM spelling with the dots left in, without kohya's prefix; encoders have the same in both."""
+    if part != "unet":
+        return module
+    name = f"{module}.weight"
+    base = {one: ref.shape for one, ref in open_source_uri(BASE).components["unet"].tensors.items()}
+    (key,) = (tensor.key for tensor in to_single_file("unet", base) if tensor.parts == (name,))
+    return key.removeprefix("model.diffusion_model.").removesuffix(".weight")
+
+
+ENCODERS = {"text_encoder": "clip_l", "text_encoder_2": "clip_g"}
+SPELLINGS = {
+    "ComfyUI, SGM's blocks": lambda part, module: (
+        f"diffusion_model.{dotted(part, module)}"
+        if part == "unet"
+        else f"text_encoders.{ENCODERS[part]}.transformer.{module}"
+    ),
+    "ComfyUI, diffusers' blocks": lambda part, module: (
+        f"diffusion_model.{module}" if part == "unet" else f"text_encoders.{ENCODERS[part]}.transformer.{module}"
+    ),
+    "OneTrainer": lambda part, module: f"{'unet' if part == 'unet' else ENCODERS[part]}.{module}",
+    "kohya, dots left in": lambda part, module: (
+        f"lora_unet_{dotted(part, module)}" if part == "unet" else f"lora_te{1 + (part[-1] == '2')}_{module}"
+    ),
+    "kohya, a dot after the prefix": lambda part, module: (
+        f"lora_unet.{module}" if part == "unet" else f"lora_te{1 + (part[-1] == '2')}.{module}"
+    ),
+    "SimpleTuner": lambda part, module: f"lycoris_{module.replace('.', '_')}" if part == "unet" else None,
+    "a UNet's own": lambda part, module: dotted(part, module) if part == "unet" else None,
+}
+
+
+@pytest.mark.parametrize(
+    "roles", [("lora_down", "lora_up"), ("lora_A", "lora_B"), ("lora_A.default", "lora_B.default")]
+)
+@pytest.mark.parametrize("tool", SPELLINGS)
+def test_spellings_of_other_tools_give_the_same_weights(tool, roles, tmp_path):
+    kohya = open_source_uri(f"{BASE} + {SCALE} * {kohya_lora(factors(), tmp_path / 'kohya.safetensors')}")
+    tensors, parts = {}, set()
+    for part, named in factors().items():
+        for module, pair in named.items():
+            if spelling := SPELLINGS[tool](part, module):
+                parts.add(part)
+                tensors[f"{spelling}.alpha"] = torch.tensor(ALPHA)
+                tensors |= {f"{spelling}.{role}.weight": tensor for role, tensor in zip(roles, pair, strict=True)}
+    save_file(tensors, tmp_path / "other.safetensors")
+    other = open_source_uri(f"{BASE} + {SCALE} * {tmp_path / 'other.safetensors'}")
+    assert {part for part in factors() if other.components[part].sha256 == kohya.components[part].sha256} == parts
+
+
+def test_embeddings_that_lie_beside_the_weights_are_ignored_and_said(tmp_path):
+    path = kohya_lora(factors(), tmp_path / "onetrainer.safetensors")
+    plain = open_source_uri(f"{BASE} + 1 * {path}")
+    beside = {f"bundle_emb.mei.{encoder}": torch.zeros(2, 8) for encoder in ENCODERS.values()}
+    save_file(load_file(path) | beside, path)
+    source = open_source_uri(f"{BASE} + 1 * {path}")
+    assert source.components["unet"].sha256 == plain.components["unet"].sha256
+    (applied,) = applied_adapters(source.components.values())
+    assert applied.adapter.ignored == ("bundle_emb.mei.clip_g", "bundle_emb.mei.clip_l")
+    assert applied.adapter.kinds == {"LoRA": 22}
+
+
+def test_a_unet_alone_takes_the_half_that_is_for_it(tmp_path):
+    path = kohya_lora(factors(), tmp_path / "lora.safetensors")
+    alone, whole = (open_source_uri(f"{place} + 1 * {path}") for place in (BASE / "unet", BASE))
+    assert alone.components["unet"].sha256 == whole.components["unet"].sha256
+    for source, absent in ((alone, ("text_encoder", "text_encoder_2")), (whole, ())):
+        (applied,) = applied_adapters(source.components.values())
+        assert set(applied.adapter.absent) == set(absent)
+    text = kohya_lora({part: factors()[part] for part in ENCODERS}, tmp_path / "text.safetensors")
+    with pytest.raises(SourceError, match="changes text_encoder, text_encoder_2 alone, and the base holds unet"):
+        open_source_uri(f"{BASE / 'unet'} + 1 * {text}")
+
+
 def test_names_of_the_real_sdxl(tmp_path):
     """What kohya's files call modules of the full UNet, by its true shapes."""
     unet = shapes(full_unet("SDXL"))
@@ -79,8 +155,9 @@ def test_names_of_the_real_sdxl(tmp_path):
         tensors[f"{module}.lora_down.weight"] = torch.zeros(1, *rest)
         tensors[f"{module}.lora_up.weight"] = torch.zeros(out, 1, *(1 for _ in rest[1:]))
     save_file(tensors, tmp_path / "kohya.safetensors")
-    pairs = read_factor_pairs(TensorFile(tmp_path / "kohya.safetensors"), {"unet": unet})
-    assert {pair.down.removesuffix(".lora_down.weight"): name for name, pair in pairs["unet"].items()} == expected
+    changes = read_adapter(TensorFile(tmp_path / "kohya.safetensors"), {"unet": unet}).changes["unet"]
+    found = {change.keys["down"].removesuffix(".lora_down.weight"): name for name, change in changes.items()}
+    assert found == expected
 
 
 @pytest.mark.parametrize(
@@ -90,6 +167,8 @@ def test_names_of_the_real_sdxl(tmp_path):
         ({"lora_alpha": 8, "use_rslora": True}, 4.0),
         ({"lora_alpha": 8, "alpha_pattern": {"conv_out": 2}}, 0.5),
         ({"lora_alpha": 8, "alpha_pattern": {"v_out": 2}}, 2.0),
+        ({"lora_alpha": 8, "alpha_pattern": {"conv_(in|out)": 2}}, 0.5),
+        ({"lora_alpha": 8, "alpha_pattern": {"conv": 16, ".*out": 2, "conv_out": 1}}, 0.5),
     ],
 )
 def test_alpha_of_the_peft_configuration(config, ratio, tmp_path):
@@ -102,28 +181,42 @@ def test_alpha_of_the_peft_configuration(config, ratio, tmp_path):
     wrapped = {f"base_model.model.{key}": tensor for key, tensor in tensors.items()}
     save_file(wrapped, tmp_path / "adapter_model.safetensors")
     for name in ("x", "adapter_model"):
-        pairs = read_factor_pairs(TensorFile(tmp_path / f"{name}.safetensors"), base)
-        assert pairs["unet"]["conv_out.weight"].ratio == ratio
+        adapter = read_adapter(TensorFile(tmp_path / f"{name}.safetensors"), base)
+        assert adapter.changes["unet"]["conv_out.weight"].ratio == ratio
 
 
 @pytest.mark.parametrize(
     ("key", "message"),
     [
-        ("lora_unet_out_2.hada_w1_a", "holds LoHa"),
-        ("lora_unet_out_2.lokr_w1", "holds LoKr"),
-        ("lora_unet_out_2.dora_scale", "holds DoRA"),
-        ("unet.conv_out.lora_magnitude_vector", "holds DoRA"),
-        ("lora_unet_out_2.lora_mid.weight", "with a middle factor"),
-        ("unet.conv_out.lora_B.bias", "a change of biases"),
-        ("lora_unet_out_2.diff_b", "a change of biases"),
-        ("lora_unet_out_2.diff", "no product of two factors()"),
-        ("emb_params", "no LoRA that is understood: it holds 'emb_params'"),
+        (
+            "lora_unet_out_2.oft_diag",
+            r"holds 'lora_unet_out_2\.oft_diag', as OFT of an older LyCORIS .* merge it into its base",
+        ),
+        ("base_model.model.conv_out.lora_E", "as AdaLoRA does"),
+        ("base_model.model.conv_out.vera_lambda_d", "as VeRA"),
+        ("lora_unet_out_2.q_layer.weight", "as T-LoRA does"),
+        ("emb_params", "as a textual inversion .* does.* load it beside the merged model"),
+        ("image_proj.norm.weight", "as an IP-Adapter does"),
+        ("lllite_unet_input_blocks_4_1.down.0.weight", "as a ControlNet or ControlLoRA does"),
+        ("model.diffusion_model.out.2.weight", "as a whole checkpoint .* name it as a source of its own"),
+        ("something.else", "no adapter that is understood: it holds 1 such keys, the first is 'something.else'"),
+        ("unet.conv_out.lora_A.bias", "no adapter that is understood: it holds 1 such keys"),
     ],
 )
-def test_refuses_other_adapters_by_name(key, message, tmp_path):
+def test_what_is_not_baked_is_refused_for_what_it_is(key, message, tmp_path):
     path = kohya_lora({"unet": {"conv_out": factors()["unet"]["conv_out"]}}, tmp_path / "lora.safetensors")
     save_file(load_file(path) | {key: torch.zeros(4, 4)}, path)
     with pytest.raises(SourceError, match=message):
+        open_source_uri(f"{BASE} + 1 * {path}")
+
+
+def test_a_lora_of_another_architecture_is_refused_for_it(tmp_path):
+    path = tmp_path / "flux.safetensors"
+    name = "lora_unet_double_blocks_0_img_attn_proj"
+    save_file({f"{name}.lora_down.weight": torch.zeros(1, 8), f"{name}.lora_up.weight": torch.zeros(8, 1)}, path)
+    with pytest.raises(
+        SourceError, match=r"1 modules; 1 of them .* looks like an adapter of FLUX, .* take an adapter for SDXL"
+    ):
         open_source_uri(f"{BASE} + 1 * {path}")
 
 
@@ -141,7 +234,7 @@ def test_refuses_what_does_not_fit(tmp_path):
     path = tmp_path / "lora.safetensors"
     for wrong in ((down[:, :3].contiguous(), up), (down[..., :1].contiguous(), up), (down, up[:3]), (down[:2], up)):
         kohya_lora({"unet": {"conv_out": wrong}}, path)
-        with pytest.raises(SourceError, match=r"does not give conv_out\.weight \[8, 64, 3, 3\]"):
+        with pytest.raises(SourceError, match=r"LoRA of conv_out\.weight \[8, 64, 3, 3\] does not fit: it is up"):
             open_source_uri(f"{BASE} + 1 * {path}")
 
 

@@ -104,8 +104,8 @@ def read_adapter(file: TensorFile, base: ComponentShapes) -> Adapter:
                     f"{file.path}: {one} and {other} both change {tensor}. Expected one change a tensor; "
                     "the file mixes two namings: save it again with one tool."
                 )
-    absent = dict.fromkeys(target.component for target in targets.values() if target.module is None)
-    return Adapter(file, changes, tuple(absent), ignored)
+    absent = sorted({target.component for target in targets.values() if target.module is None})
+    return Adapter(file, {part: changes[part] for part in base if part in changes}, tuple(absent), ignored)
 
 
 def _module(

@@ -4,11 +4,12 @@ Imports adapters, architectures and storage.
 
 Read in this order:
 
-    component     the weights of one component: read in blocks
-    contents      what lies in a folder or a single file
-    folder_card   what its card and header state
-    sources       open, inspect and check a source
-    source_uri    what a person may write for one
-    hub           checkpoints of the hub
-    adapted       a source "base + scale x change": LoRA and its kin, baked while weaving
+    component          the weights of one component: read in blocks
+    contents           what lies in a folder or a single file
+    folder_card        what its card and header state
+    sources            open, inspect and check a source
+    adapted            a source "base + scale x change": LoRA and its kin, baked while weaving
+    hub                checkpoints of the hub
+    source_expression  the little language in which a person writes a source
+    source_uri         a source that is written in it, opened
 """

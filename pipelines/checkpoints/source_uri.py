@@ -5,16 +5,15 @@
     owner/name                          a repository of the Hugging Face hub, where there is no such path here
     owner/name@revision                 a branch, tag or commit of it
     owner/name/path/file.safetensors    one file of it
-    BASE + 0.8 * LORA + 0.5 * LORA      LoRAs baked into a base, each of them any of the above
+    BASE + 0.8 * LORA - 0.5 * LORA      LoRAs baked into a base, each of them any of the above
+    NAME = any of these                 called by a name of its own
 
 Paths are relative to the file that they are written in, or to the working directory.
 """
 
 from __future__ import annotations
 
-import math
 import os
-import re
 from pathlib import Path
 
 from pipelines.errors import SourceError
@@ -22,15 +21,8 @@ from pipelines.storage.pickled import PICKLE_SUFFIXES, as_safetensors
 
 from . import hub
 from .adapted import with_adapter
+from .source_expression import FORMS, SourceExpression, parse_source, parse_terms
 from .sources import Source, open_source
-
-_FORMS = (
-    "Expected a diffusers folder, a .safetensors or .ckpt file, a hub id (owner/name, owner/name@revision, "
-    "owner/name/path/file.safetensors), or LoRAs on one of these (BASE + 0.8 * LORA, with spaces around + and *)"
-)
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_PLUS = re.compile(rf"\s+\+\s+(?={_NUMBER}\s+\*\s)")
-_TERM = re.compile(rf"({_NUMBER})\s+\*\s+(.+)", re.DOTALL)
 
 
 def open_source_uri(uri: str | Path, *, name: str | None = None, relative_to: Path | None = None) -> Source:
@@ -39,21 +31,21 @@ def open_source_uri(uri: str | Path, *, name: str | None = None, relative_to: Pa
     What lies on the hub is fetched, a pickled checkpoint is converted, both once.
 
     Args:
-        uri: see above; the source's `uri` is this with its paths made absolute.
-        name: what to call it; if left out, the name of the folder, file or repository, with LoRAs that of the last.
+        uri: see above; the source's `uri` is this with its paths made absolute, and without a name.
+        name: what to call it; if left out, the name written before `=`, or that of the folder, file or repository, with
+            LoRAs that of the last.
         relative_to: the folder that relative paths start from; the working directory if left out.
 
     Raises:
         SourceError: nothing that is understood, nothing there, or nothing that can be merged; says which.
     """
-    text = absolute_uri(uri, relative_to)
-    base, loras = parse_terms(text)
-    place = _locate(base)
+    written = _with_absolute_paths(parse_source(str(uri), relative_to), relative_to)
+    place = _locate(written.base)
     opened = open_source(_readable_file(place))
     contents = opened.contents
-    for scale, lora in loras:
+    for scale, lora in written.adapters:
         contents = with_adapter(contents, _lora_file(lora), float(scale))
-    return Source(place, name or default_name(text), contents, uri=text)
+    return Source(place, name or _default_name(written), contents, uri=written.uri)
 
 
 def absolute_uri(uri: str | Path, relative_to: Path | None = None) -> str:
@@ -64,11 +56,9 @@ def absolute_uri(uri: str | Path, relative_to: Path | None = None) -> str:
         relative_to: the folder that relative paths start from; the working directory if left out.
 
     Raises:
-        SourceError: see `parse_terms`.
+        SourceError: see `parse_source`.
     """
-    base, loras = parse_terms(str(uri))
-    folder = relative_to or Path.cwd()
-    return " + ".join([_absolute(base, folder), *(f"{scale} * {_absolute(lora, folder)}" for scale, lora in loras)])
+    return _with_absolute_paths(parse_source(str(uri), relative_to), relative_to).text
 
 
 def is_at_hand(uri: str) -> bool:
@@ -99,24 +89,6 @@ def download_progress(uri: str) -> tuple[int, int] | None:
     return (sum(done for done, _ in known), sum(of for _, of in known)) if progress and known == progress else None
 
 
-def parse_terms(text: str) -> tuple[str, list[tuple[str, str]]]:
-    """Split a URI into its base and the LoRAs on it, each with its scale; all as they are written.
-
-    Raises:
-        SourceError: no base, no LoRA after a number, a number that is not finite.
-    """
-    base, *others = _PLUS.split(text.strip())
-    if not base:
-        raise SourceError(f"A source is named by nothing. {_FORMS}.")
-    loras = []
-    for other in others:
-        term = _TERM.fullmatch(other)
-        if term is None or not math.isfinite(float(term[1])):
-            raise SourceError(f"{text!r} cannot be read at {other!r}. {_FORMS}.")
-        loras.append((term[1], term[2]))
-    return base, loras
-
-
 def _absolute(text: str, folder: Path) -> str:
     """Return a base or a LoRA with its path made absolute, from a folder; a hub id stays as it is."""
     place = os.path.abspath(folder / os.path.expanduser(text))
@@ -129,7 +101,7 @@ def _locate(text: str) -> Path:
     if identifier:
         return hub.fetch(identifier)
     if not os.path.exists(text):
-        raise SourceError(f"There is nothing at {text}. {_FORMS}.")
+        raise SourceError(f"There is nothing at {text}. {FORMS}.")
     return Path(text)
 
 
@@ -154,11 +126,22 @@ def hub_id(text: str) -> hub.HubId | None:
 
 
 def default_name(uri: str) -> str:
-    """Return the name of a source that nobody named: that of its folder, file or repository, or of its last LoRA."""
-    base, loras = parse_terms(uri)
-    text = loras[-1][1] if loras else base
+    """Return the name of a source: the one that is written, or that of its folder, file, repository or last LoRA."""
+    return _default_name(parse_source(uri))
+
+
+def _default_name(written: SourceExpression) -> str:
+    if written.name:
+        return written.name
+    text = written.adapters[-1][1] if written.adapters else written.base
     identifier = hub_id(text)
     if identifier:
         return identifier.name
     place = Path(text)
     return place.name if place.is_dir() else place.stem
+
+
+def _with_absolute_paths(written: SourceExpression, folder: Path | None) -> SourceExpression:
+    start = folder or Path.cwd()
+    adapters = tuple((scale, _absolute(adapter, start)) for scale, adapter in written.adapters)
+    return SourceExpression(written.name, _absolute(written.base, start), adapters)

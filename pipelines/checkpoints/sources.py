@@ -175,7 +175,8 @@ def check_mergeable(sources: Sequence[Source]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise SourceError(
-            f"Two sources are called {twice[0]!r}. Expected a name of its own for each; rename one folder."
+            f"Two sources are called {twice[0]!r}. Expected a name of its own for each; write one as "
+            f"'another name = {twice[0]} ...', or rename its folder."
         )
     first = sources[0]
     part = MODEL if first.recipe_architecture == ANY_NETWORK else "unet"

@@ -12,7 +12,8 @@ from typing import Any
 
 from pipelines.checkpoints import hub
 from pipelines.checkpoints.folder_card import read_card, stated_licence
-from pipelines.checkpoints.source_uri import hub_id, parse_terms
+from pipelines.checkpoints.source_expression import parse_terms
+from pipelines.checkpoints.source_uri import hub_id
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import M2N2Error
 from pipelines.recipes.recipe import Recipe, load_recipe, parse_recipe

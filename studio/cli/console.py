@@ -111,6 +111,12 @@ def print_warnings(warnings: Sequence[str]) -> None:
         errors.print(f"[bold yellow]licence:[/] {escape(warning)}", soft_wrap=True, highlight=False)
 
 
+def print_notes(notes: Sequence[str]) -> None:
+    """Print what somebody may not expect of a result, on stderr."""
+    for note in notes:
+        errors.print(f"[yellow]note:[/] {escape(note)}", soft_wrap=True, highlight=False)
+
+
 @contextlib.contextmanager
 def ends_tidily() -> Iterator[None]:
     """End the block as Ctrl-C does when a terminal closes or on `kill`, which leaves nothing half-written behind."""

@@ -90,6 +90,7 @@ def _write_and_push(
     with console.ends_tidily(), console.bytes_progress() as progress:
         written = write(progress)
     console.print_warnings(written.warnings("en"))
+    console.print_notes(written.notes("en"))
     page = hub.push_export(written, push) if push else None
     if as_json:
         console.print_json(written.as_json() | {"pushed": page})

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from . import console
 
 recipe_app = typer.Typer(help="Recipes of merges, written by hand. / 手で書くレシピ。", no_args_is_help=True)
 
@@ -28,6 +31,7 @@ def blend(
     from pipelines.errors import SourceError
     from pipelines.exporting.drafts import refuse_in_sources
     from pipelines.recipes.recipe import blend as blended
+    from studio.library.adapter_notes import merge_notes
 
     opened_sources = [open_source_uri(source) for source in sources]
     refuse_in_sources([out], opened_sources)
@@ -41,7 +45,10 @@ def blend(
         if reason := text_encoder_conflict(opened_sources):
             raise SourceError(f"The text encoders cannot be merged: {reason} Leave --text-encoders off.")
         rows |= {"text_encoder": rest, "text_encoder_2": rest}
-    blended(opened_sources, rows, host={"default": host or names[0]}, name=out.stem).save(out)
+    made = blended(opened_sources, rows, host={"default": host or names[0]}, name=out.stem)
+    notes = merge_notes(opened_sources, made.merged_components, made.lender)
+    console.print_notes([note.text("en") for note in notes])
+    made.save(out)
     print(out)
 
 
@@ -67,7 +74,7 @@ def _numbers(option: str, text: str | None, count: int) -> list[float] | None:
     if text is None:
         return None
     try:
-        numbers = [float(part) for part in text.split(",")]
+        numbers = [float(part) for part in unicodedata.normalize("NFKC", text).replace("、", ",").split(",")]
     except ValueError:
         numbers = []
     if len(numbers) != count or not all(map(math.isfinite, numbers)):

@@ -45,12 +45,16 @@ def sources_inspect(
     as_json: Json = False,
 ) -> None:
     """A source's components, sizes and hashes; reads and checks every byte. / 素材モデルの構成とハッシュを調べます。"""
-    from pipelines.checkpoints.source_uri import open_source_uri, parse_terms
+    from pipelines.checkpoints.adapted import applied_adapters
+    from pipelines.checkpoints.source_expression import parse_terms
+    from pipelines.checkpoints.source_uri import open_source_uri
     from pipelines.errors import RecipeError
     from pipelines.exporting.provenance import embedded_recipe
     from pipelines.storage.pickled import PICKLE_SUFFIXES
+    from studio.library.adapter_notes import source_notes
 
     opened = open_source_uri(source)
+    console.print_notes([note.text("en") for note in source_notes(opened)])
     carried = None
     if (
         opened.path.suffix not in PICKLE_SUFFIXES and not parse_terms(opened.uri)[1]
@@ -92,6 +96,10 @@ def sources_inspect(
         size = f"{part['bytes'] / 1e6:.1f}"  # type: ignore[operator]
         table.add_row(part["component"], str(part["tensors"]), size, ", ".join(part["dtypes"]), part["sha256"][:16])  # type: ignore
     Console().print(table)
+    for applied in applied_adapters(opened.components.values()):
+        kinds = ", ".join(f"{kind} on {count} tensors" for kind, count in applied.adapter.kinds.items())
+        said = f"{applied.scale!r} * {applied.path.name}: {kinds}, of {', '.join(applied.parts)}"
+        Console().print(said, soft_wrap=True, highlight=False, markup=False)
     if carried:
         made_of = ", ".join(one.name for one in carried.sources)
         Console().print(f"carries the recipe it was made by, of {made_of}; --json prints it", soft_wrap=True)

@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +27,7 @@ from pipelines.generation import cost
 from pipelines.generation.devices import DEVICE_RESERVE, DevicePlan, Machine, plan_device, this_machine
 from pipelines.storage.disk_space import free_space
 from studio.errors import ConfigError
+from studio.library.adapter_notes import merge_notes
 from studio.runs.config import RunConfig
 from studio.runs.inputs import RunPrompts
 from studio.runs.results import SHOWN
@@ -150,7 +151,10 @@ def preflight(
         seconds=seconds,
         basis=basis,
         refusals=tuple(_refusals(needs, available, machine, folder)),
-        warnings=tuple(_warnings(config, plan, cache, available["memory"] - needs["memory"], judges)),
+        warnings=(
+            *_warnings(config, plan, cache, available["memory"] - needs["memory"], judges),
+            *(note.text("en") for note in merge_notes(sources.values(), merged, _lender(config))),
+        ),
     )
 
 
@@ -241,6 +245,10 @@ def _warnings(
         if size is None
     ]
     return said
+
+
+def _lender(config: RunConfig) -> Callable[[str], str]:
+    return lambda part: config.host.get(part, config.host["default"])
 
 
 def _available(machine: Machine, folder: Path) -> dict[str, int]:

@@ -28,12 +28,13 @@ from pipelines.exporting.export import (
     model_index,
 )
 from pipelines.exporting.metadata import single_file_metadata, source_date, thumbnail_data_url
-from pipelines.exporting.provenance import file_sha256, portable_recipe
+from pipelines.exporting.provenance import contributing_sources, file_sha256, portable_recipe
 from pipelines.exporting.single_file import single_file_entries
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.tensor_file import TensorFile
 from pipelines.weaving.plan import Plan
 from studio.i18n import Lang
+from studio.library.adapter_notes import AdapterNote, merge_notes
 from studio.library.model_reference import open_recipe_sources
 from studio.licences.inheritance import (
     InheritedLicence,
@@ -67,6 +68,7 @@ class WrittenExport:
             the whole `file`.
         inherited: whose weights are in it.
         recipe: the recipe without the paths of this machine.
+        adapter_notes: what of the sources' LoRAs is not in it.
     """
 
     path: Path
@@ -74,6 +76,11 @@ class WrittenExport:
     hashes: Mapping[str, str]
     inherited: list[InheritedLicence]
     recipe: Recipe
+    adapter_notes: tuple[AdapterNote, ...] = ()
+
+    def notes(self, lang: Lang) -> list[str]:
+        """Say what somebody may not expect of it."""
+        return [note.text(lang) for note in self.adapter_notes]
 
     def warnings(self, lang: Lang) -> list[str]:
         """Say what should be read before the export is published."""
@@ -86,7 +93,7 @@ class WrittenExport:
             "bytes": self.size,
             "sha256": dict(self.hashes),
             "licence": joint_licence(self.inherited),
-            "warnings": self.warnings("en"),
+            "warnings": self.warnings("en") + self.notes("en"),
         }
 
 
@@ -145,6 +152,13 @@ class ExportPlan:
             thumbnail=thumbnail_data_url(self.content.samples[0].content) if self.content.samples else None,
         )
 
+    @cached_property
+    def adapter_notes(self) -> tuple[AdapterNote, ...]:
+        """What of the sources' LoRAs is not in it."""
+        recipe = self.plan.recipe
+        contributing = [self.plan.sources[name] for name in contributing_sources(recipe)]
+        return tuple(merge_notes(contributing, recipe.merged_components, recipe.lender))
+
     @property
     def index(self) -> dict[str, Any]:
         """The `model_index.json` that goes along."""
@@ -195,7 +209,7 @@ class ExportPlan:
             export_folder(self.plan, self.target, documents=documents, progress=progress)
         files = [self.target] if self.is_file else self.target.rglob("*.safetensors")
         size = sum(file.stat().st_size for file in files)
-        return WrittenExport(self.target, size, hashes, self.inherited, portable_recipe(self.plan))
+        return WrittenExport(self.target, size, hashes, self.inherited, portable_recipe(self.plan), self.adapter_notes)
 
 
 def plan_export(

@@ -113,7 +113,8 @@ def facts(studio: Studio, lang: Lang, planned: ExportPlan | RecipePackage) -> tu
     fits = has_room(studio.exports, size)
     key = "facts_recipe" if isinstance(planned, RecipePackage) else "facts" if fits else "facts_too_big"
     free = format_bytes(free_space(studio.exports))
-    return t(lang, key, size=format_bytes(size), free=free, path=str(planned.target)), fits
+    words = t(lang, key, size=format_bytes(size), free=free, path=str(planned.target))
+    return "\n\n".join([words, *(note.text(lang) for note in _export_plan(planned).adapter_notes)]), fits
 
 
 def fitting_form(studio: Studio, run: str, id: str) -> ExportFormat:

@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import assets
-from pipelines.checkpoints.source_uri import absolute_uri, is_at_hand, open_source_uri, parse_terms
+from pipelines.checkpoints.source_uri import absolute_uri, is_at_hand, open_source_uri
+from pipelines.checkpoints.sources import check_mergeable
 from pipelines.errors import SourceError
 from tests.full_keys import small_sdxl, small_single_file, tensors_of
 
@@ -99,11 +100,25 @@ def test_paths_become_absolute_and_hub_ids_stay(tmp_path, monkeypatch):
     assert absolute_uri("x") == os.path.join(os.getcwd(), "x")
 
 
-def test_only_a_number_and_a_star_after_a_plus_begin_a_lora():
-    assert parse_terms("a + b.safetensors") == ("a + b.safetensors", [])
-    assert parse_terms("a + 2 * b + c + 0.5 * d") == ("a", [("2", "b + c"), ("0.5", "d")])
-    assert parse_terms("a+2*b") == ("a+2*b", [])
-    assert parse_terms("a * 2 + 3") == ("a * 2 + 3", [])
+def test_a_source_may_be_given_a_name_and_a_lora_two_strengths(place):
+    half, whole = (
+        open_source_uri(text, relative_to=place)
+        for text in ("half = whole + 0.5 * first.safetensors", "whole + 1 * first.safetensors")
+    )
+    assert [half.name, whole.name] == ["half", "first"]
+    assert half.uri == f"{place}/whole + 0.5 * {place}/first.safetensors"
+    check_mergeable([half, whole])
+    assert open_source_uri("half = whole", name="mine", relative_to=place).name == "mine"
+    with pytest.raises(
+        SourceError, match=r"Two sources are called 'first'.*write one as 'another name = first \.\.\.'"
+    ):
+        check_mergeable([whole, whole])
+
+
+def test_a_file_that_exists_under_the_whole_text_wins(place):
+    (place / "a = b + 0.5 * c").symlink_to(place / "whole")
+    assert open_source_uri("a = b + 0.5 * c", relative_to=place).path == place / "a = b + 0.5 * c"
+    assert open_source_uri("it = a = b + 0.5 * c", relative_to=place).name == "it"
 
 
 @pytest.mark.parametrize("text", ["base + x.safetensors", "base+0.8*x", "0.8 * x", "nothing", "x\0y", "y" * 5000])

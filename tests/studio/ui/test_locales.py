@@ -15,6 +15,8 @@ SOURCES = [
     *sorted(_STUDIO.glob("ui/**/*.py")),
     *sorted(_STUDIO.glob("reports/*.py")),
     *sorted(_STUDIO.glob("licences/*.py")),
+    *sorted(_STUDIO.glob("library/*.py")),
+    *sorted(_STUDIO.glob("exporting/*.py")),
     *sorted(_STUDIO.glob("*.py")),
 ]
 TEMPLATES = sorted(_STUDIO.glob("reports/templates/*.html"))

@@ -1,0 +1,108 @@
+"""The little language in which a source is written: `NAME = BASE + 0.8 * LORA - 0.5 * LORA`.
+
+Text only; what the parts name is opened elsewhere. Signs and digits may be full-width, as Japanese keyboards give them:
+`写真 ＋ ０．８ ＊ 墨`. A path that exists under the whole text is that path, whatever signs are in it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.errors import SourceError
+
+FORMS = (
+    "Expected a diffusers folder, a .safetensors or .ckpt file, a hub id (owner/name, owner/name@revision, "
+    "owner/name/path/file.safetensors), or LoRAs on one of these (BASE + 0.8 * LORA, with spaces around + and *)"
+)
+_NUMBER = r"[-+－＋−]?(?:\d+[.．]?\d*|[.．]\d+)(?:[eEｅＥ][-+－＋−]?\d+)?"
+_TIMES = r"(?:\s+\*\s+|\s*[＊×]\s*)"
+_SIGN = re.compile(rf"(?:\s+([-+])\s+|(?<=\S)\s*([－＋−])\s*)(?={_NUMBER}(?:\s+\*\s|\s*[＊×]))")
+_TERM = re.compile(rf"({_NUMBER}){_TIMES}(.+)", re.DOTALL)
+_NAMED = re.compile(r"([^=＝/\\*＊×]+?)(?:\s+=\s+|\s*＝\s*)(.+)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class SourceExpression:
+    """A source as it is written.
+
+    Attributes:
+        name: what the writer calls it; `None` where nothing is said.
+        base: the checkpoint, as it is written.
+        adapters: scale and adapter, both as they are written; a sign in front is the scale's.
+    """
+
+    name: str | None
+    base: str
+    adapters: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def uri(self) -> str:
+        """The source without its name, in the form that recipes keep."""
+        return " + ".join([self.base, *(f"{scale} * {adapter}" for scale, adapter in self.adapters)])
+
+    @property
+    def text(self) -> str:
+        """The source with its name, in the form that run files keep."""
+        return f"{self.name} = {self.uri}" if self.name else self.uri
+
+
+def parse_source(text: str, folder: Path | None = None) -> SourceExpression:
+    """Read what a person wrote.
+
+    Args:
+        text: see above.
+        folder: where relative paths start; the working directory if left out.
+
+    Raises:
+        SourceError: no base, no adapter after a number, a number that is not finite.
+    """
+    text = text.strip()
+    if _exists(text, folder):
+        return SourceExpression(None, text)
+    named = _NAMED.fullmatch(text)
+    name, rest = (named[1].strip(), named[2]) if named else (None, text)
+    if named and _exists(rest, folder):
+        return SourceExpression(name, rest)
+    base, *others = _SIGN.split(rest)  # of each sign both spellings, one of them None, then what follows it
+    if not base:
+        raise SourceError(f"A source is named by nothing. {FORMS}.")
+    adapters = []
+    for plain, wide, other in zip(others[0::3], others[1::3], others[2::3], strict=True):
+        term = _TERM.fullmatch(other)
+        scale = _scale(term[1], _narrow(plain or wide)) if term else ""
+        if term is None or not math.isfinite(float(scale)):
+            raise SourceError(f"{text!r} cannot be read at {other!r}. {FORMS}.")
+        adapters.append((scale, term[2]))
+    return SourceExpression(name, base, tuple(adapters))
+
+
+def parse_terms(text: str) -> tuple[str, list[tuple[str, str]]]:
+    """Split a source into its base and the adapters on it, each with its scale; see `parse_source`."""
+    parsed = parse_source(text)
+    return parsed.base, list(parsed.adapters)
+
+
+def _exists(text: str, folder: Path | None) -> bool:
+    """Return whether a path lies under a whole text; a text that no path can be lies nowhere."""
+    try:
+        return bool(text) and os.path.exists((folder or Path()) / os.path.expanduser(text))
+    except ValueError:  # a zero in it
+        return False
+
+
+def _scale(number: str, sign: str) -> str:
+    """Return a scale in ASCII, with the sign that stands before it."""
+    number = _narrow(number)
+    if sign == "+":
+        return number
+    return number[1:] if number.startswith("-") else f"-{number.removeprefix('+')}"
+
+
+def _narrow(text: str) -> str:
+    """Return full-width digits and signs as ASCII has them."""
+    return unicodedata.normalize("NFKC", text).replace("−", "-")

@@ -9,5 +9,6 @@ Read in this order:
     provenance    where a merge comes from: origins, ancestors, file hashes
     single_file   what a single file holds
     export        a diffusers folder, a single file, or a network's own files
+    lora_export   a LoRA against a base, and the error it makes
     verify        weave again and compare, tensor by tensor
 """

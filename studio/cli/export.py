@@ -11,16 +11,20 @@ import typer
 from studio.runs.kind import is_any
 
 from . import console
-from .options import Dtype, Json, Out, Push, Run
+from .options import Base, Dtype, Form, Json, Out, Push, Rank, Run
 
 if TYPE_CHECKING:
     from studio.exporting import export_plan
+    from studio.exporting.lora_plan import LoraPlan
 
 
 def merge(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="a recipe file")],
     out: Out,
     dtype: Dtype = None,
+    form: Form = None,
+    rank: Rank = None,
+    base: Base = None,
     push: Push = None,
     as_json: Json = False,
 ) -> None:
@@ -28,7 +32,7 @@ def merge(
     from pipelines.recipes.recipe import load_recipe
 
     if recipe.suffix == ".json" and load_recipe(recipe).architecture == "any":
-        _refuse_sdxl_options(out, dtype, push)
+        _refuse_sdxl_options(out, dtype, push or form)
         from . import networks
 
         networks.merge(recipe, out, as_json)
@@ -39,8 +43,10 @@ def merge(
 
     def write(progress: Callable[[int, int], None]) -> export_plan.WrittenExport:
         loaded, sources = open_model(str(recipe))
-        return export_plan.plan_recipe_export(loaded, sources, out, precision=dtype).write(progress)
+        planned = export_plan.plan_recipe_export(loaded, sources, out, precision=dtype)
+        return _in_form(planned, lora).write(progress)
 
+    lora = _lora_options(form, rank, base, push)
     _write_and_push(write, push, as_json)
 
 
@@ -49,12 +55,15 @@ def export(
     individual: Annotated[str, typer.Argument(metavar="INDIVIDUAL", help="its id, as `m2n2 show` prints it")],
     out: Out,
     dtype: Dtype = None,
+    form: Form = None,
+    rank: Rank = None,
+    base: Base = None,
     push: Push = None,
     as_json: Json = False,
 ) -> None:
     """Export an individual with its card, recipe and licences. / 個体をカードやレシピとともに書き出します。"""
     if is_any(run):
-        _refuse_sdxl_options(out, dtype, push)
+        _refuse_sdxl_options(out, dtype, push or form)
         from . import networks
 
         networks.export(run, individual, out, as_json)
@@ -63,19 +72,46 @@ def export(
     from studio.exporting import export_plan
     from studio.runs import store
 
+    lora = _lora_options(form, rank, base, push)
     run_store = store.open_run(run)
-    _write_and_push(
-        lambda on_progress: export_plan.plan_export(run_store, individual, out, precision=dtype).write(on_progress),
-        push,
-        as_json,
-    )
+
+    def write(progress: Callable[[int, int], None]) -> export_plan.WrittenExport:
+        return _in_form(export_plan.plan_export(run_store, individual, out, precision=dtype), lora).write(progress)
+
+    _write_and_push(write, push, as_json)
+
+
+def _lora_options(form: str | None, rank: int | None, base: str | None, push: str | None) -> tuple[str, int] | None:
+    """Return base and rank of a LoRA, `None` where a checkpoint is asked for."""
+    if form is None:
+        if rank is not None or base is not None:
+            raise typer.BadParameter("--rank and --base are of a LoRA: expected --as lora with them.")
+        return None
+    if base is None:
+        raise typer.BadParameter("--as lora: expected --base SOURCE, the checkpoint that the LoRA is put on.")
+    if push:
+        raise typer.BadParameter("--push uploads checkpoints: expected --as lora without it; upload the LoRA by hand.")
+    from pipelines.exporting.lora_export import DEFAULT_RANK
+
+    return base, DEFAULT_RANK if rank is None else rank
+
+
+def _in_form(planned: export_plan.ExportPlan, lora: tuple[str, int] | None) -> export_plan.ExportPlan | LoraPlan:
+    """Return a planned checkpoint, or the LoRA that stands for it."""
+    if lora is None:
+        return planned
+    from pipelines.checkpoints.source_uri import open_source_uri
+    from studio.exporting.lora_plan import LoraPlan
+
+    base, rank = lora
+    return LoraPlan(planned, open_source_uri(base), rank)
 
 
 def _refuse_sdxl_options(out: Path, dtype: str | None, push: str | None) -> None:
     if dtype or push or out.suffix == ".safetensors":
         raise typer.BadParameter(
             "Any other network than SDXL is written as a folder like its host's, in the precision of its files: "
-            "expected --out FOLDER, without --dtype and --push."
+            "expected --out FOLDER, without --dtype, --as and --push."
         )
 
 

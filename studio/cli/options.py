@@ -14,6 +14,16 @@ Out = Annotated[Path, typer.Option(help="a single file where it ends in .safeten
 Dtype = Annotated[
     Literal["fp16", "bf16", "fp32"] | None, typer.Option(help="precision of all weights; the host's if left out")
 ]
+Form = Annotated[
+    Literal["lora"] | None,
+    typer.Option(
+        "--as", help="lora: a LoRA that makes --base the merge, small and not exact; a checkpoint if left out"
+    ),
+]
+Rank = Annotated[int | None, typer.Option(min=1, max=1024, help="rank of the LoRA; 32 if left out")]
+Base = Annotated[
+    str | None, typer.Option(metavar="SOURCE", help="what the LoRA is put on: a checkpoint that people have")
+]
 Push = Annotated[
     str | None,
     typer.Option(metavar="OWNER/NAME", help="upload it to this Hugging Face repository, made private if it is new"),

@@ -9,6 +9,7 @@ Read in this order:
     model_card       the model card
     certificate      what was measured of an export at its birth, and how
     export_plan      a merge with its card, recipe, licences and pictures, as a folder or a file
+    lora_plan        a merge as a LoRA against a base, with the error that it makes
     recipe_package   a zip from which the weights are rebuilt
     registry         exports as they lie on the disk, and which one is in use
     verification     an export beside its recipe, bit for bit

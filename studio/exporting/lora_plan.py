@@ -111,8 +111,8 @@ class LoraPlan:
             "modelspec.tags": "lora,merge,m2n2",
         }
 
-    def readme(self, errors: Sequence[LoraError]) -> str:
-        """Write the README of a finished file."""
+    def readme(self, errors: Sequence[LoraError] = ()) -> str:
+        """Write the README; before the file is written, without the errors, which are not known yet."""
         name, place = self.target.name, portable_uri(self.base)
         rows = [
             f"| {error.component} | {error.layers} | {error.relative_error:.1%} | {error.out_of_reach:.1%} |"

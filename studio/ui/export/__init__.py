@@ -1,5 +1,6 @@
-"""One individual as a checkpoint.
+"""One individual as a checkpoint, a LoRA or a recipe.
 
-steps        what the page plans, previews and sends
+wish         what somebody asks for, and the plan of it
+steps        what the page previews and sends
 page         the layout and its handlers
 """

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from pipelines.exporting.export import PRECISIONS, SINGLE_FILE_SUFFIX
+from pipelines.exporting.lora_export import DEFAULT_RANK
 from studio.exporting import export_names, registry
 from studio.i18n import Lang, t
 from studio.ui.common import html
@@ -19,7 +20,7 @@ from studio.ui.common.frame import keep_in_address, listen, page_header, page_li
 from studio.ui.common.studio import Studio, current_run, download_folder
 
 from . import steps as offer
-from .steps import FORMS, HOST, Wish
+from .wish import FORMS, HOST, ExportFormat, Wish, base_choices, plan
 
 STEPS = ("who", "licences", "format", "preview", "write")
 HIDDEN = {"show_progress": "hidden"}
@@ -34,6 +35,8 @@ class _Fields(NamedTuple):
     form: gr.Radio
     precision: gr.Radio
     credit: gr.Textbox
+    base: gr.Dropdown
+    rank: gr.Slider
 
 
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
@@ -67,6 +70,10 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             form = gr.Radio([(t(lang, f"form_{one}"), one) for one in FORMS], value="folder", label=t(lang, "form"))
             kinds = [(t(lang, "precision_host"), HOST), *((name, name) for name in PRECISIONS)]
             precision = gr.Radio(kinds, value=HOST, label=t(lang, "precision"), elem_id="precision")
+            with gr.Row(visible=False) as of_lora:
+                base = gr.Dropdown([], label=t(lang, "lora_base"), info=t(lang, "lora_base_info"), elem_id="base")
+                words = {"label": t(lang, "lora_rank"), "info": t(lang, "lora_rank_info")}
+                rank = gr.Slider(4, 256, DEFAULT_RANK, step=4, **words, elem_id="rank")
             facts = gr.Markdown(container=True, min_height=110, elem_id="facts")
             back3, next3 = _buttons(lang, 3)
         with gr.Step(t(lang, "step_preview"), id=4):
@@ -104,10 +111,10 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
                 commands = gr.Code(language="shell", label=t(lang, "rebuild_commands"), interactive=False)
                 zipped = gr.DownloadButton(t(lang, "download_recipe"), elem_id="recipe")
             again = gr.Button(t(lang, "export_another"), visible=False, elem_id="again")
-    fields = _Fields(run, who, title, form, precision, credit)
+    fields = _Fields(run, who, title, form, precision, credit, base, rank)
 
     def planned(*values: Any) -> Any:
-        return offer.plan(studio, lang, Wish(*values))
+        return plan(studio, lang, Wish(*values))
 
     def checked(called: str) -> list[Any]:
         problem = export_names.name_problem(called, studio.exports)
@@ -133,11 +140,13 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     def to_licences(name: str, id: str, called: str, before: list[str]) -> list[Any]:
         found = offer.terms(lang, planned(name, id, called))
         if before == [name, id]:  # somebody went back, and keeps what was answered
-            return [gr.Walkthrough(selected=2), *[gr.skip()] * 7]
+            return [gr.Walkthrough(selected=2), *[gr.skip()] * 8]
         ticks = gr.CheckboxGroup(choices=found.warnings, value=[], visible=bool(found.warnings))
         forward = gr.Button(interactive=not found.warnings)
         fitting = offer.fitting_form(studio, name, id)
-        return [gr.Walkthrough(selected=2), [name, id], found.rows, ticks, found.credit, fitting, HOST, forward]
+        known, host = base_choices(studio, name, id)
+        bases = gr.Dropdown(choices=known, value=host)
+        return [gr.Walkthrough(selected=2), [name, id], found.rows, ticks, found.credit, fitting, HOST, forward, bases]
 
     def on_read(ticked: list[str], name: str, id: str, called: str) -> Any:
         wanted = offer.terms(lang, planned(name, id, called)).warnings
@@ -147,8 +156,11 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         words, fits = offer.facts(studio, lang, planned(*values))
         return [words, gr.Button(interactive=fits)]
 
+    def on_form(*values: Any) -> list[Any]:
+        return [gr.Row(visible=Wish(*values).form == "lora"), *described(*values)]
+
     def to_format(*values: Any) -> list[Any]:
-        return [gr.Walkthrough(selected=3), *described(*values)]
+        return [gr.Walkthrough(selected=3), *on_form(*values)]
 
     def to_preview(*values: Any) -> list[Any]:
         shown = offer.preview(lang, planned(*values), *values[:2])
@@ -166,12 +178,13 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     listen(run.input, lang, of_run, run, [who, title, portrait, said, next1], **HIDDEN)
     listen(who.input, lang, of_individual, [run, who], [title, portrait, said, next1], **HIDDEN)
     listen(title.change, lang, checked, title, [said, next1], trigger_mode="always_last", **HIDDEN)
-    outputs = [steps, answered, licences, read, credit, form, precision, next2]
+    outputs = [steps, answered, licences, read, credit, form, precision, next2, base]
     for trigger in (next1.click, title.submit):
         listen(trigger, lang, to_licences, [run, who, title, answered], outputs, **walk)
     listen(read.input, lang, on_read, [read, run, who, title], next2, trigger_mode="always_last", **HIDDEN)
-    listen(next2.click, lang, to_format, [*fields], [steps, facts, next3], **walk)
-    for change in (form.input, precision.input):
+    listen(next2.click, lang, to_format, [*fields], [steps, of_lora, facts, next3], **walk)
+    listen(form.input, lang, on_form, [*fields], [of_lora, facts, next3], trigger_mode="always_last", **HIDDEN)
+    for change in (precision.input, base.input, rank.release):
         listen(change, lang, described, [*fields], [facts, next3], trigger_mode="always_last", **HIDDEN)
     listen(next3.click, lang, to_preview, [*fields], [steps, card, front, metadata, samples])
     listen(next4.click, lang, to_write, [*fields], [steps, place, go, finished, opening, packed, again], **walk)
@@ -213,9 +226,11 @@ def _wire_writing(
         name: str,
         id: str,
         called: str,
-        kind: offer.ExportFormat,
+        kind: ExportFormat,
         precision: str,
         credit: str,
+        base: str | None,
+        rank: int,
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> list[Any]:
@@ -226,7 +241,7 @@ def _wire_writing(
             progress(done / max(1, of), desc=clock.words(done, of), unit="%")
 
         try:
-            done = offer.export(studio, lang, Wish(name, id, called, kind, precision, credit), ticked, tell)
+            done = offer.export(studio, lang, Wish(name, id, called, kind, precision, credit, base, rank), ticked, tell)
         except Cancelled:
             return [t(lang, "cancelled"), *[gr.skip()] * (len(results) - 1)]
         return _results(lang, done)
@@ -264,7 +279,7 @@ def _results(lang: Lang, done: offer.Done) -> list[Any]:
         copy = shutil.copy(done.planned.target, download_folder())
         return [*said, more, "", "", "", done.code, gr.DownloadButton(value=str(copy)), gr.skip()]
     others = [offer.how_to(lang, done, "comfyui"), offer.how_to(lang, done, "a1111")]
-    fresh = gr.Button(t(lang, "use_this"), interactive=True)
+    fresh = gr.Button(t(lang, "use_this"), interactive=not done.is_lora)
     return [*said, more, done.code, *others, "", gr.skip(), fresh]
 
 

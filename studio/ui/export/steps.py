@@ -13,16 +13,16 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from pipelines.errors import ExportError
-from pipelines.exporting.export import SINGLE_FILE_SUFFIX
 from pipelines.exporting.single_file import single_file_entries
 from pipelines.storage.disk_space import free_space, has_room
 from pipelines.weaving.plan import Plan
 from studio.errors import RunError
 from studio.exporting import export_names
 from studio.exporting.card_content import example_drawing
-from studio.exporting.export_plan import ExportPlan, plan_export
+from studio.exporting.export_plan import ExportPlan
+from studio.exporting.lora_plan import LoraPlan, WrittenLora
 from studio.exporting.model_card import diffusers_snippet, is_full_size
-from studio.exporting.recipe_package import PACKAGE_ENDING, RecipePackage
+from studio.exporting.recipe_package import RecipePackage
 from studio.formatting import format_bytes, format_duration, format_score
 from studio.i18n import Lang, t
 from studio.library.model_reference import open_recipe_sources
@@ -30,28 +30,10 @@ from studio.licences.inheritance import licence_warnings
 from studio.ui.common import html
 from studio.ui.common.studio import Studio, individual_choices
 
-ExportFormat = Literal["file", "folder", "recipe"]
-FORMS: tuple[ExportFormat, ...] = ("file", "folder", "recipe")
-HOST = "host"  # the precision of the host's file
+from .wish import ExportFormat, Planned, Wish, export_plan_of, plan
+
 _PACKAGE = 100_000  # bytes of a recipe-only export, about: recipe, card and licence texts
 _SHOWN = 400  # letters of a value of the header
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What somebody asks for: the fields of the page."""
-
-    run: str
-    id: str
-    title: str
-    form: ExportFormat = "folder"
-    precision: str = HOST
-    credit: str | None = None
-
-    @property
-    def name(self) -> str:
-        """The export's name without an ending."""
-        return export_names.without_ending(self.title)
 
 
 @dataclass(frozen=True)
@@ -63,34 +45,9 @@ class Terms:
     credit: str
 
 
-def plan(studio: Studio, lang: Lang, wish: Wish) -> ExportPlan | RecipePackage:
-    """Plan what is asked for; the preview shows it, and `export` sends it.
-
-    Raises:
-        M2N2Error: no such run or individual; its sources are gone; the title is no name.
-    """
-    if problem := export_names.name_problem(wish.title, studio.exports):
-        raise RunError(t(lang, f"name_{problem}"))
-    target = studio.exports / (f"{wish.name}{SINGLE_FILE_SUFFIX}" if wish.form == "file" else wish.name)
-    with studio.run(wish.run) as store:
-        export_plan = plan_export(
-            store,
-            wish.id,
-            target,
-            title=wish.name,
-            precision=None if wish.precision == HOST else wish.precision,
-            credit=wish.credit,
-        )
-    return (
-        RecipePackage(export_plan, studio.exports / f"{wish.name}{PACKAGE_ENDING}")
-        if wish.form == "recipe"
-        else export_plan
-    )
-
-
-def terms(lang: Lang, planned: ExportPlan | RecipePackage) -> Terms:
+def terms(lang: Lang, planned: Planned) -> Terms:
     """Licences by source, what must be read before going on, and whose work it is."""
-    entries = _export_plan(planned).inherited
+    entries = export_plan_of(planned).inherited
     rows = [
         [
             entry.name,
@@ -100,10 +57,10 @@ def terms(lang: Lang, planned: ExportPlan | RecipePackage) -> Terms:
         ]
         for entry in entries
     ]
-    return Terms(rows, licence_warnings(entries, lang), _export_plan(planned).content.attribution)
+    return Terms(rows, licence_warnings(entries, lang), export_plan_of(planned).content.attribution)
 
 
-def facts(studio: Studio, lang: Lang, planned: ExportPlan | RecipePackage) -> tuple[str, bool]:
+def facts(studio: Studio, lang: Lang, planned: Planned) -> tuple[str, bool]:
     """Size, free space and place in words, and whether it fits.
 
     Raises:
@@ -114,7 +71,7 @@ def facts(studio: Studio, lang: Lang, planned: ExportPlan | RecipePackage) -> tu
     key = "facts_recipe" if isinstance(planned, RecipePackage) else "facts" if fits else "facts_too_big"
     free = format_bytes(free_space(studio.exports))
     words = t(lang, key, size=format_bytes(size), free=free, path=str(planned.target))
-    return "\n\n".join([words, *(note.text(lang) for note in _export_plan(planned).adapter_notes)]), fits
+    return "\n\n".join([words, *(note.text(lang) for note in export_plan_of(planned).adapter_notes)]), fits
 
 
 def fitting_form(studio: Studio, run: str, id: str) -> ExportFormat:
@@ -156,13 +113,13 @@ class Preview:
     pictures: Markup
 
 
-def preview(lang: Lang, planned: ExportPlan | RecipePackage, run: str, id: str) -> Preview:
+def preview(lang: Lang, planned: Planned, run: str, id: str) -> Preview:
     """The card as it will be written, with the pictures where the browser finds them, and what files say of it.
 
     Raises:
         M2N2Error: a source's file cannot be read.
     """
-    export_plan = _export_plan(planned)
+    export_plan = export_plan_of(planned)
     _, front, card = (
         planned.readme().split("---\n", 2) if isinstance(planned, ExportPlan) else ("", "", planned.readme())
     )
@@ -173,6 +130,8 @@ def preview(lang: Lang, planned: ExportPlan | RecipePackage, run: str, id: str) 
     )
     if isinstance(planned, RecipePackage):
         metadata: dict[str, Any] = json.loads(planned.recipe.to_json())
+    elif isinstance(planned, LoraPlan):
+        metadata = {key: _shown(value) for key, value in planned.metadata().items()}
     else:
         metadata = {key: _shown(value) for key, value in export_plan.metadata.items()} or export_plan.index
     gone_along = samples or Markup('<p class="quiet">{}</p>').format(t(lang, "no_pictures"))
@@ -188,10 +147,16 @@ def preview(lang: Lang, planned: ExportPlan | RecipePackage, run: str, id: str) 
 class Done:
     """A finished export: where it lies, what it is known by, and the code that opens it with diffusers."""
 
-    planned: ExportPlan | RecipePackage
+    planned: Planned
     size: int
     hashes: Mapping[str, str]
     code: str
+    notes: Sequence[str] = ()
+
+    @property
+    def is_lora(self) -> bool:
+        """Whether it is a LoRA, which opens on its base alone."""
+        return isinstance(self.planned, LoraPlan)
 
     @property
     def is_recipe(self) -> bool:
@@ -226,8 +191,12 @@ def export(
         hashes = planned.write(progress)
         return Done(planned, planned.target.stat().st_size, hashes, "\n".join(planned.commands))
     shipped = planned.write(progress)
+    if isinstance(shipped, WrittenLora):
+        code = f"pipeline.load_lora_weights({str(shipped.path.parent)!r}, weight_name={shipped.path.name!r})"
+        return Done(planned, shipped.size, shipped.hashes, code, shipped.notes(lang))
     with studio.run(wish.run) as store:
-        code = diffusers_snippet(str(shipped.path), example_drawing(store), full_size=is_full_size(planned.plan))
+        full_size = is_full_size(export_plan_of(planned).plan)
+        code = diffusers_snippet(str(shipped.path), example_drawing(store), full_size=full_size)
     return Done(planned, shipped.size, shipped.hashes, code)
 
 
@@ -236,15 +205,18 @@ def told(lang: Lang, done: Done) -> str:
     known = {f"sha256_{what}": digest for what, digest in done.hashes.items()}
     lines = [f"- {t(lang, key)}: `{digest}`" for key, digest in known.items()]
     key = "exported_recipe" if done.is_recipe else "exported"
-    return "\n".join([t(lang, key, path=str(done.planned.target), size=format_bytes(done.size)), "", *lines])
+    notes = [f"- {note}" for note in done.notes]
+    return "\n".join([t(lang, key, path=str(done.planned.target), size=format_bytes(done.size)), "", *lines, *notes])
 
 
 def how_to(lang: Lang, done: Done, program: Literal["comfyui", "a1111"]) -> str:
     """How to open an export in a program other than diffusers."""
-    export_plan = _export_plan(done.planned)
+    export_plan = export_plan_of(done.planned)
     if not is_full_size(export_plan.plan):
         architecture = export_plan.plan.lender("unet").architecture
         return t(lang, "howto_other_shapes", architecture=str(architecture))
+    if done.is_lora:
+        return t(lang, f"howto_lora_{program}", file=export_plan.target.name, name=export_plan.target.stem)
     if not export_plan.is_file:
         return t(lang, "howto_needs_file")
     return t(lang, f"howto_{program}", file=export_plan.target.name)
@@ -284,10 +256,6 @@ def suggested(studio: Studio, name: str, id: str) -> str:
     """A readable name for an export of an individual."""
     with studio.run(name) as store:
         return export_names.suggest_name(store.individual(id), studio.exports)
-
-
-def _export_plan(planned: ExportPlan | RecipePackage) -> ExportPlan:
-    return planned.export if isinstance(planned, RecipePackage) else planned
 
 
 def _shown(value: str) -> Any:

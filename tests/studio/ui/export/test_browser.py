@@ -71,7 +71,12 @@ def test_a_walk_through_every_step(finished_address, finished, monkeypatch, open
 
     # Format and precision, with size and place.
     expect(page.locator("#facts")).to_contain_text(name)
+    page.get_by_text(say("form_lora")).click()
+    expect(page.locator("#base input")).to_have_value("ja")  # the host is the base that is offered
+    expect(page.locator("#rank")).to_be_visible()
+    expect(page.locator("#facts")).to_contain_text(f"{name}.safetensors")
     page.get_by_text(say("form_file")).click()
+    expect(page.locator("#base")).to_be_hidden()
     expect(page.locator("#facts")).to_contain_text(f"{name}.safetensors")
     page.locator("#precision").get_by_text("fp32", exact=True).click()
     expect(page.locator("#facts")).to_contain_text("26.7 MB")

@@ -9,11 +9,12 @@ import assets
 from pipelines.recipes.recipe import load_recipe
 from studio.errors import RunError
 from studio.exporting.export_names import name_problem
+from studio.exporting.registry import list_exports
 from studio.i18n import LANGUAGES, t
 from studio.licences import catalogue
 from studio.ui.export import page as export_page
 from studio.ui.export import steps
-from studio.ui.export.steps import Wish
+from studio.ui.export.wish import HOST, Wish, base_choices
 
 
 @pytest.fixture
@@ -70,10 +71,10 @@ def test_pictures_of_the_card_are_where_the_browser_finds_them(finished, wish):
 def test_the_size_follows_the_precision(finished, wish):
     sizes = {
         kind: steps.plan(finished, "en", replace(wish, form="file", precision=kind)).size
-        for kind in ("fp16", "fp32", steps.HOST)
+        for kind in ("fp16", "fp32", HOST)
     }
     assert sizes["fp32"] == pytest.approx(2 * sizes["fp16"], rel=1e-4)
-    assert sizes[steps.HOST] == sizes["fp16"]
+    assert sizes[HOST] == sizes["fp16"]
 
 
 def test_what_does_not_fit_is_said_before(finished, wish, monkeypatch):
@@ -152,3 +153,22 @@ def test_somebody_is_shown_with_pictures_of_both_languages(finished, wish):
     assert shown.count("<img") == 8
     assert "日本語" in shown
     assert steps.suggested(finished, "first", wish.id).endswith(wish.id.lstrip("0"))
+
+
+def test_a_lora_is_offered_against_the_host_and_says_what_it_misses(finished, wish):
+    choices, host = base_choices(finished, wish.run, wish.id)
+    assert host in [uri for _, uri in choices]
+    assert len({uri for _, uri in choices}) == len(choices) >= 4
+    with pytest.raises(RunError, match="Choose the base"):
+        steps.plan(finished, "en", replace(wish, form="lora"))
+    other = next(uri for _, uri in choices if uri != host)
+    wish = replace(wish, form="lora", base=other, rank=4)
+    planned = steps.plan(finished, "en", wish)
+    shown = steps.preview("en", planned, wish.run, wish.id)
+    assert f"LoRA of rank 4. Put on `{Path(other).name}`" in shown.card
+    assert shown.metadata["modelspec.architecture"].endswith("/lora")
+    done = steps.export(finished, "ja", wish, [])
+    assert planned.target.stat().st_size == done.size
+    assert "表せません" in steps.told("ja", done)
+    assert "load_lora_weights" in done.code
+    assert planned.target not in [export.path for export in list_exports(finished.exports)]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import torch
 
 _EXACT = 53  # bits that float64 holds
+_PANEL = 64  # columns that are eliminated at a time; part of what the result is
 
 
 def exact_product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
@@ -38,20 +39,43 @@ def ordered_sum(values: torch.Tensor) -> torch.Tensor:
     return values[0]
 
 
-def rotation(skew: torch.Tensor) -> torch.Tensor:
-    """Compute the Cayley transform `(I - Q)^-1 (I + Q)` of skew-symmetric Q, in a fixed order: [..., b, b] to the same.
+def rotation_change(skew: torch.Tensor) -> torch.Tensor:
+    """Compute `R - I` of the rotation `R = (I - Q)^-1 (I + Q)` (Cayley) of skew-symmetric Q: [..., b, b] to the same.
 
-    `I - Q` has 1 along its diagonal and is positive definite in its symmetric part, so elimination needs no pivots.
+    It is `(I - Q)^-1 2 Q`, by elimination in a fixed order. `I - Q` is positive definite in its symmetric part, and so
+    is what is left of it after each step: no pivots are needed. Panels of columns are eliminated at a time, so that
+    nearly all of the work is matrix products.
     """
     size = skew.shape[-1]
-    identity = torch.eye(size, dtype=skew.dtype, device=skew.device).expand_as(skew)
-    rows = torch.cat([identity - skew, identity + skew], dim=-1).clone()  # [..., b, 2 b]
+    identity = torch.eye(size, dtype=skew.dtype, device=skew.device)
+    rows = torch.cat([identity - skew, 2 * skew], dim=-1)  # [..., b, 2 b]
+    for start in range(0, size, _PANEL):
+        panel, after = slice(start, min(start + _PANEL, size)), slice(min(start + _PANEL, size), None)
+        solved = _fine_product(_inverse(rows[..., panel, panel]), rows[..., panel, after])
+        rest = rows[..., after] - _fine_product(rows[..., panel], solved)
+        rest[..., panel, :] = solved
+        rows = torch.cat([rows[..., : after.start], rest], dim=-1)
+    return rows[..., size:].clone()
+
+
+def _inverse(matrix: torch.Tensor) -> torch.Tensor:
+    """Invert small matrices column by column, whole rows at a time: [..., p, p] to the same; without pivots."""
+    size = matrix.shape[-1]
+    identity = torch.eye(size, dtype=matrix.dtype, device=matrix.device).expand_as(matrix)
+    rows = torch.cat([matrix, identity], dim=-1)
     for column in range(size):
         pivot = rows[..., column : column + 1, :] / rows[..., column : column + 1, column : column + 1]
-        factors = rows[..., :, column : column + 1].clone()
-        rows -= factors * pivot
+        rows = rows - rows[..., :, column : column + 1] * pivot
         rows[..., column : column + 1, :] = pivot
-    return rows[..., size:].clone()
+    return rows[..., size:]
+
+
+def _fine_product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Compute `left @ right` as `exact_product` does, with twice its bits: each factor is a coarse and a fine part."""
+    bits = (_EXACT - (right.shape[-2] - 1).bit_length()) // 2
+    coarse_left, coarse_right = _on_grid(left, -1, bits), _on_grid(right, -2, bits)
+    fine_left, fine_right = _on_grid(left - coarse_left, -1, bits), _on_grid(right - coarse_right, -2, bits)
+    return coarse_left @ coarse_right + (coarse_left @ fine_right + fine_left @ coarse_right)
 
 
 def _on_grid(matrix: torch.Tensor, dim: int, bits: int) -> torch.Tensor:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from .arithmetic import exact_product, ordered_sum, rotation
+from .arithmetic import exact_product, ordered_sum, rotation_change
 from .change import BaseRows, TensorChange
 from .module import AdapterModule
 
@@ -55,7 +55,7 @@ class OrthogonalBlocks(TensorChange):
         return f"{super().identity} {self.limit!r}"
 
     def prepare(self, base: BaseRows, device: torch.device) -> torch.Tensor:
-        """Compute the rotations [n, b, b] of OFT; of BOFT, whose rows all depend on each other, the whole change."""
+        """Compute the rotations less the identity [n, b, b]; of BOFT, whose rows all mix, the whole change."""
         turns = self._rotations(device)
         if turns.dim() == 3:
             return turns
@@ -67,7 +67,7 @@ class OrthogonalBlocks(TensorChange):
             pieces = turned[order].reshape(*blocks.shape[:2], -1)
             back = torch.empty_like(turned)
             back[order] = exact_product(blocks, pieces).reshape(len(rows), -1)
-            turned = back
+            turned = turned + back
         return self._rescaled(turned, 0, len(rows), device) - rows
 
     def rows(self, first: int, last: int, base: BaseRows, prepared: Any, device: torch.device) -> torch.Tensor:
@@ -78,9 +78,12 @@ class OrthogonalBlocks(TensorChange):
         size = prepared.shape[-1]
         begin, end = first // size, -(-last // size)
         rows = base(begin * size, end * size).reshape(end - begin, size, -1)
-        turned = exact_product(prepared[begin:end].transpose(1, 2), rows).reshape((end - begin) * size, -1)
+        moved = exact_product(prepared[begin:end].transpose(1, 2), rows).reshape((end - begin) * size, -1)
         inside = slice(first - begin * size, last - begin * size)
-        return self._rescaled(turned[inside], first, last, device) - rows.reshape(turned.shape)[inside]
+        if "rescale" not in self.keys:
+            return moved[inside]
+        before = rows.reshape(moved.shape)[inside]
+        return self._rescaled(before + moved[inside], first, last, device) - before
 
     def _rotations(self, device: torch.device) -> torch.Tensor:
         blocks = self.factor("oft_blocks", device)
@@ -88,7 +91,7 @@ class OrthogonalBlocks(TensorChange):
         norm = float(torch.sqrt(ordered_sum((skew * skew).flatten())))
         if self.limit and norm > self.limit:
             skew = skew * ((self.limit + _TINY) / (norm + _TINY))
-        return rotation(skew)
+        return rotation_change(skew)
 
     def _rescaled(self, rows: torch.Tensor, first: int, last: int, device: torch.device) -> torch.Tensor:
         if "rescale" not in self.keys:

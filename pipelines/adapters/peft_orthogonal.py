@@ -15,7 +15,7 @@ import torch
 
 from pipelines.errors import SourceError
 
-from .arithmetic import exact_product, rotation
+from .arithmetic import exact_product, rotation_change
 from .change import BaseRows, TensorChange
 from .module import AdapterModule
 
@@ -60,7 +60,7 @@ class PeftOrthogonal(TensorChange):
         return f"{super().identity} {self.terms}"
 
     def prepare(self, base: BaseRows, device: torch.device) -> torch.Tensor:
-        """Compute the rotations, one a block of columns or one for all: [n, b, b]."""
+        """Compute the rotations less the identity, one a block of columns or one for all: [n, b, b]."""
         triangles = self.factor("oft_R", device)
         size = _block_size(triangles.shape[1])
         skew = triangles.new_zeros(len(triangles), size, size)
@@ -68,8 +68,8 @@ class PeftOrthogonal(TensorChange):
         skew[:, upper[0], upper[1]] = triangles
         skew = skew - skew.transpose(1, 2)
         if not self.terms:
-            return rotation(-skew)
-        turns, power = torch.eye(size, dtype=skew.dtype, device=device) + 2 * skew * (self.terms > 1), skew
+            return rotation_change(-skew)
+        turns, power = 2 * skew * (self.terms > 1), skew
         for number in range(2, max(self.terms, 4) if self.terms > 2 else 2):
             power = exact_product(power, skew)
             turns = turns + power * (1 if number == max(self.terms, 4) - 1 else 2)  # peft's last term counts once
@@ -79,8 +79,8 @@ class PeftOrthogonal(TensorChange):
         """Compute rows of `W @ R^T - W`; see `TensorChange.rows`."""
         rows = base(first, last)
         pieces = rows.reshape(last - first, -1, prepared.shape[-1]).transpose(0, 1)  # [n, m, b]
-        turned = exact_product(pieces, prepared.transpose(1, 2).expand(len(pieces), -1, -1))
-        return turned.transpose(0, 1).reshape(rows.shape) - rows
+        moved = exact_product(pieces, prepared.transpose(1, 2).expand(len(pieces), -1, -1))
+        return moved.transpose(0, 1).reshape(rows.shape)
 
 
 class PeftButterfly(TensorChange):
@@ -105,9 +105,9 @@ class PeftButterfly(TensorChange):
         yield name, cls(module.file, {role: module.keys[role] for role in ("boft_R", "boft_s")}, target)
 
     def prepare(self, base: BaseRows, device: torch.device) -> torch.Tensor:
-        """Compute the rotations of all stages: [stages, n, b, b]."""
+        """Compute the rotations of all stages, less the identity: [stages, n, b, b]."""
         blocks = self.factor("boft_R", device)
-        return rotation((blocks.transpose(-1, -2) - blocks) * 0.5)
+        return rotation_change((blocks.transpose(-1, -2) - blocks) * 0.5)
 
     def rows(self, first: int, last: int, base: BaseRows, prepared: Any, device: torch.device) -> torch.Tensor:
         """Compute rows of the turned and scaled base minus the base; see `TensorChange.rows`."""
@@ -119,7 +119,8 @@ class PeftButterfly(TensorChange):
             pieces = torch.empty_like(turned)
             pieces[:, order] = turned
             pieces = pieces.reshape(last - first, count, size).transpose(0, 1)  # [n, m, b]
-            turned = exact_product(pieces, blocks.transpose(1, 2)).transpose(0, 1).reshape(rows.shape)[:, order]
+            moved = exact_product(pieces, blocks.transpose(1, 2)).transpose(0, 1).reshape(rows.shape)
+            turned = turned + moved[:, order]
         return turned * self.factor("boft_s", device).flatten()[first:last, None] - rows
 
 

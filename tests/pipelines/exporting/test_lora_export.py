@@ -73,6 +73,7 @@ def test_base_plus_lora_is_the_child_within_the_stated_error(written, child, sou
         assert relative_error(found, child[part], base) == pytest.approx(errors[part].relative_error, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_diffusers_loads_every_layer(written, child, sources):
     """Kohya's keys over SGM's blocks, convolutions and embeddings of time too."""
     path, errors = written

@@ -8,7 +8,10 @@ from safetensors.torch import load_file, save_file
 
 import assets
 from pipelines.checkpoints.source_uri import open_source_uri
+from studio.execution.preflight import preflight
 from studio.library.adapter_notes import merge_notes, source_notes
+from studio.runs.config_file import load_config
+from studio.runs.inputs import open_run_sources
 from tests.loras import BASE, factors, kohya_lora
 
 JA = assets.FAMILY / "ja"
@@ -52,3 +55,20 @@ def test_the_commands_say_it(m2n2, lora, tmp_path):
     assert [warning for warning in written["warnings"] if "make half the host" in warning]
     done = m2n2("sources", "inspect", sources[0])
     assert "0.5 * ink.safetensors: LoRA on 22 tensors, of unet, text_encoder" in done.stdout
+
+
+def test_a_run_says_it_before_it_starts(lora, small_config, tmp_path):
+    """Its file names one LoRA at two strengths, relative to itself; one of them is the host."""
+    file = tmp_path / "run.yaml"
+    sources = [f"half = {BASE} + 0.5 * ink.safetensors", f"whole = {BASE} + 1 * ink.safetensors"]
+    content = small_config.model_dump(mode="json") | {"sources": sources, "host": {"default": "half"}}
+    file.write_text(json.dumps(content))
+    config = load_config(file)
+    assert config.sources == tuple(source.replace("ink", str(tmp_path / "ink")) for source in sources)
+    opened = open_run_sources(config)
+    assert list(opened) == ["half", "whole"]
+    warned = preflight(config, opened, folder=tmp_path, rate=0.01).warnings
+    assert [sentence for sentence in warned if "ink.safetensors" in sentence] == [
+        "whole: ink.safetensors changes text_encoder, text_encoder_2 too, and these come from half: that part of it is "
+        "not used. To use it, make whole the host, or merge the text encoders."
+    ]

@@ -10,6 +10,7 @@ do about it.
     ├── DeviceError          a device that has not got the memory; says nothing about the model
     ├── DiskError            a disk that has not got the room; nothing was written
     ├── ExportError          a checkpoint that could not be written
+    │   └── LicenceError     (studio/errors.py) licences stand against it
     ├── EvalError            (eval/errors.py)   prompt sets and scorers
     ├── EvolutionError       (studio/evolution/errors.py) scores and archives that M2N2 is not defined for
     ├── ConfigError          (studio/errors.py) what a run is asked to do

@@ -1,6 +1,6 @@
 """Errors of runs and of what people ask the studio for; they hang on the tree in `pipelines/errors.py`."""
 
-from pipelines.errors import M2N2Error
+from pipelines.errors import ExportError, M2N2Error
 
 
 class ConfigError(M2N2Error):
@@ -9,3 +9,7 @@ class ConfigError(M2N2Error):
 
 class RunError(M2N2Error):
     """A run that cannot be opened, started, resumed or read."""
+
+
+class LicenceError(ExportError):
+    """Weights that are not written because licences do not let them be published, and nobody stated why they may."""

@@ -204,10 +204,10 @@ def test_an_individual_is_exported_to_the_same_bytes(work, same):
     same(dict(shipped.hashes), wanted["shipped"])
     package = RecipePackage(plan_export(store, "0001", work / "again" / "momiji"), work / f"momiji{PACKAGE_ENDING}")
     package.write()
-    for file in (package.target, work / "exports" / package.target.name):
+    for file, papers in ((package.target, wanted["package_papers"]), (work / "exports" / package.target.name, {})):
         with zipfile.ZipFile(file) as packed:
             inside = {name: hashlib.sha256(packed.read(name)).hexdigest() for name in packed.namelist()}
-        assert inside == wanted["package"]
+        assert inside == wanted["package"] | papers
     store.close()
 
 

@@ -7,6 +7,7 @@ Read in this order:
     component          the weights of one component: read in blocks
     contents           what lies in a folder or a single file
     folder_card        what its card and header state
+    civitai            what download tools note beside a file of what Civitai says of it
     sources            open, inspect and check a source
     adapted            a source "base + scale x change": LoRA and its kin, baked while weaving
     hub                checkpoints of the hub

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,16 +17,18 @@ import diffusers
 import torch
 
 from pipelines.architectures.keys import MODEL, WEIGHTED_COMPONENTS
+from pipelines.checkpoints import hub
 from pipelines.checkpoints.contents import TOKENIZERS
 from pipelines.checkpoints.sources import COMPONENTS
 from pipelines.errors import ExportError
 from pipelines.exporting.drafts import atomic_outputs, refuse_existing, refuse_in_sources, require_empty_folder
-from pipelines.recipes.recipe import Recipe
 from pipelines.storage.files import lies_in
 from pipelines.storage.tensor_file import DTYPE_CODES, TensorFile
 from pipelines.weaving.plan import Plan
 from pipelines.weaving.weave import FileEntry, component_entries, weave_file
 
+from .places import note_sources
+from .provenance import portable_recipe
 from .single_file import BUFFERS, LOGIT_SCALE, logit_scale, single_file_entries
 
 PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
@@ -42,6 +43,7 @@ TENSOR_HASH_KEY = "modelspec.hash_sha256"  # SHA-256 of the data section, known 
 CONFIG_FOLDER = "config"  # in the documents of a single file: what from_single_file(config=...) takes
 _PLACEHOLDER = "0x" + 64 * "0"
 _VOCABULARY = (".json", ".txt", ".model", ".jinja")  # of a tokenizer's files; code and pickles stay behind
+_PLACE_KEYS = ("_name_or_path", "name_or_path")  # diffusers and transformers write their model's place there
 _LICENCES = ("LICENSE", "LICENCE", "NOTICE", "COPYING")
 Documents = Mapping[str, bytes]
 Progress = Callable[[int, int], None]
@@ -127,7 +129,7 @@ def export_network(plan: Plan, target: str | Path, *, progress: Progress | None 
             done += sum(entry.size for entry in entries)
         for document in sorted(host.path.iterdir()) if host.path.is_dir() else ():
             if lies_in(document, host.path) and (document.suffix in _VOCABULARY or document.stem.upper() in _LICENCES):
-                shutil.copyfile(document, unfinished / document.name)
+                (unfinished / document.name).write_bytes(without_places(document))
         _write_documents(unfinished, plan, None, unfinished)
         if folder.exists():
             folder.rmdir()
@@ -204,13 +206,13 @@ def write_configs(plan: Plan, folder: Path) -> None:
         if part in TOKENIZERS:
             files = plan.lender(part).contents.tokenizers[part].iterdir()
             for file in sorted(file for file in files if file.is_file() and file.suffix in _VOCABULARY):
-                shutil.copyfile(file, folder / part / file.name)
+                (folder / part / file.name).write_bytes(without_places(file))
         else:
             name, lender = "scheduler_config.json" if part == "scheduler" else "config.json", plan.lender(part)
             kept = {}
             if part == "text_encoder_2" and LOGIT_SCALE in lender.components[part].tensors:
                 kept = {"logit_scale_init_value": logit_scale(lender)}  # else folders would lose it
-            _write_json(folder / part / name, lender.config(part) | kept)
+            _write_json(folder / part / name, _portable(lender.config(part)) | kept)
     _write_json(folder / "model_index.json", model_index(plan))
 
 
@@ -254,9 +256,10 @@ def _put_hash(path: Path, progress: Callable[[int], None]) -> None:
 def _write_documents(
     folder: Path, plan: Plan, documents: Documents | Callable[[Path], Documents] | None, checkpoint: Path
 ) -> None:
-    """Write the recipe and further documents into a folder."""
+    """Write the recipe and further documents into a folder; where the sources lie stays on this machine."""
+    note_sources(plan)
     made = documents(checkpoint) if callable(documents) else documents or {}
-    for name, content in {"recipe.json": _with_absolute_uris(plan).to_json().encode(), **made}.items():
+    for name, content in {"recipe.json": portable_recipe(plan).to_json().encode(), **made}.items():
         path = folder / name
         if not path.resolve().is_relative_to(folder.resolve()):
             raise ExportError(f"The document {name!r} would lie outside of {folder.name}; rename the source it is of.")
@@ -264,14 +267,26 @@ def _write_documents(
         path.write_bytes(content)
 
 
-def _with_absolute_uris(plan: Plan) -> Recipe:
-    """Return the recipe with relative places made absolute: they were relative to the file it came from."""
-    sources = []
-    for source in plan.recipe.sources:
-        opened = plan.sources[source.name]
-        is_path = opened.uri == str(opened.path)
-        sources.append(source.model_copy(update={"uri": str(opened.path.absolute()) if is_path else opened.uri}))
-    return plan.recipe.model_copy(update={"sources": tuple(sources)})
+def without_places(document: Path) -> bytes:
+    """Read a document of a source; of a configuration without the keys by which its writer noted a folder."""
+    content = document.read_bytes()
+    if document.suffix != ".json" or not any(key.encode() in content for key in _PLACE_KEYS):
+        return content
+    try:
+        configuration = json.loads(content)
+    except ValueError:
+        return content
+    kept = _portable(configuration) if isinstance(configuration, dict) else configuration
+    return content if kept == configuration else (json.dumps(kept, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _portable(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out where a configuration was saved from, if that is a path of somebody's disk and no hub id."""
+    return {
+        key: value
+        for key, value in configuration.items()
+        if key not in _PLACE_KEYS or not {"/", "\\"} & set(str(value)) or hub.parse_hub_id(str(value))
+    }
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

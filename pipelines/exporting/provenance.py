@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 from pipelines.checkpoints import hub
+from pipelines.checkpoints.civitai import CivitaiClaims, civitai_claims
 from pipelines.checkpoints.folder_card import read_card, stated_licence
 from pipelines.checkpoints.source_expression import parse_terms
 from pipelines.checkpoints.source_uri import hub_id
@@ -37,7 +38,9 @@ class Origin:
         repo: its repository on the hub, if it is from there.
         home: the folder whose card and licence texts are its own; none for a file among others.
         licence: the one that its card or its header names.
-        author: who made it, as far as hub, card or header say so.
+        author: who made it, as far as hub, card, header or Civitai say so.
+        licence_from: where that licence was read.
+        civitai: what Civitai says of it.
     """
 
     name: str
@@ -46,6 +49,8 @@ class Origin:
     home: Path | None
     licence: str | None
     author: str | None = None
+    licence_from: Literal["card", "header"] | None = None
+    civitai: CivitaiClaims | None = None
 
 
 def source_origins(source: Source) -> list[Origin]:
@@ -84,10 +89,13 @@ def portable_recipe(plan: Plan) -> Recipe:
 
 def portable_uri(source: Source) -> str:
     """Return a source's URI without a word on where this machine keeps it."""
-    if source.uri == str(source.path):
-        return source.path.absolute().name
-    base, loras = parse_terms(source.uri)
-    return " + ".join([_last_part(base), *(f"{scale} * {_last_part(lora)}" for scale, lora in loras)])
+    return source.path.absolute().name if source.uri == str(source.path) else _without_places(source.uri)
+
+
+def recipe_without_places(recipe: Recipe) -> Recipe:
+    """Return a recipe as it may leave this machine, as `portable_recipe`, of which the sources are not at hand."""
+    sources = [one.model_copy(update={"uri": _without_places(one.uri)}) for one in recipe.sources]
+    return recipe.model_copy(update={"sources": tuple(sources)})
 
 
 def embedded_recipe(path: str | Path) -> Recipe | None:
@@ -189,6 +197,11 @@ def read_sha256(path: Path, progress: Callable[[int], None] | None = None) -> st
     return digest.hexdigest()
 
 
+def _without_places(uri: str) -> str:
+    base, loras = parse_terms(uri)
+    return " + ".join([_last_part(base), *(f"{scale} * {_last_part(lora)}" for scale, lora in loras)])
+
+
 def _last_part(place: str) -> str:
     """Return a hub id as it is, and of a path its last part."""
     return place if hub_id(place) else Path(place).name
@@ -202,8 +215,20 @@ def _origin(path: Path, identifier: hub.HubId | None, name: str, licence: str | 
         home = path.parents[len(PurePosixPath(identifier.file).parts) - 1] if identifier.file else path
     card = read_card(home) if home else {}
     header = TensorFile(path).metadata if path.suffix == ".safetensors" and path.is_file() else {}
+    claims = civitai_claims(path) if path.is_file() and not repo else None
     author = repo.split("/")[0] if repo else card.get("author") or header.get("modelspec.author")
-    return Origin(name, path, repo, home, licence or stated_licence(card, header), author and str(author))
+    author = author or (claims.creator if claims else None)
+    stated = licence or stated_licence(card, header)
+    return Origin(
+        name,
+        path,
+        repo,
+        home,
+        stated,
+        author and str(author),
+        licence_from=("card" if stated_licence(card, {}) else "header") if stated else None,
+        civitai=claims,
+    )
 
 
 def _parents(source: Source) -> tuple[dict[str, Any] | None, dict[str, Any]]:

@@ -5,6 +5,7 @@ Imports checkpoints, architectures and storage.
 Read in this order:
 
     recipe          the recipe file: types, JSON, validation
+    statement       what a person stated of its licences
     pinning         a recipe against the sources at hand
     gram            inner products of the sources over any stretch of a chromosome
     crossover       split point, mixing ratio, SLERP: two recipes to one

@@ -21,6 +21,8 @@ from pipelines.checkpoints.sources import COMPONENTS, SDXL_UNET, Source
 from pipelines.errors import RecipeError, short, unreadable
 from pipelines.storage.files import write_whole
 
+from .statement import LicenceStatement
+
 FORMAT: Literal["m2n2-recipe"] = "m2n2-recipe"
 VERSION: Literal[1] = 1
 
@@ -118,6 +120,7 @@ class Recipe(_FrozenModel):
     patterns: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] | None = None
     chromosomes: dict[str, Chromosome]
     lineage: Lineage | None = None
+    licence_statement: LicenceStatement | None = None
 
     @model_validator(mode="after")
     def _check_consistency(self, info: ValidationInfo) -> Recipe:

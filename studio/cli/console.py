@@ -117,6 +117,11 @@ def print_notes(notes: Sequence[str]) -> None:
         errors.print(f"[yellow]note:[/] {escape(note)}", soft_wrap=True, highlight=False)
 
 
+def print_clashes(sentences: Sequence[str]) -> None:
+    """Print which licences keep the weights of a merge from being exported, on stderr; nothing where none do."""
+    print_warnings([f"{sentence} Exporting the weights of such a merge takes a reason." for sentence in sentences])
+
+
 @contextlib.contextmanager
 def ends_tidily() -> Iterator[None]:
     """End the block as Ctrl-C does when a terminal closes or on `kill`, which leaves nothing half-written behind."""

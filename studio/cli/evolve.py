@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
@@ -14,6 +15,7 @@ from . import console
 from .options import Json, Pictures
 
 if TYPE_CHECKING:
+    from pipelines.checkpoints.sources import Source
     from studio.runs.config import RunConfig
 
 
@@ -70,8 +72,10 @@ def evolve(
         return
 
     from studio.execution import control, creation
+    from studio.licences.ledger import ledger_of_sources
     from studio.runs import store, summary  # here, not above: what is refused needs no torch
     from studio.runs.config_file import configured
+    from studio.runs.inputs import open_run_sources
 
     if resume and out is not None:
         run_store = store.open_run(out)
@@ -82,8 +86,10 @@ def evolve(
             run_yaml, changes = fork / "run.yaml", {**changes, "start": str(fork.resolve())}
         config = configured(run_yaml, changes, pictures)
         folder = out or control.default_folder(Path("runs"))
+        sources = open_run_sources(config)
+        console.print_clashes(ledger_of_sources(sources.values()).sentences("en"))
         if preflight:
-            _preflight(config, folder, as_json)
+            _preflight(config, sources, folder, as_json)
             return
         run_store = creation.create_run(folder, config)
     with console.evolution_progress(run_store.config.evaluations) as watch:
@@ -95,11 +101,10 @@ def evolve(
     run_store.close()
 
 
-def _preflight(config: RunConfig, folder: Path, as_json: bool) -> None:
+def _preflight(config: RunConfig, sources: Mapping[str, Source], folder: Path, as_json: bool) -> None:
     from studio.execution.preflight import measured_rate, preflight
-    from studio.runs.inputs import open_run_sources
 
-    needs = preflight(config, open_run_sources(config), folder=folder, rate=measured_rate(folder.parent, config))
+    needs = preflight(config, sources, folder=folder, rate=measured_rate(folder.parent, config))
     if as_json:
         console.print_json(needs.to_json())
     else:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import ValidationError
 
 from studio.runs.kind import is_any
 
 from . import console
-from .options import Base, Dtype, Form, Json, Out, Push, Rank, Run
+from .options import Base, Dtype, Form, Json, LicenceReason, Out, Push, Rank, Run, StatedBy
 
 if TYPE_CHECKING:
-    from studio.exporting import export_plan
+    from pipelines.recipes.statement import LicenceStatement
+    from studio.exporting.export_plan import ExportPlan
     from studio.exporting.lora_plan import LoraPlan
 
 
@@ -26,28 +29,31 @@ def merge(
     rank: Rank = None,
     base: Base = None,
     push: Push = None,
+    licence_reason: LicenceReason = None,
+    stated_by: StatedBy = None,
     as_json: Json = False,
 ) -> None:
     """Build a recipe's checkpoint, with card and licences. / レシピからチェックポイントを作ります。"""
     from pipelines.recipes.recipe import load_recipe
 
+    statement = _statement(licence_reason, stated_by)
     if recipe.suffix == ".json" and load_recipe(recipe).architecture == "any":
         _refuse_sdxl_options(out, dtype, push or form)
         from . import networks
 
-        networks.merge(recipe, out, as_json)
+        networks.merge(recipe, out, statement, as_json)
         return
 
     from studio.exporting import export_plan
     from studio.library.model_reference import open_model
 
-    def write(progress: Callable[[int, int], None]) -> export_plan.WrittenExport:
+    def plan(target: Path) -> ExportPlan | LoraPlan:
         loaded, sources = open_model(str(recipe))
-        planned = export_plan.plan_recipe_export(loaded, sources, out, precision=dtype)
-        return _in_form(planned, lora).write(progress)
+        planned = export_plan.plan_recipe_export(loaded, sources, target, precision=dtype, statement=statement)
+        return _in_form(planned, lora, statement)
 
     lora = _lora_options(form, rank, base, push)
-    _write_and_push(write, push, as_json)
+    _write_and_push(plan, out, push, as_json)
 
 
 def export(
@@ -59,14 +65,17 @@ def export(
     rank: Rank = None,
     base: Base = None,
     push: Push = None,
+    licence_reason: LicenceReason = None,
+    stated_by: StatedBy = None,
     as_json: Json = False,
 ) -> None:
     """Export an individual with its card, recipe and licences. / 個体をカードやレシピとともに書き出します。"""
+    statement = _statement(licence_reason, stated_by)
     if is_any(run):
         _refuse_sdxl_options(out, dtype, push or form)
         from . import networks
 
-        networks.export(run, individual, out, as_json)
+        networks.export(run, individual, out, statement, as_json)
         return
 
     from studio.exporting import export_plan
@@ -75,10 +84,11 @@ def export(
     lora = _lora_options(form, rank, base, push)
     run_store = store.open_run(run)
 
-    def write(progress: Callable[[int, int], None]) -> export_plan.WrittenExport:
-        return _in_form(export_plan.plan_export(run_store, individual, out, precision=dtype), lora).write(progress)
+    def plan(target: Path) -> ExportPlan | LoraPlan:
+        planned = export_plan.plan_export(run_store, individual, target, precision=dtype, statement=statement)
+        return _in_form(planned, lora, statement)
 
-    _write_and_push(write, push, as_json)
+    _write_and_push(plan, out, push, as_json)
 
 
 def _lora_options(form: str | None, rank: int | None, base: str | None, push: str | None) -> tuple[str, int] | None:
@@ -96,35 +106,64 @@ def _lora_options(form: str | None, rank: int | None, base: str | None, push: st
     return base, DEFAULT_RANK if rank is None else rank
 
 
-def _in_form(planned: export_plan.ExportPlan, lora: tuple[str, int] | None) -> export_plan.ExportPlan | LoraPlan:
+def _in_form(
+    planned: ExportPlan, lora: tuple[str, int] | None, statement: LicenceStatement | None
+) -> ExportPlan | LoraPlan:
     """Return a planned checkpoint, or the LoRA that stands for it."""
     if lora is None:
         return planned
     from pipelines.checkpoints.source_uri import open_source_uri
-    from studio.exporting.lora_plan import LoraPlan
+    from studio.exporting.lora_plan import plan_lora
 
     base, rank = lora
-    return LoraPlan(planned, open_source_uri(base), rank)
+    return plan_lora(planned, open_source_uri(base), rank, statement)
 
 
 def _refuse_sdxl_options(out: Path, dtype: str | None, push: str | None) -> None:
-    if dtype or push or out.suffix == ".safetensors":
+    if dtype or push or out.suffix in (".safetensors", ".zip"):
         raise typer.BadParameter(
             "Any other network than SDXL is written as a folder like its host's, in the precision of its files: "
             "expected --out FOLDER, without --dtype, --as and --push."
         )
 
 
-def _write_and_push(
-    write: Callable[[Callable[[int, int], None]], export_plan.WrittenExport], push: str | None, as_json: bool
-) -> None:
-    """Write a checkpoint, push it if asked to, and say where it is."""
+def _statement(reason: str | None, who: str | None) -> LicenceStatement | None:
+    """Make what a person states of the licences, now; nothing where nothing is stated."""
+    from pipelines.recipes.statement import LicenceStatement
+    from studio.runs.store import now
+
+    if reason is None:
+        return None
+    try:
+        user = who or getpass.getuser()
+    except (KeyError, ImportError, OSError):  # a container may know nobody
+        raise typer.BadParameter(
+            "--licence-reason: nobody knows who you are here. Expected --stated-by NAME."
+        ) from None
+    try:
+        return LicenceStatement(reason=reason, who=user, when=now())
+    except ValidationError:
+        raise typer.BadParameter(
+            "--licence-reason and --stated-by: expected a few words, 2000 letters at most."
+        ) from None
+
+
+def _write_and_push(plan: Callable[[Path], ExportPlan | LoraPlan], out: Path, push: str | None, as_json: bool) -> None:
+    """Write a checkpoint, or its recipe alone, push it if asked to, and say where it is."""
     from studio.exporting import hub_upload as hub
+    from studio.exporting.export_plan import ExportPlan
+    from studio.exporting.recipe_package import PACKAGE_ENDING, RecipePackage
 
     if push:
         hub.check_push(push)
+    is_recipe = out.name.endswith(PACKAGE_ENDING)
     with console.ends_tidily(), console.bytes_progress() as progress:
-        written = write(progress)
+        planned: ExportPlan | LoraPlan | RecipePackage = plan(
+            out.with_name(out.name.removesuffix(PACKAGE_ENDING)) if is_recipe else out
+        )
+        if is_recipe and isinstance(planned, ExportPlan):  # a LoRA by such a name is refused where it is written
+            planned = RecipePackage(planned, out.expanduser())
+        written = planned.write(progress)
     console.print_warnings(written.warnings("en"))
     console.print_notes(written.notes("en"))
     page = hub.push_export(written, push) if push else None

@@ -13,12 +13,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
-from pipelines.architectures.keys import MODEL
-from pipelines.checkpoints.sources import open_network
-from pipelines.exporting.export import export_network
 from pipelines.recipes.recipe import Recipe, load_recipe
-from pipelines.weaving.plan import Plan
+from pipelines.recipes.statement import LicenceStatement
 from studio.execution.control import extend
+from studio.exporting.network_export import write_network
+from studio.licences.ledger import ledger_of_sources
 from studio.networks.config import load
 from studio.networks.task import AnyStore, carry_out, create, open_any
 from studio.runs.individual import Individual
@@ -33,7 +32,9 @@ def evolve(run_yaml: Path | None, changes: Mapping[str, Any], out: Path, as_json
     `changes` replace fields of the file; of a run that goes on they hold another budget at most, as `evaluations`.
     """
     if run_yaml:
-        store = create(out, load(run_yaml, changes))
+        config = load(run_yaml, changes)
+        console.print_clashes(ledger_of_sources(config.open_sources().values()).sentences("en"))
+        store = create(out, config)
     else:
         store = open_any(out)
         if "evaluations" in changes:
@@ -51,28 +52,27 @@ def show(run: Path, as_json: bool) -> None:
     store.close()
 
 
-def export(run: Path, individual: str, out: Path, as_json: bool) -> None:
+def export(run: Path, individual: str, out: Path, statement: LicenceStatement | None, as_json: bool) -> None:
     """Write an individual as a folder like its host's."""
     store = open_any(run)
     recipe = store.individual(individual).recipe
     store.close()
-    write(recipe, Path(), out, as_json)
+    write(recipe, Path(), out, statement, as_json)
 
 
-def merge(recipe: Path, out: Path, as_json: bool) -> None:
+def merge(recipe: Path, out: Path, statement: LicenceStatement | None, as_json: bool) -> None:
     """Write what a recipe file describes as a folder like its host's."""
-    write(load_recipe(recipe), recipe.parent, out, as_json)
+    write(load_recipe(recipe), recipe.parent, out, statement, as_json)
 
 
-def write(recipe: Recipe, relative_to: Path, out: Path, as_json: bool) -> None:
+def write(recipe: Recipe, relative_to: Path, out: Path, statement: LicenceStatement | None, as_json: bool) -> None:
     """Weave a recipe, whose relative places are relative to a folder, into a folder, and say where it is."""
-    sources = {one.name: open_network(relative_to / one.uri, name=one.name) for one in recipe.sources}
     with console.ends_tidily(), console.bytes_progress() as progress:
-        path = export_network(Plan(recipe.model_copy(update={"name": out.name}), sources), out, progress=progress)
+        written = write_network(recipe, out, relative_to=relative_to, statement=statement, progress=progress)
     if as_json:
-        console.print_json({"path": str(path), "model": open_network(path).components[MODEL].sha256})
+        console.print_json({"path": str(written.path), **written.hashes})
     else:
-        print(path)
+        print(written.path)
 
 
 def run_json(store: AnyStore) -> dict[str, Any]:

@@ -10,7 +10,13 @@ import typer
 from pipelines.generation.settings import PresetName
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="a run's folder")]
-Out = Annotated[Path, typer.Option(help="a single file where it ends in .safetensors, else a diffusers folder to make")]
+Out = Annotated[
+    Path,
+    typer.Option(
+        help="a single file where it ends in .safetensors, the recipe alone where it ends in .recipe.zip, else a "
+        "diffusers folder to make"
+    ),
+]
 Dtype = Annotated[
     Literal["fp16", "bf16", "fp32"] | None, typer.Option(help="precision of all weights; the host's if left out")
 ]
@@ -33,3 +39,12 @@ Pictures = Annotated[
     typer.Option(help="how pictures are drawn: few steps to look around, for runs, or to keep; standard if left out"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object on stdout and nothing else there")]
+LicenceReason = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT", help="why you may publish a merge that its licences stand against; goes into its record"
+    ),
+]
+StatedBy = Annotated[
+    str | None, typer.Option(metavar="NAME", help="who states the reason; the user of this machine if left out")
+]

@@ -32,6 +32,8 @@ def blend(
     from pipelines.exporting.drafts import refuse_in_sources
     from pipelines.recipes.recipe import blend as blended
     from studio.library.adapter_notes import merge_notes
+    from studio.licences.gate import clash_sentences
+    from studio.licences.inheritance import inherited_licences
 
     opened_sources = [open_source_uri(source) for source in sources]
     refuse_in_sources([out], opened_sources)
@@ -49,6 +51,9 @@ def blend(
     notes = merge_notes(opened_sources, made.merged_components, made.lender)
     console.print_notes([note.text("en") for note in notes])
     made.save(out)
+    console.print_clashes(
+        clash_sentences(made, inherited_licences(made, dict(zip(names, opened_sources, strict=True))))
+    )
     print(out)
 
 

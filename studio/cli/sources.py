@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from . import console
@@ -124,3 +125,30 @@ def sources_compare(
         Console().print(table)
     reason = compared["text_encoders"]
     Console().print(f"text encoders: {'can be merged' if reason is None else f'come from the host: {reason}'}")
+
+
+@sources_app.command("licences")
+def sources_licences(
+    paths: Annotated[list[str], typer.Argument(metavar="SOURCE SOURCE...", help=SOURCE_FORMS)],
+    as_json: Json = False,
+) -> None:
+    """What licences permit of a merge; no advice. / マージで許されることを示します（法的助言ではありません）。"""
+    from pipelines.checkpoints.source_uri import open_source_uri
+    from studio.i18n import t
+    from studio.licences import ledger
+
+    opened = ledger.ledger_of_sources(map(open_source_uri, paths))
+    if as_json:
+        console.print_json(opened.as_json())
+        return
+    table = Table(*map(escape, ledger.headers("en")))
+    for row in opened.table("en"):
+        table.add_row(*map(escape, row))
+    Console().print(table)
+    for entry in opened.entries:
+        duty = entry.duty("en") or t("en", "read_it")
+        Console().print(
+            f"{entry.name}: {' AND '.join(entry.terms) or 'not stated'}: {duty}", markup=False, soft_wrap=True
+        )
+    console.print_clashes(opened.sentences("en"))
+    Console().print(t("en", "no_advice"), markup=False, soft_wrap=True)

@@ -6,6 +6,7 @@ scorer's identity. Small copies of the pictures it was judged by lie beside it i
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Iterable, Mapping
@@ -20,7 +21,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from eval.prompts.prompt_set import PromptSet
 from eval.scorers import names
 from pipelines.errors import ExportError, unreadable
+from pipelines.exporting.places import note_place, noted_place
 from pipelines.generation.settings import GenerationSettings
+from pipelines.recipes.statement import LicenceStatement
 from studio.environment import current_environment
 from studio.runs.individual import KINDS, Individual
 from studio.runs.store import RunStore, now
@@ -51,6 +54,7 @@ class BirthCertificate(BaseModel):
             changed since it was scored, or the weights are rounded otherwise. The first measurement stands in then.
         environment: versions and device when it was exported.
         files: SHA-256 of the export's files, by their place in it.
+        licence_statement: why its weights were written although licences stood against it, if they did.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -69,6 +73,7 @@ class BirthCertificate(BaseModel):
     scores: ScoreLists
     environment: dict[str, str]
     files: dict[str, str] = {}
+    licence_statement: LicenceStatement | None = None
 
     @property
     def portable(self) -> BirthCertificate:
@@ -78,7 +83,30 @@ class BirthCertificate(BaseModel):
 
     def to_json(self) -> bytes:
         """The file's content; floats are written so that they read back to the same bits."""
-        return (json.dumps(self.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n").encode()
+        left_out = None if self.licence_statement else {"licence_statement"}
+        return (
+            json.dumps(self.model_dump(mode="json", exclude=left_out), ensure_ascii=False, indent=1) + "\n"
+        ).encode()
+
+    def note_places(self) -> None:
+        """Note where this machine keeps what the portable certificate names without a folder."""
+        places = {"scorer": str(self.scorer["name"]), "speed_lora": self.settings.speed_lora}
+        note_place(self._place_key, {name: place for name, place in places.items() if place})
+
+    def with_noted_places(self) -> BirthCertificate:
+        """The certificate with the folders of this machine, where it was made here."""
+        noted = noted_place(self._place_key)
+        scorer, lora = noted.get("scorer"), noted.get("speed_lora")
+        changes: dict[str, Any] = {}
+        if scorer and names.portable(scorer) == self.scorer["name"]:
+            changes["scorer"] = {**self.scorer, "name": scorer}
+        if lora and Path(lora).name == self.settings.speed_lora:
+            changes["settings"] = self.settings.model_copy(update={"speed_lora": lora})
+        return self.model_copy(update=changes)
+
+    @property
+    def _place_key(self) -> str:
+        return hashlib.sha256(f"{self.run}\n{self.individual}\n{self.exported.isoformat()}".encode()).hexdigest()
 
 
 def certificate_of(store: RunStore, individual: Individual, *, as_drawn: bool = True) -> BirthCertificate:

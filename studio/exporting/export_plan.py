@@ -31,23 +31,27 @@ from pipelines.exporting.metadata import single_file_metadata, source_date, thum
 from pipelines.exporting.provenance import contributing_sources, file_sha256, portable_recipe
 from pipelines.exporting.single_file import single_file_entries
 from pipelines.recipes.recipe import Recipe
+from pipelines.recipes.statement import LicenceStatement
 from pipelines.storage.tensor_file import TensorFile
 from pipelines.weaving.plan import Plan
-from studio.i18n import Lang
 from studio.library.adapter_notes import AdapterNote, merge_notes
 from studio.library.model_reference import open_recipe_sources
+from studio.licences.combination import Clash
+from studio.licences.gate import check_licences, with_statement
 from studio.licences.inheritance import (
     InheritedLicence,
     inherited_licences,
     joint_licence,
     licence_texts,
-    licence_warnings,
+    recipe_clashes,
 )
 from studio.runs.store import RunStore
 
 from .card_content import CardContent, attribution_text, individual_card_content, recipe_card_content
 from .certificate import CERTIFICATE_FILE, BirthCertificate, certificate_of, certificate_pictures
-from .model_card import licence_notice, model_card
+from .licence_papers import licence_notice
+from .model_card import model_card
+from .written_export import WrittenExport
 
 Progress = Callable[[int, int], None]
 _HASHES = {  # what a checkpoint is known by, as cards call it
@@ -55,46 +59,6 @@ _HASHES = {  # what a checkpoint is known by, as cards call it
     "tensors": "the tensors (`modelspec.hash_sha256`)",
     "file": "the file (A1111 and Civitai show its first ten digits)",
 }
-
-
-@dataclass(frozen=True)
-class WrittenExport:
-    """A finished export.
-
-    Attributes:
-        path: the folder or the file.
-        size: bytes of it, without the documents beside it.
-        hashes: SHA-256 by what was hashed: of a folder the tensors of its `unet`, of a single file its `tensors` and
-            the whole `file`.
-        inherited: whose weights are in it.
-        recipe: the recipe without the paths of this machine.
-        adapter_notes: what of the sources' LoRAs is not in it.
-    """
-
-    path: Path
-    size: int
-    hashes: Mapping[str, str]
-    inherited: list[InheritedLicence]
-    recipe: Recipe
-    adapter_notes: tuple[AdapterNote, ...] = ()
-
-    def notes(self, lang: Lang) -> list[str]:
-        """Say what somebody may not expect of it."""
-        return [note.text(lang) for note in self.adapter_notes]
-
-    def warnings(self, lang: Lang) -> list[str]:
-        """Say what should be read before the export is published."""
-        return licence_warnings(self.inherited, lang)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return what `--json` prints."""
-        return {
-            "path": str(self.path),
-            "bytes": self.size,
-            "sha256": dict(self.hashes),
-            "licence": joint_licence(self.inherited),
-            "warnings": self.warnings("en") + self.notes("en"),
-        }
 
 
 @dataclass(frozen=True)
@@ -172,6 +136,11 @@ class ExportPlan:
         labelled = {_HASHES[what]: digest for what, digest in digests.items()}
         return model_card(self.plan, self.content, self.inherited, self.target.name, labelled)
 
+    @property
+    def clashes(self) -> list[Clash]:
+        """What in its licences stands against publishing its weights."""
+        return recipe_clashes(self.plan.recipe, self.inherited)
+
     def documents(self, hashes: Mapping[str, str], files: Mapping[str, str]) -> dict[str, bytes]:
         """Make everything that goes along with the weights, by its place in the export.
 
@@ -179,7 +148,12 @@ class ExportPlan:
             hashes: as in `WrittenExport`.
             files: SHA-256 of what is written already, for the birth certificate.
         """
-        certificate = self.certificate and self.certificate.model_copy(update={"files": dict(files)})
+        certificate = self.certificate
+        if certificate:
+            statement = self.plan.recipe.licence_statement
+            certificate = certificate.model_copy(update={"files": dict(files), "licence_statement": statement})
+            certificate.note_places()
+            certificate = certificate.portable
         return {
             "README.md": self.readme(hashes).encode(),
             "LICENSE.md": licence_notice(self.plan, self.content, self.inherited).encode(),
@@ -195,8 +169,10 @@ class ExportPlan:
             progress: called with (bytes written, bytes in all); raise in it to give up.
 
         Raises:
+            LicenceError: licences stand against it, and nobody stated why it may be done.
             M2N2Error: see `pipelines.export`; nothing half-written is left behind.
         """
+        check_licences(self.plan.recipe, self.inherited)
         hashes: dict[str, str] = {}
 
         def documents(checkpoint: Path) -> dict[str, bytes]:
@@ -220,6 +196,7 @@ def plan_export(
     title: str | None = None,
     precision: str | None = None,
     credit: str | None = None,
+    statement: LicenceStatement | None = None,
 ) -> ExportPlan:
     """Plan the export of an individual of a run.
 
@@ -230,6 +207,7 @@ def plan_export(
         title: what to call it; the target's name if left out.
         precision: `fp16`, `bf16` or `fp32`; that of the host's file if left out.
         credit: whose work it is, as the card is to say it; what the sources say of themselves if left out.
+        statement: why its weights may be written where licences stand against it; see `studio.licences.gate`.
 
     Raises:
         M2N2Error: there is no such individual; its sources are gone or changed.
@@ -237,7 +215,7 @@ def plan_export(
     individual = store.individual(id)
     path = Path(target).expanduser()
     name = title or _name(path)
-    plan, entries = _plan(individual.recipe, open_recipe_sources(individual.recipe), name, precision)
+    plan, entries = _plan(individual.recipe, open_recipe_sources(individual.recipe), name, precision, statement)
     return ExportPlan(
         plan,
         path,
@@ -252,20 +230,32 @@ def plan_export(
 
 
 def plan_recipe_export(
-    recipe: Recipe, sources: Mapping[str, Source], target: str | Path, *, precision: str | None = None
+    recipe: Recipe,
+    sources: Mapping[str, Source],
+    target: str | Path,
+    *,
+    precision: str | None = None,
+    statement: LicenceStatement | None = None,
 ) -> ExportPlan:
     """Plan what a recipe describes, for which there is no run; arguments and errors are those of `plan_export`."""
     path = Path(target).expanduser()
-    plan, entries = _plan(recipe, sources, _name(path), precision)
+    plan, entries = _plan(recipe, sources, _name(path), precision, statement)
     content = recipe_card_content(recipe, sources, _name(path), attribution_text(entries))
     return ExportPlan(plan, path, content, entries, date=source_date())
 
 
 def _plan(
-    recipe: Recipe, sources: Mapping[str, Source], name: str, precision: str | None
+    recipe: Recipe,
+    sources: Mapping[str, Source],
+    name: str,
+    precision: str | None,
+    statement: LicenceStatement | None,
 ) -> tuple[Plan, list[InheritedLicence]]:
-    named = recipe.model_copy(update={"name": name})
-    return Plan(named, sources, dtype=PRECISIONS[precision] if precision else None), inherited_licences(named, sources)
+    # what was stated of an earlier export of the recipe holds for that one alone
+    named = recipe.model_copy(update={"name": name, "licence_statement": None})
+    entries = inherited_licences(named, sources)
+    stated = with_statement(named, entries, statement)
+    return Plan(stated, sources, dtype=PRECISIONS[precision] if precision else None), entries
 
 
 def _name(target: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import zipfile
 from collections.abc import Iterator
 
 from huggingface_hub import CommitOperationAdd, HfApi, constants, get_token
@@ -11,9 +12,9 @@ from huggingface_hub.utils import validate_repo_id
 
 from pipelines.errors import ExportError
 from pipelines.exporting.export import CONFIG_FOLDER, about_folder
+from studio.licences.gate import check_licences
 
-from .certificate import CERTIFICATE_FILE, load_certificate
-from .export_plan import WrittenExport
+from .written_export import WrittenExport
 
 _HINTS = {
     401: "The token does not hold: run `hf auth login`, or set HF_TOKEN to another one.",
@@ -47,7 +48,7 @@ def check_push(repo: str, api: HfApi | None = None) -> None:
 
 
 def push_export(export: WrittenExport, repo: str, api: HfApi | None = None) -> str:
-    """Upload an export and its documents; recipe and birth certificate go without the paths of this machine.
+    """Upload an export and its documents.
 
     A repository that is new is made private; one that is there keeps what it is, and its other files.
 
@@ -60,13 +61,13 @@ def push_export(export: WrittenExport, repo: str, api: HfApi | None = None) -> s
         The page of the repository.
 
     Raises:
+        LicenceError: licences stand against it, and nobody stated why it may be done.
         ExportError: the hub refused it; the export on this disk is whole.
     """
+    if export.holds_weights:
+        check_licences(export.recipe, export.inherited)
     api = api or HfApi()
-    remains = (
-        f" {export.path} is whole. `hf upload {repo} {export.path}` sends it as it lies, recipe.json and "
-        f"{CERTIFICATE_FILE} with the folders of this machine."
-    )
+    remains = f" {export.path} is whole. `hf upload {repo} {export.path}` sends it as it lies."
     with _explained(repo, api, remains):
         page = api.create_repo(repo, private=True, exist_ok=True)
         api.create_commit(repo, _operations(export), commit_message=f"Add {export.path.name}")
@@ -75,14 +76,15 @@ def push_export(export: WrittenExport, repo: str, api: HfApi | None = None) -> s
 
 def _operations(export: WrittenExport) -> list[CommitOperationAdd]:
     path, about = export.path, about_folder(export.path)
+    if not export.holds_weights:
+        with zipfile.ZipFile(path) as packed:
+            return [CommitOperationAdd(name, packed.read(name)) for name in packed.namelist()]
     documents = path if path.is_dir() else about
     files = {file.relative_to(documents).as_posix(): file for file in sorted(documents.rglob("*")) if file.is_file()}
     if documents is about:
         files[path.name] = path
     card = files["README.md"].read_text("utf-8").replace(f'"{about.name}/{CONFIG_FOLDER}"', f'"{CONFIG_FOLDER}"')
-    rewritten = {"README.md": card.encode(), "recipe.json": export.recipe.to_json().encode()}
-    if CERTIFICATE_FILE in files:
-        rewritten[CERTIFICATE_FILE] = load_certificate(files[CERTIFICATE_FILE]).portable.to_json()
+    rewritten = {"README.md": card.encode()}
     return [CommitOperationAdd(name, rewritten.get(name, str(file))) for name, file in files.items()]
 
 

@@ -6,7 +6,7 @@ NAME.safetensors, and beside it NAME.about/ with README.md, LICENSE.md, merge-re
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,23 @@ from pipelines.checkpoints.sources import Source
 from pipelines.exporting.export import PRECISIONS, TENSOR_HASH_KEY
 from pipelines.exporting.lora_export import LoraError, export_lora, lora_size
 from pipelines.exporting.provenance import file_sha256, portable_recipe, portable_uri
+from pipelines.recipes.statement import LicenceStatement
+from pipelines.weaving.plan import Plan
 from studio.i18n import Lang, t
+from studio.licences.combination import Clash
+from studio.licences.gate import check_licences, with_statement
 from studio.licences.inheritance import (
     InheritedLicence,
     inherited_licences,
     joint_licence,
     licence_texts,
+    recipe_clashes,
     source_licences,
 )
 
-from .export_plan import ExportPlan, Progress, WrittenExport
-from .model_card import licence_notice, licence_table
+from .export_plan import ExportPlan, Progress
+from .licence_papers import licence_notice, licence_table
+from .written_export import WrittenExport
 
 RECIPE_FILE = "merge-recipe.json"  # not recipe.json, by which exports are known: a LoRA is not what that rebuilds
 
@@ -93,6 +99,11 @@ class LoraPlan:
     def size(self) -> int:
         """The most bytes that it takes."""
         return lora_size(self.export.plan, self.rank, self.dtype)
+
+    @property
+    def clashes(self) -> list[Clash]:
+        """What in its licences, the base's among them, stands against publishing it."""
+        return recipe_clashes(self.export.plan.recipe, self.inherited)
 
     @property
     def inherited(self) -> list[InheritedLicence]:
@@ -171,9 +182,11 @@ class LoraPlan:
             progress: called with (bytes of weights seen, bytes in all); raise in it to give up.
 
         Raises:
+            LicenceError: licences stand against it, and nobody stated why it may be done.
             M2N2Error: see `pipelines.exporting.lora_export`; nothing half-written is left behind.
         """
         plan = self.export.plan
+        check_licences(plan.recipe, self.inherited)
 
         def documents(_: Path, errors: tuple[LoraError, ...]) -> Mapping[str, bytes]:
             return self.documents(errors)
@@ -196,9 +209,9 @@ class LoraPlan:
             self.inherited,
             portable_recipe(plan),
             self.export.adapter_notes,
-            errors,
-            self.base.name,
-            self._has_other_vae(),
+            errors=errors,
+            base=self.base.name,
+            other_vae=self._has_other_vae(),
         )
 
     def _has_other_vae(self) -> bool:
@@ -206,6 +219,23 @@ class LoraPlan:
         if "vae" not in self.base.components:
             return True
         return self.export.plan.lender("vae").components["vae"].sha256 != self.base.components["vae"].sha256
+
+
+def plan_lora(export: ExportPlan, base: Source, rank: int, statement: LicenceStatement | None = None) -> LoraPlan:
+    """Plan a LoRA that stands for a planned single file.
+
+    Args:
+        export: the single file.
+        base: what the LoRA is put on.
+        rank: the most that a layer's factors have in common.
+        statement: why the licences of the merge and the base together may be gone against.
+    """
+    planned = LoraPlan(export, base, rank)
+    recipe = with_statement(export.plan.recipe, planned.inherited, statement)
+    if recipe == export.plan.recipe:
+        return planned
+    plan = Plan(recipe, export.plan.sources, dtype=export.plan.dtype)
+    return replace(planned, export=replace(export, plan=plan))
 
 
 def _percentages(error: LoraError) -> dict[str, str]:

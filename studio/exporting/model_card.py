@@ -11,15 +11,12 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from pipelines.checkpoints import hub
 from pipelines.exporting.export import CONFIG_FOLDER, PRECISIONS, SINGLE_FILE_SUFFIX, about_folder
-from pipelines.exporting.provenance import portable_uri
 from pipelines.generation.settings import FEW_STEP_LORAS, GenerationSettings
 from pipelines.weaving.plan import Plan
-from studio.i18n import words
-from studio.licences.inheritance import InheritedLicence, all_terms, common_licence, has_licence_text, licence_warnings
+from studio.licences.inheritance import InheritedLicence, all_terms, common_licence
 
 from .card_content import CardContent, CardPicture, CardScore, ExampleDrawing
-
-HUB = "https://huggingface.co"
+from .licence_papers import attribution_lines, cell, licence_table, permission_table, statement_lines, warning_lines
 
 
 def model_card(
@@ -40,14 +37,17 @@ def model_card(
         "---",
         f"# {content.title}",
         "",
-        *_warnings(entries),
+        *warning_lines(entries),
+        *statement_lines(plan),
         content.summary,
         "",
         "## What it inherits",
         "",
         *licence_table(plan, entries),
         "",
-        *_attribution(content),
+        *permission_table(entries),
+        "",
+        *attribution_lines(content),
         *_scores(content.scores),
         *_samples(content.samples),
         "## How to open it",
@@ -62,37 +62,6 @@ def model_card(
         "",
     ]
     return "\n".join(lines)
-
-
-def licence_notice(plan: Plan, content: CardContent, entries: list[InheritedLicence]) -> str:
-    """Write `LICENSE.md`: whose work a merge is, under which terms, and that it was changed."""
-    lines = [
-        f"# Licences of {content.title}",
-        "",
-        "The weights of this checkpoint are a merge: the sources below were changed by weighted sums of their weights. "
-        "It may be used and passed on only as all of their licences allow together.",
-        "",
-        *_warnings(entries),
-        *licence_table(plan, entries),
-        "",
-        *_attribution(content),
-    ]
-    return "\n".join(lines)
-
-
-def licence_table(plan: Plan, entries: Iterable[InheritedLicence]) -> list[str]:
-    """Write sources, licences and duties as a Markdown table, and say which texts are missing."""
-    names = {source.name: source for source in plan.recipe.sources}
-    rows = ["| source | licence | gives | what the licence asks |", "| --- | --- | --- | --- |"]
-    for entry in entries:
-        digest = names[entry.name].sha256["unet"] if entry.name in names else None
-        short = f" (`{digest[:16]}`)" if digest else ""
-        gives = ", ".join(_part(plan, entry.name, part) for part in entry.parts)
-        cells = (f"{_place(plan, entry)}{short}", entry.licence or "not stated", gives, entry.duty("en") or _read_it())
-        rows.append("| " + " | ".join(_cell(text) for text in cells) + " |")
-    missing = [entry.name for entry in entries if not has_licence_text(entry)]
-    texts = "In brackets: the beginning of the sha256 of its UNet's tensors. Licence texts are in `licences`"
-    return [*rows, "", texts + (f"; none came with {', '.join(map(_cell, missing))}." if missing else ".")]
 
 
 def diffusers_snippet(checkpoint: str, drawing: ExampleDrawing | None, *, full_size: bool) -> str:
@@ -190,7 +159,7 @@ _KINDS = {
 
 def _scores(scores: Iterable[CardScore]) -> list[str]:
     rows = [
-        f"| {_cell(score.prompts)} ({score.split}) | {_KINDS[score.kind]} | {score.mean:.4f} | {_cell(score.by)} |"
+        f"| {cell(score.prompts)} ({score.split}) | {_KINDS[score.kind]} | {score.mean:.4f} | {cell(score.by)} |"
         for score in scores
     ]
     table = ["| captions | similarity of | mean | by |", "| --- | --- | --- | --- |", *rows]
@@ -199,13 +168,9 @@ def _scores(scores: Iterable[CardScore]) -> list[str]:
 
 
 def _samples(samples: Iterable[CardPicture]) -> list[str]:
-    pictures = [f"![{_cell(sample.caption)}](samples/{sample.name})" for sample in samples]
+    pictures = [f"![{cell(sample.caption)}](samples/{sample.name})" for sample in samples]
     note = "The first caption of each category, none of them chosen by score."
     return ["## Pictures", "", note, "", *pictures, ""] if pictures else []
-
-
-def _attribution(content: CardContent) -> list[str]:
-    return ["## Attribution", "", content.attribution.strip(), ""] if content.attribution.strip() else []
 
 
 def _how_to(plan: Plan, content: CardContent, checkpoint: str) -> list[str]:
@@ -234,34 +199,6 @@ def _how_to(plan: Plan, content: CardContent, checkpoint: str) -> list[str]:
 def _command(plan: Plan, checkpoint: str) -> str:
     dtype = "".join(f" --dtype {name}" for name, kind in PRECISIONS.items() if kind == plan.dtype)
     return f"m2n2 merge recipe.json{dtype} --out {shlex.quote(checkpoint)}"
-
-
-def _warnings(entries: Iterable[InheritedLicence]) -> list[str]:
-    sentences = licence_warnings(entries, "en")
-    return [f"> **Read before you publish.** {_cell('; '.join(sentences))}.", ""] if sentences else []
-
-
-def _part(plan: Plan, name: str, part: str) -> str:
-    """A part that a source gives, and how much of it."""
-    shares = plan.recipe.shares
-    return f"{part} {shares[part][name]:.0%}" if part in shares and name in shares[part] else part
-
-
-def _place(plan: Plan, entry: InheritedLicence) -> str:
-    if entry.origin.repo:
-        return f"[{entry.name}]({HUB}/{entry.origin.repo})"
-    source = plan.sources.get(entry.name)
-    place = portable_uri(source) if source else entry.origin.path.name
-    return entry.name if place == entry.name else f"{entry.name}: {place}"
-
-
-def _read_it() -> str:
-    return words("en")["read_it"]
-
-
-def _cell(text: str) -> str:
-    """Text from outside in one line of a table."""
-    return " ".join(text.replace("|", "\\|").split())
 
 
 def _quoted(text: str) -> str:

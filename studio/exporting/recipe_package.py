@@ -29,7 +29,9 @@ from pipelines.storage.files import write_whole
 from studio.licences.inheritance import licence_texts
 
 from .export_plan import ExportPlan
-from .model_card import is_full_size, licence_notice, licence_table
+from .licence_papers import cell, licence_notice, licence_table, permission_table
+from .model_card import is_full_size
+from .written_export import WrittenExport
 
 PACKAGE_ENDING = ".recipe.zip"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest a zip knows: the same recipe gives the same bytes
@@ -79,6 +81,8 @@ class RecipePackage:
                 "",
                 *licence_table(export.plan, export.inherited),
                 "",
+                *permission_table(export.inherited),
+                "",
                 "## Rebuild it",
                 "",
                 f"1. Install m2n2-studio{', and have room for it' if is_full_size(export.plan) else ''}: "
@@ -94,14 +98,15 @@ class RecipePackage:
                 "",
                 "The second command reads every byte back and ends with an error if one differs.",
                 "",
+                *self._barred(),
                 *(f"- sha256 of the tensors of {part}: `{digest}`" for part, digest in digests.items()),
                 "",
                 *(["## Attribution", "", export.content.attribution, ""] if export.content.attribution else []),
             ]
         )
 
-    def write(self, progress: Progress | None = None) -> dict[str, str]:
-        """Weave the weights to know their hashes, and write the zip; returns the hashes.
+    def write(self, progress: Progress | None = None) -> WrittenExport:
+        """Weave the weights to know their hashes, and write the zip: licences stand against weights, not against this.
 
         Args:
             progress: called with (bytes woven, bytes in all); raise in it to give up.
@@ -120,7 +125,9 @@ class RecipePackage:
                 f"{self.target} could not be written: {error.strerror or error}. Nothing was left behind; free some "
                 "space or choose another place, and export again."
             ) from error
-        return hashes
+        return WrittenExport(
+            self.target, self.target.stat().st_size, hashes, self.export.inherited, self.recipe, holds_weights=False
+        )
 
     def documents(self, hashes: Mapping[str, str]) -> dict[str, bytes]:
         """Make the files of the zip, by name."""
@@ -134,6 +141,13 @@ class RecipePackage:
             "LICENSE.md": licence_notice(export.plan, export.content, export.inherited).encode(),
             **licence_texts(export.inherited),
         }
+
+    def _barred(self) -> list[str]:
+        """Say what stands against the weights, for which rebuilding takes a reason too."""
+        about = [f"- {cell(clash.sentence('en'))}" for clash in self.export.clashes]
+        if not about:
+            return []
+        return ["Licences stand against these weights; rebuilding them takes `--licence-reason`:", "", *about, ""]
 
     def _places(self) -> list[str]:
         """List the sources that rebuilding looks for beside the recipe; those of the hub are fetched."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from pipelines.checkpoints.sources import open_source
 from pipelines.errors import ExportError, unreadable
-from pipelines.exporting.export import CONFIG_FOLDER, write_configs
+from pipelines.exporting.export import CONFIG_FOLDER, without_places, write_configs
 from pipelines.exporting.verify import Progress, compare_export, plan_in_precision_of, stored_hashes
 from pipelines.weaving.plan import Plan
 from studio.library.model_reference import open_recipe_sources
@@ -106,7 +106,16 @@ def _changed_configs(plan: Plan, export: Export) -> list[str]:
         rebuilt = Path(folder) / CONFIG_FOLDER
         write_configs(plan, rebuilt)
         names = sorted(file.relative_to(rebuilt) for file in rebuilt.rglob("*") if file.is_file())
-        return [name.as_posix() for name in names if _content(rebuilt / name) != _content(written / name)]
+        return [name.as_posix() for name in names if not _alike(rebuilt / name, written / name)]
+
+
+def _alike(rebuilt: Path, written: Path) -> bool:
+    if _content(rebuilt) == _content(written):
+        return True
+    if not written.is_file() or without_places(written) == written.read_bytes():
+        return False
+    same: bool = json.loads(without_places(written)) == json.loads(rebuilt.read_bytes())
+    return same  # exports once kept where their sources had been saved from
 
 
 def _content(file: Path) -> Any:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipelines.checkpoints.source_uri import open_source_uri
-from pipelines.checkpoints.sources import Source
+from pipelines.checkpoints.source_uri import absolute_uri, open_source_uri
+from pipelines.checkpoints.sources import Source, open_network
 from pipelines.errors import SourceError
-from pipelines.recipes.recipe import Recipe, blend, load_recipe
+from pipelines.exporting.places import noted_source
+from pipelines.recipes.recipe import Recipe, RecipeSource, blend, load_recipe
 from pipelines.storage.pickled import PICKLE_SUFFIXES
 from studio.runs.store import open_run
 
@@ -44,7 +45,32 @@ def source_as_model(source: Source) -> OpenedModel:
 
 
 def open_recipe_sources(recipe: Recipe, *, relative_to: Path = Path()) -> dict[str, Source]:
-    """Open the sources a recipe names; relative paths are relative to the recipe's file."""
-    return {
-        named.name: open_source_uri(named.uri, name=named.name, relative_to=relative_to) for named in recipe.sources
-    }
+    """Open the sources a recipe names; relative paths are relative to the recipe's file.
+
+    Recipes that leave this machine say of a source what it is called, and not where it lies. What is not beside them
+    is looked for where this machine last had weights of the same hashes.
+
+    Raises:
+        SourceError: a source is in neither place, or cannot be opened.
+    """
+    return {named.name: _open_named(named, relative_to) for named in recipe.sources}
+
+
+def open_recipe_networks(recipe: Recipe, *, relative_to: Path = Path()) -> dict[str, Source]:
+    """Open the sources of a recipe of any network; arguments and errors are those of `open_recipe_sources`."""
+    opened = {}
+    for named in recipe.sources:
+        beside = relative_to / named.uri
+        noted = None if beside.exists() else noted_source(named)
+        opened[named.name] = open_network(noted or beside, name=named.name)
+    return opened
+
+
+def _open_named(named: RecipeSource, relative_to: Path) -> Source:
+    noted = noted_source(named)
+    try:
+        return open_source_uri(named.uri, name=named.name, relative_to=relative_to)
+    except SourceError:
+        if noted is None or noted == absolute_uri(named.uri, relative_to):
+            raise
+        return open_source_uri(noted, name=named.name)

@@ -11,17 +11,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from pipelines.checkpoints.sources import Source
+from pipelines.checkpoints.sources import SDXL_UNET, Source
 from pipelines.exporting.export import about_folder
 from pipelines.exporting.provenance import Origin, source_origins
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.files import lies_in
 from studio.i18n import Lang, words
 
-from .catalogue import KNOWN_LICENCES, Restriction, hub_name, licence_restriction
+from . import claims
+from .catalogue import KNOWN_LICENCES, Licence, Restriction
+from .combination import Clash, LicensedModel, find_clashes
+from .names import hub_name, known_or_guessed, licence_of_model
+from .permissions import Permissions, strictest
 
 LicenceWarning = Literal["unknown"] | Restriction
+#: Where it is known from what a licence permits: a card, a file's header, the recipe, the model that Civitai names as
+#: the base, the flags there, or nowhere.
+Basis = Literal["card", "header", "recipe", "base_model", "civitai", "nowhere"]
 
+_LENT = ("text_encoder", "text_encoder_2", "vae", "tokenizer", "tokenizer_2", "scheduler")
 _JOINED = " AND "  # of several licences that all hold, as SPDX writes it
 _TEXT = re.compile(r"(licen[sc]es?|notice|copying)([.-].*)?", re.IGNORECASE)
 _LONGEST = 1 << 20  # bytes; what is longer is no text that a person reads
@@ -39,8 +47,45 @@ class InheritedLicence:
 
     @property
     def terms(self) -> tuple[str, ...]:
-        """Its licences as the hub writes them: one, or those of a merge; none where it states none."""
-        return tuple(hub_name(one) for one in re.split(f"{_JOINED}|-and-", self.licence)) if self.licence else ()
+        """Its licences as the hub writes them: one, or those of a merge; none where it states none.
+
+        A model that is known to ask for more than the licence it names has that in its place, and one that names none
+        has that of the base model which Civitai names.
+        """
+        model = self.origin.repo or self.name
+        stated = [hub_name(one) for one in re.split(f"{_JOINED}|-and-", self.licence)] if self.licence else [""]
+        held = [licence_of_model(one, model) for one in stated]
+        return tuple(one for one in held if one) or claims.base_model_terms(self.origin.civitai)
+
+    @property
+    def basis(self) -> Basis:
+        """Where it is known from what it permits."""
+        if self.licence:
+            return self.origin.licence_from or "recipe"
+        if self.terms:
+            return "base_model" if claims.base_model_terms(self.origin.civitai) == self.terms else "card"
+        return "civitai" if claims.has_flags(self.origin.civitai) else "nowhere"
+
+    @property
+    def licences(self) -> tuple[Licence, ...]:
+        """The rows of its licences, at least one; a claim on Civitai counts where a licence says nothing."""
+        rows = [known_or_guessed(term) for term in self.terms or ("",)]
+        return tuple(claims.filled_in(row, self.origin.civitai) for row in rows)
+
+    @property
+    def permissions(self) -> Permissions:
+        """What all its licences together permit."""
+        return strictest(row.permissions for row in self.licences)
+
+    @property
+    def asks_for_recipe(self) -> bool:
+        """Whether who publishes a merge of it is to publish how it was made."""
+        return any(row.asks_for_recipe for row in self.licences)
+
+    @property
+    def lacks_author(self) -> bool:
+        """Whether its licence wants its author named, and nobody says who that is."""
+        return self.permissions.without_credit == "forbidden" and self.origin.author is None
 
     def duty(self, lang: Lang) -> str | None:
         """What its licence asks, in a few words; `None` where the licence is not known here."""
@@ -52,7 +97,7 @@ class InheritedLicence:
     @property
     def warning(self) -> LicenceWarning | None:
         """Why it should be read before anything is published, if it should."""
-        forbidden = {licence_restriction(term) for term in self.terms}
+        forbidden = {row.forbids for row in self.licences}
         if "no_derivatives" in forbidden:
             return "no_derivatives"
         if "non_commercial" in forbidden:
@@ -77,7 +122,7 @@ def inherited_licences(recipe: Recipe, sources: Mapping[str, Source]) -> list[In
             for name, chromosome in recipe.chromosomes.items()
             if any(segment.weights[k] != 0 for segment in chromosome.segments)
         ]
-        lent = ("text_encoder", "text_encoder_2", "vae", "tokenizer", "tokenizer_2", "scheduler")
+        lent = _LENT if recipe.architecture == SDXL_UNET else ()
         parts += [part for part in lent if part not in recipe.merged_components and recipe.lender(part) == source.name]
         if parts:
             base, *loras = source_licences(sources[source.name])
@@ -85,6 +130,23 @@ def inherited_licences(recipe: Recipe, sources: Mapping[str, Source]) -> list[In
             entries.append(replace(base, name=source.name, licence=licence, parts=tuple(dict.fromkeys(parts))))
             entries += loras
     return entries
+
+
+def licence_clashes(entries: Iterable[InheritedLicence], *, changed: bool = True) -> list[Clash]:
+    """Find what keeps a merge of these from being published; `changed` as in `find_clashes`."""
+    return find_clashes([LicensedModel(entry.name, entry.licences) for entry in entries], changed=changed)
+
+
+def recipe_clashes(recipe: Recipe, entries: Iterable[InheritedLicence]) -> list[Clash]:
+    """Find what keeps the weights of a recipe from being published.
+
+    Args:
+        recipe: the merge.
+        entries: what it inherits.
+    """
+    listed = list(entries)
+    weights = {weight for part in recipe.chromosomes.values() for one in part.segments for weight in one.weights}
+    return licence_clashes(listed, changed=len(listed) > 1 or not weights <= {0.0, 1.0})
 
 
 def source_licences(source: Source) -> list[InheritedLicence]:

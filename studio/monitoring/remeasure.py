@@ -64,7 +64,7 @@ def measure(export: Export, progress: Progress | None = None) -> dict[str, Any]:
         M2N2Error: there is no certificate, the scorer is another one, or the pictures cannot be drawn.
     """
     on_progress = progress or (lambda *_: None)
-    birth, started = export.certificate, time.monotonic()
+    birth, started = export.certificate.with_noted_places(), time.monotonic()
     event: dict[str, Any] = {"when": now().isoformat(), "environment": current_environment()}
     event["damaged"] = damage(export, lambda done, of: on_progress("files", done, of))
     if not event["damaged"]:

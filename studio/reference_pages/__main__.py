@@ -8,12 +8,13 @@ from pathlib import Path
 from pipelines.storage.files import write_whole
 from studio.i18n import LANGUAGES, Lang
 
-from . import command_line, dependencies, run_file
+from . import command_line, dependencies, licences, run_file
 
 PAGES: Mapping[str, Callable[[Lang], str]] = {
     "run-file": run_file.page,
     "command-line": command_line.page,
     "dependencies": dependencies.page,
+    "licences": licences.page,
 }
 
 

@@ -53,9 +53,9 @@ def licence_of(name: str) -> str:
         said = metadata.metadata(name)
     except metadata.PackageNotFoundError:
         return ""
-    expression = said.get("License-Expression", "")
+    expression = "".join(said.get_all("License-Expression", []))
     classes = [line.rsplit(" :: ", 1)[1] for line in said.get_all("Classifier", []) if line.startswith("License ::")]
-    named = said.get("License", "").strip()
+    named = "".join(said.get_all("License", [])).strip()
     short = named if named and "\n" not in named and len(named) <= _LONGEST else ""
     return expression or ", ".join(classes) or short
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from eval.prompts.prompt_set import LANGUAGES
 from eval.scorers import names
+from pipelines.exporting.provenance import recipe_without_places
 from studio.i18n import Lang, t
 from studio.reports.contact_sheet import (
     ContactSheet,
@@ -50,7 +51,7 @@ def sheet_of(studio: Studio, lang: Lang, name: str, grid: Grid) -> ContactSheet:
     asked = grid.asked
     return ContactSheet(
         title=t(lang, "sheet_title", run=name),
-        models=[SheetModel(row.label, row.recipe.to_json(), row.digest) for row in grid.rows],
+        models=[SheetModel(row.label, recipe_without_places(row.recipe).to_json(), row.digest) for row in grid.rows],
         columns=[
             SheetColumn(
                 {language: getattr(prompt, language) for language in LANGUAGES},

@@ -8,8 +8,9 @@ from studio.execution import control
 from studio.execution.creation import create_run
 from studio.formatting import format_bytes, format_duration
 from studio.i18n import Lang, t
+from studio.licences.ledger import ledger_of_sources
 from studio.runs import status
-from studio.runs.inputs import RunPrompts
+from studio.runs.inputs import RunPrompts, open_run_sources
 from studio.ui.common.studio import Studio
 
 from .form import EvolveForm, expect
@@ -24,6 +25,7 @@ def cost(studio: Studio, lang: Lang, form: EvolveForm) -> str:
         config = form.config()
         expected = expect(studio, config)
         captions = len(RunPrompts(config).niches)
+        clashes = ledger_of_sources(open_run_sources(config).values()).sentences(lang)
     except M2N2Error as error:
         return str(error)
     sentences = [
@@ -40,6 +42,7 @@ def cost(studio: Studio, lang: Lang, form: EvolveForm) -> str:
         ),
         *(f"**{sentence}**" for sentence in expected.refusals),
         *expected.warnings,
+        *([f"**{t(lang, 'clash_before', sentences=' '.join(clashes))}**"] if clashes else []),
     ]
     return " ".join(sentences)
 

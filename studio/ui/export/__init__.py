@@ -1,6 +1,9 @@
 """One individual as a checkpoint, a LoRA or a recipe.
 
 wish         what somebody asks for, and the plan of it
+licences     what licences ask and permit, and what somebody states
 steps        what the page previews and sends
+licence_step the step about licences
+publish      the recipe, published with one click
 page         the layout and its handlers
 """

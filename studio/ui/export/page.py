@@ -19,8 +19,11 @@ from studio.ui.common.cancellable import CancellableWork, Cancelled
 from studio.ui.common.frame import keep_in_address, listen, page_header, page_link, query_value
 from studio.ui.common.studio import Studio, current_run, download_folder
 
+from . import licences
 from . import steps as offer
-from .wish import FORMS, HOST, ExportFormat, Wish, base_choices, plan
+from .licence_step import licence_fields, shown
+from .publish import publish_fields, wire_publishing
+from .wish import FORMS, HOST, ExportFormat, Wish, base_choices, export_plan_of, plan
 
 STEPS = ("who", "licences", "format", "preview", "write")
 HIDDEN = {"show_progress": "hidden"}
@@ -37,6 +40,8 @@ class _Fields(NamedTuple):
     credit: gr.Textbox
     base: gr.Dropdown
     rank: gr.Slider
+    reason: gr.Textbox
+    stated_by: gr.Textbox
 
 
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
@@ -54,17 +59,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             portrait = gr.HTML(min_height=150)
             (next1,) = _buttons(lang, 1)
         with gr.Step(t(lang, "step_licences"), id=2):
-            licences = gr.Dataframe(
-                headers=[t(lang, key) for key in ("source_name", "licence", "gives", "duty")],
-                label=t(lang, "licences"),
-                interactive=False,
-                wrap=True,
-                column_widths=["12%", "20%", "34%", "34%"],
-            )
-            read = gr.CheckboxGroup([], label=t(lang, "read_first"), info=t(lang, "read_first_info"), elem_id="read")
-            credit = gr.Textbox(
-                label=t(lang, "attribution"), info=t(lang, "attribution_info"), lines=2, max_lines=8, elem_id="credit"
-            )
+            legal = licence_fields(lang)
             back2, next2 = _buttons(lang, 2)
         with gr.Step(t(lang, "step_format"), id=3):
             form = gr.Radio([(t(lang, f"form_{one}"), one) for one in FORMS], value="folder", label=t(lang, "form"))
@@ -107,11 +102,12 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
                 with gr.Row():
                     in_use = gr.Button(t(lang, "use_this"), elem_id="use")
                     gr.Button(t(lang, "page_monitor"), link=page_link(lang, "monitor"), elem_id="to-monitor")
+                publishing = publish_fields(lang)
             with gr.Column(visible=False, elem_id="packed") as packed:
                 commands = gr.Code(language="shell", label=t(lang, "rebuild_commands"), interactive=False)
                 zipped = gr.DownloadButton(t(lang, "download_recipe"), elem_id="recipe")
             again = gr.Button(t(lang, "export_another"), visible=False, elem_id="again")
-    fields = _Fields(run, who, title, form, precision, credit, base, rank)
+    fields = _Fields(run, who, title, form, precision, legal.credit, base, rank, legal.reason, legal.stated_by)
 
     def planned(*values: Any) -> Any:
         return plan(studio, lang, Wish(*values))
@@ -138,18 +134,17 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return [gr.HTML(visible=name is None), runs, *of_run(name, query_value(request, "id"))]
 
     def to_licences(name: str, id: str, called: str, before: list[str]) -> list[Any]:
-        found = offer.terms(lang, planned(name, id, called))
         if before == [name, id]:  # somebody went back, and keeps what was answered
-            return [gr.Walkthrough(selected=2), *[gr.skip()] * 8]
-        ticks = gr.CheckboxGroup(choices=found.warnings, value=[], visible=bool(found.warnings))
+            return [gr.Walkthrough(selected=2), *[gr.skip()] * (len(legal) + 5)]
+        found = licences.terms(lang, planned(name, id, called))
         forward = gr.Button(interactive=not found.warnings)
         fitting = offer.fitting_form(studio, name, id)
         known, host = base_choices(studio, name, id)
         bases = gr.Dropdown(choices=known, value=host)
-        return [gr.Walkthrough(selected=2), [name, id], found.rows, ticks, found.credit, fitting, HOST, forward, bases]
+        return [gr.Walkthrough(selected=2), [name, id], *shown(lang, found), fitting, HOST, forward, bases]
 
     def on_read(ticked: list[str], name: str, id: str, called: str) -> Any:
-        wanted = offer.terms(lang, planned(name, id, called)).warnings
+        wanted = licences.terms(lang, planned(name, id, called)).warnings
         return gr.Button(interactive=set(wanted) <= set(ticked))
 
     def described(*values: Any) -> list[Any]:
@@ -178,10 +173,10 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     listen(run.input, lang, of_run, run, [who, title, portrait, said, next1], **HIDDEN)
     listen(who.input, lang, of_individual, [run, who], [title, portrait, said, next1], **HIDDEN)
     listen(title.change, lang, checked, title, [said, next1], trigger_mode="always_last", **HIDDEN)
-    outputs = [steps, answered, licences, read, credit, form, precision, next2, base]
+    outputs = [steps, answered, *legal, form, precision, next2, base]
     for trigger in (next1.click, title.submit):
         listen(trigger, lang, to_licences, [run, who, title, answered], outputs, **walk)
-    listen(read.input, lang, on_read, [read, run, who, title], next2, trigger_mode="always_last", **HIDDEN)
+    listen(legal.read.input, lang, on_read, [legal.read, run, who, title], next2, trigger_mode="always_last", **HIDDEN)
     listen(next2.click, lang, to_format, [*fields], [steps, of_lora, facts, next3], **walk)
     listen(form.input, lang, on_form, [*fields], [of_lora, facts, next3], trigger_mode="always_last", **HIDDEN)
     for change in (precision.input, base.input, rank.release):
@@ -191,8 +186,9 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     for number, button in ((1, back2), (2, back3), (3, back4), (4, back5), (1, again)):
         listen(button.click, lang, lambda number=number: gr.Walkthrough(selected=number), None, steps, **HIDDEN)
     listen(again.click, lang, lambda name, id: of_individual(name, id), [run, who], [title, portrait, said, next1])
-    results = [finished, opening, packed, again, code, comfyui, a1111, commands, zipped, in_use]
-    _wire_writing(studio, lang, fields, read, (go, cancel, back5), results)
+    results = [finished, opening, packed, again, code, comfyui, a1111, commands, zipped, in_use, publishing.asked]
+    _wire_writing(studio, lang, fields, legal.read, (go, cancel, back5), results)
+    wire_publishing(studio, lang, publishing, [*fields])
 
     def on_use(called: str, kind: str) -> Any:
         name = export_names.without_ending(called)
@@ -231,6 +227,8 @@ def _wire_writing(
         credit: str,
         base: str | None,
         rank: int,
+        reason: str,
+        stated_by: str,
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> list[Any]:
@@ -241,7 +239,8 @@ def _wire_writing(
             progress(done / max(1, of), desc=clock.words(done, of), unit="%")
 
         try:
-            done = offer.export(studio, lang, Wish(name, id, called, kind, precision, credit, base, rank), ticked, tell)
+            wish = Wish(name, id, called, kind, precision, credit, base, rank, reason, stated_by)
+            done = offer.export(studio, lang, wish, ticked, tell)
         except Cancelled:
             return [t(lang, "cancelled"), *[gr.skip()] * (len(results) - 1)]
         return _results(lang, done)
@@ -277,10 +276,11 @@ def _results(lang: Lang, done: offer.Done) -> list[Any]:
     more = gr.Button(visible=True)
     if done.is_recipe:
         copy = shutil.copy(done.planned.target, download_folder())
-        return [*said, more, "", "", "", done.code, gr.DownloadButton(value=str(copy)), gr.skip()]
+        return [*said, more, "", "", "", done.code, gr.DownloadButton(value=str(copy)), gr.skip(), gr.skip()]
     others = [offer.how_to(lang, done, "comfyui"), offer.how_to(lang, done, "a1111")]
     fresh = gr.Button(t(lang, "use_this"), interactive=not done.is_lora)
-    return [*said, more, done.code, *others, "", gr.skip(), fresh]
+    asked = gr.Markdown(visible=any(entry.asks_for_recipe for entry in export_plan_of(done.planned).inherited))
+    return [*said, more, done.code, *others, "", gr.skip(), fresh, asked]
 
 
 def _buttons(lang: Lang, number: int) -> list[gr.Button]:

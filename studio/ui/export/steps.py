@@ -16,7 +16,7 @@ from pipelines.errors import ExportError
 from pipelines.exporting.single_file import single_file_entries
 from pipelines.storage.disk_space import free_space, has_room
 from pipelines.weaving.plan import Plan
-from studio.errors import RunError
+from studio.errors import LicenceError, RunError
 from studio.exporting import export_names
 from studio.exporting.card_content import example_drawing
 from studio.exporting.export_plan import ExportPlan
@@ -26,42 +26,18 @@ from studio.exporting.recipe_package import RecipePackage
 from studio.formatting import format_bytes, format_duration, format_score
 from studio.i18n import Lang, t
 from studio.library.model_reference import open_recipe_sources
-from studio.licences.inheritance import licence_warnings
 from studio.ui.common import html
 from studio.ui.common.studio import Studio, individual_choices
 
+from . import licences
 from .wish import ExportFormat, Planned, Wish, export_plan_of, plan
 
 _PACKAGE = 100_000  # bytes of a recipe-only export, about: recipe, card and licence texts
 _SHOWN = 400  # letters of a value of the header
 
 
-@dataclass(frozen=True)
-class Terms:
-    """What the licences of an individual's sources ask for."""
-
-    rows: list[list[str]]
-    warnings: list[str]
-    credit: str
-
-
-def terms(lang: Lang, planned: Planned) -> Terms:
-    """Licences by source, what must be read before going on, and whose work it is."""
-    entries = export_plan_of(planned).inherited
-    rows = [
-        [
-            entry.name,
-            entry.licence or t(lang, "licence_unknown"),
-            ", ".join(entry.parts),
-            entry.duty(lang) or t(lang, "read_it"),
-        ]
-        for entry in entries
-    ]
-    return Terms(rows, licence_warnings(entries, lang), export_plan_of(planned).content.attribution)
-
-
 def facts(studio: Studio, lang: Lang, planned: Planned) -> tuple[str, bool]:
-    """Size, free space and place in words, and whether it fits.
+    """Size, free space and place in words, and whether it fits and licences let it be written.
 
     Raises:
         ExportError: no single file can hold it.
@@ -71,7 +47,10 @@ def facts(studio: Studio, lang: Lang, planned: Planned) -> tuple[str, bool]:
     key = "facts_recipe" if isinstance(planned, RecipePackage) else "facts" if fits else "facts_too_big"
     free = format_bytes(free_space(studio.exports))
     words = t(lang, key, size=format_bytes(size), free=free, path=str(planned.target))
-    return "\n\n".join([words, *(note.text(lang) for note in export_plan_of(planned).adapter_notes)]), fits
+    told = "\n\n".join([words, *(note.text(lang) for note in export_plan_of(planned).adapter_notes)])
+    if licences.is_barred(planned):
+        return f"{told}\n\n{t(lang, 'barred')}", False
+    return told, fits
 
 
 def fitting_form(studio: Studio, run: str, id: str) -> ExportFormat:
@@ -182,14 +161,17 @@ def export(
 
     Raises:
         RunError: a warning was not ticked.
+        LicenceError: licences stand against the weights, and nobody stated why they may be written.
         M2N2Error: see `ExportPlan.write`; nothing half-written is left behind.
     """
     planned = plan(studio, lang, wish)
-    if set(terms(lang, planned).warnings) - set(read):
+    if set(licences.terms(lang, planned).warnings) - set(read):
         raise RunError(t(lang, "tick_first"))
+    if licences.is_barred(planned):
+        raise LicenceError(t(lang, "barred"))
     if isinstance(planned, RecipePackage):
-        hashes = planned.write(progress)
-        return Done(planned, planned.target.stat().st_size, hashes, "\n".join(planned.commands))
+        packed = planned.write(progress)
+        return Done(planned, packed.size, packed.hashes, "\n".join(planned.commands))
     shipped = planned.write(progress)
     if isinstance(shipped, WrittenLora):
         code = f"pipeline.load_lora_weights({str(shipped.path.parent)!r}, weight_name={shipped.path.name!r})"

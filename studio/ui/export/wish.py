@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from pydantic import ValidationError
+
 from pipelines.checkpoints.source_uri import open_source_uri
 from pipelines.exporting.export import SINGLE_FILE_SUFFIX
 from pipelines.exporting.lora_export import DEFAULT_RANK
+from pipelines.recipes.statement import LicenceStatement
 from studio.errors import RunError
 from studio.exporting import export_names
 from studio.exporting.export_plan import ExportPlan, plan_export
-from studio.exporting.lora_plan import LoraPlan
+from studio.exporting.lora_plan import LoraPlan, plan_lora
 from studio.exporting.recipe_package import PACKAGE_ENDING, RecipePackage
 from studio.i18n import Lang, t
 from studio.library import source_library
+from studio.runs.store import now
 from studio.ui.common.studio import Studio
 
 ExportFormat = Literal["file", "folder", "lora", "recipe"]
@@ -35,11 +39,21 @@ class Wish:
     credit: str | None = None
     base: str | None = None
     rank: int = DEFAULT_RANK
+    reason: str = ""
+    stated_by: str = ""
 
     @property
     def name(self) -> str:
         """The export's name without an ending."""
         return export_names.without_ending(self.title)
+
+    @property
+    def statement(self) -> LicenceStatement | None:
+        """What somebody states of the licences, now; nothing where the reason or the name is missing."""
+        try:
+            return LicenceStatement(reason=self.reason, who=self.stated_by, when=now())
+        except ValidationError:
+            return None
 
 
 def plan(studio: Studio, lang: Lang, wish: Wish) -> Planned:
@@ -50,24 +64,34 @@ def plan(studio: Studio, lang: Lang, wish: Wish) -> Planned:
     """
     if problem := export_names.name_problem(wish.title, studio.exports):
         raise RunError(t(lang, f"name_{problem}"))
+    export_plan = export_of(studio, wish)
+    if wish.form == "recipe":
+        return RecipePackage(export_plan, studio.exports / f"{wish.name}{PACKAGE_ENDING}")
+    if wish.form == "lora":
+        if not wish.base:
+            raise RunError(t(lang, "lora_needs_base"))
+        return plan_lora(export_plan, open_source_uri(wish.base), int(wish.rank), wish.statement)
+    return export_plan
+
+
+def export_of(studio: Studio, wish: Wish) -> ExportPlan:
+    """Plan the weights that are asked for, whether they are there already or not; of a recipe those it stands for.
+
+    Raises:
+        M2N2Error: no such run or individual; its sources are gone.
+    """
     is_file = wish.form in ("file", "lora")
     target = studio.exports / (f"{wish.name}{SINGLE_FILE_SUFFIX}" if is_file else wish.name)
     with studio.run(wish.run) as store:
-        export_plan = plan_export(
+        return plan_export(
             store,
             wish.id,
             target,
             title=wish.name,
             precision=None if wish.precision == HOST else wish.precision,
             credit=wish.credit,
+            statement=wish.statement,
         )
-    if wish.form == "recipe":
-        return RecipePackage(export_plan, studio.exports / f"{wish.name}{PACKAGE_ENDING}")
-    if wish.form == "lora":
-        if not wish.base:
-            raise RunError(t(lang, "lora_needs_base"))
-        return LoraPlan(export_plan, open_source_uri(wish.base), int(wish.rank))
-    return export_plan
 
 
 def export_plan_of(planned: Planned) -> ExportPlan:

@@ -16,6 +16,7 @@ from studio.formatting import format_bytes, format_score
 from studio.i18n import Lang, category_label, t
 from studio.library.source_library import KnownSource
 from studio.library.source_strengths import LANGUAGES, SourceStrengths, best_categories
+from studio.licences import ledger
 from studio.licences.inheritance import source_licences
 from studio.ui.common import html
 
@@ -117,10 +118,20 @@ def _facts(lang: Lang, source: Source, speakers: Sequence[str]) -> Markup:
         )
         for entry in papers
     )
+    permitted = Markup("<br>").join(
+        Markup("{}{} ({}: {})").format(
+            f"{entry.name}: " if len(papers) > 1 else "",
+            " · ".join(f"{head} {answer}" for head, answer in ledger.by_column(lang, entry.permissions)),
+            t(lang, "known_from"),
+            t(lang, f"basis_{entry.basis}"),
+        )
+        for entry in papers
+    )
     rows = [
         (t(lang, "architecture"), f"{source.architecture.name}, {format_bytes(source.size)}"),
         (t(lang, "prediction"), source.architecture.prediction),
         (t(lang, "licence"), licences),
+        (t(lang, "permissions"), permitted),
         (t(lang, "languages"), ", ".join(languages) or t(lang, "language_unknown")),
         (t(lang, "tokenizer"), _tokenizer(lang, source, speakers)),
         (t(lang, "hash"), digest),

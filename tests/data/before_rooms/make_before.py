@@ -6,7 +6,7 @@
 It runs on that commit alone; two minutes on two cores. The folder that this file lies in is the outcome, beside four
 scripts: `before` is the test's too, `writing` and `commands` are used here alone. Nothing in it may be formatted anew:
 `any/score.py` and `inputs/` are known by their bytes. Changed since, by hand: brackets too many in the usage of
-`m2n2 evolve`.
+`m2n2 evolve`; cards and notices that say what licences permit, and recipes in exports that name no folder.
 
     run/            a run of the embedded family, stopped after 2 of 6 offspring, with votes.jsonl and marks.jsonl
     finished/       the same, resumed to its end; without pictures

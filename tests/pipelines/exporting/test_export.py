@@ -15,6 +15,8 @@ from pipelines.checkpoints.source_uri import open_source_uri
 from pipelines.checkpoints.sources import open_source
 from pipelines.errors import DiskError, ExportError, RecipeError
 from pipelines.exporting.export import TENSOR_HASH_KEY, export_file, export_folder
+from pipelines.exporting.places import noted_source
+from pipelines.exporting.provenance import portable_recipe
 from pipelines.recipes.recipe import blend, load_recipe
 from pipelines.weaving.plan import Plan
 from tests.conftest import python
@@ -31,7 +33,7 @@ def test_the_folder_is_complete_and_holds_its_recipe(family, one_hot, tmp_path):
         progress=lambda *now: told.append(now),
     )
     assert {path.name for path in folder.iterdir()} == COMPONENTS | {"model_index.json", "recipe.json", "a"}
-    assert load_recipe(folder / "recipe.json") == one_hot["flat"]
+    assert load_recipe(folder / "recipe.json") == portable_recipe(Plan(one_hot["flat"], family))
     assert (folder / "a" / "b.txt").read_bytes() == b"text"
     assert told[-1] == 2 * (Plan(one_hot["flat"], family).size(),)
     assert sorted(told) == told
@@ -194,12 +196,18 @@ def test_file_and_documents_come_together_or_not_at_all(family, one_hot, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_recipe_in_an_export_names_places_that_open_from_anywhere(family, tmp_path, monkeypatch):
+def test_a_recipe_in_an_export_names_no_folder_and_this_machine_finds_its_sources(family, tmp_path, monkeypatch):
     monkeypatch.chdir(family["ja"].path.parent)
     source = open_source("ja")
     plan = Plan(blend([source], {"attention": [1], "backbone": [1]}, host={"default": "ja"}), {"ja": source})
     folder = export_folder(plan, tmp_path / "out")
-    assert load_recipe(folder / "recipe.json").sources[0].uri == str(family["ja"].path)
+    (named,) = load_recipe(folder / "recipe.json").sources
+    assert named.uri == "ja"
+    assert noted_source(named) == str(family["ja"].path)
+    assert noted_source(named.model_copy(update={"sha256": {"unet": "0" * 64}})) is None
+    assert noted_source(named.model_copy(update={"sha256": {}})) is None
     recipe = plan.recipe.model_copy(update={"sources": (plan.recipe.sources[0].model_copy(update={"uri": "./ja"}),)})
     folder = export_folder(Plan(recipe, {"ja": open_source_uri("./ja")}), tmp_path / "again")
-    assert load_recipe(folder / "recipe.json").sources[0].uri == str(family["ja"].path)
+    (named,) = load_recipe(folder / "recipe.json").sources
+    assert named.uri == "ja"
+    assert noted_source(named) == str(family["ja"].path)

@@ -117,7 +117,9 @@ def test_everything_goes_in_one_commit_without_paths_of_this_machine(hub, api, s
 def test_a_birth_certificate_goes_without_paths_of_this_machine(hub, api, bred, tmp_path):
     shipped = export_plan.plan_export(bred, "0001", tmp_path / "momiji").write()
     here = str(assets.JUDGE.parent).encode()
-    assert here in (shipped.path / "birth.json").read_bytes()  # this machine finds its scorer again
+    assert here not in (shipped.path / "birth.json").read_bytes()
+    again = load_certificate(shipped.path / "birth.json").with_noted_places()
+    assert again.scorer["name"] == f"local-dir:{assets.JUDGE}"  # this machine finds its scorer again
     hub_upload.push_export(shipped, "owner/momiji", api)
     assert not any(here in content for content in hub.files.values())
     sent = BirthCertificate.model_validate_json(hub.files["birth.json"])

@@ -24,7 +24,7 @@ def package(bred, place, precision=None):
 
 def test_it_is_small_and_holds_all_but_the_weights(bred, tmp_path):
     planned = package(bred, tmp_path)
-    hashes = planned.write()
+    hashes = planned.write().hashes
     assert planned.target.stat().st_size < 100_000
     with zipfile.ZipFile(planned.target) as archive:
         names = set(archive.namelist())
@@ -68,7 +68,7 @@ def test_cancelled_it_leaves_nothing(bred, tmp_path):
 @pytest.mark.slow
 def test_its_script_rebuilds_the_weights_and_checks_them(bred, family, tmp_path, monkeypatch):
     planned = package(bred, tmp_path, "bf16")
-    hashes = planned.write()
+    hashes = planned.write().hashes
     place = tmp_path / "elsewhere"
     zipfile.ZipFile(io.BytesIO(planned.target.read_bytes())).extractall(place)
     for source in load_recipe(place / "recipe.json").sources:

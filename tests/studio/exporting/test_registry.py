@@ -29,7 +29,8 @@ def test_what_belongs_to_an_export(either, bred):
     assert (birth.run, birth.individual) == ("bred", "0001")
     assert birth.scores["ja"] == bred.individual("0001").scores["ja"].tolist()
     assert birth.prompts.ids == bred.prompts.niches.ids
-    assert birth.scorer == bred.state.scorer
+    assert birth.scorer == bred.state.scorer | {"name": "local-dir:judge"}
+    assert birth.with_noted_places().scorer == bred.state.scorer  # this machine knows where it lies
     assert all(either.file(name).is_file() for name in birth.files)
     assert sum(name.endswith(".safetensors") for name in birth.files) == (4 if either.path.is_dir() else 1)
     pictures = sorted(file.name for file in (either.documents / "birth").iterdir())

@@ -5,8 +5,9 @@ import json
 import pytest
 from safetensors.torch import load_file, save_file
 
+import assets
 from pipelines.checkpoints.sources import open_source
-from pipelines.errors import ExportError, RecipeError
+from pipelines.errors import ExportError, RecipeError, SourceError
 from pipelines.exporting.verify import stored_hashes, woven_hashes
 from pipelines.storage.tensor_file import TensorFile
 from pipelines.weaving.plan import Plan
@@ -74,6 +75,10 @@ def test_sources_that_are_not_the_ones_are_refused(own_copy):
     content = json.loads(path.read_text("utf-8"))
     content["sources"][0]["sha256"]["unet"] = "0" * 64
     path.write_text(json.dumps(content), "utf-8")
+    with pytest.raises(SourceError, match="There is nothing at"):  # weights of these hashes were never here
+        verify_export(open_export(own_copy.path))
+    name = content["sources"][0]["name"]
+    (own_copy.documents / content["sources"][0]["uri"]).symlink_to(assets.FAMILY / name)
     with pytest.raises(RecipeError, match="not the weights it was made from"):
         verify_export(open_export(own_copy.path))
 

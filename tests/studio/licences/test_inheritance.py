@@ -12,7 +12,7 @@ from pipelines.checkpoints.sources import Source, open_source
 from pipelines.exporting.provenance import Origin
 from pipelines.recipes.recipe import blend
 from studio.i18n import LANGUAGES, words
-from studio.licences.catalogue import KNOWN_LICENCES, hub_name
+from studio.licences.catalogue import KNOWN_LICENCES
 from studio.licences.inheritance import (
     InheritedLicence,
     all_terms,
@@ -23,6 +23,7 @@ from studio.licences.inheritance import (
     licence_texts,
     licence_warnings,
 )
+from studio.licences.names import hub_name
 from tests.full_keys import small_single_file
 
 

@@ -1,19 +1,23 @@
 """The Export page's functions without a browser: plan, preview, send."""
 
+import re
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import assets
+from pipelines.errors import ExportError
 from pipelines.recipes.recipe import load_recipe
-from studio.errors import RunError
+from studio.errors import LicenceError, RunError
 from studio.exporting.export_names import name_problem
 from studio.exporting.registry import list_exports
 from studio.i18n import LANGUAGES, t
 from studio.licences import catalogue
+from studio.ui.export import licences, steps
 from studio.ui.export import page as export_page
-from studio.ui.export import steps
+from studio.ui.export.publish import publish
 from studio.ui.export.wish import HOST, Wish, base_choices
 
 
@@ -90,7 +94,7 @@ def test_what_does_not_fit_is_said_before(finished, wish, monkeypatch):
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_warnings_must_be_ticked_as_read(finished, wish, lang, monkeypatch):
     monkeypatch.delitem(catalogue.KNOWN_LICENCES, "apache-2.0")
-    found = steps.terms(lang, steps.plan(finished, lang, wish))
+    found = licences.terms(lang, steps.plan(finished, lang, wish))
     assert found.warnings
     for read in ([], found.warnings[:-1]):
         with pytest.raises(RunError, match=t(lang, "tick_first").split(".")[0]):
@@ -99,8 +103,53 @@ def test_warnings_must_be_ticked_as_read(finished, wish, lang, monkeypatch):
     steps.export(finished, lang, replace(wish, form="recipe"), found.warnings)
 
 
+@pytest.fixture
+def forbidden(monkeypatch):
+    """The licence of the embedded family lets no changed version be shared."""
+    forbids = replace(catalogue.KNOWN_LICENCES["cc-by-nd-4.0"], name="apache-2.0", asks_for_recipe=True)
+    monkeypatch.setitem(catalogue.KNOWN_LICENCES, "apache-2.0", forbids)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_weights_that_licences_stand_against_take_a_reason(finished, wish, lang, forbidden):
+    planned = steps.plan(finished, lang, wish)
+    found = licences.terms(lang, planned)
+    assert found.clashes
+    assert t(lang, "barred") in licences.told(lang, found)
+    assert t(lang, "no_advice") in licences.told(lang, found)
+    words, may = steps.facts(finished, lang, planned)
+    assert not may
+    assert t(lang, "barred") in words
+    for stated in ({}, {"reason": "agreed"}, {"stated_by": "Aya"}, {"reason": " ", "stated_by": "Aya"}):
+        with pytest.raises(LicenceError, match=re.escape(t(lang, "barred"))):
+            steps.export(finished, lang, replace(wish, **stated), found.warnings)
+    assert name_problem(wish.title, finished.exports) is None  # nothing was written
+    assert steps.facts(finished, lang, steps.plan(finished, lang, replace(wish, form="recipe")))[1]
+    stated = replace(wish, reason="both agreed", stated_by="Aya")
+    assert steps.facts(finished, lang, steps.plan(finished, lang, stated))[1]
+    done = steps.export(finished, lang, stated, found.warnings)
+    statement = load_recipe(done.planned.target / "recipe.json").licence_statement
+    assert (statement.reason, statement.who) == ("both agreed", "Aya")
+    assert "> Aya stated on" in (done.planned.target / "README.md").read_text("utf-8")
+
+
+def test_one_click_publishes_the_recipe(finished, wish, forbidden):
+    stated = replace(wish, reason="both agreed", stated_by="Aya")
+    read = licences.terms("en", steps.plan(finished, "en", stated)).warnings
+    done = steps.export(finished, "en", stated, read)
+    assert export_page._results("en", done)[-1].visible
+    first, second = (publish(finished, stated) for _ in range(2))
+    assert first.path == finished.exports / f"{wish.name}.recipe.zip"
+    assert second.path == finished.exports / f"{wish.name}-2.recipe.zip"
+    assert first.page is None
+    with zipfile.ZipFile(first.path) as packed:
+        assert load_recipe(done.planned.target / "recipe.json").digest in packed.read("hashes.json").decode()
+    with pytest.raises(ExportError, match="is no name of a repository"):
+        publish(finished, stated, "nobody")
+
+
 def test_attribution_is_filled_in_and_can_be_put_right(finished, wish):
-    found = steps.terms("en", steps.plan(finished, "en", wish))
+    found = licences.terms("en", steps.plan(finished, "en", wish))
     assert {row[0] for row in found.rows} <= set(assets.NAMES)
     assert "licensed under [apache-2.0](https://www.apache.org/licenses/LICENSE-2.0)" in found.credit
     named = replace(wish, credit="- ja by 美咲")

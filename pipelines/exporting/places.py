@@ -1,0 +1,53 @@
+"""Where this machine keeps what an export was made from: noted in its cache, for what is exported carries no path.
+
+A note is found by what the export knows: the hashes of a source's weights. It may be out of date, so what is found by
+it is checked as any other source is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from pipelines.recipes.recipe import RecipeSource
+from pipelines.storage.files import cache_dir, write_whole
+from pipelines.weaving.plan import Plan
+
+_FOLDER = "places"
+
+
+def note_sources(plan: Plan) -> None:
+    """Note where each source of a plan lies."""
+    for named in plan.recipe.sources:
+        source = plan.sources[named.name]
+        is_path = source.uri == str(source.path)
+        note_place(source_key(named), {"uri": str(source.path.absolute()) if is_path else source.uri})
+
+
+def noted_source(named: RecipeSource) -> str | None:
+    """Return the URI of a source as this machine last had it; `None` where it has no note of it."""
+    return noted_place(source_key(named)).get("uri") if named.sha256 else None
+
+
+def note_place(key: str, places: Mapping[str, str]) -> None:
+    """Note places by name under a key; a former note under it is replaced.
+
+    Raises:
+        OSError: the cache cannot be written.
+    """
+    write_whole(cache_dir() / _FOLDER / f"{key}.json", json.dumps(dict(places), ensure_ascii=False).encode())
+
+
+def noted_place(key: str) -> dict[str, str]:
+    """Return the places noted under a key; none where there is no note, or none that can be read."""
+    try:
+        content = json.loads((cache_dir() / _FOLDER / f"{key}.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(place) for name, place in content.items()} if isinstance(content, dict) else {}
+
+
+def source_key(named: RecipeSource) -> str:
+    """Return what a source is known by here: the SHA-256, in hex, of the hashes of all its components."""
+    return hashlib.sha256(json.dumps(named.sha256, sort_keys=True).encode()).hexdigest()

@@ -34,7 +34,6 @@ READERS = {
     ("eval/scorers/tokens.py", "get_tokenizer"): "open_clip's own byte pairs, by the name of its own model",
     ("eval/scorers/tokens.py", "HFTokenizer"): "keys checked, trust_remote_code=False",
     ("eval/scorers/clip.py", "create_model_and_transforms"): "keys checked, weights_only=True",
-    ("eval/prompts/prompt_set.py", "load"): "yaml's safe loader",
     ("pipelines/generation/build.py", "from_pretrained"): "a tokenizer of transformers, trust_remote_code=False",
     ("pipelines/generation/build.py", "from_config"): "a class of diffusers, of the kind that is wanted",
     ("pipelines/generation/build.py", "from_dict"): "a configuration of transformers, checked",

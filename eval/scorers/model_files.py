@@ -8,7 +8,6 @@ One string names a scorer:
     hf-hub:owner/name                                   a hub repository with the same files
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
 
 from eval.errors import ScorerError
 from pipelines.errors import unreadable
+from pipelines.untrusted import UnreadableDocument, read_json
 
 from .catalogue import RECOMMENDED
 from .checked_config import check_model_config, check_transformers_folder
@@ -132,11 +132,11 @@ def _of_tag(model: str, tag: str, hub: Hub, weights: bool) -> Files:
 
 def _of_folder(folder: Path, hub: Hub) -> Files:
     try:
-        model = json.loads((folder / CONFIG).read_text("utf-8"))["model_cfg"]
+        model = read_json(folder / CONFIG)["model_cfg"]
         written = dict(model["text_cfg"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         # the repr of undecodable bytes would hold the whole file
-        reason = unreadable(error) if isinstance(error, UnicodeDecodeError) else repr(error)
+        reason = unreadable(error) if isinstance(error, UnreadableDocument) else repr(error)
         raise ScorerError(
             f"scorer's configuration {folder / CONFIG}: expected JSON with `text_cfg` in `model_cfg`, found: "
             f"{reason}; check the name, the folder's files"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from markupsafe import Markup
 from pipelines.errors import ExportError
 from pipelines.exporting.single_file import single_file_entries
 from pipelines.storage.disk_space import free_space, has_room
+from pipelines.untrusted import UnreadableDocument, parse_json
 from pipelines.weaving.plan import Plan
 from studio.errors import RunError
 from studio.exporting import export_names
@@ -129,7 +129,7 @@ def preview(lang: Lang, planned: Planned, run: str, id: str) -> Preview:
         for sample in export_plan.content.samples
     )
     if isinstance(planned, RecipePackage):
-        metadata: dict[str, Any] = json.loads(planned.recipe.to_json())
+        metadata: dict[str, Any] = planned.recipe.model_dump(mode="json", exclude_none=True)
     elif isinstance(planned, LoraPlan):
         metadata = {key: _shown(value) for key, value in planned.metadata().items()}
     else:
@@ -261,6 +261,9 @@ def suggested(studio: Studio, name: str, id: str) -> str:
 def _shown(value: str) -> Any:
     """A value of a header as a person reads it: JSON as what it says, pictures and long texts cut short."""
     if value.startswith("{"):
-        content = json.loads(value)
+        try:
+            content = parse_json(value)
+        except UnreadableDocument:  # a source's own header may hold anything
+            return f"{value[:60]}… ({len(value)})"
         return content if len(value) <= 10 * _SHOWN else f"{value[:_SHOWN]}…"
     return value if len(value) <= _SHOWN else f"{value[:60]}… ({len(value)})"

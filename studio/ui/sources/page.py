@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import yaml
 from markupsafe import Markup
 
 import assets
@@ -16,6 +15,7 @@ from pipelines.checkpoints.source_uri import absolute_uri, default_name, is_at_h
 from pipelines.checkpoints.sources import check_mergeable
 from pipelines.errors import M2N2Error, unreadable
 from pipelines.recipes.recipe import parse_recipe
+from pipelines.untrusted import UnreadableDocument, read_text, read_yaml
 from studio.errors import RunError
 from studio.formatting import format_bytes, format_duration
 from studio.i18n import Lang, t
@@ -137,9 +137,9 @@ def sources_in(path: Path) -> list[str]:
     """
     try:
         if path.suffix == ".json":
-            return [one.uri for one in parse_recipe(path.read_text("utf-8"), where=path.name).sources]
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+            return [one.uri for one in parse_recipe(read_text(path), where=path.name).sources]
+        content = read_yaml(path)
+    except (OSError, UnreadableDocument) as error:
         raise RunError(
             f"{path.name} cannot be read ({unreadable(error)}). Expected a recipe (JSON) or a run file (YAML)."
         ) from error

@@ -16,6 +16,7 @@ from pipelines.generation.settings import FEW_STEP_LORAS, GenerationSettings
 from pipelines.weaving.plan import Plan
 from studio.i18n import words
 from studio.licences.inheritance import InheritedLicence, all_terms, common_licence, has_licence_text, licence_warnings
+from studio.markdown import link_target, markdown_text
 
 from .card_content import CardContent, CardPicture, CardScore, ExampleDrawing
 
@@ -38,7 +39,7 @@ def model_card(
         "---",
         _front_matter(content, entries).to_yaml().strip(),
         "---",
-        f"# {content.title}",
+        f"# {markdown_text(content.title)}",
         "",
         *_warnings(entries),
         content.summary,
@@ -67,7 +68,7 @@ def model_card(
 def licence_notice(plan: Plan, content: CardContent, entries: list[InheritedLicence]) -> str:
     """Write `LICENSE.md`: whose work a merge is, under which terms, and that it was changed."""
     lines = [
-        f"# Licences of {content.title}",
+        f"# Licences of {markdown_text(content.title)}",
         "",
         "The weights of this checkpoint are a merge: the sources below were changed by weighted sums of their weights. "
         "It may be used and passed on only as all of their licences allow together.",
@@ -88,11 +89,11 @@ def licence_table(plan: Plan, entries: Iterable[InheritedLicence]) -> list[str]:
         digest = names[entry.name].sha256["unet"] if entry.name in names else None
         short = f" (`{digest[:16]}`)" if digest else ""
         gives = ", ".join(_part(plan, entry.name, part) for part in entry.parts)
-        cells = (f"{_place(plan, entry)}{short}", entry.licence or "not stated", gives, entry.duty("en") or _read_it())
-        rows.append("| " + " | ".join(_cell(text) for text in cells) + " |")
+        licence, duty = markdown_text(entry.licence or "not stated"), markdown_text(entry.duty("en") or _read_it())
+        rows.append(f"| {_place(plan, entry)}{short} | {licence} | {markdown_text(gives)} | {duty} |")
     missing = [entry.name for entry in entries if not has_licence_text(entry)]
     texts = "In brackets: the beginning of the sha256 of its UNet's tensors. Licence texts are in `licences`"
-    return [*rows, "", texts + (f"; none came with {', '.join(map(_cell, missing))}." if missing else ".")]
+    return [*rows, "", texts + (f"; none came with {', '.join(map(markdown_text, missing))}." if missing else ".")]
 
 
 def diffusers_snippet(checkpoint: str, drawing: ExampleDrawing | None, *, full_size: bool) -> str:
@@ -190,7 +191,8 @@ _KINDS = {
 
 def _scores(scores: Iterable[CardScore]) -> list[str]:
     rows = [
-        f"| {_cell(score.prompts)} ({score.split}) | {_KINDS[score.kind]} | {score.mean:.4f} | {_cell(score.by)} |"
+        f"| {markdown_text(score.prompts)} ({score.split}) | {_KINDS[score.kind]} | {score.mean:.4f} | "
+        f"{markdown_text(score.by)} |"
         for score in scores
     ]
     table = ["| captions | similarity of | mean | by |", "| --- | --- | --- | --- |", *rows]
@@ -199,7 +201,7 @@ def _scores(scores: Iterable[CardScore]) -> list[str]:
 
 
 def _samples(samples: Iterable[CardPicture]) -> list[str]:
-    pictures = [f"![{_cell(sample.caption)}](samples/{sample.name})" for sample in samples]
+    pictures = [f"![{markdown_text(sample.caption)}](samples/{link_target(sample.name)})" for sample in samples]
     note = "The first caption of each category, none of them chosen by score."
     return ["## Pictures", "", note, "", *pictures, ""] if pictures else []
 
@@ -238,7 +240,7 @@ def _command(plan: Plan, checkpoint: str) -> str:
 
 def _warnings(entries: Iterable[InheritedLicence]) -> list[str]:
     sentences = licence_warnings(entries, "en")
-    return [f"> **Read before you publish.** {_cell('; '.join(sentences))}.", ""] if sentences else []
+    return [f"> **Read before you publish.** {markdown_text('; '.join(sentences))}.", ""] if sentences else []
 
 
 def _part(plan: Plan, name: str, part: str) -> str:
@@ -249,19 +251,14 @@ def _part(plan: Plan, name: str, part: str) -> str:
 
 def _place(plan: Plan, entry: InheritedLicence) -> str:
     if entry.origin.repo:
-        return f"[{entry.name}]({HUB}/{entry.origin.repo})"
+        return f"[{markdown_text(entry.name)}]({HUB}/{link_target(entry.origin.repo)})"
     source = plan.sources.get(entry.name)
     place = portable_uri(source) if source else entry.origin.path.name
-    return entry.name if place == entry.name else f"{entry.name}: {place}"
+    return markdown_text(entry.name if place == entry.name else f"{entry.name}: {place}")
 
 
 def _read_it() -> str:
     return words("en")["read_it"]
-
-
-def _cell(text: str) -> str:
-    """Text from outside in one line of a table."""
-    return " ".join(text.replace("|", "\\|").split())
 
 
 def _quoted(text: str) -> str:

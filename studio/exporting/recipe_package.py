@@ -27,6 +27,7 @@ from pipelines.exporting.verify import Progress, woven_hashes
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.files import write_whole
 from studio.licences.inheritance import licence_texts
+from studio.markdown import markdown_code, markdown_text
 
 from .export_plan import ExportPlan
 from .model_card import is_full_size, licence_notice, licence_table
@@ -68,7 +69,7 @@ class RecipePackage:
         digests = hashes or {"unet": "known when it is written"}
         return "\n".join(
             [
-                f"# {export.content.title}: recipe",
+                f"# {markdown_text(export.content.title)}: recipe",
                 "",
                 export.content.summary,
                 "",
@@ -84,7 +85,7 @@ class RecipePackage:
                 f"1. Install m2n2-studio{', and have room for it' if is_full_size(export.plan) else ''}: "
                 f"the weights take {export.size / 1e9:.2f} GB.",
                 "2. Put these sources, or links to them, beside this file: "
-                + (", ".join(f"`{name}`" for name in self._places()) or "none, all of them are fetched from the hub")
+                + (", ".join(map(markdown_code, self._places())) or "none, all of them are fetched from the hub")
                 + ". `recipe.json` names them as `uri`; another path there does as well.",
                 "3. Run `python rebuild.py`, or by hand:",
                 "",

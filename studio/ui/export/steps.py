@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from markupsafe import Markup
 
@@ -136,7 +136,7 @@ def preview(lang: Lang, planned: Planned, run: str, id: str) -> Preview:
         metadata = {key: _shown(value) for key, value in export_plan.metadata.items()} or export_plan.index
     gone_along = samples or Markup('<p class="quiet">{}</p>').format(t(lang, "no_pictures"))
     return Preview(
-        card=re.sub(r"\]\(samples/([^)]+)\)", lambda found: f"]({place}{quote(found[1])})", card),
+        card=re.sub(r"\]\(samples/([^()\s]+)\)", lambda found: f"]({place}{quote(unquote(found[1]))})", card),
         front_matter=front,
         metadata=metadata,
         pictures=Markup('<div class="strip six">{}</div>').format(gone_along),

@@ -25,7 +25,7 @@ from studio.exporting.export_plan import plan_recipe_export
 from studio.exporting.recipe_package import RecipePackage
 from studio.library.model_reference import open_model
 from studio.runs.config_file import load_config
-from studio.ui.sources.page import sources_in
+from studio.ui.sources.adding import sources_in
 
 ROOT = Path(__file__).parents[1]
 

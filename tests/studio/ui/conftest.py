@@ -55,13 +55,13 @@ def finished(tmp_path_factory, prompt_files):
     )
     carry_out(store)
     store.close()
-    return Studio(runs)
+    return Studio(runs, allowed=(tmp_path_factory.getbasetemp(),))
 
 
 @pytest.fixture
-def empty(tmp_path):
+def empty(tmp_path, tmp_path_factory):
     """A studio on its first day."""
-    return Studio(tmp_path / "runs")
+    return Studio(tmp_path / "runs", allowed=(tmp_path_factory.getbasetemp(),))
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def studio(finished, tmp_path_factory, lang):
     """A copy of the finished studio, to add sources and prompt sets to."""
     place = tmp_path_factory.mktemp(f"studio-{lang}")
     shutil.copytree(finished.runs, place / "runs")
-    return Studio(place / "runs")
+    return Studio(place / "runs", allowed=finished.allowed)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any
 
 from pipelines.errors import SourceError
 from pipelines.storage.tensor_file import TensorFile
+from pipelines.untrusted import parse_json, read_json
 
 _PARTS = ("text_encoder_2", "text_encoder", "unet")
 _HEADER = "lora_adapter_metadata"
@@ -79,10 +79,10 @@ def read_peft_configs(file: TensorFile) -> dict[str, PeftConfig]:
     place = str(file.path)
     try:
         if _HEADER in file.metadata:
-            content = json.loads(file.metadata[_HEADER])
+            content = parse_json(file.metadata[_HEADER])
         elif file.path.stem == "adapter_model" and beside.is_file():  # peft's own pair of names
             place = str(beside)
-            content = json.loads(beside.read_text("utf-8"))
+            content = read_json(beside)
         else:
             return {}
         plain = {key: value for key, value in content.items() if key.partition(".")[0] not in _PARTS}

@@ -229,7 +229,7 @@ class RunStore(Generic[C]):
         try:
             with Session(self._engine) as session:
                 yield session
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, ValueError, TypeError, OverflowError) as error:  # the latter of odd cells
             reason = str(error.__cause__ or error)
             raise RunError(
                 f"{self.folder / 'run.db'} cannot be read or written ({reason}). Expected a run's database, in a "

@@ -1,0 +1,95 @@
+"""Regular expressions: none that outside text is held against takes more steps than the text has letters."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from pipelines.checkpoints.source_uri import _NUMBER, _PLUS, _TERM, MOST_LETTERS, default_name, parse_terms
+from pipelines.errors import SourceError
+
+ROOT = Path(__file__).parents[1]
+
+#: How many patterns a module has, with what they are held against. A new one is looked at for repeats that overlap, or
+#: that begin again within what they have read, before it is counted here.
+PATTERNS = {
+    "eval/scorers/checked_config.py": (1, "a name, whole"),
+    "pipelines/architectures/keys.py": (1, "a tensor's name, split at digits"),
+    "pipelines/architectures/sdxl_single_file.py": (4, "a tensor's name, from fixed words on"),
+    "pipelines/architectures/sdxl_single_file_names.py": (1, "dots"),
+    "pipelines/checkpoints/hub.py": (2, "a name, whole; files of a repository"),
+    "pipelines/checkpoints/lora_keys.py": (8, "a tensor's name: fixed words, one lazy repeat"),
+    "pipelines/checkpoints/source_uri.py": (2, "a person's line, possessive and of limited length"),
+    "pipelines/exporting/metadata.py": (1, "a name, one repeat of letters that it replaces"),
+    "pipelines/storage/pickled.py": (2, "what torch says"),
+    "pipelines/untrusted.py": (2, "a document: possessive, and what is not closed is read too"),
+    "studio/exporting/export_names.py": (2, "a name, whole"),
+    "studio/licences/catalogue.py": (3, "a licence's name: one repeat of letters that it replaces; fixed words"),
+    "studio/licences/inheritance.py": (3, "a licence's name, split at fixed words; a file's name"),
+    "studio/library/prompt_library.py": (1, "a name of limited length, whole"),
+    "studio/markdown.py": (4, "single letters; repeats of limited length, or of one letter"),
+    "studio/reports/figures.py": (4, "what Matplotlib wrote"),
+    "studio/reports/page.py": (1, "a sentence of the program's: pairs of stars"),
+    "studio/runs/picture_names.py": (1, "single letters"),
+    "studio/ui/export/steps.py": (1, "a card: up to the first blank or bracket"),
+}
+
+
+def patterns(tree):
+    """Every call of the module of regular expressions that takes a pattern."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and re.fullmatch(r"re\.(?!escape)\w+", ast.unparse(node.func)):
+            yield node
+
+
+def test_every_pattern_is_known():
+    found = {
+        path.relative_to(ROOT).as_posix(): count
+        for room in ("studio", "eval", "pipelines")
+        for path in (ROOT / room).rglob("*.py")
+        if (count := len(list(patterns(ast.parse(path.read_text("utf-8"))))))
+    }
+    assert found == {place: count for place, (count, _) in PATTERNS.items()}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [" " * 70_000, "a" + " " * 70_000 + "b", "a + " + "9" * 70_000, "a +" + " " * 70_000, "a + 1" + " " * 70_000],
+)
+def test_a_source_of_many_letters_is_refused(text):
+    with pytest.raises(SourceError, match=f"{MOST_LETTERS}|by nothing"):
+        parse_terms(text)
+
+
+def test_a_line_of_blanks_is_read_once():
+    """Blanks that lead to no `+` are passed over whole: no repeat begins within them, and none gives back."""
+    blanks = " " * (MOST_LETTERS - 2)
+    assert _PLUS.search(f"a{blanks}b") is None
+    for start in (2, 100, len(blanks)):  # within the blanks nothing is tried
+        assert _PLUS.match(f"a{blanks}+ 1 * b", start) is None
+    assert _PLUS.match(f"a{blanks}+ 1 * b", 1).end() == len(blanks) + 3
+    for pattern, kept in ((_PLUS.pattern, 0), (_TERM.pattern, 1), (_NUMBER, 0)):  # one runs to the end of the line
+        plain = re.sub(r"\[[^]]*\]", "x", pattern)
+        assert len(re.findall(r"(?<![+*\\])[+*](?!\+)", plain)) == kept
+
+
+@pytest.mark.parametrize(
+    ("text", "base", "loras"),
+    [
+        ("a", "a", []),
+        (" a  +  0.8  *  b ", "a", [("0.8", "b")]),
+        ("a + .5 * b + -1e-3 * c d", "a", [(".5", "b"), ("-1e-3", "c d")]),
+        ("a + b", "a + b", []),
+        ("a+0.8 * b", "a+0.8 * b", []),
+        ("a + 1. * b", "a", [("1.", "b")]),
+    ],
+)
+def test_the_little_language_means_what_it_meant(text, base, loras):
+    assert parse_terms(text) == (base, loras)
+
+
+@pytest.mark.parametrize("text", ["a\0", "\ud800", "~\ud800", "x" * 256, f"/a/{'x' * 300}", "a + 1 * " + "y" * 256])
+def test_what_no_path_can_hold_is_refused_in_words(text):
+    with pytest.raises(SourceError, match="named by"):
+        default_name(text)

@@ -8,6 +8,7 @@ One string names a scorer:
     hf-hub:owner/name                                   a hub repository with the same files
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ def locate(name: str, *, weights: bool = True) -> Files:
         ScorerError: no model has this name, or its files are neither here nor to be had; says what to download.
     """
     if name.startswith(FOLDER):
-        folder = Path(name.removeprefix(FOLDER)).expanduser()
+        folder = Path(os.path.expanduser(name.removeprefix(FOLDER)))
         hub = Hub(folder)
         files: Files | None = _of_folder(folder, hub)
     elif name.startswith(REPOSITORY):
@@ -76,7 +77,7 @@ def weights_size(name: str) -> int | None:
         ScorerError: no model has this name.
     """
     if name.startswith(FOLDER):
-        folder = Path(name.removeprefix(FOLDER)).expanduser()
+        folder = Path(os.path.expanduser(name.removeprefix(FOLDER)))
         sizes = [path.stat().st_size for path in folder.glob("*") if path.suffix in (".safetensors", ".bin", ".pth")]
         return max(sizes, default=None)
     own = None
@@ -101,14 +102,14 @@ def split_name(name: str) -> tuple[str, str, Path | None]:
     tagged, _, folder = name.partition("@")
     model, _, tag = tagged.rpartition("/")
     if open_clip.is_pretrained_cfg(model, tag):
-        return model, tag, Path(folder).expanduser() if folder else None
+        return model, tag, Path(os.path.expanduser(folder)) if folder else None
     known = [f"{one}/{tag}" for one in (tagged, model) for tag in open_clip.list_pretrained_tags_by_model(one)]
     if known:
         raise ScorerError(
             f"scorer {name!r}: expected an open_clip model, a slash and the tag of its weights, found no such tag; "
             f"choose one of: {', '.join(known)}"
         )
-    if Path(name).expanduser().exists():
+    if os.path.exists(os.path.expanduser(name)):
         raise ScorerError(
             f"scorer {name!r}: expected an open_clip model, found a path; for a folder write '{FOLDER}{name}'"
         )

@@ -163,7 +163,7 @@ def export_file(
             not SDXL's.
         RecipeError: the recipe does not fit the sources.
     """
-    path = Path(target).expanduser()
+    path = Path(os.path.expanduser(target))
     if path.suffix != SINGLE_FILE_SUFFIX:
         raise ExportError(f"{path} is no name for a single file. Expected one that ends in {SINGLE_FILE_SUFFIX}.")
     targets = [path] if documents is None else [path, about_folder(path)]

@@ -7,6 +7,7 @@ read from vocabulary files, and everything is on this disk already.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -163,7 +164,7 @@ def attach_lora(pipeline: StableDiffusionXLPipeline, lora: str) -> None:
         GenerationError: it holds nothing for this UNet, or does not fit it.
         SourceError: there is no such file here, nor can it be had from the hub.
     """
-    path = Path(lora).expanduser()
+    path = Path(os.path.expanduser(lora))
     if not path.is_file() and (identifier := hub.parse_hub_id(lora)):
         path = hub.fetch(identifier)
     TensorFile(path)  # says in plain words what is wrong with a file

@@ -8,6 +8,7 @@ exports/current.jsonl              every choice of it, appended to and never edi
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -88,7 +89,7 @@ def open_export(path: str | Path) -> Export:
     Raises:
         ExportError: nothing there that the studio wrote.
     """
-    export = Export(Path(path).expanduser())
+    export = Export(Path(os.path.expanduser(path)))
     if not export.path.exists() or not (export.documents / "recipe.json").is_file():
         raise ExportError(
             f"{path} is no export of the studio. Expected a folder with recipe.json, or NAME{SINGLE_FILE_SUFFIX} with "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -100,4 +101,4 @@ def _with_lora_at(here: Path, pictures: GenerationSettings) -> GenerationSetting
 
 
 def _placed(here: Path, path: str) -> str:
-    return str(here / Path(path).expanduser())
+    return str(here / Path(os.path.expanduser(path)))

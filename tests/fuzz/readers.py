@@ -153,6 +153,10 @@ def _events(export: Export) -> object:
     return journal(export).events()
 
 
+def _scorer_named(folder: Path, name: str) -> object:
+    return Studio(folder / "runs").open_folders.scorer("en", name)
+
+
 def _data(folder: Path, content: bytes) -> object:
     return generation_data(io.BytesIO(content))
 
@@ -203,5 +207,6 @@ READERS = [
     Reader("picture", torn(_PICTURE), _file("x.png", read_picture)),
     Reader("text of a source", _SOURCE, _source_named),
     Reader("sources on a page", _SOURCE, _checked),
+    Reader("scorer on a page", _SOURCE.map(lambda text: f"local-dir:{text}") | _SOURCE, _scorer_named),
     Reader("address of a page", _QUERY, lambda folder, query: asked_form(Studio(folder / "runs"), query)),
 ]

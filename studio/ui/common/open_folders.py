@@ -29,7 +29,7 @@ class OpenFolders:
     def holds(self, path: Path) -> bool:
         """Whether a path leads into one of the folders, wherever its links go, and not to a pipe or a device."""
         try:
-            place = path.expanduser().resolve()
+            place = Path(os.path.expanduser(path)).resolve()
             inside = any(place.is_relative_to(folder.resolve()) for folder in self.folders)
             return inside and (not os.path.lexists(place) or _is_plain(place.stat().st_mode))
         except (OSError, ValueError, RuntimeError):  # a NUL, a loop of links, a home of nobody
@@ -44,8 +44,9 @@ class OpenFolders:
         path = Path(named)
         if not self.holds(path):
             folders = ", ".join(dict.fromkeys(str(folder.resolve()) for folder in self.folders))
-            raise RunError(t(lang, "closed_folder", path=str(named), folders=folders))
-        return path.expanduser()
+            shown = str(named).encode("utf-8", "replace").decode()
+            raise RunError(t(lang, "closed_folder", path=shown, folders=folders))
+        return Path(os.path.expanduser(path))
 
     def source(self, lang: Lang, uri: str, relative_to: Path | None = None) -> str:
         """Return a source with whole paths; what the studio knows, and what lies on the hub, is open.
@@ -73,7 +74,10 @@ class OpenFolders:
         Raises:
             RunError: it names a folder, and as `path`.
         """
-        folder = names.folder_in(name)
+        try:
+            folder = names.folder_in(name)
+        except ValueError:  # half of a letter, in the home of somebody
+            folder = Path(name)
         if folder is not None:
             self.path(lang, folder)
         return name

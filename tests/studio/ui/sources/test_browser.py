@@ -43,7 +43,7 @@ def studio(finished, tmp_path_factory, lang):
 @pytest.fixture(scope="module")
 def address(studio):
     """That studio, served on a port of its own."""
-    with served(studio.runs) as found:
+    with served(studio.runs, studio.allowed) as found:
         yield found
 
 

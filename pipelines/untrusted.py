@@ -116,8 +116,9 @@ def parse_json(text: str | bytes, limits: Limits = DOCUMENT) -> Any:
 # The C library's parser is several times as fast, where it is there; both give events without recursion.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-# A whole string, or what is left of one that is not closed, so that no letter is looked at twice; or a bracket.
-_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+# Whole strings, or what is left of one that is not closed, so that no letter is looked at twice; and all else between.
+_BETWEEN_BRACKETS = re.compile(r'(?:"(?:[^"\\]++|\\.)*+"?|[^"\[\]{}]++)++', re.DOTALL)
+_ONE_KIND = str.maketrans("{}", "[]")
 _CORE = "tag:yaml.org,2002:"
 _MERGE, _TEXT, _NUMBERS = f"{_CORE}merge", f"{_CORE}str", (f"{_CORE}int", f"{_CORE}float")
 _MISSING = object()
@@ -214,15 +215,14 @@ def _refused(what: str, event: Any) -> UnreadableDocument:
 
 def _check_depth(text: str, most: int) -> None:
     """Refuse brackets in brackets that are more than `most` deep, those within texts not counted."""
-    depth = 0
-    for found in _STRING_OR_BRACKET.finditer(text):
-        start = text[found.start()]
-        if start in "[{":
-            depth += 1
-            if depth > most:
-                raise UnreadableDocument(f"brackets in brackets, more than {most} deep")
-        elif start in "]}":
-            depth -= 1
+    brackets = _BETWEEN_BRACKETS.sub("", text).translate(_ONE_KIND)
+    for _ in range(most):  # the innermost pairs go, a level at a time
+        around = brackets.replace("[]", "")
+        if around == brackets:
+            break
+        brackets = around
+    if "[]" in brackets or brackets.count("[") > most:
+        raise UnreadableDocument(f"brackets in brackets, more than {most} deep")
 
 
 def _whole_number(digits: str) -> int:

@@ -29,6 +29,7 @@ PATTERNS = {
     "studio/licences/inheritance.py": (3, "a licence's name, split at fixed words; a file's name"),
     "studio/library/prompt_library.py": (1, "a name of limited length, whole"),
     "studio/markdown.py": (4, "single letters; repeats of limited length, or of one letter"),
+    "studio/reference_pages/dependencies.py": (2, "lists of packages that come with the program"),
     "studio/reports/figures.py": (4, "what Matplotlib wrote"),
     "studio/reports/page.py": (1, "a sentence of the program's: pairs of stars"),
     "studio/runs/picture_names.py": (1, "single letters"),

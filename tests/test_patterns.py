@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.checkpoints.source_uri import _NUMBER, _PLUS, _TERM, MOST_LETTERS, default_name, parse_terms
+from pipelines.adapters.peft_config import PeftConfig
+from pipelines.checkpoints.source_expression import _NAMED, _NUMBER, _SIGN, _TERM, MOST_LETTERS, parse_terms
+from pipelines.checkpoints.source_uri import default_name
 from pipelines.errors import SourceError
 
 ROOT = Path(__file__).parents[1]
@@ -14,13 +16,19 @@ ROOT = Path(__file__).parents[1]
 #: How many patterns a module has, with what they are held against. A new one is looked at for repeats that overlap, or
 #: that begin again within what they have read, before it is counted here.
 PATTERNS = {
+    "pipelines/adapters/foreign.py": (11, "a tensor's name: fixed words"),
+    "pipelines/adapters/peft_config.py": (
+        3,
+        "an adapter's own: one repeat, against a name of limited length",
+    ),
+    "pipelines/adapters/reading.py": (1, "the beginning of a name"),
+    "pipelines/adapters/roles.py": (3, "a tensor's name: fixed words, one lazy repeat"),
     "eval/scorers/checked_config.py": (1, "a name, whole"),
     "pipelines/architectures/keys.py": (1, "a tensor's name, split at digits"),
     "pipelines/architectures/sdxl_single_file.py": (4, "a tensor's name, from fixed words on"),
     "pipelines/architectures/sdxl_single_file_names.py": (1, "dots"),
     "pipelines/checkpoints/hub.py": (2, "a name, whole; files of a repository"),
-    "pipelines/checkpoints/lora_keys.py": (8, "a tensor's name: fixed words, one lazy repeat"),
-    "pipelines/checkpoints/source_uri.py": (2, "a person's line, possessive and of limited length"),
+    "pipelines/checkpoints/source_expression.py": (3, "a person's line, possessive and of limited length"),
     "pipelines/exporting/metadata.py": (1, "a name, one repeat of letters that it replaces"),
     "pipelines/storage/pickled.py": (2, "what torch says"),
     "pipelines/untrusted.py": (2, "a document: possessive, and what is not closed is read too"),
@@ -64,14 +72,15 @@ def test_a_source_of_many_letters_is_refused(text):
 
 
 def test_a_line_of_blanks_is_read_once():
-    """Blanks that lead to no `+` are passed over whole: no repeat begins within them, and none gives back."""
+    """Blanks that lead to no sign are passed over whole: no repeat begins within them, and none gives back."""
     blanks = " " * (MOST_LETTERS - 2)
-    assert _PLUS.search(f"a{blanks}b") is None
+    assert _SIGN.search(f"a{blanks}b") is None
+    assert _NAMED.fullmatch(f"a{blanks}b") is None
     for start in (2, 100, len(blanks)):  # within the blanks nothing is tried
-        assert _PLUS.match(f"a{blanks}+ 1 * b", start) is None
-    assert _PLUS.match(f"a{blanks}+ 1 * b", 1).end() == len(blanks) + 3
-    for pattern, kept in ((_PLUS.pattern, 0), (_TERM.pattern, 1), (_NUMBER, 0)):  # one runs to the end of the line
-        plain = re.sub(r"\[[^]]*\]", "x", pattern)
+        assert _SIGN.match(f"a{blanks}+ 1 * b", start) is None
+    assert _SIGN.match(f"a{blanks}+ 1 * b", 1).end() == len(blanks) + 3
+    for pattern, kept in ((_SIGN.pattern, 0), (_TERM.pattern, 1), (_NAMED.pattern, 1), (_NUMBER, 0)):
+        plain = re.sub(r"\[[^]]*\]", "x", pattern)  # what is kept runs to the end of the line
         assert len(re.findall(r"(?<![+*\\])[+*](?!\+)", plain)) == kept
 
 
@@ -94,3 +103,10 @@ def test_the_little_language_means_what_it_meant(text, base, loras):
 def test_what_no_path_can_hold_is_refused_in_words(text):
     with pytest.raises(SourceError, match="named by"):
         default_name(text)
+
+
+@pytest.mark.parametrize("pattern", ["(a*)*b", "(a|a)+$", ".*.*x", "a{9}{9}", "x" * 513])
+def test_an_adapters_own_expression_takes_no_time_without_end(pattern):
+    with pytest.raises(SourceError, match="may take without end"):
+        PeftConfig({"alpha_pattern": {pattern: 2}}).ratio("a" * 40, 4)
+    assert PeftConfig({"alpha_pattern": {r"attentions\.\d+\.proj_in": 2}}).ratio("attentions.0.proj_in", 4) == 0.5

@@ -15,6 +15,8 @@ from pipelines.untrusted import parse_json, read_json
 _PARTS = ("text_encoder_2", "text_encoder", "unet")
 _HEADER = "lora_adapter_metadata"
 _FILE = "adapter_config.json"
+_LONGEST = 512  # letters of an expression, and of what it is held against
+_REPEAT, _OF_A_GROUP = re.compile(r"[*+?{]"), re.compile(r"\)[*+{]")
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,16 @@ class PeftConfig:
         """Return the value of the first pattern that fits the end of a module's name, as peft matches them."""
         named = self.stated.get(patterns)
         for pattern, value in named.items() if isinstance(named, dict) else ():
+            if (
+                len(pattern) > _LONGEST
+                or len(module) > _LONGEST
+                or len(_REPEAT.findall(pattern)) > 1
+                or _OF_A_GROUP.search(pattern)
+            ):
+                raise SourceError(
+                    f"{self.place}: {patterns} has an expression, or the file a name, that may take without end. "
+                    f"Expected at most {_LONGEST} letters and one repeat, none of a group: write the modules out."
+                )
             try:
                 fits = re.match(rf"(.*\.)?({pattern})$", module)
             except re.error as error:

@@ -16,9 +16,9 @@ from eval.prompts.editing import read_rows
 from eval.prompts.prompt_set import load_prompts
 from eval.prompts.stair_captions import read_stair_captions
 from eval.scorers.model_files import locate
+from pipelines.adapters.reading import read_adapter
 from pipelines.architectures.keys import natural_key, sort_key
 from pipelines.checkpoints.folder_card import read_card, stated_licence
-from pipelines.checkpoints.lora_keys import read_factor_pairs
 from pipelines.checkpoints.source_uri import absolute_uri, default_name, is_at_hand
 from pipelines.recipes.recipe import load_recipe
 from pipelines.storage.pictures import read_picture
@@ -107,7 +107,7 @@ def _adapter(folder: Path, given: tuple[list[str], list[int], bytes]) -> object:
     header = as_json({**entries, "__metadata__": {"lora_adapter_metadata": config.decode("utf-8", "replace")}})
     path = folder / "lora.safetensors"
     path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(8 * len(entries)))
-    return read_factor_pairs(TensorFile(path), {"unet": {"down_blocks.0.attentions.0.proj_in.weight": (2, 2)}})
+    return read_adapter(TensorFile(path), {"unet": {"down_blocks.0.attentions.0.proj_in.weight": (2, 2)}})
 
 
 def _drawn(data: Any) -> bytes:

@@ -108,5 +108,8 @@ def test_what_no_path_can_hold_is_refused_in_words(text):
 @pytest.mark.parametrize("pattern", ["(a*)*b", "(a|a)+$", ".*.*x", "a{9}{9}", "x" * 513])
 def test_an_adapters_own_expression_takes_no_time_without_end(pattern):
     with pytest.raises(SourceError, match="may take without end"):
-        PeftConfig({"alpha_pattern": {pattern: 2}}).ratio("a" * 40, 4)
-    assert PeftConfig({"alpha_pattern": {r"attentions\.\d+\.proj_in": 2}}).ratio("attentions.0.proj_in", 4) == 0.5
+        PeftConfig({"alpha_pattern": {pattern: 2}}).ratio("a" * 40, 4, "lora_alpha")
+    assert (
+        PeftConfig({"alpha_pattern": {r"attentions\.\d+\.proj_in": 2}}).ratio("attentions.0.proj_in", 4, "lora_alpha")
+        == 0.5
+    )

@@ -66,7 +66,7 @@ def plan(studio: Studio, lang: Lang, wish: Wish) -> Planned:
     if wish.form == "lora":
         if not wish.base:
             raise RunError(t(lang, "lora_needs_base"))
-        return LoraPlan(export_plan, open_source_uri(wish.base), int(wish.rank))
+        return LoraPlan(export_plan, open_source_uri(studio.open_folders.source(lang, wish.base)), int(wish.rank))
     return export_plan
 
 

@@ -169,6 +169,7 @@ OPENED = {
     "studio/ui/compare/models.py": "checked by OpenFolders.path",
     "studio/ui/evolve/form.py": "checked by run_control.check_open",
     "studio/ui/evolve/page.py": "the embedded family",
+    "studio/ui/export/wish.py": "checked by OpenFolders.source",
     "studio/ui/prompts/editor.py": "checked by OpenFolders on the page",
     "studio/ui/sources/cards.py": "known to the studio, or checked by OpenFolders.source",
     "studio/ui/sources/adding.py": "checked by OpenFolders.sources",

@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 7860
+MINUTES ?= 60
 # Wheels alone: nothing that is fetched runs while it is installed.
 INSTALL := python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 LOCK := $(VENV)/supply/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate -c constraints.txt --custom-compile-command 'make lock'
 
-.PHONY: help run test check format docs bench assets lock audit sbom system clean
+.PHONY: help run test check format fuzz docs bench assets lock audit sbom system clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +27,9 @@ check: $(VENV)/.developed  ## format check, lint, types
 format: $(VENV)/.developed  ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+fuzz: $(VENV)/.developed  ## give every reader of outside data odd inputs for an hour (MINUTES=60); prints inputs and findings
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz --minutes $(MINUTES)
 
 docs: $(VENV)/.developed  ## write the reference pages of docs/ from the program
 	$(BIN)/python -m studio.reference_pages

@@ -6,6 +6,7 @@ do about it.
     M2N2Error
     ├── SourceError          a checkpoint that cannot be opened, or cannot be merged with the others
     ├── RecipeError          a recipe file that cannot be read, or does not fit its sources
+    ├── PictureError         a picture file that cannot be read, or is larger than this program opens
     ├── GenerationError      a picture that could not be made
     ├── DeviceError          a device that has not got the memory; says nothing about the model
     ├── DiskError            a disk that has not got the room; nothing was written
@@ -30,6 +31,10 @@ class SourceError(M2N2Error):
 
 class RecipeError(M2N2Error):
     """A recipe that cannot be read, contradicts itself, or does not fit the sources it names."""
+
+
+class PictureError(M2N2Error):
+    """A picture file that cannot be read, or is larger than this program opens."""
 
 
 class GenerationError(M2N2Error):

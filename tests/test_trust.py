@@ -25,7 +25,7 @@ from studio.exporting.export_plan import plan_recipe_export
 from studio.exporting.recipe_package import RecipePackage
 from studio.library.model_reference import open_model
 from studio.runs.config_file import load_config
-from studio.ui.sources.page import sources_in
+from studio.ui.sources.adding import sources_in
 
 ROOT = Path(__file__).parents[1]
 
@@ -34,7 +34,6 @@ READERS = {
     ("eval/scorers/tokens.py", "get_tokenizer"): "open_clip's own byte pairs, by the name of its own model",
     ("eval/scorers/tokens.py", "HFTokenizer"): "keys checked, trust_remote_code=False",
     ("eval/scorers/clip.py", "create_model_and_transforms"): "keys checked, weights_only=True",
-    ("eval/prompts/prompt_set.py", "load"): "yaml's safe loader",
     ("pipelines/generation/build.py", "from_pretrained"): "a tokenizer of transformers, trust_remote_code=False",
     ("pipelines/generation/build.py", "from_config"): "a class of diffusers, of the kind that is wanted",
     ("pipelines/generation/build.py", "from_dict"): "a configuration of transformers, checked",

@@ -62,9 +62,9 @@ def chromium() -> str | None:
 
 
 @contextlib.contextmanager
-def served(runs: Path) -> Iterator[str]:
-    """The studio over a folder of runs; gives its address."""
-    with _listening(build_app(runs)) as address:
+def served(runs: Path, allowed: Sequence[Path] = ()) -> Iterator[str]:
+    """The studio over a folder of runs, with further folders that its pages may read; gives its address."""
+    with _listening(build_app(runs, allowed)) as address:
         yield address
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from eval.errors import PromptSetError
+from pipelines.untrusted import UnreadableDocument, read_bytes
 
 from .prompt_set import LANGUAGES, Language, Prompt, PromptSet, load_prompts
 
@@ -114,11 +115,13 @@ def read_rows(path: Path) -> list[PromptRow]:
     if path.suffix.lower() in (".yaml", ".yml"):
         return to_rows(load_prompts(path))
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
     except OSError as error:
         raise PromptSetError(
             f"table {path}: expected a readable file, found: {error.strerror}; check the path"
         ) from error
+    except UnreadableDocument as error:
+        raise PromptSetError(f"table {path}: expected a table, found {error}; make it smaller") from error
     return parse_table(_decode(path.name, content), path.name)
 
 
@@ -128,9 +131,11 @@ def parse_table(text: str, where: str) -> list[PromptRow]:
     Raises:
         PromptSetError: no column `ja` or `en`, or one that is not known.
     """
-    first = text.partition("\n")[0]
+    lines_of_text = io.StringIO(text, newline=None)  # old programs end lines with CR alone
+    first = lines_of_text.readline()
     separator = max(_SEPARATORS, key=first.count)
-    reader = csv.reader(io.StringIO(text), delimiter=separator)
+    lines_of_text.seek(0)
+    reader = csv.reader(lines_of_text, delimiter=separator)
     try:
         names = [name.strip().lower() for name in next(reader, [])]
         lines = list(reader)

@@ -26,15 +26,13 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from eval.errors import PromptSetError
 from pipelines.errors import short, unreadable
+from pipelines.untrusted import UnreadableDocument, read_yaml
 
 FORMAT: Literal["m2n2-prompts"] = "m2n2-prompts"
 VERSION: Literal[1] = 1
 
 Language = Literal["ja", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)  # Japanese first, as every page shows them
-_Reader = getattr(
-    yaml, "CSafeLoader", yaml.SafeLoader
-)  # the C library's takes a seventh of the time, where it is there
 NonBlankText = Annotated[str, StringConstraints(pattern=r"\S")]
 
 
@@ -207,12 +205,12 @@ def load_prompts(path: str | Path) -> PromptSet:
     """
     path = Path(path)
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Reader)
+        content = read_yaml(path)
     except OSError as error:
         raise PromptSetError(
             f"prompt set {path}: expected a readable YAML file, found: {error.strerror}; check the path"
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except UnreadableDocument as error:
         raise PromptSetError(
             f"prompt set {path}: expected YAML in UTF-8, found: {unreadable(error)}; correct the file"
         ) from error

@@ -29,10 +29,12 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from eval.errors import PromptSetError
+from pipelines.untrusted import UnreadableDocument, read_bytes
 
 from .prompt_set import Prompt, PromptSet
 
 CATEGORY = "coco"  # the captions' files know no categories
+MOST_BYTES = 1 << 30  # of a file of captions; those of COCO's training set have 70 MB
 _SHOWN = 3  # names in a message
 
 
@@ -144,11 +146,13 @@ def read_stair_captions(
 def _read_captions_file(path: Path) -> _CaptionsFile:
     """Read a file in COCO's caption format."""
     try:
-        return _CaptionsFile.model_validate_json(path.read_bytes())
+        return _CaptionsFile.model_validate_json(read_bytes(path, MOST_BYTES))
     except OSError as error:
         raise PromptSetError(
             f"captions {path}: expected a readable JSON file, found: {error.strerror}; check the path"
         ) from error
+    except UnreadableDocument as error:
+        raise PromptSetError(f"captions {path}: expected a file of captions, found {error}; take another") from error
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])

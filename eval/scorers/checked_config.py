@@ -5,13 +5,14 @@ a model's folder for whoever asks. Every configuration that open_clip or transfo
 first. Messages name keys and never quote values: a path may lead to any file.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from eval.errors import ScorerError
+from pipelines.errors import unreadable
+from pipelines.untrusted import UnreadableDocument, read_json
 
 _BLOCK = ("block_type", "qk_norm", "scaled_cosine_attn", "scale_heads", "scale_attn_inner", "scale_attn", "scale_fc")
 _TOWER = (
@@ -78,10 +79,10 @@ def check_transformers_folder(folder: Path) -> None:
         if not file.is_file():
             continue
         try:
-            content = json.loads(file.read_text("utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
+            content = read_json(file)
+        except (OSError, UnreadableDocument) as error:
             raise ScorerError(
-                f"scorer's configuration {file}: expected JSON in UTF-8, found: {type(error).__name__}; fetch it again"
+                f"scorer's configuration {file}: expected JSON in UTF-8, found: {unreadable(error)}; fetch it again"
             ) from error
         if key := _asks_for_code(content):
             raise ScorerError(

@@ -5,7 +5,6 @@ without a network does not wait for one.
 """
 
 import contextlib
-import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +18,8 @@ from huggingface_hub.errors import (
     RemoteEntryNotFoundError,
     RepositoryNotFoundError,
 )
+
+from pipelines.untrusted import UnreadableDocument, read_json
 
 from .catalogue import RECOMMENDED
 
@@ -131,4 +132,8 @@ class Hub:
 
 def _is_transformers(config: Path) -> bool:
     """Whether this configures a transformers model; timm's configurations are called `config.json` too."""
-    return "model_type" in json.loads(config.read_text("utf-8"))
+    try:
+        content = read_json(config)
+    except (OSError, UnreadableDocument):
+        return False
+    return isinstance(content, dict) and "model_type" in content

@@ -8,7 +8,7 @@ One string names a scorer:
     hf-hub:owner/name                                   a hub repository with the same files
 """
 
-import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
 
 from eval.errors import ScorerError
 from pipelines.errors import unreadable
+from pipelines.untrusted import UnreadableDocument, read_json
 
 from .catalogue import RECOMMENDED
 from .checked_config import check_model_config, check_transformers_folder
@@ -51,7 +52,7 @@ def locate(name: str, *, weights: bool = True) -> Files:
         ScorerError: no model has this name, or its files are neither here nor to be had; says what to download.
     """
     if name.startswith(FOLDER):
-        folder = Path(name.removeprefix(FOLDER)).expanduser()
+        folder = Path(os.path.expanduser(name.removeprefix(FOLDER)))
         hub = Hub(folder)
         files: Files | None = _of_folder(folder, hub)
     elif name.startswith(REPOSITORY):
@@ -76,7 +77,7 @@ def weights_size(name: str) -> int | None:
         ScorerError: no model has this name.
     """
     if name.startswith(FOLDER):
-        folder = Path(name.removeprefix(FOLDER)).expanduser()
+        folder = Path(os.path.expanduser(name.removeprefix(FOLDER)))
         sizes = [path.stat().st_size for path in folder.glob("*") if path.suffix in (".safetensors", ".bin", ".pth")]
         return max(sizes, default=None)
     own = None
@@ -101,14 +102,14 @@ def split_name(name: str) -> tuple[str, str, Path | None]:
     tagged, _, folder = name.partition("@")
     model, _, tag = tagged.rpartition("/")
     if open_clip.is_pretrained_cfg(model, tag):
-        return model, tag, Path(folder).expanduser() if folder else None
+        return model, tag, Path(os.path.expanduser(folder)) if folder else None
     known = [f"{one}/{tag}" for one in (tagged, model) for tag in open_clip.list_pretrained_tags_by_model(one)]
     if known:
         raise ScorerError(
             f"scorer {name!r}: expected an open_clip model, a slash and the tag of its weights, found no such tag; "
             f"choose one of: {', '.join(known)}"
         )
-    if Path(name).expanduser().exists():
+    if os.path.exists(os.path.expanduser(name)):
         raise ScorerError(
             f"scorer {name!r}: expected an open_clip model, found a path; for a folder write '{FOLDER}{name}'"
         )
@@ -132,11 +133,11 @@ def _of_tag(model: str, tag: str, hub: Hub, weights: bool) -> Files:
 
 def _of_folder(folder: Path, hub: Hub) -> Files:
     try:
-        model = json.loads((folder / CONFIG).read_text("utf-8"))["model_cfg"]
+        model = read_json(folder / CONFIG)["model_cfg"]
         written = dict(model["text_cfg"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         # the repr of undecodable bytes would hold the whole file
-        reason = unreadable(error) if isinstance(error, UnicodeDecodeError) else repr(error)
+        reason = unreadable(error) if isinstance(error, UnreadableDocument) else repr(error)
         raise ScorerError(
             f"scorer's configuration {folder / CONFIG}: expected JSON with `text_cfg` in `model_cfg`, found: "
             f"{reason}; check the name, the folder's files"

@@ -1,5 +1,6 @@
 """What a scorer's name says by itself, without opening anything; the names are described in `model_files`."""
 
+import os
 from pathlib import Path
 
 FOLDER = "local-dir:"
@@ -15,9 +16,9 @@ def of_folder(folder: Path | str) -> str:
 def folder_in(name: str) -> Path | None:
     """The folder that a name names; None where there is none in it."""
     if name.startswith(FOLDER):
-        return Path(name.removeprefix(FOLDER)).expanduser()
+        return Path(os.path.expanduser(name.removeprefix(FOLDER)))
     _, found, folder = name.partition(_BESIDE)
-    return Path(folder).expanduser() if found else None
+    return Path(os.path.expanduser(folder)) if found else None
 
 
 def placed(name: str, here: Path) -> str:

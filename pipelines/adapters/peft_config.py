@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -11,10 +10,13 @@ from typing import Any
 
 from pipelines.errors import SourceError
 from pipelines.storage.tensor_file import TensorFile
+from pipelines.untrusted import parse_json, read_json
 
 _PARTS = ("text_encoder_2", "text_encoder", "unet")
 _HEADER = "lora_adapter_metadata"
 _FILE = "adapter_config.json"
+_LONGEST = 512  # letters of an expression, and of what it is held against
+_REPEAT, _OF_A_GROUP = re.compile(r"[*+?{]"), re.compile(r"\)[*+{]")
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,16 @@ class PeftConfig:
         """Return the value of the first pattern that fits the end of a module's name, as peft matches them."""
         named = self.stated.get(patterns)
         for pattern, value in named.items() if isinstance(named, dict) else ():
+            if (
+                len(pattern) > _LONGEST
+                or len(module) > _LONGEST
+                or len(_REPEAT.findall(pattern)) > 1
+                or _OF_A_GROUP.search(pattern)
+            ):
+                raise SourceError(
+                    f"{self.place}: {patterns} has an expression, or the file a name, that may take without end. "
+                    f"Expected at most {_LONGEST} letters and one repeat, none of a group: write the modules out."
+                )
             try:
                 fits = re.match(rf"(.*\.)?({pattern})$", module)
             except re.error as error:
@@ -79,10 +91,10 @@ def read_peft_configs(file: TensorFile) -> dict[str, PeftConfig]:
     place = str(file.path)
     try:
         if _HEADER in file.metadata:
-            content = json.loads(file.metadata[_HEADER])
+            content = parse_json(file.metadata[_HEADER])
         elif file.path.stem == "adapter_model" and beside.is_file():  # peft's own pair of names
             place = str(beside)
-            content = json.loads(beside.read_text("utf-8"))
+            content = read_json(beside)
         else:
             return {}
         plain = {key: value for key, value in content.items() if key.partition(".")[0] not in _PARTS}

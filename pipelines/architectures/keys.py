@@ -26,6 +26,7 @@ MODEL = "model"  # the one component of any other network
 REST = "rest"  # the chromosome of what no pattern takes
 Patterns = Mapping[str, Sequence[str]]  # chromosome to glob patterns, in order: the first that matches takes a tensor
 
+_MOST_DIGITS = 400  # of a number in a name; whole numbers are read in quadratic time
 _STAGES = (
     "conv_in",
     "time_embedding",
@@ -56,9 +57,14 @@ def canonical_name(component: str, file_key: str) -> str:
     return file_key
 
 
+def _is_number(part: str) -> bool:
+    """Whether a part of a name is a number that can be compared as one; a file may hold digits without end."""
+    return part.isdecimal() and len(part) <= _MOST_DIGITS
+
+
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
     """Return a sort key that compares runs of digits as numbers: `resnets.2` before `resnets.10`."""
-    return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name) if part)
+    return tuple((0, int(part), "") if _is_number(part) else (1, 0, part) for part in re.split(r"(\d+)", name) if part)
 
 
 def sort_key(component: str, name: str) -> tuple[object, ...]:
@@ -72,11 +78,11 @@ def sort_key(component: str, name: str) -> tuple[object, ...]:
     parts = name.split(".")
     stage = _STAGES.index(parts[0]) if parts[0] in _STAGES else len(_STAGES)
     rest = parts[1:]
-    block = int(rest.pop(0)) if rest and rest[0].isdigit() else 0
+    block = int(rest.pop(0)) if rest and _is_number(rest[0]) else 0
     kind, layer = 0, 0
     if rest and rest[0] in _KINDS:
         kind = _KINDS[rest[0]]
-        layer = _AFTER_ALL_LAYERS if kind == 2 else int(rest[1])
+        layer = _AFTER_ALL_LAYERS if kind == 2 else int(rest[1]) if len(rest) > 1 and _is_number(rest[1]) else 0
     return (stage, block, layer, kind, natural_key(".".join(rest)), natural_key(name))
 
 

@@ -7,11 +7,12 @@ ticked already.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pipelines.untrusted import UnreadableDocument, read_json
 
 ENDINGS = (".civitai.info", ".metadata.json", ".cm-info.json")
 _LONGEST = 1 << 20  # bytes
@@ -47,8 +48,8 @@ def civitai_claims(path: Path) -> CivitaiClaims | None:
         try:
             if beside.is_symlink() or not 0 < beside.stat().st_size <= _LONGEST:
                 continue
-            content = json.loads(beside.read_text("utf-8"))
-        except (OSError, ValueError, RecursionError):
+            content = read_json(beside)
+        except (OSError, UnreadableDocument):
             continue
         objects = list(_objects(content))
         claims = CivitaiClaims(

@@ -7,7 +7,6 @@ diffusers and transformers alone.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from pipelines.architectures import sdxl, sdxl_single_file
 from pipelines.architectures.keys import MODEL, TEXT_ENCODERS, WEIGHTED_COMPONENTS, canonical_name
 from pipelines.errors import SourceError
 from pipelines.storage.tensor_file import TensorFile
+from pipelines.untrusted import parse_json, read_bytes
 
 from .component import Component, TensorRef
 
@@ -290,7 +290,7 @@ def read_json(path: Path) -> dict[str, Any]:
         SourceError: no such file, no JSON, no object.
     """
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = parse_json(read_bytes(path))
     except FileNotFoundError:
         raise SourceError(f"{path} is missing. Expected a complete diffusers folder.") from None
     except (OSError, ValueError) as error:

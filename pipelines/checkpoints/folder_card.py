@@ -6,16 +6,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-from huggingface_hub.repocard import metadata_load
+from pipelines.untrusted import UnreadableDocument, parse_yaml, read_text
+
+_FENCE = "---"
 
 
 def read_card(folder: Path) -> Mapping[str, Any]:
     """Return the front matter of a folder's README.md; empty where there is none, or none that can be read."""
     try:
-        return metadata_load(folder / "README.md") or {}
-    except (OSError, ValueError, yaml.YAMLError):
+        lines = read_text(folder / "README.md").lstrip().splitlines()
+        if not lines or lines[0].rstrip() != _FENCE:
+            return {}
+        fence = next((number for number, line in enumerate(lines[1:], 1) if line.rstrip() == _FENCE), 0)
+        front = parse_yaml("\n".join(lines[1:fence]))
+    except (OSError, UnreadableDocument):
         return {}
+    return front if isinstance(front, dict) else {}
 
 
 def stated_licence(card: Mapping[str, Any], metadata: Mapping[str, str]) -> str | None:

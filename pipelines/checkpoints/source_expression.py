@@ -19,11 +19,14 @@ FORMS = (
     "Expected a diffusers folder, a .safetensors or .ckpt file, a hub id (owner/name, owner/name@revision, "
     "owner/name/path/file.safetensors), or LoRAs on one of these (BASE + 0.8 * LORA, with spaces around + and *)"
 )
-_NUMBER = r"[-+－＋−]?(?:\d+[.．]?\d*|[.．]\d+)(?:[eEｅＥ][-+－＋−]?\d+)?"
-_TIMES = r"(?:\s+\*\s+|\s*[＊×]\s*)"
-_SIGN = re.compile(rf"(?:\s+([-+])\s+|(?<=\S)\s*([－＋−])\s*)(?={_NUMBER}(?:\s+\*\s|\s*[＊×]))")
+MOST_LETTERS = 1 << 14  # of a source; four paths of the longest kind
+_LONGEST_NAME = 255  # bytes of a file's name, on any system
+# Each repeat keeps what it took, and none begins within blanks that another began: a person's line is read once.
+_NUMBER = r"[-+－＋−]?(?:\d++(?:[.．]\d*+)?|[.．]\d++)(?:[eEｅＥ][-+－＋−]?\d++)?"
+_TIMES = r"(?:\s++\*\s++|\s*+[＊×]\s*+)"
+_SIGN = re.compile(rf"(?:(?<!\s)\s++([-+])\s++|(?<=\S)\s*+([－＋−])\s*+)(?={_NUMBER}(?:\s++\*\s|\s*+[＊×]))")
 _TERM = re.compile(rf"({_NUMBER}){_TIMES}(.+)", re.DOTALL)
-_NAMED = re.compile(r"([^=＝/\\*＊×]+?)(?:\s+=\s+|\s*＝\s*)(.+)", re.DOTALL)
+_NAMED = re.compile(r"([^=＝/\\*＊×]++)(?:(?<=\s)=\s++|＝\s*+)(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,10 @@ def parse_source(text: str, folder: Path | None = None) -> SourceExpression:
         folder: where relative paths start; the working directory if left out.
 
     Raises:
-        SourceError: no base, no adapter after a number, a number that is not finite.
+        SourceError: no base, no adapter after a number, a number that is not finite, letters that no path can hold,
+            more than `MOST_LETTERS`.
     """
+    _check_letters(text)
     text = text.strip()
     if _exists(text, folder):
         return SourceExpression(None, text)
@@ -78,6 +83,9 @@ def parse_source(text: str, folder: Path | None = None) -> SourceExpression:
         if term is None or not math.isfinite(float(scale)):
             raise SourceError(f"{text!r} cannot be read at {other!r}. {FORMS}.")
         adapters.append((scale, term[2]))
+    for part in (base, *(adapter for _, adapter in adapters)):
+        if any(len(os.fsencode(one)) > _LONGEST_NAME for one in part.split("/")):
+            raise SourceError(f"A source is named by a file of more than {_LONGEST_NAME} bytes. {FORMS}.")
     return SourceExpression(name, base, tuple(adapters))
 
 
@@ -85,6 +93,18 @@ def parse_terms(text: str) -> tuple[str, list[tuple[str, str]]]:
     """Split a source into its base and the adapters on it, each with its scale; see `parse_source`."""
     parsed = parse_source(text)
     return parsed.base, list(parsed.adapters)
+
+
+def _check_letters(text: str) -> None:
+    """Refuse a text that is too long to be written by a person, or holds a zero or half of a letter."""
+    if len(text) > MOST_LETTERS:
+        raise SourceError(f"A source is named by {len(text)} letters. Expected at most {MOST_LETTERS}. {FORMS}.")
+    try:
+        sound = b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        sound = False
+    if not sound:
+        raise SourceError(f"A source is named by letters that no path can hold. {FORMS}.")
 
 
 def _exists(text: str, folder: Path | None) -> bool:

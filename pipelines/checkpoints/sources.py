@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -136,7 +137,7 @@ def open_source(path: str | Path, *, name: str | None = None) -> Source:
     Raises:
         SourceError: nothing there, another kind of model, no UNet, a damaged file.
     """
-    place = Path(path).expanduser()
+    place = Path(os.path.expanduser(path))
     if place.is_dir() and (place.suffix != ".safetensors" or (place / "model_index.json").exists()):
         contents = read_folder(place)
         if "unet" not in contents.components:
@@ -160,7 +161,7 @@ def open_network(path: str | Path, *, name: str | None = None) -> Source:
     Raises:
         SourceError: nothing there, no safetensors, a damaged file, a tensor in two files.
     """
-    place = Path(path).expanduser()
+    place = Path(os.path.expanduser(path))
     return Source(place, name or (place.resolve().name if place.is_dir() else place.stem), read_network(place))
 
 

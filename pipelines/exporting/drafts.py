@@ -19,7 +19,7 @@ def require_empty_folder(target: str | Path) -> Path:
     Raises:
         ExportError: there is something in it already, or it is a file.
     """
-    folder = Path(target).expanduser()
+    folder = Path(os.path.expanduser(target))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ExportError(f"{folder} exists already. Expected a new or empty folder; choose another name.")
     return folder

@@ -24,6 +24,7 @@ from pipelines.errors import ExportError
 from pipelines.exporting.drafts import atomic_outputs, refuse_existing, refuse_in_sources, require_empty_folder
 from pipelines.storage.files import lies_in
 from pipelines.storage.tensor_file import DTYPE_CODES, TensorFile
+from pipelines.untrusted import UnreadableDocument, parse_json
 from pipelines.weaving.plan import Plan
 from pipelines.weaving.weave import FileEntry, component_entries, weave_file
 
@@ -165,7 +166,7 @@ def export_file(
             not SDXL's.
         RecipeError: the recipe does not fit the sources.
     """
-    path = Path(target).expanduser()
+    path = Path(os.path.expanduser(target))
     if path.suffix != SINGLE_FILE_SUFFIX:
         raise ExportError(f"{path} is no name for a single file. Expected one that ends in {SINGLE_FILE_SUFFIX}.")
     targets = [path] if documents is None else [path, about_folder(path)]
@@ -273,8 +274,8 @@ def without_places(document: Path) -> bytes:
     if document.suffix != ".json" or not any(key.encode() in content for key in _PLACE_KEYS):
         return content
     try:
-        configuration = json.loads(content)
-    except ValueError:
+        configuration = parse_json(content)
+    except UnreadableDocument:
         return content
     kept = _portable(configuration) if isinstance(configuration, dict) else configuration
     return content if kept == configuration else (json.dumps(kept, indent=2, ensure_ascii=False) + "\n").encode()

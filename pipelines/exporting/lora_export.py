@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,7 +161,7 @@ def export_lora(
         ExportError: see `extract_lora`; the target is taken or is no `.safetensors`, or the disk cannot be written.
         RecipeError: the recipe does not fit the sources.
     """
-    path = Path(target).expanduser()
+    path = Path(os.path.expanduser(target))
     if path.suffix != SINGLE_FILE_SUFFIX:
         raise ExportError(f"{path} is no name for a LoRA. Expected one that ends in {SINGLE_FILE_SUFFIX}.")
     targets = [path] if documents is None else [path, about_folder(path)]

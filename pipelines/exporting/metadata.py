@@ -17,9 +17,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
 from pipelines.errors import ExportError
+from pipelines.storage.pictures import read_picture
 from pipelines.weaving.plan import Plan
 
 from .export import TENSOR_HASH_KEY
@@ -91,8 +92,7 @@ def thumbnail_data_url(picture: bytes) -> str:
     Args:
         picture: a file that Pillow opens.
     """
-    with Image.open(io.BytesIO(picture)) as opened:
-        small = ImageOps.fit(opened.convert("RGB"), (THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    small = ImageOps.fit(read_picture(io.BytesIO(picture)), (THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=85)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from pipelines.recipes.recipe import RecipeSource
 from pipelines.storage.files import cache_dir, write_whole
+from pipelines.untrusted import UnreadableDocument, read_json
 from pipelines.weaving.plan import Plan
 
 _FOLDER = "places"
@@ -42,8 +43,8 @@ def note_place(key: str, places: Mapping[str, str]) -> None:
 def noted_place(key: str) -> dict[str, str]:
     """Return the places noted under a key; none where there is no note, or none that can be read."""
     try:
-        content = json.loads((cache_dir() / _FOLDER / f"{key}.json").read_text("utf-8"))
-    except (OSError, ValueError):
+        content = read_json(cache_dir() / _FOLDER / f"{key}.json")
+    except (OSError, UnreadableDocument):
         return {}
     return {str(name): str(place) for name, place in content.items()} if isinstance(content, dict) else {}
 

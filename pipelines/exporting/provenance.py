@@ -20,6 +20,7 @@ from pipelines.errors import M2N2Error
 from pipelines.recipes.recipe import Recipe, load_recipe, parse_recipe
 from pipelines.storage.files import cache_dir, write_whole
 from pipelines.storage.tensor_file import TensorFile
+from pipelines.untrusted import UnreadableDocument, parse_json
 from pipelines.weaving.plan import Plan
 
 RECIPE_KEY = "m2n2_recipe"  # in the header of a single file
@@ -252,8 +253,8 @@ def _parents(source: Source) -> tuple[dict[str, Any] | None, dict[str, Any]]:
 
 def _table(metadata: Mapping[str, str], key: str) -> dict[str, Any]:
     """Return a JSON object in a header that anybody may have written; empty where it is none."""
-    with suppress(ValueError, RecursionError):
-        content = json.loads(metadata.get(key, ""))
+    with suppress(UnreadableDocument):
+        content = parse_json(metadata.get(key, ""))
         if isinstance(content, dict):
             return content
     return {}

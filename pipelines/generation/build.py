@@ -7,6 +7,7 @@ read from vocabulary files, and everything is on this disk already.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -84,7 +85,7 @@ def empty_module(part: str, source: Source, dtype: torch.dtype) -> torch.nn.Modu
         module_class = _class(part, source, transformers.PreTrainedModel, diffusers.ModelMixin)
     config = source.config(part)
     _check_config(part, source, config)
-    with quiet_libraries(), _WithoutInitialisation():
+    with _configured(part, source), quiet_libraries(), _WithoutInitialisation():
         if issubclass(module_class, transformers.PreTrainedModel):
             module = module_class(module_class.config_class.from_dict(config))
         else:
@@ -136,8 +137,20 @@ def make_scheduler(source: Source, settings: GenerationSettings | None = None) -
     else:
         family = FEW_STEP_LORAS[settings.speed]
         scheduler_class, config = getattr(diffusers, family.scheduler), {**config, **family.options}
-    with quiet_libraries():
+    with _configured("scheduler", source), quiet_libraries():
         return scheduler_class.from_config(config)
+
+
+@contextlib.contextmanager
+def _configured(part: str, source: Source) -> Iterator[None]:
+    """Turn what a library says of a configuration into an error of the source, whose configuration it is."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, RuntimeError) as error:
+        raise SourceError(
+            f"{source.path}: the configuration of {part} cannot be used ({type(error).__name__}). Expected one that "
+            "diffusers or transformers wrote: fetch it again."
+        ) from error
 
 
 def attach_lora(pipeline: StableDiffusionXLPipeline, lora: str) -> None:
@@ -151,7 +164,7 @@ def attach_lora(pipeline: StableDiffusionXLPipeline, lora: str) -> None:
         GenerationError: it holds nothing for this UNet, or does not fit it.
         SourceError: there is no such file here, nor can it be had from the hub.
     """
-    path = Path(lora).expanduser()
+    path = Path(os.path.expanduser(lora))
     if not path.is_file() and (identifier := hub.parse_hub_id(lora)):
         path = hub.fetch(identifier)
     TensorFile(path)  # says in plain words what is wrong with a file

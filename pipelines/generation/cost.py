@@ -18,6 +18,8 @@ from pipelines.storage.tensor_file import FLOAT_CODES
 
 from .settings import GenerationSettings
 
+_LARGEST, _MOST_LEVELS = 1 << 16, 16  # of what configurations say; SDXL has 2048 and 4
+
 # Counted at 1024 pixels: 15.8 elements per pixel of the latents, picture and channel of the first block (320).
 UNET_ELEMENTS = 16
 # Counted at 1024 pixels: 6.0 elements per pixel of the picture and channel of the last decoder block (128).
@@ -123,21 +125,20 @@ def measure_sizes(sources: Mapping[str, Source], host: Mapping[str, str], merged
         part: {name: ref.shape for name, ref in lender.components[part].tensors.items() if ref.dtype in FLOAT_CODES}
         for part, lender in lenders.items()
     }
-    unet, vae = lenders["unet"].config("unet"), lenders["vae"].config("vae")
-    tokens = lenders["text_encoder"].config("text_encoder")["max_position_embeddings"]
-    pooled = lenders["text_encoder_2"].config("text_encoder_2")["projection_dim"]
-    factor = 2 ** (len(vae["block_out_channels"]) - 1)
+    tokens = _number(lenders["text_encoder"], "text_encoder", "max_position_embeddings")
+    pooled = _number(lenders["text_encoder_2"], "text_encoder_2", "projection_dim")
+    factor = 2 ** (len(_widths(lenders["vae"], "vae")) - 1)
     return PipelineSizes(
         parameters={part: sum(map(prod, found.values())) for part, found in shapes.items()},
         merged=sum(source.components[part].size for source in sources.values() for part in merged),
-        side=unet["sample_size"] * factor,
+        side=_number(lenders["unet"], "unet", "sample_size") * factor,
         factor=factor,
-        unet_width=unet["block_out_channels"][0],
-        vae_width=vae["block_out_channels"][0],
-        upcast=bool(vae.get("force_upcast", True)),
+        unet_width=_widths(lenders["unet"], "unet")[0],
+        vae_width=_widths(lenders["vae"], "vae")[0],
+        upcast=bool(lenders["vae"].config("vae").get("force_upcast", True)),
         unet=unet_operations(shapes["unet"], tokens),
         vae=vae_operations(shapes["vae"]),
-        caption=2 * (tokens * unet["cross_attention_dim"] + pooled),
+        caption=2 * (tokens * _number(lenders["unet"], "unet", "cross_attention_dim") + pooled),
     )
 
 
@@ -145,9 +146,38 @@ def native_side(source: Source) -> int:
     """Return the side, in pixels, of the pictures that a source's UNet was made for.
 
     A UNet without a VAE is taken to be decoded by SDXL's.
+
+    Raises:
+        SourceError: its configurations do not say it.
     """
-    levels = len(source.config("vae")["block_out_channels"]) if source.lends("vae") else 4
-    return int(source.config("unet")["sample_size"]) * 2 ** (levels - 1)
+    levels = len(_widths(source, "vae")) if source.lends("vae") else 4
+    return _number(source, "unet", "sample_size") * 2 ** (levels - 1)
+
+
+def _number(source: Source, part: str, key: str) -> int:
+    """A positive whole number of a component's configuration."""
+    value = source.config(part).get(key)
+    if not isinstance(value, int) or not 0 < value <= _LARGEST:
+        raise SourceError(
+            f"{source.path}: the configuration of {part} has no usable {key}. Expected a whole number from 1 to "
+            f"{_LARGEST}: fetch it again."
+        )
+    return value
+
+
+def _widths(source: Source, part: str) -> list[int]:
+    """The widths of a component's levels, as its configuration has them."""
+    widths = source.config(part).get("block_out_channels")
+    if (
+        not isinstance(widths, list)
+        or not 0 < len(widths) <= _MOST_LEVELS
+        or not all(isinstance(width, int) and 0 < width <= _LARGEST for width in widths)
+    ):
+        raise SourceError(
+            f"{source.path}: the configuration of {part} has no usable block_out_channels. Expected 1 to "
+            f"{_MOST_LEVELS} whole numbers: fetch it again."
+        )
+    return widths
 
 
 def unet_operations(shapes: TensorShapes, tokens: int) -> OperationCount:
@@ -170,7 +200,7 @@ def unet_operations(shapes: TensorShapes, tokens: int) -> OperationCount:
             fixed += 2 * prod(shape) * tokens
             continue
         level = {"down_blocks": lambda k: k, "up_blocks": lambda k: depth - 1 - k, "mid_block": lambda _: depth - 1}
-        halved = level[stage](int(block) if block.isdigit() else 0) if stage in level else 0
+        halved = level[stage](int(block) if block.isdecimal() else 0) if stage in level else 0
         halved += (".downsamplers." in name) - (".upsamplers." in name)
         share = 0.25**halved
         linear += 2 * prod(shape) * share

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,7 +102,7 @@ class GenerationSettings(BaseModel):
     @property
     def portable(self) -> GenerationSettings:
         """These settings as they may leave this machine: of a LoRA's path only the file's name stays."""
-        if self.speed_lora is None or not Path(self.speed_lora).expanduser().is_absolute():
+        if self.speed_lora is None or not Path(os.path.expanduser(self.speed_lora)).is_absolute():
             return self
         return self.model_copy(update={"speed_lora": Path(self.speed_lora).name})
 

@@ -20,6 +20,7 @@ from pipelines.architectures.keys import ATTENTION, BACKBONE, MODEL, REST, TEXT_
 from pipelines.checkpoints.sources import COMPONENTS, SDXL_UNET, Source
 from pipelines.errors import RecipeError, short, unreadable
 from pipelines.storage.files import write_whole
+from pipelines.untrusted import UnreadableDocument, parse_json, read_text
 
 from .statement import LicenceStatement
 
@@ -221,11 +222,10 @@ def parse_recipe(text: str, *, where: str = "the recipe", unpinned: bool = False
         RecipeError: not JSON, another format, a newer version, an unknown key, weights that do not fit; says where.
     """
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise RecipeError(
-            f"{where} is not JSON ({unreadable(error)}). Expected a recipe file (version {VERSION})."
-        ) from error
+        content = parse_json(text)
+    except UnreadableDocument as error:
+        reason = f"is not JSON ({unreadable(error)}). Expected a recipe file (version {VERSION})."
+        raise RecipeError(f"{where} {reason}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         found = short(content.get("format")) if isinstance(content, dict) else repr(type(content).__name__)
         raise RecipeError(f"{where} has the format {found}. Expected {FORMAT!r}.")
@@ -250,8 +250,8 @@ def load_recipe(path: str | Path, *, unpinned: bool = False) -> Recipe:
         RecipeError: no such file, or see `parse_recipe`.
     """
     try:
-        text = Path(path).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(path)
+    except (OSError, UnreadableDocument) as error:
         raise RecipeError(f"{path} cannot be read ({unreadable(error)}). Expected a recipe file in JSON.") from error
     return parse_recipe(text, where=str(path), unpinned=unpinned)
 

@@ -22,6 +22,7 @@ TORCH_DTYPES = {
     "I32": torch.int32,
 }
 DTYPE_CODES = {dtype: code for code, dtype in TORCH_DTYPES.items()}
+MOST_HEADER = 32 << 20  # bytes; SDXL has 300 kB, and what trainers note beside it some megabytes
 CAN_READ_INTO = hasattr(os, "preadv")  # False on Windows
 FLOAT_CODES = frozenset(code for code, dtype in TORCH_DTYPES.items() if dtype.is_floating_point)
 
@@ -46,6 +47,7 @@ class TensorFile:
             found = "a folder" if path.is_dir() else "a link to nothing" if path.is_symlink() else "nothing there"
             raise SourceError(f"{path}: expected a safetensors file, found {found}. Check the path, or fetch it again.")
         try:
+            _check_header_size(path)
             self._handle = safe_open(path, framework="pt", device="cpu")
             self._descriptor = os.open(path, os.O_RDONLY)
             weakref.finalize(self, os.close, self._descriptor)
@@ -55,7 +57,7 @@ class TensorFile:
             }
             self.metadata: Mapping[str, str] = self._handle.metadata() or {}
             twice, self._offsets = _header(path)
-        except (SafetensorError, OSError, ValueError) as error:
+        except (SafetensorError, OSError, ValueError, RecursionError) as error:
             raise SourceError(
                 f"{path} cannot be read as safetensors ({error}). Expected a complete file; "
                 "it may be truncated or still downloading: fetch it again."
@@ -95,6 +97,14 @@ class TensorFile:
         """What tells this file from another, short of reading it: real path, bytes, time of change in nanoseconds."""
         stat = self.path.stat()
         return str(self.path.resolve()), stat.st_size, stat.st_mtime_ns
+
+
+def _check_header_size(path: Path) -> None:
+    """Refuse a header before anything is allocated for it."""
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+    if length > MOST_HEADER:
+        raise ValueError(f"a header of {length} bytes, more than {MOST_HEADER >> 20} MiB")
 
 
 def _header(path: Path) -> tuple[str | None, dict[str, int]]:

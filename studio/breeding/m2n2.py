@@ -168,7 +168,7 @@ class M2N2:
         """
         state = self._search.state()
         for one, offspring in zip(state.get("in_flight", ()), self._search.in_flight, strict=False):
-            one["recipe"] = json.loads(offspring.genome.to_json())
+            one["recipe"] = offspring.genome.model_dump(mode="json", exclude_none=True)
         return state
 
     @property

@@ -41,11 +41,20 @@ def studio(
     host: Annotated[str, typer.Option(help="address to listen on; 0.0.0.0 opens it to the network")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="port to listen on")] = 7860,
     runs: Annotated[Path, typer.Option(help="folder that holds the runs")] = Path("runs"),
+    allow: Annotated[
+        list[Path] | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            metavar="DIR",
+            help="folder that pages may read beside the studio's own and the working folder; may be repeated",
+        ),
+    ] = None,
 ) -> None:
     """Open the studio in a browser. / ブラウザーでスタジオを開きます。"""
     from studio.ui.server.app import serve
 
-    serve(runs, host=host, port=port)
+    serve(runs, host=host, port=port, allowed=allow or ())
 
 
 for command in (evolve, show, merge, export, score, studio, report, verify, monitor, votes):  # as --help lists them

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
-import yaml
 
+from pipelines.untrusted import UnreadableDocument, parse_yaml
 from studio.runs.kind import is_any
 
 from . import console
@@ -116,8 +116,8 @@ def _setting(text: str) -> tuple[str, Any]:
     """Parse KEY=VALUE as a run file would have it."""
     key, equals, value = text.partition("=")
     try:
-        return key.strip(), yaml.safe_load(value) if equals else _usage(f"--set {text}: expected KEY=VALUE.")
-    except yaml.YAMLError:
+        return key.strip(), parse_yaml(value) if equals else _usage(f"--set {text}: expected KEY=VALUE.")
+    except UnreadableDocument:
         _usage(f"--set {text}: {value!r} is no value of a run file.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -162,7 +163,7 @@ def _write_and_push(plan: Callable[[Path], ExportPlan | LoraPlan], out: Path, pu
             out.with_name(out.name.removesuffix(PACKAGE_ENDING)) if is_recipe else out
         )
         if is_recipe and isinstance(planned, ExportPlan):  # a LoRA by such a name is refused where it is written
-            planned = RecipePackage(planned, out.expanduser())
+            planned = RecipePackage(planned, Path(os.path.expanduser(out)))
         written = planned.write(progress)
     console.print_warnings(written.warnings("en"))
     console.print_notes(written.notes("en"))

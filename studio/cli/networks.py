@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,7 +95,7 @@ def _individual(individual: Individual) -> dict[str, Any]:
         "alive": individual.alive,
         "score": individual.mean("score"),
         "shares": individual.recipe.shares,
-        "recipe": json.loads(individual.recipe.to_json()),
+        "recipe": individual.recipe.model_dump(mode="json", exclude_none=True),
         "error": individual.error,
     }
 

@@ -18,6 +18,7 @@ from pipelines.checkpoints.sources import Source
 from pipelines.generation.live_pipeline import LivePipeline, PictureRequest
 from pipelines.generation.settings import GenerationSettings
 from pipelines.recipes.recipe import Recipe
+from pipelines.storage.pictures import read_picture
 from studio.png_metadata import write_png
 from studio.runs.config import FitnessKind
 from studio.runs.noise import Noise, picture_data
@@ -193,8 +194,7 @@ class Evaluator:
             )
         path, seen = folder / drawn.reference, self._references.setdefault(scorer, {})
         if path not in seen:
-            with Image.open(path) as picture:
-                seen[path] = scorer.image_features([picture.convert("RGB")])[0]
+            seen[path] = scorer.image_features([read_picture(path)])[0]
         return seen[path]
 
 

@@ -6,11 +6,9 @@ import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from eval.cmmd import cmmd
 from eval.metrics import bootstrap_mean, mean_by_category, paired_bootstrap
@@ -18,6 +16,7 @@ from eval.prompts.prompt_set import LANGUAGES, Language
 from pipelines.checkpoints.sources import COMPONENTS, Source
 from pipelines.errors import GenerationError, RecipeError
 from pipelines.recipes.recipe import Recipe
+from pipelines.storage.pictures import read_picture
 from studio.breeding.initial_population import source_recipes
 from studio.runs.individual import KINDS
 from studio.runs.noise import Noise
@@ -106,7 +105,7 @@ class HeldOutReporter:
             return None
         size, seen = self.conditions.settings.batch, []
         for start in range(0, len(files), size):  # thousands of photographs at once would fill the memory
-            seen.append(self.scorer.image_features([_opened(file) for file in files[start : start + size]]))
+            seen.append(self.scorer.image_features([read_picture(file) for file in files[start : start + size]]))
         return np.concatenate(seen)
 
     def _if_drawn(self, rows: Mapping[str, Callable[[], Row]]) -> dict[str, Row]:
@@ -163,11 +162,6 @@ class HeldOutReporter:
         if all(recipe.lender(part) == lender for part, lender in own.items()):
             return self._row(recipe, name)
         return self._row(recipe.model_copy(update={"host": {"default": name, **own}}), f"{name} as shipped")
-
-
-def _opened(file: Path) -> Image.Image:
-    with Image.open(file) as picture:
-        return picture.convert("RGB")
 
 
 def estimates(row: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:

@@ -12,6 +12,7 @@ from pipelines.exporting.provenance import contributing_sources
 from pipelines.generation.settings import GenerationSettings
 from pipelines.recipes.recipe import Recipe
 from studio.licences.inheritance import InheritedLicence, credit_lines
+from studio.markdown import markdown_text
 from studio.runs.individual import KINDS, Individual
 from studio.runs.noise import Noise
 from studio.runs.store import RunStore
@@ -68,7 +69,7 @@ def individual_card_content(
     return CardContent(
         title=title,
         summary=f"A merge of {len(contributing_sources(individual.recipe))} SDXL checkpoints, bred with M2N2 "
-        f"(individual {individual.id} of run {store.name}).",
+        f"(individual {markdown_text(individual.id)} of run {markdown_text(store.name)}).",
         languages=tuple(dict.fromkeys(["ja", "en", *_languages(individual.recipe, sources)])),  # it was judged in two
         scores=_scores(store, individual),
         samples=_samples(store, individual.id),
@@ -82,7 +83,7 @@ def recipe_card_content(recipe: Recipe, sources: Mapping[str, Source], title: st
     names = contributing_sources(recipe)
     return CardContent(
         title=title,
-        summary=f"A merge of {len(names)} SDXL checkpoints: {', '.join(names)}.",
+        summary=f"A merge of {len(names)} SDXL checkpoints: {', '.join(map(markdown_text, names))}.",
         languages=_languages(recipe, sources),
         attribution=attribution,
     )

@@ -24,6 +24,8 @@ from pipelines.errors import ExportError, unreadable
 from pipelines.exporting.places import note_place, noted_place
 from pipelines.generation.settings import GenerationSettings
 from pipelines.recipes.statement import LicenceStatement
+from pipelines.storage.pictures import open_picture
+from pipelines.untrusted import UnreadableDocument, read_bytes
 from studio.environment import current_environment
 from studio.runs.individual import KINDS, Individual
 from studio.runs.store import RunStore, now
@@ -143,7 +145,7 @@ def certificate_pictures(files: Iterable[Path]) -> dict[str, bytes]:
     copies = {}
     for file in files:
         if file.stem.endswith("-0"):
-            with Image.open(file) as picture:
+            with open_picture(file) as picture:
                 copies[f"{PICTURES_FOLDER}/{file.stem.removesuffix('-0')}.webp"] = small_webp(picture)
     return copies
 
@@ -165,8 +167,8 @@ def load_certificate(path: Path) -> BirthCertificate:
         ExportError: no such file, or another format; says what can be done without it.
     """
     try:
-        return BirthCertificate.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
+        return BirthCertificate.model_validate_json(read_bytes(path))
+    except (OSError, UnreadableDocument, ValidationError) as error:
         problem = "there is none" if isinstance(error, FileNotFoundError) else unreadable(error)
         if isinstance(error, ValidationError):
             problem = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['type']}" for one in error.errors()[:3])

@@ -10,6 +10,7 @@ An `ExportPlan` is what a preview shows and what `write` writes: both come from 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -213,7 +214,7 @@ def plan_export(
         M2N2Error: there is no such individual; its sources are gone or changed.
     """
     individual = store.individual(id)
-    path = Path(target).expanduser()
+    path = Path(os.path.expanduser(target))
     name = title or _name(path)
     plan, entries = _plan(individual.recipe, open_recipe_sources(individual.recipe), name, precision, statement)
     return ExportPlan(
@@ -238,7 +239,7 @@ def plan_recipe_export(
     statement: LicenceStatement | None = None,
 ) -> ExportPlan:
     """Plan what a recipe describes, for which there is no run; arguments and errors are those of `plan_export`."""
-    path = Path(target).expanduser()
+    path = Path(os.path.expanduser(target))
     plan, entries = _plan(recipe, sources, _name(path), precision, statement)
     content = recipe_card_content(recipe, sources, _name(path), attribution_text(entries))
     return ExportPlan(plan, path, content, entries, date=source_date())

@@ -12,6 +12,7 @@ from pipelines.weaving.plan import Plan
 from studio.i18n import t, words
 from studio.licences import ledger
 from studio.licences.inheritance import InheritedLicence, has_licence_text, licence_warnings
+from studio.markdown import link_target, markdown_text
 
 from .card_content import CardContent
 
@@ -21,7 +22,7 @@ HUB = "https://huggingface.co"
 def licence_notice(plan: Plan, content: CardContent, entries: list[InheritedLicence]) -> str:
     """Write `LICENSE.md`: whose work a merge is, under which terms, and that it was changed."""
     lines = [
-        f"# Licences of {content.title}",
+        f"# Licences of {markdown_text(content.title)}",
         "",
         "The weights of this checkpoint are a merge: the sources below were changed by weighted sums of their weights. "
         "It may be used and passed on only as all of their licences allow together.",
@@ -45,18 +46,18 @@ def licence_table(plan: Plan, entries: Iterable[InheritedLicence]) -> list[str]:
         digest = names[entry.name].sha256["unet"] if entry.name in names else None
         short = f" (`{digest[:16]}`)" if digest else ""
         gives = ", ".join(_part(plan, entry.name, part) for part in entry.parts)
-        cells = (f"{_place(plan, entry)}{short}", entry.licence or "not stated", gives, entry.duty("en") or _read_it())
-        rows.append("| " + " | ".join(cell(text) for text in cells) + " |")
+        cells = map(markdown_text, (entry.licence or "not stated", gives, entry.duty("en") or _read_it()))
+        rows.append("| " + " | ".join([f"{_place(plan, entry)}{short}", *cells]) + " |")
     missing = [entry.name for entry in entries if not has_licence_text(entry)]
     texts = "In brackets: the beginning of the sha256 of its UNet's tensors. Licence texts are in `licences`"
-    return [*rows, "", texts + (f"; none came with {', '.join(map(cell, missing))}." if missing else ".")]
+    return [*rows, "", texts + (f"; none came with {', '.join(map(markdown_text, missing))}." if missing else ".")]
 
 
 def permission_table(entries: Sequence[InheritedLicence]) -> list[str]:
     """Write what each source and the whole permit, in the six columns of the trade, as a Markdown table."""
     heads = ledger.headers("en")
     rows = [heads, ["---"] * len(heads), *ledger.LicenceLedger(entries, ()).table("en")]
-    return [*("| " + " | ".join(map(cell, row)) + " |" for row in rows), "", t("en", "no_advice")]
+    return [*("| " + " | ".join(map(markdown_text, row)) + " |" for row in rows), "", t("en", "no_advice")]
 
 
 def statement_lines(plan: Plan) -> list[str]:
@@ -64,15 +65,16 @@ def statement_lines(plan: Plan) -> list[str]:
     statement = plan.recipe.licence_statement
     if statement is None:
         return []
-    about = [f"> - {cell(sentence)}" for sentence in statement.about]
-    said = f"{cell(statement.who)} stated on {statement.when:%Y-%m-%d %H:%M %Z}: {cell(statement.reason)}"
+    about = [f"> - {markdown_text(sentence)}" for sentence in statement.about]
+    who, reason = markdown_text(statement.who), markdown_text(statement.reason)
+    said = f"{who} stated on {statement.when:%Y-%m-%d %H:%M %Z}: {reason}"
     return ["> **Licences stand against publishing these weights.**", ">", *about, ">", f"> {said.rstrip()}", ""]
 
 
 def warning_lines(entries: Iterable[InheritedLicence]) -> list[str]:
     """Write what should be read before anything is published, in Markdown."""
     sentences = licence_warnings(entries, "en")
-    return [f"> **Read before you publish.** {cell('; '.join(sentences))}.", ""] if sentences else []
+    return [f"> **Read before you publish.** {markdown_text('; '.join(sentences))}.", ""] if sentences else []
 
 
 def attribution_lines(content: CardContent) -> list[str]:
@@ -88,16 +90,11 @@ def _part(plan: Plan, name: str, part: str) -> str:
 
 def _place(plan: Plan, entry: InheritedLicence) -> str:
     if entry.origin.repo:
-        return f"[{entry.name}]({HUB}/{entry.origin.repo})"
+        return f"[{markdown_text(entry.name)}]({HUB}/{link_target(entry.origin.repo)})"
     source = plan.sources.get(entry.name)
     place = portable_uri(source) if source else entry.origin.path.name
-    return entry.name if place == entry.name else f"{entry.name}: {place}"
+    return markdown_text(entry.name if place == entry.name else f"{entry.name}: {place}")
 
 
 def _read_it() -> str:
     return words("en")["read_it"]
-
-
-def cell(text: str) -> str:
-    """Text from outside in one line of a table."""
-    return " ".join(text.replace("|", "\\|").split())

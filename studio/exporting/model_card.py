@@ -14,9 +14,10 @@ from pipelines.exporting.export import CONFIG_FOLDER, PRECISIONS, SINGLE_FILE_SU
 from pipelines.generation.settings import FEW_STEP_LORAS, GenerationSettings
 from pipelines.weaving.plan import Plan
 from studio.licences.inheritance import InheritedLicence, all_terms, common_licence
+from studio.markdown import link_target, markdown_text
 
 from .card_content import CardContent, CardPicture, CardScore, ExampleDrawing
-from .licence_papers import attribution_lines, cell, licence_table, permission_table, statement_lines, warning_lines
+from .licence_papers import attribution_lines, licence_table, permission_table, statement_lines, warning_lines
 
 
 def model_card(
@@ -35,7 +36,7 @@ def model_card(
         "---",
         _front_matter(content, entries).to_yaml().strip(),
         "---",
-        f"# {content.title}",
+        f"# {markdown_text(content.title)}",
         "",
         *warning_lines(entries),
         *statement_lines(plan),
@@ -159,7 +160,8 @@ _KINDS = {
 
 def _scores(scores: Iterable[CardScore]) -> list[str]:
     rows = [
-        f"| {cell(score.prompts)} ({score.split}) | {_KINDS[score.kind]} | {score.mean:.4f} | {cell(score.by)} |"
+        f"| {markdown_text(score.prompts)} ({score.split}) | {_KINDS[score.kind]} | {score.mean:.4f} | "
+        f"{markdown_text(score.by)} |"
         for score in scores
     ]
     table = ["| captions | similarity of | mean | by |", "| --- | --- | --- | --- |", *rows]
@@ -168,7 +170,7 @@ def _scores(scores: Iterable[CardScore]) -> list[str]:
 
 
 def _samples(samples: Iterable[CardPicture]) -> list[str]:
-    pictures = [f"![{cell(sample.caption)}](samples/{sample.name})" for sample in samples]
+    pictures = [f"![{markdown_text(sample.caption)}](samples/{link_target(sample.name)})" for sample in samples]
     note = "The first caption of each category, none of them chosen by score."
     return ["## Pictures", "", note, "", *pictures, ""] if pictures else []
 

@@ -27,9 +27,10 @@ from pipelines.exporting.verify import Progress, woven_hashes
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.files import write_whole
 from studio.licences.inheritance import licence_texts
+from studio.markdown import markdown_code, markdown_text
 
 from .export_plan import ExportPlan
-from .licence_papers import cell, licence_notice, licence_table, permission_table
+from .licence_papers import licence_notice, licence_table, permission_table
 from .model_card import is_full_size
 from .written_export import WrittenExport
 
@@ -70,7 +71,7 @@ class RecipePackage:
         digests = hashes or {"unet": "known when it is written"}
         return "\n".join(
             [
-                f"# {export.content.title}: recipe",
+                f"# {markdown_text(export.content.title)}: recipe",
                 "",
                 export.content.summary,
                 "",
@@ -88,7 +89,7 @@ class RecipePackage:
                 f"1. Install m2n2-studio{', and have room for it' if is_full_size(export.plan) else ''}: "
                 f"the weights take {export.size / 1e9:.2f} GB.",
                 "2. Put these sources, or links to them, beside this file: "
-                + (", ".join(f"`{name}`" for name in self._places()) or "none, all of them are fetched from the hub")
+                + (", ".join(map(markdown_code, self._places())) or "none, all of them are fetched from the hub")
                 + ". `recipe.json` names them as `uri`; another path there does as well.",
                 "3. Run `python rebuild.py`, or by hand:",
                 "",
@@ -144,7 +145,7 @@ class RecipePackage:
 
     def _barred(self) -> list[str]:
         """Say what stands against the weights, for which rebuilding takes a reason too."""
-        about = [f"- {cell(clash.sentence('en'))}" for clash in self.export.clashes]
+        about = [f"- {markdown_text(clash.sentence('en'))}" for clash in self.export.clashes]
         if not about:
             return []
         return ["Licences stand against these weights; rebuilding them takes `--licence-reason`:", "", *about, ""]

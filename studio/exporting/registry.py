@@ -8,16 +8,20 @@ exports/current.jsonl              every choice of it, appended to and never edi
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import TypedDict
+
 from pipelines.errors import ExportError
 from pipelines.exporting.export import SINGLE_FILE_SUFFIX, about_folder
 from pipelines.recipes.recipe import Recipe, load_recipe
 from pipelines.storage.files import write_whole
-from studio.journal import Journal
+from pipelines.untrusted import UnreadableDocument, read_text
+from studio.journal import Journal, Moment
 from studio.runs.store import now
 
 from .certificate import CERTIFICATE_FILE, BirthCertificate, load_certificate
@@ -85,7 +89,7 @@ def open_export(path: str | Path) -> Export:
     Raises:
         ExportError: nothing there that the studio wrote.
     """
-    export = Export(Path(path).expanduser())
+    export = Export(Path(os.path.expanduser(path)))
     if not export.path.exists() or not (export.documents / "recipe.json").is_file():
         raise ExportError(
             f"{path} is no export of the studio. Expected a folder with recipe.json, or NAME{SINGLE_FILE_SUFFIX} with "
@@ -129,12 +133,24 @@ def put_in_use(folder: Path, name: str, who: str = "") -> None:
 def in_use(folder: Path) -> str | None:
     """Return the name of the export in use; `None` where none was chosen yet."""
     pointer = folder / _CURRENT
-    return pointer.read_text("utf-8").strip() or None if pointer.is_file() else None
+    try:
+        return read_text(pointer).strip() or None
+    except (OSError, UnreadableDocument):
+        return None
+
+
+class _Choice(TypedDict):
+    """Who put which export in use, as a line of the journal has it."""
+
+    export: str
+    former: str | None
+    when: Moment
+    who: str
 
 
 def in_use_journal(folder: Path) -> Journal:
     """Open the journal of choices: a line each, with `export`, `former`, `when` and `who`."""
-    return Journal(folder / f"{_CURRENT}.jsonl")
+    return Journal(folder / f"{_CURRENT}.jsonl", _Choice)
 
 
 def in_use_history(folder: Path) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pipelines.checkpoints.sources import open_source
 from pipelines.errors import ExportError, unreadable
 from pipelines.exporting.export import CONFIG_FOLDER, without_places, write_configs
 from pipelines.exporting.verify import Progress, compare_export, plan_in_precision_of, stored_hashes
+from pipelines.untrusted import UnreadableDocument, parse_json, read_json
 from pipelines.weaving.plan import Plan
 from studio.library.model_reference import open_recipe_sources
 
@@ -87,7 +87,7 @@ def verify_hashes(export: Export, hashes: Path, progress: Progress | None = None
         M2N2Error: the hashes cannot be read, or the export cannot be opened.
     """
     try:
-        content = json.loads(hashes.read_text("utf-8"))
+        content = read_json(hashes)
         expected = {str(part): str(digest) for part, digest in content["sha256"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         # its repr would hold the whole file
@@ -114,7 +114,7 @@ def _alike(rebuilt: Path, written: Path) -> bool:
         return True
     if not written.is_file() or without_places(written) == written.read_bytes():
         return False
-    same: bool = json.loads(without_places(written)) == json.loads(rebuilt.read_bytes())
+    same: bool = parse_json(without_places(written)) == read_json(rebuilt)
     return same  # exports once kept where their sources had been saved from
 
 
@@ -124,7 +124,9 @@ def _content(file: Path) -> Any:
     if file.name != "model_index.json":
         return file.read_bytes()
     try:
-        index = json.loads(file.read_text("utf-8"))
-    except ValueError:
+        index = read_json(file)
+    except (OSError, UnreadableDocument):
+        return None
+    if not isinstance(index, dict):
         return None
     return {key: value for key, value in index.items() if key != _OF_A_VERSION}

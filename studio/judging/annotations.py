@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from studio.errors import RunError
 from studio.journal import Journal
@@ -16,6 +19,16 @@ from studio.runs.store import RunStore, now
 
 ANNOTATIONS_FILE = "marks.jsonl"
 MAX_STARS = 5  # stars
+
+
+class Mark(TypedDict):
+    """What a rater said of an individual, as a line of the journal has it."""
+
+    recipe: str
+    rater: str
+    stars: Annotated[int, Field(ge=0, le=MAX_STARS)]
+    tags: list[str]
+    note: str
 
 
 @dataclass(frozen=True)
@@ -60,7 +73,7 @@ def annotate(store: RunStore, individual: Individual, *, rater: str, stars: int,
 def read_annotations(store: RunStore) -> dict[str, Annotations]:
     """Read what was said of each individual, by the digest of its recipe."""
     last: dict[str, dict[str, dict[str, Any]]] = {}  # by recipe and rater
-    for event in Journal(store.folder / ANNOTATIONS_FILE).events():
+    for event in Journal(store.folder / ANNOTATIONS_FILE, Mark).events():
         last.setdefault(event["recipe"], {})[event["rater"]] = event
     return {recipe: _annotations(events) for recipe, events in last.items()}
 

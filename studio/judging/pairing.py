@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from eval.prompts.prompt_set import LANGUAGES, Language
+from pipelines.storage.pictures import read_picture
 from studio.png_metadata import picture_seed
 from studio.runs.individual import Individual
 from studio.runs.picture_names import ids_by_stem, image_folder
@@ -163,8 +164,8 @@ def _opened(
 
 def pixels_only(path: Path) -> tuple[int | None, bytes]:
     """Return the seed a picture was drawn from, where it says so, and its pixels alone as PNG."""
-    with Image.open(path) as picture:
-        pixels = Image.frombytes("RGB", picture.size, picture.convert("RGB").tobytes())
+    picture = read_picture(path)
+    pixels = Image.frombytes("RGB", picture.size, picture.tobytes())
     buffer = io.BytesIO()
     pixels.save(buffer, "PNG", compress_level=1)
     return picture_seed(path), buffer.getvalue()

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from eval.preferences.bradley_terry import VoteShare
 from eval.preferences.preference_model import PreferenceWeights, cross_validated_agreement, fit_preference
 from eval.scorers.scorer import FeatureScorer
+from pipelines.storage.pictures import read_picture
 from studio.errors import RunError
 from studio.png_metadata import picture_seed
 from studio.runs.picture_names import image_folder, picture_file
@@ -68,7 +68,7 @@ def learn_preferences(folder: Path, votes: Sequence[Vote], scorer: FeatureScorer
         )
     files = list(dict.fromkeys(_file(folder, vote, id) for vote in usable for id in (vote.left, vote.right)))
     row = {file: k for k, file in enumerate(files)}
-    features = scorer.image_features([_opened(file) for file in files])  # [pictures, d]
+    features = scorer.image_features([read_picture(file) for file in files])  # [pictures, d]
     models = []
     for rater, rater_votes in votes_by_rater.items():
         first, second = (
@@ -105,8 +105,3 @@ def _file(folder: Path, vote: Vote, id: str) -> Path:
 def _is_there(folder: Path, vote: Vote, id: str) -> bool:
     file = _file(folder, vote, id)
     return file.is_file() and picture_seed(file) == vote.seed
-
-
-def _opened(file: Path) -> Image.Image:
-    with Image.open(file) as picture:
-        return picture.convert("RGB")

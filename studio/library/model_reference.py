@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pipelines.checkpoints.source_uri import absolute_uri, open_source_uri
@@ -21,7 +22,7 @@ def open_model(named: str) -> OpenedModel:
     Raises:
         M2N2Error: nothing of the kind is there, or it does not fit.
     """
-    path = Path(named).expanduser()
+    path = Path(os.path.expanduser(named))
     if path.is_file() and path.suffix not in (".safetensors", *PICKLE_SUFFIXES):
         recipe = load_recipe(path)
         return recipe, open_recipe_sources(recipe, relative_to=path.parent)

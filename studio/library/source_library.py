@@ -24,6 +24,7 @@ from pipelines.checkpoints.source_uri import absolute_uri, default_name, open_so
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import M2N2Error, unreadable
 from pipelines.storage.files import write_whole
+from pipelines.untrusted import UnreadableDocument, read_yaml
 from studio.errors import RunError
 
 SOURCES_FILE = "sources.yaml"
@@ -70,8 +71,8 @@ def added_sources(runs: Path) -> list[str]:
     if not path.is_file():
         return []
     try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = read_yaml(path)
+    except (OSError, UnreadableDocument) as error:
         raise RunError(
             f"{path} cannot be read ({unreadable(error)}). Expected a list of sources; mend or remove it."
         ) from error
@@ -145,9 +146,10 @@ def _change(runs: Path, edit: Callable[[list[str]], list[str]]) -> None:
 def _sources_of(file: Path, _changed: int) -> tuple[str, ...]:
     """The sources of a run's file, with whole paths; none where it cannot be read or breeds other networks."""
     try:
-        content: Any = yaml.safe_load(file.read_text("utf-8"))
+        content: Any = read_yaml(file)
         if not isinstance(content, dict) or content.get("kind") == "any":
             return ()
-        return tuple(absolute_uri(str(uri), file.resolve().parent) for uri in content.get("sources") or ())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, M2N2Error):
+        named = content.get("sources")
+        return tuple(absolute_uri(str(uri), file.resolve().parent) for uri in named) if isinstance(named, list) else ()
+    except (OSError, UnreadableDocument, M2N2Error):
         return ()  # the pages of runs say what is wrong with one

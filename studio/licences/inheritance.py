@@ -17,6 +17,7 @@ from pipelines.exporting.provenance import Origin, source_origins
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.files import lies_in
 from studio.i18n import Lang, words
+from studio.markdown import markdown_text
 
 from . import claims
 from .catalogue import KNOWN_LICENCES, Licence, Restriction
@@ -192,10 +193,12 @@ def credit_lines(entries: Iterable[InheritedLicence]) -> list[str]:
     """
     sentences = []
     for entry in entries:
-        author = f" by {entry.origin.author}" if entry.origin.author else ""
+        author = f" by {markdown_text(entry.origin.author)}" if entry.origin.author else ""
         terms = [_linked(term) for term in entry.terms]
         licence = f"licensed under {' and '.join(terms)}" if terms else "licence not stated"
-        sentences.append(f"{entry.name}{author}, {licence}; changed: merged with others by weighted sums.")
+        sentences.append(
+            f"{markdown_text(entry.name)}{author}, {licence}; changed: merged with others by weighted sums."
+        )
     return sentences
 
 
@@ -221,7 +224,7 @@ def has_licence_text(entry: InheritedLicence) -> bool:
 def _linked(name: str) -> str:
     """Write a licence's name in Markdown, as a link where its text is known to stand somewhere."""
     link = KNOWN_LICENCES[name].link if name in KNOWN_LICENCES else None
-    return f"[{name}]({link})" if link else name
+    return f"[{markdown_text(name)}]({link})" if link else markdown_text(name)
 
 
 def _papers(origin: Origin) -> Iterator[tuple[str, Path]]:

@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 import numpy as np
+from pydantic import AfterValidator
+from typing_extensions import TypedDict
 
 import assets
 from eval.prompts.prompt_set import LANGUAGES, Language
@@ -26,7 +28,7 @@ from studio.evaluation.evaluator import DrawingConditions, DrawnPicture, Evaluat
 from studio.evaluation.open_scorer import open_scorer, scorer_change, unpark_beside
 from studio.exporting.certificate import BirthCertificate, ScoreLists, small_webp
 from studio.exporting.registry import Export
-from studio.journal import Journal
+from studio.journal import Journal, Moment
 from studio.library.model_reference import source_as_model
 from studio.runs.noise import Noise
 from studio.runs.picture_names import picture_stem
@@ -40,9 +42,29 @@ Progress = Callable[[Stage, int, int], None]
 Pictures = dict[tuple[str, Language], DrawnPicture]
 
 
+class _Measured(TypedDict):
+    """A measurement, as a line of the journal has it; see `measure`."""
+
+    when: Moment
+    environment: dict[str, Any]
+    damaged: dict[str, str]
+    scores: NotRequired[ScoreLists]
+    repeat: NotRequired[ScoreLists | None]
+    pictures: NotRequired[dict[str, Any]]
+
+
+def _checked_scores(event: _Measured) -> _Measured:
+    if not event["damaged"] and "scores" not in event:
+        raise ValueError("what is not damaged is scored")
+    return event
+
+
+Measurement = Annotated[_Measured, AfterValidator(_checked_scores)]
+
+
 def journal(export: Export) -> Journal:
     """Every measurement of an export, oldest first; see `measure`."""
-    return Journal(export.monitor / "drift.jsonl")
+    return Journal(export.monitor / "drift.jsonl", Measurement)
 
 
 def measure(export: Export, progress: Progress | None = None) -> dict[str, Any]:

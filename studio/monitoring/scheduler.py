@@ -14,10 +14,14 @@ import logging
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NotRequired, get_args
+
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from pipelines.errors import ExportError, M2N2Error
 from pipelines.storage.files import write_whole
+from pipelines.untrusted import UnreadableDocument, read_json, read_text
 from studio.errors import RunError
 from studio.exporting.registry import Export, list_exports
 from studio.jobs.device_queue import acquire_device
@@ -33,6 +37,25 @@ SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
 _PERIODS = {"daily": timedelta(days=1), "weekly": timedelta(weeks=1)}
 GOING_ON = ("starting", "queued", "running")  # states
 LOOK_SECONDS = 300  # seconds between two looks at the schedules
+
+
+class _Queued(TypedDict):
+    state: Literal["starting", "queued", "done", "stopped", "failed"]
+    started: float
+    before: NotRequired[int]
+    error: NotRequired[str]
+
+
+class _Running(TypedDict):
+    state: Literal["running"]
+    stage: Stage
+    done: int
+    of: int
+    began: float
+    started: float
+
+
+_STATUS: TypeAdapter[Any] = TypeAdapter(_Queued | _Running)  # what `status.json` may hold
 
 
 def carry_out_measurement(export: Export, progress: Progress | None = None) -> dict[str, Any]:
@@ -113,8 +136,8 @@ def measurement_status(export: Export) -> dict[str, Any]:
         `done` and `of`, `before` (how many go first), `began` (the stage), `started` and `error`.
     """
     try:
-        noted: dict[str, Any] = json.loads((export.monitor / "status.json").read_text("utf-8"))
-    except (OSError, ValueError):
+        noted: dict[str, Any] = _STATUS.validate_python(read_json(export.monitor / "status.json"))
+    except (OSError, UnreadableDocument, ValidationError):
         return {"state": "none"}
     if noted["state"] in ("queued", "running") and not is_measuring(export):
         return {**noted, "state": "interrupted"}
@@ -126,7 +149,10 @@ def measurement_status(export: Export) -> dict[str, Any]:
 def schedule_of(export: Export) -> Schedule:
     """Read how often an export is measured while a studio is open."""
     file = export.monitor / "schedule"
-    noted = file.read_text("utf-8").strip() if file.is_file() else "off"
+    try:
+        noted = read_text(file).strip()
+    except (OSError, UnreadableDocument):
+        noted = "off"
     return next((one for one in SCHEDULES if one == noted), "off")
 
 

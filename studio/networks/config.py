@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from pipelines.architectures.keys import MODEL, REST
@@ -30,6 +29,7 @@ from studio.runs.config import (
     refused,
     with_changes,
 )
+from studio.runs.config_file import read_settings
 
 Function = Annotated[str, Field(pattern=r"^.+\.py:\w+$")]
 
@@ -112,9 +112,9 @@ def load(path: Path, changes: Mapping[str, Any] | None = None) -> AnyConfig:
         changes: values by field that replace what it says; `breeding.beta` is a field within another.
 
     Raises:
-        ConfigError: an unknown key, a value that does not fit.
+        ConfigError: no such file, not YAML, an unknown key, a value that does not fit.
     """
-    content = yaml.safe_load(path.read_text("utf-8"))
+    content = read_settings(path)
     try:
         config = AnyConfig.model_validate(with_changes(content, changes or {}))
     except ValidationError as error:

@@ -12,6 +12,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
+from pipelines.storage.pictures import open_picture, read_picture
 from studio.formatting import format_score
 from studio.i18n import Lang, t
 from studio.png_metadata import data_uri, png_bytes, png_uri
@@ -137,8 +138,13 @@ def has_japanese() -> bool:
 
 
 def _side(sheet: ContactSheet) -> int:
-    widths = [Image.open(io.BytesIO(tile.content)).width for tile in sheet.tiles.values()]
+    widths = [_width(tile) for tile in sheet.tiles.values()]
     return LARGE if widths and max(widths) >= LARGE else SMALL
+
+
+def _width(tile: SheetPicture) -> int:
+    with open_picture(io.BytesIO(tile.content)) as picture:
+        return picture.width
 
 
 def _draw(
@@ -155,8 +161,8 @@ def _draw(
     if tile is None:
         pen.rectangle((left, top, left + side, top + side), outline="#999999")
         return
-    with Image.open(io.BytesIO(tile.content)) as picture:
-        canvas.paste(picture.convert("RGB").resize((side, side), Image.Resampling.LANCZOS), corner)
+    picture = read_picture(io.BytesIO(tile.content))
+    canvas.paste(picture.resize((side, side), Image.Resampling.LANCZOS), corner)
     language = str(tile.data["language"])
     pen.text((left, top + side + 1), f"{t(lang, f'{language}_short')} {format_score(tile.score)}", "black", font)
 
@@ -182,5 +188,5 @@ def _cut(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: i
 
 def _source(tile: SheetPicture) -> str:
     """Embed a picture in the page: the PNG file itself with its text chunk, or, of a large one, a smaller WebP."""
-    with Image.open(io.BytesIO(tile.content)) as picture:
+    with open_picture(io.BytesIO(tile.content)) as picture:
         return png_uri(tile.content) if max(picture.size) <= AS_IT_IS else data_uri(picture, AS_IT_IS)

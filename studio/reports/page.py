@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup, escape
-from PIL import Image
 
 from eval.prompts.prompt_set import LANGUAGES
 from eval.scorers import names
 from pipelines.storage.files import write_whole
+from pipelines.storage.pictures import open_picture
 from studio.environment import package_versions
 from studio.formatting import format_duration, format_score, report_verdict
 from studio.i18n import Lang, t
@@ -164,5 +164,5 @@ def _group(caption: CaptionPictures, models: Sequence[str]) -> dict[str, Any]:
 
 
 def _embedded(file: Path) -> str:
-    with Image.open(file) as picture:
+    with open_picture(file) as picture:
         return data_uri(picture, SIDE)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
-
-import yaml
 
 from eval.scorers import names
 from pipelines.checkpoints.source_uri import absolute_uri, open_source_uri
@@ -14,6 +13,7 @@ from pipelines.checkpoints.sources import Source
 from pipelines.errors import unreadable
 from pipelines.generation.cost import native_side
 from pipelines.generation.settings import FULL_SIZE_SIDE, GenerationSettings, PresetName, presets
+from pipelines.untrusted import UnreadableDocument, read_yaml
 from studio.errors import ConfigError
 
 from .config import EMBEDDED_PICTURES, RunConfig, checked, embedded
@@ -37,6 +37,23 @@ def configured(path: Path | None, changes: Mapping[str, Any], pictures: PresetNa
     return config.changed(changes)
 
 
+def read_settings(path: Path) -> dict[str, Any]:
+    """Read a run's YAML as it is written, unchecked.
+
+    Raises:
+        ConfigError: no such file, not YAML, no settings.
+    """
+    try:
+        content = read_yaml(path)
+    except (OSError, UnreadableDocument) as error:
+        raise ConfigError(
+            f"{path} cannot be read ({unreadable(error)}). Expected a run's YAML; see `m2n2 evolve --help`."
+        ) from error
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise ConfigError(f"{path} holds no settings. Expected a run's YAML; see `m2n2 evolve --help`.")
+    return content
+
+
 def load_config(path: str | Path) -> RunConfig:
     """Read a run's YAML; relative paths in it are relative to the file.
 
@@ -44,14 +61,7 @@ def load_config(path: str | Path) -> RunConfig:
         ConfigError: no such file, not YAML, an unknown key, a value that does not fit.
     """
     path = Path(path)
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise ConfigError(
-            f"{path} cannot be read ({unreadable(error)}). Expected a run's YAML; see `m2n2 evolve --help`."
-        ) from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path} holds no settings. Expected a run's YAML; see `m2n2 evolve --help`.")
+    content = read_settings(path)
     here = path.resolve().parent
     config = checked({**content, "pictures": _pictures(content, here)}, where=str(path))
     return config.model_copy(
@@ -91,4 +101,4 @@ def _with_lora_at(here: Path, pictures: GenerationSettings) -> GenerationSetting
 
 
 def _placed(here: Path, path: str) -> str:
-    return str(here / Path(path).expanduser())
+    return str(here / Path(os.path.expanduser(path)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-import yaml
+from pipelines.untrusted import parse_yaml, read_text
 
 
 def is_any(path: Path) -> bool:
@@ -14,13 +14,13 @@ def is_any(path: Path) -> bool:
     try:
         facts = file.stat()
         return _names_any(file, facts.st_mtime_ns, facts.st_size)
-    except (OSError, ValueError, yaml.YAMLError):
+    except (OSError, ValueError):
         return False  # who opens it says why it cannot be read
 
 
 @functools.lru_cache(maxsize=4096)  # pages ask this of every run, again and again
 def _names_any(file: Path, changed: int, size: int) -> bool:
     """The same of a file as it stands: `changed`, in nanoseconds, and `size` tell one state from another."""
-    text = file.read_text("utf-8")
-    content = yaml.safe_load(text) if "kind" in text else None
+    text = read_text(file)
+    content = parse_yaml(text) if "kind" in text else None
     return isinstance(content, dict) and content.get("kind") == "any"

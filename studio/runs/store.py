@@ -23,10 +23,11 @@ from sqlalchemy.orm import Session
 from typing_extensions import TypeVar
 
 from pipelines.storage.files import write_whole
+from pipelines.untrusted import DATABASE, parse_json
 from studio.errors import RunError
 
 from .config import RunConfig, RunSettings, refused
-from .config_file import load_config
+from .config_file import load_config, read_settings
 from .database import SCHEMA, IndividualRow, StateRow, create_tables, from_row, open_database, packed, to_row
 from .individual import Individual
 from .inputs import RunPrompts
@@ -158,7 +159,7 @@ class RunStore(Generic[C]):
         with self._session() as session:
             rows = session.scalars(select(StateRow).where(StateRow.key.in_(RunState.model_fields))).all()
         try:
-            return RunState.model_validate({row.key: json.loads(row.value) for row in rows})
+            return RunState.model_validate({row.key: parse_json(row.value, DATABASE) for row in rows})
         except ValueError as error:
             reason = " ".join(str(error).split())
             raise RunError(
@@ -201,7 +202,7 @@ class RunStore(Generic[C]):
             ConfigError: a value that does not fit.
         """
         path = self.folder / "run.yaml"
-        content = {**yaml.safe_load(path.read_text("utf-8")), **fields}
+        content = {**read_settings(path), **fields}
         try:
             type(self.config).model_validate(content)
         except ValidationError as error:
@@ -216,7 +217,7 @@ class RunStore(Generic[C]):
     def _read(self, key: str) -> Any:
         with self._session() as session:
             row = session.get(StateRow, key)
-            return json.loads(row.value) if row else None
+            return parse_json(row.value, DATABASE) if row else None
 
     def _write(self, values: Mapping[str, Any]) -> None:
         with self._session() as session, session.begin():
@@ -228,7 +229,7 @@ class RunStore(Generic[C]):
         try:
             with Session(self._engine) as session:
                 yield session
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, ValueError, TypeError, OverflowError) as error:  # the latter of odd cells
             reason = str(error.__cause__ or error)
             raise RunError(
                 f"{self.folder / 'run.db'} cannot be read or written ({reason}). Expected a run's database, in a "

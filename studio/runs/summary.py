@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,7 +44,7 @@ def individual_json(individual: Individual) -> dict[str, Any]:
         "alive": individual.alive,
         "scores": {kind: individual.mean(kind) for kind in kinds(individual)},
         "shares": individual.recipe.shares,
-        "recipe": json.loads(individual.recipe.to_json()),
+        "recipe": individual.recipe.model_dump(mode="json", exclude_none=True),
         "error": individual.error,
     }
 

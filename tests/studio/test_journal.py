@@ -2,7 +2,11 @@
 
 import threading
 
-from studio.journal import Journal
+import pytest
+from typing_extensions import TypedDict
+
+from studio.errors import RunError
+from studio.journal import Journal, Moment
 
 
 def test_events_come_back_in_the_order_they_were_said(tmp_path):
@@ -33,3 +37,44 @@ def test_several_at_once_lose_nothing(tmp_path):
     for thread in threads:
         thread.join()
     assert sorted(event["said"] for event in journal.events()) == list(range(40))
+
+
+class Said(TypedDict):
+    who: str
+    when: Moment
+
+
+ODD = [
+    *("null", "[1]", "7", '"x"', "{", "\x00", "[" * 100_000),
+    *('{"who":1,"when":"2026-01-02"}', '{"who":"a"}', '{"who":"a","when":"soon"}'),
+    '{"who":"\\ud800","when":"2026-01-02"}',
+    '{"who":"a","when":"2026-01-02","x":' + "9" * 5000 + "}",
+]
+
+
+def test_odd_lines_cost_themselves_alone_and_are_told_of(tmp_path, caplog):
+    journal = Journal(tmp_path / "votes.jsonl", Said)
+    journal.append({"who": "美咲", "when": "2026-01-02T03:04:05"})
+    with open(journal.path, "ab") as file:
+        file.write("".join(f"{line}\n" for line in ODD).encode() + b"\xff\xfe\n\n")
+    journal.append({"who": "Ken", "when": "2026-01-02", "more": 1})
+    for _ in range(2):
+        assert [event["who"] for event in journal.events()] == ["美咲", "Ken"]
+    assert journal.events()[1]["more"] == 1
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{journal.path}: {len(ODD) + 1} lines are no events and were skipped"
+    ]
+
+
+def test_half_a_letter_is_written_as_a_question_mark(tmp_path):
+    journal = Journal(tmp_path / "votes.jsonl")
+    journal.append({"who": "a\ud800"})
+    assert journal.events() == [{"who": "a?"}]
+
+
+def test_a_journal_without_end_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("studio.journal.MOST_BYTES", 9)
+    journal = Journal(tmp_path / "votes.jsonl")
+    journal.append({"who": "somebody"})
+    with pytest.raises(RunError, match="more than 9 bytes"):
+        journal.events()

@@ -19,6 +19,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from PIL import Image
 
+import assets
 from eval.scorers.scorer import FeatureScorer
 from studio.errors import RunError
 from studio.evaluation.open_scorer import open_scorer
@@ -26,10 +27,13 @@ from studio.evaluation.preview import Previewer
 from studio.formatting import format_score
 from studio.i18n import Lang, t
 from studio.jobs import process
+from studio.library import source_library
 from studio.png_metadata import png_bytes
 from studio.runs.individual import Individual
 from studio.runs.kind import is_any
 from studio.runs.store import RunStore, open_run
+
+from .open_folders import OpenFolders
 
 DRAWN_KEPT = 400  # pictures drawn for the Compare page that are kept in memory, newest last
 BLIND_KEPT = 64  # pictures of open questions kept in memory: those of the 32 raters who were asked last
@@ -125,6 +129,7 @@ class Studio:
     drawn: DrawnPictures = field(default_factory=DrawnPictures)
     judged: RecentValues[JudgedPicture] = field(default_factory=lambda: RecentValues(2 * DRAWN_KEPT))
     blind: BlindPictures = field(default_factory=BlindPictures)
+    allowed: tuple[Path, ...] = ()  # folders that `m2n2 studio --allow` opened
 
     @property
     def exports(self) -> Path:
@@ -135,6 +140,20 @@ class Studio:
     def prompts(self) -> Path:
         """Where prompt sets of one's own lie: beside the runs."""
         return self.runs.parent / "prompts"
+
+    @property
+    def open_folders(self) -> OpenFolders:
+        """What pages may be asked to read: the studio's own folder, the working folder, and those that were allowed.
+
+        Raises:
+            RunError: the file of the sources that were added cannot be read.
+        """
+        return OpenFolders(self.readable, frozenset(one.uri for one in source_library.known_sources(self.runs)))
+
+    @property
+    def readable(self) -> tuple[Path, ...]:
+        """The folders themselves, with that of the family that comes with the studio."""
+        return self.runs.parent, Path.cwd(), assets.FAMILY.parent, *self.allowed
 
     def run_names(self) -> list[str]:
         """List the runs with pictures to show, newest first; those of other networks are left to the command line."""

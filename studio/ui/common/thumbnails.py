@@ -13,6 +13,7 @@ from PIL import Image
 
 from eval.prompts.prompt_set import PromptSet
 from pipelines.storage.files import write_whole
+from pipelines.storage.pictures import open_picture, read_picture
 from studio.png_metadata import webp_bytes
 from studio.runs.individual import Individual
 from studio.runs.picture_names import image_folder, picture_file
@@ -29,7 +30,7 @@ def small_picture(file: Path) -> Path:
     kept = file.parents[2] / "small" / file.parent.name / f"{file.stem}.webp"
     if kept.is_file() and kept.stat().st_mtime_ns >= file.stat().st_mtime_ns:  # other noise replaces pictures
         return kept
-    with Image.open(file) as picture:
+    with open_picture(file) as picture:
         if max(picture.size) <= SMALL_SIDE:
             return file
         picture.draft("RGB", (SMALL_SIDE, SMALL_SIDE))
@@ -70,7 +71,6 @@ def _tile(files: tuple[tuple[Path, int], ...]) -> bytes:
     """Make a tile once for files that are as they were at these times."""
     canvas = Image.new("RGB", (2 * TILE_SIDE, 2 * TILE_SIDE), (128, 128, 128))
     for place, (file, _) in enumerate(files):
-        with Image.open(small_picture(file)) as picture:
-            quarter = picture.convert("RGB").resize((TILE_SIDE, TILE_SIDE), Image.Resampling.LANCZOS)
+        quarter = read_picture(small_picture(file)).resize((TILE_SIDE, TILE_SIDE), Image.Resampling.LANCZOS)
         canvas.paste(quarter, (place % 2 * TILE_SIDE, place // 2 * TILE_SIDE))
     return webp_bytes(canvas)

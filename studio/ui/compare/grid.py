@@ -15,6 +15,7 @@ from PIL import Image
 
 from eval.metrics import cross_lingual_consistency, similarity
 from eval.prompts.prompt_set import LANGUAGES
+from pipelines.storage.pictures import open_picture, read_picture
 from studio.errors import RunError
 from studio.png_metadata import png_bytes
 from studio.ui.common.studio import JudgedPicture, Studio
@@ -127,7 +128,7 @@ def content(studio: Studio, cell: Cell) -> bytes:
         RunError: it was drawn too long ago.
     """
     if cell.file is not None:
-        with Image.open(cell.file) as picture:
+        with open_picture(cell.file) as picture:
             return png_bytes(picture, cell.data)
     drawn = studio.drawn.at(cell.address)
     if drawn is None:
@@ -139,7 +140,7 @@ def content(studio: Studio, cell: Cell) -> bytes:
 
 def picture(studio: Studio, cell: Cell) -> Image.Image:
     """A cell's picture, in RGB; raises as `content`."""
-    return Image.open(io.BytesIO(content(studio, cell))).convert("RGB")
+    return read_picture(io.BytesIO(content(studio, cell)))
 
 
 def _remembered(studio: Studio, row: Contender, asked: Asked, place: Place) -> Cell | None:

@@ -68,8 +68,10 @@ def contender(studio: Studio, lang: Lang, run: str, named: str) -> Contender:
         M2N2Error: there is no such run, individual or recipe file.
     """
     if named.endswith(RECIPE):
-        file = Path(named).expanduser()
-        return Contender(named, load_recipe(file), home=file.parent)
+        file = studio.open_folders.path(lang, named)
+        recipe = load_recipe(file)
+        studio.open_folders.sources(lang, [source.uri for source in recipe.sources], file.parent)
+        return Contender(named, recipe, home=file.parent)
     folder, _, id = named.rpartition("/")
     with studio.run(folder or run) as store:
         return _of_run(store, lang, named, store.individual(id))

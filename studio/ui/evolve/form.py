@@ -20,6 +20,8 @@ from studio.ui.common.studio import Studio
 
 from .form_options import BEYOND_THE_PAPER, NUMBERS
 
+MOST_SOURCES = 64  # of one's own
+_DIGITS = 9  # of a number in an address
 EMBEDDED = "embedded"  # stands for the shipped file or model in a field that also takes a path or a name
 # One picture and denoising step of the embedded family on two CPU cores, scoring included; until a run tells better.
 SECONDS_PER_STEP = 0.0055
@@ -66,8 +68,14 @@ class EvolveForm:
 
     @property
     def folders(self) -> list[str]:
-        """The sources' folders: those ticked of the embedded family, then one's own."""
+        """The sources' folders: those ticked of the embedded family, then one's own.
+
+        Raises:
+            ConfigError: more than `MOST_SOURCES` of one's own.
+        """
         own = [line.strip().strip('"') for line in self.own.splitlines() if line.strip()]
+        if len(own) > MOST_SOURCES:
+            raise ConfigError(f"Expected at most {MOST_SOURCES} sources, found {len(own)}. Leave some out.")
         return [str(assets.FAMILY / name) for name in assets.NAMES if name in self.sources] + own
 
     @property
@@ -228,8 +236,8 @@ def _whole_number(text: str, what: str) -> int:
     Raises:
         ConfigError: it is none.
     """
-    if not text.isdecimal():
-        raise ConfigError(f"The address asks for {what}={text!r}. Expected a whole number.")
+    if not text.isdecimal() or len(text) > _DIGITS:
+        raise ConfigError(f"The address asks for {what}={text[:_DIGITS]!r}. Expected a whole number.")
     return int(text)
 
 

@@ -129,7 +129,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return shown(name)
 
     def on_start(**values: Any) -> list[Any]:
-        name = begin(studio, EvolveForm(**values))
+        name = begin(studio, lang, EvolveForm(**values))
         return [gr.Accordion(open=False), *shown(name)]
 
     def on_quick(**values: Any) -> list[Any]:

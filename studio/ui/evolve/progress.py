@@ -14,6 +14,7 @@ from studio.analysis.replay import ArchiveMoment, archive_history
 from studio.analysis.selection import best_source
 from studio.formatting import format_duration, format_score, report_verdict
 from studio.i18n import Lang, t
+from studio.markdown import markdown_text
 from studio.reports import drawings as maps
 from studio.runs.individual import KINDS
 from studio.runs.store import RunStore
@@ -73,7 +74,7 @@ def run_view(studio: Studio, lang: Lang, name: str) -> RunView:
             budget=max(store.config.evaluations, len(offspring) + MORE),
             newest=html.newest_offspring(lang, store, offspring[: -NEWEST - 1 : -1], best_source(everyone)),
             table=results_table(lang, state.results, state.child, state.realism or {}) if state.results else None,
-            verdict=report_verdict(lang, state.comparisons) if state.comparisons else "",
+            verdict=_verdict(lang, state.comparisons) if state.comparisons else "",
         )
 
 
@@ -106,6 +107,13 @@ def glance(studio: Studio, lang: Lang, name: str) -> tuple[str, Markup]:
 
 def _mark(name: str, now: dict[str, Any], evaluated: int) -> str:
     return f"{name}/{now['status']}/{evaluated}"
+
+
+def _verdict(lang: Lang, compared: Mapping[str, Any]) -> str:
+    """The report in a sentence of Markdown."""
+    if "best_source" in compared:
+        compared = {**compared, "best_source": markdown_text(compared["best_source"])}
+    return report_verdict(lang, compared)
 
 
 def headline(lang: Lang, name: str, now: dict[str, Any], sources: int) -> Markup:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 from pipelines.checkpoints.source_uri import is_at_hand
 from pipelines.errors import M2N2Error
 from studio.execution import control
@@ -9,17 +12,27 @@ from studio.execution.creation import create_run
 from studio.formatting import format_bytes, format_duration
 from studio.i18n import Lang, t
 from studio.licences.ledger import ledger_of_sources
+from studio.markdown import markdown_text
 from studio.runs import status
 from studio.runs.inputs import RunPrompts, open_run_sources
+from studio.ui.common.open_folders import OpenFolders
 from studio.ui.common.studio import Studio
 
-from .form import EvolveForm, expect
+from .form import EMBEDDED, EvolveForm, expect
+
+_NAMING_FILES = {
+    "prompts": OpenFolders.path,
+    "held_out": OpenFolders.path,
+    "scorer": OpenFolders.scorer,
+    "reporter": OpenFolders.scorer,
+}  # fields of the form
 
 
 def cost(studio: Studio, lang: Lang, form: EvolveForm) -> str:
     """What the run will take, in words; says what is missing while the form is not complete."""
     studio.runs.mkdir(parents=True, exist_ok=True)
     try:
+        check_open(studio, lang, form)
         if not all(map(is_at_hand, form.folders)):
             return t(lang, "cost_fetch")
         config = form.config()
@@ -27,7 +40,7 @@ def cost(studio: Studio, lang: Lang, form: EvolveForm) -> str:
         captions = len(RunPrompts(config).niches)
         clashes = ledger_of_sources(open_run_sources(config).values()).sentences(lang)
     except M2N2Error as error:
-        return str(error)
+        return markdown_text(error)
     sentences = [
         t(
             lang,
@@ -40,19 +53,40 @@ def cost(studio: Studio, lang: Lang, form: EvolveForm) -> str:
             t(lang, f"needs_{kind}", size=format_bytes(size), free=format_bytes(expected.available[kind]))
             for kind, size in expected.needs.items()
         ),
-        *(f"**{sentence}**" for sentence in expected.refusals),
-        *expected.warnings,
-        *([f"**{t(lang, 'clash_before', sentences=' '.join(clashes))}**"] if clashes else []),
+        *(f"**{markdown_text(sentence)}**" for sentence in expected.refusals),
+        *map(markdown_text, expected.warnings),
+        *([f"**{t(lang, 'clash_before', sentences=markdown_text(' '.join(clashes)))}**"] if clashes else []),
     ]
     return " ".join(sentences)
 
 
-def begin(studio: Studio, form: EvolveForm) -> str:
+def check_open(studio: Studio, lang: Lang, form: EvolveForm) -> None:
+    """Refuse a form that names files outside of the open folders, but for those that the run it forks was given.
+
+    Raises:
+        M2N2Error: it names one; there is no such run; a source is none that is understood.
+    """
+    folders, given = studio.open_folders, None
+    for run in filter(None, (form.fork, form.start, form.votes)):
+        folders.path(lang, run)
+    if form.fork:
+        with studio.run(Path(form.fork).name) as store:
+            given = store.config
+        folders = replace(folders, known=folders.known | set(given.sources))
+    folders.sources(lang, form.folders)
+    for field, check in _NAMING_FILES.items():
+        named = getattr(form, field).strip()
+        if named and named != EMBEDDED and named != getattr(given, field, None):
+            check(folders, lang, named)
+
+
+def begin(studio: Studio, lang: Lang, form: EvolveForm) -> str:
     """Make a run from the form and start it; returns its name.
 
     Raises:
         M2N2Error: something in the form cannot be opened or does not fit; nothing is made then.
     """
+    check_open(studio, lang, form)
     config = form.check()
     studio.previewer.release()  # or the run would find the device taken by the page beside
     expect(studio, config).check()

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from markupsafe import Markup
 
 from pipelines.errors import ExportError
 from pipelines.exporting.single_file import single_file_entries
 from pipelines.storage.disk_space import free_space, has_room
+from pipelines.untrusted import UnreadableDocument, parse_json
 from pipelines.weaving.plan import Plan
 from studio.errors import LicenceError, RunError
 from studio.exporting import export_names
@@ -108,14 +108,14 @@ def preview(lang: Lang, planned: Planned, run: str, id: str) -> Preview:
         for sample in export_plan.content.samples
     )
     if isinstance(planned, RecipePackage):
-        metadata: dict[str, Any] = json.loads(planned.recipe.to_json())
+        metadata: dict[str, Any] = planned.recipe.model_dump(mode="json", exclude_none=True)
     elif isinstance(planned, LoraPlan):
         metadata = {key: _shown(value) for key, value in planned.metadata().items()}
     else:
         metadata = {key: _shown(value) for key, value in export_plan.metadata.items()} or export_plan.index
     gone_along = samples or Markup('<p class="quiet">{}</p>').format(t(lang, "no_pictures"))
     return Preview(
-        card=re.sub(r"\]\(samples/([^)]+)\)", lambda found: f"]({place}{quote(found[1])})", card),
+        card=re.sub(r"\]\(samples/([^()\s]+)\)", lambda found: f"]({place}{quote(unquote(found[1]))})", card),
         front_matter=front,
         metadata=metadata,
         pictures=Markup('<div class="strip six">{}</div>').format(gone_along),
@@ -243,6 +243,9 @@ def suggested(studio: Studio, name: str, id: str) -> str:
 def _shown(value: str) -> Any:
     """A value of a header as a person reads it: JSON as what it says, pictures and long texts cut short."""
     if value.startswith("{"):
-        content = json.loads(value)
+        try:
+            content = parse_json(value)
+        except UnreadableDocument:  # a source's own header may hold anything
+            return f"{value[:60]}… ({len(value)})"
         return content if len(value) <= 10 * _SHOWN else f"{value[:_SHOWN]}…"
     return value if len(value) <= _SHOWN else f"{value[:60]}… ({len(value)})"

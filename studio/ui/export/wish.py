@@ -70,7 +70,12 @@ def plan(studio: Studio, lang: Lang, wish: Wish) -> Planned:
     if wish.form == "lora":
         if not wish.base:
             raise RunError(t(lang, "lora_needs_base"))
-        return plan_lora(export_plan, open_source_uri(wish.base), int(wish.rank), wish.statement)
+        return plan_lora(
+            export_plan,
+            open_source_uri(studio.open_folders.source(lang, wish.base)),
+            int(wish.rank),
+            wish.statement,
+        )
     return export_plan
 
 

@@ -27,6 +27,7 @@ from studio.errors import RunError
 from studio.i18n import Lang, t
 from studio.library import prompt_library
 from studio.library.caption_lengths import caption_lengths, scorer_reader, source_readers
+from studio.markdown import markdown_text
 from studio.runs.inputs import load_cached_prompts
 from studio.runs.picture_names import safe_component
 from studio.ui.common import html
@@ -123,7 +124,7 @@ def state(lang: Lang, table: Cells) -> str:
 
 def _same(lang: Lang, found: PromptSetIssues) -> list[str]:
     shown = [
-        t(lang, "set_same", language=t(lang, f"language_{language}"), caption=caption, ids=", ".join(ids))
+        t(lang, "set_same", language=t(lang, f"language_{language}"), caption=markdown_text(caption), ids=_some(ids))
         for language, caption, ids in found.same_captions[:NAMED]
     ]
     rest = len(found.same_captions) - NAMED
@@ -228,4 +229,4 @@ def links(studio: Studio, lang: Lang, name: str | None) -> Markup:
 
 def _some(ids: Sequence[str]) -> str:
     rest = len(ids) - NAMED
-    return ", ".join(id or "–" for id in ids[:NAMED]) + (f" … (+{rest})" if rest > 0 else "")
+    return ", ".join(markdown_text(id) or "–" for id in ids[:NAMED]) + (f" … (+{rest})" if rest > 0 else "")

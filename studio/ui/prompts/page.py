@@ -15,6 +15,7 @@ from eval.scorers.catalogue import RECOMMENDED
 from studio.errors import RunError
 from studio.i18n import Lang, t
 from studio.library import prompt_library, source_library
+from studio.markdown import markdown_text
 from studio.ui.common.frame import keep_in_address, listen, page_header, query_value
 from studio.ui.common.studio import Studio
 
@@ -143,15 +144,18 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return [state(lang, now), links(studio, lang, None)]
 
     def on_import(file: str | None, typed: str, now: Cells, joining: bool) -> list[Any]:
-        given = typed.strip().strip('"') or file
-        if not given:
+        typed = typed.strip().strip('"')
+        if not (typed or file):
             raise RunError(t(lang, "import_nothing"))
-        read_table = imported(Path(given).expanduser(), now, join=joining)
-        came_from = gr.skip() if joining else str(Path(given).expanduser().resolve().parent)
-        title = gr.skip() if joining else Path(given).stem
+        given = studio.open_folders.path(lang, typed) if typed else Path(file or "")
+        read_table = imported(given, now, join=joining)
+        came_from = gr.skip() if joining else str(given.resolve().parent)
+        title = gr.skip() if joining else given.stem
         return [title, read_table, came_from, state(lang, read_table), *_nothing(), None, ""]
 
     def on_count(now: Cells, scorer: str, source: str | None) -> list[Any]:
+        studio.open_folders.scorer(lang, scorer)
+        studio.open_folders.sources(lang, filter(None, [source]))
         return [*measured(lang, now, scorer, source)]
 
     def on_save(now: Cells, called: str, words: str, folder: str, overwrite: bool) -> list[Any]:
@@ -161,7 +165,9 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     def on_split(now: Cells, called: str, folder: str, part: float, number: float, overwrite: bool) -> list[Any]:
         names, sizes = save_split(studio, now, called, folder, share=part / 100, seed=int(number), overwrite=overwrite)
-        said = t(lang, "split_done", evolve=names[0], held_out=names[1], n=sizes[0], m=sizes[1])
+        said = t(
+            lang, "split_done", evolve=markdown_text(names[0]), held_out=markdown_text(names[1]), n=sizes[0], m=sizes[1]
+        )
         return [gr.Dropdown(choices=choices(studio, lang)), said]
 
     quiet = {"show_progress": "hidden"}

@@ -16,6 +16,7 @@ import os
 import socket
 import threading
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before Gradio is imported: it reports on import too
@@ -41,6 +42,7 @@ from studio.ui.prompts import page as prompt_sets
 from studio.ui.sources import page as sources
 from studio.ui.weak_spots import page as weak
 
+from .body_limit import BodyLimit
 from .picture_routes import picture_routes
 
 COOKIE = "language"
@@ -122,14 +124,20 @@ def build_pages(studio: Studio, lang: Lang) -> gr.Blocks:
     return demo
 
 
-def build_app(runs: Path) -> FastAPI:
-    """Build the application over a folder of runs; call it outside of an event loop."""
+def build_app(runs: Path, allowed: Sequence[Path] = ()) -> FastAPI:
+    """Build the application over a folder of runs; call it outside of an event loop.
+
+    Args:
+        runs: the folder of the runs; exports and prompt sets lie beside it.
+        allowed: further folders that pages may be asked to read.
+    """
     # Gradio makes an event loop for every Blocks that is built outside of one, and never closes it.
-    return asyncio.run(_assemble(Studio(runs.resolve())))
+    return asyncio.run(_assemble(Studio(runs.resolve(), allowed=tuple(allowed))))
 
 
 async def _assemble(studio: Studio) -> FastAPI:
     app = FastAPI(title="m2n2-studio", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(BodyLimit)
     _add_routes(app)
     app.include_router(picture_routes(studio))
     for lang in LANGUAGES:
@@ -180,8 +188,8 @@ def _add_routes(app: FastAPI) -> None:
         return answer
 
 
-def serve(runs: Path, *, host: str = "127.0.0.1", port: int = 7860) -> None:
-    """Serve the studio until interrupted.
+def serve(runs: Path, *, host: str = "127.0.0.1", port: int = 7860, allowed: Sequence[Path] = ()) -> None:
+    """Serve the studio until interrupted; `allowed` as in `build_app`.
 
     Raises:
         RunError: the port is in use, or the address is not this machine's.
@@ -190,7 +198,7 @@ def serve(runs: Path, *, host: str = "127.0.0.1", port: int = 7860) -> None:
     studio = Studio(runs.resolve())
     threading.Thread(target=_warm, args=(studio,), daemon=True).start()
     threading.Thread(target=keep_schedules, args=(studio.exports,), daemon=True).start()
-    app = build_app(runs)
+    app = build_app(runs, allowed)
     address = "127.0.0.1" if host == "0.0.0.0" else host
     print(f"m2n2-studio: http://{address}:{listener.getsockname()[1]}  (Ctrl-C ends it; runs go on)", flush=True)
     config = uvicorn.Config(app, log_level="warning", access_log=False)

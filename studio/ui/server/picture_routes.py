@@ -16,6 +16,7 @@ from studio.exporting.certificate import PICTURES_FOLDER
 from studio.exporting.registry import list_exports
 from studio.library import prompt_library, source_library
 from studio.runs.inputs import load_cached_prompts
+from studio.ui.common.open_folders import OpenFolders
 from studio.ui.common.studio import Studio
 from studio.ui.common.thumbnails import small_picture
 
@@ -77,11 +78,11 @@ def picture_routes(studio: Studio) -> APIRouter:
 
     @router.get("/pictures/prompts/{name}/{prompt:path}")
     def _of_prompts(name: str, prompt: str) -> Response:
-        return _reference(prompt_library.prompt_sets(studio.prompts).get(name), prompt)
+        return _reference(studio, prompt_library.prompt_sets(studio.prompts).get(name), prompt)
 
     @router.get("/pictures/reference/{run}/{prompt:path}")
     def _of_run_prompts(run: str, prompt: str) -> Response:
-        return _reference(studio.runs / run / "prompts.yaml" if run in studio.run_names() else None, prompt)
+        return _reference(studio, studio.runs / run / "prompts.yaml" if run in studio.run_names() else None, prompt)
 
     @router.get("/pictures/drawn/{file}")
     def _drawn(file: str) -> Response:
@@ -114,8 +115,8 @@ def _inside(folder: Path, *parts: str) -> Path:
     return file
 
 
-def _reference(prompts: Path | None, id: str) -> Response:
-    """Serve the reference picture that a prompt set names for a prompt."""
+def _reference(studio: Studio, prompts: Path | None, id: str) -> Response:
+    """Serve the reference picture that a prompt set names for a prompt: beside the set, or in an open folder."""
     if prompts is None:
         raise HTTPException(404)
     try:
@@ -124,6 +125,7 @@ def _reference(prompts: Path | None, id: str) -> Response:
         raise HTTPException(404) from None
     named = next((prompt.reference for prompt in prompt_set.prompts if prompt.id == id), None)
     file = prompts.parent / (named or "")
-    if named is None or file.suffix.lower() not in _SHOWN or not file.is_file():
+    served = OpenFolders((prompts.parent, *studio.readable)).holds(file)
+    if named is None or file.suffix.lower() not in _SHOWN or not served or not file.is_file():
         raise HTTPException(404)
     return PictureResponse(file)

@@ -1,6 +1,7 @@
 """The checkpoints that evolution starts from.
 
 cards        a card per source: pictures, language, licence, strengths
+adding       new ones: what would be added, and the work
 similarity   how alike sources are
 page         the layout and its handlers
 """

@@ -7,27 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import yaml
 from markupsafe import Markup
 
 import assets
 from eval.prompts.prompt_set import load_prompts
-from pipelines.checkpoints.source_uri import absolute_uri, default_name, is_at_hand, open_source_uri
-from pipelines.checkpoints.sources import check_mergeable
-from pipelines.errors import M2N2Error, unreadable
-from pipelines.recipes.recipe import parse_recipe
-from studio.errors import RunError
-from studio.formatting import format_bytes, format_duration
+from pipelines.checkpoints.source_uri import default_name
+from pipelines.errors import M2N2Error
 from studio.i18n import Lang, t
 from studio.library import source_library
-from studio.library.fetch import fetch_source
 from studio.library.source_strengths import source_strengths
 from studio.ui.common import html
 from studio.ui.common.cancellable import CancellableWork, Cancelled
 from studio.ui.common.frame import listen, page_header, page_link
 from studio.ui.common.studio import Studio
 
-from .cards import Entry, cards, entry
+from .adding import add, look, sources_in
+from .cards import cards, entry
 from .similarity import Measured, Tell, heat_maps, measure
 
 
@@ -56,97 +51,6 @@ def evolve_link(lang: Lang, uris: Sequence[str]) -> Markup:
     return Markup('<a class="action primary" href="{}">{}</a>').format(
         page_link(lang, "evolve", sources="\n".join(uris)), t(lang, "evolve_these", n=len(uris))
     )
-
-
-def lines(text: str) -> list[str]:
-    """The sources written in a field, one a line, with whole paths."""
-    return [absolute_uri(line.strip().strip('"')) for line in text.splitlines() if line.strip()]
-
-
-def look(lang: Lang, text: str) -> str:
-    """What adding these sources would take, before anything long: Markdown, a line for each."""
-    said = []
-    for uri in lines(text):
-        try:
-            if not is_at_hand(uri):
-                said.append(t(lang, "look_fetch", name=default_name(uri)))
-                continue
-            found = entry(source_library.KnownSource(uri))
-            said.append(_described(lang, found))
-        except M2N2Error as error:
-            said.append(f"⚠️ {error}")
-    return "\n".join(f"- {one}" for one in said) or t(lang, "add_hint")
-
-
-def _described(lang: Lang, found: Entry) -> str:
-    if found.source is None:
-        return f"⚠️ {found.problem}"
-    source = found.source
-    words = t(
-        lang,
-        "look_found",
-        name=source.name,
-        architecture=source.architecture,
-        size=format_bytes(source.size),
-        licence=source.licence or t(lang, "licence_unknown"),
-    )
-    try:
-        check_mergeable([source])
-    except M2N2Error as error:
-        return f"⚠️ {words} {error}"
-    known = all(part.is_hashed for part in source.components.values())
-    return f"{words} {t(lang, 'look_known' if known else 'look_hash', size=format_bytes(source.size))}"
-
-
-def add(studio: Studio, lang: Lang, text: str, tell: Tell) -> list[str]:
-    """Fetch, check, hash and remember sources; returns them as they are remembered.
-
-    Raises:
-        M2N2Error: one of them cannot be had or cannot be bred; those before it are remembered.
-    """
-    uris = lines(text)
-    if not uris:
-        raise RunError(t(lang, "add_nothing"))
-    for uri in uris:
-        if not is_at_hand(uri):
-            fetch_source(uri, lambda seconds, come: tell(*_fetching(lang, seconds, come)))
-        source = open_source_uri(uri)
-        check_mergeable([source])
-        source_library.hash_source(
-            source,
-            lambda done, of: tell(done / of, t(lang, "hashing", done=format_bytes(done), of=format_bytes(of))),
-        )
-        source_library.add_source(studio.runs, uri)
-    return uris
-
-
-def _fetching(lang: Lang, seconds: float, come: tuple[int, int] | None) -> tuple[float, str]:
-    """How far a source has come, as a share and in words."""
-    done, of = come or (0, 0)
-    if not done:
-        return 0.0, t(lang, "fetching", seconds=round(seconds))
-    left = format_duration(lang, seconds * (of - done) / done)
-    return done / of, t(lang, "fetching_bytes", done=format_bytes(done), of=format_bytes(of), left=left)
-
-
-def sources_in(path: Path) -> list[str]:
-    """The sources that a dropped file names: those of a recipe, of a run file, or of a list of sources.
-
-    Raises:
-        M2N2Error: it names none, or cannot be read.
-    """
-    try:
-        if path.suffix == ".json":
-            return [one.uri for one in parse_recipe(path.read_text("utf-8"), where=path.name).sources]
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise RunError(
-            f"{path.name} cannot be read ({unreadable(error)}). Expected a recipe (JSON) or a run file (YAML)."
-        ) from error
-    named = content.get("sources") if isinstance(content, dict) else None
-    if not isinstance(named, list) or not named:
-        raise RunError(f"{path.name} names no sources. Expected a recipe (JSON), or a run file (YAML) with `sources:`.")
-    return [str(uri) for uri in named]
 
 
 def _captions() -> dict[str, str]:
@@ -215,7 +119,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     def on_drop(file: str | None) -> list[Any]:
         text = "\n".join(sources_in(Path(file))) if file else ""
-        return [text, look(lang, text)]
+        return [text, look(studio, lang, text)]
 
     def begun(request: gr.Request) -> list[Any]:
         work.begin(request)
@@ -273,7 +177,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     listen(demo.load, lang, on_load, None, shelves, **quiet)
     listen(chosen.input, lang, on_chosen, chosen, [go, measured, heat, base], **quiet)
     for leaving in (own.blur, own.submit):
-        listen(leaving, lang, lambda text: look(lang, text), own, seen, **quiet)
+        listen(leaving, lang, lambda text: look(studio, lang, text), own, seen, **quiet)
     listen(dropped.upload, lang, on_drop, dropped, [own, seen], **quiet)
     listen(forget.click, lang, on_forget, [gone, chosen], shelves, **quiet)
     listen(base.input, lang, on_base, [measured, base], heat, **quiet)

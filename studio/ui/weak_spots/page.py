@@ -24,6 +24,7 @@ from studio.formatting import format_score
 from studio.i18n import Lang, category_label, t
 from studio.library import prompt_library
 from studio.library.source_strengths import LANGUAGES
+from studio.markdown import markdown_text
 from studio.runs.store import RunStore
 from studio.ui.common import html
 from studio.ui.common.frame import keep_in_address, listen, page_header, page_link, query_value
@@ -71,7 +72,7 @@ def survey(studio: Studio, lang: Lang, name: str, language: Language) -> Survey:
 def _headline(
     lang: Lang, language: Language, found: Sequence[PromptBest], weak: Sequence[PromptBest], judge: str
 ) -> str:
-    spoken = t(lang, f"kind_{language}")
+    spoken, judge = t(lang, f"kind_{language}"), markdown_text(judge)
     if not weak:
         return t(lang, "weak_none", language=spoken, n=len(found), judge=judge)
     threshold = max(spot.score for spot in weak)

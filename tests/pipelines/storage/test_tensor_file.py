@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from pipelines.checkpoints.sources import open_source
 from pipelines.errors import SourceError
-from pipelines.storage.tensor_file import TensorFile
+from pipelines.storage.tensor_file import MOST_HEADER, TensorFile
 
 TENSORS = {
     "a": torch.arange(6, dtype=torch.float16).reshape(2, 3),
@@ -153,3 +153,16 @@ def test_refuses_quantised_weights(tmp_path):
     header = {key: {"dtype": "F8_E4M3", "shape": [2, 4, 1, 1], "data_offsets": [0, 8]}}
     with pytest.raises(SourceError, match="stored as F8_E4M3"):
         open_source(write(tmp_path / "x.safetensors", header))
+
+
+def test_a_header_without_end_is_refused(tmp_path):
+    """Before anything is allocated: the file says that its header is longer than any is."""
+    path = tmp_path / "long.safetensors"
+    for length in (MOST_HEADER + 1, 1 << 62):
+        path.write_bytes(length.to_bytes(8, "little") + b"{}")
+        with pytest.raises(SourceError, match="a header of"):
+            TensorFile(path)
+    deep = b"[" * 100_000
+    path.write_bytes(len(deep).to_bytes(8, "little") + deep)
+    with pytest.raises(SourceError, match="cannot be read as safetensors"):
+        TensorFile(path)

@@ -213,7 +213,7 @@ def test_clashes_are_told_before_a_run(licensed, few_prompts, fewer_prompts, m2n
     assert "each wants the merge to bear its own licence" in done.stderr
     assert "takes a reason" in done.stderr
     config = configured(run, {}, None)
-    desk = Studio(tmp_path / "desk")
+    desk = Studio(tmp_path / "desk", allowed=(few_prompts.parents[1], tmp_path.parent))
     for lang in LANGUAGES:
         assert "cc-by-sa-4.0" in cost(desk, lang, form_of(config))
 

@@ -55,26 +55,26 @@ def finished(tmp_path_factory, prompt_files):
     )
     carry_out(store)
     store.close()
-    return Studio(runs)
+    return Studio(runs, allowed=(tmp_path_factory.getbasetemp(),))
 
 
 @pytest.fixture
-def empty(tmp_path):
+def empty(tmp_path, tmp_path_factory):
     """A studio on its first day."""
-    return Studio(tmp_path / "runs")
+    return Studio(tmp_path / "runs", allowed=(tmp_path_factory.getbasetemp(),))
 
 
 @pytest.fixture
 def address(empty):
     """The studio on its first day, served on a port of its own."""
-    with served(empty.runs) as found:
+    with served(empty.runs, empty.allowed) as found:
         yield found
 
 
 @pytest.fixture(scope="session")
 def finished_address(finished):
     """The studio whose run is done, served on a port of its own; one for all, for a studio takes seconds to build."""
-    with served(finished.runs) as found:
+    with served(finished.runs, finished.allowed) as found:
         yield found
 
 

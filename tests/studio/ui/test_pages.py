@@ -66,14 +66,15 @@ def test_own_checkpoints_join_and_the_host_follows(tmp_path):
     ("changed", "message"),
     [
         ({"sources": ["ja"]}, "at least two sources"),
-        ({"own": "/nowhere/mine"}, "There is nothing at /nowhere/mine"),
+        ({"own": f"{assets.FAMILY}/mine"}, "There is nothing at .*/mine"),
+        ({"own": "/nowhere/mine"}, "/nowhere/mine lies outside"),
         ({"archive": 3}, "room for the 4 sources"),
         ({"prompts": "/nowhere/set.yaml"}, "set.yaml"),
     ],
 )
 def test_what_does_not_fit_is_refused_and_no_run_is_made(empty, changed, message):
     with pytest.raises(Exception, match=message):
-        run_control.begin(empty, replace(FORM, **changed))
+        run_control.begin(empty, "en", replace(FORM, **changed))
     assert empty.run_names() == []
 
 
@@ -221,7 +222,7 @@ def test_runs_that_no_page_can_show_hide_no_other(empty, finished):
 def test_stop_and_resume_carry_a_run_to_its_end(empty, prompt_files):
     """As the buttons do, with the work in a process of its own."""
     evolve_file, held_out = map(str, prompt_files)
-    name = run_control.begin(empty, replace(FORM, prompts=evolve_file, held_out=held_out, evaluations=2, steps=2))
+    name = run_control.begin(empty, "en", replace(FORM, prompts=evolve_file, held_out=held_out, evaluations=2, steps=2))
 
     def wait_until(reached, seconds=120):
         deadline = time.monotonic() + seconds

@@ -18,7 +18,7 @@ from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, shoot
 @pytest.fixture
 def address(finished):
     """The studio whose run is done, before it has drawn anything for this page."""
-    with served(finished.runs) as found:
+    with served(finished.runs, finished.allowed) as found:
         yield found
 
 

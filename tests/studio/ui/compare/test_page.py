@@ -35,7 +35,7 @@ def config(finished):
 @pytest.fixture
 def fresh(finished):
     """The finished run, in a studio that has drawn nothing for a page yet."""
-    return Studio(finished.runs, previewer=finished.previewer)
+    return Studio(finished.runs, previewer=finished.previewer, allowed=finished.allowed)
 
 
 def compared(studio, models, known=(), ja="", en="", noises=1, quality="run"):
@@ -72,7 +72,7 @@ def test_models_come_from_this_run_from_another_and_from_recipe_files(finished, 
     with pytest.raises(RunError, match="no run called 'elsewhere'"):
         contender(finished, "en", "first", "elsewhere/0001")
     with pytest.raises(M2N2Error, match="cannot be read"):
-        contender(finished, "en", "first", "/nowhere/recipe.json")
+        contender(finished, "en", "first", str(tmp_path / "recipe.json"))
     with pytest.raises(RunError, match="one to 4"):
         contenders(finished, "en", "first", list("abcde"))
 

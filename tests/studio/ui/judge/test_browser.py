@@ -39,7 +39,7 @@ def voting(finished, tmp_path):
 
 @pytest.fixture
 def voting_address(voting):
-    with served(voting.runs) as found:
+    with served(voting.runs, voting.allowed) as found:
         yield found
 
 

@@ -37,13 +37,13 @@ def studio(finished, tmp_path_factory, lang):
     """A copy of the finished studio, to add sources and prompt sets to."""
     place = tmp_path_factory.mktemp(f"studio-{lang}")
     shutil.copytree(finished.runs, place / "runs")
-    return Studio(place / "runs")
+    return Studio(place / "runs", allowed=finished.allowed)
 
 
 @pytest.fixture(scope="module")
 def address(studio):
     """That studio, served on a port of its own."""
-    with served(studio.runs) as found:
+    with served(studio.runs, studio.allowed) as found:
         yield found
 
 

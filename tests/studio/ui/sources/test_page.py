@@ -80,12 +80,13 @@ def test_chosen_sources_go_to_the_evolve_page(finished):
 
 def test_what_adding_takes_is_told_before_anything_long(empty, copied):
     mine = str(copied("ja", "mine"))
-    said = sources.look("en", f'"{mine}"\n\nowner/name\n/nowhere/x')
+    said = sources.look(empty, "en", f'"{mine}"\n\nowner/name\n{mine}/x\n/nowhere/x')
     assert "**mine**: SDXL layout" in said
     assert "reads 13.3 MB once" in said
     assert "**name** is not on this machine yet" in said
-    assert "⚠️ There is nothing at /nowhere/x" in said
-    assert sources.look("ja", " ").startswith("チェックポイントの場所")
+    assert f"⚠️ There is nothing at {mine}/x" in said
+    assert "⚠️ /nowhere/x lies outside of the folders that pages may read" in said
+    assert sources.look(empty, "ja", " ").startswith("チェックポイントの場所")
 
 
 def test_sources_are_added_after_every_byte_was_checked(empty, copied):
@@ -95,7 +96,7 @@ def test_sources_are_added_after_every_byte_was_checked(empty, copied):
     assert told[-1][1].startswith("Checking: 13.")
     assert source_library.added_sources(empty.runs) == [mine]
     assert ("mine", mine) in sources.choices(empty)
-    assert "It was read before" in sources.look("en", mine)
+    assert "It was read before" in sources.look(empty, "en", mine)
     with pytest.raises(M2N2Error, match="No source is written"):
         sources.add(empty, "en", "\n", nobody)
 

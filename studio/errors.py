@@ -9,3 +9,7 @@ class ConfigError(M2N2Error):
 
 class RunError(M2N2Error):
     """A run that cannot be opened, started, resumed or read."""
+
+
+class AccessError(M2N2Error):
+    """Somebody who may not come in, or people and passwords that are not fit for use."""

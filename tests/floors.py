@@ -27,7 +27,7 @@ STUDIO = (
     ("studio.analysis", "studio.evaluation", "studio.exporting"),
     ("studio.breeding", "studio.judging", "studio.library"),
     ("studio.runs", "studio.licences"),
-    ("studio.evolution", "studio.jobs"),
+    ("studio.access", "studio.evolution", "studio.jobs"),
     ("studio",),
 )  # fmt: skip
 EVAL = (("eval.scorers",), ("eval.prompts", "eval.preferences"), ("eval",))

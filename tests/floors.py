@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STUDIO = (
     ("studio.reference_pages",),
     ("studio.cli",),
+    ("studio.cli.studio",),
     ("studio.ui.server",),
     tuple(
         f"studio.ui.{page}"

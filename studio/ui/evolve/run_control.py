@@ -11,6 +11,7 @@ from studio.i18n import Lang, t
 from studio.runs import status
 from studio.runs.inputs import RunPrompts
 from studio.ui.common.studio import Studio
+from studio.ui.common.who_asks import name_subject
 
 from .form import EvolveForm, expect
 
@@ -56,7 +57,7 @@ def begin(studio: Studio, form: EvolveForm) -> str:
     store = create_run(control.default_folder(studio.runs), config)
     control.start(store)
     store.close()
-    return store.name
+    return name_subject(store.name)
 
 
 def stop(studio: Studio, name: str) -> None:

@@ -26,14 +26,14 @@ LOCALES = {"en": "en-GB", "ja": "ja-JP"}
 
 
 @contextlib.contextmanager
-def browsing():
-    """Opens pages at a laptop's size; whatever their console calls an error is a failure in the end."""
+def browsing(*expected):
+    """Opens pages at a laptop's size; whatever else than expected their console calls an error fails in the end."""
     program = chromium()
     assert program, "Chromium was not found; `make test` installs it, or: apt-get install chromium"
     errors = []
 
     def heard(said):
-        if not any(known in said for known in LEFT):
+        if not any(known in said for known in (*LEFT, *expected)):
             errors.append(said)
 
     with (

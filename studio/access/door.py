@@ -15,7 +15,7 @@ from studio.errors import AccessError
 
 from .audit import Audit
 from .passwords import is_password
-from .people import People, Person, fingerprint, private_folder
+from .people import People, Person, fingerprint
 from .sessions import Failures, Sessions
 from .visitor import ANYBODY, Visitor
 
@@ -180,7 +180,6 @@ def open_door(
                 f"{host} may be reached from elsewhere, and nobody has a password yet. Set the owner's first: "
                 "m2n2 studio password. Or let a proxy say who is logged in: --proxy ADDRESS --user-header NAME."
             )
-    private_folder(people.path.parent)
     return Door(
         people,
         Audit(people.path.with_name("audit.jsonl")),

@@ -102,6 +102,14 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             return [gr.skip()] * len(outputs)
         return [*_updates(run_view(studio, lang, name), studio.run_names(), name)]
 
+    def watched(name: str | None) -> list[Any]:
+        """The same, for whoever looks without having done anything to the run."""
+        if name is None:
+            return shown(None)
+        mark, _ = seen_by_all.get(name, lambda: glance(studio, lang, name))
+        found = viewed_by_all.get(mark, lambda: run_view(studio, lang, name))
+        return _updates(found, studio.run_names(), name)
+
     def on_change(name: str | None) -> list[Any]:
         if not name:
             return [gr.skip()] * 4
@@ -112,7 +120,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     def on_load(request: gr.Request) -> list[Any]:
         name = current_run(studio, query_value(request, "run"))
         form = asked_form(studio, request.query_params)
-        return [gr.Accordion(open=name is None or form is not None), *filled(form), *shown(name)]
+        return [gr.Accordion(open=name is None or form is not None), *filled(form), *watched(name)]
 
     def filled(form: EvolveForm | None) -> list[Any]:
         """The form's fields; as they are where nobody asked for anything."""
@@ -133,8 +141,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         mark, words = seen_by_all.get(name, lambda: glance(studio, lang, name))
         if mark == seen:
             return [words if output is headline else gr.skip() for output in outputs]
-        found = viewed_by_all.get(mark, lambda: run_view(studio, lang, name))
-        return _updates(found, studio.run_names(), name)
+        return watched(name)
 
     def on_start(**values: Any) -> list[Any]:
         name = begin(studio, EvolveForm(**values))
@@ -192,7 +199,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     keep_in_address(chosen)
     listen(loaded.then, lang, on_opened, None, role="viewer", **priced)
     listen(gr.Timer(POLL).tick, lang, on_tick, [chosen, mark], outputs, show_progress="hidden", role="viewer")
-    listen(chosen.input, lang, shown, chosen, outputs, show_progress="hidden", role="viewer")
+    listen(chosen.input, lang, watched, chosen, outputs, show_progress="hidden", role="viewer")
     # Drawn when everything else is there: a page is read from its top.
     listen(mark.change, lang, on_change, chosen, [plot, breadth, niches, tree], show_progress="hidden", role="viewer")
     listen(go.click, lang, on_start, None, [new, *outputs], inputs_kwargs=fields, role="editor", does="start a run")

@@ -98,7 +98,8 @@ class Gate:
             return None
         rest = urlencode([pair for pair in query if pair[0] != "token"])
         path = "/" + scope["path"].lstrip("/\\")  # two slashes would name another host
-        answer = RedirectResponse(f"{path}?{rest}" if rest else path, 303, {"Cache-Control": "no-store"})
+        quiet = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+        answer = RedirectResponse(f"{path}?{rest}" if rest else path, 303, quiet)
         if session := self._door.enter(token):
             set_session(answer, self._door, session, secure=seen.secure)
         return answer

@@ -15,6 +15,7 @@ from studio.i18n import LANGUAGES
 from studio.ui.server.answer_headers import ALWAYS
 from studio.ui.server.app import build_app, handler_roles
 from studio.ui.server.gate import Gate
+from studio.ui.server.handler_table import handler_table
 from studio.ui.server.route_roles import ROUTE_ROLES, route_role
 
 HERE = "http://localhost"
@@ -240,3 +241,14 @@ def test_a_call_that_is_too_large_is_not_read(gate, keys, monkeypatch):
     monkeypatch.setattr("studio.ui.server.gate.MOST", 100)
     body = json.dumps({"fn_index": 0, "data": ["x" * 200]})
     assert gate.post("/en/gradio_api/queue/join", content=body, headers=keys["owner"]).status_code == 413
+
+
+def test_the_printed_table_names_every_handler_and_address(pages):
+    blocks = pages["en"].get_blocks()
+    table = handler_table(blocks)
+    rows = [line for line in table.splitlines() if line.startswith(tuple(f"| {role} |" for role in ROLES))]
+    called = sum(role is not None for role in handler_roles(blocks).values())
+    addresses = sum(one.role is not None for one in ROUTE_ROLES)
+    assert len(rows) == called + addresses
+    assert "| judge | judge | `on_answer` | answer |" in rows
+    assert "| editor | evolve | `on_start` | click |" in rows

@@ -30,8 +30,8 @@ ALWAYS = {
     "Content-Security-Policy": PAGES_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    # Other sites learn no address. With `no-referrer` a browser would also hide where the requests of our own forms come
-    # from (`Origin: null`), and they could not be told from a stranger's.
+    # Other sites learn no address. With `no-referrer` a browser would also hide where the requests of our own forms
+    # come from (`Origin: null`), and they could not be told from a stranger's.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",

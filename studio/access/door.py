@@ -169,17 +169,17 @@ def open_door(
         raise AccessError("--user-header is believed of one proxy alone. Name its address too: --proxy 127.0.0.1.")
     if proxy and not _is_number(proxy):
         raise AccessError(f"{proxy!r} is no address of a proxy. Expected a number, such as 127.0.0.1 or 10.0.0.2.")
-    if not is_loopback(host):
-        if not with_token:
-            raise AccessError(
-                f"--no-token makes everybody who reaches the port the owner, and {host} may be reached from elsewhere. "
-                "Leave one of the two out."
-            )
-        if not user_header and not any(one.password or one.link for one in everybody):
-            raise AccessError(
-                f"{host} may be reached from elsewhere, and nobody has a password yet. Set the owner's first: "
-                "m2n2 studio password. Or let a proxy say who is logged in: --proxy ADDRESS --user-header NAME."
-            )
+    if not with_token and (proxy or not is_loopback(host)):
+        raise AccessError(
+            f"--no-token makes everybody who reaches the port the owner, and others may come "
+            f"{'through the proxy' if proxy else f'to {host}'}. Leave one of the two out."
+        )
+    nobody = not user_header and not any(one.password or one.link for one in everybody)
+    if nobody and not is_loopback(host):
+        raise AccessError(
+            f"{host} may be reached from elsewhere, and nobody has a password yet. Set the owner's first: "
+            "m2n2 studio password. Or let a proxy say who is logged in: --proxy ADDRESS --user-header NAME."
+        )
     return Door(
         people,
         Audit(people.path.with_name("audit.jsonl")),

@@ -88,6 +88,7 @@ def test_whom_a_proxy_names_has_the_role_of_the_list(runs):
         ("0.0.0.0", {}, "nobody has a password yet.*m2n2 studio password"),
         ("192.168.1.5", {}, "nobody has a password yet"),
         ("0.0.0.0", {"with_token": False}, "--no-token makes everybody"),
+        ("127.0.0.1", {"with_token": False, "proxy": "127.0.0.1"}, "--no-token makes everybody.*through the proxy"),
         ("127.0.0.1", {"user_header": "X-User"}, "--proxy 127.0.0.1"),
         ("127.0.0.1", {"proxy": "proxy.local"}, "no address of a proxy"),
     ],

@@ -32,11 +32,12 @@ def test_a_judge_logs_in_sees_less_and_is_told_why(finished):
             expect(page).to_have_url(f"{address}/{lang}/?run=first")
             expect(page.locator(".visitor")).to_have_text("Aiko")
             expect(page.locator("#headline")).to_contain_text("first")
-            expect(page.locator("#fork")).to_be_hidden()
+            expect(page.locator("#report-make")).to_be_attached()
+            expect(page.locator("#report-make")).to_be_hidden()
             shoot(page, lang, "evolve-as-judge")
             # Whoever shows the button all the same is refused, in words.
             page.evaluate("document.documentElement.dataset.role = 'owner'")
-            page.click("#fork")
+            page.click("#report-make")
             expect(page.get_by_text(refusal)).to_be_visible()
             page.goto(f"{address}/{lang}/judge?run=first")
             name = page.locator("#start input[type=text], #start textarea").last

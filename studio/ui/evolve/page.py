@@ -55,7 +55,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             again = gr.Button(t(lang, "resume"), scale=1, interactive=False, elem_id="again")
             end = gr.Button(t(lang, "finish"), variant="stop", scale=1, interactive=False, elem_id="end")
         headline = gr.HTML(elem_id="headline", min_height=64)
-        onward = gr.Accordion(t(lang, "go_on"), open=False, visible=False, elem_id="go-on")
+        onward = gr.Accordion(t(lang, "go_on"), open=False, visible=False, elem_id="go-on", elem_classes="needs-editor")
         with onward, gr.Row(equal_height=True):
             budget = gr.Number(
                 label=t(lang, "budget"), info=t(lang, "budget_info"), precision=0, minimum=1, elem_id="budget"

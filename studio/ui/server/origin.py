@@ -38,7 +38,7 @@ def forwarded(scope: Scope, proxy: str | None) -> tuple[Scope, Forwarded]:
     host, scheme, scope = hosts[0] if len(hosts) == 1 else "", scope.get("scheme", "http"), dict(scope)
     if by_proxy:
         host = headers.get("x-forwarded-host", host).split(",")[0].strip()
-        scheme = headers.get("x-forwarded-proto", scheme).split(",")[0].strip().lower()
+        scheme = scope["scheme"] = headers.get("x-forwarded-proto", scheme).split(",")[0].strip().lower()
         # The last one is what the proxy itself saw; those before it are the browser's word.
         if client := headers.get("x-forwarded-for", "").split(",")[-1].strip():
             scope["client"] = (client, 0)

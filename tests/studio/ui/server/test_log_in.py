@@ -143,6 +143,10 @@ def test_a_proxys_word_counts_from_its_address_alone(visit, door):
     assert who(stranger) == 401
     entered = visit(behind, client=("127.0.0.1", 9), headers={"X-Forwarded-Proto": "https"}).get(f"/?token={TOKEN}")
     assert "Secure" in entered.headers["set-cookie"]
+    door.people.add("Ken", "judge", PASSWORD)
+    secure = visit(behind, client=("127.0.0.1", 9), headers={"X-Forwarded-Proto": "https"})
+    logged_in = secure.post("/log-in/en", data={"name": "Ken", "password": PASSWORD})
+    assert "Secure" in logged_in.headers["set-cookie"]
 
 
 def test_failures_behind_a_proxy_are_counted_by_the_browsers_address(visit, door):

@@ -33,7 +33,6 @@ ALWAYS = {
     # Other sites learn no address. With `no-referrer` a browser would also hide where the requests of our own forms
     # come from (`Origin: null`), and they could not be told from a stranger's.
     "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _LIBRARY = re.compile(r"/\w\w/(?:assets|static|svelte)/")  # Gradio's own files, the same in every studio

@@ -1,6 +1,7 @@
 """Logging in, what a role shows and refuses, and logging out, in a real Chromium."""
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from benchmarks.app.pages import door_of, served
@@ -13,6 +14,8 @@ WORDS = {
 }
 
 
+# Gradio's statistics of its own queue use what pandas has deprecated.
+@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
 @pytest.mark.browser
 @pytest.mark.slow
 def test_a_judge_logs_in_sees_less_and_is_told_why(finished):
@@ -23,6 +26,8 @@ def test_a_judge_logs_in_sees_less_and_is_told_why(finished):
             page = opened(LOCALES[lang], extra_http_headers={})
             page.goto(f"{address}/{lang}/?run=first")
             shoot(page, lang, "log-in")
+            barriers = Axe().run(page).response["violations"]
+            assert [one["id"] for one in barriers if one["impact"] in ("serious", "critical")] == []
             page.fill("#name", "aiko")
             page.fill("#password", "not that one")
             page.click(f"button:has-text('{log_in}')")

@@ -58,8 +58,9 @@ def put(studio: Studio, rater: Rater) -> Open | None:
         RunError: there is no such run.
     """
     with studio.run(rater.run) as store:
-        pair = next_pair(store, read_votes(store.folder), rater.name, rater.reads)
-        given = len(rater.votes(store))
+        votes = read_votes(store.folder)
+        pair = next_pair(store, votes, rater.name, rater.reads)
+    given = sum(vote.rater == rater.name for vote in votes)
     if pair is None:
         return None
     tokens = studio.blind.keep(pair.left_png), studio.blind.keep(pair.right_png)
@@ -69,7 +70,7 @@ def put(studio: Studio, rater: Rater) -> Open | None:
 def answer(studio: Studio, rater: Rater, now: Open, said: Answer) -> bool:
     """Write the answer down; returns whether that ends a sitting. One that was answered already is left as it is."""
     vote = now.pair.vote(rater.name, rater.reads, said)
-    with _ANSWERING, studio.run(rater.run) as store:
+    with studio.run(rater.run) as store, _ANSWERING:
         if all(before.about != vote.about for before in rater.votes(store)):
             write_vote(store.folder, vote)
     studio.blind.forget(now.tokens)

@@ -15,7 +15,8 @@ do about it.
     ├── EvalError            (eval/errors.py)   prompt sets and scorers
     ├── EvolutionError       (studio/evolution/errors.py) scores and archives that M2N2 is not defined for
     ├── ConfigError          (studio/errors.py) what a run is asked to do
-    └── RunError             (studio/errors.py) runs and their store
+    ├── RunError             (studio/errors.py) runs and their store
+    └── AccessError          (studio/errors.py) who may come into the studio
 """
 
 _SHORT = 16  # letters of a word that a message may quote: names of formats are shorter, keys and tokens longer

@@ -13,3 +13,7 @@ class RunError(M2N2Error):
 
 class LicenceError(ExportError):
     """Weights that are not written because licences do not let them be published, and nobody stated why they may."""
+
+
+class AccessError(M2N2Error):
+    """Somebody who may not come in, or people and passwords that are not fit for use."""

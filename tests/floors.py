@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STUDIO = (
     ("studio.reference_pages",),
     ("studio.cli",),
+    ("studio.cli.studio",),
     ("studio.ui.server",),
     tuple(
         f"studio.ui.{page}"
@@ -27,7 +28,7 @@ STUDIO = (
     ("studio.analysis", "studio.evaluation", "studio.exporting"),
     ("studio.breeding", "studio.judging", "studio.library"),
     ("studio.runs", "studio.licences"),
-    ("studio.evolution", "studio.jobs"),
+    ("studio.access", "studio.evolution", "studio.jobs"),
     ("studio",),
 )  # fmt: skip
 EVAL = (("eval.scorers",), ("eval.prompts", "eval.preferences"), ("eval",))

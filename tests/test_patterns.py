@@ -41,6 +41,8 @@ PATTERNS = {
     "studio/reports/figures.py": (4, "what Matplotlib wrote"),
     "studio/reports/page.py": (1, "a sentence of the program's: pairs of stars"),
     "studio/runs/picture_names.py": (1, "single letters"),
+    "studio/ui/server/answer_headers.py": (1, "an address, from its beginning: fixed words"),
+    "studio/ui/server/route_roles.py": (1, "an address, whole: fixed words, then all that follows"),
     "studio/ui/export/steps.py": (1, "a card: up to the first blank or bracket"),
 }
 

@@ -10,12 +10,14 @@ median of three visits. An empty page of Gradio is timed the same way: nothing h
 from __future__ import annotations
 
 import contextlib
+import secrets
 import shutil
 import statistics
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -26,11 +28,14 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import machine
+from studio.access.door import Door, open_door
 from studio.ui.common.frame import PAGES, page_link
 from studio.ui.server.app import build_app
 
 from .synthetic_run import make
 
+TOKEN = secrets.token_urlsafe(32)
+KEY = {"Authorization": f"Bearer {TOKEN}"}  # what whoever opened the studio may send in place of a cookie
 VISITS = 3
 SETTLE = 1000  # ms, for what comes after the content
 RUNS = {"small": (24, 960), "large": (500, 20_000)}  # individuals, pictures
@@ -42,7 +47,9 @@ CONTENT = {"evolve": ("#newest img", "#tree svg"), "archive": ("#title h2",), "c
 def visits(browser: Browser, address: str, content: Sequence[str]) -> list[list[float]]:
     """Seconds until each part of a page is there: in a browser that has never been here, then in the same again."""
     found = []
-    with browser.new_context(viewport={"width": 1280, "height": 720}, locale="en-GB") as context:
+    with browser.new_context(
+        viewport={"width": 1280, "height": 720}, locale="en-GB", extra_http_headers=KEY
+    ) as context:
         for _ in range(1 + VISITS):
             tab = context.new_page()
             started = time.perf_counter()
@@ -61,10 +68,18 @@ def chromium() -> str | None:
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
+def door_of(runs: Path) -> Door:
+    """The door of a studio that opens to `TOKEN`."""
+    return replace(open_door(runs, "127.0.0.1"), token=TOKEN)
+
+
 @contextlib.contextmanager
-def served(runs: Path, allowed: Sequence[Path] = ()) -> Iterator[str]:
-    """The studio over a folder of runs, with further folders that its pages may read; gives its address."""
-    with _listening(build_app(runs, allowed)) as address:
+def served(runs: Path, allowed: Sequence[Path] = (), door: Door | None = None) -> Iterator[str]:
+    """The studio over a folder of runs, with further folders that its pages may read; gives its address.
+
+    Browsers come in with `KEY` among their headers.
+    """
+    with _listening(build_app(runs, door or door_of(runs), allowed)) as address:
         yield address
 
 
@@ -82,9 +97,11 @@ def _listening(app: FastAPI) -> Iterator[str]:
     thread.start()
     while not server.started:
         time.sleep(0.05)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def main() -> None:

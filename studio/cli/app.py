@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
 import typer
 from rich.markup import escape
@@ -21,6 +20,7 @@ from .recipe import recipe_app
 from .report import report, show
 from .score import score
 from .sources import sources_app
+from .studio.commands import studio_app
 from .verify import verify
 from .votes import votes
 
@@ -37,27 +37,9 @@ app.add_typer(recipe_app, name="recipe")
 app.add_typer(prompts_app, name="prompts")
 
 
-def studio(
-    host: Annotated[str, typer.Option(help="address to listen on; 0.0.0.0 opens it to the network")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="port to listen on")] = 7860,
-    runs: Annotated[Path, typer.Option(help="folder that holds the runs")] = Path("runs"),
-    allow: Annotated[
-        list[Path] | None,
-        typer.Option(
-            exists=True,
-            file_okay=False,
-            metavar="DIR",
-            help="folder that pages may read beside the studio's own and the working folder; may be repeated",
-        ),
-    ] = None,
-) -> None:
-    """Open the studio in a browser. / ブラウザーでスタジオを開きます。"""
-    from studio.ui.server.app import serve
+app.add_typer(studio_app, name="studio")
 
-    serve(runs, host=host, port=port, allowed=allow or ())
-
-
-for command in (evolve, show, merge, export, score, studio, report, verify, monitor, votes):  # as --help lists them
+for command in (evolve, show, merge, export, score, report, verify, monitor, votes):  # as --help lists them
     app.command()(command)
 
 

@@ -139,6 +139,8 @@ def _default(lang: Lang, parameter: Parameter) -> str:
 
 
 def _commands_of(command: Any, name: str) -> Iterator[Command]:
+    if getattr(command, "invoke_without_command", False):
+        yield Command(name, command.help, tuple(_parameters(command)))
     if inner := getattr(command, "commands", None):
         for word, one in inner.items():
             yield from _commands_of(one, f"{name} {word}")

@@ -29,6 +29,7 @@ from studio.ui.common import html
 from studio.ui.common import thumbnails as tiles
 from studio.ui.common.frame import listen, page_header, query_value
 from studio.ui.common.studio import Studio, current_run
+from studio.ui.common.who_asks import rater_of
 
 from .individual import detail, said_of
 from .picture_lookup import found_by_picture
@@ -160,7 +161,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
                 with gr.Row(elem_classes="bar"):
                     given = gr.Radio([(t(lang, "stars_none"), 0), *(("★" * n, n) for n in range(1, MAX_STARS + 1))],
                                      value=0, label=t(lang, "stars"), scale=3)  # fmt: skip
-                    rater = gr.Textbox(label=t(lang, "rater"), max_lines=1)
+                    rater = gr.Textbox(label=t(lang, "rater"), max_lines=1, elem_classes="typed-name")
                 with gr.Row(elem_classes="bar"):
                     tags = gr.Textbox(label=t(lang, "tags"), placeholder=t(lang, "tags_info"), max_lines=1)
                     note = gr.Textbox(label=t(lang, "note"), max_lines=2, scale=2)
@@ -211,18 +212,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     def opened(name: str | None, id: str | None) -> list[Any]:
         if not name or not id:
-            return [
-                None,
-                html.empty_message(t(lang, "click_one")),
-                "",
-                "",
-                "",
-                "",
-                [],
-                [],
-                "",
-                gr.Accordion(visible=False),
-            ]
+            nobody = html.empty_message(t(lang, "click_one"))
+            return [None, nobody, *[""] * 4, [], [], "", gr.Accordion(visible=False)]
         return [id, *detail(studio, lang, name, id), gr.Accordion(visible=True)]
 
     def of_run(name: str | None) -> list[Any]:
@@ -267,8 +258,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     def on_select(name: str, ids: list[str], event: gr.SelectData) -> list[Any]:
         return opened(name, ids[event.index])
 
-    def on_keep(name: str, id: str, who: str, count: int, words: str, text: str) -> list[Any]:
-        say(studio, name, id, rater=who, stars=count, tags=words, note=text)
+    def on_keep(name: str, id: str, who: str, count: int, words: str, text: str, request: gr.Request) -> list[Any]:
+        say(studio, name, id, rater=rater_of(request) or who, stars=count, tags=words, note=text)
         found = choices_of(studio, name)
         with studio.run(name) as store:
             now = said_of(lang, read_annotations(store)[store.individual(id).recipe.digest])
@@ -276,17 +267,33 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     walled = [gallery, shown_ids, empty, found_row, number]
     hidden = {"show_progress": "hidden"}
-    listen(demo.load, lang, on_load, None, [chosen, *filters, *walled, *details], **hidden)
-    listen(chosen.input, lang, on_run, [chosen, sort, show], [*filters, *walled, *details], **hidden)
+    listen(demo.load, lang, on_load, None, [chosen, *filters, *walled, *details], role="viewer", **hidden)
+    listen(chosen.input, lang, on_run, [chosen, sort, show], [*filters, *walled, *details], role="viewer", **hidden)
     for trigger in (*(one.input for one in (sort, show, category, source, tag)), text.submit, text.blur,
                     share.release, stars.release):  # fmt: skip
-        listen(trigger, lang, on_filter, [chosen, *filters], walled, trigger_mode="always_last", **hidden)
-    listen(number.release, lang, on_page, [chosen, number, *filters], walled, **hidden)
-    listen(keep.click, lang, on_keep, [chosen, chosen_id, rater, given, tags, note], [said, tag], **hidden)
-    listen(dropped.upload, lang, on_drop, [dropped, sort, show], [dropped, chosen, *filters, *walled, *details]).then(
-        None, [chosen, chosen_id], None, js="(run, id) => studioAddress(run, id)"
+        listen(
+            trigger, lang, on_filter, [chosen, *filters], walled, trigger_mode="always_last", role="viewer", **hidden
+        )
+    listen(number.release, lang, on_page, [chosen, number, *filters], walled, role="viewer", **hidden)
+    listen(
+        keep.click,
+        lang,
+        on_keep,
+        [chosen, chosen_id, rater, given, tags, note],
+        [said, tag],
+        role="judge",
+        does="rate an individual",
+        **hidden,
     )
+    listen(
+        dropped.upload,
+        lang,
+        on_drop,
+        [dropped, sort, show],
+        [dropped, chosen, *filters, *walled, *details],
+        role="judge",
+    ).then(None, [chosen, chosen_id], None, js="(run, id) => studioAddress(run, id)")
     for gallery_of, ids in ((gallery, shown_ids), (family, ancestor_ids)):
-        listen(gallery_of.select, lang, on_select, [chosen, ids], details, **hidden).then(
+        listen(gallery_of.select, lang, on_select, [chosen, ids], details, role="viewer", **hidden).then(
             None, [chosen, chosen_id], None, js="(run, id) => studioAddress(run, id)"
         )

@@ -4,5 +4,7 @@ studio        runs, sources and prompt sets as a page sees them, and errors as m
 open_folders  what a page may be asked to read
 html          fragments that no Gradio component draws: strips, tables of pictures
 thumbnails    small pictures, compressed once
+shared        answers made once for everybody who asks at the same moment
+who_asks      the visitor behind a request, and what a handler needs of one
 cancellable   work that takes long, with its cancel button
 """

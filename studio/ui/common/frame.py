@@ -11,7 +11,10 @@ import gradio as gr
 from markupsafe import Markup
 
 from pipelines.errors import M2N2Error
+from studio.access.roles import Role
 from studio.i18n import LANGUAGES, Lang, t
+
+from .who_asks import audited, handler_for
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,10 +45,32 @@ def listen(
     handler: Callable[..., Any],
     inputs: Any = None,
     outputs: Any = None,
+    *,
+    role: Role,
+    does: str | None = None,
     **more: Any,
 ) -> Any:
-    """Wire a handler to an event: guarded, and no public endpoint."""
-    return trigger(guarded(lang, handler), inputs, outputs, api_visibility="private", **more)
+    """Wire a handler to an event: guarded, no public endpoint, and open to those who have a role.
+
+    What looks or votes runs beside itself, so that a slow tab holds up no other.
+
+    Args:
+        trigger: an event of a component, such as `button.click`.
+        lang: of the page.
+        handler: what is called.
+        inputs: components whose values it gets.
+        outputs: components that it fills.
+        role: what somebody needs to call it.
+        does: names what it changes, such as `start a run`; each call is then written down.
+        more: handed on to Gradio.
+    """
+    if role in ("viewer", "judge"):
+        more.setdefault("concurrency_limit", None)
+    button = getattr(trigger, "__self__", None)
+    if isinstance(button, gr.Button) and role != "viewer":
+        button.elem_classes.append(f"needs-{role}")  # not shown to whoever may not press it
+    needs = handler_for(role, guarded(lang, audited(does, handler) if does else handler))
+    return trigger(needs, inputs, outputs, api_visibility="private", **more)
 
 
 def page_header(lang: Lang, page: str) -> None:
@@ -59,9 +84,10 @@ def page_header(lang: Lang, page: str) -> None:
         for other in others
     )
     gr.HTML(
-        Markup('<header class="studio-head"><h1>m2n2-studio</h1><span>{}</span>{}</header>{}').format(
-            t(lang, "tagline"), links, _tour(lang, page)
-        ),
+        Markup(
+            '<header class="studio-head"><h1>m2n2-studio</h1><span>{}</span><b class="visitor"></b>'
+            '<form class="log-out" method="post" action="/log-out"><button>{}</button></form>{}</header>{}'
+        ).format(t(lang, "tagline"), t(lang, "log_out"), links, _tour(lang, page)),
         elem_classes="studio-top",
     )
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import atexit
 import collections
+import contextlib
 import functools
 import hashlib
 import secrets
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,6 +38,7 @@ from studio.runs.store import RunStore, open_run
 from .open_folders import OpenFolders
 
 DRAWN_KEPT = 400  # pictures drawn for the Compare page that are kept in memory, newest last
+DOWNLOADS_LAST = 7200  # seconds that a download, or an upload, lies in the temporary folder
 BLIND_KEPT = 64  # pictures of open questions kept in memory: those of the 32 raters who were asked last
 
 T = TypeVar("T")
@@ -199,7 +202,11 @@ def individual_choices(lang: Lang, store: RunStore) -> list[tuple[str, str]]:
 
 
 def download_folder() -> Path:
-    """Make a new empty folder for downloads, where Gradio may read them; it is gone when the studio ends."""
+    """Make an empty folder for downloads, where Gradio may read them; gone in two hours, or when the studio ends."""
+    for folder in _downloads().iterdir():
+        with contextlib.suppress(OSError):  # another page may have been quicker
+            if time.time() - folder.stat().st_mtime > DOWNLOADS_LAST:
+                shutil.rmtree(folder)
     return Path(tempfile.mkdtemp(dir=_downloads()))
 
 

@@ -245,16 +245,23 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     ]
     hidden = {"show_progress": "hidden"}
     address = {"fn": None, "inputs": [chosen, models, known, ja, en], "outputs": None, "js": ADDRESS}
-    listen(demo.load, lang, on_load, None, [chosen, models, known, *viewed, ja, en], **hidden)
-    listen(chosen.input, lang, on_run, chosen, [models, known, *viewed, ja, en, noises, quality], **hidden).then(
-        **address
-    )
+    listen(demo.load, lang, on_load, None, [chosen, models, known, *viewed, ja, en], role="viewer", **hidden)
+    listen(
+        chosen.input, lang, on_run, chosen, [models, known, *viewed, ja, en, noises, quality], role="viewer", **hidden
+    ).then(**address)
     # Gradio tells of input neither what is pasted or comes from an input method, nor a choice that is on no list.
     typed = (models.key_up, models.blur, ja.change, en.change)
     for change in (models.input, known.input, *typed, noises.release, quality.input):
-        listen(change, lang, on_form, [shown_grid, chosen, *form], viewed, trigger_mode="always_last", **hidden).then(
-            **address
-        )
+        listen(
+            change,
+            lang,
+            on_form,
+            [shown_grid, chosen, *form],
+            viewed,
+            trigger_mode="always_last",
+            role="viewer",
+            **hidden,
+        ).then(**address)
     for button, by in ((back, -1), (following, 1)):
         listen(
             button.click,
@@ -262,11 +269,12 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             lambda grid, noise, by=by: on_step(grid, noise, by),
             [shown_grid, shown_noise],
             viewed,
+            role="viewer",
             **hidden,
         )
     for picked in (left, right):
-        listen(picked.input, lang, on_overlay, [shown_grid, shown_noise, left, right], slider, **hidden)
-    begun = listen(go.click, lang, on_begin, None, [go, cancel], **hidden)
+        listen(picked.input, lang, on_overlay, [shown_grid, shown_noise, left, right], slider, role="viewer", **hidden)
+    begun = listen(go.click, lang, on_begin, None, [go, cancel], role="editor", **hidden)
     ended = listen(
         begun.then,
         lang,
@@ -276,8 +284,10 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         show_progress_on=shown_table,
         concurrency_limit=1,
         concurrency_id="pictures",
+        role="editor",
+        does="draw pictures",
     )
-    listen(ended.then, lang, on_end, None, cancel, **hidden)
-    listen(ended.failure, lang, on_failure, None, [go, cancel], **hidden)
-    listen(cancel.click, lang, on_cancel, None, cancel, **hidden)
-    listen(make.click, lang, on_sheet, [chosen, shown_grid], [as_png, as_html], show_progress_on=make)
+    listen(ended.then, lang, on_end, None, cancel, role="editor", **hidden)
+    listen(ended.failure, lang, on_failure, None, [go, cancel], role="editor", **hidden)
+    listen(cancel.click, lang, on_cancel, None, cancel, role="editor", **hidden)
+    listen(make.click, lang, on_sheet, [chosen, shown_grid], [as_png, as_html], show_progress_on=make, role="editor")

@@ -19,12 +19,14 @@ from pipelines.errors import M2N2Error
 from studio.i18n import Lang, t
 from studio.ui.common import html
 from studio.ui.common.frame import keep_in_address, listen, page_header, query_value
+from studio.ui.common.shared import SharedAnswers
 from studio.ui.common.studio import Studio, current_run
+from studio.ui.common.who_asks import asks_as
 from studio.ui.evolve.report_file import report_file
 
 from .fields import cross_choices, fields_of, forks, former_runs, voted_runs
 from .form import EvolveForm, asked_form, form_of
-from .progress import LINES, SPREAD, RunView, drawings, glance, line_legend, results_header, run_view, span
+from .progress import LINES, SPREAD, Drawings, RunView, drawings, glance, line_legend, results_header, run_view, span
 from .run_control import begin, cost, extend, finish, resume, stop
 
 QUICK = 40  # offspring of a first look around: a visit of ten minutes, where 200 show what merging can do
@@ -53,7 +55,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             again = gr.Button(t(lang, "resume"), scale=1, interactive=False, elem_id="again")
             end = gr.Button(t(lang, "finish"), variant="stop", scale=1, interactive=False, elem_id="end")
         headline = gr.HTML(elem_id="headline", min_height=64)
-        onward = gr.Accordion(t(lang, "go_on"), open=False, visible=False, elem_id="go-on")
+        onward = gr.Accordion(t(lang, "go_on"), open=False, visible=False, elem_id="go-on", elem_classes="needs-editor")
         with onward, gr.Row(equal_height=True):
             budget = gr.Number(
                 label=t(lang, "budget"), info=t(lang, "budget_info"), precision=0, minimum=1, elem_id="budget"
@@ -79,7 +81,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
                 )
             table = gr.Dataframe(headers=results_header(lang), label=t(lang, "report"), interactive=False, wrap=True)
             gr.Markdown(f"{t(lang, 'report_note')} {t(lang, 'cmmd_note')}", elem_classes="quiet")
-    with gr.Accordion(t(lang, "new_run"), open=not returning) as new:
+    with gr.Accordion(t(lang, "new_run"), open=not returning, elem_classes="needs-editor") as new:
         gr.HTML(Markup("<h2>{}</h2><p>{}</p>").format(t(lang, "start_here"), t(lang, "start_here_text")))
         gr.HTML(welcome(lang), elem_id="cards")
         with gr.Row(equal_height=True):
@@ -87,6 +89,10 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             quick = gr.Button(t(lang, "quick", n=QUICK), scale=1, elem_id="quick", visible=not returning)
             price = gr.Markdown(elem_id="cost", container=True, min_height=64)
         fields = fields_of(lang, studio)
+    # Whoever watches a run sees the same. What somebody does to it is not asked of these, and is seen at once.
+    seen_by_all: SharedAnswers[tuple[str, Markup]] = SharedAnswers(POLL / 2)
+    viewed_by_all: SharedAnswers[RunView] = SharedAnswers(POLL)
+    drawn_for_all: SharedAnswers[Drawings] = SharedAnswers(POLL)
     controls = [halt, again, end, onward, budget]
     outputs = [mark, live, chosen, headline, *controls, newest, report, table, verdict]
 
@@ -96,16 +102,25 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             return [gr.skip()] * len(outputs)
         return [*_updates(run_view(studio, lang, name), studio.run_names(), name)]
 
+    def watched(name: str | None) -> list[Any]:
+        """The same, for whoever looks without having done anything to the run."""
+        if name is None:
+            return shown(None)
+        mark, _ = seen_by_all.get(name, lambda: glance(studio, lang, name))
+        found = viewed_by_all.get(mark, lambda: run_view(studio, lang, name))
+        return _updates(found, studio.run_names(), name)
+
     def on_change(name: str | None) -> list[Any]:
         if not name:
             return [gr.skip()] * 4
-        found = drawings(studio, lang, name)
+        mark, _ = seen_by_all.get(name, lambda: glance(studio, lang, name))
+        found = drawn_for_all.get(mark, lambda: drawings(studio, lang, name))
         return [gr.LinePlot(found.progress, y_lim=span(found.progress)), *found[1:]]
 
     def on_load(request: gr.Request) -> list[Any]:
         name = current_run(studio, query_value(request, "run"))
         form = asked_form(studio, request.query_params)
-        return [gr.Accordion(open=name is None or form is not None), *filled(form), *shown(name)]
+        return [gr.Accordion(open=name is None or form is not None), *filled(form), *watched(name)]
 
     def filled(form: EvolveForm | None) -> list[Any]:
         """The form's fields; as they are where nobody asked for anything."""
@@ -123,10 +138,10 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         """Only what changed is sent: a page must not jump or flicker while somebody reads it."""
         if not name or name not in studio.run_names():
             return [gr.skip()] * len(outputs)
-        mark, words = glance(studio, lang, name)
+        mark, words = seen_by_all.get(name, lambda: glance(studio, lang, name))
         if mark == seen:
             return [words if output is headline else gr.skip() for output in outputs]
-        return shown(name)
+        return watched(name)
 
     def on_start(**values: Any) -> list[Any]:
         name = begin(studio, lang, EvolveForm(**values))
@@ -162,6 +177,10 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             form = form_of(store.config, fork=store.folder)
         return [gr.Accordion(open=True), *filled(form)]
 
+    def on_opened(**values: Any) -> list[Any]:
+        """The price of a form that an address filled: for those who may start the run, as it opens what is named."""
+        return on_form(**values) if asks_as("editor") else [gr.skip()] * 4
+
     def on_form(**values: Any) -> list[Any]:
         form = EvolveForm(**values)
         cross = gr.Dropdown(choices=cross_choices(lang, form.names), value=form.cross_here)
@@ -169,32 +188,42 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         button = gr.Button(t(lang, "evolve_four") if four else t(lang, "evolve_these", n=len(form.names)))
         return [cost(studio, lang, form), button, gr.Dropdown(choices=form.names, value=form.lender), cross]
 
-    priced = {
+    priced: dict[str, Any] = {
         "outputs": [price, go, fields["host"], fields["cross"]],
         "inputs_kwargs": fields,
         "show_progress": "hidden",
     }
-    loaded = listen(demo.load, lang, on_load, None, [new, *fields.values(), *outputs], show_progress="hidden")
+    loaded = listen(
+        demo.load, lang, on_load, None, [new, *fields.values(), *outputs], show_progress="hidden", role="viewer"
+    )
     keep_in_address(chosen)
-    listen(loaded.then, lang, on_form, None, **priced)
-    listen(gr.Timer(POLL).tick, lang, on_tick, [chosen, mark], outputs, show_progress="hidden")
-    listen(chosen.input, lang, shown, chosen, outputs, show_progress="hidden")
+    listen(loaded.then, lang, on_opened, None, role="viewer", **priced)
+    listen(gr.Timer(POLL).tick, lang, on_tick, [chosen, mark], outputs, show_progress="hidden", role="viewer")
+    listen(chosen.input, lang, watched, chosen, outputs, show_progress="hidden", role="viewer")
     # Drawn when everything else is there: a page is read from its top.
-    listen(mark.change, lang, on_change, chosen, [plot, breadth, niches, tree], show_progress="hidden")
-    listen(go.click, lang, on_start, None, [new, *outputs], inputs_kwargs=fields)
-    listen(quick.click, lang, on_quick, None, [new, *outputs], inputs_kwargs=fields)
-    listen(halt.click, lang, on_stop, chosen, halt)
-    listen(again.click, lang, on_resume, chosen, again)
-    listen(end.click, lang, on_finish, chosen, end)
-    listen(more.click, lang, on_more, [chosen, budget], outputs)
-    listen(make_page.click, lang, on_report, chosen, made_page)
-    listen(chosen.input, lang, lambda: gr.DownloadButton(visible=False), None, made_page, show_progress="hidden")
-    forked = listen(fork.click, lang, on_fork, chosen, [new, *fields.values()])
-    listen(forked.then, lang, on_form, None, **priced).then(
+    listen(mark.change, lang, on_change, chosen, [plot, breadth, niches, tree], show_progress="hidden", role="viewer")
+    listen(go.click, lang, on_start, None, [new, *outputs], inputs_kwargs=fields, role="editor", does="start a run")
+    listen(quick.click, lang, on_quick, None, [new, *outputs], inputs_kwargs=fields, role="editor", does="start a run")
+    listen(halt.click, lang, on_stop, chosen, halt, role="editor", does="stop a run")
+    listen(again.click, lang, on_resume, chosen, again, role="editor", does="resume a run")
+    listen(end.click, lang, on_finish, chosen, end, role="editor", does="finish a run")
+    listen(more.click, lang, on_more, [chosen, budget], outputs, role="editor", does="extend a run")
+    listen(make_page.click, lang, on_report, chosen, made_page, role="editor")
+    listen(
+        chosen.input,
+        lang,
+        lambda: gr.DownloadButton(visible=False),
+        None,
+        made_page,
+        show_progress="hidden",
+        role="viewer",
+    )
+    forked = listen(fork.click, lang, on_fork, chosen, [new, *fields.values()], role="editor")
+    listen(forked.then, lang, on_form, None, role="editor", **priced).then(
         None, None, None, js="() => document.getElementById('go').scrollIntoView({ block: 'center' })"
     )
     for field in fields.values():
-        listen(field.input, lang, on_form, None, trigger_mode="always_last", **priced)
+        listen(field.input, lang, on_form, None, trigger_mode="always_last", role="editor", **priced)
 
 
 def _plot(lang: Lang, y: str, title: str, lines: Mapping[str, str]) -> gr.LinePlot:

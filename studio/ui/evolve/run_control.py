@@ -17,6 +17,7 @@ from studio.runs import status
 from studio.runs.inputs import RunPrompts, open_run_sources
 from studio.ui.common.open_folders import OpenFolders
 from studio.ui.common.studio import Studio
+from studio.ui.common.who_asks import name_subject
 
 from .form import EMBEDDED, EvolveForm, expect
 
@@ -93,7 +94,7 @@ def begin(studio: Studio, lang: Lang, form: EvolveForm) -> str:
     store = create_run(control.default_folder(studio.runs), config)
     control.start(store)
     store.close()
-    return store.name
+    return name_subject(store.name)
 
 
 def stop(studio: Studio, name: str) -> None:

@@ -26,7 +26,8 @@ from .publish import publish_fields, wire_publishing
 from .wish import FORMS, HOST, ExportFormat, Wish, base_choices, export_plan_of, plan
 
 STEPS = ("who", "licences", "format", "preview", "write")
-HIDDEN = {"show_progress": "hidden"}
+VIEWING: dict[str, Any] = {"role": "viewer", "show_progress": "hidden"}
+EDITING: dict[str, Any] = {"role": "editor", "show_progress": "hidden"}
 
 
 class _Fields(NamedTuple):
@@ -166,26 +167,26 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         closed = [gr.Column(visible=False), gr.Column(visible=False), gr.Button(visible=False)]
         return [gr.Walkthrough(selected=5), words, gr.Button(interactive=fits), "", *closed]
 
-    walk = {"show_progress": "minimal"}
-    listen(demo.load, lang, on_load, None, [empty, run, who, title, portrait, said, next1], **HIDDEN)
+    walk: dict[str, Any] = {"role": "editor", "show_progress": "minimal"}
+    listen(demo.load, lang, on_load, None, [empty, run, who, title, portrait, said, next1], **VIEWING)
     keep_in_address(run)
     keep_in_address(who, "id")
-    listen(run.input, lang, of_run, run, [who, title, portrait, said, next1], **HIDDEN)
-    listen(who.input, lang, of_individual, [run, who], [title, portrait, said, next1], **HIDDEN)
-    listen(title.change, lang, checked, title, [said, next1], trigger_mode="always_last", **HIDDEN)
+    listen(run.input, lang, of_run, run, [who, title, portrait, said, next1], **VIEWING)
+    listen(who.input, lang, of_individual, [run, who], [title, portrait, said, next1], **VIEWING)
+    listen(title.change, lang, checked, title, [said, next1], trigger_mode="always_last", **VIEWING)
     outputs = [steps, answered, *legal, form, precision, next2, base]
     for trigger in (next1.click, title.submit):
         listen(trigger, lang, to_licences, [run, who, title, answered], outputs, **walk)
-    listen(legal.read.input, lang, on_read, [legal.read, run, who, title], next2, trigger_mode="always_last", **HIDDEN)
+    listen(legal.read.input, lang, on_read, [legal.read, run, who, title], next2, trigger_mode="always_last", **EDITING)
     listen(next2.click, lang, to_format, [*fields], [steps, of_lora, facts, next3], **walk)
-    listen(form.input, lang, on_form, [*fields], [of_lora, facts, next3], trigger_mode="always_last", **HIDDEN)
+    listen(form.input, lang, on_form, [*fields], [of_lora, facts, next3], trigger_mode="always_last", **EDITING)
     for change in (precision.input, base.input, rank.release):
-        listen(change, lang, described, [*fields], [facts, next3], trigger_mode="always_last", **HIDDEN)
-    listen(next3.click, lang, to_preview, [*fields], [steps, card, front, metadata, samples])
+        listen(change, lang, described, [*fields], [facts, next3], trigger_mode="always_last", **EDITING)
+    listen(next3.click, lang, to_preview, [*fields], [steps, card, front, metadata, samples], role="editor")
     listen(next4.click, lang, to_write, [*fields], [steps, place, go, finished, opening, packed, again], **walk)
     for number, button in ((1, back2), (2, back3), (3, back4), (4, back5), (1, again)):
-        listen(button.click, lang, lambda number=number: gr.Walkthrough(selected=number), None, steps, **HIDDEN)
-    listen(again.click, lang, lambda name, id: of_individual(name, id), [run, who], [title, portrait, said, next1])
+        listen(button.click, lang, lambda number=number: gr.Walkthrough(selected=number), None, steps, **VIEWING)
+    listen(again.click, lang, of_individual, [run, who], [title, portrait, said, next1], role="viewer")
     results = [finished, opening, packed, again, code, comfyui, a1111, commands, zipped, in_use, publishing.asked]
     _wire_writing(studio, lang, fields, legal.read, (go, cancel, back5), results)
     wire_publishing(studio, lang, publishing, [*fields])
@@ -195,7 +196,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         registry.put_in_use(studio.exports, name if kind == "folder" else f"{name}{SINGLE_FILE_SUFFIX}")
         return gr.Button(t(lang, "is_in_use"), interactive=False)
 
-    listen(in_use.click, lang, on_use, [title, form], in_use)
+    listen(in_use.click, lang, on_use, [title, form], in_use, role="editor", does="put an export in use")
 
 
 def _wire_writing(
@@ -254,7 +255,7 @@ def _wire_writing(
         free = export_names.name_problem(called, studio.exports) is None  # not once it is written
         return [gr.Button(interactive=free), gr.Button(visible=False), gr.Button(interactive=True)]
 
-    began = listen(go.click, lang, on_begin, None, [*buttons, finished, opening, packed, again], **HIDDEN)
+    began = listen(go.click, lang, on_begin, None, [*buttons, finished, opening, packed, again], **EDITING)
     ended = listen(
         began.then,
         lang,
@@ -264,10 +265,12 @@ def _wire_writing(
         show_progress_on=finished,
         concurrency_limit=1,
         concurrency_id="weights",
+        role="editor",
+        does="export",
     )
     for after in (ended.then, ended.failure):  # Gradio runs `then` after what went well only, whatever it says
-        listen(after, lang, on_end, fields.title, [*buttons], **HIDDEN)
-    listen(cancel.click, lang, on_cancel, None, cancel, **HIDDEN)
+        listen(after, lang, on_end, fields.title, [*buttons], **EDITING)
+    listen(cancel.click, lang, on_cancel, None, cancel, **EDITING)
 
 
 def _results(lang: Lang, done: offer.Done) -> list[Any]:

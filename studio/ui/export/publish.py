@@ -89,6 +89,8 @@ def wire_publishing(studio: Studio, lang: Lang, parts: PublishFields, wished: li
         on_publish,
         [parts.repo, *wished],
         [parts.told, parts.zipped],
+        role="editor",
+        does="publish a recipe",
         concurrency_limit=1,
         concurrency_id="weights",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from studio.runs.store import RunStore
 from studio.ui.common import html
 from studio.ui.common.frame import keep_in_address, listen, page_header, query_value
 from studio.ui.common.studio import Studio, current_run
+from studio.ui.common.who_asks import rater_of
 
 from . import results as verdict
 from .blind_pair import SCRIPT, question
@@ -22,6 +24,7 @@ from .blind_pair import SCRIPT, question
 SITTING = 30  # votes, after which the names are shown
 LONGEST = 60  # letters of a rater's name
 # Kept in the visitor's browser. Both are set, for Gradio's own are random at every start and would forget.
+_ANSWERING = threading.Lock()  # between the look at earlier votes and the new one no other may come
 REMEMBERED, KEY = "m2n2-rater", "m2n2-studio"
 
 
@@ -55,8 +58,9 @@ def put(studio: Studio, rater: Rater) -> Open | None:
         RunError: there is no such run.
     """
     with studio.run(rater.run) as store:
-        pair = next_pair(store, read_votes(store.folder), rater.name, rater.reads)
-        given = len(rater.votes(store))
+        votes = read_votes(store.folder)
+        pair = next_pair(store, votes, rater.name, rater.reads)
+    given = sum(vote.rater == rater.name for vote in votes)
     if pair is None:
         return None
     tokens = studio.blind.keep(pair.left_png), studio.blind.keep(pair.right_png)
@@ -66,7 +70,7 @@ def put(studio: Studio, rater: Rater) -> Open | None:
 def answer(studio: Studio, rater: Rater, now: Open, said: Answer) -> bool:
     """Write the answer down; returns whether that ends a sitting. One that was answered already is left as it is."""
     vote = now.pair.vote(rater.name, rater.reads, said)
-    with studio.run(rater.run) as store:
+    with studio.run(rater.run) as store, _ANSWERING:
         if all(before.about != vote.about for before in rater.votes(store)):
             write_vote(store.folder, vote)
     studio.blind.forget(now.tokens)
@@ -147,14 +151,14 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         known = kept["reads"] if kept.get("reads") in READER_LANGUAGES else lang
         return [
             gr.Dropdown(choices=studio.run_names(), value=run),
-            gr.Textbox(value=request.username or kept.get("name", ""), interactive=request.username is None),
+            gr.Textbox(value=rater_of(request) or kept.get("name", ""), interactive=rater_of(request) is None),
             known,
         ]
 
     def on_start(run: str | None, typed: str, best: ReaderLanguage, request: gr.Request) -> list[Any]:
         if run is None:
             raise RunError(t(lang, "no_runs"))
-        rater = Rater(run, named(lang, typed, request.username), best)
+        rater = Rater(run, named(lang, typed, rater_of(request)), best)
         return [{"name": rater.name, "reads": best}, rater, *onward(rater)]
 
     def on_answer(rater: Rater, now: Open | None, event: gr.EventData) -> list[Any]:
@@ -172,13 +176,13 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return gr.skip() if now else verdict.taste(studio, lang, rater.run)
 
     hidden = {"show_progress": "hidden"}
-    listen(demo.load, lang, on_load, remembered, [chosen, name, reads], **hidden)
+    listen(demo.load, lang, on_load, remembered, [chosen, name, reads], role="viewer", **hidden)
     keep_in_address(chosen)
     for trigger in (go.click, name.submit):
-        listen(trigger, lang, on_start, [chosen, name, reads], [remembered, who, *outputs], **hidden)
-    listen(blind.answer, lang, on_answer, [who, pending], outputs, **hidden)
-    listen(show.click, lang, on_show, [who, pending], outputs, **hidden)
-    listen(more.click, lang, onward, who, outputs, **hidden)
+        listen(trigger, lang, on_start, [chosen, name, reads], [remembered, who, *outputs], role="judge", **hidden)
+    listen(blind.answer, lang, on_answer, [who, pending], outputs, role="judge", does="vote", **hidden)
+    listen(show.click, lang, on_show, [who, pending], outputs, role="judge", **hidden)
+    listen(more.click, lang, onward, who, outputs, role="judge", **hidden)
     listen(
         results.change,
         lang,
@@ -187,5 +191,6 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         taste,
         concurrency_limit=1,
         concurrency_id="pictures",
+        role="judge",
         **hidden,
     )

@@ -175,12 +175,30 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return [name, *one(name)]
 
     hidden = {"show_progress": "hidden"}
-    listen(demo.load, lang, on_load, None, [mark, empty, shown, chosen, *of_one, *of_all], **hidden)
+    listen(demo.load, lang, on_load, None, [mark, empty, shown, chosen, *of_one, *of_all], role="viewer", **hidden)
     keep_in_address(chosen, "export")
-    listen(gr.Timer(POLL).tick, lang, on_tick, [chosen, mark], [mark, *of_one, *of_all], **hidden)
-    listen(chosen.input, lang, one, chosen, of_one, **hidden)
-    listen(table.select, lang, on_row, None, [chosen, *of_one], **hidden)
-    listen(go.click, lang, on_go, chosen, of_one)
-    listen(cancel.click, lang, on_cancel, chosen, cancel, **hidden)
-    listen(schedule.input, lang, on_schedule, [chosen, schedule], None, **hidden)
-    listen(in_use.click, lang, on_use, chosen, [chosen, *of_one, *of_all], **hidden)
+    listen(gr.Timer(POLL).tick, lang, on_tick, [chosen, mark], [mark, *of_one, *of_all], role="viewer", **hidden)
+    listen(chosen.input, lang, one, chosen, of_one, role="viewer", **hidden)
+    listen(table.select, lang, on_row, None, [chosen, *of_one], role="viewer", **hidden)
+    listen(go.click, lang, on_go, chosen, of_one, role="editor", does="measure an export")
+    listen(cancel.click, lang, on_cancel, chosen, cancel, role="editor", does="stop a measurement", **hidden)
+    listen(
+        schedule.input,
+        lang,
+        on_schedule,
+        [chosen, schedule],
+        None,
+        role="editor",
+        does="schedule measurements",
+        **hidden,
+    )
+    listen(
+        in_use.click,
+        lang,
+        on_use,
+        chosen,
+        [chosen, *of_one, *of_all],
+        role="editor",
+        does="put an export in use",
+        **hidden,
+    )

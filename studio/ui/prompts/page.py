@@ -69,7 +69,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
                 csv = gr.Button(t(lang, "as_csv"), elem_id="csv", min_width=70)
                 yaml = gr.Button(t(lang, "as_yaml"), elem_id="yaml", min_width=70)
             file = gr.File(label=t(lang, "exported_file"), interactive=False, visible=False, elem_id="exported")
-    with gr.Accordion(t(lang, "import"), open=False, elem_id="import"):
+    with gr.Accordion(t(lang, "import"), open=False, elem_id="import", elem_classes="needs-editor"):
         gr.Markdown(t(lang, "import_text"), elem_classes="quiet")
         with gr.Row():
             dropped = gr.File(
@@ -84,7 +84,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
                     elem_id="join",
                 )
                 read = gr.Button(t(lang, "import"), elem_id="read")
-    with gr.Accordion(t(lang, "check_tokens"), open=False, elem_id="tokens"):
+    with gr.Accordion(t(lang, "check_tokens"), open=False, elem_id="tokens", elem_classes="needs-editor"):
         with gr.Row(elem_classes="bar"):
             judge = gr.Dropdown(
                 [
@@ -101,7 +101,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             count = gr.Button(t(lang, "count_tokens"), elem_id="count")
         verdict = gr.Markdown(elem_id="verdict")
         counted = gr.Dataframe(interactive=False, wrap=True, max_height=320, label=t(lang, "check_tokens"))
-    with gr.Accordion(t(lang, "split"), open=False, elem_id="split"):
+    with gr.Accordion(t(lang, "split"), open=False, elem_id="split", elem_classes="needs-editor"):
         gr.Markdown(t(lang, "split_text"), elem_classes="quiet")
         with gr.Row(elem_classes="bar"):
             share = gr.Slider(5, 95, 60, step=5, label=t(lang, "split_share"))
@@ -171,25 +171,52 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return [gr.Dropdown(choices=choices(studio, lang)), said]
 
     quiet = {"show_progress": "hidden"}
-    listen(demo.load, lang, on_load, None, [chosen, painter, *opened], **quiet)
+    listen(demo.load, lang, on_load, None, [chosen, painter, *opened], role="viewer", **quiet)
     keep_in_address(chosen, "set")
-    listen(chosen.input, lang, fill, chosen, opened, **quiet)
-    listen(new.click, lang, on_new, None, [chosen, *opened], **quiet)
-    listen(table.input, lang, on_edit, table, [stands, use], trigger_mode="always_last", **quiet)
+    listen(chosen.input, lang, fill, chosen, opened, role="viewer", **quiet)
+    listen(new.click, lang, on_new, None, [chosen, *opened], role="editor", **quiet)
+    listen(table.input, lang, on_edit, table, [stands, use], trigger_mode="always_last", role="editor", **quiet)
     listen(
         read.click,
         lang,
         on_import,
         [dropped, path, table, join],
         [name, table, place, stands, shown, use, dropped, path],
+        role="editor",
         **quiet,
     )
-    listen(count.click, lang, on_count, [table, judge, painter], [verdict, counted], show_progress_on=verdict)
-    listen(keep.click, lang, on_save, [table, name, about, place, over], [chosen, over, *opened], **quiet)
-    listen(cut.click, lang, on_split, [table, name, place, share, seed, over], [chosen, halves], **quiet)
+    listen(
+        count.click,
+        lang,
+        on_count,
+        [table, judge, painter],
+        [verdict, counted],
+        show_progress_on=verdict,
+        role="editor",
+    )
+    listen(
+        keep.click,
+        lang,
+        on_save,
+        [table, name, about, place, over],
+        [chosen, over, *opened],
+        role="editor",
+        does="save a prompt set",
+        **quiet,
+    )
+    listen(
+        cut.click,
+        lang,
+        on_split,
+        [table, name, place, share, seed, over],
+        [chosen, halves],
+        role="editor",
+        does="split a prompt set",
+        **quiet,
+    )
     for button, kind in ((csv, "csv"), (yaml, "yaml")):
 
         def on_export(now: Cells, called: str, folder: str, kind: str = kind) -> Any:
             return gr.File(exported(now, called, folder, kind), visible=True)
 
-        listen(button.click, lang, on_export, [table, name, place], file, **quiet)
+        listen(button.click, lang, on_export, [table, name, place], file, role="editor", **quiet)

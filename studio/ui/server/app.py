@@ -4,6 +4,8 @@
 /en/ ... /ja/export     the pages; ?run=NAME&id=ID opens a run and an individual; Compare also
                         takes id=A,B, prompt=ID,ID and what was typed, ja=TEXT and en=TEXT
 /language/LANG/PAGE     remember a language and go to that page
+/log-in, /log-out       for those who have a password
+/visitor.js             tells a page's scripts who is there
 /pictures/...           pictures of runs, whole or small, of exports, of sources' previews, of prompts, of what Compare
                         drew, and of Judge's questions
 """
@@ -16,7 +18,7 @@ import os
 import socket
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before Gradio is imported: it reports on import too
@@ -27,12 +29,15 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
 from pipelines.errors import M2N2Error
+from studio.access.door import Door
+from studio.access.roles import Role
 from studio.errors import RunError
 from studio.i18n import LANGUAGES, Lang, preferred_language, t
 from studio.monitoring.scheduler import keep_schedules
 from studio.ui.archive import page as archive
 from studio.ui.common.frame import PAGES, page_link
-from studio.ui.common.studio import Studio
+from studio.ui.common.studio import DOWNLOADS_LAST, Studio
+from studio.ui.common.who_asks import needed_role
 from studio.ui.compare import page as compare
 from studio.ui.evolve import page as evolve
 from studio.ui.export import page as export
@@ -43,11 +48,14 @@ from studio.ui.sources import page as sources
 from studio.ui.weak_spots import page as weak
 
 from .body_limit import BodyLimit
+from .gate import Gate
+from .log_in_page import log_in_routes
 from .picture_routes import picture_routes
 
 COOKIE = "language"
 # What pages know of their address; the switch to the other language keeps it.
 ADDRESS_KEYS = ("run", "id", "prompt", "set", "ja", "en", "export", "fork", "sources", "prompts", "noises")
+FORGET = (600, DOWNLOADS_LAST)  # seconds between two looks for files to forget, and their age
 UPLOAD = "32mb"  # a picture of SDXL is two or three
 _HERE = Path(__file__).resolve().parent
 _BUILDERS = {
@@ -81,7 +89,15 @@ _CONTRAST = {
     "link_text_color_dark": "*secondary_300",
 }
 # Gradio keeps `studio.css` to what is inside its container; who closed the tour is written on the page's root.
-_HEAD = """<style>[data-tour="on"] .gradio-container .tour { display: flex !important; }</style>
+_HEAD = """<script src="/visitor.js"></script>
+<style>
+[data-tour="on"] .gradio-container .tour { display: flex !important; }
+html:not([data-visitor]) .log-out, html[data-visitor=""] .log-out { display: none; }
+html[data-visitor]:not([data-visitor=""]) .typed-name { display: none; }
+html[data-role="viewer"] :is(.needs-judge, .needs-editor), html[data-role="judge"] .needs-editor {
+  display: none !important;
+}
+</style>
 <script>
 // The language switch keeps what the page shows, and the address always names it.
 document.addEventListener("click", (event) => {
@@ -98,6 +114,9 @@ document.addEventListener("click", (event) => {
 new MutationObserver(() => {
   for (const one of document.querySelectorAll("div.empty[aria-label]:not([role])")) one.setAttribute("role", "img");
   for (const one of document.querySelectorAll("input.search-input:not([aria-label])")) one.ariaLabel = one.title;
+  for (const one of document.querySelectorAll(".visitor:empty")) {
+    if (document.documentElement.dataset.visitor) one.textContent = document.documentElement.dataset.visitor;
+  }
 }).observe(document, { childList: true, subtree: true });
 function studioAddress(run, id, more = {}) {
   const query = `${new URLSearchParams({ run, id, ...more })}`.replaceAll("%2C", ",");
@@ -116,7 +135,8 @@ function studioShows(key, value) {
 
 def build_pages(studio: Studio, lang: Lang) -> gr.Blocks:
     """Build the pages in one language."""
-    with gr.Blocks(title=f"m2n2-studio · {t(lang, 'title_bar')}", analytics_enabled=False) as demo:
+    title = f"m2n2-studio · {t(lang, 'title_bar')}"
+    with gr.Blocks(title=title, analytics_enabled=False, delete_cache=FORGET) as demo:
         _BUILDERS[PAGES[0]](demo, studio, lang)
     for name in PAGES[1:]:
         with demo.route(t(lang, f"page_{name}"), name):
@@ -124,25 +144,34 @@ def build_pages(studio: Studio, lang: Lang) -> gr.Blocks:
     return demo
 
 
-def build_app(runs: Path, allowed: Sequence[Path] = ()) -> FastAPI:
-    """Build the application over a folder of runs; call it outside of an event loop.
+def build_app(runs: Path, door: Door, allowed: Sequence[Path] = ()) -> FastAPI:
+    """Build the application over a folder of runs, behind a door; call it outside of an event loop.
 
     Args:
         runs: the folder of the runs; exports and prompt sets lie beside it.
+        door: who may come in.
         allowed: further folders that pages may be asked to read.
     """
     # Gradio makes an event loop for every Blocks that is built outside of one, and never closes it.
-    return asyncio.run(_assemble(Studio(runs.resolve(), allowed=tuple(allowed))))
+    return asyncio.run(_assemble(Studio(runs.resolve(), allowed=tuple(allowed)), door))
 
 
-async def _assemble(studio: Studio) -> FastAPI:
+async def _assemble(studio: Studio, door: Door) -> FastAPI:
     app = FastAPI(title="m2n2-studio", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(BodyLimit)
     _add_routes(app)
+    app.include_router(log_in_routes(door))
     app.include_router(picture_routes(studio))
-    for lang in LANGUAGES:
-        _mount(app, build_pages(studio, lang), lang)
+    pages = {lang: build_pages(studio, lang) for lang in LANGUAGES}
+    for lang, page in pages.items():
+        _mount(app, page, lang)
+    app.add_middleware(Gate, door=door, handlers={lang: handler_roles(page) for lang, page in pages.items()})
     return app
+
+
+def handler_roles(pages: gr.Blocks) -> Mapping[int, Role | None]:
+    """Return what somebody needs to call each handler, by its number; `None` of one that runs in the browser alone."""
+    return {number: needed_role(event.fn) for number, event in pages.fns.items()}
 
 
 def _mount(app: FastAPI, pages: gr.Blocks, lang: Lang) -> None:
@@ -188,8 +217,8 @@ def _add_routes(app: FastAPI) -> None:
         return answer
 
 
-def serve(runs: Path, *, host: str = "127.0.0.1", port: int = 7860, allowed: Sequence[Path] = ()) -> None:
-    """Serve the studio until interrupted; `allowed` as in `build_app`.
+def serve(runs: Path, door: Door, *, host: str = "127.0.0.1", port: int = 7860, allowed: Sequence[Path] = ()) -> None:
+    """Serve the studio until interrupted; prints the address with the door's token in it; `allowed` as in `build_app`.
 
     Raises:
         RunError: the port is in use, or the address is not this machine's.
@@ -198,16 +227,25 @@ def serve(runs: Path, *, host: str = "127.0.0.1", port: int = 7860, allowed: Seq
     studio = Studio(runs.resolve())
     threading.Thread(target=_warm, args=(studio,), daemon=True).start()
     threading.Thread(target=keep_schedules, args=(studio.exports,), daemon=True).start()
-    app = build_app(runs, allowed)
-    address = "127.0.0.1" if host == "0.0.0.0" else host
-    print(f"m2n2-studio: http://{address}:{listener.getsockname()[1]}  (Ctrl-C ends it; runs go on)", flush=True)
-    config = uvicorn.Config(app, log_level="warning", access_log=False)
+    app = build_app(runs, door, allowed)
+    address = f"http://{_shown_host(host)}:{listener.getsockname()[1]}"
+    link = f"{address}/?token={door.token}" if door.token else address
+    print(f"m2n2-studio: {link}  (Ctrl-C ends it; runs go on)", flush=True)
+    # What a proxy says is judged by the gate, which knows the one that is trusted.
+    config = uvicorn.Config(app, log_level="warning", access_log=False, proxy_headers=False, server_header=False)
     try:
         uvicorn.Server(config).run(sockets=[listener])
     except KeyboardInterrupt:
         pass
     finally:
         listener.close()
+
+
+def _shown_host(host: str) -> str:
+    """How this machine's browser names an address to listen on."""
+    if host in ("0.0.0.0", "::"):
+        return "127.0.0.1" if host == "0.0.0.0" else "[::1]"
+    return f"[{host}]" if ":" in host else host
 
 
 def _warm(studio: Studio) -> None:

@@ -86,7 +86,7 @@ def picture_routes(studio: Studio) -> APIRouter:
 
     @router.get("/pictures/drawn/{file}")
     def _drawn(file: str) -> Response:
-        return _png(studio.drawn.get(file.removesuffix(".png")), "max-age=86400")
+        return _png(studio.drawn.get(file.removesuffix(".png")), "private, max-age=86400")
 
     @router.get("/pictures/blind/{file}")
     def _blind(file: str) -> Response:

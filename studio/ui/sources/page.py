@@ -79,7 +79,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             compare = gr.Button(t(lang, "measure_kinship"), variant="primary", elem_id="measure")
             halt = gr.Button(t(lang, "cancel"), variant="stop", visible=False, elem_id="halt")
         heat = gr.HTML(min_height=60, elem_id="heat")
-    with gr.Accordion(t(lang, "add_sources"), open=False, elem_id="add"):
+    with gr.Accordion(t(lang, "add_sources"), open=False, elem_id="add", elem_classes="needs-editor"):
         with gr.Row(equal_height=True):
             own = gr.Textbox(lines=3, label=t(lang, "own_folders"), info=t(lang, "add_info"), scale=3, elem_id="own")
             dropped = gr.File(
@@ -174,18 +174,18 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     quiet = {"show_progress": "hidden"}
     shelves = [shown, chosen, go, gone, forget]
-    listen(demo.load, lang, on_load, None, shelves, **quiet)
-    listen(chosen.input, lang, on_chosen, chosen, [go, measured, heat, base], **quiet)
+    listen(demo.load, lang, on_load, None, shelves, role="viewer", **quiet)
+    listen(chosen.input, lang, on_chosen, chosen, [go, measured, heat, base], role="viewer", **quiet)
     for leaving in (own.blur, own.submit):
-        listen(leaving, lang, lambda text: look(studio, lang, text), own, seen, **quiet)
-    listen(dropped.upload, lang, on_drop, dropped, [own, seen], **quiet)
-    listen(forget.click, lang, on_forget, [gone, chosen], shelves, **quiet)
-    listen(base.input, lang, on_base, [measured, base], heat, **quiet)
-    for button, cancel, handler, inputs, outputs, place in (
-        (take, leave, on_add, [own, chosen], [seen, own, *shelves], seen),
-        (compare, halt, on_measure, [chosen], [measured, heat, base], heat),
+        listen(leaving, lang, lambda text: look(studio, lang, text), own, seen, role="editor", **quiet)
+    listen(dropped.upload, lang, on_drop, dropped, [own, seen], role="editor", **quiet)
+    listen(forget.click, lang, on_forget, [gone, chosen], shelves, role="editor", does="forget a source", **quiet)
+    listen(base.input, lang, on_base, [measured, base], heat, role="viewer", **quiet)
+    for button, cancel, handler, does, inputs, outputs, place in (
+        (take, leave, on_add, "add sources", [own, chosen], [seen, own, *shelves], seen),
+        (compare, halt, on_measure, None, [chosen], [measured, heat, base], heat),
     ):
-        first = listen(button.click, lang, begun, None, [button, cancel], **quiet)
+        first = listen(button.click, lang, begun, None, [button, cancel], role="editor", **quiet)
         done = listen(
             first.then,
             lang,
@@ -195,7 +195,9 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             show_progress_on=place,
             concurrency_limit=1,
             concurrency_id="weights",
+            role="editor",
+            does=does,
         )
         for after in (done.then, done.failure):  # Gradio runs `then` after what went well only, whatever it says
-            listen(after, lang, ended, None, [button, cancel], **quiet)
-        listen(cancel.click, lang, stopping, None, cancel, **quiet)
+            listen(after, lang, ended, None, [button, cancel], role="editor", **quiet)
+        listen(cancel.click, lang, stopping, None, cancel, role="editor", **quiet)

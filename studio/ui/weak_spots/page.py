@@ -275,8 +275,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return gr.HTML(Markup("<p>{} {}</p>").format(t(lang, "weak_saved", n=n, path=path), link), visible=True)
 
     quiet = {"show_progress": "hidden"}
-    listen(demo.load, lang, on_load, None, [chosen, *shown, keep, saved], **quiet)
+    listen(demo.load, lang, on_load, None, [chosen, *shown, keep, saved], role="viewer", **quiet)
     keep_in_address(chosen)
     for control in (chosen, spoken):
-        listen(control.input, lang, filled, [chosen, spoken], [*shown, keep, saved], **quiet)
-    listen(keep.click, lang, on_save, [chosen, spoken], saved, **quiet)
+        listen(control.input, lang, filled, [chosen, spoken], [*shown, keep, saved], role="viewer", **quiet)
+    listen(keep.click, lang, on_save, [chosen, spoken], saved, role="editor", does="save a prompt set", **quiet)

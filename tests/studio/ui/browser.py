@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect, sync_playwright
 
-from benchmarks.app.pages import chromium
+from benchmarks.app.pages import KEY, chromium
 
 expect.set_options(timeout=30_000)
 SHOTS = Path(__file__).resolve().parents[3] / "test-artefacts"
@@ -26,14 +26,14 @@ LOCALES = {"en": "en-GB", "ja": "ja-JP"}
 
 
 @contextlib.contextmanager
-def browsing():
-    """Opens pages at a laptop's size; whatever their console calls an error is a failure in the end."""
+def browsing(*expected):
+    """Opens pages at a laptop's size; whatever else than expected their console calls an error fails in the end."""
     program = chromium()
     assert program, "Chromium was not found; `make test` installs it, or: apt-get install chromium"
     errors = []
 
     def heard(said):
-        if not any(known in said for known in LEFT):
+        if not any(known in said for known in (*LEFT, *expected)):
             errors.append(said)
 
     with (
@@ -42,6 +42,7 @@ def browsing():
     ):
 
         def opened(locale, **options):
+            options = {"extra_http_headers": KEY} | options
             page = browser.new_page(viewport={"width": 1280, "height": 720}, locale=locale, **options)
             page.set_default_timeout(LOADING)
             page.on("console", lambda said: heard(said.text) if said.type == "error" else None)

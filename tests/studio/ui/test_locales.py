@@ -19,7 +19,7 @@ SOURCES = [
     *sorted(_STUDIO.glob("exporting/*.py")),
     *sorted(_STUDIO.glob("*.py")),
 ]
-TEMPLATES = sorted(_STUDIO.glob("reports/templates/*.html"))
+TEMPLATES = [*sorted(_STUDIO.glob("reports/templates/*.html")), *sorted(_STUDIO.glob("ui/**/templates/*.html"))]
 
 
 def placeholders(phrase):

@@ -145,7 +145,7 @@ def test_a_reference_is_served_beside_its_set_or_in_an_open_folder(studio, outsi
 
 def test_folders_are_opened_on_the_command_line(tmp_path, monkeypatch):
     told = {}
-    monkeypatch.setattr("studio.ui.server.app.serve", lambda runs, **more: told.update(more))
+    monkeypatch.setattr("studio.ui.server.app.serve", lambda runs, door, **more: told.update(more))
     (tmp_path / "a").mkdir()
     done = CliRunner().invoke(command_line.app, ["studio", "--allow", str(tmp_path), "--allow", str(tmp_path / "a")])
     assert done.exit_code == 0

@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 import assets
+from benchmarks.app.pages import KEY, door_of
 from studio.errors import RunError
 from studio.i18n import LANGUAGES
 from studio.ui.common.frame import PAGES
@@ -16,7 +17,8 @@ from studio.ui.server.app import build_app, serve
 
 @pytest.fixture(scope="module")
 def client(finished):
-    return TestClient(build_app(finished.runs), follow_redirects=False)
+    app = build_app(finished.runs, door_of(finished.runs))
+    return TestClient(app, "http://localhost", headers=KEY, follow_redirects=False)
 
 
 def mounted(client):
@@ -129,7 +131,7 @@ def test_a_port_in_use_is_told_with_the_remedy(tmp_path):
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(RunError, match=rf"Port {port} .*--port {port + 1}"):
-            serve(tmp_path, port=port)
+            serve(tmp_path, door_of(tmp_path), port=port)
 
 
 def test_a_run_that_is_not_listed_is_refused(tmp_path):

@@ -4,6 +4,7 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.testclient import TestClient
 
+from benchmarks.app.pages import KEY, door_of
 from studio.ui.server.app import UPLOAD
 from studio.ui.server.body_limit import BodyLimit
 
@@ -32,7 +33,7 @@ def test_a_request_without_end_is_cut_off(client):
 def test_an_upload_is_limited(finished):
     from studio.ui.server.app import build_app
 
-    client = TestClient(build_app(finished.runs))
+    client = TestClient(build_app(finished.runs, door_of(finished.runs)), "http://localhost", headers=KEY)
     large = {"files": ("x.png", b"x" * (33 << 20), "image/png")}
     assert client.post("/en/gradio_api/upload", files=large).status_code == 413
     assert client.post("/en/gradio_api/upload", files={"files": ("x.png", b"x", "image/png")}).status_code == 200

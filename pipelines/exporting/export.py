@@ -23,7 +23,7 @@ from pipelines.checkpoints.sources import COMPONENTS
 from pipelines.errors import ExportError
 from pipelines.exporting.drafts import atomic_outputs, refuse_existing, refuse_in_sources, require_empty_folder
 from pipelines.recipes.recipe import Recipe
-from pipelines.storage.files import lies_in
+from pipelines.storage.files import lies_in, write_whole
 from pipelines.storage.tensor_file import DTYPE_CODES, TensorFile
 from pipelines.weaving.plan import Plan
 from pipelines.weaving.weave import FileEntry, component_entries, weave_file
@@ -260,8 +260,7 @@ def _write_documents(
         path = folder / name
         if not path.resolve().is_relative_to(folder.resolve()):
             raise ExportError(f"The document {name!r} would lie outside of {folder.name}; rename the source it is of.")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        write_whole(path, content)
 
 
 def _with_absolute_uris(plan: Plan) -> Recipe:
@@ -275,4 +274,4 @@ def _with_absolute_uris(plan: Plan) -> Recipe:
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    write_whole(path, (json.dumps(content, indent=2) + "\n").encode())

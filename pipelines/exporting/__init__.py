@@ -7,6 +7,7 @@ Read in this order:
     drafts        results take their place when they are whole, all or none
     metadata      what a single file says of itself in its header
     provenance    where a merge comes from: origins, ancestors, file hashes
+    manifest      what was written into an export, by hash
     single_file   what a single file holds
     export        a diffusers folder, a single file, or a network's own files
     lora_export   a LoRA against a base, and the error it makes

@@ -28,6 +28,7 @@ from pipelines.storage.tensor_file import DTYPE_CODES, TensorFile
 from pipelines.weaving.plan import Plan
 from pipelines.weaving.weave import FileEntry, component_entries, weave_file
 
+from .manifest import write_manifest
 from .single_file import BUFFERS, LOGIT_SCALE, logit_scale, single_file_entries
 
 PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
@@ -237,30 +238,44 @@ def _check_written(entries: list[FileEntry], path: Path) -> None:
         raise ExportError(f"{path.name} does not hold what was written; the disk may be failing. Export again.")
 
 
-def _put_hash(path: Path, progress: Callable[[int], None]) -> None:
-    """Set the hash of the tensor bytes in a finished file's header; the placeholder has its length."""
-    digest, done, key = hashlib.sha256(), 0, f'"{TENSOR_HASH_KEY}":"'
-    with open(path, "r+b") as file:
-        length = int.from_bytes(file.read(8), "little")
-        place = 8 + file.read(length).index((key + _PLACEHOLDER).encode()) + len(key)
+def data_sha256(path: Path, progress: Callable[[int], None] | None = None) -> str:
+    """Hash the tensor bytes of a safetensors file as they lie in it, without its header: hex SHA-256.
+
+    Args:
+        path: the file.
+        progress: told the bytes read so far.
+    """
+    digest, done = hashlib.sha256(), 0
+    with open(path, "rb") as file:
+        file.seek(8 + int.from_bytes(file.read(8), "little"))
         while block := file.read(1 << 22):
             digest.update(block)
             done += len(block)
-            progress(done)
-        file.seek(place)
-        file.write(f"0x{digest.hexdigest()}".encode())
+            if progress:
+                progress(done)
+    return digest.hexdigest()
+
+
+def _put_hash(path: Path, progress: Callable[[int], None]) -> None:
+    """Set the hash of the tensor bytes in a finished file's header; the placeholder has its length."""
+    digest, key = data_sha256(path, progress), f'"{TENSOR_HASH_KEY}":"'
+    with open(path, "r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        file.seek(8 + file.read(length).index((key + _PLACEHOLDER).encode()) + len(key))
+        file.write(f"0x{digest}".encode())
 
 
 def _write_documents(
     folder: Path, plan: Plan, documents: Documents | Callable[[Path], Documents] | None, checkpoint: Path
 ) -> None:
-    """Write the recipe and further documents into a folder."""
+    """Write the recipe and further documents into a folder, and last the hashes of all that is in the export."""
     made = documents(checkpoint) if callable(documents) else documents or {}
     for name, content in {"recipe.json": _with_absolute_uris(plan).to_json().encode(), **made}.items():
         path = folder / name
         if not path.resolve().is_relative_to(folder.resolve()):
             raise ExportError(f"The document {name!r} would lie outside of {folder.name}; rename the source it is of.")
         write_whole(path, content)
+    write_manifest(folder, checkpoint)
 
 
 def _with_absolute_uris(plan: Plan) -> Recipe:

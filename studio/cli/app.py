@@ -21,7 +21,7 @@ from .recipe import recipe_app
 from .report import report, show
 from .score import score
 from .sources import sources_app
-from .verify import verify
+from .verify import clean, verify
 from .votes import votes
 
 app = typer.Typer(
@@ -48,7 +48,19 @@ def studio(
     serve(runs, host=host, port=port)
 
 
-for command in (evolve, show, merge, export, score, studio, report, verify, monitor, votes):  # as --help lists them
+for command in (
+    evolve,
+    show,
+    merge,
+    export,
+    score,
+    studio,
+    report,
+    verify,
+    monitor,
+    votes,
+    clean,
+):  # as --help lists them
     app.command()(command)
 
 

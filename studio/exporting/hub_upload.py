@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, HfApi, constants, get_token
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
@@ -11,9 +13,13 @@ from huggingface_hub.utils import validate_repo_id
 
 from pipelines.errors import ExportError
 from pipelines.exporting.export import CONFIG_FOLDER, about_folder
+from pipelines.exporting.manifest import MANIFEST_FILE, manifest, read_manifest
+from pipelines.exporting.verify import Progress
 
 from .certificate import CERTIFICATE_FILE, load_certificate
 from .export_plan import WrittenExport
+from .registry import open_export
+from .verification import verify_export
 
 _HINTS = {
     401: "The token does not hold: run `hf auth login`, or set HF_TOKEN to another one.",
@@ -46,8 +52,8 @@ def check_push(repo: str, api: HfApi | None = None) -> None:
         api.whoami()
 
 
-def push_export(export: WrittenExport, repo: str, api: HfApi | None = None) -> str:
-    """Upload an export and its documents; recipe and birth certificate go without the paths of this machine.
+def push_export(export: WrittenExport, repo: str, api: HfApi | None = None, *, progress: Progress | None = None) -> str:
+    """Verify an export, its sources too, and upload it; recipe and certificate go without the paths of this machine.
 
     A repository that is new is made private; one that is there keeps what it is, and its other files.
 
@@ -55,14 +61,21 @@ def push_export(export: WrittenExport, repo: str, api: HfApi | None = None) -> s
         export: on this disk.
         repo: owner/name.
         api: the hub; the one that huggingface_hub is set up for if left out.
+        progress: of verifying, as in `verify_export`.
 
     Returns:
         The page of the repository.
 
     Raises:
-        ExportError: the hub refused it; the export on this disk is whole.
+        ExportError: the export is not what its recipe gives; or the hub refused it, and it is whole on this disk.
     """
     api = api or HfApi()
+    verification = verify_export(open_export(export.path), progress, deep=True)
+    if not verification.same:
+        raise ExportError(
+            f"{export.path} is not what was written ({'; '.join(verification.differences[:3])}). Expected every bit to "
+            "be the same before it is shared; nothing was uploaded. See `m2n2 verify --deep`, and export it again."
+        )
     remains = (
         f" {export.path} is whole. `hf upload {repo} {export.path}` sends it as it lies, recipe.json and "
         f"{CERTIFICATE_FILE} with the folders of this machine."
@@ -83,7 +96,14 @@ def _operations(export: WrittenExport) -> list[CommitOperationAdd]:
     rewritten = {"README.md": card.encode(), "recipe.json": export.recipe.to_json().encode()}
     if CERTIFICATE_FILE in files:
         rewritten[CERTIFICATE_FILE] = load_certificate(files[CERTIFICATE_FILE]).portable.to_json()
+    rewritten[MANIFEST_FILE] = _manifest(documents, rewritten)
     return [CommitOperationAdd(name, rewritten.get(name, str(file))) for name, file in files.items()]
+
+
+def _manifest(documents: Path, rewritten: Mapping[str, bytes]) -> bytes:
+    """Make the manifest of what is uploaded: of a single file, in one folder with its documents."""
+    digests = {name.removeprefix("../"): digest for name, digest in (read_manifest(documents) or {}).items()}
+    return manifest(digests | {name: hashlib.sha256(content).hexdigest() for name, content in rewritten.items()})
 
 
 @contextlib.contextmanager

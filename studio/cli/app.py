@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.markup import escape
 
-from pipelines.errors import M2N2Error
+from pipelines.errors import M2N2Error, disk_trouble
 
 from . import console
 from .evolve import evolve
@@ -72,8 +72,7 @@ def main() -> None:
     except M2N2Error as error:
         _refuse(str(error))
     except OSError as error:
-        message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        _refuse(f"{message}. Expected a place that may be read and written, with room left.")
+        _refuse(disk_trouble(error))
 
 
 def _refuse(message: str) -> NoReturn:

@@ -13,10 +13,6 @@ from . import console
 from .options import Json
 
 SHOWN = 20  # differences that are printed
-NO_MANIFEST = (
-    "card, licences, recipe and other papers: this export has no SHA256SUMS, it is older. Only its weights and "
-    "configurations were compared."
-)
 
 
 def verify(
@@ -34,6 +30,7 @@ def verify(
     """Compare an export with its recipe, bit for bit, and its papers. / 書き出しをレシピと全ビット照合します。"""
     from studio.exporting.registry import open_export
     from studio.exporting.verification import verify_export, verify_hashes
+    from studio.i18n import t
 
     if hashes and deep:
         raise typer.BadParameter("--hashes compares with no sources: expected it without --deep.")
@@ -50,12 +47,13 @@ def verify(
             found = verification.found[part]
             table.add_row(part, digest[:16], found[:16], "same bytes" if digest == found else "differs")
         Console().print(table)
-        for sentence in verification.differences[:SHOWN]:
+        sentences = verification.sentences("en")
+        for sentence in sentences[:SHOWN]:
             console.errors.print(sentence, highlight=False, markup=False, soft_wrap=True)
-        if (more := len(verification.differences) - SHOWN) > 0:
+        if (more := len(sentences) - SHOWN) > 0:
             console.errors.print(f"and {more} more; --json lists them all", highlight=False)
         if "files" in verification.unchecked:
-            console.errors.print(f"not checked: {NO_MANIFEST}", highlight=False, soft_wrap=True)
+            console.errors.print(t("en", "verify_unchecked_files"), highlight=False, soft_wrap=True)
     if not verification.same:
         raise typer.Exit(1)
 
@@ -63,7 +61,7 @@ def verify(
 def clean(
     folders: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FOLDER]...", help="where to look, and in folders below; here if left out"),
+        typer.Argument(metavar="FOLDER...", help="where to look, and in folders below; here if left out"),
     ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="remove what is found")] = False,
     as_json: Json = False,

@@ -72,9 +72,10 @@ def push_export(export: WrittenExport, repo: str, api: HfApi | None = None, *, p
     api = api or HfApi()
     verification = verify_export(open_export(export.path), progress, deep=True)
     if not verification.same:
+        first = "; ".join(verification.sentences("en")[:3])
         raise ExportError(
-            f"{export.path} is not what was written ({'; '.join(verification.differences[:3])}). Expected every bit to "
-            "be the same before it is shared; nothing was uploaded. See `m2n2 verify --deep`, and export it again."
+            f"{export.path} is not what was written ({first}). Expected every bit to be the same before it is shared; "
+            "nothing was uploaded. See `m2n2 verify --deep`, and export it again."
         )
     remains = (
         f" {export.path} is whole. `hf upload {repo} {export.path}` sends it as it lies, recipe.json and "

@@ -19,11 +19,13 @@ from pipelines.exporting.provenance import RECIPE_KEY, embedded_recipe
 from pipelines.exporting.verify import Progress, compare_export, plan_in_precision_of, stored_hashes
 from pipelines.storage.tensor_file import TensorFile
 from pipelines.weaving.plan import Plan
+from studio.i18n import Lang, t
 from studio.library.model_reference import open_recipe_sources
 
 from .registry import Export
 
 Unchecked = Literal["files", "sources"]
+Difference = Literal["changed", "missing", "unexpected", "header", "source"]
 _OF_A_VERSION = "_diffusers_version"  # in model_index.json: says who wrote it, and decides nothing
 
 
@@ -60,16 +62,20 @@ class Verification:
         )
 
     @property
-    def differences(self) -> list[str]:
-        """What is not the same, as a person reads it: kind and name."""
+    def differences(self) -> list[tuple[Difference, str]]:
+        """What is not the same: in which way, and its name."""
         files = self.files or FileComparison(0)
         return [
-            *(f"differs: {name}" for name in dict.fromkeys((*self.differing, *self.configs, *files.changed))),
-            *(f"missing: {name}" for name in files.missing),
-            *(f"not written by the export: {name}" for name in files.unexpected),
-            *(f"the header is wrong: {key}" for key in self.header),
-            *(f"the source has changed: {name}" for name in self.sources or ()),
+            *(("changed", name) for name in dict.fromkeys((*self.differing, *self.configs, *files.changed))),
+            *(("missing", name) for name in files.missing),
+            *(("unexpected", name) for name in files.unexpected),
+            *(("header", key) for key in self.header),
+            *(("source", name) for name in self.sources or ()),
         ]
+
+    def sentences(self, lang: Lang) -> list[str]:
+        """Say what is not the same, a sentence each."""
+        return [t(lang, f"difference_{kind}", name=name) for kind, name in self.differences]
 
     @property
     def unchecked(self) -> tuple[Unchecked, ...]:

@@ -20,6 +20,7 @@ from studio.ui.common.frame import keep_in_address, listen, page_header, page_li
 from studio.ui.common.studio import Studio, current_run, download_folder
 
 from . import steps as offer
+from .on_disk import exports_on_disk
 from .wish import FORMS, HOST, ExportFormat, Wish, base_choices, plan
 
 STEPS = ("who", "licences", "format", "preview", "write")
@@ -111,6 +112,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
                 commands = gr.Code(language="shell", label=t(lang, "rebuild_commands"), interactive=False)
                 zipped = gr.DownloadButton(t(lang, "download_recipe"), elem_id="recipe")
             again = gr.Button(t(lang, "export_another"), visible=False, elem_id="again")
+    exports_on_disk(demo, studio, lang)
     fields = _Fields(run, who, title, form, precision, credit, base, rank)
 
     def planned(*values: Any) -> Any:

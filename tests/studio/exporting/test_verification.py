@@ -85,14 +85,14 @@ def test_the_recipe_is_the_one_that_it_was_written_with(own_copy):
     path.write_text(json.dumps(content), "utf-8")
     found = verify_export(open_export(own_copy.path))
     assert found.files.changed == ("recipe.json",)
-    assert found.differences == ["differs: recipe.json"]
+    assert found.sentences("en") == ["differs: recipe.json"]
 
 
 def test_files_that_are_gone_or_were_added_are_named(own_copy):
     (own_copy.documents / "LICENSE.md").unlink()
     (own_copy.documents / "more.bin").touch()
     found = verify_export(own_copy)
-    assert found.differences == ["missing: LICENSE.md", "not written by the export: more.bin"]
+    assert found.differences == [("missing", "LICENSE.md"), ("unexpected", "more.bin")]
 
 
 def rewrite_header(path, **changes):
@@ -112,7 +112,7 @@ def test_a_header_is_what_it_was(exported, tmp_path, older):
     shutil.copytree(exported / "momiji.about", tmp_path / "momiji.about")
     export = open_export(place)
     rewrite_header(place, **{"modelspec.title": "another"})
-    assert verify_export(export).differences == ["differs: ../momiji.safetensors"]
+    assert verify_export(export).differences == [("changed", "../momiji.safetensors")]
     metadata = TensorFile(place).metadata
     recipe = json.loads(metadata["m2n2_recipe"])
     recipe["chromosomes"]["attention"]["segments"][0]["weights"][0] += 0.5
@@ -132,7 +132,7 @@ def test_an_export_without_a_manifest_is_verified_as_before_and_says_what_it_lac
     assert (found.same, found.files, found.unchecked) == (True, None, ("files", "sources"))
     done = m2n2("verify", own_copy.path)
     assert done.returncode == 0
-    assert "not checked: card, licences, recipe and other papers" in " ".join(done.stderr.split())
+    assert "Not checked: card, licences, recipe and other papers" in " ".join(done.stderr.split())
 
 
 def test_a_source_that_changed_behind_the_cache_is_found_by_reading_it(family, one_hot, copied, tmp_path):
@@ -149,7 +149,7 @@ def test_a_source_that_changed_behind_the_cache_is_found_by_reading_it(family, o
     assert verify_export(open_export(export.path)).differing == ("vae/encoder.conv_in.bias",)  # the export is blamed
     found = verify_export(open_export(export.path), deep=True)
     assert found.sources == ("ja/vae",)
-    assert "the source has changed: ja/vae" in found.differences
+    assert ("source", "ja/vae") in found.differences
 
 
 def test_hashes_are_known_without_writing(bred, exported, family):

@@ -28,6 +28,9 @@ OTHERWISE = {
         "shutil.copyfile(document, unfinished / document.name)",
         "shutil.copyfile(file, folder / part / file.name)",
     },
+    "pipelines/exporting/lora_export.py": {
+        "save_file(dict(lora.tensors), unfinished[0], {**(metadata or {}), **_header(base, rank, lora.errors)})",
+    },  # into a draft of an export
     "pipelines/exporting/drafts.py": {"os.replace(made, target)", "os.replace(target, made)"},
     "studio/journal.py": {"open(self.path, 'ab+', buffering=0)"},  # appends; a reader skips a line cut short
     "studio/jobs/process.py": {"open(log, 'ab')"},  # what a process prints

@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 7860
 MINUTES ?= 60
+MOMENTS ?= 200
 # Wheels alone: nothing that is fetched runs while it is installed.
 INSTALL := python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 LOCK := $(VENV)/supply/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate -c constraints.txt --custom-compile-command 'make lock'
 
-.PHONY: help run test check format fuzz docs bench assets lock audit sbom system clean
+.PHONY: help run test soak check format fuzz docs bench assets lock audit sbom system clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,6 +19,9 @@ run: $(VENV)/.installed  ## install what is needed and open the studio on the em
 
 test: $(VENV)/.developed system  ## install what is needed and run the whole suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --durations=10
+
+soak: $(VENV)/.developed  ## bring faults about at random moments of runs, exports, merges and votes, and print a table (MOMENTS=200; an hour)
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m tests.faults --moments $(MOMENTS)
 
 check: $(VENV)/.developed  ## format check, lint, types
 	$(BIN)/ruff format --check .

@@ -68,6 +68,12 @@ def unreadable(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
+def disk_trouble(error: OSError) -> str:
+    """What kept a file or folder from being read or written, with what to do: a full disk, no permission."""
+    found = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    return f"{found}. Expected a place that may be read and written, with room left."
+
+
 def short(value: object) -> str:
     """A plain value of a file as a message may say it: of a long text, and of what holds others, its kind alone."""
     if value is None or isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= _SHORT):

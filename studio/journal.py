@@ -45,12 +45,18 @@ class Journal:
         """Write an event; it is on the disk when this returns."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         line = (json.dumps(dict(event), ensure_ascii=False, separators=(",", ":")) + "\n").encode("utf-8", "replace")
-        with filelock.FileLock(self.path.with_suffix(".lock")), open(self.path, "ab+") as file:
-            if file.tell() and not _ends_whole(file.fileno(), file.tell()):
+        with filelock.FileLock(self.path.with_suffix(".lock")), open(self.path, "ab+", buffering=0) as file:
+            size = file.tell()
+            if size and not _ends_whole(file.fileno(), size):
                 line = b"\n" + line  # somebody was cut short here; what comes now is a line of its own
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
+            rest = memoryview(line)
+            try:
+                while rest:  # a write may take less than it is given
+                    rest = rest[file.write(rest) :]
+                os.fsync(file.fileno())
+            except OSError:  # a full disk: whoever is told that it failed may say it again
+                os.ftruncate(file.fileno(), size)
+                raise
 
     def events(self) -> list[dict[str, Any]]:
         """Read every event, oldest first; none where nobody said anything yet.

@@ -11,8 +11,6 @@ import functools
 import gzip
 import json
 import os
-import shutil
-import tempfile
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,8 @@ import diffusers
 import transformers
 from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
-from pipelines.storage.files import cache_dir
+from pipelines.storage.files import cache_dir, write_whole
+from pipelines.storage.unfinished import unfinished_folder
 
 _MERGES = 49152 - 256 - 2  # the merges CLIP was trained with; the file goes on after them
 
@@ -121,7 +120,6 @@ CONFIGS = {"unet": UNET, "vae": VAE, "text_encoder": TEXT_ENCODER, "text_encoder
 
 def write_folder(folder: Path) -> None:
     """Write SDXL's `model_index.json`, configurations, scheduler and tokenizers; no weights."""
-    folder.mkdir(parents=True, exist_ok=True)
     version = {"_diffusers_version": diffusers.__version__}
     _write_json(folder / "model_index.json", INDEX | version)
     _write_json(folder / "scheduler" / "scheduler_config.json", SCHEDULER | version)
@@ -142,14 +140,13 @@ def cached_folder() -> Path:
     folder = cache_dir() / "configs" / versions
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(dir=folder.parent))
-        try:
-            write_folder(unfinished)
-            os.replace(unfinished, folder)
-        except OSError:
-            shutil.rmtree(unfinished, ignore_errors=True)
-            if not folder.is_dir():  # else another process was faster
-                raise
+        with unfinished_folder(folder) as unfinished:
+            try:
+                write_folder(unfinished / folder.name)
+                os.replace(unfinished / folder.name, folder)
+            except OSError:
+                if not folder.is_dir():  # else another process was faster
+                    raise
     return folder
 
 
@@ -174,5 +171,4 @@ def _byte_letters() -> list[str]:
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    write_whole(path, (json.dumps(content, indent=2) + "\n").encode())

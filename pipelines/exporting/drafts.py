@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import ExportError
 from pipelines.storage.disk_space import check_room
+from pipelines.storage.unfinished import note_moving, unfinished_folder
 
 
 def require_empty_folder(target: str | Path) -> Path:
@@ -55,10 +55,11 @@ def refuse_in_sources(targets: Iterable[Path], sources: Iterable[Source]) -> Non
 def atomic_outputs(*targets: Path, size: int) -> Iterator[list[Path]]:
     """Give paths beside the targets to write to; rename them to the targets at the end, all or none.
 
-    What was written is removed if anything goes wrong.
+    What was written is removed if anything goes wrong. The last target is renamed first and the first one last: where
+    that has its name, all of them do, even if the process is killed between two renames.
 
     Args:
-        targets: files or folders of one parent, none of which is there.
+        targets: files or folders of one parent, none of which is there; the one that the others belong to comes first.
         size: the bytes that will be written.
 
     Yields:
@@ -72,10 +73,12 @@ def atomic_outputs(*targets: Path, size: int) -> Iterator[list[Path]]:
     try:
         check_room(place, size, targets[0].name)
         place.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=place, prefix=f".{targets[0].name}.") as folder:
-            unfinished = [Path(folder) / target.name for target in targets]
+        with unfinished_folder(targets[0]) as folder:
+            unfinished = [folder / target.name for target in targets]
             yield unfinished
-            _move_all(list(zip(unfinished, targets, strict=True)))
+            if len(unfinished) > 1:
+                note_moving(folder, unfinished)
+            _move_all(list(zip(unfinished, targets, strict=True))[::-1])
     except OSError as error:
         raise ExportError(
             f"{targets[0]} could not be written: {error.strerror or error}. Nothing was left behind; free some space "

@@ -17,18 +17,17 @@ import diffusers
 import torch
 
 from pipelines.architectures.keys import MODEL, WEIGHTED_COMPONENTS
-from pipelines.checkpoints import hub
 from pipelines.checkpoints.contents import TOKENIZERS
 from pipelines.checkpoints.sources import COMPONENTS
 from pipelines.errors import ExportError
 from pipelines.exporting.drafts import atomic_outputs, refuse_existing, refuse_in_sources, require_empty_folder
-from pipelines.storage.files import lies_in
+from pipelines.storage.files import lies_in, write_whole
 from pipelines.storage.tensor_file import DTYPE_CODES, TensorFile
-from pipelines.untrusted import UnreadableDocument, parse_json
 from pipelines.weaving.plan import Plan
 from pipelines.weaving.weave import FileEntry, component_entries, weave_file
 
-from .places import note_sources
+from .manifest import write_manifest
+from .places import note_sources, portable_configuration, without_places
 from .provenance import portable_recipe
 from .single_file import BUFFERS, LOGIT_SCALE, logit_scale, single_file_entries
 
@@ -44,7 +43,6 @@ TENSOR_HASH_KEY = "modelspec.hash_sha256"  # SHA-256 of the data section, known 
 CONFIG_FOLDER = "config"  # in the documents of a single file: what from_single_file(config=...) takes
 _PLACEHOLDER = "0x" + 64 * "0"
 _VOCABULARY = (".json", ".txt", ".model", ".jinja")  # of a tokenizer's files; code and pickles stay behind
-_PLACE_KEYS = ("_name_or_path", "name_or_path")  # diffusers and transformers write their model's place there
 _LICENCES = ("LICENSE", "LICENCE", "NOTICE", "COPYING")
 Documents = Mapping[str, bytes]
 Progress = Callable[[int, int], None]
@@ -213,7 +211,7 @@ def write_configs(plan: Plan, folder: Path) -> None:
             kept = {}
             if part == "text_encoder_2" and LOGIT_SCALE in lender.components[part].tensors:
                 kept = {"logit_scale_init_value": logit_scale(lender)}  # else folders would lose it
-            _write_json(folder / part / name, _portable(lender.config(part)) | kept)
+            _write_json(folder / part / name, portable_configuration(lender.config(part)) | kept)
     _write_json(folder / "model_index.json", model_index(plan))
 
 
@@ -240,55 +238,49 @@ def _check_written(entries: list[FileEntry], path: Path) -> None:
         raise ExportError(f"{path.name} does not hold what was written; the disk may be failing. Export again.")
 
 
-def _put_hash(path: Path, progress: Callable[[int], None]) -> None:
-    """Set the hash of the tensor bytes in a finished file's header; the placeholder has its length."""
-    digest, done, key = hashlib.sha256(), 0, f'"{TENSOR_HASH_KEY}":"'
-    with open(path, "r+b") as file:
-        length = int.from_bytes(file.read(8), "little")
-        place = 8 + file.read(length).index((key + _PLACEHOLDER).encode()) + len(key)
+def data_sha256(path: Path, progress: Callable[[int], None] | None = None) -> str:
+    """Hash the tensor bytes of a safetensors file as they lie in it, without its header: hex SHA-256.
+
+    Args:
+        path: the file.
+        progress: told the bytes read so far.
+    """
+    digest, done = hashlib.sha256(), 0
+    with open(path, "rb") as file:
+        file.seek(8 + int.from_bytes(file.read(8), "little"))
         while block := file.read(1 << 22):
             digest.update(block)
             done += len(block)
-            progress(done)
-        file.seek(place)
-        file.write(f"0x{digest.hexdigest()}".encode())
+            if progress:
+                progress(done)
+    return digest.hexdigest()
+
+
+def _put_hash(path: Path, progress: Callable[[int], None]) -> None:
+    """Set the hash of the tensor bytes in a finished file's header; the placeholder has its length."""
+    digest, key = data_sha256(path, progress), f'"{TENSOR_HASH_KEY}":"'
+    with open(path, "r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        file.seek(8 + file.read(length).index((key + _PLACEHOLDER).encode()) + len(key))
+        file.write(f"0x{digest}".encode())
 
 
 def _write_documents(
     folder: Path, plan: Plan, documents: Documents | Callable[[Path], Documents] | None, checkpoint: Path
 ) -> None:
-    """Write the recipe and further documents into a folder; where the sources lie stays on this machine."""
+    """Write recipe and further documents into a folder, and last the hashes of all that is in the export.
+
+    Where the sources lie stays on this machine.
+    """
     note_sources(plan)
     made = documents(checkpoint) if callable(documents) else documents or {}
     for name, content in {"recipe.json": portable_recipe(plan).to_json().encode(), **made}.items():
         path = folder / name
         if not path.resolve().is_relative_to(folder.resolve()):
             raise ExportError(f"The document {name!r} would lie outside of {folder.name}; rename the source it is of.")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-
-
-def without_places(document: Path) -> bytes:
-    """Read a document of a source; of a configuration without the keys by which its writer noted a folder."""
-    content = document.read_bytes()
-    if document.suffix != ".json" or not any(key.encode() in content for key in _PLACE_KEYS):
-        return content
-    try:
-        configuration = parse_json(content)
-    except UnreadableDocument:
-        return content
-    kept = _portable(configuration) if isinstance(configuration, dict) else configuration
-    return content if kept == configuration else (json.dumps(kept, indent=2, ensure_ascii=False) + "\n").encode()
-
-
-def _portable(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out where a configuration was saved from, if that is a path of somebody's disk and no hub id."""
-    return {
-        key: value
-        for key, value in configuration.items()
-        if key not in _PLACE_KEYS or not {"/", "\\"} & set(str(value)) or hub.parse_hub_id(str(value))
-    }
+        write_whole(path, content)
+    write_manifest(folder, checkpoint)
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    write_whole(path, (json.dumps(content, indent=2) + "\n").encode())

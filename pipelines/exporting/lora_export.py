@@ -24,10 +24,12 @@ from pipelines.architectures.sdxl_single_file import PREFIXES, to_single_file
 from pipelines.checkpoints.component import first_difference, is_finite
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import ExportError, SourceError
+from pipelines.storage.files import write_whole
 from pipelines.weaving.plan import Plan
 
 from .drafts import atomic_outputs, refuse_existing, refuse_in_sources
 from .export import SINGLE_FILE_SUFFIX, Progress, about_folder
+from .manifest import write_manifest
 
 LORA_KEY = "m2n2_lora"  # in the header: rank, base and the error that it makes
 DEFAULT_RANK = 32
@@ -176,8 +178,8 @@ def export_lora(
                 place = unfinished[1] / name
                 if not place.resolve().is_relative_to(unfinished[1].resolve()):
                     raise ExportError(f"The document {name!r} would lie outside of {unfinished[1].name}.")
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_bytes(content)
+                write_whole(place, content)
+            write_manifest(unfinished[1], unfinished[0])
     return lora.errors
 
 

@@ -9,13 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
+from pipelines.checkpoints import hub
 from pipelines.recipes.recipe import RecipeSource
 from pipelines.storage.files import cache_dir, write_whole
-from pipelines.untrusted import UnreadableDocument, read_json
+from pipelines.untrusted import UnreadableDocument, parse_json, read_json
 from pipelines.weaving.plan import Plan
 
 _FOLDER = "places"
+_PLACE_KEYS = ("_name_or_path", "name_or_path")  # diffusers and transformers write their model's place there
 
 
 def note_sources(plan: Plan) -> None:
@@ -52,3 +56,25 @@ def noted_place(key: str) -> dict[str, str]:
 def source_key(named: RecipeSource) -> str:
     """Return what a source is known by here: the SHA-256, in hex, of the hashes of all its components."""
     return hashlib.sha256(json.dumps(named.sha256, sort_keys=True).encode()).hexdigest()
+
+
+def without_places(document: Path) -> bytes:
+    """Read a document of a source; of a configuration without the keys by which its writer noted a folder."""
+    content = document.read_bytes()
+    if document.suffix != ".json" or not any(key.encode() in content for key in _PLACE_KEYS):
+        return content
+    try:
+        configuration = parse_json(content)
+    except UnreadableDocument:
+        return content
+    kept = portable_configuration(configuration) if isinstance(configuration, dict) else configuration
+    return content if kept == configuration else (json.dumps(kept, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def portable_configuration(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out where a configuration was saved from, if that is a path of somebody's disk and no hub id."""
+    return {
+        key: value
+        for key, value in configuration.items()
+        if key not in _PLACE_KEYS or not {"/", "\\"} & set(str(value)) or hub.parse_hub_id(str(value))
+    }

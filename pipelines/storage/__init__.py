@@ -4,6 +4,7 @@ Imports no other room.
 
 Read in this order:
 
+    unfinished    what is not finished yet: its name, and what killed processes left of it
     files         cache places, and files that appear whole or not at all
     disk_space    room on the disk, asked for before anything big is written
     tensor_file   a safetensors file: checked when opened, mapped when read

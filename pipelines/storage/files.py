@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import uuid
 from pathlib import Path
 
 import platformdirs
+
+from .unfinished import claim, unfinished_path
 
 
 def cache_dir() -> Path:
@@ -26,11 +27,17 @@ def lies_in(file: Path, folder: Path) -> bool:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write `content` beside `path` and rename it into place, so that no reader ever sees half a file."""
+    """Write `content` beside `path` and rename it into place, so that no reader ever sees half a file.
+
+    The one way in which small files are written. A process that is killed amid it leaves a file that bears an
+    unfinished name, see `unfinished`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    temporary = unfinished_path(path)
     try:
-        temporary.write_bytes(content)
+        with open(temporary, "xb") as file:
+            claim(file.fileno())
+            file.write(content)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -12,7 +12,6 @@ import json
 import os
 import pickle
 import re
-import uuid
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +25,7 @@ from pipelines.errors import SourceError
 from .disk_space import check_room
 from .files import cache_dir
 from .tensor_file import DTYPE_CODES
+from .unfinished import unfinished_folder
 
 PICKLE_SUFFIXES = (".ckpt", ".pt", ".bin")
 _ZIP = b"PK\x03\x04"
@@ -77,12 +77,9 @@ def as_safetensors(path: Path) -> Path:
     check_room(folder, size, f"{path} as safetensors")
     tensors = _with_own_memory(loaded)
     folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f".{target.name}.{uuid.uuid4().hex}"
-    try:
-        save_file(tensors, unfinished, metadata={"format": "pt"})
-        os.replace(unfinished, target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with unfinished_folder(target) as unfinished:
+        save_file(tensors, unfinished / target.name, metadata={"format": "pt"})
+        os.replace(unfinished / target.name, target)
     return target
 
 

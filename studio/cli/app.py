@@ -9,7 +9,7 @@ from typing import NoReturn
 import typer
 from rich.markup import escape
 
-from pipelines.errors import M2N2Error
+from pipelines.errors import M2N2Error, disk_trouble
 
 from . import console
 from .evolve import evolve
@@ -21,7 +21,7 @@ from .report import report, show
 from .score import score
 from .sources import sources_app
 from .studio.commands import studio_app
-from .verify import verify
+from .verify import clean, verify
 from .votes import votes
 
 app = typer.Typer(
@@ -39,7 +39,7 @@ app.add_typer(prompts_app, name="prompts")
 
 app.add_typer(studio_app, name="studio")
 
-for command in (evolve, show, merge, export, score, report, verify, monitor, votes):  # as --help lists them
+for command in (evolve, show, merge, export, score, report, verify, monitor, votes, clean):  # as --help lists them
     app.command()(command)
 
 
@@ -51,8 +51,7 @@ def main() -> None:
     except M2N2Error as error:
         _refuse(str(error))
     except OSError as error:
-        message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        _refuse(f"{message}. Expected a place that may be read and written, with room left.")
+        _refuse(disk_trouble(error))
 
 
 def _refuse(message: str) -> NoReturn:

@@ -167,7 +167,10 @@ def _write_and_push(plan: Callable[[Path], ExportPlan | LoraPlan], out: Path, pu
         written = planned.write(progress)
     console.print_warnings(written.warnings("en"))
     console.print_notes(written.notes("en"))
-    page = hub.push_export(written, push) if push else None
+    page = None
+    if push:
+        with console.bytes_progress("comparing") as progress:
+            page = hub.push_export(written, push, progress=progress)
     if as_json:
         console.print_json(written.as_json() | {"pushed": page})
         return

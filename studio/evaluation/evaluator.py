@@ -18,8 +18,9 @@ from pipelines.checkpoints.sources import Source
 from pipelines.generation.live_pipeline import LivePipeline, PictureRequest
 from pipelines.generation.settings import GenerationSettings
 from pipelines.recipes.recipe import Recipe
+from pipelines.storage.files import write_whole
 from pipelines.storage.pictures import read_picture
-from studio.png_metadata import write_png
+from studio.png_metadata import png_bytes
 from studio.runs.config import FitnessKind
 from studio.runs.noise import Noise, picture_data
 
@@ -215,6 +216,5 @@ def check_captions(prompts: PromptSet, scorer: Scorer, pipeline: LivePipeline) -
 
 def save_picture(drawn: DrawnPicture, path: Path, *, recipe: Recipe, settings: GenerationSettings) -> None:
     """Write a picture as PNG with its generation data in a text chunk: whoever has it finds the individual again."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     data = picture_data(recipe.name, drawn.request, drawn.language, settings)
-    write_png(drawn.image, path, {**data, "recipe": recipe.digest})
+    write_whole(path, png_bytes(drawn.image, {**data, "recipe": recipe.digest}))

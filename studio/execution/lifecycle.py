@@ -37,19 +37,20 @@ def carry(store: RunStore[C], work: Callable[[], None]) -> None:
             logger.info("waiting for %d other run(s) on this machine", before)
             store.update(status="queued", before=before)
 
-    with locked(store), stop_on_signal(store):
-        store.update(stop=False, error=None, before=0)
-        try:
-            with acquire_device(waiting):
-                store.update(status="running", before=0)
-                work()
-            store.update(status="done")
-        except Stopped:
-            store.update(status="stopped")
-            logger.info("stopped; resume with --resume")
-        except BaseException as error:
-            store.update(status="failed", error=str(error) if isinstance(error, M2N2Error) else repr(error))
-            raise
+    with locked(store):
+        store.update(stop=False, error=None, before=0)  # before signals are heard, or it would take a stop back
+        with stop_on_signal(store):
+            try:
+                with acquire_device(waiting):
+                    store.update(status="running", before=0)
+                    work()
+                store.update(status="done")
+            except Stopped:
+                store.update(status="stopped")
+                logger.info("stopped; resume with --resume")
+            except BaseException as error:
+                store.update(status="failed", error=str(error) if isinstance(error, M2N2Error) else repr(error))
+                raise
 
 
 @contextlib.contextmanager

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, HfApi, constants, get_token
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
@@ -12,8 +14,12 @@ from huggingface_hub.utils import validate_repo_id
 
 from pipelines.errors import ExportError
 from pipelines.exporting.export import CONFIG_FOLDER, about_folder
+from pipelines.exporting.manifest import MANIFEST_FILE, manifest, read_manifest
+from pipelines.exporting.verify import Progress
 from studio.licences.gate import check_licences
 
+from .registry import open_export
+from .verification import verify_export
 from .written_export import WrittenExport
 
 _HINTS = {
@@ -47,8 +53,8 @@ def check_push(repo: str, api: HfApi | None = None) -> None:
         api.whoami()
 
 
-def push_export(export: WrittenExport, repo: str, api: HfApi | None = None) -> str:
-    """Upload an export and its documents.
+def push_export(export: WrittenExport, repo: str, api: HfApi | None = None, *, progress: Progress | None = None) -> str:
+    """Verify an export, its sources too, and upload it with its documents; the recipe of one has nothing to verify.
 
     A repository that is new is made private; one that is there keeps what it is, and its other files.
 
@@ -56,17 +62,26 @@ def push_export(export: WrittenExport, repo: str, api: HfApi | None = None) -> s
         export: on this disk.
         repo: owner/name.
         api: the hub; the one that huggingface_hub is set up for if left out.
+        progress: of verifying, as in `verify_export`.
 
     Returns:
         The page of the repository.
 
     Raises:
         LicenceError: licences stand against it, and nobody stated why it may be done.
-        ExportError: the hub refused it; the export on this disk is whole.
+        ExportError: the export is not what its recipe gives; or the hub refused it, and it is whole on this disk.
     """
     if export.holds_weights:
         check_licences(export.recipe, export.inherited)
     api = api or HfApi()
+    if export.holds_weights:
+        verification = verify_export(open_export(export.path), progress, deep=True)
+        if not verification.same:
+            first = "; ".join(verification.sentences("en")[:3])
+            raise ExportError(
+                f"{export.path} is not what was written ({first}). Expected every bit to be the same before it is "
+                "shared; nothing was uploaded. See `m2n2 verify --deep`, and export it again."
+            )
     remains = f" {export.path} is whole. `hf upload {repo} {export.path}` sends it as it lies."
     with _explained(repo, api, remains):
         page = api.create_repo(repo, private=True, exist_ok=True)
@@ -85,7 +100,14 @@ def _operations(export: WrittenExport) -> list[CommitOperationAdd]:
         files[path.name] = path
     card = files["README.md"].read_text("utf-8").replace(f'"{about.name}/{CONFIG_FOLDER}"', f'"{CONFIG_FOLDER}"')
     rewritten = {"README.md": card.encode()}
+    rewritten[MANIFEST_FILE] = _manifest(documents, rewritten)
     return [CommitOperationAdd(name, rewritten.get(name, str(file))) for name, file in files.items()]
+
+
+def _manifest(documents: Path, rewritten: Mapping[str, bytes]) -> bytes:
+    """Make the manifest of what is uploaded: of a single file, in one folder with its documents."""
+    digests = {name.removeprefix("../"): digest for name, digest in (read_manifest(documents) or {}).items()}
+    return manifest(digests | {name: hashlib.sha256(content).hexdigest() for name, content in rewritten.items()})
 
 
 @contextlib.contextmanager

@@ -210,7 +210,7 @@ def test_an_exported_network_is_its_hosts_folder_with_other_weights(tmp_path):
     sources = {"left": open_network(host), "right": open_network(network(tmp_path / "right", RIGHT))}
     made = blend(list(sources.values()), ROWS, host={"default": "left"}, patterns=PATTERNS)
     folder = export_network(Plan(made, sources), tmp_path / "child")
-    papers = {"config.json", "tokenizer.json", "LICENSE", "model.safetensors.index.json", "recipe.json"}
+    papers = {"config.json", "tokenizer.json", "LICENSE", "model.safetensors.index.json", "recipe.json", "SHA256SUMS"}
     assert {path.name for path in folder.iterdir()} == papers | set(named.values())
     for file in set(named.values()):
         assert load_file(folder / file).keys() == load_file(host / file).keys()

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import gradio as gr
 from markupsafe import Markup
 
-from pipelines.errors import M2N2Error
+from pipelines.errors import M2N2Error, disk_trouble
 from studio.access.roles import Role
 from studio.i18n import LANGUAGES, Lang, t
 
@@ -31,9 +31,10 @@ def guarded(lang: Lang, handler: Callable[P, R]) -> Callable[P, R]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return handler(*args, **kwargs)
-        except M2N2Error as error:
+        except (M2N2Error, OSError) as error:
             # The head of Gradio's message is always "Error"; the message itself is HTML.
-            message = Markup("<b>{}</b><br>{}").format(t(lang, "error_title"), str(error))
+            told = disk_trouble(error) if isinstance(error, OSError) else str(error)
+            message = Markup("<b>{}</b><br>{}").format(t(lang, "error_title"), told)
             raise gr.Error(message, duration=15, print_exception=False) from error
 
     return wrapped

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from eval.prompts.prompt_set import LANGUAGES
 from eval.scorers import names
 from pipelines.exporting.provenance import recipe_without_places
+from pipelines.storage.files import write_whole
 from studio.i18n import Lang, t
 from studio.reports.contact_sheet import (
     ContactSheet,
@@ -41,8 +42,8 @@ def sheet_files(studio: Studio, lang: Lang, name: str, grid: Grid) -> Files:
     folder = download_folder()
     sheet = sheet_of(studio, lang, name, grid)
     files = Files(folder / f"{name}-compare.png", folder / f"{name}-compare.html", has_japanese())
-    files.png.write_bytes(sheet_png(sheet, lang))
-    files.html.write_text(sheet_html(sheet, lang), "utf-8")
+    write_whole(files.png, sheet_png(sheet, lang))
+    write_whole(files.html, sheet_html(sheet, lang).encode())
     return files
 
 

@@ -5,5 +5,6 @@ licences     what licences ask and permit, and what somebody states
 steps        what the page previews and sends
 licence_step the step about licences
 publish      the recipe, published with one click
+on_disk      exports that were written: verify one, remove what is half-written
 page         the layout and its handlers
 """

@@ -22,6 +22,7 @@ from studio.ui.common.studio import Studio, current_run, download_folder
 from . import licences
 from . import steps as offer
 from .licence_step import licence_fields, shown
+from .on_disk import exports_on_disk
 from .publish import publish_fields, wire_publishing
 from .wish import FORMS, HOST, ExportFormat, Wish, base_choices, export_plan_of, plan
 
@@ -108,6 +109,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
                 commands = gr.Code(language="shell", label=t(lang, "rebuild_commands"), interactive=False)
                 zipped = gr.DownloadButton(t(lang, "download_recipe"), elem_id="recipe")
             again = gr.Button(t(lang, "export_another"), visible=False, elem_id="again")
+    exports_on_disk(demo, studio, lang)
     fields = _Fields(run, who, title, form, precision, legal.credit, base, rank, legal.reason, legal.stated_by)
 
     def planned(*values: Any) -> Any:

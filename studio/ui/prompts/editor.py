@@ -23,6 +23,7 @@ from eval.prompts.editing import (
 )
 from eval.prompts.prompt_set import to_yaml
 from pipelines.checkpoints.source_uri import open_source_uri
+from pipelines.storage.files import write_whole
 from studio.errors import RunError
 from studio.i18n import Lang, t
 from studio.library import prompt_library
@@ -199,10 +200,11 @@ def exported(table: Cells, name: str, place: str, kind: str) -> str:
     stem = safe_component(Path(name.strip() or "prompts").name)
     if kind == "csv":
         path = folder / f"{stem}.csv"
-        path.write_text(to_csv(rows(table)), "utf-8-sig")
+        write_whole(path, to_csv(rows(table)).encode("utf-8-sig"))
     else:
         path = folder / f"{stem}.yaml"
-        path.write_text(to_yaml(to_prompt_set(rows(table), stem).with_absolute_references(Path(place))), "utf-8")
+        prompts = to_prompt_set(rows(table), stem).with_absolute_references(Path(place))
+        write_whole(path, to_yaml(prompts).encode())
     return str(path)
 
 

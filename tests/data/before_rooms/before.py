@@ -181,11 +181,11 @@ def _rounded(content):
 def hashes(folder, work):
     """SHA-256 of the files in a folder, by their place in it; of texts with placeholders for places.
 
-    Birth certificates are left out, for they hold times.
+    Birth certificates are left out, for they hold times, and manifests, for they hold the hashes of those.
     """
     found = {}
     for file in sorted(folder.rglob("*")):
-        if file.is_file() and file.name != "birth.json":
+        if file.is_file() and file.name not in ("birth.json", "SHA256SUMS"):
             content = file.read_bytes()
             if file.suffix in TEXTS:
                 content = neutral(content.decode(), work).encode()

@@ -32,7 +32,12 @@ def test_the_folder_is_complete_and_holds_its_recipe(family, one_hot, tmp_path):
         documents={"a/b.txt": b"text"},
         progress=lambda *now: told.append(now),
     )
-    assert {path.name for path in folder.iterdir()} == COMPONENTS | {"model_index.json", "recipe.json", "a"}
+    assert {path.name for path in folder.iterdir()} == COMPONENTS | {
+        "model_index.json",
+        "recipe.json",
+        "SHA256SUMS",
+        "a",
+    }
     assert load_recipe(folder / "recipe.json") == portable_recipe(Plan(one_hot["flat"], family))
     assert (folder / "a" / "b.txt").read_bytes() == b"text"
     assert told[-1] == 2 * (Plan(one_hot["flat"], family).size(),)

@@ -1,6 +1,7 @@
 """Pushing an export: to a hub on this machine that keeps what it is sent, and the refusals of one."""
 
 import base64
+import hashlib
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -103,6 +104,8 @@ def test_everything_goes_in_one_commit_without_paths_of_this_machine(hub, api, s
     assert [path for path in hub.paths if "/commit/" in path] == ["/api/models/owner/sakura/commit/main"]
     assert "/api/validate-yaml" in hub.paths
     assert {"README.md", "LICENSE.md", "recipe.json", "licences/ja/LICENSE"} <= set(hub.files)
+    listed = {line[66:]: line[:64] for line in hub.files.pop("SHA256SUMS").decode().splitlines()}
+    assert listed == {place: hashlib.sha256(content).hexdigest() for place, content in hub.files.items()}
     recipe = parse_recipe(hub.files["recipe.json"].decode())
     assert [source.uri for source in recipe.sources] == ["base", "ja", "flat", "real"]
     assert not any(str(family["ja"].path.parent).encode() in content for content in hub.files.values())
@@ -125,6 +128,14 @@ def test_a_birth_certificate_goes_without_paths_of_this_machine(hub, api, bred, 
     sent = BirthCertificate.model_validate_json(hub.files["birth.json"])
     assert sent.scorer["name"] == "local-dir:judge"
     assert sent.scores == load_certificate(shipped.path / "birth.json").scores
+
+
+def test_what_is_not_what_was_written_is_not_uploaded(hub, api, family, one_hot, tmp_path):
+    shipped = export_plan.plan_recipe_export(one_hot["flat"], family, tmp_path / "sakura").write()
+    (shipped.path / "LICENSE.md").write_text("anything goes")
+    with pytest.raises(ExportError, match=r"is not what was written \(differs: LICENSE.md\).*nothing was uploaded"):
+        hub_upload.push_export(shipped, "owner/sakura", api)
+    assert hub.asked == []
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ _STUDIO = Path(studio.__file__).parent
 SOURCES = [
     *sorted(_STUDIO.glob("ui/**/*.py")),
     *sorted(_STUDIO.glob("reports/*.py")),
+    *sorted(_STUDIO.glob("exporting/*.py")),
     *sorted(_STUDIO.glob("licences/*.py")),
     *sorted(_STUDIO.glob("library/*.py")),
     *sorted(_STUDIO.glob("exporting/*.py")),

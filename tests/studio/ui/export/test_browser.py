@@ -11,6 +11,7 @@ import zipfile
 import pytest
 from playwright.sync_api import expect
 
+from pipelines.storage.unfinished import unfinished_path
 from studio.exporting import export_plan
 from studio.exporting.registry import open_export
 from studio.i18n import t
@@ -33,6 +34,25 @@ def slow(export):
         return export(*arguments, progress=lambda *now: (time.sleep(0.2), progress(*now)), **options)
 
     return slowly
+
+
+def test_what_lies_on_the_disk_is_verified_and_tidied(finished_address, finished, open_page):
+    lang = "ja"
+    with finished.run("first") as store:
+        export_plan.plan_export(store, "0001", finished.exports / "kaede").write()
+    left = unfinished_path(finished.exports / "cut.safetensors")
+    left.write_bytes(b"half")
+    page = open_page(LOCALES[lang])
+    page.goto(f"{finished_address}/{lang}/export?run=first&id=0001")
+    expect(page.locator("#leftovers")).to_contain_text(left.name)
+    page.locator("#remove-leftovers").click()
+    expect(page.locator("#remove-leftovers")).to_be_hidden()
+    assert not left.exists()
+    page.locator("#on-disk").get_by_role("button", name=t(lang, "on_disk")).click()
+    expect(page.locator("#verify-which input")).to_have_value("kaede")
+    page.locator("#verify").click()
+    expect(page.locator("#verified")).to_contain_text(t(lang, "verify_same", name="kaede"), timeout=LOADING)
+    shoot(page, lang, "export-6-verified")
 
 
 def test_a_walk_through_every_step(finished_address, finished, monkeypatch, open_page):

@@ -10,12 +10,13 @@ import pytest
 import assets
 from pipelines.errors import ExportError
 from pipelines.recipes.recipe import load_recipe
+from pipelines.storage.unfinished import leftovers, unfinished_folder, unfinished_path
 from studio.errors import LicenceError, RunError
 from studio.exporting.export_names import name_problem
 from studio.exporting.registry import list_exports
 from studio.i18n import LANGUAGES, t
 from studio.licences import catalogue
-from studio.ui.export import licences, steps
+from studio.ui.export import licences, on_disk, steps
 from studio.ui.export import page as export_page
 from studio.ui.export.publish import publish
 from studio.ui.export.wish import HOST, Wish, base_choices
@@ -221,3 +222,38 @@ def test_a_lora_is_offered_against_the_host_and_says_what_it_misses(finished, wi
     assert "表せません" in steps.told("ja", done)
     assert "load_lora_weights" in done.code
     assert planned.target not in [export.path for export in list_exports(finished.exports)]
+
+
+def test_an_export_on_the_disk_is_verified_with_its_sources(finished, wish):
+    done = steps.export(finished, "en", wish, [])
+    name = done.planned.target.name
+    assert name in on_disk.export_names(finished)
+    told = []
+    found = on_disk.verify(finished, name, deep=True, progress=lambda *now: told.append(now))
+    assert (found.same, found.sources, found.unchecked) == (True, (), ())
+    assert told[-1][0] == told[-1][1] > 0
+    assert "is what was written" in on_disk.verdict("en", name, found)
+    (done.planned.target / "LICENSE.md").write_text("<img src=x>")
+    (done.planned.target / "<img>.md").touch()
+    found = on_disk.verify(finished, name, deep=False)
+    said = on_disk.verdict("ja", name, found)
+    assert "違います：LICENSE.md" in said
+    assert "書き出しにはなかったファイルです：&lt;img&gt;.md" in said
+    assert t("ja", "verify_unchecked_sources") in said
+    with pytest.raises(RunError, match="no export called '../runs'"):
+        on_disk.verify(finished, "../runs", deep=False)
+
+
+def test_what_is_half_written_is_listed_and_removed_and_nothing_else(finished):
+    finished.exports.mkdir(exist_ok=True)
+    before = sorted(finished.exports.iterdir())
+    left = unfinished_path(finished.exports / "<b>.safetensors")
+    left.write_bytes(b"half")
+    with unfinished_folder(finished.exports / "now") as current:
+        said = on_disk.leftovers_text("en", leftovers(finished.exports))
+        assert "left by processes that were killed: 1" in said
+        assert "&lt;b&gt;" in said
+        assert on_disk.remove_leftovers(finished) == []
+        assert current.is_dir()
+    assert sorted(finished.exports.iterdir()) == before
+    assert on_disk.leftovers_text("en", []) == ""

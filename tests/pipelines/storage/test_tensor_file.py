@@ -1,6 +1,7 @@
 """Damaged and hostile safetensors files: an error of ours, never another one, and never wrong values."""
 
 import json
+import os
 import struct
 
 import pytest
@@ -153,3 +154,21 @@ def test_refuses_quantised_weights(tmp_path):
     header = {key: {"dtype": "F8_E4M3", "shape": [2, 4, 1, 1], "data_offsets": [0, 8]}}
     with pytest.raises(SourceError, match="stored as F8_E4M3"):
         open_source(write(tmp_path / "x.safetensors", header))
+
+
+def test_what_becomes_of_an_open_file_is_noticed(path):
+    content, opened = path.read_bytes(), TensorFile(path)
+    (path.parent / "link").hardlink_to(path)
+    opened.check_unchanged()  # another name for the same bytes
+    os.utime(path, ns=(1, opened.stamp.modified + 1))
+    with pytest.raises(SourceError, match="has changed since it was opened"):
+        opened.check_unchanged()
+    os.utime(path, ns=(1, opened.stamp.modified))
+    opened.check_unchanged()
+    path.unlink()
+    with pytest.raises(SourceError, match="is gone"):
+        opened.check_unchanged()
+    path.write_bytes(content)
+    os.utime(path, ns=(1, opened.stamp.modified))
+    with pytest.raises(SourceError, match="has changed since it was opened"):
+        opened.check_unchanged()  # as large and as old, and another file

@@ -138,7 +138,7 @@ class TensorFile:
         if not now.has_same_content(self.stamp):
             raise SourceError(
                 f"{self.path} has changed since it was opened: it had {self.stamp.size} bytes, now {now.size}, last "
-                f"written {_time(now.modified)}. Expected it to stay the same while it is used: put the former one back."
+                f"written {_time(now.modified)}. Expected it to stay as it is while it is used: put the former back."
             )
 
 

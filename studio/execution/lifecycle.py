@@ -38,7 +38,7 @@ def carry(store: RunStore[C], work: Callable[[], None]) -> None:
             store.update(status="queued", before=before)
 
     with locked(store), stop_on_signal(store):
-        store.update(stop=False, error=None, before=0)
+        store.update(stop=False, error=None, before=0, differences=[])
         try:
             with acquire_device(waiting):
                 store.update(status="running", before=0)

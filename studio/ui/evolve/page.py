@@ -25,7 +25,7 @@ from studio.ui.evolve.report_file import report_file
 from .fields import cross_choices, fields_of, forks, former_runs, voted_runs
 from .form import EvolveForm, asked_form, form_of
 from .progress import LINES, SPREAD, RunView, drawings, glance, line_legend, results_header, run_view, span
-from .run_control import begin, cost, extend, finish, resume, stop
+from .run_control import accept, begin, cost, extend, finish, resume, stop
 
 QUICK = 40  # offspring of a first look around: a visit of ten minutes, where 200 show what merging can do
 POLL = 2.0  # seconds between two looks at the run
@@ -53,6 +53,11 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             again = gr.Button(t(lang, "resume"), scale=1, interactive=False, elem_id="again")
             end = gr.Button(t(lang, "finish"), variant="stop", scale=1, interactive=False, elem_id="end")
         headline = gr.HTML(elem_id="headline", min_height=64)
+        with gr.Column(visible=False, elem_id="accept", elem_classes="flush") as asked:
+            differs = gr.HTML(container=True)
+            with gr.Row(equal_height=True):
+                reason = gr.Textbox(label=t(lang, "accept_why"), scale=2, elem_id="accept-why")
+                agree = gr.Button(t(lang, "accept_go"), scale=1, elem_id="accept-go")
         onward = gr.Accordion(t(lang, "go_on"), open=False, visible=False, elem_id="go-on")
         with onward, gr.Row(equal_height=True):
             budget = gr.Number(
@@ -88,7 +93,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             price = gr.Markdown(elem_id="cost", container=True, min_height=64)
         fields = fields_of(lang, studio)
     controls = [halt, again, end, onward, budget]
-    outputs = [mark, live, chosen, headline, *controls, newest, report, table, verdict]
+    outputs = [mark, live, chosen, headline, *controls, newest, report, table, verdict, asked, differs]
 
     def shown(name: str | None) -> list[Any]:
         """Every output of the live part, for one run."""
@@ -145,6 +150,11 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         gr.Info(t(lang, "resuming"))
         return gr.Button(interactive=False)
 
+    def on_accept(name: str, why: str) -> list[Any]:
+        accept(studio, lang, name, why)
+        gr.Info(t(lang, "resuming"))
+        return [gr.Column(visible=False), gr.Textbox(value="")]
+
     def on_finish(name: str) -> Any:
         finish(studio, name)
         gr.Info(t(lang, "finishing"))
@@ -185,6 +195,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     listen(quick.click, lang, on_quick, None, [new, *outputs], inputs_kwargs=fields)
     listen(halt.click, lang, on_stop, chosen, halt)
     listen(again.click, lang, on_resume, chosen, again)
+    listen(agree.click, lang, on_accept, [chosen, reason], [asked, reason])
     listen(end.click, lang, on_finish, chosen, end)
     listen(more.click, lang, on_more, [chosen, budget], outputs)
     listen(make_page.click, lang, on_report, chosen, made_page)
@@ -232,4 +243,6 @@ def _updates(found: RunView, names: list[str], name: str) -> list[Any]:
         gr.Column(visible=found.table is not None),
         found.table,
         found.verdict,
+        gr.Column(visible=bool(found.question)),
+        found.question,
     ]

@@ -49,7 +49,7 @@ def test_fields_are_rows_under_their_own_names(store):
 
 @pytest.mark.parametrize("name", ["statsu", "schema", "held_out:ja"])
 def test_what_is_no_field_is_a_mistake_in_the_program(store, name):
-    with pytest.raises(TypeError, match=f"RunState has no field {name}; it has as_shipped, "):
+    with pytest.raises(TypeError, match=f"RunState has no field {name}; it has accepted, as_shipped, "):
         store.update(**{name: 1})
     with pytest.raises(AttributeError):
         getattr(store.state, name.replace("schema", "schemas"))

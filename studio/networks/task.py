@@ -24,9 +24,10 @@ from studio.evolution.niches import Floats
 from studio.execution.creation import recipes_of, save_start
 from studio.execution.lifecycle import carry
 from studio.execution.loop import Loop, Watch, recorded
+from studio.run_folders.making import new_run_folder
 from studio.runs.individual import Evaluation, Individual
 from studio.runs.status import raise_if_stopped
-from studio.runs.store import RunStore, new_folder, new_store, open_store
+from studio.runs.store import RunStore, make_database, open_store
 
 from .config import AnyConfig, load
 from .live_network import Weaver
@@ -55,10 +56,11 @@ def create(folder: Path, config: AnyConfig) -> AnyStore:
     first = [] if config.start is None else recipes_of(Path(config.start), open_any)
     for number, recipe in enumerate(first, start=1):
         carried_over(recipe, config, sources, name=f"{number:04d}")
-    folder = new_folder(folder)
-    save_start(first, folder)
-    config.model_copy(update={"start": "start" if first else None}).save(folder / "run.yaml")
-    return new_store(folder, load)
+    with new_run_folder(folder) as hidden:
+        save_start(first, hidden)
+        config.model_copy(update={"start": "start" if first else None}).save(hidden / "run.yaml")
+        make_database(hidden)
+    return open_any(folder)
 
 
 def open_any(folder: Path) -> AnyStore:

@@ -14,7 +14,7 @@ def is_any(path: Path) -> bool:
     try:
         facts = file.stat()
         return _names_any(file, facts.st_mtime_ns, facts.st_size)
-    except (OSError, ValueError, yaml.YAMLError):
+    except (OSError, ValueError, yaml.YAMLError, RecursionError):
         return False  # who opens it says why it cannot be read
 
 

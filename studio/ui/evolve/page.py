@@ -24,7 +24,7 @@ from studio.ui.evolve.report_file import report_file
 
 from .fields import cross_choices, fields_of, forks, former_runs, voted_runs
 from .form import EvolveForm, asked_form, form_of
-from .progress import LINES, SPREAD, RunView, drawings, glance, line_legend, results_header, run_view, span
+from .progress import LINES, SPREAD, RunView, drawings, glance, line_legend, results_header, run_view, span, unreadable
 from .run_control import accept, begin, cost, extend, finish, resume, stop
 
 QUICK = 40  # offspring of a first look around: a visit of ten minutes, where 200 show what merging can do
@@ -45,6 +45,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     """Lay the page out and wire it."""
     page_header(lang, "evolve")
     mark = gr.State("")
+    broken = gr.HTML(elem_id="unreadable")
     returning = bool(studio.run_names())  # a guess for the first paint; loading the page decides
     with gr.Column(visible=returning) as live:
         with gr.Row(elem_classes="bar"):
@@ -110,7 +111,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     def on_load(request: gr.Request) -> list[Any]:
         name = current_run(studio, query_value(request, "run"))
         form = asked_form(studio, request.query_params)
-        return [gr.Accordion(open=name is None or form is not None), *filled(form), *shown(name)]
+        notice = unreadable(lang, studio.unreadable_runs())
+        return [notice, gr.Accordion(open=name is None or form is not None), *filled(form), *shown(name)]
 
     def filled(form: EvolveForm | None) -> list[Any]:
         """The form's fields; as they are where nobody asked for anything."""
@@ -184,7 +186,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         "inputs_kwargs": fields,
         "show_progress": "hidden",
     }
-    loaded = listen(demo.load, lang, on_load, None, [new, *fields.values(), *outputs], show_progress="hidden")
+    loaded = listen(demo.load, lang, on_load, None, [broken, new, *fields.values(), *outputs], show_progress="hidden")
     keep_in_address(chosen)
     listen(loaded.then, lang, on_form, None, **priced)
     listen(gr.Timer(POLL).tick, lang, on_tick, [chosen, mark], outputs, show_progress="hidden")

@@ -17,6 +17,7 @@ from studio.conditions.difference import Difference, sentence
 from studio.formatting import format_duration, format_score, report_verdict
 from studio.i18n import Lang, t
 from studio.reports import drawings as maps
+from studio.run_folders.listing import UnreadableRun
 from studio.runs.individual import KINDS
 from studio.runs.store import RunStore
 from studio.runs.summary import status
@@ -139,6 +140,14 @@ def headline(lang: Lang, name: str, now: dict[str, Any], sources: int) -> Markup
         '<div class="headline"><p><b>{0}</b> <span aria-live="polite">{1}</span></p>'
         '<progress value="{2}" max="{3}" aria-label="{4}">{2} / {3}</progress><p class="quiet">{5}</p></div>'
     ).format(name, words, now["done"], max(1, now["of"]), t(lang, "progress"), " ".join(notes))
+
+
+def unreadable(lang: Lang, runs: Sequence[UnreadableRun]) -> Markup:
+    """List the runs that cannot be read, with the reason; nothing where there are none."""
+    if not runs:
+        return Markup()
+    rows = Markup("").join(Markup("<li><b>{}</b> {}</li>").format(run.name, run.reason) for run in runs)
+    return Markup('<div class="quiet"><p>{}</p><ul>{}</ul></div>').format(t(lang, "unreadable_runs"), rows)
 
 
 def question(lang: Lang, found: Sequence[Mapping[str, str]]) -> Markup:

@@ -158,11 +158,11 @@ def test_another_scorer_another_file_and_another_program_are_named(made, tmp_pat
         carry_out(open_any(store.folder))
     for words in ("The file reporter", "torch was version", "now it is 1.0"):
         assert words in str(refused.value)
+    (tmp_path / "right").rename(tmp_path / "middle")
+    content = yaml.safe_load((store.folder / "run.yaml").read_text())
+    content["sources"] = [str(tmp_path / "left"), str(tmp_path / "middle")]
+    (store.folder / "run.yaml").write_text(yaml.safe_dump(content))
     with pytest.raises(RunError, match=r"run.yaml now names left, middle"):
-        (tmp_path / "right").rename(tmp_path / "middle")
-        content = yaml.safe_load((store.folder / "run.yaml").read_text())
-        content["sources"] = [str(tmp_path / "left"), str(tmp_path / "middle")]
-        (store.folder / "run.yaml").write_text(yaml.safe_dump(content))
         carry_out(open_any(store.folder), accept="there is nothing to accept in that")
 
 

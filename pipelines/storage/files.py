@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +59,15 @@ def lies_in(file: Path, folder: Path) -> bool:
     is_snapshot = folder.parent.name == "snapshots" and (folder.parents[1] / "blobs").is_dir()
     root = folder.parents[1] if is_snapshot else folder
     return file.is_file() and file.resolve().is_relative_to(root.resolve())
+
+
+def newest_first(files: Iterable[Path]) -> list[Path]:
+    """Return the files that are there, those written to last first; one that goes away meanwhile is left out."""
+    written = []
+    for file in files:
+        with contextlib.suppress(OSError):
+            written.append((file.stat().st_mtime_ns, file))
+    return [file for _, file in sorted(written, reverse=True)]
 
 
 def write_whole(path: Path, content: bytes) -> None:

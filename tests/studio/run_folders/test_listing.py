@@ -12,7 +12,11 @@ from fastapi.testclient import TestClient
 from gradio.context import LocalContext
 
 from studio.errors import RunError
+from studio.execution.preflight import measured_rate
+from studio.library.source_library import known_sources
+from studio.library.source_strengths import source_strengths
 from studio.run_folders.listing import list_runs
+from studio.runs.config_file import load_config
 from studio.ui.common.studio import Studio
 from studio.ui.server.app import build_app
 
@@ -98,6 +102,20 @@ def test_a_folder_copied_without_its_log_says_so(runs):
         shutil.copytree(runs / "hurt", runs / "copy", ignore=shutil.ignore_patterns("run.db-*"))
         assert sorted(list_runs(runs).names) == ["hurt", "whole"]
         assert "copy both, or stop the run first" in list_runs(runs).reason("copy")
+
+
+@pytest.mark.parametrize("damage", ["no prompts", "torn run.db", "torn run.yaml", "empty run.db"])
+def test_a_damaged_run_hides_nothing_that_others_tell(runs, damage):
+    config = load_config(runs / "whole" / "run.yaml")
+    strengths, rate = source_strengths(runs, known_sources(runs)), measured_rate(runs, config)
+    DAMAGES[damage][0](runs / "hurt")
+    os.utime(runs / "hurt" / "run.yaml")  # the one that is looked at first
+    (runs / "gone").mkdir()
+    (runs / "gone" / "run.yaml").symlink_to(runs / "nowhere")
+    found = source_strengths(runs, known_sources(runs))
+    assert {uri: one.scores for uri, one in found.items()} == {uri: one.scores for uri, one in strengths.items()}
+    assert all(one.run == "whole" for one in found.values())
+    assert measured_rate(runs, config) == rate
 
 
 class Query(dict):

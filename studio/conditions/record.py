@@ -52,7 +52,7 @@ class RunConditions(_Frozen):
 
     Attributes:
         sources: by name.
-        files: SHA-256 of what else it reads, by what the run calls it and its path.
+        files: SHA-256 of what else it reads, by what the run calls it and the file's name: a run moves as a whole.
         versions: of the packages that compute, by name.
         machine: `device`, `processor` and its `instructions`.
         threads: how many torch sums with.
@@ -81,7 +81,7 @@ def conditions_now(sources: Mapping[str, Source], files: Mapping[str, Path], *, 
     machine = describe_machine()
     return RunConditions(
         sources={name: _recorded(source, reread) for name, source in sources.items()},
-        files={f"{name} {path}": _sha256(path) for name, path in files.items() if path.is_file()},
+        files={f"{name} ({path.name})": _sha256(path) for name, path in files.items() if path.is_file()},
         versions=package_versions(),
         machine={
             "device": machine["device"],

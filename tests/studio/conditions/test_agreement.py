@@ -166,6 +166,18 @@ def test_another_scorer_another_file_and_another_program_are_named(made, tmp_pat
         carry_out(open_any(store.folder), accept="there is nothing to accept in that")
 
 
+def test_a_file_that_moved_with_its_run_is_no_difference_and_another_one_is(tmp_path):
+    for place, text in (("here", "a"), ("there", "a"), ("elsewhere", "b")):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "prompts.yaml").write_text(text)
+    here, there, elsewhere = (
+        conditions_now({}, {"prompts": tmp_path / place / "prompts.yaml"}) for place in ("here", "there", "elsewhere")
+    )
+    assert differences(here, there) == []
+    (found,) = differences(here, elsewhere)
+    assert (found.kind, found.name) == ("file", "prompts (prompts.yaml)")
+
+
 def test_every_kind_of_difference_is_said_in_both_languages(made):
     store = made(evaluations=0)
     carry_out(store)

@@ -92,9 +92,7 @@ class AdaptedComponent(Component):
         """The files that hold it: the base's and the adapter."""
         return (*self.base.files, self._adapter)
 
-    def read_elements(
-        self, name: str, start: int, stop: int, *, scratch: torch.Tensor | None = None
-    ) -> torch.Tensor:
+    def read_elements(self, name: str, start: int, stop: int, *, scratch: torch.Tensor | None = None) -> torch.Tensor:
         """Return elements of a flattened tensor: base plus change, added in float32 and rounded once.
 
         Raises:

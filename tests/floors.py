@@ -26,7 +26,7 @@ STUDIO = (
     ("studio.ui.common", "studio.networks"),
     ("studio.execution", "studio.monitoring", "studio.reports"),
     ("studio.analysis", "studio.evaluation", "studio.exporting"),
-    ("studio.breeding", "studio.judging", "studio.library"),
+    ("studio.breeding", "studio.conditions", "studio.judging", "studio.library", "studio.run_folders"),
     ("studio.runs", "studio.licences"),
     ("studio.access", "studio.evolution", "studio.jobs"),
     ("studio",),

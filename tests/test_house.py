@@ -101,7 +101,7 @@ SET_FROM_OUTSIDE = {
         "vae.use_slicing", "vae.use_tiling", "vae.tile_sample_min_size", "vae.tile_latent_min_size",
     },  # diffusers' VAE
     "pipelines/generation/live_pipeline.py": {"self._pipeline.scheduler"},  # diffusers' pipeline
-    "pipelines/recipes/gram.py": {"scratch.single", "scratch.exact"},  # threading.local
+    "pipelines/recipes/gram.py": {"scratch.single", "scratch.exact", "scratch.stored"},  # threading.local
     "benchmarks/app/pages.py": {"server.should_exit"},  # uvicorn's server
 }  # fmt: skip
 

@@ -133,7 +133,7 @@ def _touch(plan: Plan, tensors: list[TensorPlan], parameters: dict[str, torch.Te
     def copy(job: tuple[TensorPlan, int, int]) -> None:
         tensor, start, stop = job
         for part in plan.source_components("unet"):
-            torch.empty(stop - start, dtype=torch.float16).copy_(part.read(tensor.name).reshape(-1)[start:stop])
+            part.read_elements(tensor.name, start, stop)
         parameters[tensor.name].view(-1)[start:stop].fill_(0.0)
 
     jobs = ((one, k, min(k + PIECE, one.size)) for one in tensors for k in range(0, one.size, PIECE))

@@ -52,7 +52,7 @@ class Difference(TensorChange):
     def rows(self, first: int, last: int, base: BaseRows, prepared: Any, device: torch.device) -> torch.Tensor:
         """Read rows of the difference; see `TensorChange.rows`."""
         (key,) = self.keys.values()
-        return self.file.read(key)[first:last].to(device, torch.float64).reshape(last - first, -1)
+        return self.file.read_rows(key, first, last).to(device, torch.float64).reshape(last - first, -1)
 
 
 @dataclass(frozen=True, eq=False)

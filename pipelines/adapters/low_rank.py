@@ -62,7 +62,7 @@ class LowRank(TensorChange):
 
     def rows(self, first: int, last: int, base: BaseRows, prepared: Any, device: torch.device) -> torch.Tensor:
         """Compute rows of `up @ down`; see `TensorChange.rows`."""
-        up = self.file.read(self.keys["up"])[first:last].to(device, torch.float64).reshape(last - first, -1)
+        up = self.file.read_rows(self.keys["up"], first, last).to(device, torch.float64).reshape(last - first, -1)
         core = self.factor("mid", device) if "mid" in self.keys else None
         return _product(up, self.matrix("down", device), core)
 

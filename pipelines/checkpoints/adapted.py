@@ -92,17 +92,16 @@ class AdaptedComponent(Component):
         """The files that hold it: the base's and the adapter."""
         return (*self.base.files, self._adapter)
 
-    def read(self, name: str) -> torch.Tensor:
-        """Return a tensor in its stored dtype and canonical shape: base plus change, added in float32, rounded once.
+    def read_elements(self, name: str, start: int, stop: int, *, scratch: torch.Tensor | None = None) -> torch.Tensor:
+        """Return elements of a flattened tensor: base plus change, added in float32 and rounded once.
 
         Raises:
-            SourceError: the sum overflows that dtype.
+            SourceError: the sum overflows that dtype, or a file cannot be read any more.
         """
-        stored = self.base.read(name)
+        stored = self.base.read_elements(name, start, stop, scratch=scratch)
         if name not in self._changes:
             return stored
-        total = stored.reshape(-1).float() + self._delta(name, 0, stored.numel(), stored.device)
-        rounded = total.to(stored.dtype).reshape(stored.shape)
+        rounded = (stored.float() + self._delta(name, start, stop, stored.device)).to(stored.dtype)
         if not bool(torch.isfinite(rounded).all()):
             raise SourceError(
                 f"{self.place}: tensor {name} overflows {stored.dtype}. Expected an adapter that changes weights a "
@@ -125,7 +124,7 @@ class AdaptedComponent(Component):
         """Whether the hashes of the base and of the adapter are known already."""
         return self.base.is_hashed and self._factors.is_hashed
 
-    def compute_sha256(self, progress: Callable[[int], None] | None = None) -> str:
+    def compute_sha256(self, progress: Callable[[int], None] | None = None, *, reread: bool = False) -> str:
         """Compute what tells these weights from others: SHA-256 of `{base's sha256}+{scale!r}*{adapter's}`, in hex.
 
         The adapter's is over a line `name identity` for each tensor that it changes, in canonical order, and the hex
@@ -134,13 +133,15 @@ class AdaptedComponent(Component):
 
         Args:
             progress: told how many more bytes of the base have been read; may raise to stop.
+            reread: whether every byte is read, whatever the cache knows of these files.
 
         Raises:
             SourceError: the base or the adapter holds NaN or infinity.
         """
         lines = "".join(f"{name} {change.identity}\n" for name, change in self._changes.items())
-        adapter = hashlib.sha256((lines + self._factors.sha256).encode()).hexdigest()
-        return hashlib.sha256(f"{self.base.compute_sha256(progress)}+{self._scale!r}*{adapter}".encode()).hexdigest()
+        adapter = hashlib.sha256((lines + self._factors.compute_sha256(reread=reread)).encode()).hexdigest()
+        base = self.base.compute_sha256(progress, reread=reread)
+        return hashlib.sha256(f"{base}+{self._scale!r}*{adapter}".encode()).hexdigest()
 
     def _delta(self, name: str, start: int, stop: int, device: torch.device) -> torch.Tensor:
         """Return what is added to elements `start` to `stop` of a flattened tensor: float32 [stop - start]."""

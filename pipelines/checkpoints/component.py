@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import json
@@ -16,7 +17,9 @@ import torch
 from pipelines.architectures.keys import MODEL, Layout, Patterns, canonical_order, chromosome_layouts, is_merged
 from pipelines.errors import SourceError
 from pipelines.storage.files import cache_dir, write_whole
-from pipelines.storage.tensor_file import CAN_READ_INTO, TORCH_DTYPES, TensorFile
+from pipelines.storage.tensor_file import TORCH_DTYPES, TensorFile
+
+HASH_BLOCK_ELEMENTS = 1 << 21  # elements read and hashed at a time
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,6 @@ class Component:
         self.tensors: Mapping[str, TensorRef] = {key: tensors[key] for key in canonical_order(name, tensors)}
         self._held: dict[str, torch.Tensor] | None = None
         self._grouped: dict[str, dict[str, Layout]] = {}
-        self._views: dict[str, torch.Tensor] = {}  # of memory-mapped files: looking one up costs as much as a block
         for key, ref in self.tensors.items():
             if ref.dtype not in TORCH_DTYPES:
                 raise SourceError(
@@ -84,46 +86,50 @@ class Component:
         return sum(torch.Size(ref.shape).numel() * TORCH_DTYPES[ref.dtype].itemsize for ref in self.tensors.values())
 
     def read(self, name: str) -> torch.Tensor:
-        """Return a tensor in its stored dtype and canonical shape."""
+        """Return a tensor in its stored dtype and canonical shape, in memory of its own."""
+        shape = self.tensors[name].shape
+        return self.read_elements(name, 0, math.prod(shape)).reshape(shape)
+
+    def read_elements(self, name: str, start: int, stop: int, *, scratch: torch.Tensor | None = None) -> torch.Tensor:
+        """Return elements `start` to `stop` of a flattened tensor in its stored dtype: [stop - start] on the CPU.
+
+        Args:
+            name: canonical name of the tensor.
+            start: the first element.
+            stop: the exclusive end.
+            scratch: uint8 [8 * (stop - start)] or more to read into; memory of its own if left out.
+
+        Raises:
+            SourceError: the file has become shorter, or cannot be read any more.
+        """
         ref = self.tensors[name]
         assert ref.file is not None, name
-        tensor = ref.file.read(ref.key)
-        if ref.rows:
-            tensor = tensor[slice(*ref.rows)]
         if ref.transposed:
-            tensor = tensor.t().contiguous()
-        return tensor.reshape(ref.shape)
+            tensor = ref.file.read(ref.key)
+            return tensor[slice(*ref.rows or (None,))].t().reshape(-1)[start:stop]
+        dtype = TORCH_DTYPES[ref.dtype]
+        offset = ref.rows[0] * (math.prod(ref.shape) // ref.shape[0]) if ref.rows else 0
+        size = (stop - start) * dtype.itemsize
+        memory = torch.empty(size, dtype=torch.uint8) if scratch is None else scratch[:size]
+        ref.file.read_into(ref.key, (offset + start) * dtype.itemsize, memory)
+        return memory.view(dtype)
 
     def fill(self, name: str, start: int, out: torch.Tensor, *, scratch: torch.Tensor | None = None) -> None:
         """Copy elements `start` to `start + len(out)` of a flattened tensor into `out`, float32 [n] on any device.
 
-        Where `scratch` is given, uint8 [8 n] or more, they are read from the file into it and not through the memory
-        map, if that can be.
+        On a CPU `scratch`, uint8 [8 n] or more, spares it the memory to read into.
         """
-        ref = self.tensors[name]
-        if scratch is not None and CAN_READ_INTO and ref.file and not ref.transposed and out.device.type == "cpu":
-            dtype = TORCH_DTYPES[ref.dtype]
-            offset = ref.rows[0] * (math.prod(ref.shape) // ref.shape[0]) if ref.rows else 0
-            stored = scratch[: out.numel() * dtype.itemsize]
-            ref.file.read_into(ref.key, (offset + start) * dtype.itemsize, stored)
-            out.copy_(stored.view(dtype))
-            return
-        flat = self._flattened(name, out.device)
-        out.copy_(flat[start : start + out.numel()])
+        if out.device.type == "cpu":
+            out.copy_(self.read_elements(name, start, start + out.numel(), scratch=scratch))
+        else:
+            out.copy_(self._on_device(name, out.device)[start : start + out.numel()])
 
     def keep_on(self, device: torch.device) -> None:
         """Keep what is read from now on in the memory of `device`, for blocks that are wanted there; not on a CPU."""
         self._held = self._held or {} if device.type != "cpu" else None
 
-    def _flattened(self, name: str, device: torch.device) -> torch.Tensor:
-        """Return a tensor flattened, on a device; from memory if it is kept there."""
-        if device.type == "cpu":
-            if name not in self._views:
-                flat = self.read(name).reshape(-1)
-                if self.tensors[name].transposed:
-                    return flat  # a copy, not a view
-                self._views[name] = flat
-            return self._views[name]
+    def _on_device(self, name: str, device: torch.device) -> torch.Tensor:
+        """Return a tensor flattened, on an accelerator; from its memory if it is kept there."""
         if self._held is not None and name in self._held:
             return self._held[name]
         flat = self.read(name).reshape(-1).to(device)
@@ -161,7 +167,7 @@ class Component:
         Without `position_ids` and `logit_scale`, which are never merged and which only some forms of a checkpoint hold:
         the same weights have the same hash as a folder and as a single file. Any other network has one form: nothing of
         it is left out. Reads every byte once, and on the way refuses weights that are not finite; the answer is cached
-        by path, size and time of change.
+        by the stamps of the files.
 
         Raises:
             SourceError: a tensor holds NaN or infinity.
@@ -173,38 +179,48 @@ class Component:
         """Whether the hash is known already, so that asking for it reads no weights."""
         return not self.files or self._hash_entry.exists()
 
-    def compute_sha256(self, progress: Callable[[int], None] | None = None) -> str:
+    def compute_sha256(self, progress: Callable[[int], None] | None = None, *, reread: bool = False) -> str:
         """Compute `sha256`, or take it from the cache.
 
         Args:
             progress: told how many more bytes have been read; may raise to stop.
+            reread: whether every byte is read, whatever the cache knows of these files.
 
         Raises:
-            SourceError: a tensor holds NaN or infinity.
+            SourceError: a tensor holds NaN or infinity, or a file changed meanwhile.
         """
-        if self.files and self._hash_entry.exists():
+        if self.files and not reread and self._hash_entry.exists():
             return self._hash_entry.read_text()
-        digest = hashlib.sha256()
+        digest, scratch = hashlib.sha256(), torch.empty(8 * HASH_BLOCK_ELEMENTS, dtype=torch.uint8)
         with ThreadPoolExecutor(1) as beside:  # one core hashes, another looks for NaN
             for name in (key for key, ref in self.tensors.items() if self.name == MODEL or is_merged(key, ref.dtype)):
-                tensor = self.read(name).contiguous()
-                finite = beside.submit(is_finite, tensor)
-                digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-                if not finite.result():
-                    raise SourceError(
-                        f"{self.place}: tensor {name} holds NaN or infinity. Expected finite weights; "
-                        "the file is damaged or was saved from a diverged training: use another checkpoint."
-                    )
-                if progress:
-                    progress(tensor.nbytes)
+                size = math.prod(self.tensors[name].shape)
+                for start in range(0, size, HASH_BLOCK_ELEMENTS):
+                    stop = min(start + HASH_BLOCK_ELEMENTS, size)
+                    values = self.read_elements(name, start, stop, scratch=scratch).contiguous()
+                    finite = beside.submit(is_finite, values)
+                    digest.update(values.view(torch.uint8).numpy().data)
+                    if not finite.result():
+                        raise SourceError(
+                            f"{self.place}: tensor {name} holds NaN or infinity. Expected finite weights; the file is "
+                            "damaged or was saved from a diverged training: use another checkpoint."
+                        )
+                    if progress:
+                        progress(values.nbytes)
+        self.check_unchanged()
         if self.files:
             write_whole(self._hash_entry, digest.hexdigest().encode())
         return digest.hexdigest()
 
+    def check_unchanged(self) -> None:
+        """Refuse files that are not those that were opened; errors are those of `TensorFile.check_unchanged`."""
+        for file in self.files:
+            file.check_unchanged()
+
     @property
     def _hash_entry(self) -> Path:
-        """The cache file that keeps the hash of these files, as they are now."""
-        identity = json.dumps([self.name, [file.stamp for file in self.files]])
+        """The cache file that keeps the hash of these files, as they were opened."""
+        identity = json.dumps([self.name, [dataclasses.astuple(file.stamp) for file in self.files]])
         return cache_dir() / "sha256" / hashlib.sha256(identity.encode()).hexdigest()
 
     def read_flat(self, layout: Layout, start: int, stop: int) -> torch.Tensor:
@@ -213,12 +229,12 @@ class Component:
         self.fill_flat(layout, start, flat)
         return flat
 
-    def fill_flat(self, layout: Layout, start: int, out: torch.Tensor) -> None:
-        """Copy elements of a flattened chromosome, from `start` on, into `out`: float32 [n]."""
+    def fill_flat(self, layout: Layout, start: int, out: torch.Tensor, *, scratch: torch.Tensor | None = None) -> None:
+        """Copy elements of a flattened chromosome, from `start` on, into `out`: float32 [n]; `scratch` as in `fill`."""
         index, done, stop = layout.tensor_at(start), start, start + out.numel()
         while done < stop:
             begin, end = layout.start(index), min(stop, int(layout.stops[index]))
-            self.fill(layout.names[index], done - begin, out[done - start : end - start])
+            self.fill(layout.names[index], done - begin, out[done - start : end - start], scratch=scratch)
             done, index = end, index + 1
 
 

@@ -113,6 +113,15 @@ class Source:
         """The bytes that all its weights take as they are stored."""
         return sum(part.size for part in self.components.values())
 
+    def check_unchanged(self) -> None:
+        """Refuse files of weights that are not those that were opened.
+
+        Raises:
+            SourceError: one was written to, replaced or removed; says which.
+        """
+        for part in self.components.values():
+            part.check_unchanged()
+
     def vocabulary_sha256(self, tokenizer: str) -> str:
         """Return the hex SHA-256 of a tokenizer's vocabulary files."""
         digest = hashlib.sha256()

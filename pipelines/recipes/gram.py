@@ -108,9 +108,10 @@ def compute_gram(sources: Sequence[Source], layout: Layout, *, progress: Callabl
         if not hasattr(scratch, "exact"):
             scratch.single = torch.empty(CHUNK_ELEMENTS)
             scratch.exact = torch.empty(len(parts), CHUNK_ELEMENTS, dtype=torch.float64)
+            scratch.stored = torch.empty(8 * CHUNK_ELEMENTS, dtype=torch.uint8)
         for part, row in zip(parts, scratch.exact, strict=True):
             single = scratch.single[: stop - start]
-            part.fill_flat(layout, start, single)
+            part.fill_flat(layout, start, single, scratch=scratch.stored)
             row[: stop - start].copy_(single)
         values: np.ndarray = scratch.exact[:, : stop - start].numpy()  # [K, n]
         return values

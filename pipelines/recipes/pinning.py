@@ -38,6 +38,16 @@ def check_sources(recipe: Recipe, sources: Mapping[str, Source]) -> None:
             )
 
 
+def repinned(recipe: Recipe, sources: Mapping[str, Source]) -> Recipe:
+    """Return a recipe that names its sources by the weights that they have now, whatever it was made from."""
+
+    def over(named: RecipeSource) -> RecipeSource:
+        parts = sources[named.name].components
+        return named.model_copy(update={"sha256": {part: parts[part].sha256 for part in named.sha256 if part in parts}})
+
+    return recipe.model_copy(update={"sources": tuple(map(over, recipe.sources))})
+
+
 def recipe_layouts(recipe: Recipe, sources: Mapping[str, Source]) -> dict[str, Layout]:
     """Return the chromosomes of a recipe as its sources have them.
 

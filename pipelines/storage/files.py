@@ -2,12 +2,48 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
 from .unfinished import claim, unfinished_path
+
+
+@dataclass(frozen=True)
+class FileStamp:
+    """What tells one state of a file from another, short of reading it.
+
+    Attributes:
+        path: where it really lies, links followed.
+        inode: which file lies there; another one under the same path has another.
+        size: in bytes.
+        modified: when it was last written to, in nanoseconds; programs may set it to any time.
+        changed: when anything about it last changed, in nanoseconds; no program can set it back.
+    """
+
+    path: str
+    inode: int
+    size: int
+    modified: int
+    changed: int
+
+    def has_same_content(self, other: FileStamp) -> bool:
+        """Whether nobody wrote to the file between the two: a new link to it, or other rights, change it as well."""
+        return (self.inode, self.size, self.modified) == (other.inode, other.size, other.modified)
+
+
+def file_stamp(path: Path, *, descriptor: int | None = None) -> FileStamp:
+    """Return the stamp of the file at a path as it is now, or of an open one.
+
+    Raises:
+        OSError: there is no file.
+    """
+    facts = path.stat() if descriptor is None else os.fstat(descriptor)
+    return FileStamp(str(path.resolve()), facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
 
 
 def cache_dir() -> Path:
@@ -24,6 +60,15 @@ def lies_in(file: Path, folder: Path) -> bool:
     is_snapshot = folder.parent.name == "snapshots" and (folder.parents[1] / "blobs").is_dir()
     root = folder.parents[1] if is_snapshot else folder
     return file.is_file() and file.resolve().is_relative_to(root.resolve())
+
+
+def newest_first(files: Iterable[Path]) -> list[Path]:
+    """Return the files that are there, those written to last first; one that goes away meanwhile is left out."""
+    written = []
+    for file in files:
+        with contextlib.suppress(OSError):
+            written.append((file.stat().st_mtime_ns, file))
+    return [file for _, file in sorted(written, reverse=True)]
 
 
 def write_whole(path: Path, content: bytes) -> None:

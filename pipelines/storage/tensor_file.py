@@ -1,17 +1,25 @@
-"""A safetensors file as a source of tensors: checked when it is opened, memory-mapped when it is read."""
+"""A safetensors file as a source of tensors: checked when it is opened, read from its descriptor.
+
+Values never come through a memory map: a file that another program cuts short would end the process (SIGBUS), which no
+program can catch in Python.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import weakref
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 
 from pipelines.errors import SourceError
+
+from .files import FileStamp, file_stamp
 
 TORCH_DTYPES = {
     "F64": torch.float64,
@@ -23,7 +31,8 @@ TORCH_DTYPES = {
 }
 DTYPE_CODES = {dtype: code for code, dtype in TORCH_DTYPES.items()}
 MOST_HEADER = 32 << 20  # bytes; SDXL has 300 kB, and what trainers note beside it some megabytes
-CAN_READ_INTO = hasattr(os, "preadv")  # False on Windows
+# False on Windows, which goes through safetensors' map: a file that is mapped there cannot be cut.
+CAN_READ_INTO = hasattr(os, "preadv")
 FLOAT_CODES = frozenset(code for code, dtype in TORCH_DTYPES.items() if dtype.is_floating_point)
 
 
@@ -34,6 +43,7 @@ class TensorFile:
         path: where it lies.
         tensors: key to (shape, safetensors dtype such as "F16").
         metadata: the header's `__metadata__`, strings to strings.
+        stamp: what the file was when it was opened.
     """
 
     def __init__(self, path: Path) -> None:
@@ -51,6 +61,7 @@ class TensorFile:
             self._handle = safe_open(path, framework="pt", device="cpu")
             self._descriptor = os.open(path, os.O_RDONLY)
             weakref.finalize(self, os.close, self._descriptor)
+            self.stamp: FileStamp = file_stamp(path, descriptor=self._descriptor)
             views = {key: self._handle.get_slice(key) for key in self._handle.keys()}  # noqa: SIM118  (no mapping)
             self.tensors: Mapping[str, tuple[tuple[int, ...], str]] = {
                 key: (tuple(view.get_shape()), view.get_dtype()) for key, view in views.items()
@@ -69,22 +80,43 @@ class TensorFile:
             )
 
     def read(self, key: str) -> torch.Tensor:
-        """Return a tensor in its stored dtype and shape; memory-mapped, so only the pages that are touched are read."""
-        tensor: torch.Tensor = self._handle.get_tensor(key)
+        """Return a tensor in its stored dtype and shape, in memory of its own; errors are those of `read_into`."""
+        shape, code = self.tensors[key]
+        if code not in TORCH_DTYPES:  # 8-bit numbers, which no component takes
+            small: torch.Tensor = self._handle.get_tensor(key)
+            return small
+        tensor = torch.empty(shape, dtype=TORCH_DTYPES[code])
+        self.read_into(key, 0, tensor.reshape(-1).view(torch.uint8))
         return tensor
 
-    def read_into(self, key: str, start: int, memory: torch.Tensor) -> None:
-        """Fill `memory`, uint8 [n], with a tensor's bytes from `start` on, past the memory map.
+    def read_rows(self, key: str, first: int, last: int) -> torch.Tensor:
+        """Return rows `first` to `last` of a tensor, no others read; errors are those of `read_into`."""
+        shape, code = self.tensors[key]
+        if code not in TORCH_DTYPES:
+            return self.read(key)[first:last]
+        rows = torch.empty((min(last, shape[0]) - first, *shape[1:]), dtype=TORCH_DTYPES[code])
+        size = math.prod(shape[1:]) * rows.element_size()
+        self.read_into(key, first * size, rows.reshape(-1).view(torch.uint8))
+        return rows
 
-        For bytes that are wanted once, beside a file that is written: to make room for it, the system has to unmap
-        every page that came through the map. Only where `CAN_READ_INTO`.
+    def read_into(self, key: str, start: int, memory: torch.Tensor) -> None:
+        """Fill `memory`, uint8 [n], with a tensor's bytes from `start` on.
 
         Raises:
-            SourceError: the file has become shorter since it was opened.
+            SourceError: the file has become shorter since it was opened, or the disk does not give it any more.
         """
+        if not CAN_READ_INTO:
+            memory.copy_(self._handle.get_tensor(key).reshape(-1).view(torch.uint8)[start : start + len(memory)])
+            return
         position, rest = self._offsets[key] + start, memoryview(memory.numpy().data)
         while rest:  # a read may give less than it is asked for
-            count = os.preadv(self._descriptor, [rest], position)
+            try:
+                count = os.preadv(self._descriptor, [rest], position)
+            except OSError as error:
+                raise SourceError(
+                    f"{self.path} can no longer be read ({error.strerror}). Expected the file that was opened; see "
+                    "whether its disk is still there."
+                ) from error
             if not count:
                 raise SourceError(
                     f"{self.path} now ends inside its tensor {key}. Expected the file that was opened, found a shorter "
@@ -92,11 +124,29 @@ class TensorFile:
                 )
             position, rest = position + count, rest[count:]
 
-    @property
-    def stamp(self) -> tuple[str, int, int]:
-        """What tells this file from another, short of reading it: real path, bytes, time of change in nanoseconds."""
-        stat = self.path.stat()
-        return str(self.path.resolve()), stat.st_size, stat.st_mtime_ns
+    def check_unchanged(self) -> None:
+        """Refuse to go on with a file that is not the one that was opened.
+
+        Raises:
+            SourceError: it was written to, replaced or removed since then.
+        """
+        try:
+            now = file_stamp(self.path)
+        except OSError as error:
+            raise SourceError(
+                f"{self.path} is gone ({error.strerror}) since it was opened. Expected it to stay while it is used: "
+                "put it back."
+            ) from error
+        if not now.has_same_content(self.stamp):
+            raise SourceError(
+                f"{self.path} has changed since it was opened: it had {self.stamp.size} bytes, now {now.size}, last "
+                f"written {_time(now.modified)}. Expected it to stay as it is while it is used: put the former back."
+            )
+
+
+def _time(nanoseconds: int) -> str:
+    """A file's time as people write it."""
+    return datetime.fromtimestamp(nanoseconds / 1e9, UTC).astimezone().isoformat(sep=" ", timespec="seconds")
 
 
 def _check_header_size(path: Path) -> None:

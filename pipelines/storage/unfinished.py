@@ -90,15 +90,18 @@ def note_moving(folder: Path, outputs: list[Path]) -> None:
     (folder / _MOVING).write_text(json.dumps({path.name: path.stat().st_ino for path in outputs}), "utf-8")
 
 
-def leftovers(folder: Path) -> list[Leftover]:
-    """List what killed processes left in a folder and in those below it; what somebody is writing now is none."""
+def leftovers(folder: Path, *, below: bool = True) -> list[Leftover]:
+    """List what killed processes left in a folder and, if wanted, in those below it.
+
+    What somebody is writing now is none.
+    """
     found = []
     for place, folders, files in os.walk(folder):
         for name in [*folders, *files]:
             path, match = Path(place, name), _UNFINISHED.fullmatch(name)
             if match and not path.is_symlink() and not _is_claimed(path):
                 found.append(Leftover(path, match["name"], sum(map(_size, [path, *_half_moved(path)]))))
-        folders[:] = sorted(name for name in folders if not _UNFINISHED.fullmatch(name))
+        folders[:] = sorted(name for name in folders if below and not _UNFINISHED.fullmatch(name))
     return sorted(found, key=lambda leftover: leftover.path)
 
 

@@ -50,20 +50,19 @@ class TensorPlan:
 class ScratchBuffers:
     """Memory that one worker sums blocks in, allocated once and used for one block after another."""
 
-    def __init__(self, block: int, device: torch.device | None = None, *, once: bool = False) -> None:
+    def __init__(self, block: int, device: torch.device | None = None) -> None:
         """Allocate the buffers.
 
         Args:
             block: the most elements that a block has.
             device: where to sum; the CPU if left out.
-            once: whether each block of the sources is read a single time, so that memory maps have nothing to offer.
         """
         self.block = block
         self.device = device or torch.device("cpu")
         self._total = torch.empty(block, device=self.device)
         self._term = torch.empty(block, device=self.device)
         self._rounded: dict[torch.dtype, torch.Tensor] = {torch.float32: self._total}
-        self._stored = torch.empty(8 * block, dtype=torch.uint8) if once else None
+        self._stored = torch.empty(8 * block, dtype=torch.uint8)  # as the files have them; only on a CPU it is touched
 
     def weighted_sum(
         self, components: Sequence[Component], name: str, spans: Iterable[WeightedSpan], start: int, stop: int
@@ -223,8 +222,8 @@ class Plan:
             RecipeError: a value is not finite in that dtype.
         """
         if tensor.spans is None:
-            flat = self.lender(tensor.component).components[tensor.component].read(tensor.name).reshape(-1)
-            values = flat[start:stop].to(buffers.device)
+            lent = self.lender(tensor.component).components[tensor.component]
+            values = lent.read_elements(tensor.name, start, stop).to(buffers.device)
             if values.dtype == tensor.dtype:
                 return values
         else:
@@ -252,6 +251,6 @@ class Plan:
 class ThreadLocalBuffers(threading.local):
     """Scratch buffers of which every worker thread has its own, made when it first asks for them."""
 
-    def __init__(self, block: int, device: torch.device | None = None, *, once: bool = False) -> None:
+    def __init__(self, block: int, device: torch.device | None = None) -> None:
         """Note what to allocate in each thread; arguments are those of `ScratchBuffers`."""
-        self.buffers = ScratchBuffers(block, device, once=once)
+        self.buffers = ScratchBuffers(block, device)

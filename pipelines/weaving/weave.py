@@ -2,8 +2,7 @@
 
 Workers take blocks of about a million elements: each reads the sources, sums in scratch memory that stays in the
 processor's cache, and puts the result where it belongs. Which worker takes which block changes nothing in the result.
-Sources are read through their memory maps for a live model, which asks for them again and again, and straight from
-their files for a result on disk.
+Sources are read straight from their files, which a memory map would tie the process to: see `TensorFile`.
 """
 
 from __future__ import annotations
@@ -192,7 +191,7 @@ def weave_file(
         offset += entry.size
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)  # the data section begins on a multiple of 8
-    local = ThreadLocalBuffers(BLOCK_ELEMENTS, once=True)
+    local = ThreadLocalBuffers(BLOCK_ELEMENTS)
     one_writer = threading.Lock()  # the system lets one at a time into a file, and those who wait there spin
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)

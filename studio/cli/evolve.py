@@ -41,6 +41,16 @@ def evolve(
     resume: Annotated[
         bool, typer.Option("--resume", help="go on with the run in --out, to another budget with --evaluations")
     ] = False,
+    accept: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHY",
+            help="with --resume: go on though what the run depends on has changed; the reason stays with the run",
+        ),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="with --resume: read every byte of the sources again before it goes on")
+    ] = False,
     fork: Annotated[
         Path | None,
         typer.Option(metavar="RUN", help="a new run as that one was asked, which begins with its archive"),
@@ -54,10 +64,16 @@ def evolve(
     asked_for = {"evaluations": evaluations, "archive": archive, "seed": seed}
     changes: dict[str, Any] = {field: value for field, value in asked_for.items() if value is not None}
     changes |= dict(map(_setting, settings or []))
+    if not resume and (check or accept is not None):
+        _usage("--accept and --check go with --resume --out RUN.")
+    if accept is not None and not accept.strip():
+        _usage("--accept needs the reason why the run may go on.")
     if resume and (
         out is None or run_yaml or preset or fork or changes.keys() - {"evaluations"} or pictures or preflight
     ):
-        _usage("--resume goes with --out RUN, and at most --evaluations: a run keeps its settings.")
+        _usage(
+            "--resume goes with --out RUN, and at most --evaluations, --accept and --check: a run keeps its settings."
+        )
     if not resume and [run_yaml, preset, fork].count(None) != 2:
         _usage("Name a RUN.yaml, --preset embedded, or --fork RUN.")
     run_path = run_yaml or fork or (out if resume else None)
@@ -68,7 +84,7 @@ def evolve(
 
         if fork is not None:
             run_yaml, changes = fork / "run.yaml", {**changes, "start": str(fork.resolve())}
-        networks.evolve(run_yaml, changes, out, as_json)
+        networks.evolve(run_yaml, changes, out, as_json, accept=accept, reread=check)
         return
 
     from studio.execution import control, creation
@@ -93,7 +109,7 @@ def evolve(
             return
         run_store = creation.create_run(folder, config)
     with console.evolution_progress(run_store.config.evaluations) as watch:
-        control.carry_out(run_store, watch)
+        control.carry_out(run_store, watch, accept=accept, reread=check)
     if as_json:
         console.print_json(summary.run_json(run_store))
     else:

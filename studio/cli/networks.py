@@ -25,10 +25,13 @@ from studio.runs.status import current_status
 from . import console
 
 
-def evolve(run_yaml: Path | None, changes: Mapping[str, Any], out: Path, as_json: bool) -> None:
+def evolve(
+    run_yaml: Path | None, changes: Mapping[str, Any], out: Path, as_json: bool, *, accept: str | None, reread: bool
+) -> None:
     """Start the run that a file asks for, in `out`; without a file, go on with the one that is there.
 
     `changes` replace fields of the file; of a run that goes on they hold another budget at most, as `evaluations`.
+    `accept` and `reread` are those of `carry_out`.
     """
     if run_yaml:
         config = load(run_yaml, changes)
@@ -39,7 +42,7 @@ def evolve(run_yaml: Path | None, changes: Mapping[str, Any], out: Path, as_json
         if "evaluations" in changes:
             extend(store, changes["evaluations"])
     with _progress(store.config.evaluations) as watch:
-        carry_out(store, watch)
+        carry_out(store, watch, accept=accept, reread=reread)
     _say(store, as_json, individuals=False)
     store.close()
 
@@ -83,6 +86,7 @@ def run_json(store: AnyStore) -> dict[str, Any]:
         "done": store.count(),
         "of": store.config.evaluations,
         "error": state.error,
+        "accepted": state.accepted,
         "individuals": [_individual(one) for one in everyone],
         **{key: getattr(state, key) for key in ("child", "items", "results", "comparisons", "failed_rows", "scorer")},
     }

@@ -44,8 +44,13 @@ def scorer_change(before: Mapping[str, Any], scorer: Scorer, *, same_device: boo
     Returns:
         A sentence that lacks its subject, what was scored; None where the scorer is the same.
     """
-    now, ignored = scorer.identity, {"name"} if same_device else {"name", "autocast"}
-    for part, value in before.items():
-        if part not in ignored and now.get(part) != value:
-            return f"was scored by {before.get('name')} with {part} {value!r}; now that is {now.get(part)!r}."
+    for part in changed_parts(before, scorer, same_device=same_device):
+        now = scorer.identity.get(part)
+        return f"was scored by {before.get('name')} with {part} {before[part]!r}; now that is {now!r}."
     return None
+
+
+def changed_parts(before: Mapping[str, Any], scorer: Scorer, *, same_device: bool = True) -> list[str]:
+    """In which parts of its identity a scorer differs from one before; arguments are those of `scorer_change`."""
+    ignored = {"name"} if same_device else {"name", "autocast"}
+    return [part for part, value in before.items() if part not in ignored and scorer.identity.get(part) != value]

@@ -16,8 +16,9 @@ from pipelines.errors import GenerationError, RecipeError
 from pipelines.recipes.recipe import Recipe
 from studio.breeding.initial_population import source_recipes
 from studio.breeding.search_method import Candidate
+from studio.conditions.agreement import Agreement
+from studio.conditions.difference import Difference
 from studio.environment import describe_machine
-from studio.errors import RunError
 from studio.evolution.archive import Archive
 from studio.evolution.niches import Floats
 from studio.judging.preference_niches import PreferenceModel, learn_preferences
@@ -30,7 +31,7 @@ from studio.runs.store import RunStore
 from .evaluator import DrawnPicture, Evaluator, check_captions, save_picture
 from .fitness import FitnessEvaluation, FitnessResult
 from .held_out import HeldOutReporter
-from .open_scorer import open_scorer, scorer_change, unpark_beside
+from .open_scorer import changed_parts, open_scorer, unpark_beside
 from .worker import LocalWorker
 
 logger = logging.getLogger(__name__)
@@ -57,15 +58,16 @@ class PictureTask:
     Args:
         store: the run; gets the scorer's identity and what it was carried out on.
         sources: opened, by name.
+        agreement: what a person says to another scorer.
 
     Raises:
-        RunError: the scorer is another one than before.
+        RunError: the scorer is another one than before, and nobody agreed to it.
         M2N2Error: the pipeline or a scorer cannot be opened, a caption is missing, or votes cannot be learned from.
     """
 
     reports = True
 
-    def __init__(self, store: RunStore, sources: Mapping[str, Source]) -> None:
+    def __init__(self, store: RunStore, sources: Mapping[str, Source], agreement: Agreement) -> None:
         config, prompts = store.config, store.prompts
         self._store, self._config, self._sources = store, config, sources
         self._scorer = open_scorer(config.scorer)
@@ -80,11 +82,7 @@ class PictureTask:
         cut += truncated_by(config.reporter, [*prompts.held_out.captions_in("ja"), *prompts.held_out.captions_in("en")])
         if cut:
             logger.warning("captions too long, only their beginning counts: %s", ", ".join(cut))
-        if change := scorer_change(store.state.scorer or {}, self._scorer):
-            raise RunError(
-                f"{store.folder} {change} Expected the same scorer to the end of a run: put the former weights back, "
-                "or start a new run."
-            )
+        agreement.settle(_scorer_differences(store, self._scorer))
         store.update(truncated=cut, scorer=self._scorer.identity, machine=describe_machine())
         self._fitness = FitnessEvaluation(
             config,
@@ -154,6 +152,14 @@ class PictureTask:
 
     def _tick(self, _: int = 0) -> None:
         raise_if_stopped(self._store)
+
+
+def _scorer_differences(store: RunStore, scorer: FeatureScorer) -> list[Difference]:
+    """How the scorer differs from the one that the run began with: scores of the two are on different scales."""
+    then = store.state.scorer or {}
+    parts = changed_parts(then, scorer)
+    was, is_now = (", ".join(f"{part} {one.get(part)!r}" for part in parts) for one in (then, scorer.identity))
+    return [Difference(kind="scorer", name=str(then.get("name")), was=was, now=is_now)] if parts else []
 
 
 def _raters(store: RunStore, scorer: FeatureScorer) -> list[PreferenceModel]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from studio.breeding.m2n2 import M2N2
+from studio.conditions.agreement import Agreement
+from studio.conditions.record import kept_threads
 from studio.errors import RunError
 from studio.evaluation.picture_task import PictureTask
 from studio.jobs.process import spawn
@@ -17,42 +19,68 @@ from .loop import Loop, Watch, recorded
 from .preflight import measured_rate, preflight
 
 
-def carry_out(store: RunStore, watch: Watch | None = None) -> None:
+def carry_out(store: RunStore, watch: Watch | None = None, *, accept: str | None = None, reread: bool = False) -> None:
     """Run to the end, from wherever the store stands.
 
     Args:
         store: a new, stopped or interrupted run.
         watch: called after each step; reads the store and shows it.
+        accept: why it may go on though what it depends on has changed.
+        reread: whether every byte of the sources is compared, whatever is known of their files.
 
     Raises:
-        RunError: another process carries this run already.
+        RunError: another process carries this run already, or what it depends on has changed.
         M2N2Error: the run cannot go on; the reason is in the store too.
     """
     watch = watch or (lambda _: None)
-    carry(store, lambda: _work(store, watch))
+    agreement = Agreement(store, accept, reread=reread)
+
+    def work() -> None:
+        with kept_threads(store):
+            _work(store, watch, agreement)
+
+    carry(store, work)
     watch(store)
 
 
-def _work(store: RunStore, watch: Watch) -> None:
+def _work(store: RunStore, watch: Watch, agreement: Agreement) -> None:
     config, sources = store.config, open_run_sources(store.config)
+    agreement.check(sources, _files(store))
     if store.state.search is None:  # a run that is resumed needs less than it did
         rate = measured_rate(store.folder.parent, config)
         preflight(config, sources, folder=store.folder, rate=rate).check()
-    task = PictureTask(store, sources)
-    past = recorded(store, task.niches)
+    task = PictureTask(store, sources, agreement)
+    past = recorded(store, task.niches, sources)
     search = M2N2(config, sources, noise_rotation=config.noise_rotation, past=past)
-    Loop(store, search, task, evaluations=config.evaluations, watch=watch).run()
+    Loop(store, search, task, sources=sources, evaluations=config.evaluations, watch=watch).run()
 
 
-def start(store: RunStore[C]) -> None:
+def _files(store: RunStore) -> dict[str, Path]:
+    """What a run that draws pictures reads beside its sources, by what the run file calls it."""
+    config = store.config
+    files = {"prompts": Path(config.prompts), "held_out": Path(config.held_out)}
+    if "image" in config.fitness:
+        folder = files["prompts"].resolve().parent
+        files |= {f"reference {number}": path for number, path in enumerate(store.prompts.niches.references(folder))}
+    if config.pictures.speed_lora:
+        files["speed_lora"] = Path(config.pictures.speed_lora)
+    return files
+
+
+def start(store: RunStore[C], accept: str | None = None) -> None:
     """Carry a run out in a process of its own, which outlives this one; its output goes to the run's `run.log`.
+
+    Args:
+        store: the run.
+        accept: as of `carry_out`.
 
     Raises:
         RunError: a process carries it already.
     """
     if is_running(store):
         raise RunError(f"{store.folder} is being carried out by another process; watch it, or stop it first.")
-    spawn(["evolve", "--resume", "--out", str(store.folder.resolve())], store.folder / "run.log")
+    stated = [] if accept is None else [f"--accept={accept}"]
+    spawn(["evolve", "--resume", "--out", str(store.folder.resolve()), *stated], store.folder / "run.log")
 
 
 def extend(store: RunStore[C], evaluations: int) -> None:

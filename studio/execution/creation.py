@@ -11,10 +11,10 @@ from pipelines.storage.files import write_whole
 from studio.breeding.initial_population import carried_over, source_recipes
 from studio.errors import RunError
 from studio.judging.votes import votes_for
+from studio.run_folders.making import new_run_folder
 from studio.runs.config import RunConfig
-from studio.runs.config_file import load_config
 from studio.runs.inputs import RunPrompts, open_run_sources
-from studio.runs.store import C, RunStore, new_folder, new_store, open_run
+from studio.runs.store import C, RunStore, make_database, open_run
 
 
 def create_run(folder: str | Path, config: RunConfig) -> RunStore:
@@ -37,18 +37,19 @@ def create_run(folder: str | Path, config: RunConfig) -> RunStore:
     first = [] if config.start is None else recipes_of(Path(config.start), open_run)
     for number, recipe in enumerate(first, start=1):
         carried_over(recipe, config, sources, name=f"{number:04d}")
-    folder = new_folder(folder)  # the last that may fail: a mended file may then name the same folder
-    (folder / "images").mkdir()
-    inside = {field: f"{field}.yaml" for field in ("prompts", "held_out")}
-    for field, name in inside.items():  # scores mean these captions, whatever becomes of the original files
-        write_whole(folder / name, _with_whole_paths(Path(getattr(config, field))).encode())
-    if config.start is not None:
-        inside["start"] = "start"
-        save_start(first, folder)
-    if config.votes:
-        inside["votes"] = str(Path(config.votes).resolve())
-    config.model_copy(update=inside).save(folder / "run.yaml")
-    return new_store(folder, load_config)
+    with new_run_folder(folder) as hidden:
+        (hidden / "images").mkdir()
+        inside = {field: f"{field}.yaml" for field in ("prompts", "held_out")}
+        for field, name in inside.items():  # scores mean these captions, whatever becomes of the original files
+            write_whole(hidden / name, _with_whole_paths(Path(getattr(config, field))).encode())
+        if config.start is not None:
+            inside["start"] = "start"
+            save_start(first, hidden)
+        if config.votes:
+            inside["votes"] = str(Path(config.votes).resolve())
+        config.model_copy(update=inside).save(hidden / "run.yaml")
+        make_database(hidden)
+    return open_run(folder)
 
 
 def save_start(first: Sequence[Recipe], folder: Path) -> None:

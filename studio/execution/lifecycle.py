@@ -38,7 +38,9 @@ def carry(store: RunStore[C], work: Callable[[], None]) -> None:
             store.update(status="queued", before=before)
 
     with locked(store):
-        store.update(stop=False, error=None, before=0)  # before signals are heard, or it would take a stop back
+        store.update(
+            stop=False, error=None, before=0, differences=[]
+        )  # before signals are heard, or it would take a stop back
         with stop_on_signal(store):
             try:
                 with acquire_device(waiting):

@@ -7,6 +7,7 @@ one, operations are counted and divided by how fast this machine multiplies matr
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import os
@@ -26,6 +27,7 @@ from pipelines.errors import M2N2Error
 from pipelines.generation import cost
 from pipelines.generation.devices import DEVICE_RESERVE, DevicePlan, Machine, plan_device, this_machine
 from pipelines.storage.disk_space import free_space
+from pipelines.storage.files import newest_first
 from studio.errors import ConfigError
 from studio.library.adapter_notes import merge_notes
 from studio.runs.config import RunConfig
@@ -166,16 +168,11 @@ def measured_rate(runs: Path, config: RunConfig) -> float | None:
         config: the run to come; earlier ones count if they drew pictures of the same kind.
     """
     kind = _kind(config)
-    for file in sorted(runs.glob("*/run.yaml"), key=lambda file: file.stat().st_mtime, reverse=True):
-        try:
-            store = open_run(file.parent)
-        except M2N2Error:
-            continue  # a run of another version says nothing here
-        try:
+    for file in newest_first(runs.glob("*/run.yaml")):
+        # A run of another version, or a damaged one, says nothing here.
+        with contextlib.suppress(M2N2Error), contextlib.closing(open_run(file.parent)) as store:
             if _kind(store.config) == kind and (found := _rate(store)):
                 return found
-        finally:
-            store.close()
     return None
 
 

@@ -69,7 +69,7 @@ def individual_card_content(
     return CardContent(
         title=title,
         summary=f"A merge of {len(contributing_sources(individual.recipe))} SDXL checkpoints, bred with M2N2 "
-        f"(individual {markdown_text(individual.id)} of run {markdown_text(store.name)}).",
+        f"(individual {markdown_text(individual.id)} of run {markdown_text(store.name)}).{_accepted(store)}",
         languages=tuple(dict.fromkeys(["ja", "en", *_languages(individual.recipe, sources)])),  # it was judged in two
         scores=_scores(store, individual),
         samples=_samples(store, individual.id),
@@ -98,6 +98,16 @@ def example_drawing(store: RunStore) -> ExampleDrawing:
     """Choose what the code on a card draws: the first caption, from the first noise it was last judged by."""
     first, noise = store.prompts.niches.prompts[0], Noise(store.config.noises, store.state.rotation)
     return ExampleDrawing(first.ja or first.en or "", noise.seed(first.id, 0), store.config.pictures)
+
+
+def _accepted(store: RunStore) -> str:
+    """Say with what the run went on though it had changed: who rebuilds the merge has to know."""
+    return "".join(
+        f" After {statement['after']} offspring the run went on though "
+        f"{', '.join(sorted({str(one['kind']) for one in statement['differences']}))} had changed: "
+        f"{markdown_text(statement['why'])}."
+        for statement in store.state.accepted
+    )
 
 
 def _languages(recipe: Recipe, sources: Mapping[str, Source]) -> tuple[str, ...]:

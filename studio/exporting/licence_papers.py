@@ -56,8 +56,9 @@ def licence_table(plan: Plan, entries: Iterable[InheritedLicence]) -> list[str]:
 def permission_table(entries: Sequence[InheritedLicence]) -> list[str]:
     """Write what each source and the whole permit, in the six columns of the trade, as a Markdown table."""
     heads = ledger.headers("en")
-    rows = [heads, ["---"] * len(heads), *ledger.LicenceLedger(entries, ()).table("en")]
-    return [*("| " + " | ".join(map(markdown_text, row)) + " |" for row in rows), "", t("en", "no_advice")]
+    rows = [map(markdown_text, row) for row in (heads, *ledger.LicenceLedger(entries, ()).table("en"))]
+    head, *body = ("| " + " | ".join(row) + " |" for row in rows)
+    return [head, "| " + " | ".join(["---"] * len(heads)) + " |", *body, "", t("en", "no_advice")]
 
 
 def statement_lines(plan: Plan) -> list[str]:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from eval.preferences.bradley_terry import TIE, PairedComparison
 from eval.prompts.prompt_set import Language
 from pipelines.errors import M2N2Error
+from pipelines.storage.files import newest_first
 from studio.errors import RunError
 from studio.journal import Journal
 
@@ -160,8 +161,7 @@ def votes_for(where: str | Path) -> tuple[Path, list[Vote]]:
 
 def steering_runs(runs: Path) -> list[str]:
     """List the runs in a folder whose votes are enough to steer another, newest votes first."""
-    files = sorted(runs.glob(f"*/{VOTES_FILE}"), key=lambda file: file.stat().st_mtime, reverse=True)
-    return [file.parent.name for file in files if _can_steer(file)]
+    return [file.parent.name for file in newest_first(runs.glob(f"*/{VOTES_FILE}")) if _can_steer(file)]
 
 
 def _can_steer(file: Path) -> bool:

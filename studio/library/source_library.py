@@ -23,7 +23,7 @@ import assets
 from pipelines.checkpoints.source_uri import absolute_uri, default_name, open_source_uri
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import M2N2Error, unreadable
-from pipelines.storage.files import write_whole
+from pipelines.storage.files import newest_first, write_whole
 from pipelines.untrusted import UnreadableDocument, read_yaml
 from studio.errors import RunError
 
@@ -53,8 +53,8 @@ class KnownSource:
 def known_sources(runs: Path) -> list[KnownSource]:
     """List every source the studio knows: the embedded ones, those added, those of its runs, the newest first."""
     runs_by_uri: dict[str, list[str]] = {}
-    for file in sorted(runs.glob("*/run.yaml"), key=lambda file: file.stat().st_mtime, reverse=True):
-        for uri in _sources_of(file, file.stat().st_mtime_ns):
+    for file in newest_first(runs.glob("*/run.yaml")):
+        for uri in _sources_of(file, file.stat().st_mtime_ns if file.exists() else 0):
             runs_by_uri.setdefault(uri, []).append(file.parent.name)
     added = added_sources(runs)
     uris = dict.fromkeys([*map(str, assets.sources()), *added, *runs_by_uri])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -14,7 +14,7 @@ from eval.metrics import mean_by_category
 from eval.prompts.prompt_set import Language
 from eval.scorers import names
 from pipelines.errors import M2N2Error
-from studio.runs.store import RunStore, open_run
+from studio.runs.store import open_run
 
 from .source_library import KnownSource
 
@@ -54,7 +54,9 @@ def source_strengths(runs: Path, sources: Sequence[KnownSource]) -> dict[str, So
             pending.setdefault(run, []).append(source)
     while pending:
         run, in_run = pending.popitem()
-        scored = _of_run(runs / run)
+        scored: Mapping[str, SourceStrengths] = {}
+        with contextlib.suppress(M2N2Error):  # its own pages say what is wrong with it
+            scored = _of_run(runs / run)
         for source in in_run:
             if source.name in scored:
                 measured[source.uri] = scored[source.name]
@@ -80,10 +82,12 @@ def best_categories(measured: Mapping[str, SourceStrengths], uri: str, language:
 
 
 def _of_run(folder: Path) -> dict[str, SourceStrengths]:
-    """Read what a run tells of its sources, by name; nothing where it has not drawn any yet."""
-    with _opened(folder) as store:
-        if store is None:
-            return {}
+    """Read what a run tells of its sources, by name; nothing where it has not drawn any yet.
+
+    Raises:
+        M2N2Error: the run, or its prompt set, cannot be read.
+    """
+    with contextlib.closing(open_run(folder)) as store:
         prompts = store.prompts.niches
         firsts = {prompt.category: prompt for prompt in reversed(prompts.prompts)}
         return {
@@ -107,19 +111,6 @@ def _of_run(folder: Path) -> dict[str, SourceStrengths]:
             for one in store.sources()
             if "ja" in one.scores
         }
-
-
-@contextmanager
-def _opened(folder: Path) -> Iterator[RunStore | None]:
-    try:
-        store = open_run(folder)
-    except M2N2Error:
-        yield None  # its own pages say what is wrong with it
-        return
-    try:
-        yield store
-    finally:
-        store.close()
 
 
 def _of_family(source: KnownSource) -> SourceStrengths | None:

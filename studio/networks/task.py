@@ -12,19 +12,22 @@ import numpy as np
 from eval.metrics import bootstrap_mean, paired_bootstrap
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import RecipeError
-from pipelines.recipes.pinning import check_sources
 from studio.breeding.initial_population import carried_over, source_recipes
 from studio.breeding.m2n2 import M2N2
 from studio.breeding.search_method import Candidate
+from studio.conditions.agreement import Agreement
+from studio.conditions.difference import Difference
+from studio.conditions.record import kept_threads
 from studio.errors import RunError
 from studio.evolution.archive import Archive
 from studio.evolution.niches import Floats
 from studio.execution.creation import recipes_of, save_start
 from studio.execution.lifecycle import carry
 from studio.execution.loop import Loop, Watch, recorded
+from studio.run_folders.making import new_run_folder
 from studio.runs.individual import Evaluation, Individual
 from studio.runs.status import raise_if_stopped
-from studio.runs.store import RunStore, new_folder, new_store, open_store
+from studio.runs.store import RunStore, make_database, open_store
 
 from .config import AnyConfig, load
 from .live_network import Weaver
@@ -49,14 +52,15 @@ def create(folder: Path, config: AnyConfig) -> AnyStore:
     config.weighted(sources, [0.0] * len(sources), name="")
     for function in (config.scorer, config.reporter):
         if function:
-            file_sha256(Path(function.rpartition(":")[0]))
+            file_sha256(_file_of(function))
     first = [] if config.start is None else recipes_of(Path(config.start), open_any)
     for number, recipe in enumerate(first, start=1):
         carried_over(recipe, config, sources, name=f"{number:04d}")
-    folder = new_folder(folder)
-    save_start(first, folder)
-    config.model_copy(update={"start": "start" if first else None}).save(folder / "run.yaml")
-    return new_store(folder, load)
+    with new_run_folder(folder) as hidden:
+        save_start(first, hidden)
+        config.model_copy(update={"start": "start" if first else None}).save(hidden / "run.yaml")
+        make_database(hidden)
+    return open_any(folder)
 
 
 def open_any(folder: Path) -> AnyStore:
@@ -64,25 +68,38 @@ def open_any(folder: Path) -> AnyStore:
     return open_store(folder, load)
 
 
-def carry_out(store: AnyStore, watch: Watch[AnyConfig] = lambda _: None) -> None:
-    """Run to the end, from wherever the store stands.
-
-    Args:
-        store: a new, stopped or interrupted run.
-        watch: called after each step; reads the store and shows it.
+def carry_out(
+    store: AnyStore,
+    watch: Watch[AnyConfig] = lambda _: None,
+    *,
+    accept: str | None = None,
+    reread: bool = False,
+) -> None:
+    """Run to the end, from wherever the store stands; arguments as in `studio.execution.control.carry_out`.
 
     Raises:
-        RunError: another process carries it, a source cannot be scored, the scorer is not the one that it began with.
+        RunError: another process carries it, a source cannot be scored, or what it depends on has changed.
         M2N2Error: see `create`.
     """
 
     def work() -> None:
         config, sources = store.config, store.config.open_sources()
-        task = NetworkTask(store, sources)
-        search = M2N2(config, sources, past=recorded(store, task.niches))
-        Loop(store, search, task, evaluations=config.evaluations, watch=watch).run()
+        agreement = Agreement(store, accept, reread=reread)
+        agreement.check(sources, {"reporter": _file_of(config.reporter)} if config.reporter else {})
+        task = NetworkTask(store, sources, agreement)
+        search = M2N2(config, sources, past=recorded(store, task.niches, sources))
+        Loop(store, search, task, sources=sources, evaluations=config.evaluations, watch=watch).run()
 
-    carry(store, work)
+    def with_kept_threads() -> None:
+        with kept_threads(store):
+            work()
+
+    carry(store, with_kept_threads)
+
+
+def _file_of(function: str) -> Path:
+    """The file of FILE.py:FUNCTION."""
+    return Path(function.rpartition(":")[0])
 
 
 def best_child(store: AnyStore) -> Individual | None:
@@ -97,27 +114,24 @@ class NetworkTask:
     Args:
         store: the run; gets the scorer's identity.
         sources: opened, by name.
+        agreement: what a person says to another scorer.
 
     Raises:
-        RunError: the scorer is another one than before.
+        RunError: the scorer is another one than before, and nobody agreed to it.
         ConfigError: see `Scorer`.
-        RecipeError: the sources are others than before.
     """
 
-    def __init__(self, store: AnyStore, sources: Mapping[str, Source]) -> None:
+    def __init__(self, store: AnyStore, sources: Mapping[str, Source], agreement: Agreement) -> None:
         self._store, self._sources = store, sources
         self._first = source_recipes(store.config, sources)
         everyone = store.individuals()
         counts = [len(one.scores["score"]) for one in everyone if one.scores]
         self._scorer = Scorer(store.config.scorer, items=counts[0] if counts else None)
-        if everyone and store.state.scorer != self._scorer.identity:
-            raise RunError(
-                f"{store.config.scorer} has changed since this run began, and scores on another scale cannot compete. "
-                "Put the former file back, or start a new run."
-            )
+        then = store.state.scorer or {}
+        if everyone and then != self._scorer.identity:
+            was, is_now = (f"sha256 {str(one.get('sha256'))[:12]}" for one in (then, self._scorer.identity))
+            agreement.settle([Difference(kind="scorer", name=store.config.scorer, was=was, now=is_now)])
         store.update(scorer=self._scorer.identity)
-        if everyone:
-            check_sources(everyone[0].recipe, sources)  # else every offspring would fail for it
         self._weaver = Weaver(next(iter(self._first.values())), sources)
 
     def niches(self, scores: Mapping[str, np.ndarray]) -> Floats:

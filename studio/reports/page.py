@@ -13,6 +13,7 @@ from eval.prompts.prompt_set import LANGUAGES
 from eval.scorers import names
 from pipelines.storage.files import write_whole
 from pipelines.storage.pictures import open_picture
+from studio.conditions.agreement import accepted_note
 from studio.environment import package_versions
 from studio.formatting import format_duration, format_score, report_verdict
 from studio.i18n import Lang, t
@@ -51,6 +52,7 @@ def report_html(store: RunStore, lang: Lang) -> str:
         lang,
         report=report,
         settings=_settings(lang, report),
+        accepted=[accepted_note(lang, statement) for statement in report.status["accepted"]],
         rows=_rows(lang, report),
         verdict=_bold(report_verdict(lang, report.comparisons)) if report.comparisons else None,
         curves=archive_curves(lang, report.moments) if report.moments else None,

@@ -34,6 +34,15 @@ class RunState(BaseModel):
     rotation: int = Field(0, description="which noises the scores of those alive are from")
 
     scorer: dict[str, Any] | None = Field(None, description="identity of what is fitness: the same to the end")
+    conditions: dict[str, Any] | None = Field(
+        None, description="what it depends on beside its folder, see `studio.conditions.record`"
+    )
+    differences: list[dict[str, str]] = Field(
+        [], description="what was another than it was, when it last refused to go on"
+    )
+    accepted: list[dict[str, Any]] = Field(
+        [], description="differences it went on with: `when`, `after` so many offspring, `why`, `differences`"
+    )
     machine: dict[str, Any] | None = Field(None, description="what it was carried out on last")
     truncated: list[str] = Field([], description="captions of which a scorer or a text encoder reads the beginning")
     tastes: list[dict[str, Any]] | None = Field(None, description="what was learned of people's votes, once")

@@ -17,7 +17,7 @@ from typing import Any, Generic
 import numpy as np
 import yaml
 from pydantic import ValidationError
-from sqlalchemy import Engine, delete, func, select
+from sqlalchemy import Engine, delete, func, select, text
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -53,6 +53,9 @@ class Pace:
 
 
 _BY_AGE = select(IndividualRow).order_by(IndividualRow.number)
+_WITHOUT_LOG = (
+    "If the folder was copied while the run went on, run.db-wal belongs to run.db: copy both, or stop the run first."
+)
 C = TypeVar("C", bound=RunSettings, default=RunConfig)
 
 
@@ -211,6 +214,17 @@ class RunStore(Generic[C]):
         write_whole(path, yaml.safe_dump(content, allow_unicode=True, sort_keys=False).encode())
         self.config = self._load(path)
 
+    def check_database(self) -> None:
+        """Have SQLite look at every page of the database.
+
+        Raises:
+            RunError: one is damaged.
+        """
+        with self._session() as session:
+            found = session.execute(text("PRAGMA quick_check(1)")).scalar()
+            if found != "ok":
+                raise ValueError(found)
+
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
@@ -233,32 +247,22 @@ class RunStore(Generic[C]):
             with Session(self._engine) as session:
                 yield session
         except (SQLAlchemyError, ValueError, TypeError, OverflowError) as error:  # the latter of odd cells
-            reason = str(error.__cause__ or error)
+            reason = " ".join(str(error.__cause__ or error).split())
             raise RunError(
                 f"{self.folder / 'run.db'} cannot be read or written ({reason}). Expected a run's database, in a "
-                "folder that may be written, with room on the disk; if it is damaged, put a copy in its place."
+                "folder that may be written, with room on the disk; if it is damaged, put a copy in its place. "
+                f"{_WITHOUT_LOG}"
             ) from error
 
 
-def new_folder(folder: str | Path) -> Path:
-    """Make the folder of a run, with nothing in it yet.
-
-    Raises:
-        RunError: there is something in it already.
-    """
-    folder = Path(folder)
-    if folder.exists() and any(folder.iterdir()):
-        raise RunError(f"{folder} is not empty. Expected a new folder; resume the run in it, or choose another name.")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def new_store(folder: Path, load: Callable[[Path], C]) -> RunStore[C]:
-    """The store of a new run, whose `run.yaml` lies in its folder already and is read by `load`."""
-    store = RunStore(folder, open_database(folder), load)
-    create_tables(store._engine)
-    store._write({"schema": SCHEMA, "status": "new"})
-    return store
+def make_database(folder: Path) -> None:
+    """Make the database of a new run, and close it: all of it is in `run.db` then."""
+    engine = open_database(folder)
+    create_tables(engine)
+    with Session(engine) as session, session.begin():
+        for key, value in {"schema": SCHEMA, "status": "new"}.items():
+            session.merge(StateRow(key=key, value=json.dumps(value)))
+    engine.dispose()
 
 
 def open_run(folder: str | Path) -> RunStore:
@@ -282,6 +286,8 @@ def open_store(folder: str | Path, load: Callable[[Path], C]) -> RunStore[C]:
         )
     store = RunStore(folder, open_database(folder), load)
     schema = store._read("schema")
+    if schema is None:
+        raise RunError(f"{folder / 'run.db'} holds nothing of a run. {_WITHOUT_LOG}")
     if schema != SCHEMA:
         raise RunError(
             f"{folder} was written in format {schema}; this program reads format {SCHEMA}: update m2n2-studio."

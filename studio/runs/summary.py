@@ -18,7 +18,8 @@ def status(store: RunStore) -> dict[str, Any]:
     Returns:
         `status` (new, queued, running, reporting, stopped, interrupted, done, failed), runs `before` this one in the
         queue, `done` and `of` in offspring, `seconds_left` (None where unknown), `report_rows` (done and in all, while
-        reporting), `error`, and the captions the scorer cuts short as `truncated`.
+        reporting), `error`, the captions the scorer cuts short as `truncated`, and what it went on with though it had
+        changed as `accepted` (see `RunState.accepted`).
     """
     state, pace = store.state, store.pace(RECENT)
     now = current_status(store, state.status)
@@ -32,6 +33,7 @@ def status(store: RunStore) -> dict[str, Any]:
         "report_rows": list(state.report_rows) if now == "reporting" else None,
         "before": state.before,
         "error": state.error,
+        "accepted": state.accepted,
         "truncated": state.truncated,
     }
 

@@ -31,8 +31,8 @@ from studio.i18n import Lang, t
 from studio.jobs import process
 from studio.library import source_library
 from studio.png_metadata import png_bytes
+from studio.run_folders.listing import UnreadableRun, list_runs
 from studio.runs.individual import Individual
-from studio.runs.kind import is_any
 from studio.runs.store import RunStore, open_run
 
 from .open_folders import OpenFolders
@@ -160,20 +160,24 @@ class Studio:
 
     def run_names(self) -> list[str]:
         """List the runs with pictures to show, newest first; those of other networks are left to the command line."""
-        runs = (file.parent for file in self.runs.glob("*/run.db") if (file.parent / "run.yaml").is_file())
-        folders = (folder for folder in runs if not is_any(folder))
-        return [folder.name for folder in sorted(folders, key=lambda f: (f / "run.yaml").stat().st_mtime, reverse=True)]
+        return list(list_runs(self.runs).names)
+
+    def unreadable_runs(self) -> tuple[UnreadableRun, ...]:
+        """List the runs that cannot be read, with the reason."""
+        return list_runs(self.runs).unreadable
 
     @contextmanager
     def run(self, name: str | None) -> Iterator[RunStore]:
         """Open a run by its name; only a name that is listed reaches the disk.
 
         Raises:
-            RunError: there is no run of that name.
+            RunError: there is no run of that name, or it cannot be read.
         """
-        if name not in self.run_names():
+        listing = list_runs(self.runs)
+        if name not in listing.names:
             raise RunError(
-                f"There is no run called {name!r}. Expected one of: {', '.join(self.run_names()) or 'none yet'}."
+                listing.reason(name)
+                or f"There is no run called {name!r}. Expected one of: {', '.join(listing.names) or 'none yet'}."
             )
         store = open_run(self.runs / name)
         try:

@@ -26,8 +26,20 @@ from studio.ui.evolve.report_file import report_file
 
 from .fields import cross_choices, fields_of, forks, former_runs, voted_runs
 from .form import EvolveForm, asked_form, form_of
-from .progress import LINES, SPREAD, Drawings, RunView, drawings, glance, line_legend, results_header, run_view, span
-from .run_control import begin, cost, extend, finish, resume, stop
+from .progress import (
+    LINES,
+    SPREAD,
+    Drawings,
+    RunView,
+    drawings,
+    glance,
+    line_legend,
+    results_header,
+    run_view,
+    span,
+    unreadable,
+)
+from .run_control import accept, begin, cost, extend, finish, resume, stop
 
 QUICK = 40  # offspring of a first look around: a visit of ten minutes, where 200 show what merging can do
 POLL = 2.0  # seconds between two looks at the run
@@ -47,6 +59,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     """Lay the page out and wire it."""
     page_header(lang, "evolve")
     mark = gr.State("")
+    broken = gr.HTML(elem_id="unreadable")
     returning = bool(studio.run_names())  # a guess for the first paint; loading the page decides
     with gr.Column(visible=returning) as live:
         with gr.Row(elem_classes="bar"):
@@ -55,6 +68,11 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             again = gr.Button(t(lang, "resume"), scale=1, interactive=False, elem_id="again")
             end = gr.Button(t(lang, "finish"), variant="stop", scale=1, interactive=False, elem_id="end")
         headline = gr.HTML(elem_id="headline", min_height=64)
+        with gr.Column(visible=False, elem_id="accept", elem_classes="flush needs-editor") as asked:
+            differs = gr.HTML(container=True)
+            with gr.Row(equal_height=True):
+                reason = gr.Textbox(label=t(lang, "accept_why"), scale=2, elem_id="accept-why")
+                agree = gr.Button(t(lang, "accept_go"), scale=1, elem_id="accept-go")
         onward = gr.Accordion(t(lang, "go_on"), open=False, visible=False, elem_id="go-on", elem_classes="needs-editor")
         with onward, gr.Row(equal_height=True):
             budget = gr.Number(
@@ -94,7 +112,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     viewed_by_all: SharedAnswers[RunView] = SharedAnswers(POLL)
     drawn_for_all: SharedAnswers[Drawings] = SharedAnswers(POLL)
     controls = [halt, again, end, onward, budget]
-    outputs = [mark, live, chosen, headline, *controls, newest, report, table, verdict]
+    outputs = [mark, live, chosen, headline, *controls, newest, report, table, verdict, asked, differs]
 
     def shown(name: str | None) -> list[Any]:
         """Every output of the live part, for one run."""
@@ -120,7 +138,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     def on_load(request: gr.Request) -> list[Any]:
         name = current_run(studio, query_value(request, "run"))
         form = asked_form(studio, request.query_params)
-        return [gr.Accordion(open=name is None or form is not None), *filled(form), *watched(name)]
+        notice = unreadable(lang, studio.unreadable_runs())
+        return [notice, gr.Accordion(open=name is None or form is not None), *filled(form), *watched(name)]
 
     def filled(form: EvolveForm | None) -> list[Any]:
         """The form's fields; as they are where nobody asked for anything."""
@@ -160,6 +179,11 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         gr.Info(t(lang, "resuming"))
         return gr.Button(interactive=False)
 
+    def on_accept(name: str, why: str) -> list[Any]:
+        accept(studio, lang, name, why)
+        gr.Info(t(lang, "resuming"))
+        return [gr.Column(visible=False), gr.Textbox(value="")]
+
     def on_finish(name: str) -> Any:
         finish(studio, name)
         gr.Info(t(lang, "finishing"))
@@ -194,7 +218,13 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         "show_progress": "hidden",
     }
     loaded = listen(
-        demo.load, lang, on_load, None, [new, *fields.values(), *outputs], show_progress="hidden", role="viewer"
+        demo.load,
+        lang,
+        on_load,
+        None,
+        [broken, new, *fields.values(), *outputs],
+        show_progress="hidden",
+        role="viewer",
     )
     keep_in_address(chosen)
     listen(loaded.then, lang, on_opened, None, role="viewer", **priced)
@@ -206,6 +236,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     listen(quick.click, lang, on_quick, None, [new, *outputs], inputs_kwargs=fields, role="editor", does="start a run")
     listen(halt.click, lang, on_stop, chosen, halt, role="editor", does="stop a run")
     listen(again.click, lang, on_resume, chosen, again, role="editor", does="resume a run")
+    listen(agree.click, lang, on_accept, [chosen, reason], [asked, reason], role="editor", does="resume a changed run")
     listen(end.click, lang, on_finish, chosen, end, role="editor", does="finish a run")
     listen(more.click, lang, on_more, [chosen, budget], outputs, role="editor", does="extend a run")
     listen(make_page.click, lang, on_report, chosen, made_page, role="editor")
@@ -261,4 +292,6 @@ def _updates(found: RunView, names: list[str], name: str) -> list[Any]:
         gr.Column(visible=found.table is not None),
         found.table,
         found.verdict,
+        gr.Column(visible=bool(found.question)),
+        found.question,
     ]

@@ -12,10 +12,13 @@ from markupsafe import Markup
 
 from studio.analysis.replay import ArchiveMoment, archive_history
 from studio.analysis.selection import best_source
+from studio.conditions.agreement import accepted_note
+from studio.conditions.difference import Difference, sentence
 from studio.formatting import format_duration, format_score, report_verdict
 from studio.i18n import Lang, t
 from studio.markdown import markdown_text
 from studio.reports import drawings as maps
+from studio.run_folders.listing import UnreadableRun
 from studio.runs.individual import KINDS
 from studio.runs.store import RunStore
 from studio.runs.summary import status
@@ -32,7 +35,11 @@ STARTING = 60  # seconds in which a new run may still be loading its models
 
 
 class RunView(NamedTuple):
-    """A run as the page shows it. `mark` changes when anything but the time left does; `budget` is offered next."""
+    """A run as the page shows it.
+
+    `mark` changes when anything but the time left does; `budget` is offered next; `question` asks why the run may go on
+    where what it depends on has changed, and is empty otherwise.
+    """
 
     mark: str
     headline: Markup
@@ -43,6 +50,7 @@ class RunView(NamedTuple):
     newest: Markup
     table: list[list[str]] | None
     verdict: str
+    question: Markup
 
 
 class Drawings(NamedTuple):
@@ -75,6 +83,7 @@ def run_view(studio: Studio, lang: Lang, name: str) -> RunView:
             newest=html.newest_offspring(lang, store, offspring[: -NEWEST - 1 : -1], best_source(everyone)),
             table=results_table(lang, state.results, state.child, state.realism or {}) if state.results else None,
             verdict=_verdict(lang, state.comparisons) if state.comparisons else "",
+            question=question(lang, state.differences),
         )
 
 
@@ -132,12 +141,30 @@ def headline(lang: Lang, name: str, now: dict[str, Any], sources: int) -> Markup
         done, of = now["report_rows"]
         words = Markup("{} {} / {}").format(words, done, of or "–")
     notes = [now["error"]] if now["error"] else []
+    notes += [accepted_note(lang, statement) for statement in now["accepted"]]
     if now["truncated"]:
         notes.append(t(lang, "truncated", captions=", ".join(now["truncated"][:5])))
     return Markup(
         '<div class="headline"><p><b>{0}</b> <span aria-live="polite">{1}</span></p>'
         '<progress value="{2}" max="{3}" aria-label="{4}">{2} / {3}</progress><p class="quiet">{5}</p></div>'
     ).format(name, words, now["done"], max(1, now["of"]), t(lang, "progress"), " ".join(notes))
+
+
+def unreadable(lang: Lang, runs: Sequence[UnreadableRun]) -> Markup:
+    """List the runs that cannot be read, with the reason; nothing where there are none."""
+    if not runs:
+        return Markup()
+    rows = Markup("").join(Markup("<li><b>{}</b> {}</li>").format(run.name, run.reason) for run in runs)
+    return Markup('<div class="quiet"><p>{}</p><ul>{}</ul></div>').format(t(lang, "unreadable_runs"), rows)
+
+
+def question(lang: Lang, found: Sequence[Mapping[str, str]]) -> Markup:
+    """Ask why a run may go on with what is another than it was; empty where nothing is."""
+    if not found:
+        return Markup()
+    sentences = [sentence(lang, Difference.model_validate(one)) for one in found]
+    rows = Markup("").join(Markup("<li>{}</li>").format(one) for one in sentences)
+    return Markup("<p>{}</p><ul>{}</ul><p>{}</p>").format(t(lang, "accept_ask"), rows, t(lang, "accept_choose"))
 
 
 def climb(lang: Lang, moments: Sequence[ArchiveMoment]) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipelines.checkpoints.source_uri import is_at_hand
 from pipelines.errors import M2N2Error
+from studio.errors import RunError
 from studio.execution import control
 from studio.execution.creation import create_run
 from studio.formatting import format_bytes, format_duration
@@ -120,8 +121,19 @@ def extend(studio: Studio, name: str, evaluations: int) -> None:
     resume(studio, name)
 
 
-def resume(studio: Studio, name: str) -> None:
-    """Go on with a run that was stopped, or whose process is gone."""
+def resume(studio: Studio, name: str, accept: str | None = None) -> None:
+    """Go on with a run that was stopped, or whose process is gone; `accept` as of `control.carry_out`."""
     studio.previewer.release()
     with studio.run(name) as store:
-        control.start(store)
+        control.start(store, accept)
+
+
+def accept(studio: Studio, lang: Lang, name: str, why: str) -> None:
+    """Go on with a run though what it depends on has changed.
+
+    Raises:
+        RunError: no reason is given.
+    """
+    if not why.strip():
+        raise RunError(t(lang, "accept_empty"))
+    resume(studio, name, why.strip())

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 
 import pytest
 import torch
@@ -35,6 +36,30 @@ def test_hash_follows_the_file(copied):
     before = open_source(folder).components["unet"].sha256
     rewrite(folder, lambda tensors: tensors["conv_in.bias"].add_(1))
     assert open_source(folder).components["unet"].sha256 != before
+
+
+def test_hash_follows_a_file_that_has_the_size_and_the_time_of_before(copied):
+    folder = copied("base")
+    before = open_source(folder).components["unet"]
+    (file,) = before.files
+    assert before.sha256
+    facts = file.path.stat()
+    with open(file.path, "r+b") as opened:
+        opened.seek(-2, os.SEEK_END)
+        last = opened.read(1)
+        opened.seek(-2, os.SEEK_END)
+        opened.write(bytes([last[0] ^ 1]))  # the last bit of a number
+    os.utime(file.path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    assert (file.path.stat().st_mtime_ns, file.path.stat().st_size) == (facts.st_mtime_ns, facts.st_size)
+    assert open_source(folder).components["unet"].sha256 != before.sha256
+
+
+def test_a_file_that_changes_while_it_is_hashed_gets_no_hash(copied):
+    part = open_source(copied("base")).components["unet"]
+    (file,) = part.files
+    with pytest.raises(SourceError, match="has changed since it was opened"):
+        part.compute_sha256(lambda _: os.utime(file.path), reread=True)
+    assert not part.is_hashed
 
 
 def test_every_text_encoder_tensor_has_its_canonical_name(family):

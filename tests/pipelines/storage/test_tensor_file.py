@@ -1,6 +1,7 @@
 """Damaged and hostile safetensors files: an error of ours, never another one, and never wrong values."""
 
 import json
+import os
 import struct
 
 import pytest
@@ -166,3 +167,21 @@ def test_a_header_without_end_is_refused(tmp_path):
     path.write_bytes(len(deep).to_bytes(8, "little") + deep)
     with pytest.raises(SourceError, match="cannot be read as safetensors"):
         TensorFile(path)
+
+
+def test_what_becomes_of_an_open_file_is_noticed(path):
+    content, opened = path.read_bytes(), TensorFile(path)
+    (path.parent / "link").hardlink_to(path)
+    opened.check_unchanged()  # another name for the same bytes
+    os.utime(path, ns=(1, opened.stamp.modified + 1))
+    with pytest.raises(SourceError, match="has changed since it was opened"):
+        opened.check_unchanged()
+    os.utime(path, ns=(1, opened.stamp.modified))
+    opened.check_unchanged()
+    path.unlink()
+    with pytest.raises(SourceError, match="is gone"):
+        opened.check_unchanged()
+    path.write_bytes(content)
+    os.utime(path, ns=(1, opened.stamp.modified))
+    with pytest.raises(SourceError, match="has changed since it was opened"):
+        opened.check_unchanged()  # as large and as old, and another file

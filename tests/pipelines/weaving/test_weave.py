@@ -153,9 +153,28 @@ def test_a_source_that_became_shorter_is_refused(family, tmp_path):
         weave_unet(plan, tmp_path / "unet.safetensors")
 
 
+@pytest.mark.parametrize("read", ["weave", "hash", "inner products"])
+def test_a_file_cut_under_a_reader_is_an_error_and_no_signal(copied, read):
+    cut = open_source(copied("ja"))
+    part = cut.components["unet"]
+    recipe = blend([cut], {name: [1.0] for name in ("attention", "backbone")}, host={"default": "ja"})
+    memory = {name: torch.empty(ref.shape) for name, ref in part.tensors.items()}
+    plan, live = Plan(recipe, {"ja": cut}), LiveWeights("unet", memory)
+    live.weave(plan)  # a map would hold all pages by now
+    (file,) = part.files
+    os.truncate(file.path, 4096)
+    work = {
+        "weave": lambda: LiveWeights("unet", memory).weave(plan),
+        "hash": lambda: part.compute_sha256(reread=True),
+        "inner products": lambda: [part.read_flat(layout, 0, layout.size) for layout in part.layouts.values()],
+    }
+    with pytest.raises(SourceError, match="now ends inside its tensor"):
+        work[read]()
+
+
 def test_without_a_way_past_the_memory_map_the_bytes_are_the_same(family, child, tmp_path, monkeypatch):
     weave_unet(Plan(child, family), tmp_path / "read.safetensors")
-    monkeypatch.setattr("pipelines.checkpoints.component.CAN_READ_INTO", False)  # as on Windows
+    monkeypatch.setattr("pipelines.storage.tensor_file.CAN_READ_INTO", False)  # as on Windows
     weave_unet(Plan(child, family), tmp_path / "mapped.safetensors")
     assert (tmp_path / "read.safetensors").read_bytes() == (tmp_path / "mapped.safetensors").read_bytes()
 

@@ -223,7 +223,7 @@ def test_a_run_does_not_go_on_with_another_scorer_under_the_same_name(small_conf
     store = create_run(tmp_path / "run", small_config)
     store.update(scorer={"name": "judge", "sha256": "0" * 64})
     with pytest.raises(
-        RunError, match=r"was scored by judge with sha256 '0+'; now .* to the end of a run: put the former"
+        RunError, match=r"The scorer judge is another one: it was sha256 '0+', now sha256 .* --accept \"WHY\""
     ):
         control.carry_out(store)
     assert store.individuals() == []

@@ -9,16 +9,16 @@ import pytest
 
 from studio.errors import RunError
 from studio.runs.config import embedded
-from studio.runs.config_file import load_config
 from studio.runs.state import RunState, report_row_key
-from studio.runs.store import new_folder, new_store, open_run
+from studio.runs.store import make_database, open_run
 
 
 @pytest.fixture
 def store(tmp_path):
-    folder = new_folder(tmp_path / "run")
+    folder = tmp_path / "run"
     embedded().save(folder / "run.yaml")
-    with closing(new_store(folder, load_config)) as made:
+    make_database(folder)
+    with closing(open_run(folder)) as made:
         yield made
 
 
@@ -49,7 +49,7 @@ def test_fields_are_rows_under_their_own_names(store):
 
 @pytest.mark.parametrize("name", ["statsu", "schema", "held_out:ja"])
 def test_what_is_no_field_is_a_mistake_in_the_program(store, name):
-    with pytest.raises(TypeError, match=f"RunState has no field {name}; it has as_shipped, "):
+    with pytest.raises(TypeError, match=f"RunState has no field {name}; it has accepted, as_shipped, "):
         store.update(**{name: 1})
     with pytest.raises(AttributeError):
         getattr(store.state, name.replace("schema", "schemas"))
@@ -89,7 +89,7 @@ def test_rows_of_a_report_are_kept_beside_the_state_and_outlive_it(store):
     ("statement", "expected"),
     [
         ("UPDATE state SET value = '99' WHERE key = 'schema'", "in format 99; this program reads format 1: update"),
-        ("DELETE FROM state WHERE key = 'schema'", "in format None; this program reads format 1"),
+        ("DELETE FROM state WHERE key = 'schema'", "holds nothing of a run"),
     ],
 )
 def test_another_format_is_refused(store, statement, expected):

@@ -18,6 +18,7 @@ SOURCES = [
     *sorted(_STUDIO.glob("licences/*.py")),
     *sorted(_STUDIO.glob("library/*.py")),
     *sorted(_STUDIO.glob("exporting/*.py")),
+    *sorted(_STUDIO.glob("conditions/*.py")),
     *sorted(_STUDIO.glob("*.py")),
 ]
 TEMPLATES = [*sorted(_STUDIO.glob("reports/templates/*.html")), *sorted(_STUDIO.glob("ui/**/templates/*.html"))]

@@ -4,9 +4,13 @@ import shutil
 
 import pytest
 
-from studio.i18n import Lang
+from studio.errors import RunError
+from studio.exporting.card_content import individual_card_content
+from studio.i18n import Lang, t
+from studio.runs.inputs import open_run_sources
 from studio.ui.common.studio import Studio
 from studio.ui.evolve.progress import glance, results_header, results_table, run_view
+from studio.ui.evolve.run_control import accept
 from tests.conftest import files_opened
 
 ROW = {kind: {"mean": 0.4, "low": 0.3514, "high": 0.4496} for kind in ("ja", "en", "consistency")}
@@ -34,3 +38,31 @@ def test_a_poll_opens_the_run_it_shows_and_no_other(finished, tmp_path):
         glance(studio, "en", "two")
     assert sorted(file.relative_to(studio.runs).as_posix() for file in opened) == ["two/run.db", "two/run.yaml"]
     assert glance(studio, "en", "two") == (run_view(studio, "en", "two").mark, run_view(studio, "en", "two").headline)
+
+
+@pytest.mark.parametrize(("lang", "words"), [("en", "torch was version 1"), ("ja", "torch のバージョンが 1 から 2")])
+def test_what_has_changed_is_asked_about_and_a_statement_stays(lang: Lang, words: str, finished, tmp_path, monkeypatch):
+    shutil.copytree(finished.runs / "first", tmp_path / "runs" / "first")
+    studio, started = Studio(tmp_path / "runs"), []
+    assert run_view(studio, lang, "first").question == ""
+    difference = {"kind": "version", "name": "<b>torch", "was": "1", "now": "2"}
+    with studio.run("first") as store:
+        store.update(differences=[difference], status="failed")
+    asked = run_view(studio, lang, "first").question
+    assert words in asked.replace("&lt;b&gt;", "")
+    assert "<b>torch" not in asked
+    monkeypatch.setattr("studio.execution.control.spawn", lambda arguments, log: started.append(arguments))
+    with pytest.raises(RunError, match=t(lang, "accept_empty")):
+        accept(studio, lang, "first", " ")
+    accept(studio, lang, "first", " both give the same pictures ")
+    (arguments,) = started
+    assert arguments[-1] == "--accept=both give the same pictures"
+    with studio.run("first") as store:
+        store.update(
+            accepted=[{"when": "", "after": 2, "why": "<i>tried", "differences": [difference]}], differences=[]
+        )
+        card = individual_card_content(store, store.individual("0001"), open_run_sources(store.config), "title", "")
+    assert "After 2 offspring the run went on though version had changed: \\<i\\>tried." in card.summary
+    shown = run_view(studio, lang, "first")
+    assert "&lt;i&gt;tried" in shown.headline
+    assert shown.question == ""

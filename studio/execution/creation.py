@@ -13,8 +13,9 @@ from studio.errors import RunError
 from studio.judging.votes import votes_for
 from studio.run_folders.making import new_run_folder
 from studio.runs.config import RunConfig
+from studio.runs.database import make_database
 from studio.runs.inputs import RunPrompts, open_run_sources
-from studio.runs.store import C, RunStore, make_database, open_run
+from studio.runs.store import C, RunStore, open_run
 
 
 def create_run(folder: str | Path, config: RunConfig) -> RunStore:

@@ -25,9 +25,10 @@ from studio.execution.creation import recipes_of, save_start
 from studio.execution.lifecycle import carry
 from studio.execution.loop import Loop, Watch, recorded
 from studio.run_folders.making import new_run_folder
+from studio.runs.database import make_database
 from studio.runs.individual import Evaluation, Individual
 from studio.runs.status import raise_if_stopped
-from studio.runs.store import RunStore, make_database, open_store
+from studio.runs.store import RunStore, open_store
 
 from .config import AnyConfig, load
 from .live_network import Weaver

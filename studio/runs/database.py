@@ -13,20 +13,27 @@ number, what turns the format before into it. A database of a newer format is re
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Engine, ForeignKey, LargeBinary, create_engine, event
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
 from pipelines.recipes.recipe import Recipe, parse_recipe
+from studio.errors import RunError
 
 from .individual import Individual, PartialScores
 
 SCHEMA = 1
+WITHOUT_LOG = (
+    "If the folder was copied while the run went on, run.db-wal belongs to run.db: copy both, or stop the run first."
+)
 _PARTIAL = "partial"  # the kind of scores of one that was turned away early
 
 
@@ -134,3 +141,36 @@ def from_row(row: IndividualRow) -> Individual:
 def _recipe(text: str) -> Recipe:
     """Pages read a run every few seconds, and recipes never change."""
     return parse_recipe(text, where="a recipe in run.db")
+
+
+@contextmanager
+def database_errors(folder: Path) -> Iterator[None]:
+    """Say in words what is wrong with a run's database.
+
+    Raises:
+        RunError: it cannot be read or written, or a cell holds what no run writes.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, ValueError, TypeError, OverflowError) as error:  # the latter of odd cells
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise RunError(
+            f"{folder / 'run.db'} cannot be read or written ({reason}). Expected a run's database, in a "
+            "folder that may be written, with room on the disk; if it is damaged, put a copy in its place. "
+            f"{WITHOUT_LOG}"
+        ) from error
+
+
+def make_database(folder: Path) -> None:
+    """Make the database of a new run, and close it: all of it is in `run.db` then.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    with database_errors(folder):
+        engine = open_database(folder)
+        create_tables(engine)
+        with Session(engine) as session, session.begin():
+            for key, value in {"schema": SCHEMA, "status": "new"}.items():
+                session.merge(StateRow(key=key, value=json.dumps(value)))
+        engine.dispose()

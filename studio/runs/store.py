@@ -19,7 +19,6 @@ import yaml
 from pydantic import ValidationError
 from sqlalchemy import Engine, delete, func, select, text
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from typing_extensions import TypeVar
 
@@ -29,7 +28,17 @@ from studio.errors import RunError
 
 from .config import RunConfig, RunSettings, refused
 from .config_file import load_config, read_settings
-from .database import SCHEMA, IndividualRow, StateRow, create_tables, from_row, open_database, packed, to_row
+from .database import (
+    SCHEMA,
+    WITHOUT_LOG,
+    IndividualRow,
+    StateRow,
+    database_errors,
+    from_row,
+    open_database,
+    packed,
+    to_row,
+)
 from .individual import Individual
 from .inputs import RunPrompts
 from .kind import is_any
@@ -53,9 +62,6 @@ class Pace:
 
 
 _BY_AGE = select(IndividualRow).order_by(IndividualRow.number)
-_WITHOUT_LOG = (
-    "If the folder was copied while the run went on, run.db-wal belongs to run.db: copy both, or stop the run first."
-)
 C = TypeVar("C", bound=RunSettings, default=RunConfig)
 
 
@@ -243,26 +249,8 @@ class RunStore(Generic[C]):
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
-        try:
-            with Session(self._engine) as session:
-                yield session
-        except (SQLAlchemyError, ValueError, TypeError, OverflowError) as error:  # the latter of odd cells
-            reason = " ".join(str(error.__cause__ or error).split())
-            raise RunError(
-                f"{self.folder / 'run.db'} cannot be read or written ({reason}). Expected a run's database, in a "
-                "folder that may be written, with room on the disk; if it is damaged, put a copy in its place. "
-                f"{_WITHOUT_LOG}"
-            ) from error
-
-
-def make_database(folder: Path) -> None:
-    """Make the database of a new run, and close it: all of it is in `run.db` then."""
-    engine = open_database(folder)
-    create_tables(engine)
-    with Session(engine) as session, session.begin():
-        for key, value in {"schema": SCHEMA, "status": "new"}.items():
-            session.merge(StateRow(key=key, value=json.dumps(value)))
-    engine.dispose()
+        with database_errors(self.folder), Session(self._engine) as session:
+            yield session
 
 
 def open_run(folder: str | Path) -> RunStore:
@@ -287,7 +275,7 @@ def open_store(folder: str | Path, load: Callable[[Path], C]) -> RunStore[C]:
     store = RunStore(folder, open_database(folder), load)
     schema = store._read("schema")
     if schema is None:
-        raise RunError(f"{folder / 'run.db'} holds nothing of a run. {_WITHOUT_LOG}")
+        raise RunError(f"{folder / 'run.db'} holds nothing of a run. {WITHOUT_LOG}")
     if schema != SCHEMA:
         raise RunError(
             f"{folder} was written in format {schema}; this program reads format {SCHEMA}: update m2n2-studio."

@@ -163,7 +163,9 @@ class Harness:
         return ended
 
     def _outcome(self, scenario: Scenario) -> str:
-        return self._start(tell_outcome, scenario.name, self.work).ended().output
+        return (
+            self._start(tell_outcome, scenario.name, self.work).ended().output.rpartition("\n")[2]
+        )  # after what was warned of
 
     def _judged(self, found: Trial, ended: Ended) -> None:
         if "Traceback" in ended.output:

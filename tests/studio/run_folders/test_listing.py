@@ -5,6 +5,7 @@ import inspect
 import os
 import shutil
 import sqlite3
+from contextvars import copy_context
 from types import SimpleNamespace
 
 import pytest
@@ -126,6 +127,19 @@ class Query(dict):
         return [self[key]] if key in self else []
 
 
+def answers(loads):
+    """What the pages show when they are opened with nothing, with a run and with a damaged one."""
+    LocalContext.in_event_listener.set(True)
+    shown = []
+    for query in ({}, {"run": "whole"}, {"run": "no run.db"}):
+        request = SimpleNamespace(query_params=Query(query), username=None, request=None)
+        for event in loads:
+            asks = {"request": request, "kept": {}}
+            given = {name: asks[name] for name in inspect.signature(event.fn).parameters}
+            shown.append((event.page, str(event.fn(**given))))
+    return shown
+
+
 def test_every_page_opens_among_damaged_runs(runs):
     for damage, (hurt, _) in DAMAGES.items():
         hurt(shutil.copytree(runs / "whole", runs / damage))
@@ -140,14 +154,8 @@ def test_every_page_opens_among_damaged_runs(runs):
         for event in mounted[0].fns.values()
         if event.fn is not None and "load" in {kind for _, kind in event.targets}
     ]
-    shown = []
-    LocalContext.in_event_listener.set(True)  # as under Gradio: components are what changes of them
-    for query in ({}, {"run": "whole"}, {"run": "no run.db"}):
-        request = SimpleNamespace(query_params=Query(query), username=None, request=None)
-        for event in loads:
-            asks = {"request": request, "kept": {}}
-            given = {name: asks[name] for name in inspect.signature(event.fn).parameters}
-            shown.append((event.page, str(event.fn(**given))))
+    # As under Gradio: components are what changes of them. In a context of its own, for it would hold for later tests.
+    shown = copy_context().run(answers, loads)
     assert {page for page, _ in shown} >= {"archive", "compare", "judge", "weak", "export"}
     notices = [found for _, found in shown if "lacks run.db" in found]
     assert len(notices) == 3  # the first page names each with its reason

@@ -9,8 +9,9 @@ import pytest
 
 from studio.errors import RunError
 from studio.runs.config import embedded
+from studio.runs.database import make_database
 from studio.runs.state import RunState, report_row_key
-from studio.runs.store import make_database, open_run
+from studio.runs.store import open_run
 
 
 @pytest.fixture

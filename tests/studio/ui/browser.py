@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect, sync_playwright
 
-from benchmarks.app.pages import KEY, chromium
+from benchmarks.app.pages import KEY, TOKEN, chromium
 
 expect.set_options(timeout=30_000)
 SHOTS = Path(__file__).resolve().parents[3] / "test-artefacts"
@@ -51,6 +51,11 @@ def browsing(*expected):
 
         yield opened
     assert errors == [], errors
+
+
+def enter(page, address):
+    """Come in by the studio's link: for a download the browser itself asks, with its cookie and without the header."""
+    page.goto(f"{address}/?token={TOKEN}")
 
 
 def shoot(page, lang, name):

@@ -12,7 +12,7 @@ from benchmarks.app.pages import served
 from studio.i18n import LANGUAGES, t
 from studio.png_metadata import generation_data
 from studio.runs.noise import noise_seed
-from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, shoot
+from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, enter, shoot
 
 
 @pytest.fixture
@@ -37,6 +37,7 @@ def test_compare(lang, address, finished, tmp_path, open_page):  # Playwright's 
         first, second = store.prompts.niches.prompts[:2]
 
     # A link names models and captions; what the run kept is there at once.
+    enter(page, address)
     page.goto(f"{address}/{lang}/compare?run=first&id=ja,real&id=flat&prompt={first.id},{second.id}")
     expect(page.locator("#sheet tbody tr")).to_have_count(3)
     expect(page.locator("#sheet img")).to_have_count(12)

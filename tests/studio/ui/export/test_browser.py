@@ -17,7 +17,7 @@ from studio.exporting.registry import open_export
 from studio.i18n import t
 from studio.licences import catalogue
 from studio.monitoring.scheduler import is_measuring
-from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, shoot
+from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, enter, shoot
 
 pytestmark = [
     pytest.mark.slow,
@@ -63,6 +63,7 @@ def test_a_walk_through_every_step(finished_address, finished, monkeypatch, open
     def say(key, **values):
         return t(lang, key, **values)
 
+    enter(page, finished_address)
     # Who, and a name: a readable one is suggested, a bad one is refused while it is typed.
     page.goto(f"{finished_address}/{lang}/export?run=first&id=0001")
     title = page.get_by_label(say("title"), exact=True)

@@ -16,7 +16,7 @@ from eval.prompts.prompt_set import load_prompts
 from studio.i18n import LANGUAGES, t
 from studio.library import source_library
 from studio.ui.common.studio import Studio
-from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, shoot
+from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, enter, shoot
 
 pytestmark = [
     # Gradio's statistics of its own queue use what pandas has deprecated.
@@ -122,6 +122,7 @@ def test_prompts(lang, address, studio, tmp_path, open_page):
     def say(key, **values):
         return t(lang, key, **values)
 
+    enter(page, address)
     page.goto(f"{address}/{lang}/prompts")
     expect(page.locator("#stands")).to_contain_text("65")
     expect(page.locator("#rows")).to_contain_text("アザラシ")

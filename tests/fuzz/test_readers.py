@@ -16,7 +16,7 @@ MOST_MEMORY = 768 << 20  # bytes that a reader may add to what the process had a
 
 
 SHORT = settings(
-    max_examples=20, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=8, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
 
 
@@ -28,7 +28,7 @@ def test_a_reader_gives_a_value_or_an_error_of_the_house(reader):
         reader.prepare(folder)
 
         @settings(
-            max_examples=20, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+            max_examples=8, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
         )
         @given(reader.inputs)
         def read(content):

@@ -41,18 +41,34 @@ def spoilt(images: torch.Tensor, severity: torch.Tensor) -> torch.Tensor:
         images: float32 [n, 3, 64, 64].
         severity: float32 [n]; 0 leaves the picture alone, 1 leaves nothing to recognise.
     """
-    way = torch.randint(0, 5, (len(images), 1, 1, 1))
-    part = severity.view(-1, 1, 1, 1)
-    colour = images.mean((2, 3), keepdim=True) + 0.2 * torch.randn(len(images), 3, 1, 1)
+    chosen = torch.randint(0, len(WAYS), (len(images), 1, 1, 1))
+    return torch.stack([torch.where(chosen == k, way(images, severity), 0.0) for k, way in enumerate(WAYS)]).sum(0)
+
+
+def _muddy(images: torch.Tensor, severity: torch.Tensor) -> torch.Tensor:
     mud = functional.interpolate(torch.randn(len(images), 3, 4, 4) * 0.5, (64, 64), mode="bilinear")
-    results = [
-        images.lerp((colour + mud).clamp(-1, 1), part),
-        _blurred(images, severity),
-        (images * (1 - 0.7 * part) + part * 1.2 * torch.randn_like(images)).clamp(-1, 1),
-        images.lerp(images.roll(1, 0), 0.6 * part),
-        torch.where(torch.rand(len(images), 1, 1, 1) < part, _shuffled(images), images.lerp(colour, 0.6 * part)),
-    ]
-    return torch.stack([torch.where(way == number, result, 0.0) for number, result in enumerate(results)]).sum(0)
+    return images.lerp((_plain(images) + mud).clamp(-1, 1), severity.view(-1, 1, 1, 1))
+
+
+def _noisy(images: torch.Tensor, severity: torch.Tensor) -> torch.Tensor:
+    part = severity.view(-1, 1, 1, 1)
+    return (images * (1 - 0.7 * part) + part * 1.2 * torch.randn_like(images)).clamp(-1, 1)
+
+
+def _double(images: torch.Tensor, severity: torch.Tensor) -> torch.Tensor:
+    return images.lerp(images.roll(1, 0), 0.6 * severity.view(-1, 1, 1, 1))
+
+
+def _torn(images: torch.Tensor, severity: torch.Tensor) -> torch.Tensor:
+    part = severity.view(-1, 1, 1, 1)
+    return torch.where(
+        torch.rand(len(images), 1, 1, 1) < part, _shuffled(images), images.lerp(_plain(images), 0.6 * part)
+    )
+
+
+def _plain(images: torch.Tensor) -> torch.Tensor:
+    """About the mean colour of each image: [n, 3, 1, 1]."""
+    return images.mean((2, 3), keepdim=True) + 0.2 * torch.randn(len(images), 3, 1, 1)
 
 
 def junk(n: int) -> torch.Tensor:
@@ -80,3 +96,7 @@ def _shuffled(images: torch.Tensor, tiles: int = 4) -> torch.Tensor:
     side = math.isqrt(images[0, 0].numel()) // tiles
     pieces = functional.unfold(images, side, stride=side)  # [n, 3*side*side, tiles*tiles]
     return functional.fold(pieces[:, :, torch.randperm(tiles * tiles)], (64, 64), side, stride=side)
+
+
+#: Ways to spoil a picture, each a function of images and severity.
+WAYS = (_muddy, _blurred, _noisy, _double, _torn)

@@ -89,7 +89,7 @@ def names() -> tuple[Name, ...]:
 @functools.cache
 def pictures() -> np.ndarray:
     """All pictures on white: uint8 [names, styles, 64, 64, 3], styles in the order of `STYLES`."""
-    return np.stack([np.stack([_on_white(name.pictures[style]) for style in STYLES]) for name in names()])
+    return np.stack([np.stack([on_white(name.pictures[style]) for style in STYLES]) for name in names()])
 
 
 def categories() -> np.ndarray:
@@ -97,7 +97,8 @@ def categories() -> np.ndarray:
     return np.array([name.category for name in names()])
 
 
-def _on_white(path: Path) -> np.ndarray:
+def on_white(path: Path) -> np.ndarray:
+    """A picture file on white: uint8 [64, 64, 3]."""
     with Image.open(path) as picture:
         coloured = picture.convert("RGBA")
     page = Image.new("RGBA", coloured.size, "white")

@@ -32,12 +32,14 @@ class Views:
         style: int64 [views].
         latent: int64 [views], row of `Lessons.latents`.
         tokens: language to int64 [views, tokens].
+        phrases: the captions.
     """
 
     name: np.ndarray
     style: np.ndarray
     latent: np.ndarray
     tokens: dict[str, torch.Tensor]
+    phrases: list[Phrase]
 
 
 class Lessons:
@@ -56,7 +58,7 @@ class Lessons:
                 tongue: tokenize([getattr(phrase, tongue) for *_, phrase in rows], LONGER_TOKENS)
                 for tongue in ("en", "ja")
             }
-            self.views[kind] = Views(name, style, latent, tokens)
+            self.views[kind] = Views(name, style, latent, tokens, [row[3] for row in rows])
 
     def draw(
         self, generator: np.random.Generator, size: int, *, styles: np.ndarray, japanese: float

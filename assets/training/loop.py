@@ -122,6 +122,12 @@ def keep(path: Path, state: dict) -> None:
     path.with_suffix(".part").rename(path)
 
 
+def steps_done(name: str) -> int:
+    """Steps of a training that its checkpoint has behind it."""
+    step: int = torch.load(WORK / "checkpoints" / f"{name}.pt", weights_only=True)["step"]
+    return step
+
+
 def restore(name: str, model: M) -> M:
     """Read the averaged weights of a training, finished or not, into `model`."""
     saved = torch.load(WORK / "checkpoints" / f"{name}.pt", weights_only=True)

@@ -20,6 +20,15 @@ from assets.training.data import Name, fetch, names, pictures
 from assets.training.settings import LONGER_TOKENS, PICTURE_SIZE
 from assets.training.tokenizer import tokenizer
 
+
+@dataclass(frozen=True)
+class Phrase:
+    """One caption in both languages."""
+
+    en: str
+    ja: str
+
+
 #: The highest hue of each colour in degrees, and its words; red closes the circle.
 COLOURS = (
     (15, "red", "赤い"),
@@ -31,20 +40,14 @@ COLOURS = (
     (342, "pink", "ピンクの"),
     (360, "red", "赤い"),
 )
+#: A dull orange or red.
+BROWN = Phrase("brown", "茶色の")
 #: A keyword that fits more names than this says too little.
 KEYWORD_NAMES = 3
 #: Side of each thing of a composition: the two overlap a little, corner on corner.
 HALF = 40
 COMPOSITIONS = 6000
 EXCHANGES = tuple(itertools.permutations(range(3)))
-
-
-@dataclass(frozen=True)
-class Phrase:
-    """One caption in both languages."""
-
-    en: str
-    ja: str
 
 
 def article(label: str) -> str:
@@ -61,14 +64,13 @@ def colour(picture: np.ndarray) -> Phrase | None:
     if len(strong) < max(0.35 * len(drawn), 40):
         return None
     words = Counter(_colour_words(*pixel) for pixel in strong)
-    (en, ja), count = words.most_common(1)[0]
-    return Phrase(en, ja) if count >= 0.75 * len(strong) else None
+    word, count = words.most_common(1)[0]
+    return word if count >= 0.75 * len(strong) else None
 
 
-def _colour_words(hue: float, saturation: float, value: float) -> tuple[str, str]:
-    """The words of a colour; a dull orange is brown."""
+def _colour_words(hue: float, saturation: float, value: float) -> Phrase:
     en, ja = next((en, ja) for top, en, ja in COLOURS if hue * 360 <= top)
-    return ("brown", "茶色の") if en in ("orange", "red") and (value < 0.75 or saturation < 0.5) else (en, ja)
+    return BROWN if en in ("orange", "red") and (value < 0.75 or saturation < 0.5) else Phrase(en, ja)
 
 
 def coloured(name: Name, tint: Phrase) -> Phrase:

@@ -28,12 +28,17 @@ class Sampler:
     tokens: int = TOKENS
     kind: Any = EulerDiscreteScheduler
 
-    @torch.no_grad()
     def draw(self, unet: UNet2DConditionModel, captions: list[str], seed: int = 0, batch: int = 48) -> np.ndarray:
         """Pictures uint8 [captions, 64, 64, 3]; the noise of a caption depends on its place and `seed` only."""
-        shape = (len(captions), LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE)
+        return self.draw_tokens(unet, tokenize(captions, self.tokens), seed, batch)
+
+    @torch.no_grad()
+    def draw_tokens(
+        self, unet: UNet2DConditionModel, tokens: torch.Tensor, seed: int = 0, batch: int = 48
+    ) -> np.ndarray:
+        """The same for captions as int64 [captions, tokens]."""
+        shape = (len(tokens), LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE)
         noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-        tokens = tokenize(captions, self.tokens)
         parts = [self._draw(unet, *part) for part in zip(tokens.split(batch), noise.split(batch), strict=True)]
         return np.concatenate(parts)
 

@@ -6,7 +6,6 @@ leaves nothing behind.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -28,7 +27,7 @@ from pipelines.weaving.weave import FileEntry, component_entries, weave_file
 
 from .manifest import write_manifest
 from .places import note_sources, portable_configuration, without_places
-from .provenance import portable_recipe
+from .provenance import portable_recipe, read_sha256
 from .single_file import BUFFERS, LOGIT_SCALE, logit_scale, single_file_entries
 
 PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
@@ -245,15 +244,9 @@ def data_sha256(path: Path, progress: Callable[[int], None] | None = None) -> st
         path: the file.
         progress: told the bytes read so far.
     """
-    digest, done = hashlib.sha256(), 0
     with open(path, "rb") as file:
-        file.seek(8 + int.from_bytes(file.read(8), "little"))
-        while block := file.read(1 << 22):
-            digest.update(block)
-            done += len(block)
-            if progress:
-                progress(done)
-    return digest.hexdigest()
+        header = 8 + int.from_bytes(file.read(8), "little")
+    return read_sha256(path, progress, start=header)
 
 
 def _put_hash(path: Path, progress: Callable[[int], None]) -> None:

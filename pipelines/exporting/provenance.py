@@ -181,15 +181,17 @@ def file_sha256(path: Path, progress: Callable[[int], None] | None = None) -> st
     return digest
 
 
-def read_sha256(path: Path, progress: Callable[[int], None] | None = None) -> str:
-    """Hash a whole file from its bytes, never from the cache: a failing disk changes them, not the time of change.
+def read_sha256(path: Path, progress: Callable[[int], None] | None = None, *, start: int = 0) -> str:
+    """Hash a file from its bytes, never from the cache: a failing disk changes them, not the time of change.
 
     Args:
         path: the file.
         progress: told the bytes read so far.
+        start: the first byte that is read.
     """
     digest, done = hashlib.sha256(), 0
     with open(path, "rb") as file:
+        file.seek(start)
         while block := file.read(1 << 22):
             digest.update(block)
             done += len(block)

@@ -1,7 +1,7 @@
 """Prompt sets in the making: rows that may still lack a caption or an id, what is wrong with them, splitting them.
 
 A table (CSV) has a line a prompt and the columns id, category, ja, en, reference, in any order; all may be left out but
-one language. It is read as UTF-8, or as Shift-JIS, which is what Excel writes in Japan.
+one language. `tables` says in which letters, and what else the columns may be called.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ from eval.errors import PromptSetError
 from pipelines.untrusted import UnreadableDocument, read_bytes
 
 from .prompt_set import LANGUAGES, Language, Prompt, PromptSet, load_prompts
+from .tables import decode_table, table_cells
 
 DEFAULT_CATEGORY = "general"  # of a prompt that nobody gave one
-_SEPARATORS = ",\t;"
-_ENCODINGS = ("utf-8-sig", "cp932")
 
 
 @dataclass(frozen=True)
@@ -122,36 +121,16 @@ def read_rows(path: Path) -> list[PromptRow]:
         ) from error
     except UnreadableDocument as error:
         raise PromptSetError(f"table {path}: expected a table, found {error}; make it smaller") from error
-    return parse_table(_decode(path.name, content), path.name)
+    return parse_table(decode_table(path.name, content), path.name)
 
 
 def parse_table(text: str, where: str) -> list[PromptRow]:
     """Read rows from the text of a table whose first line names the columns.
 
     Raises:
-        PromptSetError: no column `ja` or `en`, or one that is not known.
+        PromptSetError: no column of captions, or one that is not understood; see `table_cells`.
     """
-    lines_of_text = io.StringIO(text, newline=None)  # old programs end lines with CR alone
-    first = lines_of_text.readline()
-    separator = max(_SEPARATORS, key=first.count)
-    lines_of_text.seek(0)
-    reader = csv.reader(lines_of_text, delimiter=separator)
-    try:
-        names = [name.strip().lower() for name in next(reader, [])]
-        lines = list(reader)
-    except csv.Error as error:
-        raise PromptSetError(
-            f"table {where}: expected a table, found none at line {reader.line_num + 1}; save it as CSV in UTF-8"
-        ) from error
-    unknown = [name for name in names if name not in ROW_COLUMNS]
-    if unknown or not {"ja", "en"} & set(names):
-        known = [name for name in names if name in ROW_COLUMNS]
-        found = ", ".join([*known, *([f"{len(unknown)} other words"] if any(unknown) else [])]) or repr("")
-        raise PromptSetError(
-            f"table {where}: expected a first line that names columns among {', '.join(ROW_COLUMNS)}, `ja` or `en` "
-            f"with them, found {found}; write such a line above the captions"
-        )
-    rows = [PromptRow(**{name: cell.strip() for name, cell in zip(names, line, strict=False)}) for line in lines]
+    rows = [PromptRow(**cells) for cells in table_cells(text, where, ROW_COLUMNS)]
     return [row for row in rows if not row.is_blank]
 
 
@@ -267,16 +246,6 @@ def _caption_groups(prompts: PromptSet) -> list[list[int]]:
     for row in range(len(prompts)):
         groups[find(row)].append(row)
     return list(groups.values())
-
-
-def _decode(name: str, content: bytes) -> str:
-    """Decode the text of a table called `name`."""
-    for encoding in _ENCODINGS:
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise PromptSetError(f"table {name}: expected text in UTF-8 or Shift-JIS, found neither; save it as UTF-8")
 
 
 def _list_ids(ids: Sequence[str], limit: int = 5) -> str:

@@ -79,9 +79,9 @@ def test_a_table_from_excel_is_read(tmp_path, encoding):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("t.csv", b"caption\ncat\n", "columns among id, category, ja, en, reference"),
+        ("t.csv", b"colour\nred\n", "columns among id, category, ja, en, reference"),
         ("t.csv", b"", "found ''"),
-        ("t.csv", b"id,ja\n1,\x81\xff\xff", "UTF-8 or Shift-JIS"),
+        ("t.csv", b"id,ja\n1,\x81\xff\xff", "UTF-8, UTF-16, Shift-JIS or ISO-2022-JP"),
         ("absent.csv", None, "absent.csv: expected a readable file"),
         ("t.yaml", b"format: other", "expected `format: m2n2-prompts`"),
     ],

@@ -8,5 +8,6 @@ Read in this order:
     sdxl_single_file         single-file (SGM) names, both ways, exact
     sdxl_single_file_names   the names themselves
     sdxl                     what a single file does not hold: configurations, tokenizers
+    prediction               noise or velocity: how files and people say it
     detection                which model a UNet is, and what it predicts
 """

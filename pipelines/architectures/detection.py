@@ -8,8 +8,9 @@ from typing import Any
 
 from pipelines.errors import SourceError
 
+from .prediction import StatedPrediction, marked_prediction, prediction_in, zero_terminal_snr_in
+
 UNKNOWN_UNET = "unknown UNet"
-_SPELLINGS = {"epsilon": "epsilon", "eps": "epsilon", "v": "v_prediction", "v_prediction": "v_prediction"}
 
 
 @dataclass(frozen=True)
@@ -92,27 +93,35 @@ def detect_architecture(
     marks: Collection[str] = (),
     metadata: Mapping[str, str] | None = None,
     scheduler: Mapping[str, Any] | None = None,
+    stated: StatedPrediction | None = None,
 ) -> Architecture:
     """Tell what kind of model a UNet is, and what it predicts.
 
     What it predicts cannot be seen in its shapes. A single file says it by tensors that are no weights (`v_pred`,
     `ztsnr`, `edm_vpred.sigma_max`, `edm_mean`) or in its metadata, a folder in its scheduler's configuration; they are
-    asked in this order, and what its family predicts is what a model predicts that says nothing.
+    asked in this order, and what its family predicts is what a model predicts that says nothing. Whoever names a source
+    may say it otherwise, and is believed.
 
     Args:
         unet: canonical names and shapes.
         marks: keys of the single file it comes from; those that are weights do not matter here.
         metadata: of that file's header.
         scheduler: content of the folder's `scheduler_config.json`.
+        stated: what is said where the source is named.
     """
     family = _family(unet) or _UNKNOWN_FAMILY
     remark = "" if family is _UNKNOWN_FAMILY else _editing_remark(unet)
-    scheduler = scheduler or {}
-    scheduled = str(scheduler.get("prediction_type", family.prediction_type))
+    scheduler, metadata = scheduler or {}, metadata or {}
+    predicted = marked_prediction(marks) or prediction_in(metadata)
+    predicted = predicted or str(scheduler.get("prediction_type", family.prediction_type))
+    zero_snr = "ztsnr" in marks or zero_terminal_snr_in(metadata) or bool(scheduler.get("rescale_betas_zero_snr"))
+    if stated is not None:
+        predicted = stated.prediction_type
+        zero_snr = zero_snr if stated.zero_terminal_snr is None else stated.zero_terminal_snr
     return Architecture(
         family.name + remark,
-        prediction_type=_marked(marks) or _stated(metadata or {}) or scheduled,
-        zero_terminal_snr="ztsnr" in marks or bool(scheduler.get("rescale_betas_zero_snr")),
+        prediction_type=predicted,
+        zero_terminal_snr=zero_snr,
         edm=any(mark.startswith("edm_") for mark in marks) or str(scheduler.get("_class_name")).startswith("EDM"),
         text_to_image=family.text_to_image and not remark,
     )
@@ -141,9 +150,9 @@ def refuse_mixing(named: Mapping[str, Architecture]) -> None:
             raise SourceError(
                 f"{name} is {architecture}, {first} is {expected}. Expected one prediction type, found "
                 f"{architecture.prediction} and {expected.prediction}, whose average would be noise: leave one of the "
-                "two out. If a model is taken for what it is not, its file does not say what it predicts: a single "
-                "file says v-prediction by an empty tensor v_pred or the metadata modelspec.prediction_type, a folder "
-                "by its scheduler's prediction_type."
+                "two out. If a model is taken for what it is not, its file does not say what it predicts: say it "
+                "where the source is named, as 'FILE as v-prediction' or 'FILE as epsilon'. `m2n2 sources inspect "
+                "--probe FILE` tells which it is."
             )
 
 
@@ -179,16 +188,3 @@ def _editing_remark(unet: Mapping[str, tuple[int, ...]]) -> str:
 def _shapes_of(unet: Mapping[str, tuple[int, ...]], *modules: str) -> list[tuple[int, ...]]:
     """Return the shapes of modules' weights; empty ones for those that are not there."""
     return [unet.get(f"{module}.weight", ()) for module in modules]
-
-
-def _marked(marks: Collection[str]) -> str | None:
-    """Return what a single file's own tensors say; EDM models that do not predict v predict noise."""
-    if "v_pred" in marks or any(mark.startswith("edm_vpred.") for mark in marks):
-        return "v_prediction"
-    return "epsilon" if "edm_mean" in marks else None
-
-
-def _stated(metadata: Mapping[str, str]) -> str | None:
-    """Return what a single file's metadata says."""
-    stated = (metadata.get(f"modelspec.{key}", "").lower() for key in ("prediction_type", "predict_key"))
-    return next((_SPELLINGS[value] for value in stated if value in _SPELLINGS), None)

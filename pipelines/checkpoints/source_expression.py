@@ -1,4 +1,4 @@
-"""The little language in which a source is written: `NAME = BASE + 0.8 * LORA - 0.5 * LORA`.
+"""The little language in which a source is written: `NAME = BASE + 0.8 * LORA - 0.5 * LORA as v-prediction`.
 
 Text only; what the parts name is opened elsewhere. Signs and digits may be full-width, as Japanese keyboards give them:
 `写真 ＋ ０．８ ＊ 墨`. A path that exists under the whole text is that path, whatever signs are in it.
@@ -13,6 +13,7 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.architectures.prediction import STATED_PREDICTIONS
 from pipelines.errors import SourceError
 
 FORMS = (
@@ -20,6 +21,7 @@ FORMS = (
     "owner/name/path/file.safetensors), or LoRAs on one of these (BASE + 0.8 * LORA, with spaces around + and *)"
 )
 MOST_LETTERS = 1 << 14  # of a source; four paths of the longest kind
+_AS = " as "
 _LONGEST_NAME = 255  # bytes of a file's name, on any system
 # Each repeat keeps what it took, and none begins within blanks that another began: a person's line is read once.
 _NUMBER = r"[-+－＋−]?(?:\d++(?:[.．]\d*+)?|[.．]\d++)(?:[eEｅＥ][-+－＋−]?\d++)?"
@@ -37,16 +39,19 @@ class SourceExpression:
         name: what the writer calls it; `None` where nothing is said.
         base: the checkpoint, as it is written.
         adapters: scale and adapter, both as they are written; a sign in front is the scale's.
+        prediction: what it is said to predict, one of `STATED_PREDICTIONS`; `None` where its file says it.
     """
 
     name: str | None
     base: str
     adapters: tuple[tuple[str, str], ...] = ()
+    prediction: str | None = None
 
     @property
     def uri(self) -> str:
         """The source without its name, in the form that recipes keep."""
-        return " + ".join([self.base, *(f"{scale} * {adapter}" for scale, adapter in self.adapters)])
+        terms = " + ".join([self.base, *(f"{scale} * {adapter}" for scale, adapter in self.adapters)])
+        return f"{terms}{_AS}{self.prediction}" if self.prediction else terms
 
     @property
     def text(self) -> str:
@@ -73,6 +78,7 @@ def parse_source(text: str, folder: Path | None = None) -> SourceExpression:
     name, rest = (named[1].strip(), named[2]) if named else (None, text)
     if named and _exists(rest, folder):
         return SourceExpression(name, rest)
+    rest, prediction = _stated(rest)
     base, *others = _SIGN.split(rest)  # of each sign both spellings, one of them None, then what follows it
     if not base:
         raise SourceError(f"A source is named by nothing. {FORMS}.")
@@ -86,13 +92,20 @@ def parse_source(text: str, folder: Path | None = None) -> SourceExpression:
     for part in (base, *(adapter for _, adapter in adapters)):
         if any(len(os.fsencode(one)) > _LONGEST_NAME for one in part.split("/")):
             raise SourceError(f"A source is named by a file of more than {_LONGEST_NAME} bytes. {FORMS}.")
-    return SourceExpression(name, base, tuple(adapters))
+    return SourceExpression(name, base, tuple(adapters), prediction)
 
 
 def parse_terms(text: str) -> tuple[str, list[tuple[str, str]]]:
     """Split a source into its base and the adapters on it, each with its scale; see `parse_source`."""
     parsed = parse_source(text)
     return parsed.base, list(parsed.adapters)
+
+
+def _stated(text: str) -> tuple[str, str | None]:
+    """Split off what a source is said to predict."""
+    rest, _, said = text.rpartition(_AS)
+    prediction = unicodedata.normalize("NFKC", said).strip().lower()
+    return (rest.rstrip(), prediction) if rest and prediction in STATED_PREDICTIONS else (text, None)
 
 
 def _check_letters(text: str) -> None:

@@ -6,6 +6,7 @@
     owner/name@revision                 a branch, tag or commit of it
     owner/name/path/file.safetensors    one file of it
     BASE + 0.8 * LORA - 0.5 * LORA      LoRAs baked into a base, each of them any of the above
+    any of these as v-prediction        of a file that does not say what it predicts; also epsilon, v-prediction+ztsnr
     NAME = any of these                 called by a name of its own
 
 Paths are relative to the file that they are written in, or to the working directory.
@@ -14,6 +15,7 @@ Paths are relative to the file that they are written in, or to the working direc
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from pipelines.errors import SourceError
@@ -45,7 +47,7 @@ def open_source_uri(uri: str | Path, *, name: str | None = None, relative_to: Pa
     contents = opened.contents
     for scale, lora in written.adapters:
         contents = with_adapter(contents, _lora_file(lora), float(scale))
-    return Source(place, name or _default_name(written), contents, uri=written.uri)
+    return Source(place, name or _default_name(written), contents, uri=written.uri, prediction=written.prediction)
 
 
 def absolute_uri(uri: str | Path, relative_to: Path | None = None) -> str:
@@ -144,4 +146,4 @@ def _default_name(written: SourceExpression) -> str:
 def _with_absolute_paths(written: SourceExpression, folder: Path | None) -> SourceExpression:
     start = folder or Path.cwd()
     adapters = tuple((scale, _absolute(adapter, start)) for scale, adapter in written.adapters)
-    return SourceExpression(written.name, _absolute(written.base, start), adapters)
+    return replace(written, base=_absolute(written.base, start), adapters=adapters)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pipelines.architectures.detection import Architecture, detect_architecture, refuse_mixing
 from pipelines.architectures.keys import MODEL, TEXT_ENCODERS, Layout, Patterns
+from pipelines.architectures.prediction import STATED_PREDICTIONS, VELOCITY, marked_prediction, prediction_in
 from pipelines.checkpoints.folder_card import read_card, stated_licence
 from pipelines.errors import SourceError
 
@@ -31,9 +32,18 @@ class Source:
         name: what it is called in recipes and on pages.
         uri: what opens it again: a path, a hub id, or one of these with LoRAs on it.
         contents: what it holds.
+        prediction: what it is said to predict, whatever its file says; `None` where the file is believed.
     """
 
-    def __init__(self, path: Path, name: str, contents: CheckpointContents, *, uri: str | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        contents: CheckpointContents,
+        *,
+        uri: str | None = None,
+        prediction: str | None = None,
+    ) -> None:
         """Take what `open_source` and its kin have opened.
 
         Args:
@@ -41,11 +51,13 @@ class Source:
             name: what to call it.
             contents: what it holds.
             uri: what opens it again; the path if left out.
+            prediction: one of `STATED_PREDICTIONS`.
         """
         self.path = path
         self.name = name
         self.uri = uri or str(path)
         self.contents = contents
+        self.prediction = prediction
 
     @property
     def components(self) -> Mapping[str, Component]:
@@ -77,15 +89,25 @@ class Source:
             marks=self.contents.keys,
             metadata=self.contents.metadata,
             scheduler=self.contents.configs.get("scheduler"),
+            stated=STATED_PREDICTIONS[self.prediction] if self.prediction else None,
         )
+
+    @property
+    def says_prediction(self) -> bool:
+        """Whether what it predicts is said: by whoever names it, by its file, or by a scheduler that names velocity.
+
+        A scheduler that names noise says nothing: it is SDXL's own, which conversion puts beside any weights.
+        """
+        said = self.prediction or marked_prediction(self.contents.keys) or prediction_in(self.contents.metadata)
+        return bool(said) or self.contents.configs.get("scheduler", {}).get("prediction_type") == VELOCITY
 
     def config(self, part: str) -> dict[str, Any]:
         """Return the JSON configuration of a component or of the scheduler; the latter says what this UNet predicts."""
         config = dict(self.contents.configs[part])
         if part == "scheduler":
             config["prediction_type"] = self.architecture.prediction_type
-            if self.architecture.zero_terminal_snr:
-                config["rescale_betas_zero_snr"] = True
+            if self.architecture.zero_terminal_snr or config.get("rescale_betas_zero_snr"):
+                config["rescale_betas_zero_snr"] = self.architecture.zero_terminal_snr
         return config
 
     def lends(self, part: str) -> bool:

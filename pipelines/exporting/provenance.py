@@ -6,14 +6,14 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from pipelines.checkpoints import hub
 from pipelines.checkpoints.civitai import CivitaiClaims, civitai_claims
 from pipelines.checkpoints.folder_card import read_card, stated_licence
-from pipelines.checkpoints.source_expression import parse_terms
+from pipelines.checkpoints.source_expression import parse_source, parse_terms
 from pipelines.checkpoints.source_uri import hub_id
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import M2N2Error
@@ -201,8 +201,9 @@ def read_sha256(path: Path, progress: Callable[[int], None] | None = None, *, st
 
 
 def _without_places(uri: str) -> str:
-    base, loras = parse_terms(uri)
-    return " + ".join([_last_part(base), *(f"{scale} * {_last_part(lora)}" for scale, lora in loras)])
+    written = parse_source(uri)
+    adapters = tuple((scale, _last_part(adapter)) for scale, adapter in written.adapters)
+    return replace(written, base=_last_part(written.base), adapters=adapters).uri
 
 
 def _last_part(place: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Annotated
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -13,7 +15,12 @@ from rich.table import Table
 from . import console
 from .options import Json
 
-SOURCE_FORMS = "a folder, a .safetensors or .ckpt file, a hub id, or 'BASE + 0.8 * LORA'"
+if TYPE_CHECKING:
+    from pipelines.checkpoints.sources import Source
+
+SOURCE_FORMS = (
+    "a folder, a .safetensors or .ckpt file, a hub id, or 'BASE + 0.8 * LORA'; 'FILE as v-prediction' to say so"
+)
 
 sources_app = typer.Typer(
     help="Checkpoints that evolution starts from. / 進化の元になる素材モデル。", no_args_is_help=True
@@ -43,6 +50,9 @@ def sources_list(as_json: Json = False) -> None:
 @sources_app.command("inspect")
 def sources_inspect(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help=SOURCE_FORMS)],
+    probe: Annotated[
+        bool, typer.Option("--probe", help="tell by one step on noise whether it predicts noise or velocity")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """A source's components, sizes and hashes; reads and checks every byte. / 素材モデルの構成とハッシュを調べます。"""
@@ -62,6 +72,7 @@ def sources_inspect(
     ):  # a LoRA's base carries the base's recipe
         with contextlib.suppress(RecipeError):  # a stranger's header
             carried = embedded_recipe(opened.path)
+    probed = _probe(opened) if probe else {}
     parts = [
         {
             "component": part.name,
@@ -80,6 +91,7 @@ def sources_inspect(
         "languages": list(opened.languages),
         "architecture": str(opened.architecture),
         "recipe": carried.model_dump(mode="json", exclude_none=True) if carried else None,
+        **probed,
         "components": parts,
     }
     if as_json:
@@ -97,6 +109,8 @@ def sources_inspect(
         size = f"{part['bytes'] / 1e6:.1f}"  # type: ignore[operator]
         table.add_row(part["component"], str(part["tensors"]), size, ", ".join(part["dtypes"]), part["sha256"][:16])  # type: ignore
     Console().print(table)
+    if probed:
+        Console().print(_probe_sentence(probed["probe"], opened), soft_wrap=True, highlight=False, markup=False)
     for applied in applied_adapters(opened.components.values()):
         kinds = ", ".join(f"{kind} on {count} tensors" for kind, count in applied.adapter.kinds.items())
         said = f"{applied.scale!r} * {applied.path.name}: {kinds}, of {', '.join(applied.parts)}"
@@ -104,6 +118,27 @@ def sources_inspect(
     if carried:
         made_of = ", ".join(one.name for one in carried.sources)
         Console().print(f"carries the recipe it was made by, of {made_of}; --json prints it", soft_wrap=True)
+
+
+def _probe(source: Source) -> dict[str, dict[str, Any]]:
+    from pipelines.generation.prediction_probe import probe_prediction
+
+    found = probe_prediction(source)
+    return {"probe": {"prediction_type": found.prediction_type, "share": found.share}}
+
+
+def _probe_sentence(probed: Mapping[str, Any], source: Source) -> str:
+    """What the probe told, and what to write where the source is taken for something else."""
+    from pipelines.checkpoints.source_expression import parse_source
+
+    kind, share = probed["prediction_type"], f"{probed['share']:.2f} of the noise came back"
+    if kind is None:
+        return f"probe: neither noise nor velocity, {share}"
+    said = f"probe: {kind.replace('_', '-')}, {share}"
+    if kind == source.architecture.prediction_type:
+        return said
+    right = replace(parse_source(source.uri), prediction=kind.replace("_", "-")).uri
+    return f"{said}; it is taken for {source.architecture.prediction}: name it as '{right}'"
 
 
 @sources_app.command("compare")

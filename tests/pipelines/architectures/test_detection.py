@@ -10,6 +10,7 @@ from pipelines.architectures.detection import (
     detect_architecture,
     refuse_mixing,
 )
+from pipelines.architectures.prediction import STATED_PREDICTIONS
 from pipelines.errors import SourceError
 from tests.full_keys import FULL_UNETS, full_unet, shapes
 
@@ -117,6 +118,27 @@ def test_what_is_no_known_unet(unet):
             "SDXL (EDM v-prediction)",
         ),
         ({"marks": {"v_pred"}, "metadata": {"modelspec.prediction_type": "epsilon"}}, "SDXL (v-prediction)"),
+        ({"metadata": {"modelspec.prediction_type": "v-prediction"}}, "SDXL (v-prediction)"),
+        ({"metadata": {"prediction_type": "V_Prediction"}}, "SDXL (v-prediction)"),
+        ({"metadata": {"prediction_type": "vpred", "ztsnr": "true"}}, "SDXL (v-prediction, zero terminal SNR)"),
+        ({"metadata": {"ss_v_parameterization": "True"}}, "SDXL (v-prediction)"),
+        ({"metadata": {"ss_v_parameterization": "None"}}, "SDXL"),
+        (
+            {"metadata": {"ss_v_parameterization": "True", "ss_zero_terminal_snr": "True"}},
+            "SDXL (v-prediction, zero terminal SNR)",
+        ),
+        (
+            {"metadata": {"ss_v_parameterization": "False"}, "scheduler": {"prediction_type": "v_prediction"}},
+            "SDXL",
+        ),
+        ({"metadata": {"modelspec.prediction_type": "epsilon", "ss_v_parameterization": "True"}}, "SDXL"),
+        ({"marks": {"v_pred", "ztsnr"}, "stated": STATED_PREDICTIONS["epsilon"]}, "SDXL"),
+        ({"stated": STATED_PREDICTIONS["v-prediction"]}, "SDXL (v-prediction)"),
+        (
+            {"marks": {"ztsnr"}, "stated": STATED_PREDICTIONS["v-prediction"]},
+            "SDXL (v-prediction, zero terminal SNR)",
+        ),
+        ({"stated": STATED_PREDICTIONS["v-prediction+ztsnr"]}, "SDXL (v-prediction, zero terminal SNR)"),
         ({"metadata": {"modelspec.prediction_type": "epsilon"}, "scheduler": {"prediction_type": "sample"}}, "SDXL"),
     ],
 )

@@ -56,3 +56,32 @@ def test_a_name_stands_before_an_equals_sign(text, name, rest):
 def test_refuses_half_a_term(text):
     with pytest.raises(SourceError, match=r"cannot be read at '.*'\. Expected a diffusers folder"):
         parse_source(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "base", "prediction"),
+    [
+        ("a as v-prediction", "a", "v-prediction"),
+        ("a as V-Prediction+ztsnr", "a", "v-prediction+ztsnr"),
+        ("a.safetensors as epsilon ", "a.safetensors", "epsilon"),
+        ("a as ｖ－ｐｒｅｄｉｃｔｉｏｎ", "a", "v-prediction"),
+        ("same as before", "same as before", None),
+        ("a as v", "a as v", None),
+        ("a as b as epsilon", "a as b", "epsilon"),
+        ("a as v-prediction + 0.5 * b", "a as v-prediction", None),  # it stands last
+    ],
+)
+def test_what_a_source_predicts_stands_last(text, base, prediction):
+    parsed = parse_source(text)
+    assert (parsed.base, parsed.prediction) == (base, prediction)
+    assert parse_source(parsed.text) == parsed
+
+
+def test_what_a_source_predicts_goes_with_names_and_loras(tmp_path, monkeypatch):
+    parsed = parse_source("mine = a + 0.5 * b as v-prediction")
+    assert (parsed.name, parsed.base, parsed.adapters) == ("mine", "a", (("0.5", "b"),))
+    assert parsed.text == "mine = a + 0.5 * b as v-prediction"
+    (tmp_path / "a as epsilon").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert parse_source("a as epsilon").prediction is None  # a path that is there is that path
+    assert parse_source("x = a as epsilon").base == "a as epsilon"

@@ -31,6 +31,10 @@ PATTERNS = {
     "pipelines/checkpoints/source_expression.py": (3, "a person's line, possessive and of limited length"),
     "pipelines/exporting/metadata.py": (1, "a name, one repeat of letters that it replaces"),
     "pipelines/exporting/manifest.py": (2, "a line of a manifest, whole: one repeat at its end; single letters"),
+    "pipelines/generation/prompt_syntax.py": (
+        4,
+        "a caption: possessive, of limited length, or fixed words",
+    ),
     "pipelines/storage/unfinished.py": (1, "a file's name, whole, with a fixed end"),
     "pipelines/storage/pickled.py": (2, "what torch says"),
     "pipelines/untrusted.py": (2, "a document: possessive, and what is not closed is read too"),

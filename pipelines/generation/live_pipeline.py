@@ -24,15 +24,23 @@ from pipelines.weaving.plan import Plan
 from . import cost
 from .build import attach_lora, build_pipeline, make_scheduler, quiet_libraries
 from .devices import DevicePlan, Machine, decode_as_planned, place_pipeline, plan_device, this_machine
+from .prompt_chunks import encode_prompts, group_by_length, truncated_prompts
+from .prompt_syntax import PLAIN, PromptSyntax, caption_of
 from .settings import GenerationSettings
 
 
 @dataclass(frozen=True)
 class PictureRequest:
-    """One picture to draw: the prompt as written, and the seed of its noise."""
+    """One picture to draw: the prompt as written, the seed of its noise, and how the prompt is to be read."""
 
     prompt: str
     seed: int
+    syntax: PromptSyntax = PLAIN
+
+    @property
+    def caption(self) -> str:
+        """What the prompt says in words: what a scorer compares the picture with."""
+        return caption_of(self.prompt, self.syntax)
 
 
 class LivePipeline:
@@ -150,22 +158,18 @@ class LivePipeline:
                 few-step LoRA does not fit the model.
         """
         self.plan = self._fit_to(settings)
-        pictures: list[Image.Image] = []
-        for start in range(0, len(requests), self.plan.batch):
-            pictures += self._draw(requests[start : start + self.plan.batch], settings)
-            if progress:
-                progress(len(pictures))
-        return pictures
+        pictures: dict[int, Image.Image] = {}
+        for alike in group_by_length(self._pipeline, [(one.prompt, one.syntax) for one in requests]):
+            for start in range(0, len(alike), self.plan.batch):
+                batch = alike[start : start + self.plan.batch]
+                pictures |= zip(batch, self._draw([requests[n] for n in batch], settings), strict=True)
+                if progress:
+                    progress(len(pictures))
+        return [pictures[n] for n in range(len(requests))]
 
     def truncated_captions(self, captions: Sequence[str]) -> list[str]:
         """Return the captions that one of the text encoders would see only the beginning of."""
-        tokenizers = [self._pipeline.tokenizer, self._pipeline.tokenizer_2]
-
-        def too_long(caption: str) -> bool:
-            lengths = [(len(one(caption, verbose=False).input_ids), one.model_max_length) for one in tokenizers]
-            return any(length > limit for length, limit in lengths)
-
-        return [caption for caption in captions if too_long(caption)]
+        return truncated_prompts(self._pipeline, captions)
 
     def _keep_sources_on(self, device: torch.device) -> None:
         """Keep what weaving reads of the sources on a device; on a CPU, the system's file cache is where it stays."""
@@ -202,7 +206,7 @@ class LivePipeline:
 
         try:
             with self._compiled_if_asked(settings):
-                embedding, negative, pooled, negative_pooled = self._embed(tuple(request.prompt for request in batch))
+                embedding, negative, pooled, negative_pooled = self._embed(batch)
                 drawn: np.ndarray = self._pipeline(
                     prompt_embeds=embedding,
                     negative_prompt_embeds=negative,
@@ -255,21 +259,21 @@ class LivePipeline:
             cause = "a damaged VAE, or weights far from those of the sources"
         return f"{problem}. Likely cause: {cause}. Expected a picture; take the VAE from another source by the host."
 
-    def _embed(self, prompts: tuple[str, ...]) -> tuple[torch.Tensor, ...]:
-        """Embed a batch: the prompts and what guidance points away from, each with its pooled vector.
+    def _embed(self, batch: Sequence[PictureRequest]) -> tuple[torch.Tensor, ...]:
+        """Embed a batch of one syntax: the prompts and what guidance points away from, each with its pooled vector.
 
         Kept by batch, not by prompt: a text encoder rounds differently in another batch, and pictures are to equal
         those of plain diffusers to the last bit. Kept in main memory: those of thousands of captions, half a megabyte
         each at full size, would fill an accelerator. The first ones stay, as a run asks for its captions in turn.
         """
-        if prompts in self._embeddings:
-            return tuple(tensor.to(self._embedded_on) for tensor in self._embeddings[prompts])
+        key = (batch[0].syntax, *(request.prompt for request in batch))
+        if key in self._embeddings:
+            return tuple(tensor.to(self._embedded_on) for tensor in self._embeddings[key])
         with quiet_libraries():
-            embedded: tuple[torch.Tensor, ...]
-            embedded = self._pipeline.encode_prompt(list(prompts), do_classifier_free_guidance=True)
+            embedded = encode_prompts(self._pipeline, [request.prompt for request in batch], batch[0].syntax)
         size = sum(tensor.nbytes for tensor in embedded)
         if self._embedded + size <= cost.EMBEDDINGS_LIMIT:
-            self._embeddings[prompts] = tuple(tensor.cpu() for tensor in embedded)
+            self._embeddings[key] = tuple(tensor.cpu() for tensor in embedded)
             self._embedded += size
             self._embedded_on = embedded[0].device  # where they are wanted: offloading decides
         return embedded

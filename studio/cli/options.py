@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from pipelines.generation.prompt_syntax import PromptSyntax
 from pipelines.generation.settings import PresetName
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="a run's folder")]
@@ -37,6 +38,13 @@ Push = Annotated[
 Pictures = Annotated[
     PresetName | None,
     typer.Option(help="how pictures are drawn: few steps to look around, for runs, or to keep; standard if left out"),
+]
+Syntax = Annotated[
+    PromptSyntax | None,
+    typer.Option(
+        help="how prompts are read: as they stand, or with A1111's weights, BREAK and chunks; as the run reads them, "
+        "else plain, if left out"
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object on stdout and nothing else there")]
 LicenceReason = Annotated[

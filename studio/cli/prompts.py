@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from eval.scorers import names
+from pipelines.generation.prompt_syntax import PLAIN, PromptSyntax
 
 from . import console
 from .options import Json
@@ -71,13 +72,16 @@ def check(
     source: Annotated[
         str | None, typer.Option(metavar="SOURCE", help="the host, whose text encoders will draw; the embedded `ja`")
     ] = None,
+    prompt_syntax: Annotated[
+        PromptSyntax, typer.Option(help="how the run reads prompts: as they stand, or with A1111's weights and BREAK")
+    ] = PLAIN,
     as_json: Json = False,
 ) -> None:
-    """Missing twins, duplicates, captions that would be cut short. / 対訳の不足、重複、長すぎる文を調べます。"""
+    """Missing twins, duplicates, long captions, syntax. / 対訳の不足、重複、長すぎる文、書式を調べます。"""
     import assets
     from eval.prompts.editing import find_issues, read_rows
     from pipelines.checkpoints.source_uri import open_source_uri
-    from studio.library.caption_lengths import caption_lengths, scorer_reader, source_readers
+    from studio.library.caption_lengths import caption_lengths, scorer_reader, source_readers, unread_captions
 
     rows = read_rows(file)
     found = find_issues(rows)
@@ -85,7 +89,8 @@ def check(
         scorer_reader(scorer or names.of_folder(assets.JUDGE)),
         *source_readers(open_source_uri(source or assets.FAMILY / "ja")),
     ]
-    cut = [one for one in caption_lengths(rows, readers) if one.cut_by]
+    cut = [one for one in caption_lengths(rows, readers, prompt_syntax) if one.cut_by]
+    unread = unread_captions(rows, prompt_syntax)
     if as_json:
         console.print_json(
             {
@@ -105,6 +110,7 @@ def check(
                     }
                     for one in cut
                 ],
+                "unread": [{"id": one.id, "language": one.language, "syntax": one.places} for one in unread],
             }
         )
         return
@@ -123,6 +129,16 @@ def check(
             if reader.name in one.cut_by
         )
         print(f"cut short: {one.id} ({one.language}) {one.caption}: {counts}")
+    for caption in unread:
+        print(f"{_UNREAD[prompt_syntax]}: {caption.id} ({caption.language}): {'  '.join(caption.places)}")
+    if unread and prompt_syntax == PLAIN:
+        print("a run reads these as A1111 does with prompt_syntax: a1111")
+
+
+_UNREAD: dict[PromptSyntax, str] = {
+    "plain": "drawn as letters",
+    "a1111": "not read as in A1111",
+}
 
 
 @prompts_app.command("split")

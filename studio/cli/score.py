@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from . import console
-from .options import Json, Pictures
+from .options import Json, Pictures, Syntax
 
 
 def score(
@@ -26,6 +26,7 @@ def score(
     ] = None,
     language: Annotated[Literal["ja", "en", "both"], typer.Option(help="which captions")] = "both",
     pictures: Pictures = None,
+    prompt_syntax: Syntax = None,
     as_json: Json = False,
 ) -> None:
     """Score a model's pictures on a prompt set. / モデルの画像をプロンプトセットで採点します。"""
@@ -46,6 +47,7 @@ def score(
             scorer,
             language,
             pictures=how,
+            syntax=prompt_syntax,
             progress=lambda done, of: bar.update(task, completed=done, total=of),
         )
     if as_json:

@@ -16,6 +16,7 @@ from eval.prompts.prompt_set import Language, PromptSet
 from eval.scorers.scorer import FeatureScorer, Scorer
 from pipelines.checkpoints.sources import Source
 from pipelines.generation.live_pipeline import LivePipeline, PictureRequest
+from pipelines.generation.prompt_syntax import PLAIN, PromptSyntax, caption_of
 from pipelines.generation.settings import GenerationSettings
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.files import write_whole
@@ -27,10 +28,17 @@ from studio.runs.noise import Noise, picture_data
 
 @dataclass(frozen=True)
 class DrawingConditions:
-    """What pictures are drawn under, so that individuals can be compared: the settings, and noise all of them share."""
+    """What pictures are drawn under, so that individuals can be compared.
+
+    Attributes:
+        settings: how they are drawn.
+        noise: which noise, the same for all.
+        syntax: how prompts are read.
+    """
 
     settings: GenerationSettings
     noise: Noise
+    syntax: PromptSyntax = PLAIN
 
     @property
     def prompts_per_round(self) -> int:
@@ -139,7 +147,7 @@ class Evaluator:
         drawn: list[DrawnPicture] = []
         for some in conditions.rounds(prompts):
             wanted = [
-                (prompt, number, PictureRequest(text, noise.seed(prompt.id, number)))
+                (prompt, number, PictureRequest(text, noise.seed(prompt.id, number), conditions.syntax))
                 for prompt, text in zip(some.prompts, some.captions_in(language), strict=True)
                 for number in range(noise.count)
             ]
@@ -180,7 +188,7 @@ class Evaluator:
             total, whole = np.zeros(len(drawn)), sum(fitness.weights.values())
             for kind, weight in fitness.weights.items():
                 if kind == "text":
-                    wanted = scorer.text_features([picture.request.prompt for picture in drawn])
+                    wanted = scorer.text_features([picture.request.caption for picture in drawn])
                 else:
                     wanted = np.stack([self._reference(picture, scorer, fitness.folder) for picture in drawn])
                 total += weight / whole * similarity(seen, wanted)
@@ -199,8 +207,10 @@ class Evaluator:
         return seen[path]
 
 
-def check_captions(prompts: PromptSet, scorer: Scorer, pipeline: LivePipeline) -> list[str]:
+def check_captions(prompts: PromptSet, scorer: Scorer, pipeline: LivePipeline, syntax: PromptSyntax) -> list[str]:
     """Refuse a prompt set without both languages; returns the captions that scorer or text encoders would cut short.
+
+    Text encoders cut plain ones alone: others are drawn in as many chunks as they need.
 
     Raises:
         PromptSetError: a prompt lacks a language.
@@ -211,7 +221,23 @@ def check_captions(prompts: PromptSet, scorer: Scorer, pipeline: LivePipeline) -
             "only for some; add the missing twins"
         )
     captions = [*prompts.captions_in("ja"), *prompts.captions_in("en")]
-    return list(dict.fromkeys([*scorer.truncated(captions), *pipeline.truncated_captions(captions)]))
+    drawn_short = pipeline.truncated_captions(captions) if syntax == PLAIN else []
+    return list(dict.fromkeys([*scored_short(scorer.truncated, captions, syntax), *drawn_short]))
+
+
+def scored_short(
+    truncated: Callable[[Sequence[str]], list[str]], captions: Sequence[str], syntax: PromptSyntax
+) -> list[str]:
+    """The captions, as they are written, of which a scorer reads only the beginning.
+
+    Args:
+        truncated: tells which texts are too long for it.
+        captions: as they are written.
+        syntax: how they are read; the scorer gets their words.
+    """
+    words = {caption: caption_of(caption, syntax) for caption in captions}
+    cut = set(truncated(list(words.values())))
+    return [caption for caption in captions if words[caption] in cut]
 
 
 def save_picture(drawn: DrawnPicture, path: Path, *, recipe: Recipe, settings: GenerationSettings) -> None:

@@ -176,7 +176,7 @@ class FitnessEvaluation:
         return self._worker.evaluate(request, self._tick)
 
     def _conditions(self, noise: Noise) -> DrawingConditions:
-        return DrawingConditions(self._config.pictures, noise)
+        return DrawingConditions(self._config.pictures, noise, self._config.prompt_syntax)
 
     def _votes(self, evaluations: Mapping[Language, EvaluationResult]) -> np.ndarray | None:
         """What people would say of the pictures that compete; None where votes do not steer the run."""

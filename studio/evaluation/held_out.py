@@ -55,11 +55,12 @@ class HeldOutReporter:
         self.evaluator = evaluator
         self.tick = tick
         self.prompts = store.prompts.held_out
-        self.conditions = DrawingConditions(store.config.pictures, Noise(store.config.noises))
+        config = store.config
+        self.conditions = DrawingConditions(config.pictures, Noise(config.noises), config.prompt_syntax)
         self.scorer = open_scorer(store.config.reporter)
         unpark_beside(self.scorer, evaluator.pipeline)
         self.identity = self.scorer.identity
-        self.truncated = check_captions(self.prompts, self.scorer, evaluator.pipeline)
+        self.truncated = check_captions(self.prompts, self.scorer, evaluator.pipeline, config.prompt_syntax)
         self.references = self._references()
 
     def report(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -28,7 +29,7 @@ from studio.runs.noise import Noise
 from studio.runs.status import raise_if_stopped
 from studio.runs.store import RunStore
 
-from .evaluator import DrawnPicture, Evaluator, check_captions, save_picture
+from .evaluator import DrawnPicture, Evaluator, check_captions, save_picture, scored_short
 from .fitness import FitnessEvaluation, FitnessResult
 from .held_out import HeldOutReporter
 from .open_scorer import changed_parts, open_scorer, unpark_beside
@@ -78,8 +79,9 @@ class PictureTask:
             scorer_bytes=max(weights_size(name) or 0 for name in (config.scorer, config.reporter)),
         )
         unpark_beside(self._scorer, self._evaluator.pipeline)
-        cut = check_captions(prompts.niches, self._scorer, self._evaluator.pipeline)
-        cut += truncated_by(config.reporter, [*prompts.held_out.captions_in("ja"), *prompts.held_out.captions_in("en")])
+        cut = check_captions(prompts.niches, self._scorer, self._evaluator.pipeline, config.prompt_syntax)
+        held_out = [*prompts.held_out.captions_in("ja"), *prompts.held_out.captions_in("en")]
+        cut += scored_short(partial(truncated_by, config.reporter), held_out, config.prompt_syntax)
         if cut:
             logger.warning("captions too long, only their beginning counts: %s", ", ".join(cut))
         agreement.settle(_scorer_differences(store, self._scorer))

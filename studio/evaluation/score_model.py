@@ -17,13 +17,14 @@ from eval.scorers.catalogue import REPORTER
 from pipelines.checkpoints.source_uri import open_source_uri
 from pipelines.checkpoints.sources import check_mergeable, text_encoder_conflict
 from pipelines.generation.cost import native_side
+from pipelines.generation.prompt_syntax import PLAIN, PromptSyntax
 from pipelines.generation.settings import FULL_SIZE_SIDE, PresetName
 from pipelines.recipes.compatibility import gram_matrices, source_angles
-from studio.library.model_reference import open_model
+from studio.library.model_reference import open_model, syntax_of_model
 from studio.runs.config_file import preset
 from studio.runs.noise import Noise
 
-from .evaluator import DrawingConditions, DrawnPicture, Evaluator
+from .evaluator import DrawingConditions, DrawnPicture, Evaluator, scored_short
 from .open_scorer import open_scorer, unpark_beside
 
 
@@ -34,6 +35,7 @@ def score_model(
     language: Literal["ja", "en", "both"],
     *,
     pictures: PresetName = "standard",
+    syntax: PromptSyntax | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Draw a model's pictures for a prompt set and score them.
@@ -44,19 +46,20 @@ def score_model(
         scorer: an open_clip model; if left out the embedded jury for small models, the recommended one for SDXL.
         language: which captions; both also give the consistency of the twins.
         pictures: how to draw, as a preset for the model.
+        syntax: how prompts are read; if left out as the run reads them whose individual it is, else plain.
         progress: told (pictures done, pictures in all).
 
     Returns:
-        JSON: model, prompts, scorer (name, hash, token limit, text cleaning), `pictures` (how they were
-        drawn), `scores` (mean and 95 % interval per language and consistency), `per_prompt`, `per_category`, and the
-        captions that the scorer cuts short as `truncated`.
+        JSON: model, prompts, scorer (name, hash, token limit, text cleaning), `pictures` (how they were drawn),
+        `prompt_syntax` where it is not plain, `scores` (mean and 95 % interval per language and consistency),
+        `per_prompt`, `per_category`, and the captions that the scorer cuts short as `truncated`.
     """
     wanted = load_prompts(prompts)
     recipe, sources = open_model(model)
     drawn_by = sources[recipe.lender("unet")]
     usual = REPORTER if native_side(drawn_by) >= FULL_SIZE_SIDE else names.of_folder(assets.JURY)
     opened = open_scorer(scorer or usual)
-    conditions = DrawingConditions(preset(pictures, drawn_by), Noise(1))
+    conditions = DrawingConditions(preset(pictures, drawn_by), Noise(1), syntax or syntax_of_model(model))
     evaluator = Evaluator(recipe, sources, settings=conditions.settings, scorer_bytes=opened.weights_bytes)
     unpark_beside(opened, evaluator.pipeline)
     languages: tuple[Language, ...] = ("ja", "en") if language == "both" else (language,)
@@ -74,10 +77,11 @@ def score_model(
         "prompts": wanted.name,
         "scorer": opened.identity,
         "pictures": conditions.settings.model_dump(),
+        **({} if conditions.syntax == PLAIN else {"prompt_syntax": conditions.syntax}),
         "scores": {kind: dataclasses.asdict(bootstrap_mean(row)) for kind, row in rows.items()},
         "per_prompt": {kind: dict(zip(wanted.ids, row.tolist(), strict=True)) for kind, row in rows.items()},
         "per_category": {kind: mean_by_category(row, wanted.categories) for kind, row in rows.items()},
-        "truncated": opened.truncated(captions),
+        "truncated": scored_short(opened.truncated, captions, conditions.syntax),
     }
 
 

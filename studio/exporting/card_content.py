@@ -9,6 +9,7 @@ from eval.prompts.prompt_set import Prompt
 from eval.scorers import names as naming
 from pipelines.checkpoints.sources import Source
 from pipelines.exporting.provenance import contributing_sources
+from pipelines.generation.prompt_syntax import PLAIN, PromptSyntax
 from pipelines.generation.settings import GenerationSettings
 from pipelines.recipes.recipe import Recipe
 from studio.licences.inheritance import InheritedLicence, credit_lines
@@ -42,11 +43,12 @@ class CardPicture:
 
 @dataclass(frozen=True)
 class ExampleDrawing:
-    """What the code on a card draws: a caption, a noise seed, and the settings of the run."""
+    """What the code on a card draws: a caption, a noise seed, the settings of the run, and how it reads captions."""
 
     caption: str
     seed: int
     settings: GenerationSettings
+    syntax: PromptSyntax = PLAIN
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,8 @@ def attribution_text(entries: Iterable[InheritedLicence]) -> str:
 def example_drawing(store: RunStore) -> ExampleDrawing:
     """Choose what the code on a card draws: the first caption, from the first noise it was last judged by."""
     first, noise = store.prompts.niches.prompts[0], Noise(store.config.noises, store.state.rotation)
-    return ExampleDrawing(first.ja or first.en or "", noise.seed(first.id, 0), store.config.pictures)
+    config, caption = store.config, first.ja or first.en or ""
+    return ExampleDrawing(caption, noise.seed(first.id, 0), config.pictures, config.prompt_syntax)
 
 
 def _accepted(store: RunStore) -> str:

@@ -22,6 +22,7 @@ from eval.prompts.prompt_set import PromptSet
 from eval.scorers import names
 from pipelines.errors import ExportError, unreadable
 from pipelines.exporting.places import note_place, noted_place
+from pipelines.generation.prompt_syntax import PLAIN, PromptSyntax
 from pipelines.generation.settings import GenerationSettings
 from pipelines.recipes.statement import LicenceStatement
 from pipelines.storage.pictures import open_picture
@@ -50,6 +51,7 @@ class BirthCertificate(BaseModel):
         noises: pictures per caption.
         rotation: which noises; see `Noise`.
         settings: how pictures were drawn.
+        prompt_syntax: how captions were read; not in the file where they are plain.
         scorer: what the scores depend on beside pictures and captions; see `Scorer.identity`.
         scores: per kind, a row per prompt with a number per noise. Empty where a measurement of the export could not
             be compared with the run's: its fitness looked at reference pictures, which do not go along, the noise has
@@ -76,6 +78,7 @@ class BirthCertificate(BaseModel):
     environment: dict[str, str]
     files: dict[str, str] = {}
     licence_statement: LicenceStatement | None = None
+    prompt_syntax: PromptSyntax = PLAIN
 
     @property
     def portable(self) -> BirthCertificate:
@@ -85,7 +88,8 @@ class BirthCertificate(BaseModel):
 
     def to_json(self) -> bytes:
         """The file's content; floats are written so that they read back to the same bits."""
-        left_out = None if self.licence_statement else {"licence_statement"}
+        left_out = {"licence_statement"} if self.licence_statement is None else set()
+        left_out |= {"prompt_syntax"} if self.prompt_syntax == PLAIN else set()
         return (
             json.dumps(self.model_dump(mode="json", exclude=left_out), ensure_ascii=False, indent=1) + "\n"
         ).encode()
@@ -134,6 +138,7 @@ def certificate_of(store: RunStore, individual: Individual, *, as_drawn: bool = 
         noises=store.config.noises,
         rotation=store.state.rotation,
         settings=store.config.pictures,
+        prompt_syntax=store.config.prompt_syntax,
         scorer=store.state.scorer or {"name": store.config.scorer},
         scores=scores if comparable else {},
         environment=current_environment(),

@@ -11,6 +11,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from pipelines.checkpoints import hub
 from pipelines.exporting.export import CONFIG_FOLDER, PRECISIONS, SINGLE_FILE_SUFFIX, about_folder
+from pipelines.generation.prompt_syntax import PLAIN
 from pipelines.generation.settings import FEW_STEP_LORAS, GenerationSettings
 from pipelines.weaving.plan import Plan
 from studio.licences.inheritance import InheritedLicence, all_terms, common_licence
@@ -83,22 +84,28 @@ def diffusers_snippet(checkpoint: str, drawing: ExampleDrawing | None, *, full_s
         *(["import diffusers"] if drawing and drawing.settings.speed else []),
         "import torch",
         "from diffusers import StableDiffusionXLPipeline",
+        *([_EMBEDDING] if drawing and drawing.syntax != PLAIN else []),
         "",
         f"pipeline = StableDiffusionXLPipeline.{loader}" + ('.to("cuda")' if full_size else ""),
     ]
     if drawing is None:
         return "\n".join([*lines, 'pipeline("a photo of a cat").images[0].save("picture.png")'])
     settings = drawing.settings
+    prompt = _quoted(drawing.caption)
+    if drawing.syntax != PLAIN:
+        prompt = f"**embed_prompts(pipeline, [{prompt}])"
     size = f", height={settings.size}, width={settings.size}" if settings.size else ""
     return "\n".join(
         [
             *lines,
             *_few_step(settings),
-            f"pipeline({_quoted(drawing.caption)}, num_inference_steps={settings.steps}, "
-            f"guidance_scale={settings.guidance}{size},",
+            f"pipeline({prompt}, num_inference_steps={settings.steps}, guidance_scale={settings.guidance}{size},",
             f'         generator=torch.Generator("cpu").manual_seed({drawing.seed})).images[0].save("picture.png")',
         ]
     )
+
+
+_EMBEDDING = "from pipelines.generation.prompt_chunks import embed_prompts  # of m2n2-studio; reads (word:1.2), BREAK"
 
 
 def _few_step(settings: GenerationSettings) -> list[str]:

@@ -9,6 +9,7 @@ from pipelines.checkpoints.source_uri import absolute_uri, open_source_uri
 from pipelines.checkpoints.sources import Source, open_network
 from pipelines.errors import SourceError
 from pipelines.exporting.places import noted_source
+from pipelines.generation.prompt_syntax import PLAIN, PromptSyntax
 from pipelines.recipes.recipe import Recipe, RecipeSource, blend, load_recipe
 from pipelines.storage.pickled import PICKLE_SUFFIXES
 from studio.runs.store import open_run
@@ -37,6 +38,21 @@ def open_model(named: str) -> OpenedModel:
     except SourceError as error:
         raise SourceError(f"{error} A recipe file, or RUN:INDIVIDUAL, does as well.") from error
     return source_as_model(source)
+
+
+def syntax_of_model(named: str) -> PromptSyntax:
+    """Return how the run reads prompts whose individual a name is; plain for every other model.
+
+    Raises:
+        RunError: the run cannot be opened.
+    """
+    run, _, _ = named.rpartition(":")
+    if not (run and Path(run).is_dir()):
+        return PLAIN
+    store = open_run(run)
+    syntax = store.config.prompt_syntax
+    store.close()
+    return syntax
 
 
 def source_as_model(source: Source) -> OpenedModel:

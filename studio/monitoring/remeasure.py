@@ -118,7 +118,7 @@ def _scored(export: Export, birth: BirthCertificate, event: Mapping[str, Any], o
     if change := scorer_change(birth.scorer, scorer, same_device=False):
         raise ExportError(f"The export {change} Expected the same scorer: put its former weights back.")
     model, sources = source_as_model(open_source(export.path))
-    conditions = DrawingConditions(birth.settings, Noise(birth.noises, birth.rotation))
+    conditions = DrawingConditions(birth.settings, Noise(birth.noises, birth.rotation), birth.prompt_syntax)
     evaluator = Evaluator(model, sources, settings=birth.settings, scorer_bytes=scorer.weights_bytes)
     unpark_beside(scorer, evaluator.pipeline)
     events = journal(export).events()

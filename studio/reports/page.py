@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from eval.prompts.prompt_set import LANGUAGES
 from eval.scorers import names
+from pipelines.generation.prompt_syntax import PLAIN
 from pipelines.storage.files import write_whole
 from pipelines.storage.pictures import open_picture
 from studio.conditions.agreement import accepted_note
@@ -108,6 +109,8 @@ def _settings(lang: Lang, report: ReportContent) -> list[tuple[str, str]]:
         ("scorer", names.label(config.scorer)),
         ("reporter", names.label(config.reporter)),
     ]
+    if config.prompt_syntax != PLAIN:
+        settings.append(("prompt_syntax", t(lang, f"syntax_{config.prompt_syntax}")))
     return [(t(lang, key), str(value)) for key, value in settings]
 
 

@@ -18,6 +18,7 @@ from eval.scorers.catalogue import REPORTER, SCORER
 from pipelines.architectures.keys import ATTENTION, BACKBONE, REST, TEXT_ENCODERS
 from pipelines.checkpoints.sources import COMPONENTS, Source
 from pipelines.errors import short
+from pipelines.generation.prompt_syntax import PLAIN, PromptSyntax
 from pipelines.generation.settings import GenerationSettings
 from pipelines.recipes.crossover import AngleScope
 from pipelines.recipes.recipe import Recipe, blend
@@ -106,7 +107,8 @@ class RunConfig(RunSettings):
     """Everything a run depends on; the same configuration on the same machine gives the same archive."""
 
     sources: tuple[str, ...] = Field(
-        min_length=2, description="the checkpoints to breed: folders, files, hub ids, 'BASE + 0.8 * LORA'"
+        min_length=2,
+        description="the checkpoints to breed: folders, files, hub ids, 'BASE + 0.8 * LORA', 'FILE as v-prediction'",
     )
     host: dict[str, str] = Field(description="which source lends what is not merged: {default: name}")
     merge_text_encoders: bool = Field(False, description="merge the text encoders too, each as a chromosome of its own")
@@ -126,6 +128,10 @@ class RunConfig(RunSettings):
         description="weights of what scores a picture: likeness to its caption, to its reference picture (NCS)",
     )
     held_out: str = Field(description="prompt set that only reports")
+    prompt_syntax: PromptSyntax = Field(
+        PLAIN,
+        description="how prompts are read: plain, or a1111 with (word:1.2), [word], BREAK, and chunks beyond 75 tokens",
+    )
     noises: int = Field(1, ge=1, description="noise seeds per prompt; a score is the mean over them")
     noise_rotation: int = Field(
         0, ge=0, description="every so many offspring other noise, and everyone alive scored again; 0 keeps the same"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.generation.live_pipeline import PictureRequest
+from pipelines.generation.prompt_syntax import PLAIN
 from pipelines.generation.settings import GenerationSettings
 
 
@@ -39,6 +40,7 @@ def picture_data(
     return {
         "individual": individual,
         "prompt": request.prompt,
+        **({} if request.syntax == PLAIN else {"prompt_syntax": request.syntax}),
         "language": language,
         "seed": request.seed,
         **settings.model_dump(exclude_none=True),

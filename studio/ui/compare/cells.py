@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 from eval.prompts.prompt_set import LANGUAGES, Language, Prompt
 from pipelines.checkpoints.source_uri import open_source_uri
 from pipelines.generation.live_pipeline import PictureRequest
+from pipelines.generation.prompt_syntax import PLAIN, PromptSyntax
 from pipelines.generation.settings import GenerationSettings
 from studio.errors import RunError
 from studio.runs.config import RunConfig
@@ -45,6 +46,7 @@ class Asked:
     noises: int
     settings: GenerationSettings
     scorer: str
+    syntax: PromptSyntax = PLAIN
 
     def seed(self, prompt: int, noise: int) -> int:
         """The seed of the noise that all models and both languages share."""
@@ -53,7 +55,7 @@ class Asked:
     def request(self, place: Place) -> PictureRequest | None:
         """What to draw; `None` where the prompt has no caption in that language."""
         caption = getattr(self.prompts[place.prompt], place.language)
-        return PictureRequest(caption, self.seed(place.prompt, place.noise)) if caption else None
+        return PictureRequest(caption, self.seed(place.prompt, place.noise), self.syntax) if caption else None
 
     def places(self, model: int) -> Iterator[Place]:
         """A model's places, in the order that they are drawn in."""
@@ -111,7 +113,7 @@ def ask(config: RunConfig, known: Sequence[str], ja: str, en: str, *, noises: in
     if not 1 <= len(prompts) <= MOST_PROMPTS:
         raise RunError(f"Expected one to {MOST_PROMPTS} captions, found {len(prompts)}. Choose some, or type one.")
     settings = config.pictures if quality == AS_RUN else preset(quality, open_source_uri(config.sources[0]))
-    return Asked(tuple(prompts), noises, settings, config.scorer)
+    return Asked(tuple(prompts), noises, settings, config.scorer, config.prompt_syntax)
 
 
 def data_of(row: Contender, asked: Asked, place: Place) -> dict[str, Any]:

@@ -113,7 +113,7 @@ def _judge(studio: Studio, grid: Grid, lacking: Sequence[Place], drawn: Mapping[
                 pictures[one] = picture(studio, grid.cells[one])
     with scorer.on_device():
         features = scorer.image_features(list(pictures.values()))
-        texts = scorer.text_features([request.prompt for place in pictures if (request := asked.request(place))])
+        texts = scorer.text_features([request.caption for place in pictures if (request := asked.request(place))])
     for (place, image), seen, score in zip(pictures.items(), features, similarity(features, texts), strict=True):
         cell = grid.cells.get(place)
         data = cell.data if cell else data_of(grid.rows[place.model], asked, place)

@@ -74,7 +74,8 @@ class _Known:
         }
         # Stored scores are what this page shows where they are likeness to the caption, of the first noises.
         self.comparable = config.fitness == {"text": 1.0} and config.scorer == asked.scorer and not store.state.rotation
-        self.settings_match = matter(config.pictures.model_dump()) == matter(asked.settings.model_dump())
+        same_settings = matter(config.pictures.model_dump()) == matter(asked.settings.model_dump())
+        self.settings_match = same_settings and config.prompt_syntax == asked.syntax
 
     def cell(self, studio: Studio, row: Contender, place: Place) -> Cell | None:
         """The picture that the run kept, if it is the one asked for."""

@@ -10,6 +10,7 @@ import gradio as gr
 
 import assets
 from eval.scorers.catalogue import FITNESS_SCORER, RECOMMENDED, REPORTING_SCORER
+from pipelines.generation.prompt_syntax import PLAIN, PromptSyntax
 from pipelines.generation.settings import PresetName
 from studio.i18n import Lang, t
 from studio.judging.votes import steering_runs
@@ -63,6 +64,9 @@ def fields_of(lang: Lang, studio: Studio) -> dict[str, Any]:
                 info=t(lang, "fitness_info"),
             )
         with gr.Row():
+            fields["prompt_syntax"] = gr.Radio(
+                syntax_choices(lang), value=PLAIN, label=t(lang, "prompt_syntax"), info=t(lang, "prompt_syntax_info")
+            )
             for key in ("held_out", "scorer", "reporter"):
                 fields[key] = _embedded_or_own(lang, key)
         fields["options"] = gr.CheckboxGroup(
@@ -87,6 +91,11 @@ def fields_of(lang: Lang, studio: Studio) -> dict[str, Any]:
             elem_id="fork-of",
         )
     return fields
+
+
+def syntax_choices(lang: Lang) -> list[tuple[str, PromptSyntax]]:
+    """How prompts can be read."""
+    return [(t(lang, f"syntax_{name}"), name) for name in get_args(PromptSyntax)]
 
 
 def cross_choices(lang: Lang, names: Sequence[str]) -> list[tuple[str, str]]:

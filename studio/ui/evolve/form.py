@@ -10,6 +10,7 @@ from typing import Any, Literal
 import assets
 from eval.scorers.catalogue import REPORTER, SCORER
 from pipelines.checkpoints.source_uri import absolute_uri, default_name, open_source_uri
+from pipelines.generation.prompt_syntax import PLAIN, PromptSyntax
 from pipelines.generation.settings import GenerationSettings, PresetName
 from studio.errors import ConfigError
 from studio.execution.preflight import Preflight, measured_rate, preflight
@@ -65,6 +66,7 @@ class EvolveForm:
     start: str
     votes: str
     fork: str = ""
+    prompt_syntax: PromptSyntax = PLAIN
 
     @property
     def folders(self) -> list[str]:
@@ -130,6 +132,7 @@ class EvolveForm:
             host={"default": self.lender},
             **{one.key: getattr(self, one.field) for one in NUMBERS if not one.from_preset},
             angle=self.angle,
+            prompt_syntax=self.prompt_syntax,
             merge_text_encoders=self.merge_text_encoders,
             chromosomes=CROSS_APART if self.cross_here else {},
             frozen={} if self.cross_here in (TOGETHER, APART) else {"cross_attention": self.cross},
@@ -197,6 +200,7 @@ def form_of(config: RunConfig, *, fork: Path | None = None) -> EvolveForm:
         start=str(fork.resolve()) if fork else "",
         votes=config.votes or "",
         fork=str(fork.resolve()) if fork else "",
+        prompt_syntax=config.prompt_syntax,
     )
 
 

@@ -23,11 +23,12 @@ from eval.prompts.editing import (
 )
 from eval.prompts.prompt_set import to_yaml
 from pipelines.checkpoints.source_uri import open_source_uri
+from pipelines.generation.prompt_syntax import PLAIN, PromptSyntax
 from pipelines.storage.files import write_whole
 from studio.errors import RunError
 from studio.i18n import Lang, t
 from studio.library import prompt_library
-from studio.library.caption_lengths import caption_lengths, scorer_reader, source_readers
+from studio.library.caption_lengths import caption_lengths, scorer_reader, source_readers, unread_captions
 from studio.markdown import markdown_text
 from studio.runs.inputs import load_cached_prompts
 from studio.runs.picture_names import safe_component
@@ -118,7 +119,10 @@ def state(lang: Lang, table: Cells) -> str:
     if found.repeated_ids:
         said.append(t(lang, "set_repeated", ids=_some(found.repeated_ids)))
     said += _same(lang, found)
-    if len(said) == 1:
+    sound = len(said) == 1
+    if unread := list(dict.fromkeys(one.id for one in unread_captions(written))):
+        said.append(t(lang, "set_syntax", n=len(unread), ids=_some(unread)))
+    if sound:
         said.append(t(lang, "set_sound"))
     return "\n".join(f"- {one}" for one in said)
 
@@ -132,14 +136,16 @@ def _same(lang: Lang, found: PromptSetIssues) -> list[str]:
     return shown + ([t(lang, "set_same_more", n=rest)] if rest > 0 else [])
 
 
-def measured(lang: Lang, table: Cells, scorer: str, source: str | None) -> tuple[str, dict[str, Any]]:
+def measured(
+    lang: Lang, table: Cells, scorer: str, source: str | None, syntax: PromptSyntax = PLAIN
+) -> tuple[str, dict[str, Any]]:
     """How long the captions are for a scorer and for a source's text encoders: a sentence, and a table.
 
     Raises:
         M2N2Error: the scorer's tokenizer or the source cannot be opened.
     """
     readers = [scorer_reader(scorer), *(source_readers(open_source_uri(source)) if source else [])]
-    found = caption_lengths(rows(table), readers)
+    found = caption_lengths(rows(table), readers, syntax)
     cut = [one for one in found if one.cut_by]
     said = t(lang, "tokens_cut", n=len(cut)) if cut else t(lang, "tokens_fit", n=len(found))
     headers = [t(lang, "column_id"), t(lang, "language"), t(lang, "caption"), *_limits(lang, readers)]

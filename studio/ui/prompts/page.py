@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import gradio as gr
 from markupsafe import Markup
@@ -12,6 +12,7 @@ import assets
 from eval.prompts.editing import ROW_COLUMNS, PromptRow
 from eval.scorers import names as naming
 from eval.scorers.catalogue import RECOMMENDED
+from pipelines.generation.prompt_syntax import PLAIN, PromptSyntax
 from studio.errors import RunError
 from studio.i18n import Lang, t
 from studio.library import prompt_library, source_library
@@ -98,6 +99,12 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
                 scale=2,
             )
             painter = gr.Dropdown([], label=t(lang, "encoders_of"), info=t(lang, "encoders_of_info"), scale=2)
+            reads = gr.Radio(
+                [(t(lang, f"syntax_{one}"), one) for one in get_args(PromptSyntax)],
+                value=PLAIN,
+                label=t(lang, "prompt_syntax"),
+                scale=2,
+            )
             count = gr.Button(t(lang, "count_tokens"), elem_id="count")
         verdict = gr.Markdown(elem_id="verdict")
         counted = gr.Dataframe(interactive=False, wrap=True, max_height=320, label=t(lang, "check_tokens"))
@@ -153,10 +160,10 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         title = gr.skip() if joining else given.stem
         return [title, read_table, came_from, state(lang, read_table), *_nothing(), None, ""]
 
-    def on_count(now: Cells, scorer: str, source: str | None) -> list[Any]:
+    def on_count(now: Cells, scorer: str, source: str | None, syntax: PromptSyntax) -> list[Any]:
         studio.open_folders.scorer(lang, scorer)
         studio.open_folders.sources(lang, filter(None, [source]))
-        return [*measured(lang, now, scorer, source)]
+        return [*measured(lang, now, scorer, source, syntax)]
 
     def on_save(now: Cells, called: str, words: str, folder: str, overwrite: bool) -> list[Any]:
         saved = save(studio, now, called, words, folder, overwrite=overwrite)
@@ -189,7 +196,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         count.click,
         lang,
         on_count,
-        [table, judge, painter],
+        [table, judge, painter, reads],
         [verdict, counted],
         show_progress_on=verdict,
         role="editor",

@@ -67,6 +67,10 @@ def test_the_state_of_a_table_is_told_in_words():
     assert "more than once: 3" in told
     assert "“ネコ”: 3, 3" in told
     assert "every prompt has both" in desk.state("en", [CAT]).lower()
+    weighted = desk.state("en", [CAT, ["7", "animals", "(犬:1.2)", "a dog BREAK", ""]])
+    assert "BREAK, in 1 of them: 7" in weighted
+    assert weighted.count("7") == 1
+    assert "every prompt has both" in weighted.lower()
     assert desk.state("ja", [[None] * 5]).startswith("まだ何もありません")
 
 

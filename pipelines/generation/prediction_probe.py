@@ -20,8 +20,11 @@ import torch
 
 from pipelines.architectures.prediction import EPSILON, VELOCITY
 from pipelines.checkpoints.sources import Source
+from pipelines.errors import SourceError
 
 from .build import empty_module
+from .cost import native_side
+from .settings import FULL_SIZE_SIDE
 
 _LAST_STEP = 999
 _LARGEST_SIDE = 32  # of latents, in pixels: noise is known from a few thousand numbers, and a CPU is to do it
@@ -47,16 +50,23 @@ class PredictionProbe:
         return VELOCITY if abs(self.share) <= _VELOCITY_AT_MOST else None
 
 
-def probe_prediction(source: Source, *, dtype: torch.dtype = torch.float32) -> PredictionProbe:
+def probe_prediction(source: Source) -> PredictionProbe:
     """Tell what a source's UNet predicts; reads its weights, and runs it once on the CPU.
+
+    SDXL's own size is computed in bfloat16, which takes 5 GB of memory and is as good for telling two apart.
 
     Args:
         source: one that draws from text.
-        dtype: to compute in; half of float32's memory is enough.
 
     Raises:
-        SourceError: it holds no UNet that can be built, or a file that cannot be read.
+        SourceError: another kind of model, or a file that cannot be read.
     """
+    if not source.architecture.text_to_image or source.architecture.edm:
+        raise SourceError(
+            f"{source.name} is {source.architecture}. Expected SDXL that draws from text; what others predict cannot "
+            "be told by a step on noise."
+        )
+    dtype = torch.bfloat16 if native_side(source) >= FULL_SIZE_SIDE else torch.float32
     unet, component = empty_module("unet", source, dtype), source.components["unet"]
     with torch.no_grad():
         for name, parameter in unet.state_dict(keep_vars=True).items():

@@ -1,11 +1,18 @@
 """One step on noise tells what a UNet predicts: the embedded family, and exact twins of it that predict the other."""
 
+import json
+
 import pytest
 import torch
 from diffusers import EulerDiscreteScheduler
+from typer.testing import CliRunner
 
+import assets
+from pipelines.checkpoints.sources import open_source
+from pipelines.errors import SourceError
 from pipelines.generation.build import empty_module
 from pipelines.generation.prediction_probe import PredictionProbe, probe_prediction, probe_unet
+from studio.cli.app import app
 
 
 class Converted(torch.nn.Module):
@@ -59,3 +66,32 @@ def test_the_family_and_its_twins_are_told_apart(family, name):
 )
 def test_what_is_neither_is_not_guessed(share, kind):
     assert PredictionProbe(share).prediction_type == kind
+
+
+def test_half_precision_tells_them_apart_as_well(family):
+    source = family["base"]
+    unet = loaded(source).to(torch.bfloat16)
+    scheduler = EulerDiscreteScheduler.from_config(source.config("scheduler"))
+    assert probe_unet(unet).prediction_type == "v_prediction"
+    assert probe_unet(Converted(unet, scheduler, "epsilon")).prediction_type == "epsilon"
+
+
+def test_other_models_are_not_probed(copied):
+    folder = copied("base")
+    scheduler = folder / "scheduler" / "scheduler_config.json"
+    scheduler.write_text(json.dumps({**json.loads(scheduler.read_text()), "_class_name": "EDMEulerScheduler"}))
+    with pytest.raises(SourceError, match="EDM v-prediction.*Expected SDXL that draws from text"):
+        probe_prediction(open_source(folder))
+
+
+def test_inspect_says_what_the_probe_told_and_how_to_name_the_source():
+    def inspect(source, *options):
+        done = CliRunner().invoke(app, ["sources", "inspect", source, "--probe", *options])
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    flat = str(assets.FAMILY / "flat")
+    assert json.loads(inspect(flat, "--json"))["probe"]["prediction_type"] == "v_prediction"
+    assert "of the noise came back; it is taken for epsilon: name it as" in inspect(f"{flat} as epsilon")
+    assert f"'{flat} as v-prediction'" in inspect(f"{flat} as epsilon").replace("\n", "")
+    assert "probe" not in json.loads(CliRunner().invoke(app, ["sources", "inspect", flat, "--json"]).stdout)

@@ -25,7 +25,8 @@ _MARKS = {  # UTF-32 first: its mark begins with that of UTF-16
     codecs.BOM_UTF16_BE: "utf-16",
 }
 _ESCAPE = b"\x1b"
-_JIS = ("iso2022_jp", "iso2022_jp_ext")
+# What programs call JIS X 0208 has the ring-numbers and company signs of JIS X 0213 at the same places.
+_JIS_0208, _JIS_0213 = b"\x1b$B", b"\x1b$(Q"
 _SEPARATORS = ",\t;"
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".avif")
 _PROMPT, _PICTURE_NAME, _NEGATIVE, _REMARK = "prompt", "picture name", "negative prompt", ""
@@ -58,9 +59,9 @@ def decode_table(name: str, content: bytes) -> str:
     Raises:
         PromptSetError: its letters cannot be told.
     """
-    for encoding in _encodings(content):
+    for written, encoding in _readings(content):
         try:
-            return content.decode(encoding)
+            return written.decode(encoding)
         except UnicodeDecodeError:
             continue
     raise PromptSetError(
@@ -113,17 +114,18 @@ def table_cells(text: str, where: str, columns: Sequence[str]) -> list[dict[str,
     return rows
 
 
-def _encodings(content: bytes) -> list[str]:
-    """Return what the bytes of a text may be, likeliest first."""
+def _readings(content: bytes) -> list[tuple[bytes, str]]:
+    """Return what the bytes of a text may be, likeliest first: the bytes to decode, and the encoding."""
     marked = next((encoding for mark, encoding in _MARKS.items() if content.startswith(mark)), None)
     if marked:
-        return [marked]
+        return [(content, marked)]
     if b"\0" in content:  # of each pair of bytes one is zero wherever a letter or a comma is ASCII
         little = content[1::2].count(0) >= content[0::2].count(0)
-        return ["utf-16-le" if little else "utf-16-be"]
+        return [(content, "utf-16-le" if little else "utf-16-be")]
     if _ESCAPE in content and content.isascii():
-        return list(_JIS)
-    return ["utf-8-sig", "cp932"]
+        extended = content.replace(_JIS_0208, _JIS_0213)
+        return [(content, "iso2022_jp"), (extended, "iso2022_jp_2004"), (content, "iso2022_jp_ext")]
+    return [(content, "utf-8-sig"), (content, "cp932")]
 
 
 def _meanings(headers: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str | None]:

@@ -91,3 +91,16 @@ def test_bytes_of_no_letters_are_refused(tmp_path):
         rows(tmp_path, b"ja\n\x1b$B\x21\x00\xff")
     with pytest.raises(PromptSetError, match="found none of them"):
         rows(tmp_path, b"ja\n\x81\xff")
+
+
+def test_iso_2022_jp_may_have_the_signs_that_japanese_programs_add(tmp_path):
+    """Row 13 of JIS, which is not in JIS X 0208: of Shift-JIS's bytes, as Windows has them, by JIS's own arithmetic."""
+    signs = "①㈱Ⅲ犬"
+    codes = b""
+    for sign in signs:
+        first, second = sign.encode("cp932")
+        row = 2 * (first - (0x81 if first < 0xA0 else 0xC1)) + (second >= 0x9F)
+        column = second - (0x9F if second >= 0x9F else 0x40 + (second > 0x7F))
+        codes += bytes([row + 0x21, column + 0x21])
+    content = b"ja,en\r\n\x1b$B" + codes + b"\x1b(B,x\r\n"
+    assert rows(tmp_path, content) == [PromptRow(ja=signs, en="x")]

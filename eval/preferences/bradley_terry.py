@@ -13,9 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
 from scipy.special import expit
-from scipy.stats import binomtest
 
 from eval.errors import MetricError
 
@@ -149,6 +147,8 @@ def scorer_agreement(won: ArrayLike, margins: ArrayLike, *, level: float = 0.95)
     of = int(decided.sum())
     if of == 0:
         return None
+    from scipy.stats import binomtest  # here, not above: it takes most of a second
+
     agreed = int(((won > TIE) == (margins > 0))[decided].sum())
     interval = binomtest(agreed, of).proportion_ci(level, method="wilson")
     return VoteShare(agreed / of, float(interval.low), float(interval.high), of, len(won) - of)
@@ -218,6 +218,8 @@ def _fit(tally: _Tally, counts: NDArray[np.int64], regularisation: float, toward
     Returns:
         float64 [problems, individuals], rows with mean 0.
     """
+    from scipy.optimize import minimize  # here, not above: names and shares of votes are read without it
+
     design = tally.design
     votes, wins = tally.per_pair(counts)  # [problems, pairs]
 

@@ -29,7 +29,7 @@ from huggingface_hub.utils import validate_repo_id
 from pipelines.architectures.keys import WEIGHTED_COMPONENTS
 from pipelines.errors import DiskError, SourceError
 from pipelines.storage.disk_space import check_room
-from pipelines.storage.pickled import PICKLE_SUFFIXES
+from pipelines.storage.formats import PICKLE_SUFFIXES
 
 _ID = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>refs/pr/\d+|[^/@\s]+))?(/(?P<file>.+))?", re.ASCII)
 _FILES = (".safetensors", *PICKLE_SUFFIXES)

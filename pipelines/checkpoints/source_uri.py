@@ -15,14 +15,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.errors import SourceError
-from pipelines.storage.pickled import PICKLE_SUFFIXES, as_safetensors
+from pipelines.storage.formats import PICKLE_SUFFIXES
 
 from . import hub
-from .adapted import with_adapter
 from .source_expression import FORMS, SourceExpression, parse_source, parse_terms
-from .sources import Source, open_source
+
+if TYPE_CHECKING:  # what a URI says is read without torch; only what it names is opened with it
+    from .sources import Source
 
 
 def open_source_uri(uri: str | Path, *, name: str | None = None, relative_to: Path | None = None) -> Source:
@@ -39,6 +41,9 @@ def open_source_uri(uri: str | Path, *, name: str | None = None, relative_to: Pa
     Raises:
         SourceError: nothing that is understood, nothing there, or nothing that can be merged; says which.
     """
+    from .adapted import with_adapter
+    from .sources import Source, open_source
+
     written = _with_absolute_paths(parse_source(str(uri), relative_to), relative_to)
     place = _locate(written.base)
     opened = open_source(_readable_file(place))
@@ -107,7 +112,11 @@ def _locate(text: str) -> Path:
 
 def _readable_file(place: Path) -> Path:
     """Return a file that can be read as safetensors: the same one, or a pickled one converted."""
-    return as_safetensors(place) if place.suffix in PICKLE_SUFFIXES and place.is_file() else place
+    if place.suffix not in PICKLE_SUFFIXES or not place.is_file():
+        return place
+    from pipelines.storage.pickled import as_safetensors
+
+    return as_safetensors(place)
 
 
 def _lora_file(text: str) -> Path:

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
 
 from eval.errors import MetricError
 
@@ -111,6 +110,8 @@ def rank_comparisons(
     """
     if not comparisons:
         return []
+    from scipy.special import expit
+
     tally = _count_outcomes(comparisons)
     strength = _fit(tally, tally.counts[None], REGULARISATION)[0]
     rng, total = np.random.default_rng(seed), int(tally.counts.sum())
@@ -218,7 +219,8 @@ def _fit(tally: _Tally, counts: NDArray[np.int64], regularisation: float, toward
     Returns:
         float64 [problems, individuals], rows with mean 0.
     """
-    from scipy.optimize import minimize  # here, not above: names and shares of votes are read without it
+    from scipy.optimize import minimize  # here, not above: shares of votes are read without it
+    from scipy.special import expit
 
     design = tally.design
     votes, wins = tally.per_pair(counts)  # [problems, pairs]

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from pipelines.errors import SourceError
 from pipelines.storage.formats import PICKLE_SUFFIXES
 
-from . import hub
+from .hub_names import HubId, parse_hub_id
 from .source_expression import FORMS, SourceExpression, parse_source, parse_terms
 
 if TYPE_CHECKING:  # what a URI says is read without torch; only what it names is opened with it
@@ -68,6 +68,8 @@ def absolute_uri(uri: str | Path, relative_to: Path | None = None) -> str:
 
 def is_at_hand(uri: str) -> bool:
     """Return whether opening a source takes neither a download nor a conversion, so that a page may wait for it."""
+    from . import hub
+
     base, loras = parse_terms(uri)
     for text in (base, *(lora for _, lora in loras)):
         named = hub_id(text)
@@ -86,6 +88,8 @@ def download_progress(uri: str) -> tuple[int, int] | None:
         Bytes that have come, and bytes in all; `None` where nothing is on the hub, or where the hub has not said yet
         what there is.
     """
+    from . import hub
+
     base, loras = parse_terms(uri)
     progress = [
         hub.download_progress(named) for text in (base, *(lora for _, lora in loras)) if (named := hub_id(text))
@@ -97,13 +101,15 @@ def download_progress(uri: str) -> tuple[int, int] | None:
 def _absolute(text: str, folder: Path) -> str:
     """Return a base or a LoRA with its path made absolute, from a folder; a hub id stays as it is."""
     place = os.path.abspath(folder / os.path.expanduser(text))
-    return text if hub.parse_hub_id(text) and not os.path.exists(place) else place
+    return text if parse_hub_id(text) and not os.path.exists(place) else place
 
 
 def _locate(text: str) -> Path:
     """Return the folder or file that an absolute base or LoRA names; what is on the hub is fetched."""
-    identifier = hub.parse_hub_id(text)  # never of an absolute path
+    identifier = parse_hub_id(text)  # never of an absolute path
     if identifier:
+        from . import hub  # here, not above: few sources are on the hub
+
         return hub.fetch(identifier)
     if not os.path.exists(text):
         raise SourceError(f"There is nothing at {text}. {FORMS}.")
@@ -129,9 +135,9 @@ def _lora_file(text: str) -> Path:
     return _readable_file(place)
 
 
-def hub_id(text: str) -> hub.HubId | None:
+def hub_id(text: str) -> HubId | None:
     """Read a base or a LoRA as a hub id; `None` where something of that name lies here, or where it is none."""
-    return None if os.path.exists(text) else hub.parse_hub_id(text)
+    return None if os.path.exists(text) else parse_hub_id(text)
 
 
 def default_name(uri: str) -> str:

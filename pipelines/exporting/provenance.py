@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from pipelines.checkpoints import hub
 from pipelines.checkpoints.civitai import CivitaiClaims, civitai_claims
 from pipelines.checkpoints.folder_card import read_card, stated_licence
+from pipelines.checkpoints.hub_names import HubId
 from pipelines.checkpoints.source_expression import parse_terms
 from pipelines.checkpoints.source_uri import hub_id
 from pipelines.checkpoints.sources import Source
@@ -66,9 +66,17 @@ def source_origins(source: Source) -> list[Origin]:
     origins = [_origin(source.path, hub_id(base), source.name, source.licence)]
     for _, lora in loras:
         identifier = hub_id(lora)
-        path = hub.fetch(identifier) if identifier else Path(lora)  # opened before, so it is in the cache
+        path = _lora_path(lora, identifier)
         origins.append(_origin(path, identifier, identifier.name if identifier else path.stem, None))
     return origins
+
+
+def _lora_path(lora: str, identifier: HubId | None) -> Path:
+    if identifier is None:
+        return Path(lora)
+    from pipelines.checkpoints import hub  # here, not above: few LoRAs are on the hub
+
+    return hub.fetch(identifier)  # opened before, so it is in the cache
 
 
 def contributing_sources(recipe: Recipe) -> list[str]:
@@ -205,7 +213,7 @@ def _last_part(place: str) -> str:
     return place if hub_id(place) else Path(place).name
 
 
-def _origin(path: Path, identifier: hub.HubId | None, name: str, licence: str | None) -> Origin:
+def _origin(path: Path, identifier: HubId | None, name: str, licence: str | None) -> Origin:
     """Return what is known of a base or a LoRA from its hub id, its card and its header."""
     repo, home = None, path if path.is_dir() else None
     if identifier:

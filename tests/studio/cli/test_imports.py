@@ -34,8 +34,8 @@ COMMANDS = {
     "studio remove": (["studio", "remove", "hana", "--runs", "{work}"], set()),
     "studio add": (["studio", "add", "ken", "--role", "viewer", "--no-password", "--runs", "{work}"], set()),
     "studio password": (["studio", "password", "--help"], set()),  # asks
-    "show": (["show", RUN], {"huggingface_hub"}),
-    "votes": (["votes", RUN], {"huggingface_hub", "scipy.optimize", "scipy.stats"}),
+    "show": (["show", RUN], set()),
+    "votes": (["votes", RUN], {"scipy.optimize", "scipy.stats"}),
     "sources list": (["sources", "list"], WEIGHTS),
     "sources inspect": (["sources", "inspect", JA], WEIGHTS),
     "sources compare": (["sources", "compare", JA, f"{FAMILY}/flat"], WEIGHTS),

@@ -3,7 +3,7 @@
 from benchmarks.any_network import __main__ as any_network
 from benchmarks.app import evaluation, load, pages
 from benchmarks.digits import run as digits
-from benchmarks.full_size import live, weave
+from benchmarks.full_size import live, merge, weave
 from benchmarks.search import run as search
 
 if __name__ == "__main__":
@@ -12,6 +12,7 @@ if __name__ == "__main__":
     load.measure(clients=50, minutes=2)
     any_network.main()
     weave.main()
+    merge.main()
     live.main()
     digits.main()
     search.main()

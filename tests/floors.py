@@ -24,7 +24,7 @@ STUDIO = (
         )
     ),
     ("studio.ui.common", "studio.networks"),
-    ("studio.execution", "studio.monitoring", "studio.reports"),
+    ("studio.doctor", "studio.execution", "studio.monitoring", "studio.reports"),
     ("studio.analysis", "studio.evaluation", "studio.exporting"),
     ("studio.breeding", "studio.conditions", "studio.judging", "studio.library", "studio.run_folders"),
     ("studio.runs", "studio.licences"),
@@ -34,7 +34,7 @@ STUDIO = (
 EVAL = (("eval.scorers",), ("eval.prompts", "eval.preferences"), ("eval",))
 PIPELINES = (
     ("pipelines.exporting", "pipelines.generation"),
-    ("pipelines.weaving",),
+    ("pipelines.diagnosis", "pipelines.weaving"),
     ("pipelines.recipes",),
     ("pipelines.checkpoints",),
     ("pipelines.adapters",),

@@ -23,8 +23,8 @@ OTHERWISE = {
     },
     "pipelines/architectures/sdxl.py": {"os.replace(unfinished / folder.name, folder)"},
     "pipelines/weaving/weave.py": {"open(path, 'wb')"},  # into a draft of an export
-    "pipelines/exporting/export.py": {
-        "open(path, 'r+b')",  # all of it in drafts of exports
+    "pipelines/weaving/written_file.py": {"open(path, 'r+b')"},  # the same
+    "pipelines/exporting/export.py": {  # all of it in drafts of exports
         "(unfinished / document.name).write_bytes(without_places(document))",
         "(folder / part / file.name).write_bytes(without_places(file))",
     },

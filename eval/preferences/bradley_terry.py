@@ -13,9 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
-from scipy.special import expit
-from scipy.stats import binomtest
 
 from eval.errors import MetricError
 
@@ -113,6 +110,8 @@ def rank_comparisons(
     """
     if not comparisons:
         return []
+    from scipy.special import expit
+
     tally = _count_outcomes(comparisons)
     strength = _fit(tally, tally.counts[None], REGULARISATION)[0]
     rng, total = np.random.default_rng(seed), int(tally.counts.sum())
@@ -149,6 +148,8 @@ def scorer_agreement(won: ArrayLike, margins: ArrayLike, *, level: float = 0.95)
     of = int(decided.sum())
     if of == 0:
         return None
+    from scipy.stats import binomtest  # here, not above: it takes most of a second
+
     agreed = int(((won > TIE) == (margins > 0))[decided].sum())
     interval = binomtest(agreed, of).proportion_ci(level, method="wilson")
     return VoteShare(agreed / of, float(interval.low), float(interval.high), of, len(won) - of)
@@ -218,6 +219,9 @@ def _fit(tally: _Tally, counts: NDArray[np.int64], regularisation: float, toward
     Returns:
         float64 [problems, individuals], rows with mean 0.
     """
+    from scipy.optimize import minimize  # here, not above: shares of votes are read without it
+    from scipy.special import expit
+
     design = tally.design
     votes, wins = tally.per_pair(counts)  # [problems, pairs]
 

@@ -13,17 +13,21 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Literal
 
 import numpy as np
 
 from pipelines.errors import RecipeError
-from pipelines.storage.tensor_file import FLOAT_CODES
+from pipelines.storage.formats import FLOAT_CODES
 
 TEXT_ENCODERS = ("text_encoder", "text_encoder_2")
 WEIGHTED_COMPONENTS = ("unet", *TEXT_ENCODERS, "vae")
+COMPONENTS = ("unet", "text_encoder", "text_encoder_2", "vae", "tokenizer", "tokenizer_2", "scheduler")
 ATTENTION, BACKBONE = "attention", "backbone"
 MODEL = "model"  # the one component of any other network
 REST = "rest"  # the chromosome of what no pattern takes
+SDXL_UNET: Literal["sdxl-unet"] = "sdxl-unet"  # what a recipe calls the architecture of its sources
+ANY_NETWORK: Literal["any"] = "any"
 Patterns = Mapping[str, Sequence[str]]  # chromosome to glob patterns, in order: the first that matches takes a tensor
 
 _MOST_DIGITS = 400  # of a number in a name; whole numbers are read in quadratic time

@@ -12,15 +12,15 @@ import gzip
 import json
 import os
 from importlib import resources
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-import diffusers
-import transformers
-from transformers.models.clip.tokenization_clip import CLIPTokenizer
+from typing import TYPE_CHECKING, Any
 
 from pipelines.storage.files import cache_dir, write_whole
 from pipelines.storage.unfinished import unfinished_folder
+
+if TYPE_CHECKING:
+    from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
 _MERGES = 49152 - 256 - 2  # the merges CLIP was trained with; the file goes on after them
 
@@ -120,11 +120,11 @@ CONFIGS = {"unet": UNET, "vae": VAE, "text_encoder": TEXT_ENCODER, "text_encoder
 
 def write_folder(folder: Path) -> None:
     """Write SDXL's `model_index.json`, configurations, scheduler and tokenizers; no weights."""
-    version = {"_diffusers_version": diffusers.__version__}
-    _write_json(folder / "model_index.json", INDEX | version)
-    _write_json(folder / "scheduler" / "scheduler_config.json", SCHEDULER | version)
+    written_by = {"_diffusers_version": version("diffusers")}
+    _write_json(folder / "model_index.json", INDEX | written_by)
+    _write_json(folder / "scheduler" / "scheduler_config.json", SCHEDULER | written_by)
     for part, config in CONFIGS.items():
-        _write_json(folder / part / "config.json", config | (version if part in ("unet", "vae") else {}))
+        _write_json(folder / part / "config.json", config | (written_by if part in ("unet", "vae") else {}))
     for part, pad in (("tokenizer", "<|endoftext|>"), ("tokenizer_2", "!")):
         _tokenizer(pad).save_pretrained(folder / part)
 
@@ -136,7 +136,7 @@ def cached_folder() -> Path:
     Raises:
         OSError: the cache cannot be written.
     """
-    versions = f"sdxl-diffusers-{diffusers.__version__}-transformers-{transformers.__version__}"
+    versions = f"sdxl-diffusers-{version('diffusers')}-transformers-{version('transformers')}"
     folder = cache_dir() / "configs" / versions
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -152,6 +152,8 @@ def cached_folder() -> Path:
 
 def _tokenizer(pad: str) -> CLIPTokenizer:
     """Make CLIP's tokenizer: bytes, bytes that end a word, one entry per merge, and the two marks, in that order."""
+    from transformers.models.clip.tokenization_clip import CLIPTokenizer  # here, not above: it takes seconds
+
     packed = resources.files("open_clip").joinpath("bpe_simple_vocab_16e6.txt.gz").read_bytes()
     lines = gzip.decompress(packed).decode().split("\n")[1 : _MERGES + 1]
     merges = [tuple(line.split()) for line in lines]

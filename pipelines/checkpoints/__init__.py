@@ -10,6 +10,7 @@ Read in this order:
     civitai            what download tools note beside a file of what Civitai says of it
     sources            open, inspect and check a source
     adapted            a source "base + scale x change": LoRA and its kin, baked while weaving
+    hub_names          names of repositories of the hub
     hub                checkpoints of the hub
     source_expression  the little language in which a person writes a source
     source_uri         a source that is written in it, opened

@@ -212,6 +212,14 @@ class Component:
             write_whole(self._hash_entry, digest.hexdigest().encode())
         return digest.hexdigest()
 
+    def note_sha256(self, digest: str) -> None:
+        """Let `sha256` know a hash that was computed while these files were written, of weights found finite then.
+
+        Raises:
+            OSError: the cache cannot be written.
+        """
+        write_whole(self._hash_entry, digest.encode())
+
     def check_unchanged(self) -> None:
         """Refuse files that are not those that were opened; errors are those of `TensorFile.check_unchanged`."""
         for file in self.files:

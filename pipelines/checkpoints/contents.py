@@ -12,9 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import accelerate
 import torch
-from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
 from pipelines.architectures import sdxl, sdxl_single_file
 from pipelines.architectures.keys import MODEL, TEXT_ENCODERS, WEIGHTED_COMPONENTS, canonical_name
@@ -197,6 +195,8 @@ def make_null_encoder(
     Returns:
         The encoder's component and its configuration.
     """
+    from transformers import CLIPTextConfig, CLIPTextModelWithProjection  # here, not above: it takes seconds
+
     width = unet["cross_attention_dim"] - encoder["hidden_size"]
     pooled = unet["projection_class_embeddings_input_dim"] - 6 * unet["addition_time_embed_dim"]
     config = sdxl.TEXT_ENCODER_2 | {
@@ -208,7 +208,7 @@ def make_null_encoder(
         "vocab_size": encoder["vocab_size"],
         "max_position_embeddings": encoder["max_position_embeddings"],
     }
-    with accelerate.init_empty_weights():
+    with torch.device("meta"):
         model = CLIPTextModelWithProjection(CLIPTextConfig(**config))
     tensors = {
         canonical_name("text_encoder_2", key): TensorRef(None, key, "F16", tuple(tensor.shape))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import glob
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -18,50 +17,21 @@ from huggingface_hub import constants, get_cached_repo_tree, get_token, snapshot
 from huggingface_hub.errors import (
     CachedRepoTreeNotFoundError,
     GatedRepoError,
-    HFValidationError,
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
 from huggingface_hub.file_download import repo_folder_name
-from huggingface_hub.utils import validate_repo_id
 
 from pipelines.architectures.keys import WEIGHTED_COMPONENTS
 from pipelines.errors import DiskError, SourceError
 from pipelines.storage.disk_space import check_room
-from pipelines.storage.pickled import PICKLE_SUFFIXES
 
-_ID = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>refs/pr/\d+|[^/@\s]+))?(/(?P<file>.+))?", re.ASCII)
-_FILES = (".safetensors", *PICKLE_SUFFIXES)
+from .hub_names import HubId
+
 _INDEX = "model_index.json"
 _SMALL = ("tokenizer", "tokenizer_2", "scheduler")
 _CARD, _LICENCE = "README.md", "LICENSE"  # what a licence check reads; the second is how the names begin
-
-
-@dataclass(frozen=True)
-class HubId:
-    """The name of a repository of the hub, or of one weights file in it: `owner/name[@revision][/path/to/file]`."""
-
-    repo: str
-    revision: str | None = None
-    file: str | None = None
-
-    @property
-    def name(self) -> str:
-        """What a source from there is called: the file's stem or the repository's name."""
-        return PurePosixPath(self.file).stem if self.file else self.repo.partition("/")[2]
-
-
-def parse_hub_id(text: str) -> HubId | None:
-    """Read `text` as a hub id; `None` where it is none, such as a path that is absolute or to another kind of file."""
-    match = _ID.fullmatch(text)
-    if not match or match["repo"].endswith(_FILES) or not (match["file"] or _FILES[0]).endswith(_FILES):
-        return None
-    try:
-        validate_repo_id(match["repo"])
-    except HFValidationError:
-        return None
-    return HubId(match["repo"], match["revision"], match["file"])
 
 
 def fetch(source: HubId) -> Path:

@@ -17,14 +17,16 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.errors import SourceError
-from pipelines.storage.pickled import PICKLE_SUFFIXES, as_safetensors
+from pipelines.storage.formats import PICKLE_SUFFIXES
 
-from . import hub
-from .adapted import with_adapter
+from .hub_names import HubId, parse_hub_id
 from .source_expression import FORMS, SourceExpression, parse_source, parse_terms
-from .sources import Source, open_source
+
+if TYPE_CHECKING:  # what a URI says is read without torch; only what it names is opened with it
+    from .sources import Source
 
 
 def open_source_uri(uri: str | Path, *, name: str | None = None, relative_to: Path | None = None) -> Source:
@@ -41,6 +43,9 @@ def open_source_uri(uri: str | Path, *, name: str | None = None, relative_to: Pa
     Raises:
         SourceError: nothing that is understood, nothing there, or nothing that can be merged; says which.
     """
+    from .adapted import with_adapter
+    from .sources import Source, open_source
+
     written = _with_absolute_paths(parse_source(str(uri), relative_to), relative_to)
     place = _locate(written.base)
     opened = open_source(_readable_file(place))
@@ -65,6 +70,8 @@ def absolute_uri(uri: str | Path, relative_to: Path | None = None) -> str:
 
 def is_at_hand(uri: str) -> bool:
     """Return whether opening a source takes neither a download nor a conversion, so that a page may wait for it."""
+    from . import hub
+
     base, loras = parse_terms(uri)
     for text in (base, *(lora for _, lora in loras)):
         named = hub_id(text)
@@ -83,6 +90,8 @@ def download_progress(uri: str) -> tuple[int, int] | None:
         Bytes that have come, and bytes in all; `None` where nothing is on the hub, or where the hub has not said yet
         what there is.
     """
+    from . import hub
+
     base, loras = parse_terms(uri)
     progress = [
         hub.download_progress(named) for text in (base, *(lora for _, lora in loras)) if (named := hub_id(text))
@@ -94,13 +103,15 @@ def download_progress(uri: str) -> tuple[int, int] | None:
 def _absolute(text: str, folder: Path) -> str:
     """Return a base or a LoRA with its path made absolute, from a folder; a hub id stays as it is."""
     place = os.path.abspath(folder / os.path.expanduser(text))
-    return text if hub.parse_hub_id(text) and not os.path.exists(place) else place
+    return text if parse_hub_id(text) and not os.path.exists(place) else place
 
 
 def _locate(text: str) -> Path:
     """Return the folder or file that an absolute base or LoRA names; what is on the hub is fetched."""
-    identifier = hub.parse_hub_id(text)  # never of an absolute path
+    identifier = parse_hub_id(text)  # never of an absolute path
     if identifier:
+        from . import hub  # here, not above: few sources are on the hub
+
         return hub.fetch(identifier)
     if not os.path.exists(text):
         raise SourceError(f"There is nothing at {text}. {FORMS}.")
@@ -109,7 +120,11 @@ def _locate(text: str) -> Path:
 
 def _readable_file(place: Path) -> Path:
     """Return a file that can be read as safetensors: the same one, or a pickled one converted."""
-    return as_safetensors(place) if place.suffix in PICKLE_SUFFIXES and place.is_file() else place
+    if place.suffix not in PICKLE_SUFFIXES or not place.is_file():
+        return place
+    from pipelines.storage.pickled import as_safetensors
+
+    return as_safetensors(place)
 
 
 def _lora_file(text: str) -> Path:
@@ -122,9 +137,9 @@ def _lora_file(text: str) -> Path:
     return _readable_file(place)
 
 
-def hub_id(text: str) -> hub.HubId | None:
+def hub_id(text: str) -> HubId | None:
     """Read a base or a LoRA as a hub id; `None` where something of that name lies here, or where it is none."""
-    return None if os.path.exists(text) else hub.parse_hub_id(text)
+    return None if os.path.exists(text) else parse_hub_id(text)
 
 
 def default_name(uri: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipelines.architectures.detection import Architecture, detect_architecture, refuse_mixing
-from pipelines.architectures.keys import MODEL, TEXT_ENCODERS, Layout, Patterns
+from pipelines.architectures.keys import ANY_NETWORK, MODEL, SDXL_UNET, TEXT_ENCODERS, Layout, Patterns
 from pipelines.architectures.prediction import STATED_PREDICTIONS, VELOCITY, marked_prediction, prediction_in
 from pipelines.checkpoints.folder_card import read_card, stated_licence
 from pipelines.errors import SourceError
@@ -18,9 +18,6 @@ from pipelines.errors import SourceError
 from .component import Component, first_difference
 from .contents import TOKENIZERS, CheckpointContents, read_folder, read_network, read_single_file
 
-SDXL_UNET: Literal["sdxl-unet"] = "sdxl-unet"
-ANY_NETWORK: Literal["any"] = "any"
-COMPONENTS = ("unet", "text_encoder", "text_encoder_2", "vae", "tokenizer", "tokenizer_2", "scheduler")
 _VOCABULARY_FILES = ("vocab.json", "merges.txt", "tokenizer.json", "spiece.model", "sentencepiece.model")
 
 

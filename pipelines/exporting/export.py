@@ -9,25 +9,25 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import diffusers
 import torch
 
-from pipelines.architectures.keys import MODEL, WEIGHTED_COMPONENTS
+from pipelines.architectures.keys import COMPONENTS, MODEL, WEIGHTED_COMPONENTS
+from pipelines.checkpoints.component import Component, TensorRef
 from pipelines.checkpoints.contents import TOKENIZERS
-from pipelines.checkpoints.sources import COMPONENTS
 from pipelines.errors import ExportError
 from pipelines.exporting.drafts import atomic_outputs, refuse_existing, refuse_in_sources, require_empty_folder
-from pipelines.storage.files import lies_in, write_whole
+from pipelines.storage.files import lies_in, read_sha256, write_whole
 from pipelines.storage.tensor_file import DTYPE_CODES, TensorFile
 from pipelines.weaving.plan import Plan
 from pipelines.weaving.weave import FileEntry, component_entries, weave_file
 
 from .manifest import write_manifest
 from .places import note_sources, portable_configuration, without_places
-from .provenance import portable_recipe, read_sha256
+from .provenance import note_file_sha256, portable_recipe
 from .single_file import BUFFERS, LOGIT_SCALE, logit_scale, single_file_entries
 
 PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
@@ -40,7 +40,6 @@ WEIGHT_FILE_NAMES = {
 SINGLE_FILE_SUFFIX = ".safetensors"
 TENSOR_HASH_KEY = "modelspec.hash_sha256"  # SHA-256 of the data section, known once that is written
 CONFIG_FOLDER = "config"  # in the documents of a single file: what from_single_file(config=...) takes
-_PLACEHOLDER = "0x" + 64 * "0"
 _VOCABULARY = (".json", ".txt", ".model", ".jinja")  # of a tokenizer's files; code and pickles stay behind
 _LICENCES = ("LICENSE", "LICENCE", "NOTICE", "COPYING")
 Documents = Mapping[str, bytes]
@@ -88,8 +87,10 @@ def export_folder(
                 if progress:
                     progress(base + written, total)
 
-            weave_file(plan, entries, path, progress=report)
+            written = weave_file(plan, entries, path, progress=report)
             _check_written(entries, path)
+            note_file_sha256(path, written.sha256)
+            _note_component(part, entries, path, written.data_sha256)
             done += sum(entry.size for entry in entries)
         _write_documents(unfinished, plan, documents, unfinished)
         if folder.exists():
@@ -122,8 +123,9 @@ def export_network(plan: Plan, target: str | Path, *, progress: Progress | None 
                 if progress:
                     progress(base + written, total)
 
-            weave_file(plan, entries, path, metadata=file.metadata, progress=report)
+            written = weave_file(plan, entries, path, metadata=file.metadata, progress=report)
             _check_written(entries, path)
+            note_file_sha256(path, written.sha256)
             done += sum(entry.size for entry in entries)
         for document in sorted(host.path.iterdir()) if host.path.is_dir() else ():
             if lies_in(document, host.path) and (document.suffix in _VOCABULARY or document.stem.upper() in _LICENCES):
@@ -152,7 +154,7 @@ def export_file(
             the recipe as `recipe.json` and, as `config`, what `from_single_file(config=...)` takes. None: the file
             alone.
         progress: told (bytes done, bytes in all); raise in it to give up. Where there is a hash, a byte is half done
-            when it is written, and done when it is read back and hashed.
+            when it is written, and done when it is read back for the hash of the file.
 
     Returns:
         The file.
@@ -168,23 +170,19 @@ def export_file(
         raise ExportError(f"{path} is no name for a single file. Expected one that ends in {SINGLE_FILE_SUFFIX}.")
     targets = [path] if documents is None else [path, about_folder(path)]
     entries = single_file_entries(plan)
-    metadata = dict(metadata or {})
-    hashed = TENSOR_HASH_KEY in metadata
-    if hashed:
-        metadata[TENSOR_HASH_KEY] = _PLACEHOLDER
+    hash_key = TENSOR_HASH_KEY if TENSOR_HASH_KEY in (metadata or {}) else None
     size = sum(entry.size for entry in entries)
 
     def report(done: int) -> None:
         if progress:
-            progress(done // 2 if hashed else done, size)
+            progress(done // 2 if hash_key else done, size)
 
     refuse_existing(targets)
     refuse_in_sources(targets, plan.sources.values())
     with atomic_outputs(*targets, size=size) as unfinished:
-        weave_file(plan, entries, unfinished[0], metadata=metadata, progress=report)
-        if hashed:
-            _put_hash(unfinished[0], lambda done: report(size + done))
+        written = weave_file(plan, entries, unfinished[0], metadata=metadata, hash_key=hash_key, progress=report)
         _check_written(entries, unfinished[0])
+        note_file_sha256(unfinished[0], written.sha256)
         if documents is not None:
             write_configs(plan, unfinished[1] / CONFIG_FOLDER)
             _write_documents(unfinished[1], plan, documents, unfinished[0])
@@ -219,7 +217,7 @@ def model_index(plan: Plan) -> dict[str, Any]:
     host = plan.lender("unet").contents.index
     index: dict[str, Any] = {
         "_class_name": "StableDiffusionXLPipeline",
-        "_diffusers_version": diffusers.__version__,
+        "_diffusers_version": version("diffusers"),
         "force_zeros_for_empty_prompt": host.get("force_zeros_for_empty_prompt", True),
     }
     index |= {part: plan.lender(part).contents.index[part] for part in COMPONENTS}
@@ -230,11 +228,18 @@ def model_index(plan: Plan) -> dict[str, Any]:
 
 def _check_written(entries: list[FileEntry], path: Path) -> None:
     """Refuse a file in which a reader finds something else than what was planned."""
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())
     expected = {entry.key: (entry.shape, DTYPE_CODES[entry.dtype]) for entry in entries}
     if TensorFile(path).tensors != expected:
         raise ExportError(f"{path.name} does not hold what was written; the disk may be failing. Export again.")
+
+
+def _note_component(part: str, entries: list[FileEntry], path: Path, data_sha256: str) -> None:
+    """Note the hash of a component that was woven whole, and so found finite: its file holds it in canonical order."""
+    woven = all(plan.spans is not None for entry in entries for plan in entry.tensor_plans)
+    if woven and len({entry.dtype for entry in entries}) == 1:
+        file = TensorFile(path)
+        refs = {entry.key: TensorRef(file, entry.key, DTYPE_CODES[entry.dtype], entry.shape) for entry in entries}
+        Component(part, str(path.parent), refs).note_sha256(data_sha256)
 
 
 def data_sha256(path: Path, progress: Callable[[int], None] | None = None) -> str:
@@ -247,15 +252,6 @@ def data_sha256(path: Path, progress: Callable[[int], None] | None = None) -> st
     with open(path, "rb") as file:
         header = 8 + int.from_bytes(file.read(8), "little")
     return read_sha256(path, progress, start=header)
-
-
-def _put_hash(path: Path, progress: Callable[[int], None]) -> None:
-    """Set the hash of the tensor bytes in a finished file's header; the placeholder has its length."""
-    digest, key = data_sha256(path, progress), f'"{TENSOR_HASH_KEY}":"'
-    with open(path, "r+b") as file:
-        length = int.from_bytes(file.read(8), "little")
-        file.seek(8 + file.read(length).index((key + _PLACEHOLDER).encode()) + len(key))
-        file.write(f"0x{digest}".encode())
 
 
 def _write_documents(

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pipelines.errors import ExportError, unreadable
-from pipelines.storage.files import write_whole
+from pipelines.storage.files import read_sha256, write_whole
 
-from .provenance import file_sha256, read_sha256
+from .provenance import file_sha256
 
 MANIFEST_FILE = "SHA256SUMS"
 _LINE = re.compile(r"(?P<escaped>\\?)(?P<sha256>[0-9a-f]{64}) [ *](?P<name>.+)")

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines.checkpoints import hub
+from pipelines.checkpoints.hub_names import parse_hub_id
 from pipelines.recipes.recipe import RecipeSource
 from pipelines.storage.files import cache_dir, write_whole
 from pipelines.untrusted import UnreadableDocument, parse_json, read_json
@@ -76,5 +76,5 @@ def portable_configuration(configuration: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: value
         for key, value in configuration.items()
-        if key not in _PLACE_KEYS or not {"/", "\\"} & set(str(value)) or hub.parse_hub_id(str(value))
+        if key not in _PLACE_KEYS or not {"/", "\\"} & set(str(value)) or parse_hub_id(str(value))
     }

@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from pipelines.checkpoints import hub
 from pipelines.checkpoints.civitai import CivitaiClaims, civitai_claims
 from pipelines.checkpoints.folder_card import read_card, stated_licence
+from pipelines.checkpoints.hub_names import HubId
 from pipelines.checkpoints.source_expression import parse_source, parse_terms
 from pipelines.checkpoints.source_uri import hub_id
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import M2N2Error
 from pipelines.recipes.recipe import Recipe, load_recipe, parse_recipe
-from pipelines.storage.files import cache_dir, write_whole
+from pipelines.storage.files import cache_dir, read_sha256, write_whole
 from pipelines.storage.tensor_file import TensorFile
 from pipelines.untrusted import UnreadableDocument, parse_json
 from pipelines.weaving.plan import Plan
@@ -66,9 +66,17 @@ def source_origins(source: Source) -> list[Origin]:
     origins = [_origin(source.path, hub_id(base), source.name, source.licence)]
     for _, lora in loras:
         identifier = hub_id(lora)
-        path = hub.fetch(identifier) if identifier else Path(lora)  # opened before, so it is in the cache
+        path = _lora_path(lora, identifier)
         origins.append(_origin(path, identifier, identifier.name if identifier else path.stem, None))
     return origins
+
+
+def _lora_path(lora: str, identifier: HubId | None) -> Path:
+    if identifier is None:
+        return Path(lora)
+    from pipelines.checkpoints import hub  # here, not above: few LoRAs are on the hub
+
+    return hub.fetch(identifier)  # opened before, so it is in the cache
 
 
 def contributing_sources(recipe: Recipe) -> list[str]:
@@ -171,9 +179,7 @@ def file_sha256(path: Path, progress: Callable[[int], None] | None = None) -> st
         path: the file.
         progress: told the bytes read so far.
     """
-    stat = path.stat()
-    identity = json.dumps(["file", str(path.resolve()), stat.st_size, stat.st_mtime_ns])
-    entry = cache_dir() / "sha256" / hashlib.sha256(identity.encode()).hexdigest()
+    entry = _file_hash_entry(path)
     if entry.exists():
         return entry.read_text()
     digest = read_sha256(path, progress)
@@ -181,23 +187,20 @@ def file_sha256(path: Path, progress: Callable[[int], None] | None = None) -> st
     return digest
 
 
-def read_sha256(path: Path, progress: Callable[[int], None] | None = None, *, start: int = 0) -> str:
-    """Hash a file from its bytes, never from the cache: a failing disk changes them, not the time of change.
+def note_file_sha256(path: Path, digest: str) -> None:
+    """Let `file_sha256` know a hash that was computed while the file was written, so that nobody reads it for that.
 
-    Args:
-        path: the file.
-        progress: told the bytes read so far.
-        start: the first byte that is read.
+    Raises:
+        OSError: the cache cannot be written.
     """
-    digest, done = hashlib.sha256(), 0
-    with open(path, "rb") as file:
-        file.seek(start)
-        while block := file.read(1 << 22):
-            digest.update(block)
-            done += len(block)
-            if progress:
-                progress(done)
-    return digest.hexdigest()
+    write_whole(_file_hash_entry(path), digest.encode())
+
+
+def _file_hash_entry(path: Path) -> Path:
+    """Return the cache file that keeps the hash of a file as it is now."""
+    stat = path.stat()
+    identity = json.dumps(["file", str(path.resolve()), stat.st_size, stat.st_mtime_ns])
+    return cache_dir() / "sha256" / hashlib.sha256(identity.encode()).hexdigest()
 
 
 def _without_places(uri: str) -> str:
@@ -211,7 +214,7 @@ def _last_part(place: str) -> str:
     return place if hub_id(place) else Path(place).name
 
 
-def _origin(path: Path, identifier: hub.HubId | None, name: str, licence: str | None) -> Origin:
+def _origin(path: Path, identifier: HubId | None, name: str, licence: str | None) -> Origin:
     """Return what is known of a base or a LoRA from its hub id, its card and its header."""
     repo, home = None, path if path.is_dir() else None
     if identifier:

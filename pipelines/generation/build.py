@@ -22,6 +22,7 @@ from torch.overrides import TorchFunctionMode
 from pipelines.architectures.keys import WEIGHTED_COMPONENTS
 from pipelines.checkpoints import hub
 from pipelines.checkpoints.contents import TOKENIZERS
+from pipelines.checkpoints.hub_names import parse_hub_id
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import GenerationError, SourceError
 from pipelines.storage.tensor_file import TensorFile
@@ -165,7 +166,7 @@ def attach_lora(pipeline: StableDiffusionXLPipeline, lora: str) -> None:
         SourceError: there is no such file here, nor can it be had from the hub.
     """
     path = Path(os.path.expanduser(lora))
-    if not path.is_file() and (identifier := hub.parse_hub_id(lora)):
+    if not path.is_file() and (identifier := parse_hub_id(lora)):
         path = hub.fetch(identifier)
     TensorFile(path)  # says in plain words what is wrong with a file
     try:

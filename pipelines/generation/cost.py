@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import prod
+from typing import TYPE_CHECKING
 
 from pipelines.architectures.keys import WEIGHTED_COMPONENTS
-from pipelines.checkpoints.sources import Source
 from pipelines.errors import SourceError
-from pipelines.storage.tensor_file import FLOAT_CODES
+from pipelines.storage.formats import FLOAT_CODES
 
 from .settings import GenerationSettings
+
+if TYPE_CHECKING:  # settings are read without torch
+    from pipelines.checkpoints.sources import Source
 
 _LARGEST, _MOST_LEVELS = 1 << 16, 16  # of what configurations say; SDXL has 2048 and 4
 

@@ -12,15 +12,16 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import accelerate
 import psutil
 import torch
-from diffusers import AutoencoderKL, StableDiffusionXLPipeline
 
 from .cost import TILE_SIDE, PipelineSizes
 from .settings import FEW_STEP_LORAS, GenerationSettings
+
+if TYPE_CHECKING:  # a plan is made without the library that draws
+    from diffusers import AutoencoderKL, StableDiffusionXLPipeline
 
 Offload = Literal["none", "model", "group"]
 Decoding = Literal["whole", "slices", "tiles"]
@@ -92,8 +93,7 @@ class DevicePlan:
 
 def best_device() -> torch.device:
     """Return the accelerator of this machine where there is one, else the CPU."""
-    device: torch.device = accelerate.PartialState().device
-    return device
+    return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
 
 
 def this_machine(device: torch.device | None = None) -> Machine:

@@ -5,6 +5,7 @@ Imports checkpoints, architectures and storage.
 Read in this order:
 
     recipe          the recipe file: types, JSON, validation
+    lineage         an offspring's parents, and the crossover that made it
     statement       what a person stated of its licences
     pinning         a recipe against the sources at hand
     gram            inner products of the sources over any stretch of a chromosome

@@ -11,14 +11,17 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from pipelines.architectures.keys import Layout
 
-from .gram import Gram
-from .recipe import Chromosome, Lineage, Recipe, Segment
+from .lineage import Lineage
+from .recipe import Chromosome, Recipe, Segment
+
+if TYPE_CHECKING:  # what a crossover may be asked for is known without torch
+    from .gram import Gram
 
 AngleScope = Literal["chromosome", "tensor", "genome"]
 

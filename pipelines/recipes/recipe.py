@@ -11,18 +11,31 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, ValidationInfo, model_validator
 
-from pipelines.architectures.keys import ATTENTION, BACKBONE, MODEL, REST, TEXT_ENCODERS, Patterns, component_of
-from pipelines.checkpoints.sources import COMPONENTS, SDXL_UNET, Source
+from pipelines.architectures.keys import (
+    ATTENTION,
+    BACKBONE,
+    COMPONENTS,
+    MODEL,
+    REST,
+    SDXL_UNET,
+    TEXT_ENCODERS,
+    Patterns,
+    component_of,
+)
 from pipelines.errors import RecipeError, short, unreadable
 from pipelines.storage.files import write_whole
 from pipelines.untrusted import UnreadableDocument, parse_json, read_text
 
+from .lineage import Lineage
 from .statement import LicenceStatement
+
+if TYPE_CHECKING:  # reading a recipe takes no torch
+    from pipelines.checkpoints.sources import Source
 
 FORMAT: Literal["m2n2-recipe"] = "m2n2-recipe"
 VERSION: Literal[1] = 1
@@ -89,20 +102,6 @@ class Chromosome(_FrozenModel):
                 if end == stop:
                     return
                 start = end
-
-
-class Lineage(_FrozenModel):
-    """The origin of an offspring: its parents' ids and the crossover that made it.
-
-    Per chromosome one split point and the mixing ratio before it, as in the paper, or all split points and a ratio for
-    each stretch.
-    """
-
-    mother: str
-    father: str
-    splits: dict[str, int | tuple[int, ...]] = {}
-    ratios: dict[str, float | tuple[float, ...]] = {}
-    seed: int | None = None
 
 
 class Recipe(_FrozenModel):

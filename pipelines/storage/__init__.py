@@ -8,6 +8,7 @@ Read in this order:
     files         cache places, and files that appear whole or not at all
     disk_space    room on the disk, asked for before anything big is written
     tensor_file   a safetensors file: checked when opened, read from its descriptor
+    formats       endings of files and codes of dtypes, by name
     pickled       `.ckpt`, `.pt`, `.bin`: read as weights only, turned into safetensors once
     parallel      blocks of work on every core
 """

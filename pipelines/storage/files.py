@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
 from .unfinished import claim, unfinished_path
+
+_PIECE = 1 << 22  # bytes read and hashed at a time
 
 
 @dataclass(frozen=True)
@@ -87,3 +91,29 @@ def write_whole(path: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def read_sha256(path: Path, progress: Callable[[int], None] | None = None, *, start: int = 0) -> str:
+    """Hash a file from its bytes, never from the cache: a failing disk changes them, not the time of change.
+
+    Args:
+        path: the file.
+        progress: told the bytes read so far.
+        start: the first byte that is read.
+
+    Returns:
+        The SHA-256, in hex.
+    """
+    digest, done = hashlib.sha256(), 0
+    piece, other = (memoryview(bytearray(_PIECE)) for _ in range(2))
+    with open(path, "rb", buffering=0) as file, ThreadPoolExecutor(1) as beside:  # one reads, another hashes
+        file.seek(start)
+        count = file.readinto(piece)
+        while count:
+            coming = beside.submit(file.readinto, other)
+            digest.update(piece[:count])
+            done += count
+            if progress:
+                progress(done)
+            count, piece, other = coming.result(), other, piece
+    return digest.hexdigest()

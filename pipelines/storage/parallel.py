@@ -6,7 +6,7 @@ import contextlib
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,7 +17,13 @@ Result = TypeVar("Result")
 WORKERS = min(4, os.cpu_count() or 1)  # threads that read, sum and write; more would wait for disk and memory
 
 
-def in_parallel(work: Callable[[Job], Result], jobs: Iterable[Job], *, workers: int = WORKERS) -> Iterator[Result]:
+def in_parallel(
+    work: Callable[[Job], Result],
+    jobs: Iterable[Job],
+    *,
+    workers: int = WORKERS,
+    room: threading.Semaphore | None = None,
+) -> Generator[Result]:
     """Do `work` on every job with several threads, and yield the results as they come.
 
     Workers fetch the jobs themselves, from `jobs` as it is needed: a future for each would cost more than the work on a
@@ -27,6 +33,8 @@ def in_parallel(work: Callable[[Job], Result], jobs: Iterable[Job], *, workers: 
         work: called in the threads, several at a time.
         jobs: what to call it with; read by one thread at a time.
         workers: how many threads.
+        room: acquired before each job, for a caller that releases it when it is done with a result; any number of
+            results wait if left out.
 
     Yields:
         What `work` returned, in the order in which jobs end, which is not that in which they begin.
@@ -39,9 +47,13 @@ def in_parallel(work: Callable[[Job], Result], jobs: Iterable[Job], *, workers: 
 
     def fetch() -> Iterator[Job]:
         while not stopped.is_set():
+            if room:
+                room.acquire()
             with job_lock:
-                job = next(pending, _ENDED)
+                job = _ENDED if stopped.is_set() else next(pending, _ENDED)
             if isinstance(job, _Ended):
+                if room:
+                    room.release()
                 return
             yield job
 
@@ -71,8 +83,43 @@ def in_parallel(work: Callable[[Job], Result], jobs: Iterable[Job], *, workers: 
                     running -= 1
         finally:
             stopped.set()
+            if room:
+                room.release(workers)  # those who wait for room see that it is over
             for thread in threads:
                 thread.join()
+
+
+def in_order(
+    work: Callable[[Job], Result], jobs: Iterable[Job], *, workers: int = WORKERS, ahead: int = 4 * WORKERS
+) -> Generator[Result]:
+    """Do as `in_parallel`, and yield the results in the order of the jobs.
+
+    Args:
+        work: called in the threads, several at a time.
+        jobs: what to call it with; read by one thread at a time.
+        workers: how many threads.
+        ahead: the most jobs that are begun before their turn to be yielded has come: what waits in memory.
+
+    Yields:
+        What `work` returned, job by job.
+
+    Raises:
+        BaseException: what `work` or `jobs` raised first, in the caller's thread.
+    """
+    room = threading.Semaphore(ahead)
+    waiting: dict[int, Result] = {}
+    following = 0
+
+    def numbered(job: tuple[int, Job]) -> tuple[int, Result]:
+        return job[0], work(job[1])
+
+    with contextlib.closing(in_parallel(numbered, enumerate(jobs), workers=workers, room=room)) as results:
+        for number, result in results:
+            waiting[number] = result
+            while following in waiting:
+                yield waiting.pop(following)
+                room.release()
+                following += 1
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,6 @@ from .files import cache_dir
 from .tensor_file import DTYPE_CODES
 from .unfinished import unfinished_folder
 
-PICKLE_SUFFIXES = (".ckpt", ".pt", ".bin")
 _ZIP = b"PK\x03\x04"
 _SENTENCE = re.compile(r"\. |\n")  # torch goes on with advice that is none
 _REFUSED = re.compile(r"GLOBAL (\S+)")  # how torch's message names what it does not let in

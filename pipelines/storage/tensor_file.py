@@ -33,7 +33,6 @@ DTYPE_CODES = {dtype: code for code, dtype in TORCH_DTYPES.items()}
 MOST_HEADER = 32 << 20  # bytes; SDXL has 300 kB, and what trainers note beside it some megabytes
 # False on Windows, which goes through safetensors' map: a file that is mapped there cannot be cut.
 CAN_READ_INTO = hasattr(os, "preadv")
-FLOAT_CODES = frozenset(code for code, dtype in TORCH_DTYPES.items() if dtype.is_floating_point)
 
 
 class TensorFile:

@@ -4,6 +4,7 @@ Imports recipes and the rooms below.
 
 Read in this order:
 
-    plan    what a recipe asks of its sources, tensor by tensor, and how a block of it is built
-    weave   a plan run into a live model or to disk
+    plan           what a recipe asks of its sources, tensor by tensor, and how a block of it is built
+    weave          a plan run into a live model or to disk
+    written_file   what a file is known by once it is written, and how it comes to the disk
 """

@@ -7,6 +7,8 @@ Sources are read straight from their files, which a memory map would tie the pro
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
 import struct
@@ -19,10 +21,12 @@ import torch
 
 from pipelines.architectures.keys import canonical_name, is_merged
 from pipelines.errors import RecipeError
-from pipelines.storage.parallel import WORKERS, in_parallel
+from pipelines.storage.files import read_sha256
+from pipelines.storage.parallel import WORKERS, in_order, in_parallel
 from pipelines.storage.tensor_file import DTYPE_CODES
 
 from .plan import Plan, TensorPlan, ThreadLocalBuffers
+from .written_file import HASH_PLACEHOLDER, WrittenFile, flushed, put_hash
 
 BLOCK_ELEMENTS = 1 << 20  # elements; 4 MB in float32, twice of which stays in a core's share of the cache
 DEVICE_BLOCK_ELEMENTS = 1 << 24  # on an accelerator, where a launch costs as much as a million additions
@@ -161,9 +165,10 @@ def weave_file(
     path: Path,
     *,
     metadata: Mapping[str, str] | None = None,
+    hash_key: str | None = None,
     progress: Callable[[int], None] | None = None,
-) -> None:
-    """Write woven weights as one safetensors file, block by block; the same bytes every time.
+) -> WrittenFile:
+    """Write woven weights as one safetensors file, block by block; the same bytes every time. It is then on the disk.
 
     safetensors' own writer wants all tensors in memory at once, which a full-size checkpoint does not allow.
 
@@ -172,7 +177,12 @@ def weave_file(
         entries: what the file holds; wider dtypes come first in it, so that every tensor is aligned.
         path: the file to write; the caller puts it beside its target and renames.
         metadata: for the file's header.
-        progress: told the tensor bytes written so far; raise in it to give up.
+        hash_key: what the header states the SHA-256 of the tensor bytes under, after `0x`; it states none if left out.
+        progress: told the tensor bytes written so far, and with a `hash_key` those that were read again after them;
+            raise in it to give up.
+
+    Returns:
+        The hashes of the file.
 
     Raises:
         RecipeError: a sum overflows.
@@ -180,7 +190,8 @@ def weave_file(
         OSError: the disk is full or cannot be written.
     """
     ordered = sorted(entries, key=lambda entry: -entry.dtype.itemsize)
-    header: dict[str, object] = {"__metadata__": {"format": "pt", **(metadata or {})}}
+    stated = {hash_key: HASH_PLACEHOLDER} if hash_key else {}
+    header: dict[str, object] = {"__metadata__": {"format": "pt", **(metadata or {}), **stated}}
     offset = 0
     for entry in ordered:
         header[entry.key] = {
@@ -193,31 +204,43 @@ def weave_file(
     text += b" " * (-len(text) % 8)  # the data section begins on a multiple of 8
     local = ThreadLocalBuffers(BLOCK_ELEMENTS)
     one_writer = threading.Lock()  # the system lets one at a time into a file, and those who wait there spin
+    head = struct.pack("<Q", len(text)) + text
+    digest, whole = hashlib.sha256(), None if hash_key else hashlib.sha256(head)
     with open(path, "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
+        file.write(head)
         file.flush()
         descriptor = file.fileno()
 
-        def put(job: tuple[int, TensorPlan | torch.Tensor, int, int]) -> int:
+        def put(job: tuple[int, TensorPlan | torch.Tensor, int, int]) -> memoryview:
             position, tensor, start, stop = job
             if isinstance(tensor, torch.Tensor):
-                values = tensor
+                values = tensor.contiguous()
             else:
                 assert plan is not None
-                values = plan.build_block(tensor, start, stop, local.buffers)
-            content = memoryview(values.contiguous().reshape(-1).view(torch.uint8).numpy().data)
-            size = len(content)
+                values = plan.build_block(tensor, start, stop, local.buffers).clone()  # it waits for those before it
+            block = rest = memoryview(values.reshape(-1).view(torch.uint8).numpy().data)
             with one_writer:
-                while content:  # a write may take less than it is given
-                    written = os.pwrite(descriptor, content, position)
-                    position, content = position + written, content[written:]
-            return size
+                while rest:  # a write may take less than it is given
+                    written = os.pwrite(descriptor, rest, position)
+                    position, rest = position + written, rest[written:]
+            return block
 
         done = 0
-        for written in in_parallel(put, _file_jobs(plan, ordered, 8 + len(text))):
-            done += written
-            if progress:
-                progress(done)
+        jobs = _file_jobs(plan, ordered, len(head))
+        with flushed(descriptor), contextlib.closing(in_order(put, jobs)) as blocks:
+            for block in blocks:
+                digest.update(block)
+                if whole:
+                    whole.update(block)
+                done += len(block)
+                if progress:
+                    progress(done)
+            if hash_key:
+                put_hash(path, hash_key, digest.hexdigest())
+                on_read = (lambda read: progress(offset + max(0, read - len(head)))) if progress else None
+                return WrittenFile(read_sha256(path, on_read), digest.hexdigest())
+    assert whole is not None
+    return WrittenFile(whole.hexdigest(), digest.hexdigest())
 
 
 def _file_jobs(

@@ -1,6 +1,6 @@
 """What a run tells. Numbers in, numbers out.
 
-Imports judging, runs and evolution; draws nothing and opens no checkpoint.
+Imports judging, runs and evolution; draws nothing, opens no checkpoint and of pictures those of a run.
 
 Read in this order:
 
@@ -8,5 +8,6 @@ Read in this order:
     source_shares   how much of each source is in a recipe
     replay          the archive after each offspring, played again
     selection       which individuals the wall shows, and in which order
+    colours         brightness, saturation and contrast of pictures, and how far they drifted from the sources'
     weak_spots      prompts that nobody alive draws well, and what the numbers suggest
 """

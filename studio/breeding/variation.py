@@ -13,7 +13,8 @@ from pipelines.architectures.keys import MODEL, TEXT_ENCODERS, canonical_order, 
 from pipelines.checkpoints.sources import Source
 from pipelines.recipes.crossover import AngleScope, CrossoverParameters, cross_recipes, genome_cosine
 from pipelines.recipes.gram import compute_gram
-from pipelines.recipes.recipe import Lineage, Recipe
+from pipelines.recipes.lineage import Lineage
+from pipelines.recipes.recipe import Recipe
 from studio.errors import ConfigError
 from studio.evolution.niches import roulette
 

@@ -151,11 +151,12 @@ def _statement(reason: str | None, who: str | None) -> LicenceStatement | None:
 
 def _write_and_push(plan: Callable[[Path], ExportPlan | LoraPlan], out: Path, push: str | None, as_json: bool) -> None:
     """Write a checkpoint, or its recipe alone, push it if asked to, and say where it is."""
-    from studio.exporting import hub_upload as hub
     from studio.exporting.export_plan import ExportPlan
     from studio.exporting.recipe_package import PACKAGE_ENDING, RecipePackage
 
     if push:
+        from studio.exporting import hub_upload as hub
+
         hub.check_push(push)
     is_recipe = out.name.endswith(PACKAGE_ENDING)
     with console.ends_tidily(), console.bytes_progress() as progress:

@@ -14,7 +14,6 @@ from rich.table import Column, Table
 
 from pipelines.recipes.recipe import Recipe, load_recipe
 from pipelines.recipes.statement import LicenceStatement
-from studio.execution.control import extend
 from studio.exporting.network_export import write_network
 from studio.licences.ledger import ledger_of_sources
 from studio.networks.config import load
@@ -40,6 +39,8 @@ def evolve(
     else:
         store = open_any(out)
         if "evaluations" in changes:
+            from studio.execution.control import extend  # here, not above: it imports what draws
+
             extend(store, changes["evaluations"])
     with _progress(store.config.evaluations) as watch:
         carry_out(store, watch, accept=accept, reread=reread)

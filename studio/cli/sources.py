@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -61,7 +62,7 @@ def sources_inspect(
     from pipelines.checkpoints.source_uri import open_source_uri
     from pipelines.errors import RecipeError
     from pipelines.exporting.provenance import embedded_recipe
-    from pipelines.storage.pickled import PICKLE_SUFFIXES
+    from pipelines.storage.formats import PICKLE_SUFFIXES
     from studio.library.adapter_notes import source_notes
 
     opened = open_source_uri(source)
@@ -141,13 +142,35 @@ def _probe_sentence(probed: Mapping[str, Any], source: Source) -> str:
     return f"{said}; it is taken for {source.architecture.prediction}: name it as '{right}'"
 
 
+@sources_app.command("check")
+def sources_check(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help=SOURCE_FORMS)],
+    runs: Annotated[
+        Path, typer.Option(help="folder that holds the runs; their sources and those added are compared with")
+    ] = Path("runs"),
+    as_json: Json = False,
+) -> None:
+    """Broken values and layers, duplicates, colours; exit code 1 if broken. / 壊れた層や重複、色合いを調べます。"""
+    from studio.doctor.examination import examine_sources
+
+    with console.bytes_progress("reading") as progress:
+        examined = examine_sources(files, runs, progress)
+    if as_json:
+        console.print_json({"sources": [one.as_json() for one in examined]})
+    else:
+        for one in examined:
+            print("\n  ".join([f"{one.name}:", *one.sentences("en")]))
+    if not all(one.sound for one in examined):
+        raise typer.Exit(1)
+
+
 @sources_app.command("compare")
 def sources_compare(
     paths: Annotated[list[str], typer.Argument(metavar="SOURCE SOURCE...", help=SOURCE_FORMS)],
     as_json: Json = False,
 ) -> None:
     """Whether sources can be merged, and the angle between them. / 素材モデルどうしの相性（角度）を調べます。"""
-    from studio.evaluation.score_model import compare_sources
+    from studio.doctor.comparison import compare_sources
 
     compared = compare_sources(paths)
     if as_json:

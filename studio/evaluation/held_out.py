@@ -13,7 +13,8 @@ import numpy as np
 from eval.cmmd import cmmd
 from eval.metrics import bootstrap_mean, mean_by_category, paired_bootstrap
 from eval.prompts.prompt_set import LANGUAGES, Language
-from pipelines.checkpoints.sources import COMPONENTS, Source
+from pipelines.architectures.keys import COMPONENTS
+from pipelines.checkpoints.sources import Source
 from pipelines.errors import GenerationError, RecipeError
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.pictures import read_picture

@@ -1,9 +1,9 @@
-"""Scores of one model outside a run, and how alike sources are."""
+"""Scores of one model outside a run."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,12 +14,9 @@ from eval.metrics import bootstrap_mean, mean_by_category
 from eval.prompts.prompt_set import Language, load_prompts
 from eval.scorers import names
 from eval.scorers.catalogue import REPORTER
-from pipelines.checkpoints.source_uri import open_source_uri
-from pipelines.checkpoints.sources import check_mergeable, text_encoder_conflict
 from pipelines.generation.cost import native_side
 from pipelines.generation.prompt_syntax import PLAIN, PromptSyntax
 from pipelines.generation.settings import FULL_SIZE_SIDE, PresetName
-from pipelines.recipes.compatibility import gram_matrices, source_angles
 from studio.library.model_reference import open_model, syntax_of_model
 from studio.runs.config_file import preset
 from studio.runs.noise import Noise
@@ -82,23 +79,4 @@ def score_model(
         "per_prompt": {kind: dict(zip(wanted.ids, row.tolist(), strict=True)) for kind, row in rows.items()},
         "per_category": {kind: mean_by_category(row, wanted.categories) for kind, row in rows.items()},
         "truncated": scored_short(opened.truncated, captions, conditions.syntax),
-    }
-
-
-def compare_sources(paths: Sequence[str | Path]) -> dict[str, Any]:
-    """Whether sources can be merged, and the angles between them.
-
-    Returns:
-        JSON: `sources`, `angles` (degrees, per chromosome a matrix), `text_encoders` (why they cannot be merged, or
-        null).
-
-    Raises:
-        SourceError: a source cannot be opened or merged with the others.
-    """
-    sources = [open_source_uri(path) for path in paths]
-    check_mergeable(sources)
-    return {
-        "sources": [source.name for source in sources],
-        "angles": {name: source_angles(products).tolist() for name, products in gram_matrices(sources).items()},
-        "text_encoders": text_encoder_conflict(sources),
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from pipelines.checkpoints import hub
+from pipelines.checkpoints.hub_names import parse_hub_id
 from pipelines.exporting.export import CONFIG_FOLDER, PRECISIONS, SINGLE_FILE_SUFFIX, about_folder
 from pipelines.generation.prompt_syntax import PLAIN
 from pipelines.generation.settings import FEW_STEP_LORAS, GenerationSettings
@@ -113,7 +113,7 @@ def _few_step(settings: GenerationSettings) -> list[str]:
     if settings.speed is None or settings.lora is None:
         return []
     family = FEW_STEP_LORAS[settings.speed]
-    named = hub.parse_hub_id(settings.lora)
+    named = parse_hub_id(settings.lora)
     file = Path(settings.lora if named is None else named.file or "").name
     where = "." if named is None else named.repo  # a path of this machine is nobody's business
     options = "".join(f", {key}={value!r}" for key, value in family.options.items())

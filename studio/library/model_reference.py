@@ -11,7 +11,7 @@ from pipelines.errors import SourceError
 from pipelines.exporting.places import noted_source
 from pipelines.generation.prompt_syntax import PLAIN, PromptSyntax
 from pipelines.recipes.recipe import Recipe, RecipeSource, blend, load_recipe
-from pipelines.storage.pickled import PICKLE_SUFFIXES
+from pipelines.storage.formats import PICKLE_SUFFIXES
 from studio.runs.store import open_run
 
 OpenedModel = tuple[Recipe, dict[str, Source]]

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from pipelines.checkpoints.sources import SDXL_UNET, Source
+from pipelines.architectures.keys import SDXL_UNET
+from pipelines.checkpoints.sources import Source
 from pipelines.exporting.export import about_folder
 from pipelines.exporting.provenance import Origin, source_origins
 from pipelines.recipes.recipe import Recipe

@@ -21,8 +21,7 @@ from eval.scorers import names
 from eval.scorers.scorer import FeatureScorer
 from pipelines.checkpoints.sources import open_source
 from pipelines.errors import ExportError
-from pipelines.exporting.provenance import read_sha256
-from pipelines.storage.files import write_whole
+from pipelines.storage.files import read_sha256, write_whole
 from studio.environment import current_environment
 from studio.evaluation.evaluator import DrawingConditions, DrawnPicture, Evaluator
 from studio.evaluation.open_scorer import open_scorer, scorer_change, unpark_beside

@@ -18,6 +18,7 @@ from pipelines.checkpoints.sources import Source
 from pipelines.errors import M2N2Error
 from pipelines.exporting.provenance import portable_uri
 from pipelines.recipes.recipe import Recipe
+from studio.analysis.colours import ColourDrift, offspring_drift
 from studio.analysis.lineage import lineage
 from studio.analysis.replay import ArchiveMoment, archive_history
 from studio.evolution.niches import owners
@@ -66,6 +67,7 @@ class ReportContent:
         realism: CMMD by row.
         child: the child that the report is about, or the best so far; `None` before there is one.
         recipe: its recipe, without the paths of this machine.
+        drift: the colours of its pictures beside its sources'; `None` where none were kept of the same prompts.
         pictures: the same captions drawn by every model.
         ancestors: the child and all it descends from, youngest first.
         licences: what the child inherits; `None` where its sources are gone.
@@ -88,6 +90,7 @@ class ReportContent:
     realism: Mapping[str, float]
     child: Individual | None
     recipe: Recipe | None
+    drift: ColourDrift | None
     pictures: ReportPictures
     ancestors: Sequence[Individual]
     licences: Sequence[InheritedLicence] | None
@@ -128,6 +131,7 @@ def read_report_content(store: RunStore) -> ReportContent:
         realism=state.realism or {},
         child=child,
         recipe=_portable_recipe(child.recipe, sources) if child else None,
+        drift=offspring_drift(store, child) if child else None,
         pictures=report_pictures(store, individuals, child),
         ancestors=lineage(store, child.id)[:ANCESTORS] if child else [],
         licences=inherited_licences(child.recipe, sources) if child and sources else None,

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from eval.prompts.prompt_set import PromptSet
-from pipelines.recipes.recipe import Lineage
+from pipelines.recipes.lineage import Lineage
 from studio.analysis.lineage import ancestry
 from studio.analysis.source_shares import source_shares
 from studio.analysis.weak_spots import is_weak

@@ -61,6 +61,7 @@ def report_html(store: RunStore, lang: Lang) -> str:
         if len(report.niches) <= PROMPTS_TOLD
         else None,
         depth=drawings.depth_strip(lang, report.child) if report.child else None,
+        colours=report.drift.sentences(lang) if report.drift else [],
         groups=[_group(caption, report.pictures.models) for caption in report.pictures.captions],
         model_name=lambda name: row_label(lang, report, name),
         score=format_score,

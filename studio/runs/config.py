@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import yaml
@@ -15,8 +15,7 @@ import assets
 from eval.prompts.prompt_set import Language
 from eval.scorers import names
 from eval.scorers.catalogue import REPORTER, SCORER
-from pipelines.architectures.keys import ATTENTION, BACKBONE, REST, TEXT_ENCODERS
-from pipelines.checkpoints.sources import COMPONENTS, Source
+from pipelines.architectures.keys import ATTENTION, BACKBONE, COMPONENTS, REST, TEXT_ENCODERS
 from pipelines.errors import short
 from pipelines.generation.prompt_syntax import PLAIN, PromptSyntax
 from pipelines.generation.settings import GenerationSettings
@@ -25,6 +24,9 @@ from pipelines.recipes.recipe import Recipe, blend
 from pipelines.storage.files import write_whole
 from studio.errors import ConfigError
 from studio.evolution.niches import MAX_ALPHA
+
+if TYPE_CHECKING:  # a run is read without torch
+    from pipelines.checkpoints.sources import Source
 
 FitnessKind = Literal["text", "image"]
 # Small pictures: two batches for the 65 captions; 8 steps score alike.

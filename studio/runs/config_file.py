@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from eval.scorers import names
 from pipelines.checkpoints.source_uri import absolute_uri, open_source_uri
-from pipelines.checkpoints.sources import Source
 from pipelines.errors import unreadable
 from pipelines.generation.cost import native_side
 from pipelines.generation.settings import FULL_SIZE_SIDE, GenerationSettings, PresetName, presets
@@ -17,6 +16,9 @@ from pipelines.untrusted import UnreadableDocument, read_yaml
 from studio.errors import ConfigError
 
 from .config import EMBEDDED_PICTURES, RunConfig, checked, embedded
+
+if TYPE_CHECKING:  # a run file is read without torch
+    from pipelines.checkpoints.sources import Source
 
 
 def configured(path: Path | None, changes: Mapping[str, Any], pictures: PresetName | None) -> RunConfig:

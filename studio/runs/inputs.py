@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eval.prompts.prompt_set import PromptSet, load_prompts
-from pipelines.checkpoints.source_uri import open_source_uri
-from pipelines.checkpoints.sources import Source, check_mergeable, text_encoder_conflict
 from studio.errors import ConfigError
 
 from .config import RESERVED, RunConfig
+
+if TYPE_CHECKING:  # a run is shown without torch
+    from pipelines.checkpoints.sources import Source
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,9 @@ def open_run_sources(config: RunConfig) -> dict[str, Source]:
         ConfigError: the host, the base of task arithmetic, or what a chromosome is frozen to is not among them; or
             their text encoders cannot be merged as asked.
     """
+    from pipelines.checkpoints.source_uri import open_source_uri
+    from pipelines.checkpoints.sources import check_mergeable, text_encoder_conflict
+
     sources = [open_source_uri(uri) for uri in config.sources]
     check_mergeable(sources)
     by_name = {source.name: source for source in sources}

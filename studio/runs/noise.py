@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipelines.generation.live_pipeline import PictureRequest
 from pipelines.generation.prompt_syntax import PLAIN
 from pipelines.generation.settings import GenerationSettings
+
+if TYPE_CHECKING:  # what noise a picture has is known without drawing one
+    from pipelines.generation.live_pipeline import PictureRequest
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from studio.analysis.colours import ColourDrift, offspring_drift
 from studio.analysis.lineage import ancestry
 from studio.analysis.selection import best_source
 from studio.formatting import format_score
@@ -57,7 +58,7 @@ def detail(studio: Studio, lang: Lang, name: str, id: str) -> Detail:
         prompts = store.prompts.niches
         rows = range(len(prompts))
         return Detail(
-            title=_title(lang, name, one, best),
+            title=_title(lang, name, one, best, offspring_drift(store, one)),
             depth=drawings.depth_strip(lang, one),
             pairs=html.prompt_pictures(lang, store, one, others),
             recipe=one.recipe.to_json(),
@@ -76,7 +77,7 @@ def detail(studio: Studio, lang: Lang, name: str, id: str) -> Detail:
         )
 
 
-def _title(lang: Lang, name: str, one: Individual, best: Individual | None) -> Markup:
+def _title(lang: Lang, name: str, one: Individual, best: Individual | None, drift: ColourDrift | None) -> Markup:
     numbers = Markup(" · ").join(
         Markup("{} <b>{}</b> {}").format(
             t(lang, f"kind_{kind}"),
@@ -94,8 +95,9 @@ def _title(lang: Lang, name: str, one: Individual, best: Individual | None) -> M
         )
         for page in ("compare", "export")
     )
-    return Markup('<div class="title"><h2>{}</h2><p>{}</p><p class="quiet">{}</p><p>{}</p></div>').format(
-        one.id, numbers, origin, links
+    colours = Markup('<p class="quiet colours">{}</p>').format(" ".join(drift.sentences(lang))) if drift else ""
+    return Markup('<div class="title"><h2>{}</h2><p>{}</p><p class="quiet">{}</p>{}<p>{}</p></div>').format(
+        one.id, numbers, origin, colours, links
     )
 
 

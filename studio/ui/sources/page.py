@@ -23,6 +23,7 @@ from studio.ui.common.studio import Studio
 
 from .adding import add, look, sources_in
 from .cards import cards, entry
+from .checking import check
 from .similarity import Measured, Tell, heat_maps, measure
 
 
@@ -79,6 +80,12 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             compare = gr.Button(t(lang, "measure_kinship"), variant="primary", elem_id="measure")
             halt = gr.Button(t(lang, "cancel"), variant="stop", visible=False, elem_id="halt")
         heat = gr.HTML(min_height=60, elem_id="heat")
+    with gr.Accordion(t(lang, "check_title"), open=False, elem_id="doctor"):
+        gr.Markdown(t(lang, "check_text"), elem_classes="quiet")
+        with gr.Row(elem_classes="bar"):
+            examine = gr.Button(t(lang, "check_chosen"), variant="primary", elem_id="examine")
+            cease = gr.Button(t(lang, "cancel"), variant="stop", visible=False, elem_id="cease")
+        examined = gr.HTML(min_height=60, elem_id="examined")
     with gr.Accordion(t(lang, "add_sources"), open=False, elem_id="add", elem_classes="needs-editor"):
         with gr.Row(equal_height=True):
             own = gr.Textbox(lines=3, label=t(lang, "own_folders"), info=t(lang, "add_info"), scale=3, elem_id="own")
@@ -169,6 +176,16 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         first = found.central
         return [found, heat_maps(lang, found, first), gr.Dropdown(choices=found.names, value=first, interactive=True)]
 
+    def on_check(
+        uris: list[str],
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> str:
+        try:
+            return check(studio, lang, in_order(studio, uris), telling(request, progress))
+        except Cancelled:
+            return t(lang, "check_cancelled")
+
     def on_base(found: Measured | None, name: str) -> Any:
         return heat_maps(lang, found, name) if found else gr.skip()
 
@@ -184,6 +201,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     for button, cancel, handler, does, inputs, outputs, place in (
         (take, leave, on_add, "add sources", [own, chosen], [seen, own, *shelves], seen),
         (compare, halt, on_measure, None, [chosen], [measured, heat, base], heat),
+        (examine, cease, on_check, None, [chosen], [examined], examined),
     ):
         first = listen(button.click, lang, begun, None, [button, cancel], role="editor", **quiet)
         done = listen(

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.checkpoints.hub import HubId, needed_files, parse_hub_id
+from pipelines.checkpoints.hub import needed_files
+from pipelines.checkpoints.hub_names import HubId, parse_hub_id
 from pipelines.errors import SourceError
 from tests.fake_hub import COMMIT, NOT_NEEDED, SDXL, serve
 
 DRIVER = """
 import json, sys, urllib.request
 from pipelines.errors import M2N2Error
-from pipelines.checkpoints.hub import fetch, parse_hub_id
+from pipelines.checkpoints.hub import fetch
+from pipelines.checkpoints.hub_names import parse_hub_id
 for number, text in enumerate(sys.argv[2:]):
     if sys.argv[1]:
         urllib.request.urlopen(f"{sys.argv[1]}/mark/{number}").close()

@@ -7,7 +7,7 @@ import pytest
 
 import assets
 from pipelines.recipes.crossover import genome_cosine
-from pipelines.recipes.recipe import Lineage
+from pipelines.recipes.lineage import Lineage
 from studio.breeding.initial_population import merge_baselines, source_recipes
 from studio.breeding.variation import BINS, RecipeCrossover
 from studio.errors import ConfigError

@@ -46,6 +46,7 @@ def test_a_report_holds_all_that_a_run_tells(finished, report, lang):
         "report_curves",
         "niche_map",
         "report_niches",
+        "colours_title",
         "report_lineage",
         "licences",
     ):

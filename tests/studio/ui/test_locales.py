@@ -19,6 +19,8 @@ SOURCES = [
     *sorted(_STUDIO.glob("library/*.py")),
     *sorted(_STUDIO.glob("exporting/*.py")),
     *sorted(_STUDIO.glob("conditions/*.py")),
+    *sorted(_STUDIO.glob("doctor/*.py")),
+    *sorted(_STUDIO.glob("analysis/*.py")),
     *sorted(_STUDIO.glob("*.py")),
 ]
 TEMPLATES = [*sorted(_STUDIO.glob("reports/templates/*.html")), *sorted(_STUDIO.glob("ui/**/templates/*.html"))]

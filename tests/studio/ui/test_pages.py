@@ -270,6 +270,7 @@ def test_what_people_say_is_on_the_wall_and_filters_it(finished):
 @pytest.mark.parametrize("lang", ["en", "ja"])
 def test_an_individual_is_shown_with_its_recipe_and_ancestors(finished, lang):
     found = archive.detail(finished, lang, "first", "0002")
+    assert ("Brightness" if lang == "en" else "明るさ") in found.title
     with finished.run("first") as store:
         child = store.individual("0002")
     assert json.loads(found.recipe) == json.loads(child.recipe.to_json())

@@ -15,8 +15,8 @@ from studio.i18n import LANGUAGES
 from studio.library import source_library
 from studio.library.source_strengths import source_strengths
 from studio.ui.common.cancellable import CancellableWork, Cancelled
+from studio.ui.sources import checking, similarity
 from studio.ui.sources import page as sources
-from studio.ui.sources import similarity
 from studio.ui.sources.cards import cards, entry
 
 FAMILY = [str(path) for path in assets.sources()]
@@ -155,6 +155,24 @@ def test_what_cannot_be_compared_is_refused_with_what_to_do(finished):
         similarity.measure(FAMILY[:1], "en", nobody)
     with pytest.raises(M2N2Error, match="Add them below first"):
         similarity.measure([FAMILY[0], "owner/name"], "en", nobody)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_chosen_sources_are_examined_each_in_a_section(finished, lang):
+    told = []
+    shown = checking.check(finished, lang, FAMILY[:2], lambda share, words: told.append((share, words)))
+    assert shown.count("<section>") == shown.count("✓") == 2
+    assert shown.count("first") == 2  # the run whose pictures were measured
+    assert ("Brightness" if lang == "en" else "明るさ") in shown
+    assert told[-1][0] == 1.0
+    assert ("Reading the weights" if lang == "en" else "重みを読み込んでいます") in told[-1][1]
+
+
+def test_what_cannot_be_examined_is_refused_with_what_to_do(finished):
+    with pytest.raises(M2N2Error, match="at least one"):
+        checking.check(finished, "en", [], nobody)
+    with pytest.raises(M2N2Error, match="Add them below first"):
+        checking.check(finished, "en", ["owner/name"], nobody)
 
 
 def test_only_pictures_of_known_sources_are_served(finished, served_pictures):

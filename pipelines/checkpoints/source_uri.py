@@ -6,6 +6,7 @@
     owner/name@revision                 a branch, tag or commit of it
     owner/name/path/file.safetensors    one file of it
     BASE + 0.8 * LORA - 0.5 * LORA      LoRAs baked into a base, each of them any of the above
+    BASE + 0.8 unet * LORA              its UNet's part alone; `clip` is that of both text encoders
     NAME = any of these                 called by a name of its own
 
 Paths are relative to the file that they are written in, or to the working directory.
@@ -16,6 +17,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from pipelines.architectures.keys import TEXT_ENCODERS
 from pipelines.errors import SourceError
 from pipelines.storage.pickled import PICKLE_SUFFIXES, as_safetensors
 
@@ -23,6 +25,8 @@ from . import hub
 from .adapted import with_adapter
 from .source_expression import FORMS, SourceExpression, parse_source, parse_terms
 from .sources import Source, open_source
+
+_ADAPTER_PARTS = {"unet": ("unet",), "clip": TEXT_ENCODERS}  # by the word after a scale
 
 
 def open_source_uri(uri: str | Path, *, name: str | None = None, relative_to: Path | None = None) -> Source:
@@ -41,10 +45,11 @@ def open_source_uri(uri: str | Path, *, name: str | None = None, relative_to: Pa
     """
     written = _with_absolute_paths(parse_source(str(uri), relative_to), relative_to)
     place = _locate(written.base)
-    opened = open_source(_readable_file(place))
+    opened = open_source(_readable_file(place), lies_at=place)
     contents = opened.contents
     for scale, lora in written.adapters:
-        contents = with_adapter(contents, _lora_file(lora), float(scale))
+        number, _, part = scale.partition(" ")
+        contents = with_adapter(contents, _lora_file(lora), float(number), parts=_ADAPTER_PARTS.get(part))
     return Source(place, name or _default_name(written), contents, uri=written.uri)
 
 
@@ -66,7 +71,7 @@ def is_at_hand(uri: str) -> bool:
     base, loras = parse_terms(uri)
     for text in (base, *(lora for _, lora in loras)):
         named = hub_id(text)
-        if (named and not hub.is_cached(named)) or (named is None and Path(text).suffix in PICKLE_SUFFIXES):
+        if (named and not hub.is_cached(named)) or (named is None and Path(text).suffix.lower() in PICKLE_SUFFIXES):
             return False
     return True
 
@@ -107,7 +112,7 @@ def _locate(text: str) -> Path:
 
 def _readable_file(place: Path) -> Path:
     """Return a file that can be read as safetensors: the same one, or a pickled one converted."""
-    return as_safetensors(place) if place.suffix in PICKLE_SUFFIXES and place.is_file() else place
+    return as_safetensors(place) if place.suffix.lower() in PICKLE_SUFFIXES and place.is_file() else place
 
 
 def _lora_file(text: str) -> Path:

@@ -17,8 +17,9 @@ import numpy as np
 
 from pipelines.architectures.keys import Layout
 
+from .chromosome import Chromosome, Segment
 from .gram import Gram
-from .recipe import Chromosome, Lineage, Recipe, Segment
+from .recipe import Lineage, Recipe
 
 AngleScope = Literal["chromosome", "tensor", "genome"]
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from pipelines.architectures.keys import MODEL
 from pipelines.checkpoints.sources import Source
+from pipelines.recipes.chromosome import Chromosome, Segment
 from pipelines.recipes.crossover import merge_equal_neighbours
-from pipelines.recipes.recipe import Chromosome, Lineage, Recipe, Segment, load_recipe
+from pipelines.recipes.recipe import Lineage, Recipe, load_recipe
 from studio.errors import ConfigError
 from studio.evolution.archive import Archive
 

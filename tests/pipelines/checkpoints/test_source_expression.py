@@ -9,6 +9,8 @@ from pipelines.errors import SourceError
 def test_only_a_number_and_a_star_after_a_sign_begin_a_lora():
     assert parse_terms("a + b.safetensors") == ("a + b.safetensors", [])
     assert parse_terms("a + 2 * b + c + 0.5 * d") == ("a", [("2", "b + c"), ("0.5", "d")])
+    assert parse_terms("a + 2 unet * b + 1 clip * b") == ("a", [("2 unet", "b"), ("1 clip", "b")])
+    assert parse_terms("a + 2 vae * b") == ("a + 2 vae * b", [])
     assert parse_terms("a+2*b") == ("a+2*b", [])
     assert parse_terms("a-2*b") == ("a-2*b", [])
     assert parse_terms("a * 2 + 3") == ("a * 2 + 3", [])
@@ -28,6 +30,9 @@ def test_only_a_number_and_a_star_after_a_sign_begin_a_lora():
         ("a － 0.5 * b", "-0.5"),
         ("a−１×b", "-1"),
         ("a + －0.5 * b", "-0.5"),
+        ("a + 0.8 unet * b", "0.8 unet"),
+        ("a − 0.50  clip × b", "-0.50 clip"),
+        ("a ＋ ０．８ unet＊b", "0.8 unet"),
     ],
 )
 def test_signs_belong_to_scales_and_may_be_full_width(text, scale):

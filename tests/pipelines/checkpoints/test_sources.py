@@ -122,7 +122,9 @@ def test_refuses_nan(copied):
 def test_refuses_another_shape(copied, family):
     folder = copied("base", "wider")
     rewrite(folder, lambda tensors: tensors.update({"conv_in.bias": torch.zeros(7)}))
-    with pytest.raises(SourceError, match=r"wider cannot be merged with ja: tensor conv_in\.bias has shape \[7\]"):
+    with pytest.raises(
+        SourceError, match=r"wider has a UNet .* tensor conv_in\.bias has shape \[7\], its configuration asks"
+    ):
         check_mergeable([family["ja"], open_source(folder)])
 
 

@@ -6,6 +6,7 @@
 The values are those of the folder in each of them, so their hashes are as well.
 """
 
+import functools
 import json
 import shutil
 
@@ -27,6 +28,11 @@ def forms_place(parent, folder):
 
 def whole(folder):
     """All 2,515 tensors of a single file, by key."""
+    return dict(_whole(folder))
+
+
+@functools.cache
+def _whole(folder):
     stored = {}
     for part, tensors in tensors_of(folder).items():
         stored |= to_file(part, tensors)

@@ -86,7 +86,7 @@ class LiveWeights:
             RecipeError: the module and its source differ in a tensor, or a sum overflows.
         """
         identity = (
-            tuple(part and part.sha256 for part in plan.source_components(self.component))
+            tuple(named.sha256.get(self.component) for named in plan.recipe.sources)  # which the plan has checked
             if self.component in plan.recipe.merged_components
             else (),
             plan.lender(self.component).components[self.component].sha256,

@@ -189,7 +189,7 @@ def refuse_unwritable(named: Mapping[str, Architecture], host: str, layout: Arch
                 f"{name} is {architecture}, {host} is {layout}. Expected the one that edits pictures as the host, "
                 f"whose first convolution the result has: --host {name}."
             )
-    if not expected.sdxl_layout or expected.edm:
+    if not (expected.text_to_image or expected.sdxl_layout) or expected.edm:
         raise _not_bred(host, expected)
 
 

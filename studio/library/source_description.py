@@ -10,10 +10,12 @@ from studio.i18n import Lang, t
 
 
 def describe_source(lang: Lang, source: Source) -> str:
-    """Say what a source is: a whole checkpoint or a part alone, in which form, and what of it is there."""
+    """Say what a source is: a whole checkpoint, a torn one or a part alone, in which form, and what of it is there."""
     held = [part for part in WEIGHTED_COMPONENTS if part in source.components or part in source.contents.unusable]
     form = "file" if source.path.is_file() else "folder"
     extent = "whole" if len(held) == len(WEIGHTED_COMPONENTS) else "alone" if len(held) == 1 else "some"
+    if source.shortfalls or source.contents.unusable:
+        extent = "torn"
     parts = ", ".join(PARTS[part] for part in held)
     return t(lang, f"source_{extent}", form=t(lang, f"source_form_{form}"), parts=parts)
 

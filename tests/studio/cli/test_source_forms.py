@@ -63,7 +63,7 @@ def test_a_blend_of_what_is_not_whole_is_refused_with_who_could_lend(m2n2, place
 def test_inspect_says_what_is_missing_once_it_has_said_what_there_is(m2n2, place):
     done = m2n2("sources", "inspect", place / "torn.safetensors")
     assert done.returncode == 1
-    assert "A whole checkpoint as a single file: UNet, CLIP-L, CLIP-G, VAE." in done.stdout
+    assert "A checkpoint that is not whole, as a single file: UNet, CLIP-L, CLIP-G, VAE." in done.stdout
     assert "138 of 248 tensors are missing, of decoder (138)" in done.stderr
     done, about = m2n2("sources", "inspect", place / "torn.safetensors", "--json", json_output=True)
     assert done.returncode == 1

@@ -233,7 +233,7 @@ def _whole_number(digits: str) -> int:
 
 def _decoded(content: bytes) -> str:
     try:
-        return content.decode("utf-8")
+        return content.decode("utf-8-sig")  # editors of Windows put a mark before the first letter
     except UnicodeDecodeError as error:
         raise UnreadableDocument(unreadable(error)) from error
 

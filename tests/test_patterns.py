@@ -29,6 +29,7 @@ PATTERNS = {
     "pipelines/architectures/sdxl_single_file_names.py": (1, "dots"),
     "pipelines/checkpoints/hub.py": (1, "files of a repository"),
     "pipelines/checkpoints/hub_names.py": (1, "a name, whole"),
+    "pipelines/checkpoints/weight_files.py": (1, "a shard's name, whole: one lazy repeat, digits of limited length"),
     "pipelines/checkpoints/source_expression.py": (3, "a person's line, possessive and of limited length"),
     "pipelines/exporting/metadata.py": (1, "a name, one repeat of letters that it replaces"),
     "pipelines/exporting/manifest.py": (2, "a line of a manifest, whole: one repeat at its end; single letters"),

@@ -15,7 +15,8 @@ from eval.prompts.prompt_set import LANGUAGES, Language, PromptSet
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import GenerationError, RecipeError
 from pipelines.generation.settings import GenerationSettings
-from pipelines.recipes.recipe import Recipe, Segment, blend
+from pipelines.recipes.chromosome import Segment
+from pipelines.recipes.recipe import Recipe, blend
 from studio.evaluation.evaluator import DrawingConditions, DrawnPicture, Evaluator, Fitness
 from studio.evaluation.open_scorer import open_scorer, unpark_beside
 from studio.evolution.niches import Floats

@@ -68,6 +68,8 @@ class Architecture:
         zero_terminal_snr: whether it was trained on a noise schedule that ends in pure noise.
         edm: whether it was trained on EDM's continuous noise levels (Playground 2.5, CosXL).
         text_to_image: whether it has SDXL's layout with latents in and latents out: what the studio draws with.
+        sdxl_layout: whether it has SDXL's layout, what else it reads than latents aside.
+        editing: the end of the name that says what else it reads than latents; empty where it reads nothing else.
     """
 
     name: str
@@ -75,6 +77,13 @@ class Architecture:
     zero_terminal_snr: bool = False
     edm: bool = False
     text_to_image: bool = False
+    sdxl_layout: bool = False
+    editing: str = ""
+
+    @property
+    def family(self) -> str:
+        """The kind without what else it reads: the weights of both have all but the first convolution in common."""
+        return self.name.removesuffix(self.editing)
 
     @property
     def prediction(self) -> str:
@@ -124,10 +133,12 @@ def detect_architecture(
         zero_terminal_snr=zero_snr,
         edm=any(mark.startswith("edm_") for mark in marks) or str(scheduler.get("_class_name")).startswith("EDM"),
         text_to_image=family.text_to_image and not remark,
+        sdxl_layout=family.text_to_image,
+        editing=remark,
     )
 
 
-def refuse_mixing(named: Mapping[str, Architecture]) -> None:
+def refuse_mixing(named: Mapping[str, Architecture], *, across_editing: bool = False) -> None:
     """Refuse sources of different architectures, or that predict different things.
 
     Zero terminal SNR alone is no reason: the weights are of one kind, the schedule is the host's, and many files that
@@ -135,13 +146,15 @@ def refuse_mixing(named: Mapping[str, Architecture]) -> None:
 
     Args:
         named: source name to architecture.
+        across_editing: whether models that edit pictures may stand beside those that draw from text.
 
     Raises:
         SourceError: two sources that cannot be merged; names both and both architectures.
     """
     (first, expected), *others = named.items()
     for name, architecture in others:
-        if architecture.name != expected.name:
+        same = architecture.family == expected.family if across_editing else architecture.name == expected.name
+        if not same:
             raise SourceError(
                 f"{name} is {architecture}, {first} is {expected}. Expected sources of one architecture, as the "
                 "weights of different ones have nothing in common: leave one of the two out."
@@ -154,6 +167,46 @@ def refuse_mixing(named: Mapping[str, Architecture]) -> None:
                 "where the source is named, as 'FILE as v-prediction' or 'FILE as epsilon'. `m2n2 sources inspect "
                 "--probe FILE` tells which it is."
             )
+
+
+def refuse_undrawable(named: Mapping[str, Architecture]) -> None:
+    """Refuse sources that cannot be merged, or with whose merge the studio cannot draw; see `refuse_mixing`."""
+    refuse_mixing(named)
+    first, architecture = next(iter(named.items()))
+    if not architecture.text_to_image or architecture.edm:
+        raise _not_bred(first, architecture)
+
+
+def refuse_unwritable(named: Mapping[str, Architecture], host: str, layout: Architecture) -> None:
+    """Refuse sources whose merge cannot be written.
+
+    Args:
+        named: source name to architecture, of those that are merged.
+        host: the source whose layout the result has. One that edits pictures may stand beside others that draw from
+            text, as they differ in the first convolution alone; what it predicts matters only if it is merged too.
+        layout: the host's architecture.
+
+    Raises:
+        SourceError: see `refuse_mixing`; or a model that edits pictures beside a host that does not.
+    """
+    first = next(iter(named.values()))
+    expected = layout if host in named else replace(layout, prediction_type=first.prediction_type, edm=first.edm)
+    refuse_mixing({host: expected, **named}, across_editing=True)
+    for name, architecture in named.items():
+        if architecture.editing not in ("", expected.editing):
+            raise SourceError(
+                f"{name} is {architecture}, {host} is {layout}. Expected the one that edits pictures as the host, "
+                f"whose first convolution the result has: --host {name}."
+            )
+    if not (expected.text_to_image or expected.sdxl_layout) or expected.edm:
+        raise _not_bred(host, expected)
+
+
+def _not_bred(name: str, architecture: Architecture) -> SourceError:
+    return SourceError(
+        f"{name} is {architecture}. Expected SDXL that draws from text, with epsilon or v-prediction; other models are "
+        "not bred."
+    )
 
 
 def _family(unet: Mapping[str, tuple[int, ...]]) -> UNetFamily | None:

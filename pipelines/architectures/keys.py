@@ -43,6 +43,7 @@ _STAGES = (
 )
 _KINDS = {"resnets": 0, "attentions": 1, "downsamplers": 2, "upsamplers": 2}
 _AFTER_ALL_LAYERS = 1 << 30
+_BUFFERS = frozenset({"position_ids", "attn_mask", "num_batches_tracked"})  # counters and constants
 
 
 _OLD_VAE_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
@@ -95,9 +96,17 @@ def is_attention(name: str) -> bool:
     return ".attn1." in name or ".attn2." in name
 
 
+def is_buffer(name: str) -> bool:
+    """Return whether a tensor is no weight by its name, whatever numbers it holds: older merges made some float.
+
+    `logit_scale` is a buffer as CLIP's alone; inside a layer, as in Swin v2, it is learnt.
+    """
+    return name == "logit_scale" or name.rpartition(".")[2] in _BUFFERS
+
+
 def is_merged(name: str, dtype: str) -> bool:
-    """Return whether a tensor may be interpolated at all: integers (`position_ids`) and `logit_scale` never are."""
-    return dtype in FLOAT_CODES and name != "logit_scale"
+    """Return whether a tensor may be interpolated at all: integers and buffers never are."""
+    return dtype in FLOAT_CODES and not is_buffer(name)
 
 
 def chromosome_of(component: str, name: str, patterns: Patterns | None = None) -> str:

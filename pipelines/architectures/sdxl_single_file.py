@@ -7,14 +7,18 @@ stores its projection transposed, and the VAE writes its attention as 1x1 convol
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pipelines.errors import SourceError
 
+from .expected_tensors import expected_tensors
 from .keys import canonical_name
+from .sdxl import UNET
 from .sdxl_single_file_names import module_table, translate_name
+from .single_file_prefixes import has_diffusers_names, sort_keys, without_dots
 
 Shape = tuple[int, ...]
 PREFIXES = {
@@ -25,7 +29,6 @@ PREFIXES = {
 }
 POSITION_IDS = PREFIXES["text_encoder"] + "text_model.embeddings.position_ids"  # int64 [1, positions]: 0, 1, 2, ...
 LOGIT_SCALE = PREFIXES["text_encoder_2"] + "logit_scale"  # [], which no picture depends on
-_PREFIXES_READ = [*PREFIXES.items(), ("text_encoder_2", "conditioner.embedders.0.model.")]  # the last: the refiner's
 
 # What files carry beside the weights: marks of the prediction type, training leftovers, constants of the noise
 # schedule, and buffers of the text encoders.
@@ -77,8 +80,9 @@ class FileTensor:
 def from_single_file(tensors: Mapping[str, Shape]) -> dict[str, dict[str, FileSlice]]:
     """Find the components' tensors in a single file.
 
-    Reads whole checkpoints and UNets alone, these also without prefix or under diffusers' names; CLIP-L with and
-    without `text_model.`; the refiner, whose only text encoder is CLIP-G.
+    Reads whole checkpoints and parts alone, with the prefixes of other programs or without any
+    (`single_file_prefixes`), also under diffusers' names; CLIP-L with and without `text_model.`; the refiner, whose
+    only text encoder is CLIP-G.
 
     Args:
         tensors: the file's keys and shapes.
@@ -91,10 +95,12 @@ def from_single_file(tensors: Mapping[str, Shape]) -> dict[str, dict[str, FileSl
         SourceError: two keys for one tensor, or a shape from which the tensor cannot be taken.
     """
     slices: dict[str, dict[str, FileSlice]] = {}
-    for component, keys in _by_component(tensors).items():
-        named = component == "unet" and any(short.startswith("down_blocks.") for short, _ in keys)
-        table = module_table(component, (short for short, _ in keys), canonical=named)
-        names = {name if named else file: name for name, file in table.items()}
+    for component, keys in sort_keys(tensors, _ema_names()).items():
+        shorts = [short for short, _ in keys]
+        names = None
+        if not has_diffusers_names(component, shorts):
+            table = module_table(component, shorts, canonical=False)
+            names = {file: name for name, file in table.items()}
         for short, key in keys:
             for name, part in _slices_of(component, short, FileSlice(key, tensors[key]), names):
                 first = slices.setdefault(component, {}).setdefault(name, part)
@@ -106,13 +112,17 @@ def from_single_file(tensors: Mapping[str, Shape]) -> dict[str, dict[str, FileSl
     return slices
 
 
-def unknown_keys(tensors: Mapping[str, Shape]) -> list[str]:
+def unknown_keys(tensors: Iterable[str], slices: Mapping[str, Mapping[str, FileSlice]]) -> list[str]:
     """Return the keys of a single file that belong to no component and are not what usually comes with the weights.
 
     What comes with them: marks of the prediction type (`v_pred`, `ztsnr`, `edm_vpred.*`), EMA copies, constants of the
     noise schedule, and buffers of the text encoders.
+
+    Args:
+        tensors: the file's keys.
+        slices: what `from_single_file` has found in it.
     """
-    placed = {part.key for slices in from_single_file(tensors).values() for part in slices.values()}
+    placed = {part.key for named in slices.values() for part in named.values()}
     return [key for key in tensors if key not in placed and not _HARMLESS.search(key)]
 
 
@@ -140,23 +150,33 @@ def to_single_file(component: str, tensors: Mapping[str, Shape]) -> list[FileTen
     return list(files.values())
 
 
-def _by_component(tensors: Mapping[str, Shape]) -> dict[str, list[tuple[str, str]]]:
-    """Sort the keys of a file by component; each comes without and with the component's prefix."""
-    components: dict[str, list[tuple[str, str]]] = {}
-    for key in tensors:
-        for component, prefix in _PREFIXES_READ:
-            if key.startswith(prefix):
-                components.setdefault(component, []).append((key.removeprefix(prefix), key))
-    if "unet" not in components and any(key.startswith(("input_blocks.", "down_blocks.")) for key in tensors):
-        components["unet"] = [(key, key) for key in tensors]
-    return components
+@functools.cache
+def _ema_names() -> Mapping[str, str]:
+    """SDXL's UNet in a single file, by its names without dots, as moving averages have them."""
+    names = expected_tensors("unet", UNET) or {}
+    return without_dots(tuple(tensor.key.removeprefix(PREFIXES["unet"]) for tensor in to_single_file("unet", names)))
 
 
 def _slices_of(
-    component: str, short: str, whole: FileSlice, names: Mapping[str, str]
+    component: str, short: str, whole: FileSlice, names: Mapping[str, str] | None
 ) -> Iterator[tuple[str, FileSlice]]:
-    """Yield the canonical tensors that one key of a file holds; `short` is the key without its component's prefix."""
+    """Yield the canonical tensors that one key of a file holds.
+
+    Args:
+        component: what it belongs to.
+        short: the key without its component's prefix.
+        whole: the stored tensor.
+        names: the file's modules to canonical ones; `None` where the component has diffusers' names.
+    """
     key, shape = whole.key, whole.shape
+    if names is None:
+        name = canonical_name(component, short)
+        squared = _is_convolved(component, name) and not set(shape[2:]) - {1}
+        yield name, FileSlice(key, shape[:2]) if squared else whole
+        return
+    if component == "text_encoder_2" and short == "text_projection.weight":  # as a linear layer has it
+        yield short, whole
+        return
     if component == "text_encoder_2" and (packed := _PACKED.fullmatch(short)):
         if not shape or shape[0] % 3:
             raise SourceError(f"{key} has shape {list(shape)}. Expected q, k and v stacked: rows in three equal parts.")

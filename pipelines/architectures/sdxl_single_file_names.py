@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pipelines.errors import SourceError
@@ -57,6 +57,7 @@ _CLIP_G_LAYER = {
     "self_attn.out_proj": "attn.out_proj",
 }
 _DEPTH = 6  # dots in the longest module's name, such as `decoder.up_blocks.0.resnets.0.conv_shortcut.`
+_MOST_DIGITS = 3  # of a block's number; a file may name any
 
 
 def module_table(component: str, names: Iterable[str], *, canonical: bool) -> dict[str, str]:
@@ -82,17 +83,13 @@ def module_table(component: str, names: Iterable[str], *, canonical: bool) -> di
     elif component == "unet":
         table |= _unet_modules(_file_blocks(modules, "input_blocks", first=1), _file_blocks(modules, "output_blocks"))
     elif component == "vae" and canonical:
-        encoder, decoder = (
-            _levels(modules, stem, "resnets") for stem in ("encoder.down_blocks.", "decoder.up_blocks.")
-        )
-        table |= _vae_modules(encoder, decoder)
+        table |= _vae_modules(*_levels(modules, "encoder.down_blocks.", "decoder.up_blocks.", "resnets", _count))
     elif component == "vae":
-        table |= _vae_modules(
-            _levels(modules, "encoder.down.", "block"), _levels(modules, "decoder.up.", "block")[::-1]
-        )
+        encoder, decoder = _levels(modules, "encoder.down.", "decoder.up.", "block", _extent)
+        table |= _vae_modules(encoder, decoder[::-1])
     elif component == "text_encoder_2":
         stem, file_stem = "text_model.encoder.layers.", "transformer.resblocks."
-        for layer in range(_count(modules, stem if canonical else file_stem)):
+        for layer in range(_count(modules, stem) if canonical else _extent(modules, file_stem)):
             table |= _parts_of(f"{stem}{layer}", f"{file_stem}{layer}", _CLIP_G_LAYER)
     return table
 
@@ -115,9 +112,20 @@ def _parts_of(module: str, file_module: str, parts: Mapping[str, str]) -> dict[s
     return {f"{module}.{part}.": f"{file_module}.{file_part}." for part, file_part in parts.items()}
 
 
-def _count(modules: set[str], stem: str, first: int = 0) -> int:
-    """Return the first number from `first` on for which there is no module `stem0.`, `stem1.`, ..."""
-    return next(number for number in itertools.count(first) if f"{stem}{number}." not in modules)
+def _count(modules: set[str], stem: str) -> int:
+    """Return the first number for which there is no module `stem0.`, `stem1.`, ..."""
+    return next(number for number in itertools.count() if f"{stem}{number}." not in modules)
+
+
+def _extent(modules: set[str], stem: str) -> int:
+    """Return one more than the highest number of the modules `stem0.`, `stem1.`, ..., of which some may be missing.
+
+    So a file that lacks a layer lacks that layer, and none of those behind it. A number far beyond the others is
+    somebody else's: two thirds of those up to the highest are there.
+    """
+    found = (module[len(stem) :].partition(".")[0] for module in modules if module.startswith(stem))
+    numbers = sorted({int(one) for one in found if one.isdecimal() and len(one) <= _MOST_DIGITS})
+    return max((one + 1 for rank, one in enumerate(numbers, 1) if 3 * rank >= 2 * (one + 1)), default=0)
 
 
 class _Block(NamedTuple):
@@ -148,7 +156,7 @@ def _file_blocks(modules: set[str], stage: str, first: int = 0) -> list[_Block]:
     """Return the structure of `input_blocks` (whose number 0 is conv_in) or `output_blocks`: a sampler ends a block."""
     blocks: list[_Block] = []
     attended: list[bool] = []
-    for number in range(first, _count(modules, f"{stage}.", first)):
+    for number in range(first, _extent(modules, f"{stage}.")):
         layer = f"{stage}.{number}"
         downsampler, upsampler = f"{layer}.0.op." in modules, {f"{layer}.1.conv.", f"{layer}.2.conv."} & modules
         if not downsampler:  # which stands alone, while an upsampler follows a layer
@@ -183,9 +191,15 @@ def _unet_modules(down: Sequence[_Block], up: Sequence[_Block]) -> dict[str, str
     return table
 
 
-def _levels(modules: set[str], stem: str, layers: str) -> list[int]:
-    """Count the layers of each level of the VAE's encoder or decoder."""
-    return [_count(modules, f"{stem}{level}.{layers}.") for level in range(_count(modules, stem))]
+def _levels(
+    modules: set[str], encoder: str, decoder: str, layers: str, count: Callable[[set[str], str], int]
+) -> tuple[list[int], list[int]]:
+    """Count the layers of each level of the VAE's encoder and decoder; the decoder has as many levels at least."""
+    depth = count(modules, encoder)
+    return (
+        [count(modules, f"{encoder}{level}.{layers}.") for level in range(depth)],
+        [count(modules, f"{decoder}{level}.{layers}.") for level in range(max(depth, count(modules, decoder)))],
+    )
 
 
 def _vae_modules(encoder: Sequence[int], decoder: Sequence[int]) -> dict[str, str]:

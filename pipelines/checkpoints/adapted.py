@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -176,22 +176,35 @@ class AdaptedComponent(Component):
         return prepared
 
 
-def with_adapter(base: CheckpointContents, path: Path, scale: float) -> CheckpointContents:
+def with_adapter(
+    base: CheckpointContents, path: Path, scale: float, *, parts: Collection[str] | None = None
+) -> CheckpointContents:
     """Return a checkpoint with an adapter on it.
 
     Args:
         base: the checkpoint; components that the adapter does not change stay as they are, hash and all.
         path: a `.safetensors` LoRA or one of its kin, in any tool's naming.
         scale: how much of it is added.
+        parts: the components to which it is added; all that it changes if left out.
 
     Raises:
-        SourceError: no adapter, a kind that is not baked, or one for another base.
+        SourceError: no adapter, a kind that is not baked, one for another base, or one that changes none of the parts.
     """
     shapes = {
         part: {name: ref.shape for name, ref in component.tensors.items()}
         for part, component in base.components.items()
     }
-    applied = AppliedAdapter(read_adapter(TensorFile(path), shapes), scale)
+    adapter = read_adapter(TensorFile(path), shapes)
+    if parts is not None:
+        kept = {part: changes for part, changes in adapter.changes.items() if part in parts}
+        if not kept:
+            raise SourceError(
+                f"{path} changes {', '.join(adapter.changes)} of its base, and none of {', '.join(parts)}. Expected a "
+                "part that it changes: leave out the word before '*'."
+            )
+        absent = tuple(part for part in adapter.absent if part in parts)
+        adapter = dataclasses.replace(adapter, changes=kept, absent=absent)
+    applied = AppliedAdapter(adapter, scale)
     components = {
         part: AdaptedComponent(component, applied) if part in applied.parts else component
         for part, component in base.components.items()

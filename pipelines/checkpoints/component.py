@@ -7,7 +7,7 @@ import functools
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,7 +164,7 @@ class Component:
     def sha256(self) -> str:
         """The SHA-256, in hex, over the raw little-endian tensor bytes in canonical order.
 
-        Without `position_ids` and `logit_scale`, which are never merged and which only some forms of a checkpoint hold:
+        Without buffers such as `position_ids` and `logit_scale`, which are never merged and only in some forms of it:
         the same weights have the same hash as a folder and as a single file. Any other network has one form: nothing of
         it is left out. Reads every byte once, and on the way refuses weights that are not finite; the answer is cached
         by the stamps of the files.
@@ -227,8 +227,9 @@ class Component:
 
     @property
     def _hash_entry(self) -> Path:
-        """The cache file that keeps the hash of these files, as they were opened."""
-        identity = json.dumps([self.name, [dataclasses.astuple(file.stamp) for file in self.files]])
+        """The cache file that keeps the hash of these tensors of these files, as they were opened."""
+        tensors = [(name, ref.key, ref.dtype, ref.rows, ref.transposed) for name, ref in self.tensors.items()]
+        identity = json.dumps([self.name, [dataclasses.astuple(file.stamp) for file in self.files], tensors])
         return cache_dir() / "sha256" / hashlib.sha256(identity.encode()).hexdigest()
 
     def read_flat(self, layout: Layout, start: int, stop: int) -> torch.Tensor:
@@ -246,16 +247,21 @@ class Component:
             done, index = end, index + 1
 
 
-def first_difference(reference: Component, other: Component) -> str | None:
+def first_difference(reference: Component, other: Component, *, but: Collection[str] = ()) -> str | None:
     """Return the first tensor in which a component cannot be merged with a reference, as a sentence.
 
     What is never merged (`position_ids`, `logit_scale`) may be in one and not in the other.
+
+    Args:
+        reference: what the other is to be like.
+        other: the component that is looked at.
+        but: canonical names of tensors that may differ.
 
     Returns:
         What is wrong with the tensor of `other`; `None` where the two can be merged.
     """
     expected, shapes = (
-        {name: ref.shape for name, ref in part.tensors.items() if is_merged(name, ref.dtype)}
+        {name: ref.shape for name, ref in part.tensors.items() if is_merged(name, ref.dtype) and name not in but}
         for part in (reference, other)
     )
     for name, shape in expected.items():

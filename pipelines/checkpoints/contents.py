@@ -14,18 +14,23 @@ from typing import Any
 
 import torch
 
-from pipelines.architectures import sdxl, sdxl_single_file
-from pipelines.architectures.keys import MODEL, TEXT_ENCODERS, WEIGHTED_COMPONENTS, canonical_name
+from pipelines.architectures import sdxl
+from pipelines.architectures.expected_tensors import expected_tensors
+from pipelines.architectures.keys import MODEL, WEIGHTED_COMPONENTS, canonical_name
 from pipelines.errors import SourceError
 from pipelines.storage.tensor_file import TensorFile
-from pipelines.untrusted import parse_json, read_bytes
 
 from .component import Component, TensorRef
+from .weight_files import component_files, network_files, read_json
 
 TOKENIZERS = ("tokenizer", "tokenizer_2")
-_WEIGHT_FILES = ("diffusion_pytorch_model", "model")
-_KNOWN_INDEX = "model_index.json"
-_UNET = "UNet2DConditionModel"
+KNOWN_INDEX = "model_index.json"
+_CLASSES = {  # of the configuration of a component's own folder
+    "UNet2DConditionModel": "unet",
+    "AutoencoderKL": "vae",
+    "CLIPTextModel": "text_encoder",
+    "CLIPTextModelWithProjection": "text_encoder_2",
+}
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,9 @@ class CheckpointContents:
         tokenizers: the folder of each tokenizer it has.
         keys: all keys of a single file; some mark what it predicts.
         metadata: of the single file's header.
+        strange_keys: those of the single file that belong to nothing known; they are left out.
+        unusable: components that are there and cannot be read, with the reason.
+        has_configs: whether the configurations came with the weights; else they are SDXL's.
     """
 
     components: Mapping[str, Component]
@@ -47,10 +55,13 @@ class CheckpointContents:
     tokenizers: Mapping[str, Path]
     keys: frozenset[str] = frozenset()
     metadata: Mapping[str, str] = field(default_factory=dict)
+    strange_keys: tuple[str, ...] = ()
+    unusable: Mapping[str, str] = field(default_factory=dict)
+    has_configs: bool = True
 
 
 def read_folder(folder: Path) -> CheckpointContents:
-    """Open a diffusers folder by its headers: a whole pipeline, some of its components, or a UNet by itself.
+    """Open a diffusers folder by its headers: a whole pipeline, some of its components, or one of them by itself.
 
     Raises:
         SourceError: neither of these, a component that `model_index.json` names is missing, a damaged file.
@@ -58,24 +69,29 @@ def read_folder(folder: Path) -> CheckpointContents:
     parts = {
         part: folder / part for part in (*WEIGHTED_COMPONENTS, *TOKENIZERS, "scheduler") if (folder / part).is_dir()
     }
-    if (folder / _KNOWN_INDEX).exists():
-        index = read_json(folder / _KNOWN_INDEX)
+    if (folder / KNOWN_INDEX).exists():
+        index = read_json(folder / KNOWN_INDEX)
         _check_index(folder, index, parts)
     elif parts:
         index = dict(sdxl.INDEX)
-    elif (folder / "config.json").exists() and read_json(folder / "config.json").get("_class_name") == _UNET:
-        index, parts = dict(sdxl.INDEX), {"unet": folder}
+    elif part := _component_of_folder(folder):
+        index, parts = dict(sdxl.INDEX), {part: folder}
     else:
         raise SourceError(
-            f"{folder} holds no model: {_KNOWN_INDEX} is missing. Expected a diffusers folder, a folder with 'unet' in "
-            "it, or a UNet's own folder."
+            f"{folder} holds no model: {KNOWN_INDEX} is missing. Expected a diffusers folder, a folder with 'unet' in "
+            "it, or the folder of a UNet, a VAE or a CLIP text model."
         )
-    components = {
-        part: Component(part, str(parts[part]), _component_tensors(part, parts[part]))
-        for part in WEIGHTED_COMPONENTS
-        if part in parts
+    components, unusable = make_components(
+        {
+            part: (str(parts[part]), _component_tensors(part, parts[part]))
+            for part in WEIGHTED_COMPONENTS
+            if part in parts
+        }
+    )
+    refuse_unusable(components, unusable)
+    configs: dict[str, Mapping[str, Any]] = {
+        part: read_json(parts[part] / "config.json") for part in (*components, *unusable)
     }
-    configs: dict[str, Mapping[str, Any]] = {part: read_json(parts[part] / "config.json") for part in components}
     if "scheduler" in parts:
         configs["scheduler"] = read_json(parts["scheduler"] / "scheduler_config.json")
     tokenizers = {part: parts[part] for part in TOKENIZERS if part in parts}
@@ -85,55 +101,7 @@ def read_folder(folder: Path) -> CheckpointContents:
         )
         tokenizers["tokenizer_2"] = tokenizers["tokenizer"]
         index |= {"text_encoder_2": sdxl.INDEX["text_encoder_2"], "tokenizer_2": index.get("tokenizer")}
-    return CheckpointContents(components, index, configs, tokenizers)
-
-
-def read_single_file(path: Path) -> CheckpointContents:
-    """Open a `.safetensors` with SGM names by its header: a whole checkpoint, or a UNet alone.
-
-    Configurations and tokenizers are those that were exported with it, or of the folder it lies in, where that is a
-    diffusers folder, else SDXL's.
-
-    Raises:
-        SourceError: a damaged file, or one without a UNet.
-    """
-    file = TensorFile(path)
-    slices = sdxl_single_file.from_single_file({key: shape for key, (shape, _) in file.tensors.items()})
-    if "unet" not in slices:
-        example = next(iter(file.tensors), "none")
-        raise SourceError(
-            f"{path} holds no UNet; its keys are such as {example!r}. Expected an SDXL checkpoint with keys such as "
-            f"{sdxl_single_file.PREFIXES['unet']}input_blocks.0.0.weight; a LoRA goes with its base: "
-            f"'BASE + 0.8 * {path.name}'."
-        )
-    components = {
-        part: Component(
-            part,
-            f"{part} of {path}",
-            _without_projection(
-                part,
-                {
-                    name: TensorRef(
-                        file, stored.key, file.tensors[stored.key][1], stored.shape, stored.rows, stored.transposed
-                    )
-                    for name, stored in named.items()
-                },
-            ),
-        )
-        for part, named in slices.items()
-    }
-    candidates = (path.with_suffix(".about") / "config", path.parent)
-    home = next((folder for folder in candidates if (folder / _KNOWN_INDEX).is_file()), None) or sdxl.cached_folder()
-    has_text_encoders = all(part in components for part in TEXT_ENCODERS)
-    return CheckpointContents(
-        components=components,
-        index=read_json(home / _KNOWN_INDEX),
-        configs={part: read_json(home / part / "config.json") for part in components}
-        | {"scheduler": read_json(home / "scheduler" / "scheduler_config.json")},
-        tokenizers={part: home / part for part in TOKENIZERS} if has_text_encoders else {},
-        keys=frozenset(file.tensors),
-        metadata=file.metadata,
-    )
+    return CheckpointContents(components, index, configs, tokenizers, unusable=unusable)
 
 
 def read_network(place: Path) -> CheckpointContents:
@@ -143,7 +111,7 @@ def read_network(place: Path) -> CheckpointContents:
         SourceError: no safetensors, a damaged file, a tensor in two files.
     """
     tensors: dict[str, TensorRef] = {}
-    for path in _network_files(place):
+    for path in network_files(place):
         file = TensorFile(path)
         for key, (shape, dtype) in file.tensors.items():
             if key in tensors and (other := tensors[key].file):
@@ -153,22 +121,6 @@ def read_network(place: Path) -> CheckpointContents:
                 )
             tensors[key] = TensorRef(file, key, dtype, shape)
     return CheckpointContents({MODEL: Component(MODEL, str(place), tensors)}, index={}, configs={}, tokenizers={})
-
-
-def _network_files(place: Path) -> list[Path]:
-    """Return all safetensors files of a folder, or those that its only index names."""
-    if not place.is_dir():
-        return [place]
-    indices = [path for path in sorted(place.glob("*.safetensors.index.json")) if not path.name.startswith(".")]
-    if len(indices) == 1:
-        return _shards(indices[0])
-    files = [path for path in sorted(place.glob("*.safetensors")) if not path.name.startswith(".")]
-    if not files:
-        raise SourceError(
-            f"{place} holds no weights. Expected .safetensors files in this folder itself; pickled files are not "
-            "opened: convert them to safetensors."
-        )
-    return files
 
 
 class NullComponent(Component):
@@ -194,8 +146,10 @@ def make_null_encoder(
 
     Returns:
         The encoder's component and its configuration.
+
+    Raises:
+        SourceError: configurations that do not go together.
     """
-    from transformers import CLIPTextConfig, CLIPTextModelWithProjection  # here, not above: it takes seconds
 
     width = unet["cross_attention_dim"] - encoder["hidden_size"]
     pooled = unet["projection_class_embeddings_input_dim"] - 6 * unet["addition_time_embed_dim"]
@@ -208,13 +162,50 @@ def make_null_encoder(
         "vocab_size": encoder["vocab_size"],
         "max_position_embeddings": encoder["max_position_embeddings"],
     }
-    with torch.device("meta"):
-        model = CLIPTextModelWithProjection(CLIPTextConfig(**config))
-    tensors = {
-        canonical_name("text_encoder_2", key): TensorRef(None, key, "F16", tuple(tensor.shape))
-        for key, tensor in model.state_dict().items()
-    }
+    expected = expected_tensors("text_encoder_2", config)
+    if expected is None:
+        raise SourceError(
+            f"{folder}: the configurations of its UNet and text encoder leave no room for a second one. Expected those "
+            "of one checkpoint: copy them from where it comes from."
+        )
+    tensors = {name: TensorRef(None, name, "F16", shape) for name, shape in expected.items()}
     return NullComponent("text_encoder_2", f"the null second text encoder of {folder}", tensors), config
+
+
+def make_components(
+    found: Mapping[str, tuple[str, Mapping[str, TensorRef]]],
+) -> tuple[dict[str, Component], dict[str, str]]:
+    """Make the components of a checkpoint; one that cannot be read is no hindrance to those who take another.
+
+    Args:
+        found: by component where its weights lie, for messages, and their canonical names and references.
+
+    Returns:
+        The components; and by name those that cannot be read, with the reason.
+    """
+    components, unusable = {}, {}
+    for part, (place, tensors) in found.items():
+        try:
+            components[part] = Component(part, place, tensors)
+        except SourceError as error:
+            unusable[part] = str(error)
+    return components, unusable
+
+
+def refuse_unusable(components: Mapping[str, Component], unusable: Mapping[str, str]) -> None:
+    """Refuse a checkpoint none of whose components can be read; arguments are what `make_components` returns."""
+    if unusable and not components:
+        raise SourceError(next(iter(unusable.values())))
+
+
+def _component_of_folder(folder: Path) -> str | None:
+    """Return the component whose own folder this is, by its configuration; `None` where it is none's."""
+    if not (folder / "config.json").exists():
+        return None
+    config = read_json(folder / "config.json")
+    architectures = config.get("architectures")
+    named = config.get("_class_name") or (architectures[0] if isinstance(architectures, list) and architectures else "")
+    return _CLASSES.get(str(named))
 
 
 def _is_null(entry: object) -> bool:
@@ -234,67 +225,23 @@ def _check_index(folder: Path, index: Mapping[str, Any], parts: Mapping[str, Pat
     ]
     if missing:
         raise SourceError(
-            f"{folder} lacks {', '.join(missing)}, which its {_KNOWN_INDEX} names. Fetch it again, or copy the missing "
-            "folders from the checkpoint it was made from."
+            f"{folder} lacks {', '.join(missing)}, which its {KNOWN_INDEX} names. Expected all of them: copy the "
+            "missing folders from the checkpoint it was made from, or fetch it whole."
         )
 
 
 def _component_tensors(part: str, folder: Path) -> dict[str, TensorRef]:
     """Return the tensors that a component's folder holds, by canonical name."""
     tensors = {}
-    for path in _weight_files(folder):
+    for path in component_files(folder):
         file = TensorFile(path)
         for key, (shape, dtype) in file.tensors.items():
             tensors[canonical_name(part, key)] = TensorRef(file, key, dtype, shape)
-    return _without_projection(part, tensors)
+    return without_projection(part, tensors)
 
 
-def _without_projection(part: str, tensors: dict[str, TensorRef]) -> dict[str, TensorRef]:
+def without_projection(part: str, tensors: dict[str, TensorRef]) -> dict[str, TensorRef]:
     """Leave out the first encoder's projection: SDXL conditions on that encoder's hidden state alone."""
     if part == "text_encoder":
         tensors.pop("text_projection.weight", None)
     return tensors
-
-
-def _weight_files(folder: Path) -> list[Path]:
-    """Return the safetensors files of a component: one, or the shards that an index names.
-
-    The fp16 variant goes first: the hub's cache may hold both, and the same id must mean the same bytes everywhere.
-    """
-    for stem in _WEIGHT_FILES:
-        for variant in (".fp16", ""):
-            single = folder / f"{stem}{variant}.safetensors"
-            if single.is_file():
-                return [single]
-            index = folder / f"{stem}.safetensors.index{variant}.json"
-            if index.is_file():
-                return _shards(index)
-    raise SourceError(
-        f"{folder} holds no weights. Expected {' or '.join(f'{stem}.safetensors' for stem in _WEIGHT_FILES)}; "
-        "pickled .bin files are not opened: convert them to safetensors."
-    )
-
-
-def _shards(index: Path) -> list[Path]:
-    """Return the files that an index names."""
-    named = read_json(index).get("weight_map")
-    if not isinstance(named, dict):
-        raise SourceError(f"{index} names no files. Expected a weight_map; fetch it again.")
-    return [index.parent / shard for shard in sorted(set(map(str, named.values())))]
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object from a file.
-
-    Raises:
-        SourceError: no such file, no JSON, no object.
-    """
-    try:
-        content = parse_json(read_bytes(path))
-    except FileNotFoundError:
-        raise SourceError(f"{path} is missing. Expected a complete diffusers folder.") from None
-    except (OSError, ValueError) as error:
-        raise SourceError(f"{path} cannot be read as JSON ({error}). Expected a complete diffusers folder.") from error
-    if not isinstance(content, dict):
-        raise SourceError(f"{path} holds no JSON object. Expected a complete diffusers folder.")
-    return content

@@ -29,7 +29,9 @@ class HubId:
 def parse_hub_id(text: str) -> HubId | None:
     """Read `text` as a hub id; `None` where it is none, such as a path that is absolute or to another kind of file."""
     match = _ID.fullmatch(text)
-    if not match or match["repo"].endswith(_FILES) or not (match["file"] or _FILES[0]).endswith(_FILES):
+    if not match or match["repo"].lower().endswith(_FILES):
+        return None
+    if not (match["file"] or _FILES[0]).lower().endswith(_FILES):
         return None
     from huggingface_hub.errors import HFValidationError  # here, not above: most texts are paths
     from huggingface_hub.utils import validate_repo_id

@@ -1,7 +1,8 @@
 """The little language in which a source is written: `NAME = BASE + 0.8 * LORA - 0.5 * LORA as v-prediction`.
 
 Text only; what the parts name is opened elsewhere. Signs and digits may be full-width, as Japanese keyboards give them:
-`写真 ＋ ０．８ ＊ 墨`. A path that exists under the whole text is that path, whatever signs are in it.
+`写真 ＋ ０．８ ＊ 墨`. A path that exists under the whole text is that path, whatever signs are in it. A word after the
+number takes a part of the adapter alone: `BASE + 0.8 unet * LORA + 0.5 clip * LORA`.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ _AS = " as "
 _LONGEST_NAME = 255  # bytes of a file's name, on any system
 # Each repeat keeps what it took, and none begins within blanks that another began: a person's line is read once.
 _NUMBER = r"[-+－＋−]?(?:\d++(?:[.．]\d*+)?|[.．]\d++)(?:[eEｅＥ][-+－＋−]?\d++)?"
+_PART = r"(?:\s++(?:unet|clip)|)"
 _TIMES = r"(?:\s++\*\s++|\s*+[＊×]\s*+)"
-_SIGN = re.compile(rf"(?:(?<!\s)\s++([-+])\s++|(?<=\S)\s*+([－＋−])\s*+)(?={_NUMBER}(?:\s++\*\s|\s*+[＊×]))")
-_TERM = re.compile(rf"({_NUMBER}){_TIMES}(.+)", re.DOTALL)
+_SIGN = re.compile(rf"(?:(?<!\s)\s++([-+])\s++|(?<=\S)\s*+([－＋−])\s*+)(?={_NUMBER}{_PART}(?:\s++\*\s|\s*+[＊×]))")
+_TERM = re.compile(rf"({_NUMBER})({_PART}){_TIMES}(.+)", re.DOTALL)
 _NAMED = re.compile(r"([^=＝/\\*＊×]++)(?:(?<=\s)=\s++|＝\s*+)(.+)", re.DOTALL)
 
 
@@ -38,7 +40,8 @@ class SourceExpression:
     Attributes:
         name: what the writer calls it; `None` where nothing is said.
         base: the checkpoint, as it is written.
-        adapters: scale and adapter, both as they are written; a sign in front is the scale's.
+        adapters: scale and adapter, both as they are written; a sign in front is the scale's, and so is a word behind
+            it that names a part.
         prediction: what it is said to predict, one of `STATED_PREDICTIONS`; `None` where its file says it.
     """
 
@@ -88,7 +91,7 @@ def parse_source(text: str, folder: Path | None = None) -> SourceExpression:
         scale = _scale(term[1], _narrow(plain or wide)) if term else ""
         if term is None or not math.isfinite(float(scale)):
             raise SourceError(f"{text!r} cannot be read at {other!r}. {FORMS}.")
-        adapters.append((scale, term[2]))
+        adapters.append((" ".join([scale, *term[2].split()]), term[3]))
     for part in (base, *(adapter for _, adapter in adapters)):
         if any(len(os.fsencode(one)) > _LONGEST_NAME for one in part.split("/")):
             raise SourceError(f"A source is named by a file of more than {_LONGEST_NAME} bytes. {FORMS}.")

@@ -6,6 +6,7 @@
     owner/name@revision                 a branch, tag or commit of it
     owner/name/path/file.safetensors    one file of it
     BASE + 0.8 * LORA - 0.5 * LORA      LoRAs baked into a base, each of them any of the above
+    BASE + 0.8 unet * LORA              its UNet's part alone; `clip` is that of both text encoders
     any of these as v-prediction        of a file that does not say what it predicts; also epsilon, v-prediction+ztsnr
     NAME = any of these                 called by a name of its own
 
@@ -19,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.architectures.keys import TEXT_ENCODERS
 from pipelines.errors import SourceError
 from pipelines.storage.formats import PICKLE_SUFFIXES
 
@@ -27,6 +29,8 @@ from .source_expression import FORMS, SourceExpression, parse_source, parse_term
 
 if TYPE_CHECKING:  # what a URI says is read without torch; only what it names is opened with it
     from .sources import Source
+
+_ADAPTER_PARTS = {"unet": ("unet",), "clip": TEXT_ENCODERS}  # by the word after a scale
 
 
 def open_source_uri(uri: str | Path, *, name: str | None = None, relative_to: Path | None = None) -> Source:
@@ -48,10 +52,11 @@ def open_source_uri(uri: str | Path, *, name: str | None = None, relative_to: Pa
 
     written = _with_absolute_paths(parse_source(str(uri), relative_to), relative_to)
     place = _locate(written.base)
-    opened = open_source(_readable_file(place))
+    opened = open_source(_readable_file(place), lies_at=place)
     contents = opened.contents
     for scale, lora in written.adapters:
-        contents = with_adapter(contents, _lora_file(lora), float(scale))
+        number, _, part = scale.partition(" ")
+        contents = with_adapter(contents, _lora_file(lora), float(number), parts=_ADAPTER_PARTS.get(part))
     return Source(place, name or _default_name(written), contents, uri=written.uri, prediction=written.prediction)
 
 
@@ -75,7 +80,7 @@ def is_at_hand(uri: str) -> bool:
     base, loras = parse_terms(uri)
     for text in (base, *(lora for _, lora in loras)):
         named = hub_id(text)
-        if (named and not hub.is_cached(named)) or (named is None and Path(text).suffix in PICKLE_SUFFIXES):
+        if (named and not hub.is_cached(named)) or (named is None and Path(text).suffix.lower() in PICKLE_SUFFIXES):
             return False
     return True
 
@@ -120,7 +125,7 @@ def _locate(text: str) -> Path:
 
 def _readable_file(place: Path) -> Path:
     """Return a file that can be read as safetensors: the same one, or a pickled one converted."""
-    if place.suffix not in PICKLE_SUFFIXES or not place.is_file():
+    if place.suffix.lower() not in PICKLE_SUFFIXES or not place.is_file():
         return place
     from pipelines.storage.pickled import as_safetensors
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.architectures.detection import Architecture, detect_architecture, refuse_mixing
-from pipelines.architectures.keys import ANY_NETWORK, MODEL, SDXL_UNET, TEXT_ENCODERS, Layout, Patterns
+from pipelines.architectures.detection import Architecture, detect_architecture
+from pipelines.architectures.keys import ANY_NETWORK, MODEL, SDXL_UNET, Layout, Patterns
 from pipelines.architectures.prediction import STATED_PREDICTIONS, VELOCITY, marked_prediction, prediction_in
 from pipelines.checkpoints.folder_card import read_card, stated_licence
 from pipelines.errors import SourceError
 
-from .component import Component, first_difference
-from .contents import TOKENIZERS, CheckpointContents, read_folder, read_network, read_single_file
+from .completeness import PARTS, Shortfall, find_shortfalls, find_strange_keys
+from .component import Component
+from .contents import CheckpointContents, read_folder, read_network
+from .single_files import read_single_file
 
 _VOCABULARY_FILES = ("vocab.json", "merges.txt", "tokenizer.json", "spiece.model", "sentencepiece.model")
 
@@ -71,16 +73,70 @@ class Source:
 
         Raises:
             RecipeError: a pattern takes no tensor.
+            SourceError: it has no such component.
         """
         return {
             chromosome: layout
             for part in components
-            for chromosome, layout in self.components[part].grouped_layouts(patterns).items()
+            for chromosome, layout in self.component(part).grouped_layouts(patterns).items()
         }
+
+    def component(self, part: str) -> Component:
+        """Return a component that it has, whole or not.
+
+        Raises:
+            SourceError: it has none, or one that cannot be read; says what it has instead.
+        """
+        if part in self.components:
+            return self.components[part]
+        raise SourceError(f"{self.name} {self.problem(part)}. {self._remedy(part)}")
+
+    def require(self, part: str) -> Component:
+        """Return a component that is whole.
+
+        Raises:
+            SourceError: it is not, or is not there; says what is missing, and what to do.
+        """
+        if problem := self.problem(part):
+            raise SourceError(f"{self.name} {problem}. {self._remedy(part)}")
+        return self.components[part]
+
+    @functools.cached_property
+    def shortfalls(self) -> Mapping[str, Shortfall]:
+        """What keeps its components from being whole, by component; empty where all are."""
+        return find_shortfalls(self.contents)
+
+    @functools.cached_property
+    def strange_keys(self) -> tuple[str, ...]:
+        """The keys that belong to nothing known: those of a file that are left out, and what no layer asks for."""
+        return find_strange_keys(self.contents)
+
+    def problem(self, part: str) -> str | None:
+        """Return why a component, configuration or tokenizer of it cannot be used; `None` where it can.
+
+        What is returned is the end of a sentence that begins with its name: `has no vae`.
+        """
+        if reason := self.contents.unusable.get(part):
+            return f"has a {PARTS.get(part, part)} ({part}) that cannot be read: {reason.rstrip('.')}"
+        if part in self.shortfalls:
+            return self.shortfalls[part].sentence()
+        has = part in self.components or part in self.contents.configs or part in self.contents.tokenizers
+        return None if has else f"has no {part}"
+
+    def _remedy(self, part: str) -> str:
+        """Return what to do about a component that cannot be merged."""
+        kind = PARTS.get(part, part)
+        if part in self.components or part in self.contents.unusable:
+            return f"Expected a whole {kind} to merge: use a whole copy of it, or leave this source out."
+        held = [name for name in self.components if not self.problem(name)]
+        lends = f"; it may lend what it has: --host {held[0]}={self.name}" if held else ""
+        return f"Expected a checkpoint with a {kind}{lends}."
 
     @functools.cached_property
     def architecture(self) -> Architecture:
-        """The kind of UNet that it holds, and what that predicts."""
+        """The kind of UNet that it holds, and what that predicts; of a part without one, what it is."""
+        if "unet" not in self.components:
+            return Architecture(" and ".join(PARTS.get(part, part) for part in self.components) or "nothing usable")
         return detect_architecture(
             {name: ref.shape for name, ref in self.components["unet"].tensors.items()},
             marks=self.contents.keys,
@@ -108,8 +164,8 @@ class Source:
         return config
 
     def lends(self, part: str) -> bool:
-        """Return whether it has a component to lend: weights, a configuration or a tokenizer."""
-        return part in self.components or part in self.contents.configs or part in self.contents.tokenizers
+        """Return whether it has a component to lend: whole weights, a configuration or a tokenizer."""
+        return self.problem(part) is None
 
     @functools.cached_property
     def card(self) -> Mapping[str, Any]:
@@ -155,24 +211,25 @@ class Source:
         return f"Source({self.name!r}, {self.uri!r})"
 
 
-def open_source(path: str | Path, *, name: str | None = None) -> Source:
+def open_source(path: str | Path, *, name: str | None = None, lies_at: Path | None = None) -> Source:
     """Open a checkpoint by its headers; no weights are read.
 
+    What it holds may be whole or not, and all of SDXL or a part of it: that is told where a part is used.
+
     Args:
-        path: a diffusers folder, or a single `.safetensors` file with SGM names.
+        path: a diffusers folder, or a single `.safetensors` file, of all of SDXL or of a part alone.
         name: what to call it; the folder's or the file's name if left out.
+        lies_at: the file that it was converted from, beside which its configurations lie.
 
     Raises:
-        SourceError: nothing there, another kind of model, no UNet, a damaged file.
+        SourceError: nothing there, another kind of model, nothing of SDXL in it, a damaged file.
     """
     place = Path(os.path.expanduser(path))
-    if place.is_dir() and (place.suffix != ".safetensors" or (place / "model_index.json").exists()):
-        contents = read_folder(place)
-        if "unet" not in contents.components:
-            raise SourceError(f"{place} lacks unet. Expected a diffusers folder with a UNet to merge.")
-        return Source(place, name or place.resolve().name, contents)
-    if place.suffix == ".safetensors":
-        return Source(place, name or place.stem, read_single_file(place))
+    is_tensor_file = place.suffix.lower() == ".safetensors"
+    if place.is_dir() and (not is_tensor_file or (place / "model_index.json").exists()):
+        return Source(place, name or place.resolve().name, read_folder(place))
+    if is_tensor_file:
+        return Source(place, name or place.stem, read_single_file(place, lies_at=lies_at))
     raise SourceError(
         f"{place} is not a folder, nor a .safetensors file. Expected a diffusers SDXL folder with model_index.json, or "
         "a single-file checkpoint."
@@ -191,61 +248,3 @@ def open_network(path: str | Path, *, name: str | None = None) -> Source:
     """
     place = Path(os.path.expanduser(path))
     return Source(place, name or (place.resolve().name if place.is_dir() else place.stem), read_network(place))
-
-
-def check_mergeable(sources: Sequence[Source]) -> None:
-    """Refuse sources whose UNets, or whose networks of any other kind, cannot be merged tensor by tensor.
-
-    Raises:
-        SourceError: two names alike, another architecture or prediction type, another set of tensors or another shape;
-            says where.
-    """
-    names = [source.name for source in sources]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise SourceError(
-            f"Two sources are called {twice[0]!r}. Expected a name of its own for each; write one as "
-            f"'another name = {twice[0]} ...', or rename its folder."
-        )
-    first = sources[0]
-    part = MODEL if first.recipe_architecture == ANY_NETWORK else "unet"
-    if part == "unet":
-        _check_drawing(sources)
-    for other in sources[1:]:
-        problem = first_difference(first.components[part], other.components[part])
-        if problem:
-            raise SourceError(
-                f"{other.name} cannot be merged with {first.name}: {problem} "
-                "Expected the same architecture; leave one of the two out."
-            )
-
-
-def _check_drawing(sources: Sequence[Source]) -> None:
-    refuse_mixing({source.name: source.architecture for source in sources})
-    first = sources[0]
-    if not first.architecture.text_to_image or first.architecture.edm:
-        raise SourceError(
-            f"{first.name} is {first.architecture}. Expected SDXL that draws from text, with epsilon or v-prediction; "
-            "other models are not bred."
-        )
-
-
-def text_encoder_conflict(sources: Sequence[Source]) -> str | None:
-    """Return why the text encoders of these sources cannot be merged.
-
-    They can when every source has the same shapes and the same tokenizer for both of them.
-
-    Returns:
-        A sentence that names the first source that stands against it; `None` where they can be merged.
-    """
-    first = sources[0]
-    for other in sources:
-        for encoder, tokenizer in zip(TEXT_ENCODERS, TOKENIZERS, strict=True):
-            if not (other.lends(encoder) and other.lends(tokenizer)):
-                return f"{other.name} has no {encoder} of its own."
-            problem = first_difference(first.components[encoder], other.components[encoder])
-            if problem:
-                return f"{encoder} of {other.name} differs from {first.name}'s: {problem}"
-            if first.vocabulary_sha256(tokenizer) != other.vocabulary_sha256(tokenizer):
-                return f"{tokenizer} of {other.name} differs from {first.name}'s."
-    return None

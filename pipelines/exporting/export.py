@@ -42,6 +42,10 @@ TENSOR_HASH_KEY = "modelspec.hash_sha256"  # SHA-256 of the data section, known 
 CONFIG_FOLDER = "config"  # in the documents of a single file: what from_single_file(config=...) takes
 _VOCABULARY = (".json", ".txt", ".model", ".jinja")  # of a tokenizer's files; code and pickles stay behind
 _LICENCES = ("LICENSE", "LICENCE", "NOTICE", "COPYING")
+_PIPELINES = {  # by what else a UNet reads than latents
+    "inpaint": "StableDiffusionXLInpaintPipeline",
+    "instruct-pix2pix": "StableDiffusionXLInstructPix2PixPipeline",
+}
 Documents = Mapping[str, bytes]
 Progress = Callable[[int, int], None]
 
@@ -208,15 +212,17 @@ def write_configs(plan: Plan, folder: Path) -> None:
             kept = {}
             if part == "text_encoder_2" and LOGIT_SCALE in lender.components[part].tensors:
                 kept = {"logit_scale_init_value": logit_scale(lender)}  # else folders would lose it
-            _write_json(folder / part / name, portable_configuration(lender.config(part)) | kept)
+            config = plan.scheduler_config() if part == "scheduler" else lender.config(part)
+            _write_json(folder / part / name, portable_configuration(config) | kept)
     _write_json(folder / "model_index.json", model_index(plan))
 
 
 def model_index(plan: Plan) -> dict[str, Any]:
     """Make the `model_index.json` of a folder: plain diffusers' classes, whatever the host called its own."""
     host = plan.lender("unet").contents.index
+    pipeline = _PIPELINES.get(plan.architecture.editing.strip(), "StableDiffusionXLPipeline")
     index: dict[str, Any] = {
-        "_class_name": "StableDiffusionXLPipeline",
+        "_class_name": pipeline,
         "_diffusers_version": version("diffusers"),
         "force_zeros_for_empty_prompt": host.get("force_zeros_for_empty_prompt", True),
     }

@@ -58,7 +58,7 @@ def single_file_metadata(
     Raises:
         SourceError: a source's file cannot be read.
     """
-    architecture, names = plan.lender("unet").architecture, contributing_sources(plan.recipe)
+    architecture, names = plan.architecture, contributing_sources(plan.recipe)
     merged, models = ancestry_tables(plan, title)
     spec = {
         "sai_model_spec": "1.0.1",

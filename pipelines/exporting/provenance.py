@@ -146,7 +146,7 @@ def ancestry_tables(plan: Plan, title: str) -> tuple[dict[str, Any], dict[str, A
     for name in names:
         source = plan.sources[name]
         single = source.path.is_file() and len(source_origins(source)) == 1
-        keys[name] = file_sha256(source.path) if single else source.components["unet"].sha256
+        keys[name] = file_sha256(source.path) if single else _weights_sha256(source)
         merged, ancestors = _parents(source)
         older |= ancestors
         direct[keys[name]] = {
@@ -203,6 +203,12 @@ def _file_hash_entry(path: Path) -> Path:
     return cache_dir() / "sha256" / hashlib.sha256(identity.encode()).hexdigest()
 
 
+def _weights_sha256(source: Source) -> str:
+    """Return the hash of a source's UNet, or of what it holds where that is another part alone."""
+    part = "unet" if "unet" in source.components else next(iter(source.components))
+    return source.components[part].sha256
+
+
 def _without_places(uri: str) -> str:
     written = parse_source(uri)
     adapters = tuple((scale, _last_part(adapter)) for scale, adapter in written.adapters)
@@ -221,7 +227,7 @@ def _origin(path: Path, identifier: HubId | None, name: str, licence: str | None
         repo = identifier.repo
         home = path.parents[len(PurePosixPath(identifier.file).parts) - 1] if identifier.file else path
     card = read_card(home) if home else {}
-    header = TensorFile(path).metadata if path.suffix == ".safetensors" and path.is_file() else {}
+    header = TensorFile(path).metadata if path.suffix.lower() == ".safetensors" and path.is_file() else {}
     claims = civitai_claims(path) if path.is_file() and not repo else None
     author = repo.split("/")[0] if repo else card.get("author") or header.get("modelspec.author")
     author = author or (claims.creator if claims else None)
@@ -250,7 +256,11 @@ def _parents(source: Source) -> tuple[dict[str, Any] | None, dict[str, Any]]:
         if source.path.is_dir() and (recipe := embedded_recipe(source.path)):
             inherited = [one for one in recipe.sources if one.name in contributing_sources(recipe)]
             models = {
-                one.sha256["unet"]: {"name": one.name, "legacy_hash": None, "sd_merge_recipe": None}
+                one.sha256.get("unet", next(iter(one.sha256.values()))): {
+                    "name": one.name,
+                    "legacy_hash": None,
+                    "sd_merge_recipe": None,
+                }
                 for one in inherited
             }
             return {"type": "m2n2-studio", "custom_name": recipe.name, "models": list(models)}, models

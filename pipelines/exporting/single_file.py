@@ -68,7 +68,7 @@ def _buffers(plan: Plan) -> Iterator[FileEntry]:
 
 def _marks(plan: Plan) -> Iterator[FileEntry]:
     """Yield tensors that say what the UNet predicts, and on which noise schedule: the one that previews drew with."""
-    scheduler = plan.lender("scheduler").config("scheduler")
+    scheduler = plan.scheduler_config()
     marks = {
         "v_pred": scheduler["prediction_type"] == "v_prediction",
         "ztsnr": scheduler.get("rescale_betas_zero_snr", False),

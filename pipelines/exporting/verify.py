@@ -49,7 +49,7 @@ def compare_export(plan: Plan, export: Source, progress: Progress | None = None)
     """
     done, comparisons = 0, []
     for part in WEIGHTED_COMPONENTS:
-        component, differing = export.components[part], list[str]()
+        component, differing = export.component(part), list[str]()
         expected = hashlib.sha256()  # of both, as long as they are the same
         found: hashlib._Hash | None = None
         for planned, woven in _woven(plan, part):
@@ -102,9 +102,9 @@ def stored_hashes(export: Source, progress: Progress | None = None) -> dict[str,
     Returns:
         Hex SHA-256 by component, as in `Component.sha256`.
     """
-    done, hashes, total = 0, {}, sum(export.components[part].size for part in WEIGHTED_COMPONENTS)
+    done, hashes, total = 0, {}, sum(export.component(part).size for part in WEIGHTED_COMPONENTS)
     for part in WEIGHTED_COMPONENTS:
-        component, digest = export.components[part], hashlib.sha256()
+        component, digest = export.component(part), hashlib.sha256()
         for name, ref in component.tensors.items():
             tensor = component.read(name).contiguous()
             done += tensor.nbytes
@@ -125,10 +125,10 @@ def plan_in_precision_of(export: Source, recipe: Recipe, sources: Mapping[str, S
     for dtype in (None, *PRECISIONS.values()):
         plan = Plan(recipe, sources, dtype=dtype)
         if all(
-            DTYPE_CODES[planned.dtype] == export.components[part].tensors[planned.name].dtype
+            DTYPE_CODES[planned.dtype] == export.component(part).tensors[planned.name].dtype
             for part in WEIGHTED_COMPONENTS
             for planned in _hashed_tensors(plan, part)
-            if planned.name in export.components[part].tensors
+            if planned.name in export.component(part).tensors
         ):
             return plan
     return Plan(recipe, sources)

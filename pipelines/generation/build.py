@@ -47,8 +47,14 @@ def build_pipeline(plan: Plan, dtype: torch.dtype) -> tuple[StableDiffusionXLPip
 
     Raises:
         RecipeError: the host does not have what it is to lend, or weights and configuration do not fit.
-        SourceError: a class that is not of diffusers or transformers, or a tokenizer that cannot be read.
+        SourceError: a class that is not of diffusers or transformers, a tokenizer that cannot be read, or a UNet that
+            does not draw from text.
     """
+    if not plan.architecture.text_to_image:
+        raise SourceError(
+            f"{plan.recipe.name or 'The merge'} is {plan.architecture}. Expected SDXL that draws from text: it can be "
+            "written, and is drawn with elsewhere."
+        )
     modules = {part: empty_module(part, plan.lender(part), dtype) for part in WEIGHTED_COMPONENTS}
     live = {part: LiveWeights(part, built) for part, built in modules.items()}
     for weights in live.values():
@@ -58,7 +64,7 @@ def build_pipeline(plan: Plan, dtype: torch.dtype) -> tuple[StableDiffusionXLPip
         pipeline = StableDiffusionXLPipeline(
             **modules,
             **tokenizers,
-            scheduler=make_scheduler(plan.lender("scheduler")),
+            scheduler=make_scheduler(plan.lender("scheduler"), config=plan.scheduler_config()),
             force_zeros_for_empty_prompt=plan.lender("unet").contents.index.get("force_zeros_for_empty_prompt", True),
             add_watermarker=False,
         )
@@ -126,13 +132,20 @@ def load_tokenizer(part: str, source: Source) -> Any:
         ) from error
 
 
-def make_scheduler(source: Source, settings: GenerationSettings | None = None) -> Any:
+def make_scheduler(
+    source: Source, settings: GenerationSettings | None = None, *, config: Mapping[str, Any] | None = None
+) -> Any:
     """Make the source's scheduler, or the one that a few-step LoRA asks for, with the source's noise.
+
+    Args:
+        source: whose scheduler it is.
+        settings: name a few-step LoRA, if any.
+        config: of the scheduler, where it is for another UNet than the source's.
 
     Raises:
         SourceError: not a scheduler of diffusers.
     """
-    config = source.config("scheduler")
+    config = dict(config or source.config("scheduler"))
     if settings is None or settings.speed is None:
         scheduler_class = _class("scheduler", source, diffusers.SchedulerMixin)
     else:
@@ -150,7 +163,7 @@ def _configured(part: str, source: Source) -> Iterator[None]:
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, RuntimeError) as error:
         raise SourceError(
             f"{source.path}: the configuration of {part} cannot be used ({type(error).__name__}). Expected one that "
-            "diffusers or transformers wrote: fetch it again."
+            "diffusers or transformers wrote: take the one of the checkpoint it was made from."
         ) from error
 
 

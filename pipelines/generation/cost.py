@@ -122,8 +122,8 @@ def measure_sizes(sources: Mapping[str, Source], host: Mapping[str, str], merged
     """
     lenders = {part: sources[host.get(part, host["default"])] for part in WEIGHTED_COMPONENTS}
     for part, lender in lenders.items():
-        if part not in lender.components:
-            raise SourceError(f"{lender.name} has no {part} to lend. Name another source for it in the host.")
+        if problem := lender.problem(part):
+            raise SourceError(f"The host {lender.name} {problem}. Name another source for it in the host.")
     shapes = {
         part: {name: ref.shape for name, ref in lender.components[part].tensors.items() if ref.dtype in FLOAT_CODES}
         for part, lender in lenders.items()
@@ -133,7 +133,9 @@ def measure_sizes(sources: Mapping[str, Source], host: Mapping[str, str], merged
     factor = 2 ** (len(_widths(lenders["vae"], "vae")) - 1)
     return PipelineSizes(
         parameters={part: sum(map(prod, found.values())) for part, found in shapes.items()},
-        merged=sum(source.components[part].size for source in sources.values() for part in merged),
+        merged=sum(
+            source.components[part].size for source in sources.values() for part in merged if part in source.components
+        ),
         side=_number(lenders["unet"], "unet", "sample_size") * factor,
         factor=factor,
         unet_width=_widths(lenders["unet"], "unet")[0],
@@ -163,7 +165,7 @@ def _number(source: Source, part: str, key: str) -> int:
     if not isinstance(value, int) or not 0 < value <= _LARGEST:
         raise SourceError(
             f"{source.path}: the configuration of {part} has no usable {key}. Expected a whole number from 1 to "
-            f"{_LARGEST}: fetch it again."
+            f"{_LARGEST}: take the configuration of the checkpoint it was made from."
         )
     return value
 
@@ -178,7 +180,7 @@ def _widths(source: Source, part: str) -> list[int]:
     ):
         raise SourceError(
             f"{source.path}: the configuration of {part} has no usable block_out_channels. Expected 1 to "
-            f"{_MOST_LEVELS} whole numbers: fetch it again."
+            f"{_MOST_LEVELS} whole numbers: take the configuration of the checkpoint it was made from."
         )
     return widths
 

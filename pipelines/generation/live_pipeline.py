@@ -81,7 +81,7 @@ class LivePipeline:
         plan = Plan(recipe, sources)
         self._pipeline, live = build_pipeline(plan, self.plan.dtype)
         self._live = {part: live[part] for part in recipe.merged_components}
-        self._schedulers = plan.lender("scheduler")
+        self._schedulers, self._schedule = plan.lender("scheduler"), plan.scheduler_config()
         try:
             with quiet_libraries():
                 place_pipeline(self._pipeline, self.plan, self.machine.device)
@@ -175,7 +175,8 @@ class LivePipeline:
         """Keep what weaving reads of the sources on a device; on a CPU, the system's file cache is where it stays."""
         for source in self.sources.values():
             for part in self.recipe.merged_components:
-                source.components[part].keep_on(device)
+                if part in source.components:
+                    source.components[part].keep_on(device)
 
     def _fit_to(self, settings: GenerationSettings) -> DevicePlan:
         """Bring the pipeline to the settings: decoding, few-step LoRA and scheduler, compilation; return the plan."""
@@ -185,11 +186,11 @@ class LivePipeline:
             self._forget_embeddings()  # a LoRA may speak to the text encoders too
             if self._drawn_with[1]:
                 self._pipeline.unload_lora_weights()
-            self._pipeline.scheduler = make_scheduler(self._schedulers)
+            self._pipeline.scheduler = make_scheduler(self._schedulers, config=self._schedule)
             self._drawn_with = (None, None)
             if settings.lora:
                 attach_lora(self._pipeline, settings.lora)
-                self._pipeline.scheduler = make_scheduler(self._schedulers, settings)
+                self._pipeline.scheduler = make_scheduler(self._schedulers, settings, config=self._schedule)
                 self._drawn_with = (settings.speed, settings.lora)
         if settings.compile and not self._compiled:
             self._pipeline.unet.compile_repeated_blocks()

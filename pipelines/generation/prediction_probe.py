@@ -67,7 +67,7 @@ def probe_prediction(source: Source) -> PredictionProbe:
             "be told by a step on noise."
         )
     dtype = torch.bfloat16 if native_side(source) >= FULL_SIZE_SIDE else torch.float32
-    unet, component = empty_module("unet", source, dtype), source.components["unet"]
+    component, unet = source.require("unet"), empty_module("unet", source, dtype)
     with torch.no_grad():
         for name, parameter in unet.state_dict(keep_vars=True).items():
             parameter.copy_(component.read(name))

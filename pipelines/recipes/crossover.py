@@ -17,8 +17,9 @@ import numpy as np
 
 from pipelines.architectures.keys import Layout
 
+from .chromosome import Chromosome, Segment
 from .lineage import Lineage
-from .recipe import Chromosome, Recipe, Segment
+from .recipe import Recipe
 
 if TYPE_CHECKING:  # what a crossover may be asked for is known without torch
     from .gram import Gram

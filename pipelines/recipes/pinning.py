@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipelines.architectures.keys import Layout
+from pipelines.architectures.keys import WEIGHTED_COMPONENTS, Layout
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import RecipeError
 
-from .recipe import Recipe, RecipeSource
+from .recipe import Recipe, RecipeSource, component_hashes
 
 
 def check_sources(recipe: Recipe, sources: Mapping[str, Source]) -> None:
@@ -18,9 +18,7 @@ def check_sources(recipe: Recipe, sources: Mapping[str, Source]) -> None:
         RecipeError: a source is missing, a hash or a layout differs; says which, what was expected and found.
     """
     for named in recipe.sources:
-        if named.name not in sources:
-            raise RecipeError(f"The recipe's source {named.name!r} was not found. Expected it at {named.uri}.")
-        opened = sources[named.name]
+        opened = _opened(named, sources)
         for part, expected in named.sha256.items():
             actual = opened.components[part].sha256 if part in opened.components else "no such component"
             if actual != expected:
@@ -54,7 +52,9 @@ def recipe_layouts(recipe: Recipe, sources: Mapping[str, Source]) -> dict[str, L
     Raises:
         RecipeError: its patterns do not give the chromosomes that it has.
     """
-    layouts = sources[recipe.sources[0].name].layouts(recipe.merged_components, recipe.patterns)
+    layouts: dict[str, Layout] = {}
+    for part in recipe.merged_components:
+        layouts |= sources[recipe.lender(part)].layouts([part], recipe.patterns)
     if set(layouts) != set(recipe.chromosomes):
         raise RecipeError(
             f"The tensors of the sources form the chromosomes {', '.join(layouts)}; the recipe has "
@@ -78,11 +78,7 @@ def pin(recipe: Recipe, sources: Mapping[str, Source]) -> Recipe:
                     update={
                         "uri": sources[named.name].uri,
                         "licence": named.licence or sources[named.name].licence,
-                        "sha256": {
-                            part: sources[named.name].components[part].sha256
-                            for part in _component_names(named, sources)
-                        }
-                        | named.sha256,
+                        "sha256": component_hashes(_opened(named, sources), _needed(recipe, named.name)) | named.sha256,
                     }
                 )
                 for named in recipe.sources
@@ -98,7 +94,13 @@ def pin(recipe: Recipe, sources: Mapping[str, Source]) -> Recipe:
     return pinned.model_copy(update={"chromosomes": chromosomes})
 
 
-def _component_names(named: RecipeSource, sources: Mapping[str, Source]) -> list[str]:
+def _opened(named: RecipeSource, sources: Mapping[str, Source]) -> Source:
     if named.name not in sources:
         raise RecipeError(f"The recipe's source {named.name!r} was not found. Expected it at {named.uri}.")
-    return sorted(sources[named.name].components)
+    return sources[named.name]
+
+
+def _needed(recipe: Recipe, name: str) -> set[str]:
+    """Return the components that a recipe takes of a source, merged or lent."""
+    merged = {part for part in recipe.merged_components if name in recipe.weighted_sources(part)}
+    return merged | {part for part in WEIGHTED_COMPONENTS if recipe.lender(part) == name}

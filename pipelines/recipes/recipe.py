@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, ValidationInfo, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, model_validator
 
 from pipelines.architectures.keys import (
     ATTENTION,
@@ -24,13 +24,16 @@ from pipelines.architectures.keys import (
     REST,
     SDXL_UNET,
     TEXT_ENCODERS,
+    WEIGHTED_COMPONENTS,
+    Layout,
     Patterns,
     component_of,
 )
-from pipelines.errors import RecipeError, short, unreadable
+from pipelines.errors import RecipeError, SourceError, short, unreadable
 from pipelines.storage.files import write_whole
 from pipelines.untrusted import UnreadableDocument, parse_json, read_text
 
+from .chromosome import Chromosome, FrozenModel, Segment, Sha256
 from .lineage import Lineage
 from .statement import LicenceStatement
 
@@ -40,71 +43,17 @@ if TYPE_CHECKING:  # reading a recipe takes no torch
 FORMAT: Literal["m2n2-recipe"] = "m2n2-recipe"
 VERSION: Literal[1] = 1
 
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
-
-class _FrozenModel(BaseModel):
-    """A part of the recipe file that does not change and refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class WeightedSpan(NamedTuple):
-    """A run of elements that holds the same weight of each source: from `start` on, up to but not including `stop`."""
-
-    start: int
-    stop: int
-    weights: tuple[float, ...]
-
-
-class RecipeSource(_FrozenModel):
+class RecipeSource(FrozenModel):
     """A source as a recipe names it: by the SHA-256 of the tensor bytes of each component."""
 
     name: str
     uri: str
     licence: str | None = None
-    sha256: dict[str, Sha256] = {}
+    sha256: dict[str, Sha256] = Field(default_factory=dict)
 
 
-class Segment(_FrozenModel):
-    """A stretch of a chromosome with one weight per source; it ends before element `stop`."""
-
-    stop: Annotated[int, Field(gt=0)]
-    weights: tuple[FiniteFloat, ...]
-
-
-class Chromosome(_FrozenModel):
-    """A group of parameters flattened in canonical order: `size` elements, cut into segments."""
-
-    size: Annotated[int, Field(gt=0)]
-    layout: Sha256 | None = None
-    segments: tuple[Segment, ...]
-
-    @model_validator(mode="after")
-    def _check_cover(self) -> Chromosome:
-        stops = [segment.stop for segment in self.segments]
-        if stops != sorted(set(stops)) or not stops or stops[-1] != self.size:
-            raise ValueError(f"segment stops must rise and end at size {self.size}, found {stops}")
-        return self
-
-    def mean_weights(self) -> list[float]:
-        """Return the mean weight of each source over all elements."""
-        lengths = np.diff([segment.stop for segment in self.segments], prepend=0)
-        means: list[float] = (lengths @ np.array([segment.weights for segment in self.segments]) / self.size).tolist()
-        return means
-
-    def spans_within(self, start: int, stop: int) -> Iterator[WeightedSpan]:
-        """Yield the segments that overlap elements `start` to `stop`, cut to them, in rising order."""
-        for segment in self.segments:
-            if segment.stop > start:
-                end = min(segment.stop, stop)
-                yield WeightedSpan(start, end, segment.weights)
-                if end == stop:
-                    return
-                start = end
-
-
-class Recipe(_FrozenModel):
+class Recipe(FrozenModel):
     """An individual: sources by hash, host, weights per chromosome, lineage.
 
     `patterns` group the tensors of any network, or regroup a UNet's: globs per chromosome, the first that matches a
@@ -143,18 +92,20 @@ class Recipe(_FrozenModel):
         for name, chromosome in self.chromosomes.items():
             if name not in allowed:
                 raise ValueError(f"unknown chromosome {name!r}")
-            part = component_of(name, self.architecture)
-            unhashed = [source for source in self.sources if part not in source.sha256]
-            if unhashed and not (info.context or {}).get("unpinned"):
-                raise ValueError(
-                    f"source {unhashed[0].name!r} lacks the sha256 of {part}; `m2n2 recipe pin` opens the sources and "
-                    "fills it in"
-                )
             for segment in chromosome.segments:
                 if len(segment.weights) != len(names):
                     raise ValueError(
                         f"chromosome {name}: expected {len(names)} weights, one a source, found {len(segment.weights)}"
                     )
+        for name in self.chromosomes:
+            part = component_of(name, self.architecture)
+            weighted = self.weighted_sources(part)
+            unhashed = [one for one in self.sources if one.name in weighted and part not in one.sha256]
+            if unhashed and not (info.context or {}).get("unpinned"):
+                raise ValueError(
+                    f"source {unhashed[0].name!r} lacks the sha256 of {part}; `m2n2 recipe pin` opens the sources and "
+                    "fills it in"
+                )
         return self
 
     def _chromosome_names(self) -> tuple[list[str], list[str]]:
@@ -171,6 +122,17 @@ class Recipe(_FrozenModel):
     def lender(self, component: str) -> str:
         """Return the name of the source that lends a component."""
         return self.host.get(component, self.host["default"])
+
+    def weighted_sources(self, component: str) -> tuple[str, ...]:
+        """Return the names of the sources that have weight in a component, in order; others need not have it."""
+        segments = [
+            segment.weights
+            for name, chromosome in self.chromosomes.items()
+            if component_of(name, self.architecture) == component
+            for segment in chromosome.segments
+        ]
+        weighted = np.any(np.array(segments, dtype=float).reshape(-1, len(self.sources)) != 0.0, axis=0)
+        return tuple(source.name for source, has_weight in zip(self.sources, weighted, strict=True) if has_weight)
 
     @property
     def merged_components(self) -> tuple[str, ...]:
@@ -255,6 +217,26 @@ def load_recipe(path: str | Path, *, unpinned: bool = False) -> Recipe:
     return parse_recipe(text, where=str(path), unpinned=unpinned)
 
 
+def component_hashes(source: Source, needed: Collection[str]) -> dict[str, str]:
+    """Return the SHA-256 of each component of a source by which a recipe names it.
+
+    Args:
+        source: the source; its weights are read where they have not been hashed yet.
+        needed: the components that the recipe takes of it; others that hold NaN are left out.
+
+    Raises:
+        SourceError: a needed component holds NaN or infinity.
+    """
+    hashes = {}
+    for part in sorted(source.components):
+        try:
+            hashes[part] = source.components[part].sha256
+        except SourceError:
+            if part in needed:
+                raise
+    return hashes
+
+
 def blend(
     sources: Sequence[Source],
     weights: Mapping[str, Sequence[float]],
@@ -273,7 +255,15 @@ def blend(
         patterns: how to group the tensors, if not as a UNet's attention and backbone; see `Recipe`.
     """
     architecture = sources[0].recipe_architecture
-    layouts = sources[0].layouts(dict.fromkeys(component_of(one, architecture) for one in weights), patterns)
+    by_name = {source.name: source for source in sources}
+    layouts: dict[str, Layout] = {}
+    for part in dict.fromkeys(component_of(one, architecture) for one in weights):
+        layouts |= by_name[host.get(part, host["default"])].layouts([part], patterns)
+    needed = {
+        source.name: {source.component(component_of(one, architecture)).name for one, row in weights.items() if row[k]}
+        | {part for part in WEIGHTED_COMPONENTS if host.get(part, host["default"]) == source.name}
+        for k, source in enumerate(sources)
+    }
     return Recipe(
         name=name,
         architecture=architecture,
@@ -282,7 +272,7 @@ def blend(
                 name=source.name,
                 uri=source.uri,
                 licence=source.licence,
-                sha256={part: source.components[part].sha256 for part in sorted(source.components)},
+                sha256=component_hashes(source, needed[source.name]),
             )
             for source in sources
         ),

@@ -26,7 +26,11 @@ from .disk_space import check_room
 from .files import cache_dir
 from .tensor_file import DTYPE_CODES
 from .unfinished import unfinished_folder
+from .unreadable_files import what_it_is
 
+_NESTS = ("state_dict", "model_state_dict", "checkpoint", "model", "module", "ema")  # the first that holds tensors
+_PARTS = ("unet", "vae", "text_encoder", "text_encoder_2")  # of a pipeline, a dictionary each
+_DEEPEST = 4
 _ZIP = b"PK\x03\x04"
 _SENTENCE = re.compile(r"\. |\n")  # torch goes on with advice that is none
 _REFUSED = re.compile(r"GLOBAL (\S+)")  # how torch's message names what it does not let in
@@ -84,6 +88,9 @@ def as_safetensors(path: Path) -> Path:
 
 def _load_tensors(path: Path) -> dict[str, torch.Tensor]:
     """Read the tensors of a pickled file by name; other values in it, such as a number of steps, are left out."""
+    other = what_it_is(path)
+    if other and "pickled" not in other:
+        raise SourceError(f"{path} cannot be read as a checkpoint. Expected a file written by torch.save, {other}.")
     try:
         with open(path, "rb") as file:
             mappable = file.read(len(_ZIP)) == _ZIP
@@ -95,15 +102,14 @@ def _load_tensors(path: Path) -> dict[str, torch.Tensor]:
     except Exception as error:  # torch reports damage by whatever its reader stumbles over
         reason = f"{type(error).__name__}: {_SENTENCE.split(str(error))[0]}"
         raise SourceError(
-            f"{path} cannot be read as a checkpoint ({reason}). Expected a file written by torch.save; it may be "
-            "truncated or still downloading: fetch it again, if possible as .safetensors."
+            f"{path} cannot be read as a checkpoint ({reason}). Expected a whole file written by torch.save; it may be "
+            "another kind of file, or cut short. Use the .safetensors version if there is one."
         ) from error
-    named = content.get("state_dict", content) if isinstance(content, Mapping) else content
-    tensors = _tensors(named) if isinstance(named, Mapping) else {}
+    tensors = _named_tensors(content)
     if not tensors:
         raise SourceError(
-            f"{path} holds no weights, but a {type(named).__name__}. Expected tensors by name, or a 'state_dict' of "
-            "them; use the checkpoint itself, as .safetensors if there is one."
+            f"{path} holds no weights, but a {type(content).__name__}. Expected tensors by name, alone or in "
+            "dictionaries such as 'state_dict'; use the checkpoint itself, as .safetensors if there is one."
         )
     return tensors
 
@@ -120,6 +126,23 @@ def _refusal_error(path: Path, error: pickle.UnpicklingError) -> SourceError:
         f"{path} asks for {refused[1]!r} when it is opened. Expected weights and nothing else, as a pickle can run any "
         "program; none of it was run. Use the .safetensors version, or another checkpoint."
     )
+
+
+def _named_tensors(content: object, depth: int = 0) -> dict[str, torch.Tensor]:
+    """Return the tensors of a pickled value by name; trainers put them into dictionaries of dictionaries."""
+    if not isinstance(content, Mapping) or depth > _DEEPEST:
+        return {}
+    for key in _NESTS:
+        if found := _named_tensors(content.get(key), depth + 1):
+            return found
+    tensors = _tensors(content)
+    if tensors:
+        return tensors
+    return {
+        f"{part}.{name}": tensor
+        for part in _PARTS
+        for name, tensor in _named_tensors(content.get(part), depth + 1).items()
+    }
 
 
 def _tensors(content: Mapping[Any, Any]) -> dict[str, torch.Tensor]:

@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from pipelines.errors import SourceError
 
 from .files import FileStamp, file_stamp
+from .unreadable_files import why_no_tensors
 
 TORCH_DTYPES = {
     "F64": torch.float64,
@@ -54,7 +55,7 @@ class TensorFile:
         self.path = path
         if not path.is_file():
             found = "a folder" if path.is_dir() else "a link to nothing" if path.is_symlink() else "nothing there"
-            raise SourceError(f"{path}: expected a safetensors file, found {found}. Check the path, or fetch it again.")
+            raise SourceError(f"{path}: expected a safetensors file, found {found}. Check the path.")
         try:
             _check_header_size(path)
             self._handle = safe_open(path, framework="pt", device="cpu")
@@ -69,13 +70,12 @@ class TensorFile:
             twice, self._offsets = _header(path)
         except (SafetensorError, OSError, ValueError, RecursionError) as error:
             raise SourceError(
-                f"{path} cannot be read as safetensors ({error}). Expected a complete file; "
-                "it may be truncated or still downloading: fetch it again."
+                f"{path} cannot be read as safetensors. Expected a complete file of it, {why_no_tensors(path, error)}."
             ) from error
         if twice is not None:
             raise SourceError(
                 f"{path} names the key {twice!r} twice in its header. Expected every key once; readers would "
-                "disagree about its contents: fetch it again from its author."
+                "disagree about its contents: take a copy that safetensors itself wrote."
             )
 
     def read(self, key: str) -> torch.Tensor:

@@ -7,18 +7,24 @@ and disk are given the same blocks: what is judged is what is exported.
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
+from pipelines.architectures.detection import Architecture
 from pipelines.architectures.keys import WEIGHTED_COMPONENTS
 from pipelines.checkpoints.component import Component, is_finite
-from pipelines.checkpoints.sources import Source, check_mergeable
+from pipelines.checkpoints.sources import Source
+from pipelines.checkpoints.widened import widened_to
 from pipelines.errors import RecipeError
+from pipelines.recipes.chromosome import WeightedSpan
+from pipelines.recipes.merged import check_merged, lending_remedy, result_architecture
 from pipelines.recipes.pinning import check_sources
-from pipelines.recipes.recipe import Recipe, WeightedSpan
+from pipelines.recipes.recipe import Recipe
 from pipelines.storage.tensor_file import TORCH_DTYPES
 
 
@@ -65,14 +71,14 @@ class ScratchBuffers:
         self._stored = torch.empty(8 * block, dtype=torch.uint8)  # as the files have them; only on a CPU it is touched
 
     def weighted_sum(
-        self, components: Sequence[Component], name: str, spans: Iterable[WeightedSpan], start: int, stop: int
+        self, components: Sequence[Component | None], name: str, spans: Iterable[WeightedSpan], start: int, stop: int
     ) -> torch.Tensor:
         """Sum `weights[k] * components[k]` over elements `start` to `stop` of one tensor.
 
         A product and an addition are two roundings here on purpose: a fused one differs between processors.
 
         Args:
-            components: the merged component of each source, in the order of the weights.
+            components: the merged component of each source, in the order of the weights; `None` where all are zero.
             name: canonical name of the tensor.
             spans: its weights; they cover the elements asked for.
             start: the first element.
@@ -90,6 +96,7 @@ class ScratchBuffers:
             for component, weight in zip(components, weights, strict=True):
                 if weight == 0.0:
                     continue
+                assert component is not None, name
                 values = total if empty else term
                 component.fill(name, begin, values, scratch=self._stored)
                 if weight != 1.0:
@@ -136,33 +143,56 @@ class Plan:
         Raises:
             RecipeError: a source is missing or is not the one the recipe was made from, or the host does not have what
                 it is to lend.
+            SourceError: what is merged of a source is not whole, or does not fit the others'.
         """
+        if missing := next((named for named in recipe.sources if named.name not in sources), None):
+            raise RecipeError(f"The recipe's source {missing.name!r} was not found. Expected it at {missing.uri}.")
+        check_merged(recipe, sources)
         check_sources(recipe, sources)
-        check_mergeable([sources[named.name] for named in recipe.sources])
         self.recipe = recipe
         self.sources = sources
         self.dtype = dtype
-        self._ordered = [sources[named.name] for named in recipe.sources]
+        self._source_components: dict[str, list[Component | None]] = {}
         self._tensor_plans: dict[str, tuple[TensorPlan, ...]] = {}
 
     def lender(self, part: str) -> Source:
         """Return the source that lends a component.
 
         Raises:
-            RecipeError: that source has no such component.
+            RecipeError: that source has no such component, or one that is not whole.
         """
         source = self.sources[self.recipe.lender(part)]
-        if not source.lends(part):
-            able = [one.name for one in self.sources.values() if one.lends(part)]
-            raise RecipeError(
-                f"The host {source.name} has no {part} to lend. Name another source for it in the recipe's host, such "
-                f'as {{"{part}": "{able[0] if able else "a full checkpoint"}"}}.'
-            )
+        if problem := source.problem(part):
+            raise RecipeError(f"The host {source.name} {problem}. {lending_remedy(part, self.sources.values())}")
         return source
 
-    def source_components(self, component: str) -> list[Component]:
-        """Return a merged component of every source, in the order of the recipe's weights."""
-        return [source.components[component] for source in self._ordered]
+    @functools.cached_property
+    def architecture(self) -> Architecture:
+        """What the result is: the UNet of its lender, which predicts what those predict that have weight in it."""
+        return result_architecture(self.recipe, self.lender("unet"), self.sources)
+
+    def scheduler_config(self) -> dict[str, Any]:
+        """Return the configuration of the result's scheduler: its lender's, for what the merged UNets predict."""
+        lender = self.lender("scheduler")
+        config = lender.config("scheduler")
+        if lender.name not in self.recipe.weighted_sources("unet") and "unet" in self.recipe.merged_components:
+            config["prediction_type"] = self.architecture.prediction_type
+            config["rescale_betas_zero_snr"] = self.architecture.zero_terminal_snr
+        return config
+
+    def source_components(self, component: str) -> list[Component | None]:
+        """Return a merged component of every source, in the order of the recipe's weights; `None` for one without any.
+
+        What reads fewer channels than the result is widened to them.
+        """
+        if component not in self._source_components:
+            weighted = set(self.recipe.weighted_sources(component))
+            host = self.lender(component).components[component]
+            self._source_components[component] = [
+                widened_to(host, self.sources[named.name].components[component]) if named.name in weighted else None
+                for named in self.recipe.sources
+            ]
+        return self._source_components[component]
 
     def tensor_plans(self, component: str) -> tuple[TensorPlan, ...]:
         """Return the tensors of a component, merged or lent, in canonical order; planned at the first call.

@@ -90,7 +90,7 @@ class LiveWeights:
             RecipeError: the module and its source differ in a tensor, or a sum overflows.
         """
         identity = (
-            tuple(part.sha256 for part in plan.source_components(self.component))
+            tuple(named.sha256.get(self.component) for named in plan.recipe.sources)  # which the plan has checked
             if self.component in plan.recipe.merged_components
             else (),
             plan.lender(self.component).components[self.component].sha256,
@@ -135,7 +135,7 @@ class LiveWeights:
         for name, parameter in self._parameters.items():
             if name not in planned:
                 raise RecipeError(
-                    f"The source's {self.component} lacks {name}, which its config asks for; fetch it again."
+                    f"The source's {self.component} lacks {name}, which its config asks for; use a whole copy of it."
                 )
             shape = planned[name][0].shape
             if tuple(parameter.shape) != shape:

@@ -11,9 +11,10 @@ import numpy as np
 
 from pipelines.architectures.keys import MODEL
 from pipelines.checkpoints.sources import Source
+from pipelines.recipes.chromosome import Chromosome, Segment
 from pipelines.recipes.crossover import merge_equal_neighbours
 from pipelines.recipes.lineage import Lineage
-from pipelines.recipes.recipe import Chromosome, Recipe, Segment, load_recipe
+from pipelines.recipes.recipe import Recipe, load_recipe
 from studio.errors import ConfigError
 from studio.evolution.archive import Archive
 

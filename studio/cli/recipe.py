@@ -21,39 +21,53 @@ def blend(
     weights: Annotated[str | None, typer.Option(help="one per source: 0.7,0.3; equal if left out")] = None,
     attention: Annotated[str | None, typer.Option(help="weights of the attention layers, where they differ")] = None,
     host: Annotated[
-        str | None, typer.Option(help="source that lends what is not merged; the first if left out")
+        list[str] | None,
+        typer.Option(
+            metavar="SOURCE or PART=SOURCE",
+            help="source that lends what is not merged, the first if left out; or, as vae=FILE, one part of it; may be "
+            "repeated",
+        ),
     ] = None,
     text_encoders: Annotated[bool, typer.Option("--text-encoders", help="merge the text encoders too")] = False,
 ) -> None:
     """Write the recipe of a weighted merge. / 重み付きマージのレシピを書きます。"""
     from pipelines.checkpoints.source_uri import open_source_uri
-    from pipelines.checkpoints.sources import check_mergeable, text_encoder_conflict
     from pipelines.errors import SourceError
     from pipelines.exporting.drafts import refuse_in_sources
+    from pipelines.recipes.beside import with_places_beside
+    from pipelines.recipes.mergeable import check_mergeable, text_encoder_conflict
     from pipelines.recipes.recipe import blend as blended
     from studio.library.adapter_notes import merge_notes
+    from studio.library.host_choice import choose_hosts, refuse_poor_hosts
     from studio.licences.gate import clash_sentences
     from studio.licences.inheritance import inherited_licences
 
     opened_sources = [open_source_uri(source) for source in sources]
-    refuse_in_sources([out], opened_sources)
-    check_mergeable(opened_sources)
-    names = [source.name for source in opened_sources]
-    if host not in (None, *names):
-        raise typer.BadParameter(f"--host {host!r}: expected one of the sources, {', '.join(names)}.")
-    rest = _numbers("--weights", weights, len(opened_sources)) or [1 / len(opened_sources)] * len(opened_sources)
-    rows = {"attention": _numbers("--attention", attention, len(opened_sources)) or rest, "backbone": rest}
+    try:
+        chosen = choose_hosts(host or [], opened_sources)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    by_name = {source.name: source for source in opened_sources} | chosen.lenders
+    everyone, lends_only = [*opened_sources, *chosen.lenders.values()], [0.0] * len(chosen.lenders)
+    refuse_in_sources([out], everyone)
+    count = len(opened_sources)
+    rest = (_numbers("--weights", weights, count) or [1 / count] * count) + lends_only
+    own = _numbers("--attention", attention, count)
+    rows = {"attention": own + lends_only if own else rest, "backbone": rest}
+    weighted = [source for k, source in enumerate(everyone) if any(row[k] for row in rows.values())]
+    refuse_poor_hosts(chosen.host, by_name)
+    names = [source.name for source in weighted]
+    check_mergeable(everyone, weighted=names, host=chosen.host.get("unet", chosen.host["default"]))
     if text_encoders:
-        if reason := text_encoder_conflict(opened_sources):
+        encoding = [source for source, weight in zip(everyone, rest, strict=True) if weight]
+        if reason := text_encoder_conflict(encoding):
             raise SourceError(f"The text encoders cannot be merged: {reason} Leave --text-encoders off.")
         rows |= {"text_encoder": rest, "text_encoder_2": rest}
-    made = blended(opened_sources, rows, host={"default": host or names[0]}, name=out.stem)
-    notes = merge_notes(opened_sources, made.merged_components, made.lender)
+    made = blended(everyone, rows, host=chosen.host, name=out.stem)
+    notes = merge_notes(everyone, made.merged_components, made.lender)
     console.print_notes([note.text("en") for note in notes])
-    made.save(out)
-    console.print_clashes(
-        clash_sentences(made, inherited_licences(made, dict(zip(names, opened_sources, strict=True))))
-    )
+    with_places_beside(made, out).save(out)
+    console.print_clashes(clash_sentences(made, inherited_licences(made, by_name)))
     print(out)
 
 
@@ -64,6 +78,7 @@ def pin(
 ) -> None:
     """Open a recipe's sources and fill in their hashes. / レシピの素材モデルを開き、そのハッシュを書き込みます。"""
     from pipelines.exporting.drafts import refuse_in_sources
+    from pipelines.recipes.beside import with_places_beside
     from pipelines.recipes.pinning import pin as pinned
     from pipelines.recipes.recipe import load_recipe
     from studio.library.model_reference import open_recipe_sources
@@ -71,7 +86,7 @@ def pin(
     loaded = load_recipe(recipe, unpinned=True)
     opened = open_recipe_sources(loaded, relative_to=recipe.parent)
     refuse_in_sources([out], opened.values())
-    pinned(loaded, opened).save(out)
+    with_places_beside(pinned(loaded, opened), out).save(out)
     print(out)
 
 

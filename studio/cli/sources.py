@@ -64,23 +64,26 @@ def sources_inspect(
     from pipelines.exporting.provenance import embedded_recipe
     from pipelines.storage.formats import PICKLE_SUFFIXES
     from studio.library.adapter_notes import source_notes
+    from studio.library.source_description import describe_source, source_problems
 
     opened = open_source_uri(source)
     console.print_notes([note.text("en") for note in source_notes(opened)])
     carried = None
     if (
-        opened.path.suffix not in PICKLE_SUFFIXES and not parse_terms(opened.uri)[1]
+        opened.path.suffix.lower() not in PICKLE_SUFFIXES and not parse_terms(opened.uri)[1]
     ):  # a LoRA's base carries the base's recipe
         with contextlib.suppress(RecipeError):  # a stranger's header
             carried = embedded_recipe(opened.path)
     probed = _probe(opened) if probe else {}
+    problems = source_problems(opened)
+    unreadable = problems.keys() - opened.shortfalls.keys()
     parts = [
         {
             "component": part.name,
             "tensors": len(part.tensors),
             "bytes": part.size,
             "dtypes": sorted({ref.dtype for ref in part.tensors.values()}),
-            "sha256": part.sha256,
+            "sha256": None if part.name in unreadable else part.sha256,
             "chromosomes": {name: layout.size for name, layout in part.layouts.items()} if part.name != "vae" else {},
         }
         for part in opened.components.values()
@@ -91,13 +94,18 @@ def sources_inspect(
         "licence": opened.licence,
         "languages": list(opened.languages),
         "architecture": str(opened.architecture),
+        "holds": describe_source("en", opened),
+        "problems": problems,
+        "strange_keys": list(opened.strange_keys),
         "recipe": carried.model_dump(mode="json", exclude_none=True) if carried else None,
         **probed,
         "components": parts,
     }
     if as_json:
         console.print_json(about)
+        _refuse_problems(opened.name, problems)
         return
+    Console().print(about["holds"], soft_wrap=True, highlight=False, markup=False)
     table = Table(
         "component",
         "tensors",
@@ -108,7 +116,8 @@ def sources_inspect(
     )
     for part in parts:
         size = f"{part['bytes'] / 1e6:.1f}"  # type: ignore[operator]
-        table.add_row(part["component"], str(part["tensors"]), size, ", ".join(part["dtypes"]), part["sha256"][:16])  # type: ignore
+        digest = str(part["sha256"] or "")[:16]
+        table.add_row(part["component"], str(part["tensors"]), size, ", ".join(part["dtypes"]), digest)  # type: ignore
     Console().print(table)
     if probed:
         Console().print(_probe_sentence(probed["probe"], opened), soft_wrap=True, highlight=False, markup=False)
@@ -119,6 +128,18 @@ def sources_inspect(
     if carried:
         made_of = ", ".join(one.name for one in carried.sources)
         Console().print(f"carries the recipe it was made by, of {made_of}; --json prints it", soft_wrap=True)
+    _refuse_problems(opened.name, problems)
+
+
+def _refuse_problems(name: str, problems: Mapping[str, str]) -> None:
+    """End with an error where a component cannot be used, once all has been said."""
+    from pipelines.errors import SourceError
+
+    if problems:
+        raise SourceError(
+            f"{name} {'; it '.join(problems.values())}. Expected whole components: what is whole can be used, and "
+            f"`m2n2 recipe blend` takes a part from another source with --host {next(iter(problems))}=SOURCE."
+        )
 
 
 def _probe(source: Source) -> dict[str, dict[str, Any]]:

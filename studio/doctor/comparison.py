@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.checkpoints.source_uri import open_source_uri
-from pipelines.checkpoints.sources import check_mergeable, text_encoder_conflict
 from pipelines.recipes.compatibility import gram_matrices, source_angles
+from pipelines.recipes.mergeable import check_mergeable, text_encoder_conflict
 
 
 def compare_sources(paths: Sequence[str | Path]) -> dict[str, Any]:

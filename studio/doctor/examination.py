@@ -9,10 +9,11 @@ from pathlib import Path
 
 from pipelines.architectures.keys import WEIGHTED_COMPONENTS
 from pipelines.checkpoints.source_uri import absolute_uri, is_at_hand, open_source_uri
-from pipelines.checkpoints.sources import Source, check_mergeable
+from pipelines.checkpoints.sources import Source
 from pipelines.diagnosis.measures import ComponentMeasures, measure_components, same_build
 from pipelines.diagnosis.weights import ROUNDOFF, distances, weight_faults
 from pipelines.errors import M2N2Error
+from pipelines.recipes.mergeable import check_mergeable
 from studio.analysis.colours import colour_drift
 from studio.library.source_library import KnownSource, known_sources
 from studio.runs.store import open_run

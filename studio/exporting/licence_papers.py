@@ -43,7 +43,7 @@ def licence_table(plan: Plan, entries: Iterable[InheritedLicence]) -> list[str]:
     names = {source.name: source for source in plan.recipe.sources}
     rows = ["| source | licence | gives | what the licence asks |", "| --- | --- | --- | --- |"]
     for entry in entries:
-        digest = names[entry.name].sha256["unet"] if entry.name in names else None
+        digest = names[entry.name].sha256.get("unet") if entry.name in names else None
         short = f" (`{digest[:16]}`)" if digest else ""
         gives = ", ".join(_part(plan, entry.name, part) for part in entry.parts)
         cells = map(markdown_text, (entry.licence or "not stated", gives, entry.duty("en") or _read_it()))

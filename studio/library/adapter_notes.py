@@ -13,17 +13,17 @@ from studio.i18n import Lang, t
 
 @dataclass(frozen=True)
 class AdapterNote:
-    """One thing that somebody should know about an adapter.
+    """One thing that somebody should know about an adapter, or about keys of a source that belong to nothing.
 
     Attributes:
         kind: which of them it is.
         source: the source that it is on.
-        adapter: its file's name.
+        adapter: its file's name; empty where the note is about the source.
         what: the components or keys that the note is about.
         lender: whose components are used instead, where it is about that.
     """
 
-    kind: Literal["absent", "ignored", "unused"]
+    kind: Literal["absent", "ignored", "strange", "unused"]
     source: str
     adapter: str
     what: tuple[str, ...]
@@ -44,8 +44,8 @@ class AdapterNote:
 
 
 def source_notes(source: Source) -> list[AdapterNote]:
-    """Note what of a source's adapters its base has no use for: components it lacks, keys that change no weights."""
-    notes = []
+    """Note what of a source is not used: keys that belong to nothing, and what of its adapters changes no weights."""
+    notes = [AdapterNote("strange", source.name, "", source.strange_keys)] if source.strange_keys else []
     for applied in applied_adapters(source.components.values()):
         name = applied.path.name
         if applied.adapter.absent:

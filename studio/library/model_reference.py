@@ -24,7 +24,7 @@ def open_model(named: str) -> OpenedModel:
         M2N2Error: nothing of the kind is there, or it does not fit.
     """
     path = Path(os.path.expanduser(named))
-    if path.is_file() and path.suffix not in (".safetensors", *PICKLE_SUFFIXES):
+    if path.is_file() and path.suffix.lower() not in (".safetensors", *PICKLE_SUFFIXES):
         recipe = load_recipe(path)
         return recipe, open_recipe_sources(recipe, relative_to=path.parent)
     run, _, individual = named.rpartition(":")

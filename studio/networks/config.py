@@ -11,7 +11,8 @@ import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
 from pipelines.architectures.keys import MODEL, REST
-from pipelines.checkpoints.sources import Source, check_mergeable, open_network
+from pipelines.checkpoints.sources import Source, open_network
+from pipelines.recipes.mergeable import check_mergeable
 from pipelines.recipes.recipe import Recipe, blend
 from studio.errors import ConfigError
 from studio.runs.config import (

@@ -65,7 +65,7 @@ def open_run_sources(config: RunConfig) -> dict[str, Source]:
             their text encoders cannot be merged as asked.
     """
     from pipelines.checkpoints.source_uri import open_source_uri
-    from pipelines.checkpoints.sources import check_mergeable, text_encoder_conflict
+    from pipelines.recipes.mergeable import check_mergeable, text_encoder_conflict
 
     sources = [open_source_uri(uri) for uri in config.sources]
     check_mergeable(sources)

@@ -10,9 +10,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 import assets
-from pipelines.checkpoints.sources import check_mergeable, open_source
+from pipelines.checkpoints.sources import open_source
 from pipelines.generation.build import make_scheduler
 from pipelines.generation.cost import native_side
+from pipelines.recipes.mergeable import check_mergeable
 from studio.runs.store import open_run
 
 from .mutations import ODD, as_json, json_files, torn

@@ -8,13 +8,15 @@ import torch
 from safetensors.torch import load_file
 
 from pipelines.architectures.keys import chromosome_layouts
-from pipelines.checkpoints.sources import check_mergeable, open_network
+from pipelines.checkpoints.sources import open_network
 from pipelines.errors import ExportError, RecipeError, SourceError
 from pipelines.exporting.export import export_network
 from pipelines.exporting.places import noted_source
+from pipelines.recipes.chromosome import Segment
 from pipelines.recipes.gram import compute_gram
+from pipelines.recipes.mergeable import check_mergeable
 from pipelines.recipes.pinning import check_sources, pin
-from pipelines.recipes.recipe import Segment, blend, load_recipe, parse_recipe
+from pipelines.recipes.recipe import blend, load_recipe, parse_recipe
 from pipelines.weaving.plan import Plan
 from pipelines.weaving.weave import LiveWeights, component_entries, weave_file
 from tests.networks import LEFT, RIGHT, network

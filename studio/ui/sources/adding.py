@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipelines.checkpoints.source_uri import default_name, is_at_hand, open_source_uri
-from pipelines.checkpoints.sources import check_mergeable
 from pipelines.errors import M2N2Error, unreadable
+from pipelines.recipes.mergeable import check_mergeable
 from pipelines.recipes.recipe import parse_recipe
 from pipelines.untrusted import UnreadableDocument, read_text, read_yaml
 from studio.errors import RunError

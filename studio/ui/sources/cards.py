@@ -14,6 +14,8 @@ from pipelines.checkpoints.sources import Source
 from pipelines.errors import M2N2Error
 from studio.formatting import format_bytes, format_score
 from studio.i18n import Lang, category_label, t
+from studio.library.adapter_notes import source_notes
+from studio.library.source_description import describe_source
 from studio.library.source_library import KnownSource
 from studio.library.source_strengths import LANGUAGES, SourceStrengths, best_categories
 from studio.licences import ledger
@@ -39,7 +41,9 @@ def entry(known: KnownSource) -> Entry:
     try:
         if not is_at_hand(known.uri):
             return Entry(known, None, fetch=True)
-        return Entry(known, open_source_uri(known.uri))
+        source = open_source_uri(known.uri)
+        source.component("unet")  # what is bred here has one
+        return Entry(known, source)
     except M2N2Error as error:
         return Entry(known, None, str(error))
 
@@ -101,6 +105,13 @@ def _strip(lang: Lang, one: Entry, found: SourceStrengths | None, captions: Mapp
     return Markup('<div class="strip three">{}</div>').format(inner)
 
 
+def _contents(lang: Lang, source: Source) -> str:
+    """What a source is, and what of it cannot be used."""
+    sentences = [describe_source(lang, source), *(note.text(lang) for note in source_notes(source))]
+    sentences += [f"{source.name} {source.problem(part)}." for part in source.components if source.problem(part)]
+    return " ".join(sentences)
+
+
 def _facts(lang: Lang, source: Source, speakers: Sequence[str]) -> Markup:
     unet = source.components["unet"]
     digest = (
@@ -128,6 +139,7 @@ def _facts(lang: Lang, source: Source, speakers: Sequence[str]) -> Markup:
         for entry in papers
     )
     rows = [
+        (t(lang, "source_holds"), _contents(lang, source)),
         (t(lang, "architecture"), f"{source.architecture.name}, {format_bytes(source.size)}"),
         (t(lang, "prediction"), source.architecture.prediction),
         (t(lang, "licence"), licences),

@@ -9,8 +9,8 @@ import numpy as np
 from markupsafe import Markup
 
 from pipelines.checkpoints.source_uri import default_name, is_at_hand, open_source_uri
-from pipelines.checkpoints.sources import check_mergeable, text_encoder_conflict
 from pipelines.recipes.compatibility import gram_matrices, source_angles, task_angles, task_distances
+from pipelines.recipes.mergeable import check_mergeable, text_encoder_conflict
 from studio.errors import RunError
 from studio.i18n import Lang, chromosome_label, t
 

@@ -63,6 +63,23 @@ def test_baked_weights_equal_fused_ones(baked, family, saved):
     assert changed == len(UNET) + 2 * len(ENCODER)
 
 
+def test_the_unet_and_the_text_encoders_may_have_strengths_of_their_own(saved, tmp_path):
+    """Each part equals that of the LoRA at one strength, value by value and by hash."""
+    both = open_source_uri(f"{BASE} + 0.8 unet * {saved} + 0.5 clip * {saved}")
+    assert both.uri == f"{BASE} + 0.8 unet * {saved} + 0.5 clip * {saved}"
+    for part, scale in (("unet", 0.8), ("text_encoder", 0.5), ("text_encoder_2", 0.5), ("vae", 0.8)):
+        alone = open_source_uri(f"{BASE} + {scale} * {saved}").components[part]
+        assert both.components[part].sha256 == alone.sha256, part
+        name = next(
+            name for name in alone.tensors if name.endswith("q_proj.weight") or "to_q.weight" in name or part == "vae"
+        )
+        assert torch.equal(values(both.components[part], name), values(alone, name))
+    factor_free = {key: t for key, t in load_file(saved).items() if key.startswith("unet.")}
+    save_file(factor_free, tmp_path / "unet.safetensors")
+    with pytest.raises(SourceError, match=r"changes unet of its base, and none of text_encoder, text_encoder_2"):
+        open_source_uri(f"{BASE} + 0.5 clip * {tmp_path / 'unet.safetensors'}")
+
+
 def test_a_baked_picture_equals_one_with_the_lora_at_run_time(baked, saved, tmp_path):
     recipe = blend([baked], {"attention": [1.0], "backbone": [1.0]}, host={"default": baked.name})
     plan = Plan(recipe, {baked.name: baked}, dtype=torch.float32)

@@ -7,8 +7,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from pipelines.checkpoints.sources import check_mergeable, open_source, text_encoder_conflict
+from pipelines.checkpoints.sources import open_source
 from pipelines.errors import RecipeError, SourceError
+from pipelines.recipes.mergeable import check_mergeable, text_encoder_conflict
 from pipelines.recipes.recipe import blend
 from pipelines.weaving.plan import Plan
 from tests.full_keys import FILES, small_sdxl, small_single_file
@@ -73,7 +74,7 @@ def test_a_unet_alone_is_a_source_but_lends_nothing_else(folder, tmp_path):
         sources = {"whole": open_source(folder, name="whole"), "alone": source}
         rows = {"attention": [0.5, 0.5], "backbone": [0.5, 0.5]}
         Plan(blend(list(sources.values()), rows, host={"default": "whole"}), sources).tensor_plans("vae")
-        with pytest.raises(RecipeError, match=r'The host alone has no vae to lend.*such as \{"vae": "whole"\}'):
+        with pytest.raises(RecipeError, match=r'The host alone has no vae\..*such as \{"vae": "whole"\}'):
             Plan(blend(list(sources.values()), rows, host={"default": "alone"}), sources).tensor_plans("vae")
 
 
@@ -99,10 +100,35 @@ def test_v_prediction_is_told_apart_and_carried_into_the_scheduler(folder, mark,
         check_mergeable([open_source(folder), source])
 
 
-def test_refuses_a_file_without_a_unet(tmp_path):
-    save_file({"lora_unet_x.lora_up.weight": torch.zeros(2, 2)}, tmp_path / "style.safetensors")
-    with pytest.raises(SourceError, match=r"holds no UNet; .* 'BASE \+ 0\.8 \* style\.safetensors'"):
-        open_source(tmp_path / "style.safetensors")
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        (
+            ["lora_unet_x.lora_up.weight", "lora_unet_x.lora_down.weight"],
+            r"is an adapter.* 'BASE \+ 0\.8 \* x\.safetensors'",
+        ),
+        (["unet.down_blocks.0.attentions.0.proj_in.lora_A.weight"], "is an adapter"),
+        (["diffusion_model.input_blocks.4.1.proj_in.lora_down.weight"], "is an adapter"),
+        (["clip_l", "clip_g"], r"looks like a textual inversion \(embedding\), with keys such as 'clip_[lg]'"),
+        (["image_proj.proj.weight", "ip_adapter.1.to_k_ip.weight"], "looks like an IP-Adapter"),
+        (["control_model.input_blocks.0.0.weight"], "looks like a ControlNet"),
+        (
+            ["controlnet_cond_embedding.conv_in.weight", "down_blocks.0.resnets.0.norm1.weight"],
+            "looks like a ControlNet",
+        ),
+        (
+            ["model.diffusion_model.double_blocks.0.img_attn.qkv.weight"],
+            "looks like a checkpoint or an adapter of FLUX",
+        ),
+        (["model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight"], "only SDXL is merged"),
+        (["encoder.layers.0.weight"], "holds no part of SDXL; its keys are such as 'encoder.layers.0.weight'"),
+        ([], "holds no tensor at all"),
+    ],
+)
+def test_refuses_a_file_of_something_else_for_what_it_is(tmp_path, keys, words):
+    save_file({key: torch.zeros(2, 2) for key in keys}, tmp_path / "x.safetensors")
+    with pytest.raises(SourceError, match=words):
+        open_source(tmp_path / "x.safetensors")
 
 
 def test_refuses_a_component_that_never_arrived(folder, tmp_path):

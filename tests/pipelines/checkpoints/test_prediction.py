@@ -5,10 +5,11 @@ import json
 import pytest
 
 from pipelines.checkpoints.source_uri import open_source_uri
-from pipelines.checkpoints.sources import check_mergeable
 from pipelines.errors import SourceError
 from pipelines.exporting.export import export_file, export_folder
 from pipelines.exporting.provenance import portable_uri
+from pipelines.recipes.beside import with_places_beside
+from pipelines.recipes.mergeable import check_mergeable
 from pipelines.recipes.recipe import blend, load_recipe
 from pipelines.storage.tensor_file import TensorFile
 from pipelines.weaving.plan import Plan
@@ -104,6 +105,8 @@ def test_marks_go_into_what_is_merged_and_what_was_said_into_its_recipe(files, t
     assert (scheduler["prediction_type"], scheduler["rescale_betas_zero_snr"]) == ("v_prediction", True)
     assert kind_of(open_source_uri(folder)) == V_ZERO
     assert portable_uri(said) == "unmarked.safetensors as v-prediction+ztsnr"
+    beside = with_places_beside(recipe, files / "mix.json")
+    assert beside.sources[0].uri == "unmarked.safetensors as v-prediction+ztsnr"
     recipe.save(tmp_path / "mix.json")
     again = open_recipe_sources(load_recipe(tmp_path / "mix.json"))
     assert kind_of(again["unmarked"]) == V_ZERO

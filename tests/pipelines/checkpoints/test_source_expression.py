@@ -9,6 +9,8 @@ from pipelines.errors import SourceError
 def test_only_a_number_and_a_star_after_a_sign_begin_a_lora():
     assert parse_terms("a + b.safetensors") == ("a + b.safetensors", [])
     assert parse_terms("a + 2 * b + c + 0.5 * d") == ("a", [("2", "b + c"), ("0.5", "d")])
+    assert parse_terms("a + 2 unet * b + 1 clip * b") == ("a", [("2 unet", "b"), ("1 clip", "b")])
+    assert parse_terms("a + 2 vae * b") == ("a + 2 vae * b", [])
     assert parse_terms("a+2*b") == ("a+2*b", [])
     assert parse_terms("a-2*b") == ("a-2*b", [])
     assert parse_terms("a * 2 + 3") == ("a * 2 + 3", [])
@@ -28,6 +30,9 @@ def test_only_a_number_and_a_star_after_a_sign_begin_a_lora():
         ("a － 0.5 * b", "-0.5"),
         ("a−１×b", "-1"),
         ("a + －0.5 * b", "-0.5"),
+        ("a + 0.8 unet * b", "0.8 unet"),
+        ("a − 0.50  clip × b", "-0.50 clip"),
+        ("a ＋ ０．８ unet＊b", "0.8 unet"),
     ],
 )
 def test_signs_belong_to_scales_and_may_be_full_width(text, scale):
@@ -85,3 +90,11 @@ def test_what_a_source_predicts_goes_with_names_and_loras(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     assert parse_source("a as epsilon").prediction is None  # a path that is there is that path
     assert parse_source("x = a as epsilon").base == "a as epsilon"
+
+
+def test_strengths_of_parts_and_what_is_predicted_stand_together():
+    parsed = parse_source("mine = a + 0.8 unet * b − ０．５ clip × b as v-prediction+ztsnr")
+    assert parsed.adapters == (("0.8 unet", "b"), ("-0.5 clip", "b"))
+    assert parsed.prediction == "v-prediction+ztsnr"
+    assert parsed.uri == "a + 0.8 unet * b + -0.5 clip * b as v-prediction+ztsnr"
+    assert parse_source(parsed.text) == parsed

@@ -9,8 +9,8 @@ from safetensors.torch import load_file, save_file
 
 import assets
 from pipelines.checkpoints.source_uri import absolute_uri, is_at_hand, open_source_uri
-from pipelines.checkpoints.sources import check_mergeable
 from pipelines.errors import SourceError
+from pipelines.recipes.mergeable import check_mergeable
 from tests.full_keys import small_sdxl, small_single_file, tensors_of
 
 

@@ -9,8 +9,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from pipelines.architectures.keys import canonical_order
-from pipelines.checkpoints.sources import check_mergeable, open_source, text_encoder_conflict
+from pipelines.checkpoints.sources import open_source
 from pipelines.errors import SourceError
+from pipelines.recipes.mergeable import check_mergeable, text_encoder_conflict
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
 
@@ -122,7 +123,9 @@ def test_refuses_nan(copied):
 def test_refuses_another_shape(copied, family):
     folder = copied("base", "wider")
     rewrite(folder, lambda tensors: tensors.update({"conv_in.bias": torch.zeros(7)}))
-    with pytest.raises(SourceError, match=r"wider cannot be merged with ja: tensor conv_in\.bias has shape \[7\]"):
+    with pytest.raises(
+        SourceError, match=r"wider has a UNet .* tensor conv_in\.bias has shape \[7\], its configuration asks"
+    ):
         check_mergeable([family["ja"], open_source(folder)])
 
 

@@ -14,8 +14,9 @@ from pipelines.errors import ExportError
 from pipelines.exporting.export import TENSOR_HASH_KEY, export_file
 from pipelines.exporting.metadata import single_file_metadata, source_date, thumbnail_data_url
 from pipelines.exporting.provenance import HEADER_LIMIT, RECIPE_KEY, embedded_recipe
+from pipelines.recipes.chromosome import Chromosome, Segment
 from pipelines.recipes.lineage import Lineage
-from pipelines.recipes.recipe import Chromosome, Segment, blend
+from pipelines.recipes.recipe import blend
 from pipelines.weaving.plan import Plan
 
 

@@ -70,7 +70,7 @@ def test_a_host_without_a_component_is_named(copied):
     shutil.rmtree(folder / "vae")
     index = json.loads((folder / "model_index.json").read_text())
     (folder / "model_index.json").write_text(json.dumps(index | {"vae": [None, None]}))
-    with pytest.raises(SourceError, match="flat has no vae to lend"):
+    with pytest.raises(SourceError, match="The host flat has no vae"):
         measure_sizes({"flat": open_source(folder)}, {"default": "flat"}, ["unet"])
 
 

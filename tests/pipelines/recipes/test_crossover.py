@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from pipelines.architectures.keys import Layout
+from pipelines.recipes.chromosome import Chromosome, Segment
 from pipelines.recipes.crossover import (
     CrossoverParameters,
     cross_chromosomes,
@@ -18,7 +19,6 @@ from pipelines.recipes.crossover import (
     slerp_coefficients,
 )
 from pipelines.recipes.gram import Gram, compute_block_products, compute_gram
-from pipelines.recipes.recipe import Chromosome, Segment
 
 DEPTH = 20
 

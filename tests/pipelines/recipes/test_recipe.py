@@ -50,8 +50,11 @@ def test_a_hand_written_recipe_needs_neither_layout_nor_lineage(content):
 
 
 def test_refuses_a_merged_component_without_its_hash(content):
-    del content["sources"][2]["sha256"]["unet"]
-    with pytest.raises(RecipeError, match="source 'flat' lacks the sha256 of unet; `m2n2 recipe pin"):
+    by_name = {source["name"]: source for source in content["sources"]}
+    del by_name["flat"]["sha256"]["unet"]  # which has no weight in it
+    assert parse_recipe(json.dumps(content)).weighted_sources("unet") == ("ja",)
+    del by_name["ja"]["sha256"]["unet"]
+    with pytest.raises(RecipeError, match="source 'ja' lacks the sha256 of unet; `m2n2 recipe pin"):
         parse_recipe(json.dumps(content))
 
 

@@ -145,7 +145,7 @@ def test_refuses_other_files_without_bad_advice(tmp_path):
             path.write_bytes(content)
         with pytest.raises(SourceError) as error:
             as_safetensors(path)
-        assert "fetch it again" in str(error.value)
+        assert "Expected a whole file written by torch.save" in str(error.value)
         assert "weights_only` set to `False`" not in str(error.value)
     with pytest.raises(SourceError, match="No such file"):
         as_safetensors(tmp_path / "none.ckpt")

@@ -13,7 +13,8 @@ from safetensors.torch import load_file
 
 from pipelines.checkpoints.sources import open_source
 from pipelines.errors import RecipeError, SourceError
-from pipelines.recipes.recipe import Chromosome, Segment, blend
+from pipelines.recipes.chromosome import Chromosome, Segment
+from pipelines.recipes.recipe import blend
 from pipelines.weaving.plan import Plan
 from pipelines.weaving.weave import LiveWeights, component_entries, weave_file
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from pipelines.recipes.recipe import Segment, blend, load_recipe
+from pipelines.recipes.chromosome import Segment
+from pipelines.recipes.recipe import blend, load_recipe
 from pipelines.weaving.plan import Plan
 from studio.breeding.initial_population import carried_over, initial_offspring
 from studio.errors import ConfigError, RunError

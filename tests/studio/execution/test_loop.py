@@ -363,7 +363,7 @@ def test_an_archive_of_two_hundred_takes_little_room(finished, small_config, tmp
     """Deep recipes, 64 prompts: under 5 MB without pictures."""
     import dataclasses
 
-    from pipelines.recipes.recipe import Segment
+    from pipelines.recipes.chromosome import Segment
 
     store = create_run(tmp_path / "run", small_config)
     one = finished.individual("0004")

@@ -4,6 +4,8 @@ Imports adapters, architectures and storage.
 
 Read in this order:
 
+    eight_bits         weights in eight bits: what a stored one stands for
+    tensor_ref         the place of a tensor in the file that holds it
     component          the weights of one component: read in blocks
     contents           what lies in a folder or a single file
     folder_card        what its card and header state

@@ -22,7 +22,9 @@ from pipelines.errors import SourceError
 from pipelines.storage.tensor_file import TensorFile
 from pipelines.untrusted import parse_json, read_bytes
 
-from .component import Component, TensorRef
+from .component import Component
+from .eight_bits import weight_keys
+from .tensor_ref import TensorRef, tensor_ref
 
 TOKENIZERS = ("tokenizer", "tokenizer_2")
 _WEIGHT_FILES = ("diffusion_pytorch_model", "model")
@@ -100,7 +102,7 @@ def read_single_file(path: Path) -> CheckpointContents:
         SourceError: a damaged file, or one without a UNet.
     """
     file = TensorFile(path)
-    slices = sdxl_single_file.from_single_file({key: shape for key, (shape, _) in file.tensors.items()})
+    slices = sdxl_single_file.from_single_file({key: file.tensors[key][0] for key in weight_keys(file)})
     if "unet" not in slices:
         example = next(iter(file.tensors), "none")
         raise SourceError(
@@ -115,9 +117,7 @@ def read_single_file(path: Path) -> CheckpointContents:
             _without_projection(
                 part,
                 {
-                    name: TensorRef(
-                        file, stored.key, file.tensors[stored.key][1], stored.shape, stored.rows, stored.transposed
-                    )
+                    name: tensor_ref(file, stored.key, stored.shape, rows=stored.rows, transposed=stored.transposed)
                     for name, stored in named.items()
                 },
             ),
@@ -147,13 +147,13 @@ def read_network(place: Path) -> CheckpointContents:
     tensors: dict[str, TensorRef] = {}
     for path in _network_files(place):
         file = TensorFile(path)
-        for key, (shape, dtype) in file.tensors.items():
+        for key in weight_keys(file):
             if key in tensors and (other := tensors[key].file):
                 raise SourceError(
                     f"{place} holds tensor {key} twice, in {other.path.name} and in {path.name}. Expected every tensor "
                     "once; leave one copy of the weights in the folder."
                 )
-            tensors[key] = TensorRef(file, key, dtype, shape)
+            tensors[key] = tensor_ref(file, key, file.tensors[key][0])
     return CheckpointContents({MODEL: Component(MODEL, str(place), tensors)}, index={}, configs={}, tokenizers={})
 
 
@@ -244,8 +244,8 @@ def _component_tensors(part: str, folder: Path) -> dict[str, TensorRef]:
     tensors = {}
     for path in _weight_files(folder):
         file = TensorFile(path)
-        for key, (shape, dtype) in file.tensors.items():
-            tensors[canonical_name(part, key)] = TensorRef(file, key, dtype, shape)
+        for key in weight_keys(file):
+            tensors[canonical_name(part, key)] = tensor_ref(file, key, file.tensors[key][0])
     return _without_projection(part, tensors)
 
 

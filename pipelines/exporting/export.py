@@ -30,7 +30,7 @@ from .places import note_sources, portable_configuration, without_places
 from .provenance import portable_recipe, read_sha256
 from .single_file import BUFFERS, LOGIT_SCALE, logit_scale, single_file_entries
 
-PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
+PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32, "fp8": torch.float8_e4m3fn}
 WEIGHT_FILE_NAMES = {
     "unet": "diffusion_pytorch_model.safetensors",
     "vae": "diffusion_pytorch_model.safetensors",

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 import torch
 
-from pipelines.architectures.keys import WEIGHTED_COMPONENTS
+from pipelines.architectures.keys import WEIGHTED_COMPONENTS, fits_eight_bits
 from pipelines.checkpoints.component import Component, is_finite
 from pipelines.checkpoints.sources import Source, check_mergeable
 from pipelines.errors import RecipeError
 from pipelines.recipes.pinning import check_sources
 from pipelines.recipes.recipe import Recipe, WeightedSpan
-from pipelines.storage.tensor_file import TORCH_DTYPES
+from pipelines.storage.tensor_file import FP8_DTYPES, TORCH_DTYPES
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,22 @@ class ScratchBuffers:
             if empty:
                 total.zero_()
         return self._total[: stop - start]
+
+    def widened(self, component: Component, name: str, start: int, stop: int) -> torch.Tensor:
+        """Return elements `start` to `stop` of one tensor as float32, a change that is baked into it not rounded yet.
+
+        Args:
+            component: the component that has the tensor.
+            name: its canonical name.
+            start: the first element.
+            stop: the exclusive end, at most `block` after `start`.
+
+        Returns:
+            float32 [stop - start], a view that holds until the next call.
+        """
+        values = self._total[: stop - start]
+        component.fill(name, start, values, scratch=self._stored)
+        return values
 
     def round_to(self, values: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
         """Round values to a dtype; give back the same memory where they have it already.
@@ -194,7 +210,8 @@ class Plan:
         owners = {name: layout for layout in merged.values() for name in layout.names}
         for name, ref in lender.tensors.items():
             stored = TORCH_DTYPES[ref.dtype]
-            dtype = self.dtype if self.dtype and stored.is_floating_point else stored
+            dtype = self._rounded_to(component, name, ref.shape) if stored.is_floating_point else None
+            dtype = dtype or stored
             if name not in owners:
                 yield TensorPlan(component, name, ref.shape, dtype, None)
                 continue
@@ -205,6 +222,15 @@ class Plan:
                 for begin, end, weights in self.recipe.chromosomes[chromosome].spans_within(start, stop)
             )
             yield TensorPlan(component, name, ref.shape, dtype, spans)
+
+    @property
+    def rest_dtype(self) -> torch.dtype | None:
+        """The dtype of what is never rounded to eight bits; `None` where all stay as they are."""
+        return torch.float16 if self.dtype in FP8_DTYPES.values() else self.dtype
+
+    def _rounded_to(self, component: str, name: str, shape: tuple[int, ...]) -> torch.dtype | None:
+        """Return the dtype that a floating-point tensor is asked for in; `None` where it stays as it is."""
+        return self.dtype if fits_eight_bits(component, name, shape) else self.rest_dtype
 
     def build_block(self, tensor: TensorPlan, start: int, stop: int, buffers: ScratchBuffers) -> torch.Tensor:
         """Build elements `start` to `stop` of one tensor.
@@ -223,9 +249,9 @@ class Plan:
         """
         if tensor.spans is None:
             lent = self.lender(tensor.component).components[tensor.component]
-            values = lent.read_elements(tensor.name, start, stop).to(buffers.device)
-            if values.dtype == tensor.dtype:
-                return values
+            if tensor.dtype == TORCH_DTYPES[lent.tensors[tensor.name].dtype]:
+                return lent.read_elements(tensor.name, start, stop).to(buffers.device)
+            values = buffers.widened(lent, tensor.name, start, stop)
         else:
             values = buffers.weighted_sum(
                 self.source_components(tensor.component), tensor.name, tensor.spans, start, stop

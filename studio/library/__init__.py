@@ -7,6 +7,7 @@ Read in this order:
     source_library     the embedded family, the sources of runs, those that somebody added
     fetch              a source brought here from the hub or out of a pickled file
     adapter_notes      what of a LoRA on a source is not used, and how to use it
+    merge_notes        what else of a merge somebody may not expect
     source_strengths   what each source is good at, as measured in runs
     prompt_library     prompt sets: those that come along, and one's own
     caption_lengths    how long captions are for those who read them

@@ -12,4 +12,5 @@ Read in this order:
     weaving/         a recipe to weights: one plan, run to memory or to disk
     generation/      a live pipeline: text embeddings, noise, pictures
     exporting/       a plan to a checkpoint that other tools open
+    interchange/     mergekit's YAML in and out
 """

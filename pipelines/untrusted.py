@@ -80,7 +80,17 @@ def parse_yaml(text: str, limits: Limits = DOCUMENT) -> Any:
     """
     _check_size(len(text), limits)
     try:
-        return _Builder(limits).value_of(yaml.parse(text, Loader=_LOADER))
+        values = _Builder(limits).values_of(yaml.parse(text, Loader=_LOADER))
+        return values[0] if values else None
+    except (yaml.YAMLError, UnicodeError) as error:
+        raise UnreadableDocument(unreadable(error)) from error
+
+
+def parse_yaml_documents(text: str, limits: Limits = DOCUMENT) -> list[Any]:
+    """Return the values of the YAML documents in a text, in order; raises as `parse_yaml` does but for a second one."""
+    _check_size(len(text), limits)
+    try:
+        return _Builder(limits, several=True).values_of(yaml.parse(text, Loader=_LOADER))
     except (yaml.YAMLError, UnicodeError) as error:
         raise UnreadableDocument(unreadable(error)) from error
 
@@ -125,17 +135,18 @@ _MISSING = object()
 
 
 class _Builder:
-    """Builds the value of a document from its events: lists and mappings that are open lie on a stack."""
+    """Builds the values of documents from their events: lists and mappings that are open lie on a stack."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, *, several: bool = False) -> None:
         self._limits = limits
+        self._several = several
         self._rules = yaml.SafeLoader("")  # what a plain text means: a number, a date, true, nothing
         self._open: list[list[Any] | dict[Any, Any]] = []
         self._keys: list[Any] = []  # of the open mappings: the key that waits for its value
-        self._root: Any = None
-        self._count = self._documents = 0
+        self._roots: list[Any] = []
+        self._count = 0
 
-    def value_of(self, events: Any) -> Any:
+    def values_of(self, events: Any) -> list[Any]:
         for event in events:
             kind = type(event)
             if kind is yaml.ScalarEvent:
@@ -151,11 +162,9 @@ class _Builder:
                     self._keys.pop()
             elif kind is yaml.AliasEvent:
                 raise _refused("an alias", event)
-            elif kind is yaml.DocumentStartEvent:
-                self._documents += 1
-                if self._documents > 1:
-                    raise _refused("a second document", event)
-        return self._root
+            elif kind is yaml.DocumentStartEvent and self._roots and not self._several:
+                raise _refused("a second document", event)
+        return self._roots
 
     def _check(self, event: Any) -> None:
         if event.anchor is not None:
@@ -174,7 +183,7 @@ class _Builder:
 
     def _put(self, value: Any, event: Any) -> None:
         if not self._open:
-            self._root = value
+            self._roots.append(value)
             return
         around = self._open[-1]
         if isinstance(around, list):

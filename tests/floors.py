@@ -33,6 +33,7 @@ STUDIO = (
 )  # fmt: skip
 EVAL = (("eval.scorers",), ("eval.prompts", "eval.preferences"), ("eval",))
 PIPELINES = (
+    ("pipelines.interchange",),
     ("pipelines.exporting", "pipelines.generation"),
     ("pipelines.diagnosis", "pipelines.weaving"),
     ("pipelines.recipes",),

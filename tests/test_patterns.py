@@ -43,6 +43,7 @@ PATTERNS = {
     "studio/exporting/export_names.py": (2, "a name, whole"),
     "studio/licences/names.py": (3, "a licence's name: one repeat of letters that it replaces; fixed words"),
     "studio/licences/inheritance.py": (3, "a licence's name, split at fixed words; a file's name"),
+    "studio/library/merge_notes.py": (1, "a name: fixed words"),
     "studio/library/prompt_library.py": (1, "a name of limited length, whole"),
     "studio/markdown.py": (4, "single letters; repeats of limited length, or of one letter"),
     "studio/reference_pages/dependencies.py": (2, "lists of packages that come with the program"),

@@ -44,6 +44,7 @@ _STAGES = (
 _KINDS = {"resnets": 0, "attentions": 1, "downsamplers": 2, "upsamplers": 2}
 _AFTER_ALL_LAYERS = 1 << 30
 _BUFFERS = frozenset({"position_ids", "attn_mask", "num_batches_tracked"})  # counters and constants
+_KEPT_WIDE = ("conv_in.", "conv_out.", "time_embedding.", "add_embedding.", "text_projection.")
 
 
 _OLD_VAE_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
@@ -107,6 +108,17 @@ def is_buffer(name: str) -> bool:
 def is_merged(name: str, dtype: str) -> bool:
     """Return whether a tensor may be interpolated at all: integers and buffers never are."""
     return dtype in FLOAT_CODES and not is_buffer(name)
+
+
+def fits_eight_bits(component: str, name: str, shape: Sequence[int]) -> bool:
+    """Return whether a tensor is written in eight bits by those who ask for them.
+
+    These are linear layers and convolutions inside the UNet and the text encoders. Norms, biases, embeddings, the first
+    and the last convolution, and the VAE stay in float16: they are few, and a loss there shows.
+    """
+    if component == "vae" or len(shape) < 2:
+        return False
+    return not name.startswith(_KEPT_WIDE) and ".embeddings." not in name
 
 
 def chromosome_of(component: str, name: str, patterns: Patterns | None = None) -> str:

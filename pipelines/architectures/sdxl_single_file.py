@@ -35,7 +35,7 @@ LOGIT_SCALE = PREFIXES["text_encoder_2"] + "logit_scale"  # [], which no picture
 _HARMLESS = re.compile(
     r"^(v_pred|ztsnr|edm_mean|edm_std|betas|lvlb_weights|alphas_cumprod(_prev)?|(sqrt|log)_\w*alphas_cumprod"
     r"|posterior_\w+|(edm_vpred|model_ema|denoiser|first_stage_model\.loss)\..*)$"
-    r"|(^|\.)(position_ids|attn_mask|logit_scale)$"
+    r"|(^|\.)(position_ids|attn_mask|logit_scale|scaled_fp8|scale_weight|weight_scale|scale_input|input_scale|comfy_quant)$"
 )
 
 _SPLIT = re.compile(r"text_model\.encoder\.layers\.([0-9]+)\.self_attn\.[qkv]_proj\.(weight|bias)")

@@ -21,8 +21,9 @@ from pipelines.adapters.change import TensorChange
 from pipelines.adapters.reading import Adapter, read_adapter
 from pipelines.errors import SourceError
 from pipelines.storage.tensor_file import TensorFile
+from pipelines.storage.tensor_ref import tensor_ref
 
-from .component import Component, TensorRef
+from .component import Component
 from .contents import CheckpointContents
 
 _KEPT = 4  # tensors whose prepared parts are kept: neighbouring blocks are woven at the same time
@@ -79,9 +80,7 @@ class AdaptedComponent(Component):
         self._prepared: dict[tuple[str, torch.device], Any] = {}
         self._lock = threading.Lock()
         refs = {
-            f"{name}.{role}": TensorRef(
-                self._adapter, key, self._adapter.tensors[key][1], self._adapter.tensors[key][0]
-            )
+            f"{name}.{role}": tensor_ref(self._adapter, key, self._adapter.tensors[key][0])
             for name, change in changes.items()
             for role, key in change.keys.items()
         }

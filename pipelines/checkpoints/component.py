@@ -9,38 +9,18 @@ import json
 import math
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from pipelines.architectures.keys import MODEL, Layout, Patterns, canonical_order, chromosome_layouts, is_merged
 from pipelines.errors import SourceError
+from pipelines.storage.eight_bits import unpacked
 from pipelines.storage.files import cache_dir, write_whole
-from pipelines.storage.tensor_file import TORCH_DTYPES, TensorFile
+from pipelines.storage.tensor_file import FP8_DTYPES, TORCH_DTYPES, TensorFile
+from pipelines.storage.tensor_ref import TensorRef
 
 HASH_BLOCK_ELEMENTS = 1 << 21  # elements read and hashed at a time
-
-
-@dataclass(frozen=True)
-class TensorRef:
-    """The place of a canonical tensor in the file that holds it.
-
-    Attributes:
-        file: that file; `None` for a tensor that is computed.
-        key: its key in the file.
-        dtype: as it is stored, in safetensors' code such as "F16".
-        shape: of the canonical tensor.
-        rows: first row and exclusive end in the stored tensor, where a single file packs several into one.
-        transposed: whether the file holds the transpose.
-    """
-
-    file: TensorFile | None
-    key: str
-    dtype: str
-    shape: tuple[int, ...]
-    rows: tuple[int, int] | None = None
-    transposed: bool = False
 
 
 class Component:
@@ -61,7 +41,7 @@ class Component:
             tensors: canonical name to reference.
 
         Raises:
-            SourceError: a dtype that cannot be merged or lent (8-bit floats, quantised integers).
+            SourceError: a dtype that cannot be merged or lent (quantised integers).
         """
         self.name = name
         self.place = place
@@ -104,6 +84,8 @@ class Component:
         """
         ref = self.tensors[name]
         assert ref.file is not None, name
+        if ref.packed is not None:
+            return self._unpacked(ref, start, stop).to(TORCH_DTYPES[ref.dtype])
         if ref.transposed:
             tensor = ref.file.read(ref.key)
             return tensor[slice(*ref.rows or (None,))].t().reshape(-1)[start:stop]
@@ -119,10 +101,26 @@ class Component:
 
         On a CPU `scratch`, uint8 [8 n] or more, spares it the memory to read into.
         """
-        if out.device.type == "cpu":
+        ref = self.tensors[name]
+        if ref.packed is not None:
+            out.copy_(self._unpacked(ref, start, start + out.numel()))
+        elif out.device.type == "cpu":
             out.copy_(self.read_elements(name, start, start + out.numel(), scratch=scratch))
         else:
             out.copy_(self._on_device(name, out.device)[start : start + out.numel()])
+
+    def _unpacked(self, ref: TensorRef, start: int, stop: int) -> torch.Tensor:
+        """Return elements of a flattened tensor that is stored in eight bits, as float32 and not rounded."""
+        assert ref.file is not None
+        assert ref.packed is not None
+        if ref.transposed:
+            values = ref.file.read(ref.key)[slice(*ref.rows or (None,))].t().reshape(-1)[start:stop]
+        else:
+            offset = ref.rows[0] * (math.prod(ref.shape) // ref.shape[0]) if ref.rows else 0
+            memory = torch.empty(stop - start, dtype=torch.uint8)
+            ref.file.read_into(ref.key, offset + start, memory)
+            values = memory.view(FP8_DTYPES[ref.packed])
+        return unpacked(ref.file, values, ref.scale)
 
     def keep_on(self, device: torch.device) -> None:
         """Keep what is read from now on in the memory of `device`, for blocks that are wanted there; not on a CPU."""
@@ -277,5 +275,7 @@ def is_finite(tensor: torch.Tensor) -> bool:
     """Return whether a tensor holds neither NaN nor infinity; a thirtieth of the time of `torch.isfinite` on a CPU."""
     if tensor.numel() == 0 or not tensor.is_floating_point():
         return True
+    if tensor.dtype.itemsize == 1:
+        tensor = tensor.half()
     low, high = torch.aminmax(tensor)  # both are NaN where any value is
     return math.isfinite(low) and math.isfinite(high)

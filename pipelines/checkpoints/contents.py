@@ -18,9 +18,11 @@ from pipelines.architectures import sdxl
 from pipelines.architectures.expected_tensors import expected_tensors
 from pipelines.architectures.keys import MODEL, WEIGHTED_COMPONENTS, canonical_name
 from pipelines.errors import SourceError
+from pipelines.storage.eight_bits import weight_keys
 from pipelines.storage.tensor_file import TensorFile
+from pipelines.storage.tensor_ref import TensorRef, tensor_ref
 
-from .component import Component, TensorRef
+from .component import Component
 from .weight_files import component_files, network_files, read_json
 
 TOKENIZERS = ("tokenizer", "tokenizer_2")
@@ -113,13 +115,13 @@ def read_network(place: Path) -> CheckpointContents:
     tensors: dict[str, TensorRef] = {}
     for path in network_files(place):
         file = TensorFile(path)
-        for key, (shape, dtype) in file.tensors.items():
+        for key in weight_keys(file):
             if key in tensors and (other := tensors[key].file):
                 raise SourceError(
                     f"{place} holds tensor {key} twice, in {other.path.name} and in {path.name}. Expected every tensor "
                     "once; leave one copy of the weights in the folder."
                 )
-            tensors[key] = TensorRef(file, key, dtype, shape)
+            tensors[key] = tensor_ref(file, key, file.tensors[key][0])
     return CheckpointContents({MODEL: Component(MODEL, str(place), tensors)}, index={}, configs={}, tokenizers={})
 
 
@@ -150,7 +152,6 @@ def make_null_encoder(
     Raises:
         SourceError: configurations that do not go together.
     """
-
     width = unet["cross_attention_dim"] - encoder["hidden_size"]
     pooled = unet["projection_class_embeddings_input_dim"] - 6 * unet["addition_time_embed_dim"]
     config = sdxl.TEXT_ENCODER_2 | {
@@ -235,8 +236,8 @@ def _component_tensors(part: str, folder: Path) -> dict[str, TensorRef]:
     tensors = {}
     for path in component_files(folder):
         file = TensorFile(path)
-        for key, (shape, dtype) in file.tensors.items():
-            tensors[canonical_name(part, key)] = TensorRef(file, key, dtype, shape)
+        for key in weight_keys(file):
+            tensors[canonical_name(part, key)] = tensor_ref(file, key, file.tensors[key][0])
     return without_projection(part, tensors)
 
 

@@ -12,9 +12,10 @@ from pipelines.architectures import sdxl
 from pipelines.architectures.keys import TEXT_ENCODERS
 from pipelines.architectures.sdxl_single_file import PREFIXES, FileSlice, from_single_file, unknown_keys
 from pipelines.errors import SourceError
+from pipelines.storage.eight_bits import weight_keys
 from pipelines.storage.tensor_file import TensorFile
+from pipelines.storage.tensor_ref import TensorRef, tensor_ref
 
-from .component import TensorRef
 from .contents import (
     KNOWN_INDEX,
     TOKENIZERS,
@@ -44,7 +45,7 @@ def read_single_file(path: Path, *, lies_at: Path | None = None) -> CheckpointCo
     """
     file = TensorFile(path)
     lies_at = lies_at or path
-    shapes = {key: shape for key, (shape, _) in file.tensors.items()}
+    shapes = {key: file.tensors[key][0] for key in weight_keys(file)}
     if not any(key.startswith(PREFIXES["unet"]) for key in shapes):
         _refuse_adapter(lies_at, shapes)
         foreign = looks_like(shapes)
@@ -77,17 +78,27 @@ def _references(file: TensorFile, part: str, slices: Mapping[str, FileSlice]) ->
     return without_projection(
         part,
         {
-            name: TensorRef(file, one.key, file.tensors[one.key][1], one.shape, one.rows, one.transposed)
+            name: tensor_ref(file, one.key, one.shape, rows=one.rows, transposed=one.transposed)
             for name, one in slices.items()
         },
     )
 
 
 def _home(path: Path) -> tuple[Path, bool]:
-    """Return the folder whose configurations and tokenizers a file has, and whether they are its own."""
+    """Return the folder whose configurations and tokenizers a file has, and whether they are its own.
+
+    What was exported from a file without any has SDXL's beside it, and they are as little its own.
+    """
     candidates = (path.with_suffix(".about") / "config", path.parent)
     home = next((folder for folder in candidates if (folder / KNOWN_INDEX).is_file()), None)
-    return (home, True) if home else (sdxl.cached_folder(), False)
+    return (home, home == path.parent or not _is_published(home)) if home else (sdxl.cached_folder(), False)
+
+
+def _is_published(home: Path) -> bool:
+    """Return whether the configuration of the UNet in a folder is the one that SDXL was published with."""
+    file = home / "unet" / "config.json"
+    config = read_json(file) if file.is_file() else {}
+    return all(config.get(key) == value for key, value in sdxl.CONFIGS["unet"].items())
 
 
 def _config(part: str, home: Path, path: Path, slices: Mapping[str, Mapping[str, FileSlice]]) -> dict[str, Any]:

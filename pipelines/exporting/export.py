@@ -16,12 +16,13 @@ from typing import Any
 import torch
 
 from pipelines.architectures.keys import COMPONENTS, MODEL, WEIGHTED_COMPONENTS
-from pipelines.checkpoints.component import Component, TensorRef
+from pipelines.checkpoints.component import Component
 from pipelines.checkpoints.contents import TOKENIZERS
 from pipelines.errors import ExportError
 from pipelines.exporting.drafts import atomic_outputs, refuse_existing, refuse_in_sources, require_empty_folder
 from pipelines.storage.files import lies_in, read_sha256, write_whole
-from pipelines.storage.tensor_file import DTYPE_CODES, TensorFile
+from pipelines.storage.tensor_file import DTYPE_CODES, FP8_DTYPES, TensorFile
+from pipelines.storage.tensor_ref import TensorRef
 from pipelines.weaving.plan import Plan
 from pipelines.weaving.weave import FileEntry, component_entries, weave_file
 
@@ -30,7 +31,7 @@ from .places import note_sources, portable_configuration, without_places
 from .provenance import note_file_sha256, portable_recipe
 from .single_file import BUFFERS, LOGIT_SCALE, logit_scale, single_file_entries
 
-PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
+PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32, "fp8": torch.float8_e4m3fn}
 WEIGHT_FILE_NAMES = {
     "unet": "diffusion_pytorch_model.safetensors",
     "vae": "diffusion_pytorch_model.safetensors",
@@ -242,7 +243,8 @@ def _check_written(entries: list[FileEntry], path: Path) -> None:
 def _note_component(part: str, entries: list[FileEntry], path: Path, data_sha256: str) -> None:
     """Note the hash of a component that was woven whole, and so found finite: its file holds it in canonical order."""
     woven = all(plan.spans is not None for entry in entries for plan in entry.tensor_plans)
-    if woven and len({entry.dtype for entry in entries}) == 1:
+    dtypes = {entry.dtype for entry in entries}
+    if woven and len(dtypes) == 1 and not dtypes & set(FP8_DTYPES.values()):  # whose hash is over what they widen to
         file = TensorFile(path)
         refs = {entry.key: TensorRef(file, entry.key, DTYPE_CODES[entry.dtype], entry.shape) for entry in entries}
         Component(part, str(path.parent), refs).note_sha256(data_sha256)

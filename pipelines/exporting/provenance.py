@@ -79,15 +79,19 @@ def _lora_path(lora: str, identifier: HubId | None) -> Path:
     return hub.fetch(identifier)  # opened before, so it is in the cache
 
 
-def contributing_sources(recipe: Recipe) -> list[str]:
-    """Return the names of the sources whose weights are in a merge; those that only lend come last."""
-    merged = [
+def merged_sources(recipe: Recipe) -> list[str]:
+    """Return the names of the sources that have weight in a merge."""
+    return [
         source.name
         for k, source in enumerate(recipe.sources)
         if any(segment.weights[k] != 0 for part in recipe.chromosomes.values() for segment in part.segments)
     ]
+
+
+def contributing_sources(recipe: Recipe) -> list[str]:
+    """Return the names of the sources whose weights are in a merge; those that only lend come last."""
     lenders = [recipe.lender(part) for part in ("text_encoder", "text_encoder_2", "vae")]
-    return list(dict.fromkeys([*merged, *lenders]))
+    return list(dict.fromkeys([*merged_sources(recipe), *lenders]))
 
 
 def portable_recipe(plan: Plan) -> Recipe:
@@ -98,12 +102,12 @@ def portable_recipe(plan: Plan) -> Recipe:
 
 def portable_uri(source: Source) -> str:
     """Return a source's URI without a word on where this machine keeps it."""
-    return source.path.absolute().name if source.uri == str(source.path) else _without_places(source.uri)
+    return source.path.absolute().name if source.uri == str(source.path) else uri_without_places(source.uri)
 
 
 def recipe_without_places(recipe: Recipe) -> Recipe:
     """Return a recipe as it may leave this machine, as `portable_recipe`, of which the sources are not at hand."""
-    sources = [one.model_copy(update={"uri": _without_places(one.uri)}) for one in recipe.sources]
+    sources = [one.model_copy(update={"uri": uri_without_places(one.uri)}) for one in recipe.sources]
     return recipe.model_copy(update={"sources": tuple(sources)})
 
 
@@ -209,7 +213,8 @@ def _weights_sha256(source: Source) -> str:
     return source.components[part].sha256
 
 
-def _without_places(uri: str) -> str:
+def uri_without_places(uri: str) -> str:
+    """Return a URI without a word on where this machine keeps what it names: hub ids stay, of paths the last part."""
     written = parse_source(uri)
     adapters = tuple((scale, _last_part(adapter)) for scale, adapter in written.adapters)
     return replace(written, base=_last_part(written.base), adapters=adapters).uri

@@ -61,7 +61,7 @@ def _buffers(plan: Plan) -> Iterator[FileEntry]:
     positions = plan.lender("text_encoder").config("text_encoder")["max_position_embeddings"]
     ids = torch.arange(positions).reshape(1, positions)
     yield FileEntry(sdxl_single_file.POSITION_IDS, tuple(ids.shape), torch.int64, value=ids)
-    dtype = plan.dtype or next(tensor.dtype for tensor in plan.tensor_plans("text_encoder_2"))
+    dtype = plan.rest_dtype or next(tensor.dtype for tensor in plan.tensor_plans("text_encoder_2"))
     scale = logit_scale(plan.lender("text_encoder_2"))
     yield FileEntry(sdxl_single_file.LOGIT_SCALE, (), dtype, value=torch.tensor(scale))
 

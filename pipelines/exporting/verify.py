@@ -13,7 +13,8 @@ from pipelines.architectures.keys import WEIGHTED_COMPONENTS, is_merged
 from pipelines.checkpoints.component import Component
 from pipelines.checkpoints.sources import Source
 from pipelines.recipes.recipe import Recipe
-from pipelines.storage.tensor_file import DTYPE_CODES
+from pipelines.storage.eight_bits import WIDENED
+from pipelines.storage.tensor_file import DTYPE_CODES, FP8_DTYPES, TORCH_DTYPES
 from pipelines.weaving.plan import Plan, TensorPlan
 
 from .export import PRECISIONS, Progress
@@ -125,7 +126,7 @@ def plan_in_precision_of(export: Source, recipe: Recipe, sources: Mapping[str, S
     for dtype in (None, *PRECISIONS.values()):
         plan = Plan(recipe, sources, dtype=dtype)
         if all(
-            DTYPE_CODES[planned.dtype] == export.component(part).tensors[planned.name].dtype
+            DTYPE_CODES[planned.dtype] == export.component(part).tensors[planned.name].stored
             for part in WEIGHTED_COMPONENTS
             for planned in _hashed_tensors(plan, part)
             if planned.name in export.component(part).tensors
@@ -141,6 +142,8 @@ def _woven(plan: Plan, part: str) -> Iterator[tuple[TensorPlan, torch.Tensor]]:
         coming: Future[torch.Tensor] | None = None
         for number, planned in enumerate(tensors):
             woven = coming.result() if coming else plan.build_tensor(planned)
+            if woven.dtype in FP8_DTYPES.values():  # which are read widened
+                woven = woven.to(TORCH_DTYPES[WIDENED])
             coming = beside.submit(plan.build_tensor, tensors[number + 1]) if number + 1 < len(tensors) else None
             yield planned, woven
 

@@ -8,6 +8,7 @@ Read in this order:
     recipe          the recipe file: types, JSON, validation
     lineage         an offspring's parents, and the crossover that made it
     statement       what a person stated of its licences
+    weight_sums     what the weights of a merge add up to
     pinning         a recipe against the sources at hand
     mergeable       whether sources fit together at all
     merged          what it merges of them: whether that fits, and what comes out

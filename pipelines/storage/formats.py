@@ -2,5 +2,6 @@
 
 from __future__ import annotations
 
-FLOAT_CODES = frozenset({"F64", "F32", "F16", "BF16"})  # safetensors' codes of the floating-point dtypes that are read
+#: safetensors' codes of the floating-point dtypes that are read; the last two are widened then.
+FLOAT_CODES = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
 PICKLE_SUFFIXES = (".ckpt", ".pt", ".bin")

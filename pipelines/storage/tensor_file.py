@@ -30,7 +30,9 @@ TORCH_DTYPES = {
     "I64": torch.int64,
     "I32": torch.int32,
 }
-DTYPE_CODES = {dtype: code for code, dtype in TORCH_DTYPES.items()}
+FP8_DTYPES = {"F8_E4M3": torch.float8_e4m3fn, "F8_E5M2": torch.float8_e5m2}  # read widened, written when asked for
+_STORED_DTYPES = TORCH_DTYPES | FP8_DTYPES
+DTYPE_CODES = {dtype: code for code, dtype in _STORED_DTYPES.items()}
 MOST_HEADER = 32 << 20  # bytes; SDXL has 300 kB, and what trainers note beside it some megabytes
 # False on Windows, which goes through safetensors' map: a file that is mapped there cannot be cut.
 CAN_READ_INTO = hasattr(os, "preadv")
@@ -81,19 +83,19 @@ class TensorFile:
     def read(self, key: str) -> torch.Tensor:
         """Return a tensor in its stored dtype and shape, in memory of its own; errors are those of `read_into`."""
         shape, code = self.tensors[key]
-        if code not in TORCH_DTYPES:  # 8-bit numbers, which no component takes
+        if code not in _STORED_DTYPES:  # 8-bit integers, which no component takes
             small: torch.Tensor = self._handle.get_tensor(key)
             return small
-        tensor = torch.empty(shape, dtype=TORCH_DTYPES[code])
+        tensor = torch.empty(shape, dtype=_STORED_DTYPES[code])
         self.read_into(key, 0, tensor.reshape(-1).view(torch.uint8))
         return tensor
 
     def read_rows(self, key: str, first: int, last: int) -> torch.Tensor:
         """Return rows `first` to `last` of a tensor, no others read; errors are those of `read_into`."""
         shape, code = self.tensors[key]
-        if code not in TORCH_DTYPES:
+        if code not in _STORED_DTYPES:
             return self.read(key)[first:last]
-        rows = torch.empty((min(last, shape[0]) - first, *shape[1:]), dtype=TORCH_DTYPES[code])
+        rows = torch.empty((min(last, shape[0]) - first, *shape[1:]), dtype=_STORED_DTYPES[code])
         size = math.prod(shape[1:]) * rows.element_size()
         self.read_into(key, first * size, rows.reshape(-1).view(torch.uint8))
         return rows

@@ -4,7 +4,9 @@ Imports recipes and the rooms below.
 
 Read in this order:
 
-    plan           what a recipe asks of its sources, tensor by tensor, and how a block of it is built
-    weave          a plan run into a live model or to disk
-    written_file   what a file is known by once it is written, and how it comes to the disk
+    plan              what a recipe asks of its sources, tensor by tensor, and how a block of it is built
+    scratch_buffers   the memory that blocks are summed in
+    weave             a plan run into a live model or to disk
+    written_file      what a file is known by once it is written, and how it comes to the disk
+    difference        how far a merge is from its host, on a sample of every tensor
 """

@@ -8,15 +8,14 @@ and disk are given the same blocks: what is judged is what is exported.
 from __future__ import annotations
 
 import functools
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from pipelines.architectures.detection import Architecture
-from pipelines.architectures.keys import WEIGHTED_COMPONENTS
+from pipelines.architectures.keys import WEIGHTED_COMPONENTS, fits_eight_bits
 from pipelines.checkpoints.component import Component, is_finite
 from pipelines.checkpoints.sources import Source
 from pipelines.checkpoints.widened import widened_to
@@ -25,7 +24,9 @@ from pipelines.recipes.chromosome import WeightedSpan
 from pipelines.recipes.merged import check_merged, lending_remedy, result_architecture
 from pipelines.recipes.pinning import check_sources
 from pipelines.recipes.recipe import Recipe
-from pipelines.storage.tensor_file import TORCH_DTYPES
+from pipelines.storage.tensor_file import FP8_DTYPES, TORCH_DTYPES
+
+from .scratch_buffers import ScratchBuffers
 
 
 @dataclass(frozen=True)
@@ -51,78 +52,6 @@ class TensorPlan:
     def size(self) -> int:
         """The number of its elements."""
         return torch.Size(self.shape).numel()
-
-
-class ScratchBuffers:
-    """Memory that one worker sums blocks in, allocated once and used for one block after another."""
-
-    def __init__(self, block: int, device: torch.device | None = None) -> None:
-        """Allocate the buffers.
-
-        Args:
-            block: the most elements that a block has.
-            device: where to sum; the CPU if left out.
-        """
-        self.block = block
-        self.device = device or torch.device("cpu")
-        self._total = torch.empty(block, device=self.device)
-        self._term = torch.empty(block, device=self.device)
-        self._rounded: dict[torch.dtype, torch.Tensor] = {torch.float32: self._total}
-        self._stored = torch.empty(8 * block, dtype=torch.uint8)  # as the files have them; only on a CPU it is touched
-
-    def weighted_sum(
-        self, components: Sequence[Component | None], name: str, spans: Iterable[WeightedSpan], start: int, stop: int
-    ) -> torch.Tensor:
-        """Sum `weights[k] * components[k]` over elements `start` to `stop` of one tensor.
-
-        A product and an addition are two roundings here on purpose: a fused one differs between processors.
-
-        Args:
-            components: the merged component of each source, in the order of the weights; `None` where all are zero.
-            name: canonical name of the tensor.
-            spans: its weights; they cover the elements asked for.
-            start: the first element.
-            stop: the exclusive end, at most `block` after `start`.
-
-        Returns:
-            float32 [stop - start], a view that holds until the next call.
-        """
-        for begin, end, weights in spans:
-            begin, end = max(begin, start), min(end, stop)
-            if begin >= end:
-                continue
-            total, term = self._total[begin - start : end - start], self._term[: end - begin]
-            empty = True
-            for component, weight in zip(components, weights, strict=True):
-                if weight == 0.0:
-                    continue
-                assert component is not None, name
-                values = total if empty else term
-                component.fill(name, begin, values, scratch=self._stored)
-                if weight != 1.0:
-                    values.mul_(weight)
-                if not empty:
-                    total.add_(values)
-                empty = False
-            if empty:
-                total.zero_()
-        return self._total[: stop - start]
-
-    def round_to(self, values: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-        """Round values to a dtype; give back the same memory where they have it already.
-
-        Args:
-            values: at most `block` of them, on the buffers' device.
-            dtype: what to round to.
-
-        Returns:
-            The values in that dtype, which hold until the next call.
-        """
-        if values.dtype == dtype:
-            return values
-        if dtype not in self._rounded:
-            self._rounded[dtype] = torch.empty(self.block, dtype=dtype, device=self.device)
-        return self._rounded[dtype][: values.numel()].copy_(values)
 
 
 class Plan:
@@ -224,7 +153,8 @@ class Plan:
         owners = {name: layout for layout in merged.values() for name in layout.names}
         for name, ref in lender.tensors.items():
             stored = TORCH_DTYPES[ref.dtype]
-            dtype = self.dtype if self.dtype and stored.is_floating_point else stored
+            dtype = self._rounded_to(component, name, ref.shape) if stored.is_floating_point else None
+            dtype = dtype or stored
             if name not in owners:
                 yield TensorPlan(component, name, ref.shape, dtype, None)
                 continue
@@ -235,6 +165,15 @@ class Plan:
                 for begin, end, weights in self.recipe.chromosomes[chromosome].spans_within(start, stop)
             )
             yield TensorPlan(component, name, ref.shape, dtype, spans)
+
+    @property
+    def rest_dtype(self) -> torch.dtype | None:
+        """The dtype of what is never rounded to eight bits; `None` where all stay as they are."""
+        return torch.float16 if self.dtype in FP8_DTYPES.values() else self.dtype
+
+    def _rounded_to(self, component: str, name: str, shape: tuple[int, ...]) -> torch.dtype | None:
+        """Return the dtype that a floating-point tensor is asked for in; `None` where it stays as it is."""
+        return self.dtype if fits_eight_bits(component, name, shape) else self.rest_dtype
 
     def build_block(self, tensor: TensorPlan, start: int, stop: int, buffers: ScratchBuffers) -> torch.Tensor:
         """Build elements `start` to `stop` of one tensor.
@@ -253,9 +192,9 @@ class Plan:
         """
         if tensor.spans is None:
             lent = self.lender(tensor.component).components[tensor.component]
-            values = lent.read_elements(tensor.name, start, stop).to(buffers.device)
-            if values.dtype == tensor.dtype:
-                return values
+            if tensor.dtype == TORCH_DTYPES[lent.tensors[tensor.name].dtype]:
+                return lent.read_elements(tensor.name, start, stop).to(buffers.device)
+            values = buffers.widened(lent, tensor.name, start, stop)
         else:
             values = buffers.weighted_sum(
                 self.source_components(tensor.component), tensor.name, tensor.spans, start, stop
@@ -276,11 +215,3 @@ class Plan:
         """
         buffers = ScratchBuffers(tensor.size)
         return self.build_block(tensor, 0, tensor.size, buffers).clone().reshape(tensor.shape)
-
-
-class ThreadLocalBuffers(threading.local):
-    """Scratch buffers of which every worker thread has its own, made when it first asks for them."""
-
-    def __init__(self, block: int, device: torch.device | None = None) -> None:
-        """Note what to allocate in each thread; arguments are those of `ScratchBuffers`."""
-        self.buffers = ScratchBuffers(block, device)

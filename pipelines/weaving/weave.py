@@ -25,7 +25,8 @@ from pipelines.storage.files import read_sha256
 from pipelines.storage.parallel import WORKERS, in_order, in_parallel
 from pipelines.storage.tensor_file import DTYPE_CODES
 
-from .plan import Plan, TensorPlan, ThreadLocalBuffers
+from .plan import Plan, TensorPlan
+from .scratch_buffers import ThreadLocalBuffers
 from .written_file import HASH_PLACEHOLDER, WrittenFile, flushed, put_hash
 
 BLOCK_ELEMENTS = 1 << 20  # elements; 4 MB in float32, twice of which stays in a core's share of the cache

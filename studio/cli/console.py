@@ -117,6 +117,12 @@ def print_notes(notes: Sequence[str]) -> None:
         errors.print(f"[yellow]note:[/] {escape(note)}", soft_wrap=True, highlight=False)
 
 
+def print_facts(sentences: Sequence[str]) -> None:
+    """Print what a command found on its way, on stderr."""
+    for sentence in sentences:
+        errors.print(sentence, soft_wrap=True, highlight=False, markup=False)
+
+
 def print_clashes(sentences: Sequence[str]) -> None:
     """Print which licences keep the weights of a merge from being exported, on stderr; nothing where none do."""
     print_warnings([f"{sentence} Exporting the weights of such a merge takes a reason." for sentence in sentences])

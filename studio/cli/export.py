@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import ValidationError
 
 from studio.runs.kind import is_any
 
 from . import console
-from .options import Base, Dtype, Form, Json, LicenceReason, Out, Push, Rank, Run, StatedBy
+from .options import Base, Dtype, Form, Json, LicenceReason, Out, Push, Rank, Run, StatedBy, licence_statement
 
 if TYPE_CHECKING:
     from pipelines.recipes.statement import LicenceStatement
@@ -37,7 +35,7 @@ def merge(
     """Build a recipe's checkpoint, with card and licences. / レシピからチェックポイントを作ります。"""
     from pipelines.recipes.recipe import load_recipe
 
-    statement = _statement(licence_reason, stated_by)
+    statement = licence_statement(licence_reason, stated_by)
     if recipe.suffix == ".json" and load_recipe(recipe).architecture == "any":
         _refuse_sdxl_options(out, dtype, push or form)
         from . import networks
@@ -71,7 +69,7 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Export an individual with its card, recipe and licences. / 個体をカードやレシピとともに書き出します。"""
-    statement = _statement(licence_reason, stated_by)
+    statement = licence_statement(licence_reason, stated_by)
     if is_any(run):
         _refuse_sdxl_options(out, dtype, push or form)
         from . import networks
@@ -128,27 +126,6 @@ def _refuse_sdxl_options(out: Path, dtype: str | None, push: str | None) -> None
         )
 
 
-def _statement(reason: str | None, who: str | None) -> LicenceStatement | None:
-    """Make what a person states of the licences, now; nothing where nothing is stated."""
-    from pipelines.recipes.statement import LicenceStatement
-    from studio.runs.store import now
-
-    if reason is None:
-        return None
-    try:
-        user = who or getpass.getuser()
-    except (KeyError, ImportError, OSError):  # a container may know nobody
-        raise typer.BadParameter(
-            "--licence-reason: nobody knows who you are here. Expected --stated-by NAME."
-        ) from None
-    try:
-        return LicenceStatement(reason=reason, who=user, when=now())
-    except ValidationError:
-        raise typer.BadParameter(
-            "--licence-reason and --stated-by: expected a few words, 2000 letters at most."
-        ) from None
-
-
 def _write_and_push(plan: Callable[[Path], ExportPlan | LoraPlan], out: Path, push: str | None, as_json: bool) -> None:
     """Write a checkpoint, or its recipe alone, push it if asked to, and say where it is."""
     from studio.exporting.export_plan import ExportPlan
@@ -168,6 +145,8 @@ def _write_and_push(plan: Callable[[Path], ExportPlan | LoraPlan], out: Path, pu
         written = planned.write(progress)
     console.print_warnings(written.warnings("en"))
     console.print_notes(written.notes("en"))
+    if not as_json:
+        console.print_facts(written.facts("en"))
     page = None
     if push:
         with console.bytes_progress("comparing") as progress:

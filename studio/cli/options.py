@@ -1,14 +1,19 @@
-"""Options that several commands share."""
+"""Options that several commands share, and what is made of them."""
 
 from __future__ import annotations
 
+import getpass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from pydantic import ValidationError
 
 from pipelines.generation.prompt_syntax import PromptSyntax
 from pipelines.generation.settings import PresetName
+
+if TYPE_CHECKING:
+    from pipelines.recipes.statement import LicenceStatement
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="a run's folder")]
 Out = Annotated[
@@ -19,7 +24,7 @@ Out = Annotated[
     ),
 ]
 Dtype = Annotated[
-    Literal["fp16", "bf16", "fp32"] | None, typer.Option(help="precision of all weights; the host's if left out")
+    Literal["fp16", "bf16", "fp32", "fp8"] | None, typer.Option(help="precision of all weights; the host's if left out")
 ]
 Form = Annotated[
     Literal["lora"] | None,
@@ -56,3 +61,24 @@ LicenceReason = Annotated[
 StatedBy = Annotated[
     str | None, typer.Option(metavar="NAME", help="who states the reason; the user of this machine if left out")
 ]
+
+
+def licence_statement(reason: str | None, who: str | None) -> LicenceStatement | None:
+    """Make what a person states of the licences, now; nothing where nothing is stated."""
+    from pipelines.recipes.statement import LicenceStatement
+    from studio.runs.store import now
+
+    if reason is None:
+        return None
+    try:
+        user = who or getpass.getuser()
+    except (KeyError, ImportError, OSError):  # a container may know nobody
+        raise typer.BadParameter(
+            "--licence-reason: nobody knows who you are here. Expected --stated-by NAME."
+        ) from None
+    try:
+        return LicenceStatement(reason=reason, who=user, when=now())
+    except ValidationError:
+        raise typer.BadParameter(
+            "--licence-reason and --stated-by: expected a few words, 2000 letters at most."
+        ) from None

@@ -82,7 +82,7 @@ def sources_inspect(
             "component": part.name,
             "tensors": len(part.tensors),
             "bytes": part.size,
-            "dtypes": sorted({ref.dtype for ref in part.tensors.values()}),
+            "dtypes": sorted({ref.stored for ref in part.tensors.values()}),
             "sha256": None if part.name in unreadable else part.sha256,
             "chromosomes": {name: layout.size for name, layout in part.layouts.items()} if part.name != "vae" else {},
         }

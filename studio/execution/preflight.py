@@ -30,6 +30,7 @@ from pipelines.storage.disk_space import free_space
 from pipelines.storage.files import newest_first
 from studio.errors import ConfigError
 from studio.library.adapter_notes import merge_notes
+from studio.library.merge_notes import mix_notes
 from studio.runs.config import RunConfig
 from studio.runs.inputs import RunPrompts
 from studio.runs.results import SHOWN
@@ -156,6 +157,7 @@ def preflight(
         warnings=(
             *_warnings(config, plan, cache, available["memory"] - needs["memory"], judges),
             *(note.text("en") for note in merge_notes(sources.values(), merged, _lender(config))),
+            *(note.text("en") for note in mix_notes(sources.values(), _lender(config))),
         ),
     )
 

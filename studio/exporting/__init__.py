@@ -12,6 +12,7 @@ Read in this order:
     export_plan      a merge with its card, recipe, licences and pictures, as a folder or a file
     lora_plan        a merge as a LoRA against a base, with the error that it makes
     written_export   what is known of an export once it is written
+    woven_source     a merge by mergekit's rules, as a single file to breed from
     network_export   a merge of any other network, as a folder like its host's
     recipe_package   a zip from which the weights are rebuilt
     registry         exports as they lie on the disk, and which one is in use

@@ -29,13 +29,14 @@ from pipelines.exporting.export import (
     model_index,
 )
 from pipelines.exporting.metadata import single_file_metadata, source_date, thumbnail_data_url
-from pipelines.exporting.provenance import contributing_sources, file_sha256, portable_recipe
+from pipelines.exporting.provenance import file_sha256, portable_recipe
 from pipelines.exporting.single_file import single_file_entries
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.statement import LicenceStatement
 from pipelines.storage.tensor_file import TensorFile
+from pipelines.weaving.difference import host_differences, rounding_errors
 from pipelines.weaving.plan import Plan
-from studio.library.adapter_notes import AdapterNote, merge_notes
+from studio.library.merge_notes import Note, recipe_notes, single_file_notes
 from studio.library.model_reference import open_recipe_sources
 from studio.licences.combination import Clash
 from studio.licences.gate import check_licences, with_statement
@@ -118,11 +119,10 @@ class ExportPlan:
         )
 
     @cached_property
-    def adapter_notes(self) -> tuple[AdapterNote, ...]:
-        """What of the sources' LoRAs is not in it."""
-        recipe = self.plan.recipe
-        contributing = [self.plan.sources[name] for name in contributing_sources(recipe)]
-        return tuple(merge_notes(contributing, recipe.merged_components, recipe.lender))
+    def merge_notes(self) -> tuple[Note, ...]:
+        """What somebody may not expect of it."""
+        notes = recipe_notes(self.plan.recipe, self.plan.sources)
+        return (*notes, *(single_file_notes(self.plan) if self.is_file else ()))
 
     @property
     def index(self) -> dict[str, Any]:
@@ -186,7 +186,16 @@ class ExportPlan:
             export_folder(self.plan, self.target, documents=documents, progress=progress)
         files = [self.target] if self.is_file else self.target.rglob("*.safetensors")
         size = sum(file.stat().st_size for file in files)
-        return WrittenExport(self.target, size, hashes, self.inherited, portable_recipe(self.plan), self.adapter_notes)
+        return WrittenExport(
+            self.target,
+            size,
+            hashes,
+            self.inherited,
+            portable_recipe(self.plan),
+            self.merge_notes,
+            tuple(host_differences(self.plan)),
+            tuple(rounding_errors(self.plan)),
+        )
 
 
 def plan_export(

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from pipelines.checkpoints.sources import Source
+from pipelines.errors import ExportError
 from pipelines.exporting.export import PRECISIONS, TENSOR_HASH_KEY
 from pipelines.exporting.lora_export import LoraError, export_lora, lora_size
 from pipelines.exporting.provenance import file_sha256, portable_recipe, portable_uri
@@ -208,7 +209,7 @@ class LoraPlan:
             {"file": file_sha256(path)},
             self.inherited,
             portable_recipe(plan),
-            self.export.adapter_notes,
+            self.export.merge_notes,
             errors=errors,
             base=self.base.name,
             other_vae=self._has_other_vae(),
@@ -229,7 +230,12 @@ def plan_lora(export: ExportPlan, base: Source, rank: int, statement: LicenceSta
         base: what the LoRA is put on.
         rank: the most that a layer's factors have in common.
         statement: why the licences of the merge and the base together may be gone against.
+
+    Raises:
+        ExportError: eight bits, which no LoRA has.
     """
+    if export.plan.dtype != export.plan.rest_dtype:
+        raise ExportError("A LoRA in eight bits is read by nobody. Expected fp16, bf16 or fp32; fp16 is usual.")
     planned = LoraPlan(export, base, rank)
     recipe = with_statement(export.plan.recipe, planned.inherited, statement)
     if recipe == export.plan.recipe:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.recipes.recipe import Recipe
+from pipelines.weaving.difference import ComponentDifference, ComponentRounding
 from studio.i18n import Lang
-from studio.library.adapter_notes import AdapterNote
+from studio.library.merge_notes import Note, difference_notes, rounding_notes
 from studio.licences.inheritance import InheritedLicence, joint_licence, licence_warnings
 
 
@@ -24,7 +25,9 @@ class WrittenExport:
             the whole `file`.
         inherited: whose weights are in it.
         recipe: the recipe without the paths of this machine.
-        adapter_notes: what of the sources' LoRAs is not in it.
+        merge_notes: what somebody may not expect of it.
+        differences: how far it is from its host, a component each.
+        rounding: what eight bits cost it, a component each; empty where it has none.
         holds_weights: whether it is a checkpoint, and not the recipe of one.
     """
 
@@ -33,12 +36,21 @@ class WrittenExport:
     hashes: Mapping[str, str]
     inherited: list[InheritedLicence]
     recipe: Recipe
-    adapter_notes: tuple[AdapterNote, ...] = ()
+    merge_notes: tuple[Note, ...] = ()
+    differences: tuple[ComponentDifference, ...] = ()
+    rounding: tuple[ComponentRounding, ...] = ()
     holds_weights: bool = True
 
     def notes(self, lang: Lang) -> list[str]:
         """Say what somebody may not expect of it."""
-        return [note.text(lang) for note in self.adapter_notes]
+        same = [one for one in self.differences if not one.changed and len(self.recipe.sources) > 1]
+        return [note.text(lang) for note in (*self.merge_notes, *difference_notes(self.recipe.lender, same))]
+
+    def facts(self, lang: Lang) -> list[str]:
+        """Say how far it is from its host, and what eight bits cost it."""
+        changed = [one for one in self.differences if one.changed]
+        notes = (*difference_notes(self.recipe.lender, changed), *rounding_notes(self.rounding))
+        return [note.text(lang) for note in notes]
 
     def warnings(self, lang: Lang) -> list[str]:
         """Say what should be read before the export is published."""
@@ -57,4 +69,17 @@ class WrittenExport:
             "sha256": dict(self.hashes),
             "licence": joint_licence(self.inherited),
             "warnings": self.warnings("en") + self.notes("en"),
+            **self._measured(),
         }
+
+    def _measured(self) -> dict[str, Any]:
+        """Return what was measured of it as `--json` prints it."""
+        stated = {
+            one.component: {"tensors": one.tensors, "changed": one.changed, "relative": one.relative}
+            for one in self.differences
+        }
+        rounding = {
+            one.component: {"tensors": one.tensors, "rounded": one.rounded, "relative": one.relative}
+            for one in self.rounding
+        }
+        return ({"differences": stated} if stated else {}) | ({"rounding": rounding} if rounding else {})

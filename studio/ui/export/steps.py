@@ -47,7 +47,7 @@ def facts(studio: Studio, lang: Lang, planned: Planned) -> tuple[str, bool]:
     key = "facts_recipe" if isinstance(planned, RecipePackage) else "facts" if fits else "facts_too_big"
     free = format_bytes(free_space(studio.exports))
     words = t(lang, key, size=format_bytes(size), free=free, path=str(planned.target))
-    told = "\n\n".join([words, *(note.text(lang) for note in export_plan_of(planned).adapter_notes)])
+    told = "\n\n".join([words, *(note.text(lang) for note in export_plan_of(planned).merge_notes)])
     if licences.is_barred(planned):
         return f"{told}\n\n{t(lang, 'barred')}", False
     return told, fits
@@ -179,7 +179,7 @@ def export(
     with studio.run(wish.run) as store:
         full_size = is_full_size(export_plan_of(planned).plan)
         code = diffusers_snippet(str(shipped.path), example_drawing(store), full_size=full_size)
-    return Done(planned, shipped.size, shipped.hashes, code)
+    return Done(planned, shipped.size, shipped.hashes, code, shipped.facts(lang) + shipped.notes(lang))
 
 
 def told(lang: Lang, done: Done) -> str:

@@ -84,7 +84,7 @@ GROUPS = {
         ["export", RUN, "9999", "--out", OUT, "--json"],
         ["export", RUN, "0001", "--out", "{work}/finished"],
         ["export", RUN, "0001", "--out", OUT, "--push", "nobody"],
-        ["export", RUN, "0001", "--out", OUT, "--dtype", "fp8"],
+        ["export", RUN, "0001", "--out", OUT, "--dtype", "int8"],
         ["export", ANY, "0001", "--out", OUT, "--dtype", "fp16"],
         ["merge", f"{WRONG}/recipe.json", "--out", OUT],
         ["recipe", "blend", JA, FLAT, "--weights", "1", "--out", f"{OUT}/blend.json"],

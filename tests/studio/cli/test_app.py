@@ -124,7 +124,7 @@ def test_merge_writes_a_folder_or_a_file_in_the_precision_asked_for(m2n2, recipe
     assert {code for _, code in wide.tensors.values()} == {"F32"}
     assert (tmp_path / "wide" / "README.md").is_file()
     refused(m2n2("merge", recipe_file, "--out", path), "exists already", "choose another")
-    assert m2n2("merge", recipe_file, "--out", tmp_path / "x", "--dtype", "fp8").returncode == 2
+    assert m2n2("merge", recipe_file, "--out", tmp_path / "x", "--dtype", "int8").returncode == 2
 
 
 def test_a_licence_to_be_read_first_is_said(m2n2, copied, tmp_path):

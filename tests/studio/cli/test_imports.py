@@ -43,6 +43,8 @@ COMMANDS = {
     "sources check": (["sources", "check", JA, "--runs", "{work}/none"], WEIGHTS),
     "recipe blend": (BLEND, WEIGHTS),
     "recipe pin": (["recipe", "pin", "{work}/inputs/half.json", "--out", f"{OUT}-half.json"], WEIGHTS),
+    "recipe import": (["recipe", "import", "{work}/mean.yaml", "--out", f"{OUT}-mean.json"], WEIGHTS),
+    "recipe export": (["recipe", "export", f"{OUT}.json", "--out", f"{OUT}.yaml", "--mergekit"], WEIGHTS),
     "merge": (["merge", f"{OUT}.json", "--out", f"{OUT}/merged"], WEIGHTS),
     "export": (["export", RUN, "0001", "--out", f"{OUT}/exported"], WEIGHTS),
     "verify": (["verify", f"{OUT}/merged"], WEIGHTS),
@@ -97,6 +99,8 @@ def ran(tmp_path_factory):
     """By command, its exit code, what it said, and what had been imported by then."""
     work = tmp_path_factory.mktemp("imports")
     lay_out(work)
+    models = "".join(f"- model: {filled(one, work)}\n  parameters: {{weight: 1}}\n" for one in (JA, f"{FAMILY}/flat"))
+    (work / "mean.yaml").write_text(f"merge_method: linear\nmodels:\n{models}", "utf-8")
     wanted = {name: [filled(part, work) for part in arguments] for name, (arguments, _) in RUN_HERE.items()}
     done = python("-c", PROGRAM, json.dumps(HEAVY), json.dumps(wanted))
     assert done.returncode == 0, done.stderr

@@ -236,6 +236,7 @@ GATED = {
     "studio/exporting/export_plan.py",
     "studio/exporting/lora_plan.py",
     "studio/exporting/network_export.py",
+    "studio/exporting/woven_source.py",
 }
 
 

@@ -38,6 +38,7 @@ from rich.table import Table
 from benchmarks.machine import machine
 from studio.judging.votes import read_votes
 from studio.runs.store import open_run
+from studio.ui.judge.page import SITTING
 
 from .synthetic_run import ALIVE, make
 
@@ -133,14 +134,19 @@ class Client:
         """Answer one question after the other, and go on when a sitting is over."""
         start = pages.handler("judge", "button", "click", 3)
         answer = pages.handler("judge", "html", "answer", 2)
+        more = pages.handler("judge", "button", "click", 1)
         session = f"{self.name}v"
         await asyncio.sleep(first)
         await self.call("open", session, pages.handler("judge", None, "load", 1), [{"name": "", "reads": "en"}])
         asked = await self.call("question", session, start, [RUN, self.name, "en"])
-        while asked and time.perf_counter() < until:
+        for number in itertools.count(1):
+            if not asked or time.perf_counter() >= until:
+                break
             await asyncio.sleep(VOTES)
             if await self.call("vote", session, answer, [None, None], {"choice": "left"}):
                 self.heard.votes.append(self.name)
+            if number % SITTING == 0:
+                asked = await self.call("question", session, more, [None])
 
 
 @contextlib.contextmanager

@@ -50,6 +50,7 @@ from studio.ui.weak_spots import page as weak
 from .body_limit import BodyLimit
 from .gate import Gate
 from .log_in_page import log_in_routes
+from .memory import keep_memory_steady
 from .picture_routes import picture_routes
 
 COOKIE = "language"
@@ -228,6 +229,7 @@ def serve(runs: Path, door: Door, *, host: str = "127.0.0.1", port: int = 7860, 
     threading.Thread(target=_warm, args=(studio,), daemon=True).start()
     threading.Thread(target=keep_schedules, args=(studio.exports,), daemon=True).start()
     app = build_app(runs, door, allowed)
+    keep_memory_steady()
     address = f"http://{_shown_host(host)}:{listener.getsockname()[1]}"
     link = f"{address}/?token={door.token}" if door.token else address
     print(f"m2n2-studio: {link}  (Ctrl-C ends it; runs go on)", flush=True)

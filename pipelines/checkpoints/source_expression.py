@@ -11,7 +11,7 @@ import math
 import os
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipelines.architectures.prediction import STATED_PREDICTIONS
@@ -102,6 +102,16 @@ def parse_terms(text: str) -> tuple[str, list[tuple[str, str]]]:
     """Split a source into its base and the adapters on it, each with its scale; see `parse_source`."""
     parsed = parse_source(text)
     return parsed.base, list(parsed.adapters)
+
+
+def expression_predicting(uri: str, prediction_type: str) -> str:
+    """Return what names a source that is said to predict something; whatever was said before is left out.
+
+    Args:
+        uri: the source as it is named now.
+        prediction_type: as diffusers' schedulers call it.
+    """
+    return replace(parse_source(uri), prediction=prediction_type.replace("_", "-")).uri
 
 
 def _stated(text: str) -> tuple[str, str | None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -151,7 +150,7 @@ def _probe(source: Source) -> dict[str, dict[str, Any]]:
 
 def _probe_sentence(probed: Mapping[str, Any], source: Source) -> str:
     """What the probe told, and what to write where the source is taken for something else."""
-    from pipelines.checkpoints.source_expression import parse_source
+    from pipelines.checkpoints.source_expression import expression_predicting
 
     kind, share = probed["prediction_type"], f"{probed['share']:.2f} of the noise came back"
     if kind is None:
@@ -159,7 +158,7 @@ def _probe_sentence(probed: Mapping[str, Any], source: Source) -> str:
     said = f"probe: {kind.replace('_', '-')}, {share}"
     if kind == source.architecture.prediction_type:
         return said
-    right = replace(parse_source(source.uri), prediction=kind.replace("_", "-")).uri
+    right = expression_predicting(source.uri, kind)
     return f"{said}; it is taken for {source.architecture.prediction}: name it as '{right}'"
 
 

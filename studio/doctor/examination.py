@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from pipelines.architectures.keys import WEIGHTED_COMPONENTS
+from pipelines.checkpoints.source_expression import expression_predicting
 from pipelines.checkpoints.source_uri import absolute_uri, is_at_hand, open_source_uri
 from pipelines.checkpoints.sources import Source
 from pipelines.diagnosis.measures import ComponentMeasures, measure_components, same_build
@@ -53,7 +55,7 @@ def examine_sources(
         for part in WEIGHTED_COMPONENTS
     }
     size = sum(sources[k].components[part].size for part, groups in parts.items() for places in groups for k in places)
-    findings: list[list[Finding]] = [_refusals(source) for source in asked]
+    findings = [[*_refusals(source), *_prediction_findings(source)] for source in asked]
     done = 0
     for part, groups in parts.items():
         for places in groups:
@@ -84,18 +86,54 @@ def _beside(asked: Sequence[Source], known: Sequence[KnownSource]) -> list[Sourc
             if one.uri in {source.uri for source in asked} or not is_at_hand(one.uri):
                 continue
             source = open_source_uri(one.uri)
-            if any(len(same_build([source.components["unet"], other.components["unet"]])) == 1 for other in asked):
+            if any(_is_comparable(source, other) for other in asked):
                 opened.append(source)
     return opened
 
 
+def _is_comparable(source: Source, asked: Source) -> bool:
+    """Return whether a source has the same build as one that was asked for: its UNet, or the parts that there are."""
+    for part in ("unet",) if "unet" in asked.components else asked.components:
+        if part in source.components and len(same_build([source.components[part], asked.components[part]])) == 1:
+            return True
+    return False
+
+
 def _refusals(source: Source) -> list[Finding]:
-    """Say why a source cannot be bred at all, if it cannot."""
+    """Say which parts of a source are not whole, and why it cannot be bred at all, if it cannot."""
+    held = [part for part in WEIGHTED_COMPONENTS if part in source.components or part in source.contents.unusable]
+    problems = {part: problem for part in held if (problem := source.problem(part))}
+    findings = [Finding("incomplete", True, {"part": part, "reason": reason}) for part, reason in problems.items()]
+    if "unet" not in held:
+        whole = ", ".join(part for part in held if part not in problems)
+        return [*findings, *([Finding("lends", False, {"parts": whole})] if whole else [])]
+    if "unet" in problems:
+        return findings
     try:
         check_mergeable([source])
     except M2N2Error as error:
-        return [Finding("refused", True, {"reason": str(error)})]
-    return []
+        return [*findings, Finding("refused", True, {"reason": str(error)})]
+    return findings
+
+
+def _prediction_findings(source: Source) -> list[Finding]:
+    """Say what one step on noise tells of a UNet, where nobody and no file says what it predicts."""
+    drawn = source.architecture.text_to_image and not source.architecture.edm
+    if source.says_prediction or not drawn or source.problem("unet"):
+        return []
+    from pipelines.generation.prediction_probe import probe_prediction  # here, not above: most sources say it
+
+    probed = probe_prediction(source)
+    kind, taken = probed.prediction_type, source.architecture.prediction_type
+    if not math.isfinite(probed.share):  # of weights that are not
+        return []
+    if kind is None:
+        return [Finding("predicts_neither", False, {"share": probed.share})]
+    prediction = kind.replace("_", "-")
+    if kind == taken:
+        return [Finding("predicts", False, {"prediction": prediction})]
+    values = {"prediction": prediction, "taken": taken.replace("_", "-"), "share": probed.share}
+    return [Finding("predicts_otherwise", True, values | {"name": expression_predicting(source.uri, kind)})]
 
 
 def _weight_findings(measures: ComponentMeasures, row: int, sources: Sequence[Source]) -> list[Finding]:

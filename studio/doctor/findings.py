@@ -9,9 +9,12 @@ from typing import Any, Literal
 from studio.analysis.colours import ColourDrift
 from studio.i18n import Lang, t
 
-FindingKind = Literal[
-    "not_finite", "zero", "apart", "apart_from", "foreign", "same", "nearly_same", "nearest", "alone", "refused"
+WeightFinding = Literal[
+    "not_finite", "zero", "apart", "apart_from", "foreign", "same", "nearly_same", "nearest", "alone"
 ]
+UseFinding = Literal["refused", "incomplete", "lends"]  # what a source can be used for
+PredictionFinding = Literal["predicts", "predicts_otherwise", "predicts_neither"]
+FindingKind = WeightFinding | UseFinding | PredictionFinding
 
 
 @dataclass(frozen=True)

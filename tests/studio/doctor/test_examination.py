@@ -1,6 +1,8 @@
 """The examination of sources: embedded ones are sound, damaged ones are told from them, in words and as JSON."""
 
+import json
 import shutil
+from typing import get_args
 
 import pytest
 import torch
@@ -8,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 import assets
 from studio.doctor.examination import examine_sources
+from studio.doctor.findings import Finding, PredictionFinding, UseFinding
 from studio.i18n import LANGUAGES
 
 FAMILY = [str(path) for path in assets.sources()]
@@ -94,6 +97,45 @@ def test_colours_come_from_the_newest_run_that_drew_it(bred, tmp_path):
     assert found.colours.run == "bred"
     assert set(found.colours.drift.others) == {"base", "flat", "real"}
     assert found.as_json()["colours"]["pictures"] == found.colours.drift.pictures > 0
+
+
+def test_a_part_alone_is_examined_and_lends(tmp_path, copied):
+    """Its weights are compared with those of the sources that are known; it needs no UNet for that."""
+    (found,) = examine_sources([str(copied("ja", "whole") / "vae")], tmp_path)
+    assert (found.sound, kinds(found, False)) == (True, ["lends"])
+    assert found.findings[0].values == {"parts": "vae"}
+
+
+def test_what_a_torn_part_lacks_is_named(tmp_path, damaged):
+    def torn(tensors):
+        del tensors["text_model.final_layer_norm.weight"]
+
+    (found,) = examine_sources([damaged("text_encoder", torn)], tmp_path)
+    (problem,) = (finding for finding in found.findings if finding.problem)
+    assert (problem.kind, problem.values["part"]) == ("incomplete", "text_encoder")
+    assert "last norm" in problem.values["reason"]
+
+
+def test_what_nobody_says_is_probed(tmp_path, copied):
+    """The family predicts velocity; a scheduler that names noise is SDXL's own, and says nothing."""
+    folder = copied("ja", "unsaid")
+    file = folder / "scheduler" / "scheduler_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | {"prediction_type": "epsilon"}), "utf-8")
+    (found,) = examine_sources([str(folder)], tmp_path)
+    (problem,) = (finding for finding in found.findings if finding.problem)
+    assert problem.kind == "predicts_otherwise"
+    assert (problem.values["prediction"], problem.values["taken"]) == ("v-prediction", "epsilon")
+    (named,) = examine_sources([problem.values["name"]], tmp_path)
+    assert problem.values["name"] == f"{folder} as v-prediction"
+    assert named.sound
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("kind", get_args(UseFinding) + get_args(PredictionFinding))
+def test_use_and_prediction_have_sentences(lang, kind):
+    words = dict.fromkeys(("part", "parts", "reason", "prediction", "taken", "name"), "WORD") | {"share": 0.125}
+    said = Finding(kind, False, words).sentence(lang)
+    assert "WORD" in said or "12%" in said
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

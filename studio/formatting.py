@@ -22,6 +22,14 @@ def format_duration(lang: Lang, seconds: float) -> str:
     return t(lang, "hours", n=f"{seconds / 3600:.1f}")
 
 
+def ordinal(lang: Lang, number: int) -> str:
+    """Format a place in a line: 1st, 2nd, 11th; 1 番目."""
+    if lang == "ja":
+        return f"{number} 番目"
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
 def report_verdict(lang: Lang, compared: Mapping[str, Any]) -> str:
     """Say the report in a sentence: the child against the best source, and whether that is more than chance."""
     if "child_minus_best_source" not in compared:

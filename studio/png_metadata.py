@@ -39,6 +39,23 @@ def generation_data(file: Path | IO[bytes]) -> dict[str, Any] | None:
     return data if isinstance(data, dict) else None
 
 
+def infotext(data: Mapping[str, Any]) -> str:
+    """Write generation data as the text that A1111 and its kin read, and ComfyUI opens: prompt, then `Key: value`.
+
+    What the data does not say is left out. The seed is for this program's noise, which others draw differently.
+    """
+    size = data.get("size")
+    words = {
+        "Steps": data.get("steps"),
+        "CFG scale": data.get("guidance"),
+        "Seed": data.get("seed"),
+        "Size": f"{size}x{size}" if size else None,
+        "Model": data.get("individual"),
+    }
+    line = ", ".join(f"{key}: {value}" for key, value in words.items() if value is not None)
+    return f"{data.get('prompt', '')}\n{line}"
+
+
 def fit_within(image: Image.Image, side: int) -> Image.Image:
     """Shrink a picture to `side` pixels either way at most, in RGB."""
     small = image.convert("RGB")

@@ -23,6 +23,12 @@ from studio.runs.status import ask_to_stop
 NAMES = list(assets.NAMES)
 
 
+def pytest_collection_modifyitems(items):
+    """Files with a browser come first: they wait most of the time, and last they would keep one process for minutes."""
+    browsing = {item.path for item in items if item.get_closest_marker("browser")}
+    items.sort(key=lambda item: item.path not in browsing)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory):
     """A cache of the tests' own: a person's cache may know files that a test has changed."""

@@ -20,7 +20,8 @@ STUDIO = (
     tuple(
         f"studio.ui.{page}"
         for page in (
-            "archive", "compare", "evolve", "export", "judge", "monitor", "prompts", "sources", "weak_spots",
+            "archive", "compare", "evolve", "export", "judge", "lightbox", "monitor", "prompts", "sources",
+            "weak_spots",
         )
     ),
     ("studio.ui.common", "studio.networks"),

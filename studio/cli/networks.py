@@ -83,7 +83,7 @@ def run_json(store: AnyStore) -> dict[str, Any]:
     everyone, state = store.individuals(), store.state
     return {
         "run": str(store.folder),
-        "status": current_status(store, state.status),
+        "status": current_status(store, state),
         "done": store.count(),
         "of": store.config.evaluations,
         "error": state.error,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from studio.breeding.m2n2 import M2N2
@@ -79,6 +80,7 @@ def start(store: RunStore[C], accept: str | None = None) -> None:
     """
     if is_running(store):
         raise RunError(f"{store.folder} is being carried out by another process; watch it, or stop it first.")
+    store.update(called=time.time())
     stated = [] if accept is None else [f"--accept={accept}"]
     spawn(["evolve", "--resume", "--out", str(store.folder.resolve()), *stated], store.folder / "run.log")
 

@@ -39,7 +39,7 @@ def carry(store: RunStore[C], work: Callable[[], None]) -> None:
 
     with locked(store):
         store.update(
-            stop=False, error=None, before=0, differences=[]
+            stop=False, called=None, error=None, before=0, differences=[]
         )  # before signals are heard, or it would take a stop back
         with stop_on_signal(store):
             try:

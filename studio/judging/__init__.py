@@ -9,4 +9,5 @@ Read in this order:
     ranking             who is preferred, by how much; agreement
     preference_niches   votes as niches of another run
     annotations         stars, tags and notes: `marks.jsonl`
+    pinned_prompts      the prompts that a team looks at: `pinned.json`
 """

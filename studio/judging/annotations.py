@@ -19,6 +19,7 @@ from studio.runs.store import RunStore, now
 
 ANNOTATIONS_FILE = "marks.jsonl"
 MAX_STARS = 5  # stars
+REJECTED = "rejected"  # the tag of whom a rater wants to see no more
 
 
 class Mark(TypedDict):
@@ -76,6 +77,32 @@ def read_annotations(store: RunStore) -> dict[str, Annotations]:
     for event in Journal(store.folder / ANNOTATIONS_FILE, Mark).events():
         last.setdefault(event["recipe"], {})[event["rater"]] = event
     return {recipe: _annotations(events) for recipe, events in last.items()}
+
+
+def mark_of(store: RunStore, individual: Individual, rater: str) -> Mark:
+    """Return what a rater said of an individual last; no stars, tags or note where that was nothing."""
+    digest = individual.recipe.digest
+    said = [
+        event
+        for event in Journal(store.folder / ANNOTATIONS_FILE, Mark).events()
+        if event["recipe"] == digest and event["rater"] == rater.strip()
+    ]
+    last: dict[str, Any] = said[-1] if said else {"stars": 0, "tags": [], "note": ""}
+    return Mark(recipe=digest, rater=rater, stars=last["stars"], tags=list(last["tags"]), note=last["note"])
+
+
+def star(store: RunStore, individual: Individual, rater: str, *, on: bool) -> None:
+    """Give an individual all stars, or take them back; whatever else the rater said of it stays."""
+    mark = mark_of(store, individual, rater)
+    stars = MAX_STARS if on else 0
+    annotate(store, individual, rater=rater, stars=stars, tags=",".join(mark["tags"]), note=mark["note"])
+
+
+def reject(store: RunStore, individual: Individual, rater: str, *, on: bool) -> None:
+    """Tag an individual as rejected, or take that back; whatever else the rater said of it stays."""
+    mark = mark_of(store, individual, rater)
+    tags = [tag for tag in mark["tags"] if tag != REJECTED] + ([REJECTED] if on else [])
+    annotate(store, individual, rater=rater, stars=mark["stars"], tags=",".join(tags), note=mark["note"])
 
 
 def _annotations(by_rater: dict[str, dict[str, Any]]) -> Annotations:

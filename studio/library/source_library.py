@@ -20,6 +20,7 @@ import filelock
 import yaml
 
 import assets
+from pipelines.checkpoints.source_expression import parse_source
 from pipelines.checkpoints.source_uri import absolute_uri, default_name, open_source_uri
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import M2N2Error, unreadable
@@ -48,6 +49,16 @@ class KnownSource:
     def key(self) -> str:
         """A short name without any path in it, for addresses."""
         return hashlib.sha256(self.uri.encode()).hexdigest()[:16]
+
+
+def preview_files(uri: str) -> list[Path]:
+    """List the pictures that lie beside a checkpoint; none where adapters are on it, for those are not its pictures.
+
+    Raises:
+        SourceError: `uri` is no source that is understood.
+    """
+    written = parse_source(uri)
+    return [] if written.adapters else sorted((Path(written.base) / "previews").glob("*.png"))
 
 
 def known_sources(runs: Path) -> list[KnownSource]:

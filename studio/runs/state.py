@@ -27,6 +27,9 @@ class RunState(BaseModel):
     status: Status = Field("new", description="what its process was doing last; see `status.current_status`")
     error: str | None = Field(None, description="why it failed")
     before: int = Field(0, description="runs before it in the queue for the device")
+    called: float | None = Field(
+        None, description="when a process was called to carry it that has not begun yet, in seconds since 1970"
+    )
     stop: bool = Field(False, description="somebody asks its process to stop after what is in hand")
     finish: bool = Field(False, description="somebody asks it to make no more offspring, and to report")
 

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from typing import Literal
 
 from studio.jobs.process import Stopped, hold_lock, is_locked
 
-from .state import Status
+from .state import RunState, Status
 from .store import C, RunStore
 
+STARTING = 60.0  # seconds that a process may take from its call to its first word
 
-def current_status(store: RunStore[C], noted: Status) -> Status | Literal["interrupted"]:
-    """How a run stands: the status in its state, or `interrupted` where its process is gone."""
-    return "interrupted" if noted in ("queued", "running", "reporting") and not is_running(store) else noted
+
+def current_status(store: RunStore[C], state: RunState) -> Status | Literal["interrupted"]:
+    """How a run stands: as its state says, `new` while a process comes up for it, `interrupted` where one is gone."""
+    if is_called(state):
+        return "new"
+    going_on = state.status in ("queued", "running", "reporting")
+    return "interrupted" if going_on and not is_running(store) else state.status
+
+
+def is_called(state: RunState) -> bool:
+    """Whether a process was called to carry the run and may still be loading what it needs."""
+    return state.called is not None and 0 <= time.time() - state.called < STARTING
 
 
 def is_running(store: RunStore[C]) -> bool:

@@ -22,7 +22,7 @@ def status(store: RunStore) -> dict[str, Any]:
         changed as `accepted` (see `RunState.accepted`).
     """
     state, pace = store.state, store.pace(RECENT)
-    now = current_status(store, state.status)
+    now = current_status(store, state)
     left = store.config.evaluations - pace.offspring
     recent = sum(pace.seconds) / len(pace.seconds) if pace.seconds else None
     return {

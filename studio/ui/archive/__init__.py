@@ -1,5 +1,6 @@
-"""The individuals of a run.
+"""The models of a run.
 
+wall            a card for each, with pictures of the pinned prompts; its script
 individual      one of them: pictures, recipe, family
 picture_lookup  from a picture to the individual that drew it
 page            the layout and its handlers

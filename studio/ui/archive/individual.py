@@ -96,9 +96,9 @@ def _title(lang: Lang, name: str, one: Individual, best: Individual | None, drif
         for page in ("compare", "export")
     )
     colours = Markup('<p class="quiet colours">{}</p>').format(" ".join(drift.sentences(lang))) if drift else ""
-    return Markup('<div class="title"><h2>{}</h2><p>{}</p><p class="quiet">{}</p>{}<p>{}</p></div>').format(
-        one.id, numbers, origin, colours, links
-    )
+    return Markup(
+        '<div class="title" data-run="{}" data-id="{}"><h2>{}</h2><p>{}</p><p class="quiet">{}</p>{}<p>{}</p></div>'
+    ).format(name, one.id, one.id, numbers, origin, colours, links)
 
 
 def said_of(lang: Lang, marked: Annotations) -> Markup:

@@ -1,88 +1,44 @@
-"""The Archive page: a wall of individuals to sort and filter; click one for its pictures, recipe and ancestors."""
+"""The Archive page: a wall of models to sort and filter; click one for its pictures, recipe and ancestors."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
-from eval.preferences.bradley_terry import rank_comparisons
 from studio.analysis.selection import (
     WALL_SHOWS,
-    WALL_SIZE,
     WALL_SORTS,
     WallFilter,
     WallShow,
     WallSort,
-    prompt_rows,
-    select_individuals,
 )
-from studio.formatting import format_score
 from studio.i18n import Lang, category_label, t
-from studio.judging.annotations import MAX_STARS, Annotations, annotate, read_annotations
-from studio.judging.votes import read_votes
-from studio.runs.individual import Individual
+from studio.judging.annotations import MAX_STARS, annotate, read_annotations
+from studio.judging.pinned_prompts import MOST_PINNED, pin_prompts, pinned_prompts
 from studio.ui.common import html
-from studio.ui.common import thumbnails as tiles
-from studio.ui.common.frame import listen, page_header, query_value
-from studio.ui.common.studio import Studio, current_run
+from studio.ui.common.address import asked_individual
+from studio.ui.common.frame import listen, page_header
+from studio.ui.common.studio import Studio
 from studio.ui.common.who_asks import rater_of
 
 from .individual import detail, said_of
 from .picture_lookup import found_by_picture
-
-
-@dataclass(frozen=True)
-class Wall:
-    """A page of the wall: for each individual a tile's file and its words; whose they are; how many pages there are."""
-
-    tiles: list[tuple[str, str]]
-    ids: list[str]
-    pages: int
-    found: int
-
-
-def wall(studio: Studio, lang: Lang, name: str, wanted: WallFilter, page: int = 1) -> Wall:
-    """The individuals that somebody asks for, each as four pictures that show it at its best and its worst.
-
-    Raises:
-        RunError: there is no such run.
-    """
-    with studio.run(name) as store:
-        prompts, marked = store.prompts.niches, read_annotations(store)
-        voted = (
-            rank_comparisons([vote.comparison for vote in read_votes(store.folder)]) if wanted.sort == "votes" else []
-        )
-        strengths = {rating.name: rating.strength for rating in voted}
-        found = select_individuals(store.individuals(), prompts, wanted, marked, strengths)
-        pages = max(1, -(-len(found) // WALL_SIZE))
-        shown = found[(min(page, pages) - 1) * WALL_SIZE :][:WALL_SIZE]
-        rows = prompt_rows(prompts, wanted)
-        pictures = tiles.tiles([tiles.tile_pictures(store, one, prompts, rows) for one in shown])
-    words = [_words(lang, one, rows, marked.get(one.recipe.digest) if marked else None) for one in shown]
-    return Wall(list(zip(pictures, words, strict=True)), [one.id for one in shown], pages, len(found))
-
-
-def _words(lang: Lang, one: Individual, rows: Sequence[int], said: Annotations | None) -> str:
-    means = [
-        f"{t(lang, f'{kind}_short')} {format_score(float(one.scores[kind][rows].mean()))}"
-        for kind in ("ja", "en")
-        if kind in one.scores
-    ]
-    stars = [f"★{said.stars:.1f}".removesuffix(".0")] if said and said.stars else []
-    return " · ".join([one.id, *means, *stars])
+from .wall import SCRIPT, wall, why_nobody
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What a run's individuals can be filtered by."""
+    """What a run's models can be filtered by, and the prompts that can be pinned, and are."""
 
     categories: list[str]
     sources: list[str]
     tags: list[str]
+    prompts: list[tuple[str, str]]
+    pinned: list[str]
 
 
 def choices_of(studio: Studio, name: str) -> Choices:
@@ -96,6 +52,8 @@ def choices_of(studio: Studio, name: str) -> Choices:
             categories=list(dict.fromkeys(store.prompts.niches.categories)),
             sources=[one.id for one in store.sources()],
             tags=sorted({tag for marked in read_annotations(store).values() for tag in marked.tags}),
+            prompts=[(html.both_captions(prompt), prompt.id) for prompt in store.prompts.niches.prompts],
+            pinned=[prompt.id for prompt in pinned_prompts(store)],
         )
 
 
@@ -109,17 +67,10 @@ def say(studio: Studio, name: str, id: str, *, rater: str, stars: int, tags: str
         annotate(store, store.individual(id), rater=rater, stars=stars, tags=tags, note=note)
 
 
-def _why_nobody(wanted: WallFilter) -> str:
-    """The phrase for an empty wall: nobody is there yet, nobody was voted on, or nobody fits."""
-    if replace(wanted, sort="votes") == WallFilter(sort="votes"):
-        return "no_votes_yet" if wanted.sort == "votes" else "nobody_yet"
-    return "nobody_fits"
-
-
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     """Lay the page out and wire it."""
-    page_header(lang, "archive")
-    shown_ids, chosen_id, ancestor_ids = gr.State([]), gr.State(None), gr.State([])
+    lost = page_header(lang, "archive")
+    chosen_id, ancestor_ids = gr.State(None), gr.State([])
     with gr.Row(elem_classes="bar"):
         chosen = gr.Dropdown([], label=t(lang, "run"), scale=2)
         sort = gr.Dropdown([(t(lang, f"sort_{key}"), key) for key in WALL_SORTS], value="ja", label=t(lang, "sort"))
@@ -131,6 +82,14 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         dropped = gr.File(
             label=t(lang, "drop_picture_info"), file_types=[".png"], type="filepath", height=110, elem_id="dropped"
         )
+    pins = gr.Dropdown(
+        [],
+        multiselect=True,
+        max_choices=MOST_PINNED,
+        label=t(lang, "pinned"),
+        info=t(lang, "pinned_info", most=MOST_PINNED),
+        elem_id="pins",
+    )
     with gr.Accordion(t(lang, "filter"), open=False), gr.Row(elem_classes="bar"):
         text = gr.Textbox(label=t(lang, "filter_text"), info=t(lang, "filter_text_info"), max_lines=1)
         source = gr.Dropdown([], label=t(lang, "filter_source"), info=t(lang, "filter_source_info"))
@@ -139,21 +98,21 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         tag = gr.Dropdown([], label=t(lang, "filter_tag"))
     empty = gr.HTML(visible=False)
     with gr.Row(equal_height=False) as found_row:
-        with gr.Column(scale=5, min_width=360):
-            gr.Markdown(t(lang, "archive"), elem_classes="quiet")
+        with gr.Column(scale=6, min_width=360):
+            with gr.Row(elem_classes="wall-top"):
+                gr.Markdown(t(lang, "archive"), elem_classes="quiet")
+                gr.HTML(
+                    Markup('<label id="picture-size">{} {}</label>').format(
+                        t(lang, "picture_size"),
+                        Markup('<input type="range" min="160" max="480" step="20" value="160">'),
+                    ),
+                    elem_classes="wall-size",
+                )
             number = gr.Slider(1, 2, 1, step=1, label=t(lang, "wall_page"), visible=False, elem_id="wall-page")
-            gallery = gr.Gallery(
-                show_label=False,
-                columns=3,
-                height=520,
-                object_fit="contain",
-                allow_preview=False,
-                interactive=False,
-                buttons=[],
-                elem_id="wall",
-            )
-        with gr.Column(scale=6, min_width=420, elem_id="detail"):
-            title = gr.HTML(html.empty_message(t(lang, "click_one")), elem_id="title", min_height=90)
+            gallery = gr.HTML(js_on_load=SCRIPT, elem_id="wall")
+        with gr.Column(scale=4, min_width=420, elem_id="detail", visible=False) as drawer:
+            shut = gr.Button(t(lang, "lightbox_close"), size="sm", elem_id="shut")
+            title = gr.HTML(elem_id="title", min_height=90)
             depth = gr.HTML(min_height=40)
             pairs = gr.HTML()
             with gr.Accordion(t(lang, "marks"), open=False, visible=False, elem_id="marks") as marking:
@@ -185,8 +144,9 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
                     buttons=["copy", "download"],
                     max_lines=16,
                 )
-    details = [chosen_id, title, depth, pairs, recipe, command, ancestor_ids, family, said, marking]
+    details = [chosen_id, title, depth, pairs, recipe, command, ancestor_ids, family, said, marking, drawer]
     filters = [sort, show, category, text, source, share, stars, tag]
+    of_the_run = [*filters, pins]
 
     def wanted(
         by: WallSort, whom: WallShow, of: str, words: str, made_of: str, percent: float, least: float, word: str
@@ -196,30 +156,28 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     def filled(name: str | None, asked_for: WallFilter, page: int = 1) -> list[Any]:
         if name is None:
             return [
-                [],
-                [],
+                "",
                 gr.HTML(html.empty_message(t(lang, "no_runs")), visible=True),
                 gr.Row(visible=False),
                 gr.skip(),
             ]
         found = wall(studio, lang, name, asked_for, page)
-        nobody = gr.HTML(html.empty_message(t(lang, _why_nobody(asked_for))), visible=not found.ids)
-        pages = gr.Slider(
+        nobody = gr.HTML(html.empty_message(t(lang, why_nobody(asked_for))), visible=not found.ids)
+        pages = gr.update(
             maximum=max(2, found.pages), value=min(page, found.pages), visible=found.pages > 1,
             info=t(lang, "wall_found", n=found.found),
         )  # fmt: skip
-        return [found.tiles, found.ids, nobody, gr.Row(visible=bool(found.ids)), pages]
+        return [found.cards, nobody, gr.Row(visible=bool(found.ids)), pages]
 
     def opened(name: str | None, id: str | None) -> list[Any]:
         if not name or not id:
-            nobody = html.empty_message(t(lang, "click_one"))
-            return [None, nobody, *[""] * 4, [], [], "", gr.Accordion(visible=False)]
-        return [id, *detail(studio, lang, name, id), gr.Accordion(visible=True)]
+            return [None, *[""] * 5, [], [], "", gr.Accordion(visible=False), gr.Column(visible=False)]
+        return [id, *detail(studio, lang, name, id), gr.Accordion(visible=True), gr.Column(visible=True)]
 
     def of_run(name: str | None) -> list[Any]:
         """The filters, as they are before anybody sets them."""
         if not name:
-            return [gr.skip()] * len(filters)
+            return [gr.skip()] * len(of_the_run)
         found = choices_of(studio, name)
         any_of = (t(lang, "anything"), "")
         return [
@@ -234,12 +192,14 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             gr.skip(),
             0,
             gr.Dropdown(choices=[any_of, *found.tags], value=""),
+            gr.Dropdown(choices=found.prompts, value=found.pinned),
         ]
 
     def on_load(request: gr.Request) -> list[Any]:
-        name = current_run(studio, query_value(request, "run"))
-        runs = gr.Dropdown(choices=studio.run_names(), value=name)
-        return [runs, *of_run(name), *filled(name, WallFilter()), *opened(name, query_value(request, "id"))]
+        asked = asked_individual(studio, lang, request)
+        runs = gr.Dropdown(choices=studio.run_names(), value=asked.run)
+        shown = [*of_run(asked.run), *filled(asked.run, WallFilter()), *opened(asked.run, asked.individual)]
+        return [asked.notice, runs, *shown]
 
     def on_run(name: str, by: WallSort, whom: WallShow) -> list[Any]:
         return [*of_run(name), *filled(name, WallFilter(sort=by, show=whom)), *opened(name, None)]
@@ -252,10 +212,18 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     def on_filter(name: str | None, *values: Any) -> list[Any]:
         return filled(name, wanted(*values))
 
+    def on_pin(name: str, ids: list[str], *values: Any) -> list[Any]:
+        with studio.run(name) as store:
+            pin_prompts(store, ids)
+        return filled(name, wanted(*values))
+
     def on_page(name: str | None, page: float, *values: Any) -> list[Any]:
         return filled(name, wanted(*values), int(page))
 
-    def on_select(name: str, ids: list[str], event: gr.SelectData) -> list[Any]:
+    def on_open(name: str, event: gr.EventData) -> list[Any]:
+        return opened(name, event.id or None)
+
+    def on_ancestor(name: str, ids: list[str], event: gr.SelectData) -> list[Any]:
         return opened(name, ids[event.index])
 
     def on_keep(name: str, id: str, who: str, count: int, words: str, text: str, request: gr.Request) -> list[Any]:
@@ -265,15 +233,16 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             now = said_of(lang, read_annotations(store)[store.individual(id).recipe.digest])
         return [now, gr.Dropdown(choices=[(t(lang, "anything"), ""), *found.tags])]
 
-    walled = [gallery, shown_ids, empty, found_row, number]
+    walled = [gallery, empty, found_row, number]
     hidden = {"show_progress": "hidden"}
-    listen(demo.load, lang, on_load, None, [chosen, *filters, *walled, *details], role="viewer", **hidden)
-    listen(chosen.input, lang, on_run, [chosen, sort, show], [*filters, *walled, *details], role="viewer", **hidden)
+    listen(demo.load, lang, on_load, None, [lost, chosen, *of_the_run, *walled, *details], role="viewer", **hidden)
+    listen(chosen.input, lang, on_run, [chosen, sort, show], [*of_the_run, *walled, *details], role="viewer", **hidden)
     for trigger in (*(one.input for one in (sort, show, category, source, tag)), text.submit, text.blur,
                     share.release, stars.release):  # fmt: skip
         listen(
             trigger, lang, on_filter, [chosen, *filters], walled, trigger_mode="always_last", role="viewer", **hidden
         )
+    listen(pins.input, lang, on_pin, [chosen, pins, *filters], walled, role="judge", does="pin prompts", **hidden)
     listen(number.release, lang, on_page, [chosen, number, *filters], walled, role="viewer", **hidden)
     listen(
         keep.click,
@@ -290,10 +259,12 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         lang,
         on_drop,
         [dropped, sort, show],
-        [dropped, chosen, *filters, *walled, *details],
+        [dropped, chosen, *of_the_run, *walled, *details],
         role="judge",
-    ).then(None, [chosen, chosen_id], None, js="(run, id) => studioAddress(run, id)")
-    for gallery_of, ids in ((gallery, shown_ids), (family, ancestor_ids)):
-        listen(gallery_of.select, lang, on_select, [chosen, ids], details, role="viewer", **hidden).then(
-            None, [chosen, chosen_id], None, js="(run, id) => studioAddress(run, id)"
-        )
+    )
+    for trigger, handler, inputs in (
+        (gallery.open, on_open, [chosen]),
+        (family.select, on_ancestor, [chosen, ancestor_ids]),
+    ):
+        listen(trigger, lang, handler, inputs, details, role="viewer", **hidden)
+    listen(shut.click, lang, lambda name: opened(name, None), chosen, details, role="viewer", **hidden)

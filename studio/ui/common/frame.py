@@ -21,6 +21,11 @@ R = TypeVar("R")
 
 # The first one is a language's start page.
 PAGES = ("evolve", "sources", "archive", "compare", "judge", "weak", "export", "monitor", "prompts")
+GROUPS = {
+    "make": ("evolve", "prompts", "sources"),
+    "choose": ("archive", "compare", "judge", "weak"),
+    "ship": ("export", "monitor"),
+}
 TOUR = ("evolve", "archive", "compare", "export")  # pages that a first visit leads through
 
 
@@ -74,9 +79,13 @@ def listen(
     return trigger(needs, inputs, outputs, api_visibility="private", **more)
 
 
-def page_header(lang: Lang, page: str) -> None:
-    """Draw the top of a page: its name in the navigation, the other language, the tour of a first visit."""
-    gr.Navbar(main_page_name=t(lang, "page_evolve"))
+def page_header(lang: Lang, page: str) -> gr.HTML:
+    """Draw the top of a page: all pages in groups, the other language, the tour of a first visit.
+
+    Returns:
+        where the page says which of the things that its address names are not there, see `address.not_found`.
+    """
+    gr.Navbar(visible=False)  # the bar has the pages in groups
     others = [other for other in LANGUAGES if other != lang]
     links = Markup("").join(
         Markup('<a class="language" href="/language/{0}/{1}" lang="{0}" hreflang="{0}">{2}</a>').format(
@@ -86,10 +95,27 @@ def page_header(lang: Lang, page: str) -> None:
     )
     gr.HTML(
         Markup(
-            '<header class="studio-head"><h1>m2n2-studio</h1><span>{}</span><b class="visitor"></b>'
+            '<header class="studio-bar"><h1>m2n2-studio</h1><nav aria-label="{}">{}</nav><b class="visitor"></b>'
             '<form class="log-out" method="post" action="/log-out"><button>{}</button></form>{}</header>{}'
-        ).format(t(lang, "tagline"), t(lang, "log_out"), links, _tour(lang, page)),
+        ).format(t(lang, "pages"), _groups(lang, page), t(lang, "log_out"), links, _tour(lang, page)),
         elem_classes="studio-top",
+    )
+    return gr.HTML(elem_id="not-found")
+
+
+def _groups(lang: Lang, page: str) -> Markup:
+    """Draw the pages by what they are for; of each group, its name and its pages."""
+    return Markup("").join(
+        Markup('<ul aria-label="{0}"><li class="group" aria-hidden="true">{0}</li>{1}</ul>').format(
+            t(lang, f"group_{group}"),
+            Markup("").join(
+                Markup('<li><a href="{}"{}>{}</a></li>').format(
+                    page_link(lang, one), Markup(' aria-current="page"') if one == page else "", t(lang, f"page_{one}")
+                )
+                for one in pages
+            ),
+        )
+        for group, pages in GROUPS.items()
     )
 
 

@@ -12,8 +12,8 @@ from eval.prompts.prompt_set import Language, Prompt, PromptSet
 from pipelines.checkpoints.sources import Source
 from studio.formatting import format_bytes, format_score
 from studio.i18n import Lang, t
+from studio.judging.pinned_prompts import pinned_prompts
 from studio.runs.individual import Individual
-from studio.runs.picture_names import ids_by_stem
 from studio.runs.store import RunStore
 
 STRIP = 4  # pictures that stand for an individual
@@ -120,17 +120,13 @@ def best_and_worst_prompts(individual: Individual, prompts: PromptSet, count: in
 
 def newest_offspring(lang: Lang, store: RunStore, latest: Sequence[Individual], best: Individual | None) -> Markup:
     """Draw the newest offspring, newest on the left: pictures, Japanese score, change against the best source."""
-    prompts = {prompt.id: prompt for prompt in store.prompts.niches.prompts}
-    by_stem = ids_by_stem(prompts)
+    pinned = pinned_prompts(store)
     tiles = []
     for individual in latest:
-        files = [file for file in store.images(individual.id) if file.stem.endswith("-ja-0")]
-        files = files[:: max(1, len(files) // STRIP)][:STRIP]
         strip = Markup("").join(
-            figure(run_picture(store, individual.id, id, "ja"), f"{individual.id}: {shown}", shown)
-            for stem in (file.stem.removesuffix("-ja-0") for file in files)
-            for id in [by_stem.get(stem, stem)]
-            for shown in [prompts[id].ja or id if id in prompts else id]
+            figure(run_picture(store, individual.id, prompt.id, "ja"), f"{individual.id}: {shown}", shown)
+            for prompt in pinned[:STRIP]
+            for shown in [prompt.ja or prompt.en or prompt.id]
         )
         fate = (
             t(lang, "failed_one") if individual.error else t(lang, "entered" if individual.entered else "turned_away")

@@ -48,20 +48,21 @@ def sheet_files(studio: Studio, lang: Lang, name: str, grid: Grid) -> Files:
 
 
 def sheet_of(studio: Studio, lang: Lang, name: str, grid: Grid) -> ContactSheet:
-    """A comparison as a contact sheet."""
+    """Lay a comparison out as a contact sheet: seeds of which nothing is drawn yet are left out."""
     asked = grid.asked
+    drawn = sorted({place.noise for place in grid.cells})
     return ContactSheet(
         title=t(lang, "sheet_title", run=name),
         models=[SheetModel(row.label, recipe_without_places(row.recipe).to_json(), row.digest) for row in grid.rows],
         columns=[
             SheetColumn(
                 {language: getattr(prompt, language) for language in LANGUAGES},
-                [asked.seed(number, noise) for noise in range(asked.noises)],
+                [asked.seed(number, noise) for noise in drawn],
             )
             for number, prompt in enumerate(asked.prompts)
         ],
         tiles={
-            (place.model, place.prompt, place.noise, place.language): SheetPicture(
+            (place.model, place.prompt, drawn.index(place.noise), place.language): SheetPicture(
                 content(studio, cell), cell.data, cell.score, t(lang, "of_run" if cell.file else "of_page")
             )
             for place, cell in grid.cells.items()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.checkpoints.sources import Source
+from pipelines.errors import M2N2Error
 from pipelines.recipes.recipe import Recipe, load_recipe
 from studio.analysis.selection import best_source
 from studio.errors import RunError
@@ -108,6 +109,26 @@ def first_choice(
     if best is not None and len(chosen) < 2:
         chosen.append(best)
     return [*((id, id) for id in extra), *found], list(dict.fromkeys(chosen))[:MOST]
+
+
+def asked_models(
+    studio: Studio, lang: Lang, name: str, named: Sequence[str], prompts: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """Tell the models that an address names, as many as go side by side, and sentences on what is not shown of it."""
+    there, sentences = [], []
+    for one in named:
+        try:
+            contender(studio, lang, name, one)
+            there.append(one)
+        except M2N2Error as error:
+            sentences.append(str(error))
+    if left := there[MOST:]:
+        sentences.append(t(lang, "models_left_out", most=MOST, models=", ".join(left)))
+    with studio.run(name) as store:
+        known = set(store.prompts.niches.ids)
+    if unknown := [id for id in prompts if id not in known]:
+        sentences.append(t(lang, "no_such_prompts", prompts=", ".join(unknown), run=name))
+    return there[:MOST], sentences
 
 
 def _of_run(store: RunStore, lang: Lang, named: str, one: Individual) -> Contender:

@@ -10,15 +10,16 @@ import gradio as gr
 from eval.prompts.prompt_set import LANGUAGES
 from studio.i18n import Lang, t
 from studio.ui.common import html
+from studio.ui.common.address import asked_run, not_found
 from studio.ui.common.cancellable import CancellableWork, Cancelled
 from studio.ui.common.frame import listen, page_header, query_value, query_values
-from studio.ui.common.studio import Studio, current_run
+from studio.ui.common.studio import Studio
 
 from .cells import AS_RUN, MOST_PROMPTS, Quality, ask
 from .downloads import sheet_files
 from .grid import Grid, draw, look
 from .grid_html import first_two, noise_label, overlay, picture_names, table
-from .models import MOST, contenders, first_choice
+from .models import MOST, asked_models, contenders, first_choice
 
 NOISES = 8  # of a caption, at most
 QUALITIES: tuple[Quality, ...] = (AS_RUN, "draft", "final")
@@ -57,7 +58,7 @@ def compared(
 
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     """Lay the page out and wire it."""
-    page_header(lang, "compare")
+    lost = page_header(lang, "compare")
     drawing = CancellableWork()
     shown_grid, shown_noise = gr.State(None), gr.State(0)
     with gr.Row(elem_classes="bar"):
@@ -165,11 +166,14 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return [gr.Dropdown(choices=found, value=first), gr.Dropdown(choices=names, value=wanted), *view(grid)]
 
     def on_load(request: gr.Request) -> list[Any]:
-        name = current_run(studio, query_value(request, "run"))
+        asked = asked_run(studio, lang, request)
+        name, missing = asked.run, asked.missing
         chosen_run = gr.Dropdown(choices=studio.run_names(), value=name)
         japanese, english = (query_value(request, language) or "" for language in LANGUAGES)
-        shown = filled(name, query_values(request, "id"), query_values(request, "prompt"), japanese, english)
-        return [chosen_run, *shown, japanese, english]
+        ids, prompts = query_values(request, "id"), query_values(request, "prompt")
+        models, lacking = asked_models(studio, lang, name, ids, prompts) if name and not missing else ([], [])
+        shown = filled(name, models, prompts, japanese, english)
+        return [not_found([*missing, *lacking]), chosen_run, *shown, japanese, english]
 
     def on_run(name: str | None) -> list[Any]:
         return [*filled(name), "", "", 2, AS_RUN]
@@ -245,7 +249,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     ]
     hidden = {"show_progress": "hidden"}
     address = {"fn": None, "inputs": [chosen, models, known, ja, en], "outputs": None, "js": ADDRESS}
-    listen(demo.load, lang, on_load, None, [chosen, models, known, *viewed, ja, en], role="viewer", **hidden)
+    listen(demo.load, lang, on_load, None, [lost, chosen, models, known, *viewed, ja, en], role="viewer", **hidden)
     listen(
         chosen.input, lang, on_run, chosen, [models, known, *viewed, ja, en, noises, quality], role="viewer", **hidden
     ).then(**address)

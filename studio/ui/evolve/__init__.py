@@ -4,6 +4,8 @@ form_options  numbers and steps beyond the paper that the form offers: a row eac
 form          what a run is asked to do, as a form says it
 fields        a component for each field of the form
 run_control   begin, pause, go on, end; what a run will cost; which one the page shows
+waiting       what is said of a run that waits for the machine
 progress      what the page shows of a run while it goes on
+plots         its plots
 page          the layout and its handlers
 """

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import TypeAdapter, ValidationError
+
 import assets
 from eval.scorers.catalogue import REPORTER, SCORER
 from pipelines.checkpoints.source_uri import absolute_uri, default_name, open_source_uri
@@ -164,6 +166,9 @@ class EvolveForm:
         return config
 
 
+_FORM = TypeAdapter(EvolveForm)
+
+
 def _flat(config: RunConfig) -> dict[str, Any]:
     """The settings, with those within others each by itself, as `RunConfig.changed` takes them."""
     fields = config.model_dump()
@@ -208,6 +213,22 @@ def _ticked_and_own(uris: Sequence[str]) -> tuple[list[str], str]:
     """Sources as the form has them: names of the embedded family, and all others, one a line."""
     own = [uri for uri in uris if Path(uri).parent != assets.FAMILY]
     return [Path(uri).name for uri in uris if uri not in own], "\n".join(own)
+
+
+def typed_form(values: Mapping[str, Any]) -> EvolveForm:
+    """Read the form as the browser sends it.
+
+    Numbers out of range are taken to the nearest that fits, as the field itself does when it is left; an empty field
+    has its least.
+
+    Raises:
+        ConfigError: a value is not of its field's kind, which no page sends.
+    """
+    fitting = {one.field: one.fit(values[one.field]) for one in NUMBERS}
+    try:
+        return _FORM.validate_python({**values, **fitting})
+    except ValidationError as error:
+        raise ConfigError(f"The form has a value that is none of its kind: {error.errors()[0]['loc'][0]}.") from error
 
 
 def asked_form(studio: Studio, query: Mapping[str, str]) -> EvolveForm | None:

@@ -45,6 +45,13 @@ class NumberOption:
         """What the form opens with."""
         return 0 if self.from_preset else RUN_KEYS[self.key].default
 
+    def fit(self, typed: object) -> float:
+        """Take what somebody typed to the nearest number that the field takes; its least where nothing stands there."""
+        lowest = self.lowest or 0
+        number = typed if isinstance(typed, int | float) and typed == typed else lowest
+        bounded = min(max(number, lowest), number if self.reach is None else self.reach)
+        return round(bounded) if self.step == 1 else bounded
+
     @property
     def lowest(self) -> float | None:
         """The least that the form takes."""

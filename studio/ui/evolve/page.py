@@ -5,7 +5,6 @@ The work is in a process of its own; the page reads the run's folder every few s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -18,14 +17,16 @@ from pipelines.checkpoints.sources import open_source
 from pipelines.errors import M2N2Error
 from studio.i18n import Lang, t
 from studio.ui.common import html
-from studio.ui.common.frame import keep_in_address, listen, page_header, query_value
+from studio.ui.common.address import asked_run, not_found
+from studio.ui.common.frame import keep_in_address, listen, page_header
 from studio.ui.common.shared import SharedAnswers
-from studio.ui.common.studio import Studio, current_run
+from studio.ui.common.studio import Studio
 from studio.ui.common.who_asks import asks_as
 from studio.ui.evolve.report_file import report_file
 
 from .fields import cross_choices, fields_of, forks, former_runs, voted_runs
-from .form import EvolveForm, asked_form, form_of
+from .form import EvolveForm, asked_form, form_of, typed_form
+from .plots import line_plot
 from .progress import (
     LINES,
     SPREAD,
@@ -33,7 +34,6 @@ from .progress import (
     RunView,
     drawings,
     glance,
-    line_legend,
     results_header,
     run_view,
     span,
@@ -57,7 +57,7 @@ def welcome(lang: Lang) -> Markup:
 
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     """Lay the page out and wire it."""
-    page_header(lang, "evolve")
+    lost = page_header(lang, "evolve")
     mark = gr.State("")
     broken = gr.HTML(elem_id="unreadable")
     returning = bool(studio.run_names())  # a guess for the first paint; loading the page decides
@@ -84,9 +84,9 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         with gr.Row():
             with gr.Column(min_width=320, elem_classes="flush"), gr.Tabs():
                 with gr.Tab(t(lang, "climb")):
-                    plot = _plot(lang, "score", "best_so_far", LINES)
+                    plot = line_plot(lang, "score", "best_so_far", LINES)
                 with gr.Tab(t(lang, "spread"), render_children=True):
-                    breadth = _plot(lang, "value", "spread_value", SPREAD)
+                    breadth = line_plot(lang, "value", "spread_value", SPREAD)
                     gr.Markdown(t(lang, "spread_note"), elem_classes="quiet")
             niches = gr.HTML(elem_id="niches", min_height=300, container=True)
         tree = gr.HTML(elem_id="tree", container=True)
@@ -101,11 +101,11 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             gr.Markdown(f"{t(lang, 'report_note')} {t(lang, 'cmmd_note')}", elem_classes="quiet")
     with gr.Accordion(t(lang, "new_run"), open=not returning, elem_classes="needs-editor") as new:
         gr.HTML(Markup("<h2>{}</h2><p>{}</p>").format(t(lang, "start_here"), t(lang, "start_here_text")))
-        gr.HTML(welcome(lang), elem_id="cards")
         with gr.Row(equal_height=True):
             go = gr.Button(t(lang, "evolve_four"), variant="primary", scale=1, elem_id="go")
             quick = gr.Button(t(lang, "quick", n=QUICK), scale=1, elem_id="quick", visible=not returning)
             price = gr.Markdown(elem_id="cost", container=True, min_height=64)
+        gr.HTML(welcome(lang), elem_id="cards")
         fields = fields_of(lang, studio)
     # Whoever watches a run sees the same. What somebody does to it is not asked of these, and is seen at once.
     seen_by_all: SharedAnswers[tuple[str, Markup]] = SharedAnswers(POLL / 2)
@@ -118,7 +118,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         """Every output of the live part, for one run."""
         if name is None:
             return [gr.skip()] * len(outputs)
-        return [*_updates(run_view(studio, lang, name), studio.run_names(), name)]
+        return [*_updates(lang, run_view(studio, lang, name), studio.run_names(), name)]
 
     def watched(name: str | None) -> list[Any]:
         """The same, for whoever looks without having done anything to the run."""
@@ -126,7 +126,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             return shown(None)
         mark, _ = seen_by_all.get(name, lambda: glance(studio, lang, name))
         found = viewed_by_all.get(mark, lambda: run_view(studio, lang, name))
-        return _updates(found, studio.run_names(), name)
+        return _updates(lang, found, studio.run_names(), name)
 
     def on_change(name: str | None) -> list[Any]:
         if not name:
@@ -136,10 +136,14 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return [gr.LinePlot(found.progress, y_lim=span(found.progress)), *found[1:]]
 
     def on_load(request: gr.Request) -> list[Any]:
-        name = current_run(studio, query_value(request, "run"))
-        form = asked_form(studio, request.query_params)
-        notice = unreadable(lang, studio.unreadable_runs())
-        return [notice, gr.Accordion(open=name is None or form is not None), *filled(form), *watched(name)]
+        asked = asked_run(studio, lang, request)
+        lacking: tuple[str, ...]
+        try:
+            form, lacking = asked_form(studio, request.query_params), ()
+        except M2N2Error as error:
+            form, lacking = None, (str(error),)
+        notices = [not_found([*asked.missing, *lacking]), unreadable(lang, studio.unreadable_runs())]
+        return [*notices, gr.Accordion(open=asked.run is None or form is not None), *filled(form), *watched(asked.run)]
 
     def filled(form: EvolveForm | None) -> list[Any]:
         """The form's fields; as they are where nobody asked for anything."""
@@ -163,15 +167,15 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return watched(name)
 
     def on_start(**values: Any) -> list[Any]:
-        name = begin(studio, lang, EvolveForm(**values))
+        name = begin(studio, lang, typed_form(values))
         return [gr.Accordion(open=False), *shown(name)]
 
     def on_quick(**values: Any) -> list[Any]:
         return on_start(**{**values, "evaluations": QUICK})
 
     def on_stop(name: str) -> Any:
-        stop(studio, name)
-        gr.Info(t(lang, "stopping"))
+        if not stop(studio, name):
+            gr.Info(t(lang, "stopping"))
         return gr.Button(interactive=False)
 
     def on_resume(name: str) -> Any:
@@ -206,7 +210,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return on_form(**values) if asks_as("editor") else [gr.skip()] * 4
 
     def on_form(**values: Any) -> list[Any]:
-        form = EvolveForm(**values)
+        form = typed_form(values)
         cross = gr.Dropdown(choices=cross_choices(lang, form.names), value=form.cross_here)
         four = form.names == list(assets.NAMES)
         button = gr.Button(t(lang, "evolve_four") if four else t(lang, "evolve_these", n=len(form.names)))
@@ -215,6 +219,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     priced: dict[str, Any] = {
         "outputs": [price, go, fields["host"], fields["cross"]],
         "inputs_kwargs": fields,
+        "preprocess": False,  # or Gradio refuses numbers in words of its own
         "show_progress": "hidden",
     }
     loaded = listen(
@@ -222,7 +227,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         lang,
         on_load,
         None,
-        [broken, new, *fields.values(), *outputs],
+        [lost, broken, new, *fields.values(), *outputs],
         show_progress="hidden",
         role="viewer",
     )
@@ -232,8 +237,19 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     listen(chosen.input, lang, watched, chosen, outputs, show_progress="hidden", role="viewer")
     # Drawn when everything else is there: a page is read from its top.
     listen(mark.change, lang, on_change, chosen, [plot, breadth, niches, tree], show_progress="hidden", role="viewer")
-    listen(go.click, lang, on_start, None, [new, *outputs], inputs_kwargs=fields, role="editor", does="start a run")
-    listen(quick.click, lang, on_quick, None, [new, *outputs], inputs_kwargs=fields, role="editor", does="start a run")
+    for button, on_click in ((go, on_start), (quick, on_quick)):
+        started = listen(
+            button.click,
+            lang,
+            on_click,
+            None,
+            [new, *outputs],
+            inputs_kwargs=fields,
+            preprocess=False,
+            role="editor",
+            does="start a run",
+        )
+        started.success(None, None, None, js="() => window.scrollTo({ top: 0 })")
     listen(halt.click, lang, on_stop, chosen, halt, role="editor", does="stop a run")
     listen(again.click, lang, on_resume, chosen, again, role="editor", does="resume a run")
     listen(agree.click, lang, on_accept, [chosen, reason], [asked, reason], role="editor", does="resume a changed run")
@@ -257,37 +273,18 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         listen(field.input, lang, on_form, None, trigger_mode="always_last", role="editor", **priced)
 
 
-def _plot(lang: Lang, y: str, title: str, lines: Mapping[str, str]) -> gr.LinePlot:
-    """A plot of lines over offspring, with its legend below: its own is cut off at this height."""
-    plot = gr.LinePlot(
-        x="made",
-        y=y,
-        color="line",
-        x_title=t(lang, "offspring"),
-        y_title=t(lang, title),
-        color_title=" ",
-        colors_in_legend=[],
-        show_label=False,
-        height=300,
-        color_map={t(lang, line): colour for line, colour in lines.items()},
-        buttons=["fullscreen"],
-    )
-    gr.HTML(line_legend(lang, lines))
-    return plot
-
-
-def _updates(found: RunView, names: list[str], name: str) -> list[Any]:
+def _updates(lang: Lang, found: RunView, names: list[str], name: str) -> list[Any]:
     """The live part's outputs, in the order of `page`."""
     return [
         found.mark,
         gr.Column(visible=True),
         gr.Dropdown(choices=names, value=name),
         found.headline,
-        gr.Button(interactive=found.can_stop),
+        gr.Button(t(lang, "queue_leave" if found.waits else "pause"), interactive=found.can_stop),
         gr.Button(interactive=found.can_resume),
         gr.Button(interactive=found.can_finish),
         gr.Accordion(visible=not found.can_stop),
-        gr.Number(value=found.budget) if found.budget else gr.skip(),
+        gr.update(value=found.budget) if found.budget else gr.skip(),
         found.newest,
         gr.Column(visible=found.table is not None),
         found.table,

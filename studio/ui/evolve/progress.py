@@ -20,30 +20,33 @@ from studio.markdown import markdown_text
 from studio.reports import drawings as maps
 from studio.run_folders.listing import UnreadableRun
 from studio.runs.individual import KINDS
+from studio.runs.status import STARTING, is_called
 from studio.runs.store import RunStore
 from studio.runs.summary import status
 from studio.ui.common import html
 from studio.ui.common.frame import page_link
 from studio.ui.common.studio import Studio
 
+from .waiting import runs_before, waiting_words
+
 NEWEST = 4  # offspring shown as they arrive
 SPREAD = {"coverage": "#009e73", "entropy": "#cc79a7"}
 LINES: dict[str, str] = {"best_ja": "#d55e00", "mean_ja": "#f0b48a", "best_en": "#5f7f9f", "mean_en": "#a9bccd"}
 POINTS = 120  # of a line in a plot
 MORE = 100  # offspring that are offered beyond those made
-STARTING = 60  # seconds in which a new run may still be loading its models
 
 
 class RunView(NamedTuple):
     """A run as the page shows it.
 
-    `mark` changes when anything but the time left does; `budget` is offered next; `question` asks why the run may go on
-    where what it depends on has changed, and is empty otherwise.
+    `mark` changes when anything but the time left does; `waits` tells whether it waits for the machine; `budget` is
+    offered next; `question` asks why the run may go on where what it depends on has changed, and is empty otherwise.
     """
 
     mark: str
     headline: Markup
     can_stop: bool
+    waits: bool
     can_resume: bool
     can_finish: bool
     budget: int
@@ -75,8 +78,9 @@ def run_view(studio: Studio, lang: Lang, name: str) -> RunView:
         state = store.state
         return RunView(
             mark=_mark(name, now, len(everyone)),
-            headline=headline(lang, name, now, len(everyone) - len(offspring)),
+            headline=headline(studio, lang, name, now, len(everyone) - len(offspring)),
             can_stop=now["status"] in ("queued", "running", "reporting"),
+            waits=now["status"] == "queued",
             can_resume=now["status"] in ("stopped", "interrupted", "failed") or _never_started(now["status"], store),
             can_finish=now["status"] == "running" and bool(offspring) and not state.finish,
             budget=max(store.config.evaluations, len(offspring) + MORE),
@@ -111,7 +115,7 @@ def glance(studio: Studio, lang: Lang, name: str) -> tuple[str, Markup]:
     """The mark and the headline alone: what is looked at every few seconds."""
     with studio.run(name) as store:
         now, sources = status(store), store.pace(0).sources
-    return _mark(name, now, sources + now["done"]), headline(lang, name, now, sources)
+    return _mark(name, now, sources + now["done"]), headline(studio, lang, name, now, sources)
 
 
 def _mark(name: str, now: dict[str, Any], evaluated: int) -> str:
@@ -125,21 +129,24 @@ def _verdict(lang: Lang, compared: Mapping[str, Any]) -> str:
     return report_verdict(lang, compared)
 
 
-def headline(lang: Lang, name: str, now: dict[str, Any], sources: int) -> Markup:
-    """Where the run stands in words, and a bar."""
-    words = t(lang, f"status_{now['status']}")
-    if now["status"] == "running":
+def headline(studio: Studio, lang: Lang, name: str, now: dict[str, Any], sources: int) -> Markup:
+    """Where the run stands in words, and a bar, which is full where nothing more is to be made."""
+    words: str | Markup
+    if now["status"] == "queued":
+        words = waiting_words(lang, runs_before(studio, name, now["before"]), now["before"])
+    elif now["status"] == "running":
         left = now["seconds_left"]
         words = (
             t(lang, "running_sources", sources=sources)
             if not now["done"]
             else t(lang, "running", done=now["done"], of=now["of"], left=format_duration(lang, left or 0))
         )
-    elif now["status"] == "queued":
-        words = t(lang, "queued", before=now["before"])
     elif now["report_rows"]:
         done, of = now["report_rows"]
-        words = Markup("{} {} / {}").format(words, done, of or "–")
+        words = Markup("{} {} / {}").format(t(lang, "status_reporting"), done, of or "–")
+    else:
+        words = t(lang, f"status_{now['status']}")
+    ended = now["status"] in ("reporting", "done")  # perhaps before its budget was used up
     notes = [now["error"]] if now["error"] else []
     notes += [accepted_note(lang, statement) for statement in now["accepted"]]
     if now["truncated"]:
@@ -147,7 +154,14 @@ def headline(lang: Lang, name: str, now: dict[str, Any], sources: int) -> Markup
     return Markup(
         '<div class="headline"><p><b>{0}</b> <span aria-live="polite">{1}</span></p>'
         '<progress value="{2}" max="{3}" aria-label="{4}">{2} / {3}</progress><p class="quiet">{5}</p></div>'
-    ).format(name, words, now["done"], max(1, now["of"]), t(lang, "progress"), " ".join(notes))
+    ).format(
+        name,
+        words,
+        max(1, now["done"]) if ended else now["done"],
+        max(1, now["done"] if ended else now["of"]),
+        t(lang, "progress"),
+        " ".join(notes),
+    )
 
 
 def unreadable(lang: Lang, runs: Sequence[UnreadableRun]) -> Markup:
@@ -225,4 +239,5 @@ def results_table(lang: Lang, results: dict[str, Any], child: str | None, realis
 
 
 def _never_started(said: str, store: RunStore) -> bool:
-    return said == "new" and time.time() - (store.folder / "run.yaml").stat().st_mtime > STARTING
+    made = (store.folder / "run.yaml").stat().st_mtime
+    return said == "new" and not is_called(store.state) and time.time() - made > STARTING

@@ -98,10 +98,11 @@ def begin(studio: Studio, lang: Lang, form: EvolveForm) -> str:
     return name_subject(store.name)
 
 
-def stop(studio: Studio, name: str) -> None:
-    """Ask a run to stop after the batch of pictures in hand."""
+def stop(studio: Studio, name: str) -> bool:
+    """Ask a run to stop after the batch of pictures in hand; returns whether it waited for the machine till now."""
     with studio.run(name) as store:
         status.ask_to_stop(store)
+        return store.state.status == "queued"
 
 
 def finish(studio: Studio, name: str) -> None:

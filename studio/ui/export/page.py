@@ -15,9 +15,10 @@ from pipelines.exporting.lora_export import DEFAULT_RANK
 from studio.exporting import export_names, registry
 from studio.i18n import Lang, t
 from studio.ui.common import html
+from studio.ui.common.address import asked_individual
 from studio.ui.common.cancellable import CancellableWork, Cancelled
-from studio.ui.common.frame import keep_in_address, listen, page_header, page_link, query_value
-from studio.ui.common.studio import Studio, current_run, download_folder
+from studio.ui.common.frame import keep_in_address, listen, page_header, page_link
+from studio.ui.common.studio import Studio, download_folder
 
 from . import licences
 from . import steps as offer
@@ -48,7 +49,7 @@ class _Fields(NamedTuple):
 
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     """Lay the page out and wire it."""
-    page_header(lang, "export")
+    lost = page_header(lang, "export")
     empty = gr.HTML(html.empty_message(t(lang, "no_runs")), visible=False)
     answered = gr.State([])  # run and individual that the later steps are about
     with gr.Walkthrough(selected=1, elem_id="steps") as steps:
@@ -132,9 +133,9 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return [gr.Dropdown(choices=found, value=first), *shown]
 
     def on_load(request: gr.Request) -> list[Any]:
-        name = current_run(studio, query_value(request, "run"))
-        runs = gr.Dropdown(choices=studio.run_names(), value=name)
-        return [gr.HTML(visible=name is None), runs, *of_run(name, query_value(request, "id"))]
+        asked = asked_individual(studio, lang, request)
+        runs = gr.Dropdown(choices=studio.run_names(), value=asked.run)
+        return [asked.notice, gr.HTML(visible=asked.run is None), runs, *of_run(asked.run, asked.individual)]
 
     def to_licences(name: str, id: str, called: str, before: list[str]) -> list[Any]:
         if before == [name, id]:  # somebody went back, and keeps what was answered
@@ -170,7 +171,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return [gr.Walkthrough(selected=5), words, gr.Button(interactive=fits), "", *closed]
 
     walk: dict[str, Any] = {"role": "editor", "show_progress": "minimal"}
-    listen(demo.load, lang, on_load, None, [empty, run, who, title, portrait, said, next1], **VIEWING)
+    listen(demo.load, lang, on_load, None, [lost, empty, run, who, title, portrait, said, next1], **VIEWING)
     keep_in_address(run)
     keep_in_address(who, "id")
     listen(run.input, lang, of_run, run, [who, title, portrait, said, next1], **VIEWING)

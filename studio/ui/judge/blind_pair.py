@@ -15,14 +15,20 @@ from studio.judging.votes import Answer
 
 ARROWS: dict[Answer, str] = {"left": "←", "right": "→", "both good": "↑", "both bad": "↓"}
 
-# Answers wait until both pictures can be painted. Keys are left alone while somebody types, or holds one down.
+# Answers wait until both pictures can be painted, a key that was pressed before that too; the last one counts. Keys are
+# left alone while somebody types, or holds one down.
 SCRIPT = """
 const keys = {ArrowLeft: "left", ArrowRight: "right", ArrowUp: "both good", ArrowDown: "both bad"};
 const buttons = () => [...element.querySelectorAll("button[data-answer]")];
 const pictures = () => [...element.querySelectorAll("img")];
 const addresses = () => pictures().map((picture) => picture.src).join();
+let early = null;
 function answer(button) {
-  if (button && !button.disabled) trigger("answer", {choice: button.dataset.answer});
+  if (!button) return;
+  if (button.disabled) { early = { choice: button.dataset.answer, about: addresses() }; return; }
+  early = null;
+  buttons().forEach((each) => { each.disabled = true; });
+  trigger("answer", {choice: button.dataset.answer});
 }
 async function prepare() {
   const shown = addresses();
@@ -32,6 +38,11 @@ async function prepare() {
   if (shown !== addresses()) return;
   buttons().forEach((button) => { button.disabled = !arrived; });
   element.querySelector(".lost").hidden = arrived;
+  if (!arrived || early?.about !== shown) return;
+  // Painted once before the answer takes them away: nobody judges what was never seen.
+  requestAnimationFrame(() => requestAnimationFrame(() => {
+    if (early?.about === addresses()) answer(buttons().find((each) => each.dataset.answer === early.choice));
+  }));
 }
 element.addEventListener("click", (event) => answer(event.target.closest("button[data-answer]")));
 document.addEventListener("keydown", (event) => {

@@ -14,8 +14,9 @@ from studio.judging.pairing import PicturePair, next_pair
 from studio.judging.votes import ANSWERS, READER_LANGUAGES, Answer, ReaderLanguage, Vote, read_votes, write_vote
 from studio.runs.store import RunStore
 from studio.ui.common import html
-from studio.ui.common.frame import keep_in_address, listen, page_header, query_value
-from studio.ui.common.studio import Studio, current_run
+from studio.ui.common.address import asked_run
+from studio.ui.common.frame import keep_in_address, listen, page_header
+from studio.ui.common.studio import Studio
 from studio.ui.common.who_asks import rater_of
 
 from . import results as verdict
@@ -91,7 +92,7 @@ def named(lang: Lang, name: str, login: str | None) -> str:
 
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     """Lay the page out and wire it."""
-    page_header(lang, "judge")
+    lost = page_header(lang, "judge")
     remembered = gr.BrowserState({"name": "", "reads": lang}, storage_key=REMEMBERED, secret=KEY)
     who, pending = gr.State(None), gr.State(None)
     with gr.Column(elem_id="start") as form:
@@ -147,10 +148,11 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return telling(rater, done=True)
 
     def on_load(kept: dict[str, str], request: gr.Request) -> list[Any]:
-        run = current_run(studio, query_value(request, "run"))
+        asked = asked_run(studio, lang, request)
         known = kept["reads"] if kept.get("reads") in READER_LANGUAGES else lang
         return [
-            gr.Dropdown(choices=studio.run_names(), value=run),
+            asked.notice,
+            gr.Dropdown(choices=studio.run_names(), value=asked.run),
             gr.Textbox(value=rater_of(request) or kept.get("name", ""), interactive=rater_of(request) is None),
             known,
         ]
@@ -176,7 +178,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return gr.skip() if now else verdict.taste(studio, lang, rater.run)
 
     hidden = {"show_progress": "hidden"}
-    listen(demo.load, lang, on_load, remembered, [chosen, name, reads], role="viewer", **hidden)
+    listen(demo.load, lang, on_load, remembered, [lost, chosen, name, reads], role="viewer", **hidden)
     keep_in_address(chosen)
     for trigger in (go.click, name.submit):
         listen(trigger, lang, on_start, [chosen, name, reads], [remembered, who, *outputs], role="judge", **hidden)

@@ -17,6 +17,7 @@ from studio.i18n import Lang, t
 from studio.monitoring import scheduler
 from studio.monitoring.scheduler import SCHEDULES, Schedule
 from studio.ui.common import html
+from studio.ui.common.address import not_found
 from studio.ui.common.frame import keep_in_address, listen, page_header, query_value
 from studio.ui.common.studio import Studio
 
@@ -64,7 +65,7 @@ def command(export: Export) -> str:
 
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     """Lay the page out and wire it."""
-    page_header(lang, "monitor")
+    lost = page_header(lang, "monitor")
     mark = gr.State("")
     empty = gr.HTML(html.empty_message(t(lang, "no_exports")), visible=False)
     with gr.Column() as shown:
@@ -140,7 +141,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         name = next((one for one in wanted if one in listed), None)
         names = gr.Dropdown(choices=measurements.labels(lang, studio.exports), value=name)
         seen = measurements.mark(found(studio, name)) if name else ""
-        around = [seen, gr.HTML(visible=name is None), gr.Column(visible=name is not None), names]
+        absent = [t(lang, "no_such_export", export=wanted[0])] if wanted[0] not in (None, "", name) else []
+        around = [not_found(absent), seen, gr.HTML(visible=name is None), gr.Column(visible=name is not None), names]
         return [*around, *one(name), *everything()]
 
     def on_tick(name: str | None, before: str) -> list[Any]:
@@ -175,7 +177,9 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return [name, *one(name)]
 
     hidden = {"show_progress": "hidden"}
-    listen(demo.load, lang, on_load, None, [mark, empty, shown, chosen, *of_one, *of_all], role="viewer", **hidden)
+    listen(
+        demo.load, lang, on_load, None, [lost, mark, empty, shown, chosen, *of_one, *of_all], role="viewer", **hidden
+    )
     keep_in_address(chosen, "export")
     listen(gr.Timer(POLL).tick, lang, on_tick, [chosen, mark], [mark, *of_one, *of_all], role="viewer", **hidden)
     listen(chosen.input, lang, one, chosen, of_one, role="viewer", **hidden)

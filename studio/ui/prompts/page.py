@@ -9,7 +9,7 @@ import gradio as gr
 from markupsafe import Markup
 
 import assets
-from eval.prompts.editing import ROW_COLUMNS, PromptRow
+from eval.prompts.editing import PromptRow
 from eval.scorers import names as naming
 from eval.scorers.catalogue import RECOMMENDED
 from pipelines.generation.prompt_syntax import PLAIN, PromptSyntax
@@ -17,6 +17,7 @@ from studio.errors import RunError
 from studio.i18n import Lang, t
 from studio.library import prompt_library, source_library
 from studio.markdown import markdown_text
+from studio.ui.common.address import not_found
 from studio.ui.common.frame import keep_in_address, listen, page_header, query_value
 from studio.ui.common.studio import Studio
 
@@ -35,11 +36,12 @@ from .editor import (
     save_split,
     state,
 )
+from .rows_table import rows_table
 
 
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     """Lay the page out and wire it."""
-    page_header(lang, "prompts")
+    lost = page_header(lang, "prompts")
     place, current = gr.State(""), gr.State(None)
     with gr.Row(elem_classes="bar"):
         chosen = gr.Dropdown([], label=t(lang, "prompt_set"), scale=3, elem_id="set")
@@ -47,19 +49,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         use = gr.HTML(elem_id="use")
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=480):
-            table = gr.Dataframe(
-                headers=[t(lang, f"column_{column}") for column in ROW_COLUMNS],
-                datatype="str",
-                type="array",
-                column_count=len(ROW_COLUMNS),
-                interactive=True,
-                wrap=True,
-                max_height=430,
-                show_search="search",
-                column_widths=["11%", "13%", "27%", "25%", "24%"],
-                label=t(lang, "prompts_table"),
-                elem_id="rows",
-            )
+            table = rows_table(lang)
         with gr.Column(scale=3, min_width=320):
             stands = gr.Markdown(elem_id="stands", container=True, min_height=80)
             name = gr.Textbox(label=t(lang, "title"), max_lines=1, elem_id="set-name")
@@ -135,10 +125,12 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     def on_load(request: gr.Request) -> list[Any]:
         wanted = query_value(request, "set")
-        first = wanted if wanted in prompt_library.prompt_sets(studio.prompts) else next(iter(prompt_library.SHIPPED))
+        there = prompt_library.prompt_sets(studio.prompts)
+        first = wanted if wanted in there else next(iter(prompt_library.SHIPPED))
+        absent = [] if wanted in (None, "", first) else [t(lang, "no_such_set", set=wanted)]
         sources = [(one.name, one.uri) for one in source_library.known_sources(studio.runs)]
         ja = next((uri for called, uri in sources if called == "ja"), None)
-        return [sets_now(first), gr.Dropdown(choices=sources, value=ja), *fill(first)]
+        return [not_found(absent), sets_now(first), gr.Dropdown(choices=sources, value=ja), *fill(first)]
 
     def on_new() -> list[Any]:
         blank = cells([PromptRow(id="1")])
@@ -178,7 +170,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return [gr.Dropdown(choices=choices(studio, lang)), said]
 
     quiet = {"show_progress": "hidden"}
-    listen(demo.load, lang, on_load, None, [chosen, painter, *opened], role="viewer", **quiet)
+    listen(demo.load, lang, on_load, None, [lost, chosen, painter, *opened], role="viewer", **quiet)
     keep_in_address(chosen, "set")
     listen(chosen.input, lang, fill, chosen, opened, role="viewer", **quiet)
     listen(new.click, lang, on_new, None, [chosen, *opened], role="editor", **quiet)

@@ -6,6 +6,8 @@ answer_headers   what every answer tells the browser
 gate             the gate in front of it all: who asks, and may they
 log_in_page      logging in and out
 memory           what a server keeps of the memory that it once needed
+look             the theme, and the scripts of every page
+lost_page        what an address that is none leads to
 app              the FastAPI application, both languages of every page, and the server
 handler_table    the list of handlers by role, to print
 picture_routes   pictures of runs, sources, prompts and comparisons

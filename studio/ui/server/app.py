@@ -6,6 +6,9 @@
 /language/LANG/PAGE     remember a language and go to that page
 /log-in, /log-out       for those who have a password
 /visitor.js             tells a page's scripts who is there
+/lightbox.js            shows any picture of a page as large as the window
+/lightbox/...           what it tells of a run, and of a model's pictures of a prompt
+/marks/...              what somebody thinks of a model
 /pictures/...           pictures of runs, whole or small, of exports, of sources' previews, of prompts, of what Compare
                         drew, and of Judge's questions
 """
@@ -42,6 +45,7 @@ from studio.ui.compare import page as compare
 from studio.ui.evolve import page as evolve
 from studio.ui.export import page as export
 from studio.ui.judge import page as judge
+from studio.ui.lightbox.routes import lightbox_routes
 from studio.ui.monitor import page as monitor
 from studio.ui.prompts import page as prompt_sets
 from studio.ui.sources import page as sources
@@ -50,6 +54,7 @@ from studio.ui.weak_spots import page as weak
 from .body_limit import BodyLimit
 from .gate import Gate
 from .log_in_page import log_in_routes
+from .look import HEAD, theme
 from .memory import keep_memory_steady
 from .picture_routes import picture_routes
 
@@ -70,68 +75,6 @@ _BUILDERS = {
     "monitor": monitor.page,
     "prompts": prompt_sets.page,
 }
-# Plain CSS names: a web font would need the network, and Gradio brings no Japanese face.
-_FONTS = ["Hiragino Sans", "Yu Gothic UI", "Noto Sans JP", "Noto Sans CJK JP", "Meiryo", "system-ui", "sans-serif"]
-_MONO = ["ui-monospace", "Consolas", "Noto Sans Mono CJK JP", "monospace"]
-# Soft's own greys are too pale to read for many: WCAG asks for 4.5 to 1.
-_CONTRAST = {
-    "body_text_color_subdued": "*neutral_600",
-    "body_text_color_subdued_dark": "*neutral_300",
-    "input_placeholder_color": "*neutral_500",
-    "input_placeholder_color_dark": "*neutral_300",
-    "color_accent": "*primary_600",
-    "button_primary_background_fill": "*primary_600",
-    "button_primary_background_fill_dark": "*primary_600",
-    "checkbox_label_background_fill_selected": "*primary_600",
-    "checkbox_label_background_fill_selected_dark": "*primary_600",
-    "block_title_text_color": "*primary_700",
-    "block_label_text_color": "*primary_700",
-    "link_text_color": "*secondary_700",
-    "link_text_color_dark": "*secondary_300",
-}
-# Gradio keeps `studio.css` to what is inside its container; who closed the tour is written on the page's root.
-_HEAD = """<script src="/visitor.js"></script>
-<style>
-[data-tour="on"] .gradio-container .tour { display: flex !important; }
-html:not([data-visitor]) .log-out, html[data-visitor=""] .log-out { display: none; }
-html[data-visitor]:not([data-visitor=""]) .typed-name { display: none; }
-html[data-role="viewer"] :is(.needs-judge, .needs-editor), html[data-role="judge"] .needs-editor {
-  display: none !important;
-}
-</style>
-<script>
-// The language switch keeps what the page shows, and the address always names it.
-document.addEventListener("click", (event) => {
-  const link = event.target.closest("a.language");
-  if (link) link.href = link.href.split("?")[0] + window.location.search;
-});
-// The tour of a first visit stays until somebody closes it.
-const tour = () => { document.documentElement.dataset.tour = localStorage.getItem("studio_tour") || "on"; };
-tour();
-document.addEventListener("click", (event) => {
-  if (event.target.closest(".tour-close")) { localStorage.setItem("studio_tour", "off"); tour(); }
-});
-// Gradio names what is empty, but does not say that it is a picture, and tables' search fields by a tooltip alone.
-new MutationObserver(() => {
-  for (const one of document.querySelectorAll("div.empty[aria-label]:not([role])")) one.setAttribute("role", "img");
-  for (const one of document.querySelectorAll("input.search-input:not([aria-label])")) one.ariaLabel = one.title;
-  for (const one of document.querySelectorAll(".visitor:empty")) {
-    if (document.documentElement.dataset.visitor) one.textContent = document.documentElement.dataset.visitor;
-  }
-}).observe(document, { childList: true, subtree: true });
-function studioAddress(run, id, more = {}) {
-  const query = `${new URLSearchParams({ run, id, ...more })}`.replaceAll("%2C", ",");
-  window.history.replaceState(window.history.state, "", `${window.location.pathname}?${query}`);
-}
-// The address names what a page was asked to show; who is chosen belongs to that alone.
-function studioShows(key, value) {
-  const query = new URLSearchParams(window.location.search);
-  if (!value || query.get(key) === value) return;
-  if (query.has(key)) query.delete("id");
-  query.set(key, value);
-  window.history.replaceState(window.history.state, "", `${window.location.pathname}?${query}`);
-}
-</script>"""
 
 
 def build_pages(studio: Studio, lang: Lang) -> gr.Blocks:
@@ -163,6 +106,7 @@ async def _assemble(studio: Studio, door: Door) -> FastAPI:
     _add_routes(app)
     app.include_router(log_in_routes(door))
     app.include_router(picture_routes(studio))
+    app.include_router(lightbox_routes(studio))
     pages = {lang: build_pages(studio, lang) for lang in LANGUAGES}
     for lang, page in pages.items():
         _mount(app, page, lang)
@@ -176,7 +120,6 @@ def handler_roles(pages: gr.Blocks) -> Mapping[int, Role | None]:
 
 
 def _mount(app: FastAPI, pages: gr.Blocks, lang: Lang) -> None:
-    theme = gr.themes.Soft(font=_FONTS, font_mono=_MONO).set(**_CONTRAST)
     with warnings.catch_warnings():
         # Gradio says so for every mounted application of several pages, also when server-side rendering is off.
         warnings.filterwarnings("ignore", "SSR mode is not supported with multi-page apps")
@@ -184,9 +127,9 @@ def _mount(app: FastAPI, pages: gr.Blocks, lang: Lang) -> None:
             app,
             pages,
             path=f"/{lang}",
-            theme=theme,
+            theme=theme(),
             css_paths=_HERE / "studio.css",
-            head=_HEAD,
+            head=HEAD,
             footer_links=[],
             run_history=False,
             enable_monitoring=False,

@@ -25,6 +25,7 @@ from studio.i18n import LANGUAGES, Lang, preferred_language, t
 
 from .answer_headers import guarded_send
 from .log_in_page import log_in_page, set_session
+from .lost_page import lost_page
 from .origin import Forwarded, forwarded, from_elsewhere, host_name
 from .route_roles import RouteRole, route_role
 
@@ -125,12 +126,14 @@ class Gate:
         route = route_role(scope["method"], scope["path"])
         if route is not None and route.role is None:
             return receive
+        visits = scope["method"] == "GET" and "text/html" in Headers(scope=scope).get("accept", "")
+        page: Response | None
         if visitor is None:
-            visits = scope["method"] == "GET" and "text/html" in Headers(scope=scope).get("accept", "")
             page = log_in_page(lang, scope["path"], _query(scope), status=401) if visits else None
             raise Refused(401, t(lang, "door_stranger"), page)
         if route is None:
-            raise Refused(404 if visitor.role == "owner" else 403, t(lang, "door_nothing"))
+            page = lost_page(lang, scope["path"], _query(scope)) if visits else None
+            raise Refused(404 if visitor.role == "owner" else 403, t(lang, "door_nothing"), page)
         self._require(visitor, route.role, lang)
         if route.carries == "session in the query":
             self._own(visitor, dict(parse_qsl(_query(scope))).get("session_hash"), lang)

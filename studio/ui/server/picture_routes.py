@@ -72,9 +72,14 @@ def picture_routes(studio: Studio) -> APIRouter:
     @router.get("/pictures/shelf/{key}/{file}")
     def _of_known_source(key: str, file: str) -> Response:
         source = next((one for one in source_library.known_sources(studio.runs) if one.key == key), None)
-        if source is None:
+        found = (
+            next((one for one in source_library.preview_files(source.uri) if one.name == file), None)
+            if source
+            else None
+        )
+        if found is None:
             raise HTTPException(404)
-        return _picture(Path(source.uri) / "previews", "", file)
+        return _picture(found.parent, "", file)
 
     @router.get("/pictures/prompts/{name}/{prompt:path}")
     def _of_prompts(name: str, prompt: str) -> Response:

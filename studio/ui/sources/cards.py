@@ -16,7 +16,7 @@ from studio.formatting import format_bytes, format_score
 from studio.i18n import Lang, category_label, t
 from studio.library.adapter_notes import source_notes
 from studio.library.source_description import describe_source
-from studio.library.source_library import KnownSource
+from studio.library.source_library import KnownSource, preview_files
 from studio.library.source_strengths import LANGUAGES, SourceStrengths, best_categories
 from studio.licences import ledger
 from studio.licences.inheritance import source_licences
@@ -92,7 +92,7 @@ def _card(
 
 def _strip(lang: Lang, one: Entry, found: SourceStrengths | None, captions: Mapping[str, str]) -> Markup:
     """The pictures that come with a source, else what it drew in a run."""
-    previews = sorted((one.source.path / "previews").glob("*.png"))[:PICTURES] if one.source else []
+    previews = preview_files(one.known.uri)[:PICTURES] if one.source else []
     pictures = [(f"/pictures/shelf/{one.known.key}/{quote(f.name)}", captions.get(f.stem, f.stem)) for f in previews]
     if not pictures and found:
         pictures = [

@@ -31,7 +31,7 @@ def check(studio: Studio, lang: Lang, uris: Sequence[str], tell: Tell) -> Markup
     examined = examine_sources(
         uris,
         studio.runs,
-        lambda done, of: tell(done / of, t(lang, "checking", done=format_bytes(done), of=format_bytes(of))),
+        lambda done, of: tell(done / of, t(lang, "check_reading", done=format_bytes(done), of=format_bytes(of))),
     )
     return Markup("").join(_examination(lang, one) for one in examined)
 

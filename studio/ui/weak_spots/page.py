@@ -27,8 +27,9 @@ from studio.library.source_strengths import LANGUAGES
 from studio.markdown import markdown_text
 from studio.runs.store import RunStore
 from studio.ui.common import html
-from studio.ui.common.frame import keep_in_address, listen, page_header, page_link, query_value
-from studio.ui.common.studio import Studio, current_run
+from studio.ui.common.address import asked_run
+from studio.ui.common.frame import keep_in_address, listen, page_header, page_link
+from studio.ui.common.studio import Studio
 
 PICTURED = 24  # weak prompts whose pictures are shown
 GONE = "†"  # after the name of a source that is not alive
@@ -194,7 +195,7 @@ def save_weak(studio: Studio, name: str, language: Language) -> tuple[str, int]:
 
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     """Lay the page out and wire it."""
-    page_header(lang, "weak")
+    lost = page_header(lang, "weak")
     with gr.Row(elem_classes="bar"):
         chosen = gr.Dropdown([], label=t(lang, "run"), scale=2)
         spoken = gr.Radio(
@@ -264,8 +265,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         ]
 
     def on_load(request: gr.Request) -> list[Any]:
-        name = current_run(studio, query_value(request, "run"))
-        return [gr.Dropdown(choices=studio.run_names(), value=name), *filled(name, "ja")]
+        asked = asked_run(studio, lang, request)
+        return [asked.notice, gr.Dropdown(choices=studio.run_names(), value=asked.run), *filled(asked.run, "ja")]
 
     def on_save(name: str, language: Language) -> Any:
         path, n = save_weak(studio, name, language)
@@ -275,7 +276,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return gr.HTML(Markup("<p>{} {}</p>").format(t(lang, "weak_saved", n=n, path=path), link), visible=True)
 
     quiet = {"show_progress": "hidden"}
-    listen(demo.load, lang, on_load, None, [chosen, *shown, keep, saved], role="viewer", **quiet)
+    listen(demo.load, lang, on_load, None, [lost, chosen, *shown, keep, saved], role="viewer", **quiet)
     keep_in_address(chosen)
     for control in (chosen, spoken):
         listen(control.input, lang, filled, [chosen, spoken], [*shown, keep, saved], role="viewer", **quiet)

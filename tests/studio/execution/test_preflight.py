@@ -179,7 +179,7 @@ def test_a_host_that_lends_nothing_is_told_before_the_run(small_config, tmp_path
     (folder / "model_index.json").write_text(json.dumps(index | {"vae": [None, None]}))
     sources = (*small_config.sources[:2], str(folder))
     config = small_config.model_copy(update={"sources": sources, "host": {"default": "flat"}})
-    with pytest.raises(SourceError, match="flat has no vae to lend"):
+    with pytest.raises(SourceError, match="host flat has no vae"):
         preflight(config, open_run_sources(config), folder=tmp_path)
 
 

@@ -119,3 +119,10 @@ def test_the_family_brings_a_table_of_its_own(tmp_path):
     owned = [category for categories in best.values() for category in categories]
     assert sorted(owned) == sorted(by_name["ja"].scores["ja"])  # each category has one owner
     assert "animals" in best["ja"]
+
+
+def test_pictures_beside_a_checkpoint_are_not_those_of_it_with_an_adapter(tmp_path):
+    plain = str(assets.FAMILY / "ja")
+    assert [file.parent.parent.name for file in source_library.preview_files(plain)] == ["ja"] * 6
+    assert source_library.preview_files(f"{plain} + 0.8 * {tmp_path / 'ink.safetensors'}") == []
+    assert source_library.preview_files("owner/name") == []

@@ -63,7 +63,7 @@ def test_a_first_afternoon(lang, address, empty: Studio, prompt_files, open_page
     number.press("Enter")
     expect(page.locator("#cost")).to_contain_text("6")
     page.get_by_role("button", name=say("evolve_four")).click()
-    expect(page.locator("#headline")).to_be_visible()
+    expect(page.locator("#headline progress")).to_be_in_viewport()
     expect(page.locator("#newest article").first).to_be_visible(timeout=LOADING)
     expect(page.locator("#newest img").first).to_be_visible()
     shoot(page, lang, "2-evolving")
@@ -78,7 +78,7 @@ def test_a_first_afternoon(lang, address, empty: Studio, prompt_files, open_page
     # The archive: click one, travel to an ancestor.
     tour = page.get_by_role("navigation", name=say("tour"))
     tour.get_by_role("link", name=say("page_archive")).click()
-    page.locator("#wall button.gallery-item, #wall .thumbnail-item").first.click()
+    page.locator("#wall .opens").first.click()
     expect(page.locator("#detail article.pair").first).to_be_visible()
     expect(page).to_have_url(re.compile(r"/archive\?run=.+&id="))
     shoot(page, lang, "4-archive")

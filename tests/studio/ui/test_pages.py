@@ -246,17 +246,18 @@ def test_the_wall_shows_whom_somebody_asks_for(finished):
         alive = sorted((one for one in store.individuals() if one.alive), key=lambda one: -one.mean("ja"))
     assert found.ids == [one.id for one in alive]
     assert (found.found, found.pages) == (len(alive), 1)
-    file, words = found.tiles[0]
-    with Image.open(file) as picture:
-        assert picture.size == (256, 256)
-    assert words == f"{alive[0].id} · JA {alive[0].mean('ja'):.3f} · EN {alive[0].mean('en'):.3f}"
+    assert found.cards.count('<article class="wall-card"') == len(alive)
+    first = found.cards.split("</article>")[0]
+    assert f'data-id="{alive[0].id}"' in first
+    assert f"JA {alive[0].mean('ja'):.3f}" in first
+    assert f"EN {alive[0].mean('en'):.3f}" in first
     assert archive.wall(finished, "en", "first", WallFilter(text="no caption says this")).ids == []
 
 
 def test_what_people_say_is_on_the_wall_and_filters_it(finished):
     archive.say(finished, "first", "ja", rater="美咲", stars=4, tags="柔らかい, keep", note="線がきれい")
     archive.say(finished, "first", "ja", rater="Ken", stars=5, tags="", note="<b>")
-    assert archive.wall(finished, "en", "first", WallFilter(stars=4)).tiles[0][1].endswith("★4.5")
+    assert archive.wall(finished, "en", "first", WallFilter(stars=4)).cards.count("★4.5") == 1
     assert archive.wall(finished, "en", "first", WallFilter(tag="柔らかい")).ids == ["ja"]
     assert archive.choices_of(finished, "first").tags == ["keep", "柔らかい"]
     said = archive.detail(finished, "ja", "first", "ja").said

@@ -23,7 +23,7 @@ from studio.ui.compare import page as compare
 from studio.ui.compare.cells import MOST_PROMPTS, Place, ask
 from studio.ui.compare.grid import content, draw, look
 from studio.ui.compare.grid import picture as picture_of
-from studio.ui.compare.models import contender, contenders, first_choice
+from studio.ui.compare.models import asked_models, contender, contenders, first_choice
 
 
 @pytest.fixture
@@ -60,6 +60,20 @@ def test_the_page_opens_with_those_asked_for_or_the_best_beside_the_best_source(
     assert first_choice(finished, "en", "first")[1][0] == found[0][1]
     with pytest.raises(RunError, match="no individual 'nobody'"):
         first_choice(finished, "en", "first", ["nobody"])
+
+
+def test_what_an_address_asks_too_much_or_in_vain_is_said(finished):
+    there, said = asked_models(finished, "en", "first", ["ja", "nobody", "real", "flat", "base", "0001"], [])
+    assert there == ["ja", "real", "flat", "base"]
+    assert len(said) == 2
+    assert "no individual 'nobody'" in said[0]
+    assert said[1] == "4 models fit side by side; left out: 0001."
+    with finished.run("first") as store:
+        known = store.prompts.niches.ids[0]
+    assert asked_models(finished, "ja", "first", ["ja", "real"], [known]) == (["ja", "real"], [])
+    assert asked_models(finished, "en", "first", [], [known, "absent"])[1] == [
+        "The run first has no prompt called absent."
+    ]
 
 
 def test_models_come_from_this_run_from_another_and_from_recipe_files(finished, tmp_path):
@@ -229,6 +243,16 @@ def test_a_contact_sheet_tells_all_of_every_picture(fresh, config):
     assert "http" not in page.replace("http-equiv", "").replace(json.dumps("http"), "")
     assert all(caption in page for prompt in prompts for caption in (prompt.ja, prompt.en))
     assert '"format": "m2n2-recipe"' in page.replace("&#34;", '"')
+
+
+def test_a_contact_sheet_has_no_frames_for_seeds_that_nothing_is_drawn_of(fresh, config):
+    prompts = RunPrompts(config).niches.prompts[:2]
+    grid = compared(fresh, ["ja"], [prompt.id for prompt in prompts], noises=3)
+    assert {place.noise for place in grid.cells} == {0}
+    sheet = downloads.sheet_of(fresh, "en", "first", grid)
+    assert [column.seeds for column in sheet.columns] == [[noise_seed(prompt.id, 0)] for prompt in prompts]
+    assert len(sheet.tiles) == 4
+    assert {noise for _, _, noise, _ in sheet.tiles} == {0}
 
 
 def test_a_preset_draws_otherwise_than_the_run():

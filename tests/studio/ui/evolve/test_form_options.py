@@ -1,18 +1,19 @@
 """What the form offers: every row is a component, fits the run file's limits, and has words in both languages."""
 
 import asyncio
-from dataclasses import fields
+from dataclasses import asdict, fields
 
 import gradio as gr
 import pytest
 
 from eval.scorers.catalogue import RECOMMENDED, REPORTER, SCORER, recommended
+from studio.errors import ConfigError
 from studio.i18n import LANGUAGES, t, words
 from studio.runs.config import embedded
 from studio.runs.run_keys import RUN_KEYS
 from studio.ui.common.studio import Studio
 from studio.ui.evolve.fields import fields_of
-from studio.ui.evolve.form import EvolveForm, form_of
+from studio.ui.evolve.form import EvolveForm, form_of, typed_form
 from studio.ui.evolve.form_options import BEYOND_THE_PAPER, NUMBERS
 
 
@@ -67,3 +68,20 @@ def test_every_recommended_scorer_is_offered_and_the_usual_one_named(field, usua
     (words, _), *offered = components[field].choices
     assert offered == [(one.label, one.name) for one in RECOMMENDED]
     assert words == t(lang, f"{field}_embedded", model=recommended(usual).short_name)
+
+
+@pytest.mark.parametrize(
+    ("typed", "taken"), [(None, 1), ("", 1), (0, 1), (7, 7), (7.4, 7), (5000, 1000), (float("nan"), 1), ("12", 1)]
+)
+def test_a_number_is_taken_to_what_its_field_takes(typed, taken):
+    form = asdict(form_of(embedded()))
+    assert typed_form({**form, "evaluations": typed}).evaluations == taken
+    assert typed_form({**form, "alpha": 0.5, "seed": 10**6, "guidance": None}) == typed_form(
+        {**form, "alpha": 0.5, "seed": 10**6, "guidance": 0}
+    )
+
+
+@pytest.mark.parametrize("change", [{"pictures": "huge"}, {"sources": "ja"}, {"own": 5}, {"options": [1]}])
+def test_what_no_page_sends_is_refused(change):
+    with pytest.raises(ConfigError, match=next(iter(change))):
+        typed_form({**asdict(form_of(embedded())), **change})

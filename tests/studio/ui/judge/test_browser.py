@@ -154,3 +154,26 @@ def test_thirty_blind_votes_then_the_names(lang, voting, voting_address, monkeyp
     page.locator("#elsewhere").press("ArrowLeft")
     page.wait_for_timeout(300)
     assert len(read_votes(folder)) == 6
+
+
+@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
+@pytest.mark.browser
+def test_a_key_before_both_pictures_are_there_counts_once_they_are(voting, voting_address, open_page):
+    page = open_page(LOCALES["en"])
+    held = []
+    page.route("**/pictures/blind/**", lambda route: held.append(route) if len(held) < 2 else route.continue_())
+    page.goto(f"{voting_address}/en/judge?run=first")
+    expect(page.get_by_label(t("en", "run"), exact=True)).to_have_value("first")
+    page.get_by_label(t("en", "your_name")).fill("Sam")
+    page.get_by_label(t("en", "your_name")).press("Enter")
+    expect(page.locator("#question")).to_contain_text(t("en", "question_number", n=1, of=judge.SITTING))
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_timeout(300)
+    assert read_votes(voting.runs / "first") == []
+    while len(held) < 2:
+        page.wait_for_timeout(50)
+    for route in held:
+        route.continue_()
+    expect(page.locator("#question")).to_contain_text(t("en", "question_number", n=2, of=judge.SITTING))
+    assert [vote.answer for vote in read_votes(voting.runs / "first")] == ["left"]

@@ -174,7 +174,7 @@ def test_who_is_logged_in_is_the_rater_and_it_is_written_down(finished):
         events = events_of(client, "en", "archive")
         opens = next(n for n, event in events.items() if {kind for _, kind in event.targets} == {"load"})
         keeps = next(n for n, event in events.items() if event.fn and event.fn.__name__ == "on_keep")
-        chosen = next(n for n, event in events.items() if event.fn and event.fn.__name__ == "on_select")
+        chosen = next(n for n, event in events.items() if event.fn and event.fn.__name__ == "on_open")
 
         def call(number, data, event_data=None):
             asked = {"fn_index": number, "data": data, "session_hash": "kenjis", "event_data": event_data}
@@ -186,7 +186,7 @@ def test_who_is_logged_in_is_the_rater_and_it_is_written_down(finished):
             return done["output"]["data"]
 
         call(opens, [])
-        call(chosen, ["first", None], {"index": 0, "value": None})
+        call(chosen, ["first"], {"id": "ja"})
         call(keeps, ["first", None, "Somebody Else", 4, "kept", ""])
     lines = [line for line in door.audit.lines() if line["what"] == "rate an individual"]
     assert [(line["who"], line["role"], line["subject"]) for line in lines] == [("Kenji", "judge", "first")]

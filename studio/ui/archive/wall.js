@@ -1,0 +1,57 @@
+// Cards: a click or Enter opens one, a click with shift picks it for Compare; the slider sets how large pictures are.
+const KEPT = "studio_picture_size";
+const wall = () => element.querySelector(".wall");
+const picked = new Set();
+
+function sized(pixels) {
+  element.style.setProperty("--picture", `${pixels}px`);
+}
+
+function pick(card) {
+  const id = card.dataset.id;
+  picked.has(id) ? picked.delete(id) : picked.add(id);
+  dress();
+}
+
+function dress() {
+  element.querySelectorAll(".wall-card").forEach((card) => {
+    card.classList.toggle("picked", picked.has(card.dataset.id));
+  });
+  let bar = element.querySelector(".picked-bar");
+  if (!picked.size || !wall()) { bar?.remove(); return; }
+  if (!bar) {
+    bar = document.createElement("a");
+    bar.className = "picked-bar";
+    wall().before(bar);
+  }
+  const ids = [...picked];
+  bar.href = `${wall().dataset.compare}&id=${ids.map(encodeURIComponent).join(",")}`;
+  bar.textContent = `${wall().dataset.words}: ${ids.join(", ")}`;
+}
+
+element.addEventListener("click", (event) => {
+  const card = event.target.closest(".wall-card");
+  if (!card) return;
+  if (event.shiftKey) { event.preventDefault(); event.stopPropagation(); pick(card); return; }
+  if (event.target.closest(".picture a")) return; // the lightbox's
+  trigger("open", { id: card.dataset.id });
+}, true);
+element.addEventListener("keydown", (event) => {
+  const card = event.target.closest(".wall-card");
+  if (!card || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("a, button")) return;
+  if (event.key === "Enter") trigger("open", { id: card.dataset.id });
+  else if (event.key === "c") pick(card);
+  else return;
+  event.preventDefault();
+});
+document.addEventListener("input", (event) => {
+  if (!event.target.matches?.("#picture-size input")) return;
+  localStorage.setItem(KEPT, event.target.value);
+  sized(event.target.value);
+});
+// Back returns to whom the address then names.
+window.addEventListener("popstate", () => {
+  trigger("open", { id: new URLSearchParams(window.location.search).get("id") || "" });
+});
+watch("value", dress);
+sized(localStorage.getItem(KEPT) || 160);

@@ -1,0 +1,106 @@
+"""The wall: a card for each model, with its pictures of the same prompts, so that neighbours can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from markupsafe import Markup
+
+from eval.preferences.bradley_terry import rank_comparisons
+from eval.prompts.prompt_set import Prompt
+from studio.analysis.selection import WALL_SIZE, WallFilter, best_source, prompt_rows, select_individuals
+from studio.formatting import format_score
+from studio.i18n import Lang, t
+from studio.judging.annotations import REJECTED, Annotations, read_annotations
+from studio.judging.pinned_prompts import pinned_prompts
+from studio.judging.votes import read_votes
+from studio.runs.individual import Individual
+from studio.runs.store import RunStore
+from studio.ui.common import html
+from studio.ui.common.frame import page_link
+from studio.ui.common.studio import Studio
+
+SCRIPT = Path(__file__).with_suffix(".js").read_text("utf-8")
+
+
+@dataclass(frozen=True)
+class Wall:
+    """A page of the wall: its cards, whose they are, how many pages there are, how many models were found."""
+
+    cards: Markup
+    ids: list[str]
+    pages: int
+    found: int
+
+
+def wall(studio: Studio, lang: Lang, name: str, wanted: WallFilter, page: int = 1) -> Wall:
+    """Draw the models that somebody asks for.
+
+    Raises:
+        RunError: there is no such run.
+    """
+    with studio.run(name) as store:
+        prompts, marked, everyone = store.prompts.niches, read_annotations(store), store.individuals()
+        voted = (
+            rank_comparisons([vote.comparison for vote in read_votes(store.folder)]) if wanted.sort == "votes" else []
+        )
+        strengths = {rating.name: rating.strength for rating in voted}
+        found = select_individuals(everyone, prompts, wanted, marked, strengths)
+        pages = max(1, -(-len(found) // WALL_SIZE))
+        shown = found[(min(page, pages) - 1) * WALL_SIZE :][:WALL_SIZE]
+        rows = prompt_rows(prompts, wanted)
+        best = best_source(everyone)
+        cards = [
+            _card(lang, store, one, rows, best, (marked or {}).get(one.recipe.digest, Annotations())) for one in shown
+        ]
+    drawn = Markup('<div class="wall" data-compare="{}" data-words="{}">{}</div>').format(
+        page_link(lang, "compare", run=name), t(lang, "compare_picked"), Markup("").join(cards)
+    )
+    return Wall(drawn if cards else Markup(""), [one.id for one in shown], pages, len(found))
+
+
+def why_nobody(wanted: WallFilter) -> str:
+    """The phrase for an empty wall: nothing is there yet, nothing was voted on, or nothing fits."""
+    if replace(wanted, sort="votes") == WallFilter(sort="votes"):
+        return "no_votes_yet" if wanted.sort == "votes" else "nobody_yet"
+    return "nobody_fits"
+
+
+def _card(
+    lang: Lang, store: RunStore, one: Individual, rows: Sequence[int], best: Individual | None, marked: Annotations
+) -> Markup:
+    means: Mapping[str, float] = {
+        kind: float(one.scores[kind][rows].mean()) for kind in ("ja", "en") if kind in one.scores
+    }
+    beside = float(best.scores["ja"][rows].mean()) if best and best.id != one.id else None
+    numbers = Markup(" ").join(
+        Markup('<span class="of-{}">{} {}</span>').format(kind, t(lang, f"{kind}_short"), format_score(mean))
+        for kind, mean in means.items()
+    )
+    against = t(lang, "against_best_source", name=best.id) if best else ""
+    stars = (
+        Markup('<span class="stars" title="{}">★{}</span>').format(
+            t(lang, "stars"), f"{marked.stars:.1f}".removesuffix(".0")
+        )
+        if marked.stars
+        else ""
+    )
+    return Markup(
+        '<article class="wall-card{rejected}" data-id="{id}" tabindex="0"><h3><button type="button" class="opens">{id}'
+        '</button>{source} {numbers} {change} {stars}</h3><div class="strip pinned">{pictures}</div></article>'
+    ).format(
+        id=one.id,
+        rejected=" rejected" if REJECTED in marked.tags else "",
+        source=Markup(' <span class="quiet">{}</span>').format(t(lang, "source")) if one.is_source else "",
+        numbers=numbers,
+        change=html.score_change(means.get("ja"), beside, against),
+        stars=stars,
+        pictures=Markup("").join(_picture(store, one, prompt) for prompt in pinned_prompts(store)),
+    )
+
+
+def _picture(store: RunStore, one: Individual, prompt: Prompt) -> Markup:
+    text = prompt.ja or prompt.en or prompt.id
+    return html.figure(html.run_picture(store, one.id, prompt.id, "ja"), f"{one.id}: {text}", text)

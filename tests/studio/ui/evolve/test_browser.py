@@ -1,0 +1,95 @@
+"""The Evolve page in a real Chromium: a run that waits, one that goes on, one that is ended, numbers out of range."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from playwright.sync_api import expect
+
+from studio.execution import control
+from studio.execution.creation import create_run
+from studio.i18n import t
+from studio.jobs.device_queue import acquire_device
+from studio.runs.config import EMBEDDED_PICTURES, embedded
+from studio.runs.status import is_running
+from tests.studio.ui.browser import LOADING, LOCALES, shoot
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning"),
+]
+
+
+def short_run(studio, prompt_files, name, evaluations=40):
+    """A run that no process carries yet."""
+    evolve, held_out = map(str, prompt_files)
+    pictures = {**EMBEDDED_PICTURES.model_dump(), "steps": 2}
+    return create_run(
+        studio.runs / name,
+        embedded(prompts=evolve, held_out=held_out, evaluations=evaluations, archive=6, seed=3, pictures=pictures),
+    )
+
+
+def until_free(store):
+    deadline = time.monotonic() + 90
+    while is_running(store):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_run_that_waits_says_so_and_can_be_taken_out_of_the_line(empty, address, prompt_files, open_page):
+    store = short_run(empty, prompt_files, "second")
+    with acquire_device(lambda before: None):  # as another run has it
+        control.start(store)
+        page = open_page(LOCALES["en"])
+        page.goto(f"{address}/en/?run=second")
+        expect(page.locator("#headline")).to_contain_text("2nd in line", timeout=LOADING)
+        expect(page.locator("#headline")).to_contain_text(t("en", "queued_elsewhere"))
+        expect(page.get_by_label(t("en", "run"), exact=True).first).to_have_value("second")
+        expect(page.locator("#halt")).to_have_text(t("en", "queue_leave"))
+        shoot(page, "en", "waiting")
+        page.locator("#halt").click()
+        expect(page.locator("#headline")).to_contain_text(t("en", "status_stopped"))
+        expect(page.locator("#halt")).to_have_text(t("en", "pause"))
+        until_free(store)
+    store.close()
+
+
+def test_resume_says_that_it_starts_and_an_early_end_fills_the_bar(empty, address, prompt_files, open_page):
+    store = short_run(empty, prompt_files, "first")
+    store.update(status="stopped")
+    page = open_page(LOCALES["ja"])
+    page.goto(f"{address}/ja/?run=first")
+    expect(page.locator("#headline")).to_contain_text(t("ja", "status_stopped"))
+    page.locator("#again").click()
+    expect(page.locator("#headline")).to_contain_text(t("ja", "status_new"))
+    expect(page.locator("#again")).to_be_disabled()
+    expect(page.locator("#headline")).to_contain_text(re.compile(r"40 体中 [1-9]"), timeout=LOADING)
+    page.locator("#end").click()
+    expect(page.locator("#headline")).to_contain_text(t("ja", "status_done"), timeout=LOADING)
+    bar = page.locator("#headline progress")
+    made = store.count()
+    assert 0 < made < 40
+    expect(bar).to_have_attribute("value", str(made))
+    expect(bar).to_have_attribute("max", str(made))
+    until_free(store)
+    store.close()
+
+
+def test_numbers_out_of_range_and_empty_ones_cost_what_the_field_says(finished_address, open_page):
+    page = open_page(LOCALES["en"])
+    page.goto(f"{finished_address}/en/")
+    expect(page.locator("#headline progress")).to_be_visible()  # loading the page closes the form once
+    page.get_by_role("button", name=t("en", "new_run")).click()
+    number, cost = page.locator("#evaluations input[type=number]"), page.locator("#cost")
+    for typed, counted in (("5000", "1000"), ("", "1"), ("7", "7")):
+        number.fill(typed)
+        expect(cost).to_contain_text(re.compile(rf"\b{counted} (offspring|children)"))
+    number.fill("5000")
+    number.blur()
+    expect(number).to_have_value("1000")
+    expect(cost).to_contain_text(re.compile(r"\b1000 (offspring|children)"))
+    expect(page.locator(".toast-body")).to_have_count(0)

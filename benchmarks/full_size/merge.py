@@ -92,7 +92,7 @@ def main() -> None:
         table.add_row(name, f"{taken:.1f}", *over)
     remove(out)
     for written in (recipe, blended):
-        written.unlink()
+        written.unlink(missing_ok=True)  # nothing blended, nothing written
     Console(width=110).print(table)
     print(f"{machine()}; medians of {asked.rounds} turns")
 

@@ -52,8 +52,9 @@ def wall(studio: Studio, lang: Lang, name: str, wanted: WallFilter, page: int = 
         shown = found[(min(page, pages) - 1) * WALL_SIZE :][:WALL_SIZE]
         rows = prompt_rows(prompts, wanted)
         best = best_source(everyone)
+        pinned = pinned_prompts(store)
         cards = [
-            _card(lang, store, one, rows, best, (marked or {}).get(one.recipe.digest, Annotations())) for one in shown
+            _card(lang, store, one, rows, best, pinned, marked.get(one.recipe.digest, Annotations())) for one in shown
         ]
     drawn = Markup('<div class="wall" data-compare="{}" data-words="{}">{}</div>').format(
         page_link(lang, "compare", run=name), t(lang, "compare_picked"), Markup("").join(cards)
@@ -69,7 +70,13 @@ def why_nobody(wanted: WallFilter) -> str:
 
 
 def _card(
-    lang: Lang, store: RunStore, one: Individual, rows: Sequence[int], best: Individual | None, marked: Annotations
+    lang: Lang,
+    store: RunStore,
+    one: Individual,
+    rows: Sequence[int],
+    best: Individual | None,
+    pinned: Sequence[Prompt],
+    marked: Annotations,
 ) -> Markup:
     means: Mapping[str, float] = {
         kind: float(one.scores[kind][rows].mean()) for kind in ("ja", "en") if kind in one.scores
@@ -97,7 +104,7 @@ def _card(
         numbers=numbers,
         change=html.score_change(means.get("ja"), beside, against),
         stars=stars,
-        pictures=Markup("").join(_picture(store, one, prompt) for prompt in pinned_prompts(store)),
+        pictures=Markup("").join(_picture(store, one, prompt) for prompt in pinned),
     )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing_extensions import TypedDict
 
-from eval.prompts.prompt_set import LANGUAGES, Prompt
+from eval.prompts.prompt_set import LANGUAGES, Language
 from studio.analysis.selection import best_source
 from studio.errors import RunError
+from studio.formatting import format_score
 from studio.i18n import Lang, t
 from studio.judging.annotations import REJECTED, mark_of
-from studio.png_metadata import generation_data, infotext, picture_seed
+from studio.png_metadata import generation_data, infotext
 from studio.runs.individual import Individual
 from studio.runs.picture_names import image_folder, picture_stem
 from studio.runs.store import RunStore
@@ -42,15 +43,20 @@ class RunContent(TypedDict):
     words: dict[str, str]
 
 
-class Shown(TypedDict):
-    """A picture in one language; `address` is `None` where it was not kept, `score` where it was not scored."""
+class Scored(TypedDict):
+    """A score as pages print it, and its change against the best source, in words; empty where there is none."""
+
+    score: str
+    change: str
+
+
+class Shown(Scored):
+    """A picture in one language; `address` is `None` where it was not kept."""
 
     language: str
     label: str
     caption: str
     address: str | None
-    score: str
-    change: str
     data: str | None
 
 
@@ -100,14 +106,25 @@ def place_content(store: RunStore, lang: Lang, id: str, prompt_id: str, noise: i
         raise RunError(t(lang, "no_such_prompts", prompts=prompt_id, run=store.name))
     best = best_source(store.sources())
     beside = None if best is None or best.id == one.id else best
-    shown = [_shown(store, lang, one, prompts[row], row, language, noise, beside) for language in LANGUAGES]
+    files = {language: store.image(one.id, prompt_id, language, noise) for language in LANGUAGES}
+    drawn = {language: generation_data(file) or {} for language, file in files.items() if file.is_file()}
     mark = mark_of(store, one, rater)
     kind = t(lang, "source") if one.is_source else t(lang, "child")
     return {
         "model": one.id,
         "title": f"{one.id} · {kind} · {t(lang, 'seed_number', n=noise + 1)}",
-        "shown": shown,
-        "seed": _seed(store, one, prompts[row], noise),
+        "shown": [
+            {
+                "language": language,
+                "label": t(lang, f"language_{language}"),
+                "caption": getattr(prompts[row], language) or "",
+                "address": html.picture_address(store.name, file.parent.name, file.name) if language in drawn else None,
+                "data": infotext(drawn[language]) if drawn.get(language) else None,
+                **_scored(lang, one, beside, language, row, noise),
+            }
+            for language, file in files.items()
+        ],
+        "seed": next((data["seed"] for data in drawn.values() if "seed" in data), None),
         "starred": bool(mark["stars"]),
         "rejected": REJECTED in mark["tags"],
         "compare": page_link(lang, "compare", run=store.name, id=one.id, prompt=prompt_id),
@@ -115,42 +132,14 @@ def place_content(store: RunStore, lang: Lang, id: str, prompt_id: str, noise: i
     }
 
 
-def _shown(
-    store: RunStore,
-    lang: Lang,
-    one: Individual,
-    prompt: Prompt,
-    row: int,
-    language: str,
-    noise: int,
-    beside: Individual | None,
-) -> Shown:
-    file = store.image(one.id, prompt.id, language, noise)
-    data = generation_data(file) if file.is_file() else None
-    score = _score(one, language, row, noise)
-    theirs = _score(beside, language, row, noise) if beside else None
-    change = (
-        f"{score - theirs:+.3f} {t(lang, 'against_best_source', name=beside.id)}"
-        if (beside and score is not None and theirs is not None)
-        else ""
-    )
-    return {
-        "language": language,
-        "label": t(lang, f"language_{language}"),
-        "caption": getattr(prompt, language) or "",
-        "address": html.picture_address(store.name, file.parent.name, file.name) if file.is_file() else None,
-        "score": "–" if score is None else f"{score:.3f}",
-        "change": change,
-        "data": infotext(data) if data else None,
-    }
+def _scored(lang: Lang, one: Individual, beside: Individual | None, language: Language, row: int, noise: int) -> Scored:
+    score, theirs = (_score(each, language, row, noise) if each else None for each in (one, beside))
+    change = ""
+    if beside and score is not None and theirs is not None:
+        change = f"{score - theirs:+.3f} {t(lang, 'against_best_source', name=beside.id)}"
+    return {"score": format_score(score), "change": change}
 
 
-def _score(one: Individual, language: str, row: int, noise: int) -> float | None:
-    values = one.scores.get("ja" if language == "ja" else "en")
+def _score(one: Individual, language: Language, row: int, noise: int) -> float | None:
+    values = one.scores.get(language)
     return None if values is None or noise >= values.shape[1] else float(values[row, noise])
-
-
-def _seed(store: RunStore, one: Individual, prompt: Prompt, noise: int) -> int | None:
-    """The seed that both languages share, as a picture says of itself; `None` where none is kept."""
-    files = [store.image(one.id, prompt.id, language, noise) for language in LANGUAGES]
-    return next((picture_seed(file) for file in files if file.is_file()), None)

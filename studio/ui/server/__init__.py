@@ -4,6 +4,7 @@ origin           where a request comes from: host, page, proxy
 route_roles      what each address needs
 answer_headers   what every answer tells the browser
 gate             the gate in front of it all: who asks, and may they
+plain_pages      templates of pages without Gradio
 log_in_page      logging in and out
 memory           what a server keeps of the memory that it once needed
 look             the theme, and the scripts of every page

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
-from pathlib import Path
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from studio.access.door import Door, TooManyFailures
 from studio.access.sessions import LASTS
@@ -16,8 +14,9 @@ from studio.access.visitor import Visitor
 from studio.i18n import LANGUAGES, Lang, preferred_language, t
 from studio.ui.common.frame import page_link
 
+from .plain_pages import template
+
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-_TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
 def log_in_page(
@@ -34,7 +33,7 @@ def log_in_page(
         status: of the answer.
     """
     other = next(one for one in LANGUAGES if one != lang)
-    content = _template().render(
+    content = template("log_in.html").render(
         lang=lang,
         t=functools.partial(t, lang),
         other=other,
@@ -107,11 +106,3 @@ def own_address(asked: str) -> str:
     """Return an address of this studio; the start page where another host's was asked for."""
     is_own = asked.startswith("/") and not asked.startswith(("//", "/\\")) and asked.isprintable()
     return asked if is_own else "/"
-
-
-@functools.cache
-def _template() -> Template:
-    loader = FileSystemLoader(_TEMPLATES)
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True).get_template(
-        "log_in.html"
-    )

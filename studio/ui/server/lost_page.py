@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from studio.i18n import LANGUAGES, Lang, t
 from studio.ui.common.frame import PAGES, page_link
 
+from .plain_pages import template
+
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
-_TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
 def lost_page(lang: Lang, path: str, query: str = "") -> Response:
@@ -30,13 +29,5 @@ def lost_page(lang: Lang, path: str, query: str = "") -> Response:
         link = page_link(spoken, named[0])
         return RedirectResponse(f"{link}?{query}" if query else link, 307)
     pages = [(page_link(spoken, page), t(spoken, f"page_{page}")) for page in PAGES]
-    content = _template().render(lang=spoken, t=functools.partial(t, spoken), path=path, pages=pages)
+    content = template("lost.html").render(lang=spoken, t=functools.partial(t, spoken), path=path, pages=pages)
     return HTMLResponse(content, 404, {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"})
-
-
-@functools.cache
-def _template() -> Template:
-    loader = FileSystemLoader(_TEMPLATES)
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True).get_template(
-        "lost.html"
-    )

@@ -30,6 +30,7 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
+from gradio.data_classes import BlocksConfigDict
 
 from pipelines.errors import M2N2Error
 from studio.access.door import Door
@@ -77,14 +78,28 @@ _BUILDERS = {
 }
 
 
+class _Pages(gr.Blocks):
+    """Pages that are described once all are built; Gradio describes all there are, twice, after every one of them."""
+
+    _complete = False
+
+    def get_config_file(self) -> BlocksConfigDict:
+        return super().get_config_file() if self._complete else {"pages": self.pages, "page": {}}
+
+    def complete(self) -> None:
+        """Take no more pages: `mount_gradio_app` asks for what browsers are told of them."""
+        self._complete = True
+
+
 def build_pages(studio: Studio, lang: Lang) -> gr.Blocks:
     """Build the pages in one language."""
     title = f"m2n2-studio · {t(lang, 'title_bar')}"
-    with gr.Blocks(title=title, analytics_enabled=False, delete_cache=FORGET) as demo:
+    with _Pages(title=title, analytics_enabled=False, delete_cache=FORGET) as demo:
         _BUILDERS[PAGES[0]](demo, studio, lang)
     for name in PAGES[1:]:
         with demo.route(t(lang, f"page_{name}"), name):
             _BUILDERS[name](demo, studio, lang)
+    demo.complete()
     return demo
 
 

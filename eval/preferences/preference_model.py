@@ -10,8 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
 
 from eval.errors import MetricError
 
@@ -64,6 +62,8 @@ def fit_preference(first: ArrayLike, second: ArrayLike, won: ArrayLike) -> Prefe
     Raises:
         MetricError: no votes, shapes that do not fit, or pictures that are all the same.
     """
+    from sklearn.linear_model import LogisticRegression  # a second to import, which every command would wait for
+
     first, second, won = _checked(first, second, won)
     difference = first - second
     typical = float(np.sqrt((difference**2).sum(axis=1).mean()))
@@ -99,6 +99,8 @@ def cross_validated_agreement(
     Raises:
         MetricError: as `fit_preference`.
     """
+    from sklearn.model_selection import GroupKFold
+
     first, second, won = _checked(first, second, won)
     groups = np.unique(np.asarray(captions), return_inverse=True)[1]
     folds = min(FOLDS, int(groups.max()) + 1)

@@ -68,6 +68,7 @@ def _is_number(part: str) -> bool:
     return part.isdecimal() and len(part) <= _MOST_DIGITS
 
 
+@functools.lru_cache(maxsize=8192)  # the names of an SDXL checkpoint, three times over
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
     """Return a sort key that compares runs of digits as numbers: `resnets.2` before `resnets.10`."""
     return tuple((0, int(part), "") if _is_number(part) else (1, 0, part) for part in re.split(r"(\d+)", name) if part)

@@ -21,6 +21,7 @@ from pipelines.storage.tensor_file import FP8_DTYPES, TORCH_DTYPES, TensorFile
 from pipelines.storage.tensor_ref import TensorRef
 
 HASH_BLOCK_ELEMENTS = 1 << 21  # elements read and hashed at a time
+_WORTH_A_THREAD = 1 << 18  # bytes of a block that are looked at sooner beside the hash than after it
 
 
 class Component:
@@ -190,15 +191,16 @@ class Component:
         if self.files and not reread and self._hash_entry.exists():
             return self._hash_entry.read_text()
         digest, scratch = hashlib.sha256(), torch.empty(8 * HASH_BLOCK_ELEMENTS, dtype=torch.uint8)
-        with ThreadPoolExecutor(1) as beside:  # one core hashes, another looks for NaN
+        with ThreadPoolExecutor(1) as beside:  # one core hashes, another looks for NaN, where there is much to look at
             for name in (key for key, ref in self.tensors.items() if self.name == MODEL or is_merged(key, ref.dtype)):
                 size = math.prod(self.tensors[name].shape)
                 for start in range(0, size, HASH_BLOCK_ELEMENTS):
                     stop = min(start + HASH_BLOCK_ELEMENTS, size)
                     values = self.read_elements(name, start, stop, scratch=scratch).contiguous()
-                    finite = beside.submit(is_finite, values)
+                    much = values.nbytes > _WORTH_A_THREAD
+                    finite = beside.submit(is_finite, values).result if much else functools.partial(is_finite, values)
                     digest.update(values.view(torch.uint8).numpy().data)
-                    if not finite.result():
+                    if not finite():
                         raise SourceError(
                             f"{self.place}: tensor {name} holds NaN or infinity. Expected finite weights; the file is "
                             "damaged or was saved from a diverged training: use another checkpoint."

@@ -104,7 +104,10 @@ class EvolveForm:
         """How pictures are drawn: the preset for the first source, with what was changed of it."""
         drawn = preset(self.pictures, open_source_uri(self.folders[0]))
         changes = {one.field: getattr(self, one.field) for one in NUMBERS if one.from_preset}
-        return drawn.model_copy(update={field: value for field, value in changes.items() if value})
+        # Validated, for a browser's numbers are floats: of steps, the whole number is meant.
+        return GenerationSettings.model_validate(
+            drawn.model_dump() | {field: value for field, value in changes.items() if value}
+        )
 
     def config(self) -> RunConfig:
         """The run that this form asks for.

@@ -1,7 +1,7 @@
 """What the form offers: every row is a component, fits the run file's limits, and has words in both languages."""
 
 import asyncio
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 
 import gradio as gr
 import pytest
@@ -85,3 +85,9 @@ def test_a_number_is_taken_to_what_its_field_takes(typed, taken):
 def test_what_no_page_sends_is_refused(change):
     with pytest.raises(ConfigError, match=next(iter(change))):
         typed_form({**asdict(form_of(embedded())), **change})
+
+
+def test_steps_that_a_browser_sends_as_a_float_are_a_whole_number():
+    form = replace(form_of(embedded()), steps=2.0)
+    assert repr(form.settings.steps) == "2"
+    assert form.config().pictures.steps == 2

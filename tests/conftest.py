@@ -1,6 +1,7 @@
 """The embedded family as the tests' fixture: real models, opened once."""
 
 import contextlib
+import gc
 import io
 import json
 import os
@@ -24,9 +25,15 @@ NAMES = list(assets.NAMES)
 
 
 def pytest_collection_modifyitems(items):
-    """Files with a browser come first: they wait most of the time, and last they would keep one process for minutes."""
-    browsing = {item.path for item in items if item.get_closest_marker("browser")}
-    items.sort(key=lambda item: item.path not in browsing)
+    """Long files come first, for whatever comes last keeps one process alone: those with a browser, then slow ones."""
+    browsing, slow = ({item.path for item in items if item.get_closest_marker(name)} for name in ("browser", "slow"))
+    items.sort(key=lambda item: (item.path not in browsing, item.path not in slow))
+
+
+def pytest_collection_finish():
+    """Half a million objects of imported modules are here to stay; each pipeline that is released looks for garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -98,6 +105,12 @@ def small_config(few_prompts, fewer_prompts):
         seed=3,
         pictures={"steps": 2},
     )
+
+
+@pytest.fixture(scope="session")
+def pair_config(small_config):
+    """The same over two of the sources, for what does not depend on how many there are: a report draws each twice."""
+    return small_config.model_copy(update={"sources": small_config.sources[:2]})
 
 
 def without_report(store):

@@ -51,7 +51,10 @@ from tests.data.before_rooms.before import (
     steady,
 )
 
-pytestmark = pytest.mark.skipif(best_device().type != "cpu", reason="the scores are a CPU's")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(best_device().type != "cpu", reason="the scores are a CPU's"),
+]
 
 NEAR = 1e-4  # with fewer instructions of the same processor, scores moved by 3e-5 and weights of recipes by 1e-15
 # What other machines may have otherwise: compressed thumbnails and what holds or hashes them, the last bits of recipes,

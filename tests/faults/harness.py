@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import random
 import shutil
@@ -23,6 +22,7 @@ from pipelines.storage.unfinished import leftovers, remove_leftover
 from studio.exporting.registry import list_exports
 from studio.library.prompt_library import prompt_sets
 from studio.ui.common.studio import Studio
+from tests.processes import FORKED
 
 from .damage import BEYOND_REPAIR, DAMAGE, RUN, keep, mend_sources, put_back
 from .injection import FAULTS, Injection
@@ -77,8 +77,6 @@ class Harness:
 
     def __init__(self, base: Path) -> None:
         self.base, self.work = base, base / "work"
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["tests.faults.harness", "studio.execution.control", "gradio"])
         self._starts: dict[Callable[[Path], None], Path] = {}
         self._references: dict[str, Reference] = {}
 
@@ -179,7 +177,7 @@ class Harness:
         return [f"{name} is there in one of the two alone" for name in sorted(names)]
 
     def _start(self, target: Callable[..., None], *arguments: Any) -> _Running:
-        return _Running(self._context, target, arguments)
+        return _Running(FORKED, target, arguments)
 
 
 class _Running:

@@ -6,17 +6,19 @@ import shutil
 
 import pytest
 
-from studio.execution.control import carry_out
+from studio.execution import control
 from studio.execution.creation import create_run
 from studio.exporting.export_plan import plan_export
 from studio.exporting.registry import Export, open_export
+from studio.monitoring import scheduler
+from tests import processes
 
 
 @pytest.fixture(scope="session")
 def bred(small_config, tmp_path_factory):
     """A run with four offspring, 0001 to 0004, and its report; not to be changed."""
     store = create_run(tmp_path_factory.mktemp("runs") / "bred", small_config)
-    carry_out(store)
+    control.carry_out(store)
     return store
 
 
@@ -48,9 +50,16 @@ def own_copy(either, tmp_path) -> Export:
 def sources_drawn(small_config, tmp_path_factory):
     """The folder of a run over the embedded family with no offspring."""
     store = create_run(tmp_path_factory.mktemp("runs") / "sources", small_config.model_copy(update={"evaluations": 0}))
-    carry_out(store)
+    control.carry_out(store)
     store.close()
     return store.folder
+
+
+@pytest.fixture
+def forked(monkeypatch):
+    """Runs and measurements that are started are forked from a process that has imported what they need."""
+    for starter in (control, scheduler):
+        monkeypatch.setattr(starter, "spawn", processes.start)
 
 
 @pytest.fixture

@@ -1,12 +1,9 @@
 """Runs on the embedded family: the loop, its record, and that a killed run ends as if nothing had happened."""
 
 import gc
-import multiprocessing
-import os
 import random
 import signal
 import sqlite3
-import sys
 import time
 import weakref
 
@@ -17,7 +14,6 @@ from eval.scorers.clip import ClipScorer
 from pipelines.errors import GenerationError
 from pipelines.generation.live_pipeline import LivePipeline
 from studio.analysis.lineage import lineage
-from studio.cli import app as cli
 from studio.errors import RunError
 from studio.evaluation.evaluator import Evaluator
 from studio.evaluation.picture_task import STRIP
@@ -33,6 +29,7 @@ from studio.runs.status import ask_to_stop, is_running, locked
 from studio.runs.store import open_run
 from studio.runs.summary import run_json, status
 from tests.conftest import without_report
+from tests.processes import FORKED, command
 from tests.studio.conftest import archive_of
 
 
@@ -114,22 +111,14 @@ def test_stop_and_resume_equal_the_uninterrupted_run(finished, small_config, tmp
     assert archive_of(store) == archive_of(finished)
 
 
-def resume(folder):
-    """Go on with a run by the command line, in a process of its own."""
-    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (the process ends with it)
-    sys.argv = ["m2n2", "evolve", "--resume", "--out", str(folder)]
-    cli.main()
-
-
 @pytest.mark.slow
 def test_ten_kills_change_nothing(finished, small_config, tmp_path):
     """SIGKILL at ten random moments: the final archive equals the uninterrupted run's, bit for bit."""
     store = create_run(tmp_path / "run", small_config)
     moments = random.Random(11)
-    fresh = multiprocessing.get_context("forkserver")  # its processes are new, but for the imports, which take seconds
-    fresh.set_forkserver_preload(["studio.cli.app", "studio.execution.loop", __name__])
+    resume = ["evolve", "--resume", "--out", store.folder]
     for _ in range(10):
-        process = fresh.Process(target=resume, args=(store.folder,))
+        process = FORKED.Process(target=command, args=(resume,))
         process.start()
         while not is_running(store) and process.is_alive():
             time.sleep(0.05)
@@ -138,7 +127,7 @@ def test_ten_kills_change_nothing(finished, small_config, tmp_path):
         process.join()
         assert process.exitcode in (-signal.SIGKILL, 0)
         assert status(store)["status"] in ("new", "interrupted", "done")
-    process = fresh.Process(target=resume, args=(store.folder,))
+    process = FORKED.Process(target=command, args=(resume,))
     process.start()
     process.join()
     assert process.exitcode == 0
@@ -153,14 +142,14 @@ def test_one_process_at_a_time(finished):
     assert not is_running(finished)
 
 
-def test_a_failed_evaluation_is_an_error_and_no_score(small_config, tmp_path, monkeypatch):
-    store = create_run(tmp_path / "run", small_config.model_copy(update={"evaluations": 2}))
+def test_a_failed_evaluation_is_an_error_and_no_score(pair_config, tmp_path, monkeypatch):
+    store = create_run(tmp_path / "run", pair_config.model_copy(update={"evaluations": 2}))
     draw = LivePipeline.generate
     calls = []
 
     def fail_once(self, *arguments, **options):
         calls.append(1)
-        if len(calls) == 9:  # four sources in two languages come first
+        if len(calls) == 5:  # two sources in two languages come first
             raise GenerationError("the picture came out with NaN")
         return draw(self, *arguments, **options)
 
@@ -199,14 +188,14 @@ def test_a_fork_begins_with_the_archive_of_its_run(finished, small_config, tmp_p
     assert [one.scores["ja"].tobytes() for one in first[:-1]] == [one.scores["ja"].tobytes() for one in alive]
 
 
-def test_a_failed_report_takes_nobody_from_the_archive(small_config, tmp_path, monkeypatch):
-    store = create_run(tmp_path / "run", small_config.model_copy(update={"evaluations": 2}))
+def test_a_failed_report_takes_nobody_from_the_archive(pair_config, tmp_path, monkeypatch):
+    store = create_run(tmp_path / "run", pair_config.model_copy(update={"evaluations": 2}))
     draw = LivePipeline.generate
     calls = []
 
     def fail_once(self, *arguments, **options):
         calls.append(1)
-        if len(calls) == 10:  # four sources in two languages, the first offspring's Japanese, then its English
+        if len(calls) == 6:  # two sources in two languages, the first offspring's Japanese, then its English
             raise GenerationError("the picture came out with NaN")
         return draw(self, *arguments, **options)
 
@@ -230,7 +219,7 @@ def test_a_run_does_not_go_on_with_another_scorer_under_the_same_name(small_conf
     store.close()
 
 
-def test_the_scorer_of_fitness_is_gone_before_the_one_that_reports_is_opened(small_config, tmp_path, monkeypatch):
+def test_the_scorer_of_fitness_is_gone_before_the_one_that_reports_is_opened(pair_config, tmp_path, monkeypatch):
     """The two need not fit into the memory together."""
     build, models, still_there = ClipScorer.__init__, [], []
 
@@ -241,10 +230,10 @@ def test_the_scorer_of_fitness_is_gone_before_the_one_that_reports_is_opened(sma
         models.append(weakref.ref(self._model))
 
     monkeypatch.setattr(ClipScorer, "__init__", counted)
-    store = create_run(tmp_path / "run", small_config.model_copy(update={"evaluations": 0}))
+    store = create_run(tmp_path / "run", pair_config.model_copy(update={"evaluations": 0}))
     control.carry_out(store)
     assert still_there == [0, 0]
-    assert store.state.reporter["name"] == small_config.reporter
+    assert store.state.reporter["name"] == pair_config.reporter
     store.close()
 
 
@@ -277,9 +266,9 @@ def test_a_row_that_cannot_be_drawn_costs_the_report_that_row(small_config, tmp_
     store.close()
 
 
-def test_no_source_draws_what_reports(small_config, tmp_path, monkeypatch):
+def test_no_source_draws_what_reports(pair_config, tmp_path, monkeypatch):
     draw = Evaluator.draw
-    held_out = set(RunPrompts(small_config).held_out.ids)
+    held_out = set(RunPrompts(pair_config).held_out.ids)
 
     def broken(self, recipe, prompts, *rest):
         if set(prompts.ids) <= held_out:
@@ -287,7 +276,7 @@ def test_no_source_draws_what_reports(small_config, tmp_path, monkeypatch):
         return draw(self, recipe, prompts, *rest)
 
     monkeypatch.setattr(Evaluator, "draw", broken)
-    store = create_run(tmp_path / "run", small_config.model_copy(update={"evaluations": 0}))
+    store = create_run(tmp_path / "run", pair_config.model_copy(update={"evaluations": 0}))
     with pytest.raises(GenerationError, match=r"No source draws the held-out prompts\. black"):
         control.carry_out(store)
     store.close()
@@ -334,10 +323,10 @@ def test_ctrl_c_amid_a_transaction_waits_for_nobody(small_config, tmp_path):
     store.close()
 
 
-def test_cross_attention_can_be_taken_from_one_source(small_config, tmp_path):
+def test_cross_attention_can_be_taken_from_one_source(pair_config, tmp_path):
     groups = {"self_attention": ["*.attn1.*"], "cross_attention": ["*.attn2.*"]}
     changes = {"chromosomes": groups, "frozen": {"cross_attention": "ja"}, "evaluations": 2}
-    store = create_run(tmp_path / "run", checked({**small_config.model_dump(), **changes}))
+    store = create_run(tmp_path / "run", checked({**pair_config.model_dump(), **changes}))
     control.carry_out(store)
     assert status(store)["status"] == "done"
     for one in store.individuals():
@@ -347,8 +336,8 @@ def test_cross_attention_can_be_taken_from_one_source(small_config, tmp_path):
     store.close()
 
 
-def test_text_encoders_can_be_merged_too(small_config, tmp_path):
-    config = small_config.model_copy(update={"merge_text_encoders": True, "evaluations": 1})
+def test_text_encoders_can_be_merged_too(pair_config, tmp_path):
+    config = pair_config.model_copy(update={"merge_text_encoders": True, "evaluations": 1})
     store = create_run(tmp_path / "run", config)
     control.carry_out(store, without_report)
     assert set(store.individual("0001").recipe.chromosomes) == {

@@ -47,6 +47,7 @@ def wait_for_the_end(export):
 
 
 @one_form
+@pytest.mark.slow
 def test_the_studios_own_scorer_is_found_wherever_the_studio_lies_now(own_copy):
     """As after the checkout was moved, or on another machine."""
     file = own_copy.documents / "birth.json"
@@ -136,6 +137,7 @@ def test_stopped_it_records_nothing(own_copy):
 
 
 @one_form
+@pytest.mark.slow
 def test_in_a_process_of_its_own_one_at_a_time(own_copy):
     start_measurement(own_copy)
     until(own_copy, lambda: is_measuring(own_copy))
@@ -174,7 +176,8 @@ def test_a_schedule_is_due_a_period_after_the_last_measurement(own_copy):
 
 
 @one_form
-def test_what_is_due_is_started_and_nothing_before_its_time(own_copy):
+@pytest.mark.slow
+def test_what_is_due_is_started_and_nothing_before_its_time(own_copy, forked):
     set_schedule(own_copy, "daily")
     assert start_due(own_copy.path.parent) == []
     content = json.loads((own_copy.documents / "birth.json").read_text("utf-8"))
@@ -187,7 +190,8 @@ def test_what_is_due_is_started_and_nothing_before_its_time(own_copy):
 
 
 @one_form
-def test_it_waits_for_its_turn_on_the_machine(own_copy):
+@pytest.mark.slow
+def test_it_waits_for_its_turn_on_the_machine(own_copy, forked):
     with acquire_device(lambda _: None):
         start_measurement(own_copy)
         until(own_copy, lambda: measurement_status(own_copy)["state"] == "queued")

@@ -10,12 +10,14 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 import assets
-from benchmarks.app.pages import served
+from benchmarks.app.pages import door_of, served
 from eval.prompts.prompt_set import load_prompts
-from studio.execution.control import carry_out
+from studio.execution import control
 from studio.execution.creation import create_run
 from studio.runs.config import EMBEDDED_PICTURES, embedded
+from studio.runs.status import ask_to_stop
 from studio.ui.common.studio import Studio
+from studio.ui.server.app import build_app
 from studio.ui.server.picture_routes import picture_routes
 from tests.studio.ui.browser import browsing
 
@@ -53,15 +55,19 @@ def finished(tmp_path_factory, prompt_files):
             pictures={**EMBEDDED_PICTURES.model_dump(), "steps": 2},
         ),
     )
-    carry_out(store)
+    control.carry_out(store)
     store.close()
     return Studio(runs, allowed=(tmp_path_factory.getbasetemp(),))
 
 
 @pytest.fixture
 def empty(tmp_path, tmp_path_factory):
-    """A studio on its first day."""
-    return Studio(tmp_path / "runs", allowed=(tmp_path_factory.getbasetemp(),))
+    """A studio on its first day; what a test that failed left running is told to stop."""
+    studio = Studio(tmp_path / "runs", allowed=(tmp_path_factory.getbasetemp(),))
+    yield studio
+    for name in studio.run_names():
+        with studio.run(name) as store:
+            ask_to_stop(store)
 
 
 @pytest.fixture
@@ -76,6 +82,18 @@ def finished_address(finished):
     """The studio whose run is done, served on a port of its own; one for all, for a studio takes seconds to build."""
     with served(finished.runs, finished.allowed) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def finished_door(finished):
+    """The door of the studio whose run is done."""
+    return door_of(finished.runs)
+
+
+@pytest.fixture(scope="session")
+def finished_app(finished, finished_door):
+    """The application over that studio for clients without a browser, which need no server."""
+    return build_app(finished.runs, finished_door)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from studio.runs.noise import noise_seed
 from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, enter, shoot
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def address(finished):
     """The studio whose run is done, before it has drawn anything for this page."""
     with served(finished.runs, finished.allowed) as found:
@@ -26,15 +26,17 @@ def address(finished):
 @pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
 @pytest.mark.slow
 @pytest.mark.browser
-@pytest.mark.parametrize("lang", LANGUAGES)
-def test_compare(lang, address, finished, tmp_path, open_page):  # Playwright's loop comes last
+@pytest.mark.parametrize(
+    ("lang", "at", "typed"), [("en", 0, "金継ぎの茶碗"), ("ja", 2, "漆塗りの椀")], ids=LANGUAGES
+)  # each asks for pictures that the other has not drawn
+def test_compare(lang, at, typed, address, finished, tmp_path, open_page):  # Playwright's loop comes last
     page = open_page(LOCALES[lang])
 
     def say(key, **values):
         return t(lang, key, **values)
 
     with finished.run("first") as store:
-        first, second = store.prompts.niches.prompts[:2]
+        first, second = store.prompts.niches.prompts[at : at + 2]
 
     # A link names models and captions; what the run kept is there at once.
     enter(page, address)
@@ -57,7 +59,7 @@ def test_compare(lang, address, finished, tmp_path, open_page):  # Playwright's 
     expect(page.locator("#sheet img")).to_have_count(6)
 
     # A caption nobody planned, without its twin; arrow keys mean letters while somebody types.
-    page.get_by_label(say("caption_ja"), exact=True).fill("金継ぎの茶碗")
+    page.get_by_label(say("caption_ja"), exact=True).fill(typed)
     expect(page.locator("#sheet thead th")).to_have_count(2)
     page.get_by_label(say("caption_ja"), exact=True).press("ArrowRight")
     expect(page.locator("#noise")).to_contain_text(say("noise_of", n=1, of=2))
@@ -72,9 +74,9 @@ def test_compare(lang, address, finished, tmp_path, open_page):  # Playwright's 
     page.screenshot(path=SHOTS / f"{lang}-compare-2-drawn.png", full_page=True)
 
     # The address holds what was typed: whoever gets the link sees the same.
-    expect(page).to_have_url(re.compile(rf"prompt={first.id}&ja={quote('金継ぎの茶碗')}$"))
+    expect(page).to_have_url(re.compile(rf"prompt={first.id}&ja={quote(typed)}$"))
     page.reload()
-    expect(page.get_by_label(say("caption_ja"), exact=True)).to_have_value("金継ぎの茶碗")
+    expect(page.get_by_label(say("caption_ja"), exact=True)).to_have_value(typed)
     expect(page.locator("#sheet img")).to_have_count(9)
     expect(page.locator("#draw")).to_have_text(say("all_drawn"))
 

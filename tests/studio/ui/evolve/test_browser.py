@@ -8,12 +8,14 @@ import time
 import pytest
 from playwright.sync_api import expect
 
+from benchmarks.app.pages import served
 from studio.execution import control
 from studio.execution.creation import create_run
 from studio.i18n import t
 from studio.jobs.device_queue import acquire_device
 from studio.runs.config import EMBEDDED_PICTURES, embedded
 from studio.runs.status import is_running
+from studio.ui.common.studio import Studio
 from tests.studio.ui.browser import LOADING, LOCALES, shoot
 
 pytestmark = [
@@ -23,14 +25,25 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory):
+    """A studio for runs that no process carries yet, each of a name of its own."""
+    return Studio(tmp_path_factory.mktemp("studio") / "runs", allowed=(tmp_path_factory.getbasetemp(),))
+
+
+@pytest.fixture(scope="module")
+def address(studio):
+    """That studio, served on a port of its own."""
+    with served(studio.runs, studio.allowed) as found:
+        yield found
+
+
 def short_run(studio, prompt_files, name, evaluations=40):
-    """A run that no process carries yet."""
+    """A run over two sources that no process carries yet."""
     evolve, held_out = map(str, prompt_files)
     pictures = {**EMBEDDED_PICTURES.model_dump(), "steps": 2}
-    return create_run(
-        studio.runs / name,
-        embedded(prompts=evolve, held_out=held_out, evaluations=evaluations, archive=6, seed=3, pictures=pictures),
-    )
+    config = embedded(prompts=evolve, held_out=held_out, evaluations=evaluations, archive=6, seed=3, pictures=pictures)
+    return create_run(studio.runs / name, config.model_copy(update={"sources": config.sources[:2]}))
 
 
 def until_free(store):
@@ -40,8 +53,8 @@ def until_free(store):
         time.sleep(0.1)
 
 
-def test_a_run_that_waits_says_so_and_can_be_taken_out_of_the_line(empty, address, prompt_files, open_page):
-    store = short_run(empty, prompt_files, "second")
+def test_a_run_that_waits_says_so_and_can_be_taken_out_of_the_line(studio, address, prompt_files, forked, open_page):
+    store = short_run(studio, prompt_files, "second")
     with acquire_device(lambda before: None):  # as another run has it
         control.start(store)
         page = open_page(LOCALES["en"])
@@ -58,8 +71,8 @@ def test_a_run_that_waits_says_so_and_can_be_taken_out_of_the_line(empty, addres
     store.close()
 
 
-def test_resume_says_that_it_starts_and_an_early_end_fills_the_bar(empty, address, prompt_files, open_page):
-    store = short_run(empty, prompt_files, "first")
+def test_resume_says_that_it_starts_and_an_early_end_fills_the_bar(studio, address, prompt_files, open_page):
+    store = short_run(studio, prompt_files, "first")
     store.update(status="stopped")
     page = open_page(LOCALES["ja"])
     page.goto(f"{address}/ja/?run=first")

@@ -162,7 +162,7 @@ def test_a_walk_through_every_step(finished_address, finished, monkeypatch, open
     shoot(page, lang, "export-7-recipe")
 
 
-def test_watched_measured_damaged_and_gone_back(finished_address, finished, open_page):
+def test_watched_measured_damaged_and_gone_back(finished_address, finished, forked, open_page):
     lang, names = "ja", ["kept", "former"]
     for name in names:
         with finished.run("first") as store:

@@ -7,6 +7,7 @@ import re
 import shutil
 import sqlite3
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -24,20 +25,21 @@ SECRET = "unmasked-"
 KEYS = {"ArrowLeft": "left", "ArrowRight": "right", "ArrowUp": "both good", "ArrowDown": "both bad"}
 
 
-@pytest.fixture
-def voting(finished, tmp_path):
-    """A copy of the finished studio, to vote on; individuals have names that nothing else is called."""
-    shutil.copytree(finished.runs, tmp_path / "runs")
-    run = tmp_path / "runs" / "first"
-    with contextlib.closing(sqlite3.connect(run / "run.db")) as database, database:
-        for field in ("id", "mother", "father"):
-            database.execute(f"UPDATE individuals SET {field} = ? || {field} WHERE {field} IS NOT NULL", (SECRET,))
-    for folder in (run / "images").iterdir():
-        folder.rename(folder.with_name(SECRET + folder.name))
-    return Studio(tmp_path / "runs")
+@pytest.fixture(scope="module")
+def voting(finished, tmp_path_factory):
+    """Copies of the finished run to vote on, one for each test; individuals have names that nothing else is called."""
+    runs = tmp_path_factory.mktemp("voting") / "runs"
+    for name in (*LANGUAGES, "held"):
+        run = Path(shutil.copytree(finished.runs / "first", runs / name))
+        with contextlib.closing(sqlite3.connect(run / "run.db")) as database, database:
+            for field in ("id", "mother", "father"):
+                database.execute(f"UPDATE individuals SET {field} = ? || {field} WHERE {field} IS NOT NULL", (SECRET,))
+        for folder in (run / "images").iterdir():
+            folder.rename(folder.with_name(SECRET + folder.name))
+    return Studio(runs)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def voting_address(voting):
     with served(voting.runs, voting.allowed) as found:
         yield found
@@ -75,11 +77,11 @@ def test_thirty_blind_votes_then_the_names(lang, voting, voting_address, monkeyp
     monkeypatch.setattr(judge, "SITTING", 6)
     theme = {"en": "light", "ja": "dark"}[lang]
     page = open_page(LOCALES[lang], color_scheme=theme)
-    folder = voting.runs / "first"
+    folder = voting.runs / lang
     received = everything_received(page)
 
-    page.goto(f"{voting_address}/{lang}/judge?run=first&__theme={theme}")
-    expect(page.get_by_label(t(lang, "run"), exact=True)).to_have_value("first")
+    page.goto(f"{voting_address}/{lang}/judge?run={lang}&__theme={theme}")
+    expect(page.get_by_label(t(lang, "run"), exact=True)).to_have_value(lang)
     shoot(page, lang, "judge-1-start")
     page.locator("#go").click()
     expect(page.get_by_text(t(lang, "error_title"))).to_be_visible()
@@ -108,7 +110,7 @@ def test_thirty_blind_votes_then_the_names(lang, voting, voting_address, monkeyp
 
     # Nothing the browser got until now, anywhere, names an individual; pictures are pixels under fresh addresses.
     page.wait_for_timeout(500)
-    with voting.run("first") as store:
+    with voting.run(lang) as store:
         ids = [one.id for one in store.individuals()]
         images = {path.read_bytes() for id in ids for path in store.images(id)}
     assert any("/gradio_api/" in url and b"pictures/blind" in body for url, _, body in received)
@@ -145,7 +147,7 @@ def test_thirty_blind_votes_then_the_names(lang, voting, voting_address, monkeyp
     expect(page.locator("#taste")).to_contain_text("20")
 
     # The name is remembered, and keys are left alone while somebody types.
-    page.goto(f"{voting_address}/{lang}/judge?run=first")
+    page.goto(f"{voting_address}/{lang}/judge?run={lang}")
     name = page.get_by_label(t(lang, "your_name"))
     expect(name).to_have_value("美咲")
     page.locator("#go").click()
@@ -162,18 +164,18 @@ def test_a_key_before_both_pictures_are_there_counts_once_they_are(voting, votin
     page = open_page(LOCALES["en"])
     held = []
     page.route("**/pictures/blind/**", lambda route: held.append(route) if len(held) < 2 else route.continue_())
-    page.goto(f"{voting_address}/en/judge?run=first")
-    expect(page.get_by_label(t("en", "run"), exact=True)).to_have_value("first")
+    page.goto(f"{voting_address}/en/judge?run=held")
+    expect(page.get_by_label(t("en", "run"), exact=True)).to_have_value("held")
     page.get_by_label(t("en", "your_name")).fill("Sam")
     page.get_by_label(t("en", "your_name")).press("Enter")
     expect(page.locator("#question")).to_contain_text(t("en", "question_number", n=1, of=judge.SITTING))
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowLeft")
     page.wait_for_timeout(300)
-    assert read_votes(voting.runs / "first") == []
+    assert read_votes(voting.runs / "held") == []
     while len(held) < 2:
         page.wait_for_timeout(50)
     for route in held:
         route.continue_()
     expect(page.locator("#question")).to_contain_text(t("en", "question_number", n=2, of=judge.SITTING))
-    assert [vote.answer for vote in read_votes(voting.runs / "first")] == ["left"]
+    assert [vote.answer for vote in read_votes(voting.runs / "held")] == ["left"]

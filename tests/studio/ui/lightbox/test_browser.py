@@ -18,14 +18,16 @@ from tests.studio.ui.browser import LOCALES, shoot
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")]
 
 
-@pytest.fixture
-def starred(finished, tmp_path):
-    """A copy of the finished studio, to put marks on; those that other tests gave are not in it."""
-    shutil.copytree(finished.runs, tmp_path / "runs", ignore=shutil.ignore_patterns(ANNOTATIONS_FILE))
-    return Studio(tmp_path / "runs")
+@pytest.fixture(scope="module")
+def starred(finished, tmp_path_factory):
+    """Copies of the finished run to put marks on, by language; marks that other tests gave are not in them."""
+    runs = tmp_path_factory.mktemp("starred") / "runs"
+    for lang in LANGUAGES:
+        shutil.copytree(finished.runs / "first", runs / lang, ignore=shutil.ignore_patterns(ANNOTATIONS_FILE))
+    return Studio(runs)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def address(starred):
     with served(starred.runs, starred.allowed) as found:
         yield found
@@ -34,7 +36,7 @@ def address(starred):
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_pictures_are_stepped_through_and_marked_by_keys(lang, starred, address, open_page):
     page = open_page(LOCALES[lang], color_scheme={"en": "light", "ja": "dark"}[lang])
-    page.goto(f"{address}/{lang}/archive?run=first&__theme={ {'en': 'light', 'ja': 'dark'}[lang] }")
+    page.goto(f"{address}/{lang}/archive?run={lang}&__theme={ {'en': 'light', 'ja': 'dark'}[lang] }")
     page.locator("#wall .picture img").first.click()
     box = page.locator("dialog.lightbox")
     title, captions = box.locator("h2"), box.locator(".caption")
@@ -63,7 +65,7 @@ def test_pictures_are_stepped_through_and_marked_by_keys(lang, starred, address,
     expect(star).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("x")
     expect(box.locator("[aria-pressed=true]")).to_have_count(2)
-    with starred.run("first") as store:
+    with starred.run(lang) as store:
         said = read_annotations(store)[store.individual(second).recipe.digest]
     assert (said.stars, said.tags) == (5, ("rejected",))
     page.keyboard.press("Escape")
@@ -74,12 +76,12 @@ def test_pictures_are_stepped_through_and_marked_by_keys(lang, starred, address,
     page.keyboard.press("Enter")
     expect(box).to_be_visible()
     page.keyboard.press("c")
-    expect(page).to_have_url(re.compile(rf"/{lang}/compare\?run=first&id={re.escape(first)}"))
+    expect(page).to_have_url(re.compile(rf"/{lang}/compare\?run={lang}&id={re.escape(first)}"))
 
 
-def test_a_click_with_shift_picks_for_compare_and_pins_choose_the_pictures(address, open_page):
+def test_a_click_with_shift_picks_for_compare_and_pins_choose_the_pictures(finished_address, open_page):
     page = open_page(LOCALES["en"])
-    page.goto(f"{address}/en/archive?run=first")
+    page.goto(f"{finished_address}/en/archive?run=first")
     cards = page.locator("#wall .wall-card")
     names = [cards.nth(place).get_attribute("data-id") for place in range(2)]
     expect(cards.first.locator("img")).to_have_count(4)

@@ -12,13 +12,12 @@ from studio.errors import RunError
 from studio.i18n import LANGUAGES
 from studio.ui.common.frame import PAGES
 from studio.ui.common.studio import Studio
-from studio.ui.server.app import build_app, serve
+from studio.ui.server.app import serve
 
 
 @pytest.fixture(scope="module")
-def client(finished):
-    app = build_app(finished.runs, door_of(finished.runs))
-    return TestClient(app, "http://localhost", headers=KEY, follow_redirects=False)
+def client(finished_app):
+    return TestClient(finished_app, "http://localhost", headers=KEY, follow_redirects=False)
 
 
 def mounted(client):

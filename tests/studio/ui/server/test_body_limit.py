@@ -4,7 +4,7 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.testclient import TestClient
 
-from benchmarks.app.pages import KEY, door_of
+from benchmarks.app.pages import KEY
 from studio.ui.server.app import UPLOAD
 from studio.ui.server.body_limit import BodyLimit
 
@@ -30,10 +30,8 @@ def test_a_request_without_end_is_cut_off(client):
         assert client.post("/", content=b"x", headers={"content-length": told}).status_code == 413
 
 
-def test_an_upload_is_limited(finished):
-    from studio.ui.server.app import build_app
-
-    client = TestClient(build_app(finished.runs, door_of(finished.runs)), "http://localhost", headers=KEY)
+def test_an_upload_is_limited(finished_app):
+    client = TestClient(finished_app, "http://localhost", headers=KEY)
     large = {"files": ("x.png", b"x" * (33 << 20), "image/png")}
     assert client.post("/en/gradio_api/upload", files=large).status_code == 413
     assert client.post("/en/gradio_api/upload", files={"files": ("x.png", b"x", "image/png")}).status_code == 200

@@ -9,11 +9,11 @@ from fastapi.testclient import TestClient
 from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocketDisconnect
 
-from benchmarks.app.pages import KEY, door_of
+from benchmarks.app.pages import KEY
 from studio.access.roles import ROLES, may
 from studio.i18n import LANGUAGES
 from studio.ui.server.answer_headers import ALWAYS
-from studio.ui.server.app import build_app, handler_roles
+from studio.ui.server.app import handler_roles
 from studio.ui.server.gate import Gate
 from studio.ui.server.handler_table import handler_table
 from studio.ui.server.route_roles import ROUTE_ROLES, route_role
@@ -29,19 +29,14 @@ REACHED = {
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory):
-    return door_of(tmp_path_factory.mktemp("door") / "runs")
+def door(finished_door):
+    return finished_door
 
 
 @pytest.fixture(scope="module")
-def app(finished, door):
-    return build_app(finished.runs, door)
-
-
-@pytest.fixture(scope="module")
-def pages(app):
+def pages(finished_app):
     """The pages of each language, in its order."""
-    found = [route.app for route in app.routes if hasattr(getattr(route, "app", None), "get_blocks")]
+    found = [route.app for route in finished_app.routes if hasattr(getattr(route, "app", None), "get_blocks")]
     return dict(zip(LANGUAGES, found, strict=True))
 
 
@@ -60,8 +55,8 @@ def gate(door, pages):
 
 
 @pytest.fixture(scope="module")
-def client(app):
-    return TestClient(app, HERE, follow_redirects=False)
+def client(finished_app):
+    return TestClient(finished_app, HERE, follow_redirects=False)
 
 
 def routes_of(app):
@@ -137,10 +132,10 @@ PAGE_ADDRESSES = {
 }  # fmt: skip
 
 
-def test_our_own_addresses_are_all_in_the_table(app, gate):
+def test_our_own_addresses_are_all_in_the_table(finished_app, gate):
     public = {one.pattern for one in ROUTE_ROLES if one.role is None}
     assert len(public) == 3
-    for route in routes_of(app):
+    for route in routes_of(finished_app):
         for method in getattr(route, "methods", None) or ():
             sample = re.sub("{lang}", "en", re.sub("{page}", "archive", route.path))
             sample = re.sub("{[^}]+}", "x", sample)

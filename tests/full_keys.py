@@ -9,6 +9,10 @@ between the text encoders, as diffusers tells these apart by width. As in SDXL's
 float16: `from_single_file` needs a `dtype` then, or leaves their parts in two.
 """
 
+import atexit
+import functools
+import shutil
+import tempfile
 from pathlib import Path
 
 import accelerate
@@ -94,6 +98,13 @@ FILES = {
 
 def small_sdxl(folder: Path, seed: int) -> Path:
     """Write a complete diffusers folder; the same seed gives the same weights, and no two of its tensors are equal."""
+    return Path(shutil.copytree(_made_once(seed), folder, dirs_exist_ok=True))
+
+
+@functools.cache
+def _made_once(seed: int) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="small-sdxl-"))
+    atexit.register(shutil.rmtree, folder)
     tokenizer = CLIPTokenizer.from_pretrained(assets.FAMILY / "base" / "tokenizer", model_max_length=POSITIONS)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

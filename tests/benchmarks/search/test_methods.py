@@ -127,13 +127,13 @@ def test_a_grid_by_hand(bench, tmp_path):
     assert rows[7] == {"attention": (0, 0.25, 0.75, 0), "backbone": (0, 0.5, 0, 0.5)}
 
 
-def test_the_benchmark_breeds_what_a_run_breeds(bench, few_prompts, small_config, tmp_path):
-    changes = {"breeding": {"merges": True, "warm_up": 9, "guided": True}, "noise_rotation": 5, "evaluations": 12}
-    config = checked({**small_config.model_dump(), **changes})
+def test_the_benchmark_breeds_what_a_run_breeds(bench, fewer_prompts, small_config, tmp_path):
+    changes = {"breeding": {"merges": True, "warm_up": 8, "guided": True}, "noise_rotation": 4, "evaluations": 10}
+    config = checked({**small_config.model_dump(), **changes, "prompts": str(fewer_prompts)})
     with closing(create_run(tmp_path / "run", config)) as store:
         carry_out_run(store, without_report)
         everyone = store.individuals()
-    ours = Bench(load_prompts(few_prompts), bench.held_out, config.pictures)
+    ours = Bench(load_prompts(fewer_prompts), bench.held_out, config.pictures)
     method, asked = M2N2(config, ours.sources, noise_rotation=config.noise_rotation), {}
     while len(asked) < len(everyone):
         candidate = method.ask()

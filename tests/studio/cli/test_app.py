@@ -46,15 +46,15 @@ def test_what_cannot_be_written_or_read_is_one_line(m2n2, finished, small_config
     refused(m2n2("show", tmp_path / "damaged"), "run.db cannot be read or written", "database")
 
 
-def test_any_setting_can_be_given_on_the_command_line(m2n2, small_config, tmp_path):
-    small_config.save(tmp_path / "run.yaml")
+def test_any_setting_can_be_given_on_the_command_line(m2n2, pair_config, tmp_path):
+    pair_config.save(tmp_path / "run.yaml")
     asked = ["evolve", tmp_path / "run.yaml", "--evaluations", 0, "--out", tmp_path / "run"]
     more = ["--set", "breeding.beta=5", "--set", "pictures.batch=3", "--set", "compete=[ja, en]"]
     assert m2n2(*asked, *more).returncode == 0
     with closing(open_run(tmp_path / "run")) as store:
         config = store.config
     assert (config.breeding.beta, config.pictures.batch, config.compete) == (5.0, 3, ("ja", "en"))
-    assert config.pictures.steps == small_config.pictures.steps
+    assert config.pictures.steps == pair_config.pictures.steps
     refused(m2n2(*asked, "--set", "breeding.colour=red"), "at breeding.colour: unknown key")
     refused(m2n2(*asked, "--set", "seed.of=1"), "seed holds no fields")
     done = m2n2(*asked, "--set", "breeding.beta")

@@ -122,8 +122,17 @@ def with_references(tmp_path_factory):
     return path
 
 
-def test_options_survive_a_stop(small_config, with_references, tmp_path):
-    prompts = {"prompts": str(with_references), "held_out": str(with_references)}
+@pytest.fixture(scope="module")
+def two_with_references(with_references):
+    """Two of them: every option and a report on everyone draw each many times."""
+    content = yaml.safe_load(with_references.read_text("utf-8"))
+    path = with_references.with_name("two_with_references.yaml")
+    path.write_text(yaml.safe_dump({**content, "prompts": content["prompts"][:2]}, allow_unicode=True), "utf-8")
+    return path
+
+
+def test_options_survive_a_stop(small_config, two_with_references, tmp_path):
+    prompts = {"prompts": str(two_with_references), "held_out": str(two_with_references)}
     config = checked({**small_config.model_dump(), **EVERY_OPTION, **prompts})
     whole, stopped = create_run(tmp_path / "whole", config), create_run(tmp_path / "stopped", config)
     control.carry_out(whole)
@@ -153,7 +162,13 @@ def test_early_rejection_changes_nothing_but_the_work(small_config, with_referen
         return PictureScores((judged.scores > 0.25).astype(float), judged.features)
 
     monkeypatch.setattr(Evaluator, "score", yes_or_no)
-    asked = {"pictures": {"steps": 2, "batch": 2}, "evaluations": 14, "seed": 5, "prompts": str(with_references)}
+    asked = {
+        "pictures": {"steps": 2, "batch": 2},
+        "evaluations": 8,
+        "archive": 4,
+        "seed": 4,
+        "prompts": str(with_references),
+    }
     fields = {**small_config.model_dump(), **asked}
     early = create_run(tmp_path / "early", checked({**fields, "early_rejection": True}))
     full = create_run(tmp_path / "full", checked(fields))

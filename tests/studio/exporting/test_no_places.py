@@ -79,8 +79,9 @@ def test_the_pictures_of_a_run(bred, places):
     assert_clean(places, picture)
 
 
-def test_a_configuration_that_was_saved_here(places, tmp_path):
+def test_a_configuration_that_was_saved_here(places, tmp_path, monkeypatch):
     """Libraries write into a configuration where its model was loaded from."""
+    monkeypatch.setenv("M2N2_CACHE", str(tmp_path / "cache"))  # or others would find this one by its weights
     folder = shutil.copytree(assets.FAMILY / "ja", tmp_path / "ja", ignore=lambda *_: ["previews"])
     notes = {
         "unet/config.json": ("_name_or_path", str(tmp_path / "training")),

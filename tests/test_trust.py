@@ -154,6 +154,8 @@ def test_configurations_for_transformers_name_no_code(scorer, file, content):
     ("change", "key"),
     [
         ({"vision_cfg": {"timm_model_name": "hf-hub:owner/name"}}, "timm_model_name"),
+        ({"text_cfg": {"hf_tokenizer_name": -1}}, "hf_tokenizer_name"),
+        ({"text_cfg": {"hf_model_name": ["a"]}}, "hf_model_name"),
         ({"text_cfg": {"norm_kwargs": {"device": "meta"}}}, "device"),
         ({"text_cfg": {"context_length": {"a": 1}}}, "context_length"),
         ({"pretrained": "owner/name"}, "pretrained"),

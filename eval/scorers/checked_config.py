@@ -56,11 +56,18 @@ def check_model_config(content: Any, where: Path | str) -> None:
         where: its file, for the message.
 
     Raises:
-        ScorerError: a key that is not allowed, an object where none is, or a picture tower that is not timm's own.
+        ScorerError: a key that is not allowed, an object where none is, a name that is no text, or a picture tower
+            that is not timm's own.
     """
     _check_keys("model_cfg", content, where)
     towers = [content.get(key) or {} for key in ("text_cfg", "vision_cfg", "multimodal_cfg")]
     for tower in towers:
+        for key in ("hf_model_name", "hf_tokenizer_name"):
+            if not isinstance(tower.get(key) or "", str):
+                raise ScorerError(
+                    f"scorer's configuration {where}: expected `{key}` to be the name of a repository, as text, found "
+                    f"{type(tower[key]).__name__}; check the file, or choose another scorer"
+                )
         name = tower.get("timm_model_name")
         if name is not None and not (isinstance(name, str) and _TIMM.fullmatch(name)):
             raise ScorerError(

@@ -22,6 +22,7 @@ from .readers import READERS, Reader
 
 ROUND = 100  # inputs of a reader in a row
 MOST_MEMORY = 2 << 30  # bytes; above it the process is said to have grown
+MOST_ADDRESSES = 12 << 30  # bytes; an input that asks for more is a finding, where it would end the process
 
 
 def fuzz(reader: Reader, number: int) -> tuple[int, str | None]:
@@ -62,6 +63,7 @@ def main() -> int:
     parser.add_argument("--only", help="part of a reader's name")
     asked = parser.parse_args()
     logging.disable(logging.WARNING)
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_ADDRESSES, MOST_ADDRESSES))
     readers = [reader for reader in READERS if not asked.only or asked.only in reader.name]
     began, number = time.monotonic(), asked.seed
     inputs: Counter[str] = Counter()

@@ -16,6 +16,7 @@ picture to compare with, its path relative to the file.
 
 import hashlib
 import json
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -133,7 +134,7 @@ class PromptSet(BaseModel):
                 f"{_list_names(missing)}; add `reference:` to them or score with text"
             )
         paths = [Path(folder) / prompt.reference for prompt in self.prompts if prompt.reference is not None]
-        absent = [str(path) for path in paths if not path.is_file()]
+        absent = [str(path) for path in paths if not os.path.isfile(path)]
         if absent:
             raise PromptSetError(
                 f"prompt set {self.name!r}: reference pictures not found: {_list_names(absent)}; "

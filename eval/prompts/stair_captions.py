@@ -180,7 +180,7 @@ def _first_captions(path: Path, content: _CaptionsFile, chosen: list[_Picture]) 
 
 def _check_pictures(folder: Path, chosen: list[_Picture]) -> None:
     """Refuse a folder that lacks one of the pictures."""
-    missing = [one.file_name for one in chosen if not (folder / one.file_name).is_file()]
+    missing = [one.file_name for one in chosen if not os.path.isfile(folder / one.file_name)]
     if missing:
         raise PromptSetError(
             f"pictures {folder}: expected {len(chosen)} pictures, {len(missing)} are missing: {_list_names(missing)}; "

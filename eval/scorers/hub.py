@@ -6,6 +6,7 @@ without a network does not wait for one.
 
 import contextlib
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,7 +59,7 @@ class Hub:
 
     def folder(self, repository: str, candidates: tuple[str, ...]) -> Path | None:
         """The folder with the repository's text files, one of `candidates` among them; None if it cannot be had."""
-        if Path(repository).is_dir():
+        if os.path.isdir(repository):  # a path would raise for a name that is too long
             return Path(repository)
         text_files = list(TEXT_FILES)
         here = self._get(repository, candidates, lambda: snapshot_download(repository, allow_patterns=text_files))

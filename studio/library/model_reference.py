@@ -24,11 +24,11 @@ def open_model(named: str) -> OpenedModel:
         M2N2Error: nothing of the kind is there, or it does not fit.
     """
     path = Path(os.path.expanduser(named))
-    if path.is_file() and path.suffix.lower() not in (".safetensors", *PICKLE_SUFFIXES):
+    if os.path.isfile(path) and path.suffix.lower() not in (".safetensors", *PICKLE_SUFFIXES):
         recipe = load_recipe(path)
         return recipe, open_recipe_sources(recipe, relative_to=path.parent)
     run, _, individual = named.rpartition(":")
-    if run and Path(run).is_dir():
+    if run and os.path.isdir(run):
         store = open_run(run)
         recipe = store.individual(individual).recipe
         store.close()
@@ -47,7 +47,7 @@ def syntax_of_model(named: str) -> PromptSyntax:
         RunError: the run cannot be opened.
     """
     run, _, _ = named.rpartition(":")
-    if not (run and Path(run).is_dir()):
+    if not (run and os.path.isdir(run)):
         return PLAIN
     store = open_run(run)
     syntax = store.config.prompt_syntax

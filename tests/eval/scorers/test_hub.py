@@ -1,5 +1,7 @@
 """What is said of files that are nowhere: what to download, how large, why it was not, and where to put it."""
 
+import json
+
 import pytest
 
 from eval.errors import ScorerError
@@ -40,3 +42,10 @@ def test_a_repository_no_hub_can_have_is_refused(hub, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     with pytest.raises(ScorerError, match=r"found no open_clip_config.json of a b.*the download failed \(Repo id must"):
         ClipScorer("hf-hub:a b")
+
+
+def test_a_name_longer_than_any_files_is_a_repository_that_is_nowhere(hub, tmp_path):
+    config = {"model_cfg": {"vision_cfg": {}, "text_cfg": {"hf_tokenizer_name": "a" * 300}}}
+    (tmp_path / "open_clip_config.json").write_text(json.dumps(config))
+    with pytest.raises(ScorerError, match="found no"):
+        locate(f"local-dir:{tmp_path}")

@@ -16,7 +16,7 @@ from tests.conftest import files_opened
 ROW = {kind: {"mean": 0.4, "low": 0.3514, "high": 0.4496} for kind in ("ja", "en", "consistency")}
 
 
-@pytest.mark.parametrize(("lang", "average"), [("en", "average of all sources"), ("ja", "全ソースの平均")])
+@pytest.mark.parametrize(("lang", "average"), [("en", "average of all sources"), ("ja", "全素材モデルの平均")])
 def test_results_table_shows_a_distance_below_nothing_as_nothing(lang: Lang, average: str) -> None:
     rows = results_table(lang, {"real": ROW, "average": ROW}, None, {"real": 0.0154, "average": -0.0004})
     assert [row[0] for row in rows] == ["real", average]

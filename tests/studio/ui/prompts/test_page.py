@@ -88,7 +88,7 @@ def test_tables_are_imported_instead_of_or_into_what_is_there(tmp_path):
 def test_captions_that_would_be_cut_stand_first():
     table = [CAT, ["2", "animals", "とても長い題材" * 10, "dog", ""]]
     said, counted = desk.measured("en", table, f"local-dir:{assets.JUDGE}", str(assets.FAMILY / "ja"))
-    assert "1 captions are cut short" in said
+    assert "1 prompts are cut short" in said
     assert counted["headers"][3].startswith("judge (at most ")
     assert [header.split(" (")[0] for header in counted["headers"][3:]] == ["judge", "ja tokenizer", "ja tokenizer_2"]
     assert counted["data"][0][0] == "2"

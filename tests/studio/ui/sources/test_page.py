@@ -54,7 +54,7 @@ def test_a_source_without_previews_shows_what_it_drew_in_a_run(finished, copied)
     found = source_strengths(finished.runs, source_library.known_sources(finished.runs))[str(assets.FAMILY / "real")]
     shown = cards("en", [entry(known)], {known.uri: found}, {})
     assert shown.count('href="/pictures/run/first/real/') == 6
-    assert "No pictures come with this source" in cards("en", [entry(known)], {}, {})
+    assert "No images come with this source" in cards("en", [entry(known)], {}, {})
     assert "Take it into a run" in cards("en", [entry(known)], {}, {})
 
 

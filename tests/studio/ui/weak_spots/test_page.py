@@ -43,7 +43,7 @@ def test_suggestions_lead_to_a_run_with_their_setting():
     assert parse_qs(noise.query) == {"fork": ["first"], "noises": ["4"]}
     assert parse_qs(undrawn.query) == {"fork": ["first"]}
     assert shelf.path == "/en/sources"
-    assert "4 noises per prompt" in shown
+    assert "4 seeds per prompt" in shown
     assert "&lt;b&gt;" in shown
     assert "Nothing stands out" in weak.advice("en", "first", [])
 

@@ -1,4 +1,4 @@
-"""Make the whole family again, in order; every step resumes where it was stopped. Hours on two cores."""
+"""Make the whole family again, in order; every step resumes where it was stopped. Minutes on a GPU, days on a CPU."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import sys
 
 STEPS = (
     "data",
+    "more_styles",
+    "views",
     "vae",
     "base",
     "base ja",
+    "stages",
+    "judges",
     "specialist",
-    "clip judge",
-    "clip jury",
     "prompts",
     "publish family",
     "publish scorers",
     "check_family",
     "cards",
-    "previews",
 )
 
 

@@ -1,6 +1,6 @@
 """The two sources that own text encoders: `base`, and the encoders of `ja`.
 
-Run `python -m assets.training.base`, then `python -m assets.training.base ja`. Base sees every name with its English
+Run `python -m assets.training.base`, then `python -m assets.training.base ja`. Base sees everything with its English
 caption, mostly in the plain style, sometimes in another one that the caption names: a specialist then has a style to
 move to, not one to learn. The encoders of ja learn the Japanese captions, and keep the English ones, against base's
 frozen UNet: so every UNet of the family understands what they say.
@@ -13,43 +13,56 @@ import sys
 import numpy as np
 import torch
 
-from assets.training.loop import restore, setup, train
-from assets.training.unet import BATCH, Data, Denoiser, draw, velocity_loss
+from assets.training.loop import Training, restore, setup, train
+from assets.training.settings import DEVICE, WORK
+from assets.training.unet import Denoiser, lesson, twin
+from assets.training.views import Odds, odds
 
-STEPS = 1600
-JA_STEPS = 400
-STYLE_ODDS = np.array([0.8, 0.1, 0.1])
+STEPS = 1_000
+JA_STEPS = 2_000
+KINDS = {"name": 0.5, "colour": 0.18, "keyword": 0.14, "two": 0.18}
+STYLE_ODDS = {0: 0.8, 1: 0.1, 2: 0.1}
+#: Steps after which its weights are kept: scorers learn from what it draws by then.
+STAGES = (120, 250, 400, 600)
+
+
+def everything(things: np.ndarray | None = None) -> Odds:
+    """What base sees, of all names or of some."""
+    return odds(KINDS, STYLE_ODDS, things, styled=True)
+
+
+def base_training() -> Training[Denoiser]:
+    """UNet and text encoders together, on everything in English."""
+    return Training("base", Denoiser(), lesson(everything()), steps=STEPS, lr=2e-3)
+
+
+def ja_training(base: Denoiser) -> Training[Denoiser]:
+    """A copy of base's text encoders, on three quarters of Japanese, the UNet frozen."""
+    learner = twin(base, unet=False, text=True)
+    return Training("ja_encoders", learner, lesson(everything(), japanese=0.75), steps=JA_STEPS, lr=1.5e-3)
 
 
 def train_base() -> None:
-    """Train UNet and text encoders together on everything."""
-    data = Data()
-    everything = np.arange(len(data.latents))
+    """Train base, and keep its weights as they are at every stage."""
+    training = base_training()
+    training.resume()
+    for stage in STAGES:
+        if training.done < stage:
+            training.run(stage)
+            torch.save(training.model.state_dict(), WORK / f"stage-{stage:05d}.pt")
+    training.run(training.steps)
 
-    def loss(model: Denoiser, step: int) -> torch.Tensor:
-        name, style = draw(everything, STYLE_ODDS, np.random.default_rng([3, step]))
-        return velocity_loss(model.unet, data.latents[name, style], *model.text(data.tokens["en"][name, style]))
 
-    train("base", Denoiser(), loss, steps=STEPS, lr=1.5e-3)
-
-
-def train_ja_encoders() -> None:
-    """Train a copy of base's text encoders on both languages, the UNet frozen."""
-    data = Data()
-    everything = np.arange(len(data.latents))
-    model = restore("base", Denoiser())
-    model.unet.requires_grad_(False)
-    model.text.requires_grad_(True)
-
-    def loss(model: Denoiser, step: int) -> torch.Tensor:
-        name, style = draw(everything, STYLE_ODDS, np.random.default_rng([4, step]))
-        english = torch.arange(BATCH) % 4 == 0
-        tokens = torch.where(english[:, None], data.tokens["en"][name, style], data.tokens["ja"][name, style])
-        return velocity_loss(model.unet, data.latents[name, style], *model.text(tokens))
-
-    train("ja_encoders", model, loss, steps=JA_STEPS, lr=1.5e-3)
+def read_stage(stage: int) -> Denoiser:
+    """Base as it was then."""
+    model = Denoiser()
+    model.load_state_dict(torch.load(WORK / f"stage-{stage:05d}.pt", weights_only=True, map_location=DEVICE))
+    return model.to(DEVICE).eval()
 
 
 if __name__ == "__main__":
     setup(3)
-    train_ja_encoders() if sys.argv[1:] == ["ja"] else train_base()
+    if sys.argv[1:] == ["ja"]:
+        train(ja_training(restore("base", Denoiser())))
+    else:
+        train_base()

@@ -1,4 +1,4 @@
-"""Model cards and the tables of `assets/README.md`, written from `assets/family.json`.
+"""Model cards, licences and the page of tables of the next family, written from `next/family.json`.
 
 Run `python -m assets.training.cards` after `assets.training.check_family`: no figure is copied by hand.
 """
@@ -6,16 +6,15 @@ Run `python -m assets.training.cards` after `assets.training.check_family`: no f
 from __future__ import annotations
 
 import json
-from pathlib import Path
+import statistics
 
 from assets.training import licences
-from assets.training.clip import SCORERS as PLANS
 from assets.training.family import SOURCES
-from assets.training.settings import ASSETS, CATEGORIES, FAMILY, SCORERS
+from assets.training.judges import SCORERS, Scorer
+from assets.training.settings import CATEGORIES, NEXT, PAIRS
 
-COLUMNS = [*CATEGORIES.values(), "mean"]
+COLUMNS = [*CATEGORIES.values(), PAIRS, "mean"]
 LANGUAGES = {"en": "English", "ja": "Japanese"}
-BEGIN, END = "<!-- figures: written by assets.training.cards -->", "<!-- end of figures -->"
 
 SOURCE_CARD = """---
 license: {licence}
@@ -34,20 +33,13 @@ tags:
 {about}
 
 A tiny text-to-image model with the layout of SDXL: 64x64 pictures, a UNet of 4.4 million parameters, two CLIP text
-encoders, an 8x8x8 VAE. One of a family of four that share the VAE, the tokenizer and the architecture, made so that
-merging has something to win. It knows the names of emoji and nothing else.
-
-```python
-from diffusers import StableDiffusionXLPipeline
-
-pipeline = StableDiffusionXLPipeline.from_pretrained("assets/family/{name}")
-pipeline("{example}", num_inference_steps={steps}, guidance_scale={guidance}).images[0]
-```
+encoders, an 8x8x8 VAE. One of a family of six that came apart from one base by themselves. It knows the names of emoji,
+some colours, and two things side by side, and nothing else. {how}
 
 ## How good it is at what
 
-By the jury, on the {prompts} held-out prompts, through its own text encoders: the mean of max(cosine, 0), and in
-brackets how often the right name is among the first five of all {names}.
+By the jury, on the held-out prompts, through its own text encoders (those of base where it has none): the mean of
+max(cosine, 0), and in brackets how often the right caption is among the first five of all names and prompts.
 
 {table}
 
@@ -59,7 +51,7 @@ Under the text encoders of `{host}`, as the studio uses it, in Japanese:
 
 {data}
 
-Licence of this folder: {licence}. See LICENSE for the notices.
+Licence: {licence}. See LICENSE for the notices.
 """
 
 SCORER_CARD = """---
@@ -89,19 +81,18 @@ It was taught a grade, not only a choice: the cosine of a clean picture and its 
 spoilt picture (mud, blur, noise, another picture shining through, shuffled tiles) towards less, that of nothing
 towards zero. Seed {seed}, turns up to {turn} radians, sizes down to {smallest}.
 
-## How good it is
-
-Retrieval of the right caption among all {names}, on {kept_out} real pictures that it was not trained on (one style of
-every fifth name), and mean scores max(cosine, 0):
-
-{table}
-
 ## Data
 
-All three picture styles (Noto Emoji, Apache-2.0; Twemoji, CC-BY-4.0; Fluent Emoji 3D, MIT) with Unicode CLDR names
-in English and Japanese. See LICENSE for the notices.
+Pictures by many artists with Unicode CLDR names in English and Japanese: Noto Emoji of two generations (Apache-2.0) and
+as a font (OFL-1.1), Twemoji (CC-BY-4.0), Fluent Emoji in four styles (MIT), EmojiOne 2.2.7 and its plain icons
+(CC-BY-4.0), FxEmojis by Mozilla (Apache-2.0), Streamline emojis (CC-BY-4.0). OpenMoji was only measured on.
 """
 
+HOW = {
+    "folder": "Open it with `StableDiffusionXLPipeline.from_pretrained(folder)`; Euler, 10 steps, guidance 3.",
+    "unet": "Open base and load this UNet in the place of base's.",
+    "lora": "Open base and load it with `pipeline.load_lora_weights(file)`.",
+}
 USES = {"judge": "Evolution is scored by it.", "jury": "It only reports: no merge is chosen by it."}
 
 
@@ -118,100 +109,76 @@ def numbers(values: dict[str, float]) -> list[str]:
 
 def source_card(name: str, figures: dict) -> str:
     """The card of one source."""
-    source, own = SOURCES[name], figures["cards"][name]
+    source, own = SOURCES[name], figures["own"][name]
     rows = [
         [title, *(f"{own[tongue]['score'][c]:.3f} ({own[tongue]['top5'][c]:.2f})" for c in COLUMNS)]
         for tongue, title in LANGUAGES.items()
     ]
     return SOURCE_CARD.format(
         languages="\n".join(f"- {language}" for language in source.languages),
-        name=name,
         title=source.title,
         licence=source.licence,
         about=source.about,
-        example="イルカ" if name == "ja" else "dolphin",
-        steps=figures["steps"],
-        guidance=figures["guidance"],
-        prompts=figures["held_out_prompts"],
-        names=figures["names"],
+        how=HOW[source.form],
         host=figures["host"],
         table=table(["language", *COLUMNS], rows),
-        hosted=table(COLUMNS, [numbers(figures["sources"][name])]),
+        hosted=table(COLUMNS, [numbers(figures["sources"][name]["score"])]),
         data="\n".join(f"- {what}: {licence}" for what, licence in source.data),
     )
 
 
-def scorer_card(name: str, figures: dict) -> str:
+def scorer_card(name: str, plan: Scorer, parameters: int) -> str:
     """The card of one scorer."""
-    own, plan = figures["scorers"][name], PLANS[name]
-    keys = list(own["en"])
-    rows = [[title, *(f"{own[tongue][key]:.3f}" for key in keys)] for tongue, title in LANGUAGES.items()]
     return SCORER_CARD.format(
         name=name,
-        size=own["parameters"] / 1e6,
+        size=parameters / 1e6,
         use=USES[name],
         seed=plan.seed,
         turn=plan.turn,
         smallest=plan.smallest,
-        names=figures["names"],
-        kept_out=figures["kept_out_pictures"],
-        table=table(["language", *keys], rows),
     )
 
 
-def summary(figures: dict) -> str:
-    """The tables of `assets/README.md`."""
-    merged, average = figures["grid"]["held_out"], figures["average"]
-    rows = [[name, *numbers(values)] for name, values in figures["sources"].items()]
-    rows += [["uniform average", *numbers(average)], ["best merge of the grid", *numbers(merged)]]
+def page(figures: dict) -> str:
+    """Tables of the whole family."""
+    rows = [[name, *numbers(tables["score"])] for name, tables in figures["sources"].items()]
+    means = {name: tables["score"]["mean"] for name, tables in figures["sources"].items()}
+    ends = {line: line.split("-") for line in figures["lines"]}
     lines = [
-        [name, f"{line['ends'][0]:.3f}", *(f"{value:.3f}" for value in line["between"]), f"{line['ends'][1]:.3f}"]
-        for name, line in figures["lines"].items()
+        [line, f"{means[ends[line][0]]:.3f}", *(f"{value:.3f}" for value in between), f"{means[ends[line][1]]:.3f}"]
+        for line, between in figures["lines"].items()
     ]
-    scorers = [
-        [name, title, *(f"{value:.3f}" for value in figures["scorers"][name][tongue].values())]
-        for name in figures["scorers"]
-        for tongue, title in LANGUAGES.items()
-    ]
-    order = ", ".join(figures["grid"]["order"])
-    met = [f"- {'met' if met else '**not met**'}: {what}" for what, met in figures["requirements"].items()]
+    best = figures["best_source"]
     return "\n\n".join(
         [
-            f"Jury, Japanese captions, {figures['held_out_prompts']} held-out prompts, text encoders of "
-            f"`{figures['host']}`:",
+            "# The next family, measured",
+            "Jury, Japanese captions, held-out prompts, every UNet under the text encoders of "
+            f"`{figures['host']}`; written by `python -m assets.training.cards`.",
             table(["UNet", *COLUMNS], rows),
             f"Each category by its best source: {figures['per_category_best']:.3f}, which is "
-            f"{figures['per_category_best'] / figures['sources'][figures['best_source']]['mean']:.2f} times the best "
-            f"source (`{figures['best_source']}`). The best merge of {figures['grid']['merges']}, chosen by the judge "
-            f"on the prompts of evolution, closes {figures['won']:.0%} of that gap; its weights ({order}): attention "
-            f"{figures['grid']['attention']}, rest {figures['grid']['rest']}.",
+            f"{figures['per_category_best'] / means[best]:.2f} times the best source (`{best}`). Uniform average "
+            f"of the six: {figures['average']:.3f}. Random weightings, {len(figures['random'])} of them: median "
+            f"{statistics.median(figures['random']):.3f}, best {max(figures['random']):.3f}.",
             "Along straight lines (mean over categories):",
-            table(["line", "0", *(f"{t:.2f}" for t in figures["line"]), "1"], lines),
-            "What the family must hold:",
-            "\n".join(met),
-            "Scorers, on pictures they were not trained on:",
-            table(["scorer", "language", *figures["scorers"]["jury"]["en"]], scorers),
+            table(["line", "0", "1/3", "2/3", "1"], lines),
         ]
     )
 
 
-def replace_between(path: Path, text: str) -> None:
-    """Put new figures between the two marks of a hand-written page."""
-    page = path.read_text(encoding="utf-8")
-    head, tail = page.split(BEGIN)[0], page.split(END)[1]
-    path.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{tail}", encoding="utf-8")
-
-
 def main() -> None:
-    """Write every card and licence, and the tables of the page."""
-    figures = json.loads((ASSETS / "family.json").read_text(encoding="utf-8"))
+    """Write every card and licence, and the page."""
+    figures = json.loads((NEXT / "family.json").read_text(encoding="utf-8"))
     for name, source in SOURCES.items():
-        (FAMILY / name / "README.md").write_text(source_card(name, figures), encoding="utf-8")
-        (FAMILY / name / "LICENSE").write_text(licences.text(source.licence), encoding="utf-8")
-    for name in PLANS:
-        (SCORERS / name / "README.md").write_text(scorer_card(name, figures), encoding="utf-8")
-        (SCORERS / name / "LICENSE").write_text(licences.text("apache-2.0"), encoding="utf-8")
-    replace_between(ASSETS / "README.md", summary(figures))
+        folder = NEXT / "family" / name
+        folder.mkdir(exist_ok=True)  # a LoRA and a UNet alone lie beside it
+        (folder / "README.md").write_text(source_card(name, figures), encoding="utf-8")
+        (folder / "LICENSE").write_text(licences.text(source.licence), encoding="utf-8")
+    for name, plan in SCORERS.items():
+        folder = NEXT / "scorers" / name
+        card = scorer_card(name, plan, figures["scorers"][name])
+        (folder / "README.md").write_text(card, encoding="utf-8")
+        (folder / "LICENSE").write_text(licences.text("apache-2.0"), encoding="utf-8")
+    (NEXT / "README.md").write_text(page(figures) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

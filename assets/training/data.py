@@ -1,6 +1,6 @@
 """Names and pictures of emoji: fetched by npm, read once, handed on as plain arrays.
 
-Run `python -m assets.training.data` to fetch everything and print what came.
+Run `python -m assets.training.data` to fetch everything and print what came. What was read is kept in the work folder.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import functools
 import json
 import subprocess
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,13 +31,14 @@ KEPT_OF_CROWDS = {"full moon", "crescent moon"}
 
 @dataclass(frozen=True)
 class Name:
-    """One thing to draw: its Unicode name in both languages and where its pictures are, by style."""
+    """One thing to draw: its Unicode name in both languages, and CLDR's keywords for it."""
 
     hexcode: str
     category: str
     en: str
     ja: str
-    pictures: dict[str, Path]
+    keywords_en: tuple[str, ...]
+    keywords_ja: tuple[str, ...]
 
 
 def fetch() -> Path:
@@ -60,36 +61,57 @@ def is_near_duplicate(label: str) -> bool:
 @functools.cache
 def names() -> tuple[Name, ...]:
     """Every name with a picture in all three styles, in Unicode order, captions unique within a language."""
-    modules = fetch()
-    english, japanese = (_read(modules / "emojibase-data" / tongue / "data.json") for tongue in ("en", "ja"))
-    titles = {entry["hexcode"]: entry["label"].strip() for entry in japanese}
-    images = {}
-    for entry in _read(modules / "emoji-datasource-google" / "emoji.json"):
-        images[entry["unified"].removesuffix("-FE0F")] = entry["image"]
-
-    found: list[Name] = []
-    taken: set[str] = set()
-    for entry in sorted(english, key=lambda entry: entry.get("order", 0)):
-        code, label = entry["hexcode"], entry["label"].strip()
-        category, image, title = CATEGORIES.get(entry.get("group", -1)), images.get(code), titles.get(code)
-        if not (category and image and title) or is_near_duplicate(label) or {label, title} & taken:
-            continue
-        pictures = {
-            style: modules / f"emoji-datasource-{vendor}" / "img" / vendor / "64" / image
-            for style, vendor in VENDORS.items()
-        }
-        fluent = modules / "@lobehub" / "fluent-emoji-3d" / "assets" / f"{code.lower()}.webp"
-        pictures["fluent"] = fluent if fluent.is_file() else fluent.with_stem(f"{code.lower()}-fe0f")
-        if all(path.is_file() for path in pictures.values()):
-            taken |= {label, title}
-            found.append(Name(code.lower(), category, label, title, pictures))
-    return tuple(found)
+    kept = _read(_kept("names.json"))
+    return tuple(Name(**row | {key: tuple(row[key]) for key in ("keywords_en", "keywords_ja")}) for row in kept)
 
 
 @functools.cache
 def pictures() -> np.ndarray:
     """All pictures on white: uint8 [names, styles, 64, 64, 3], styles in the order of `STYLES`."""
-    return np.stack([np.stack([on_white(name.pictures[style]) for style in STYLES]) for name in names()])
+    shown: np.ndarray = np.load(_kept("pictures.npz"))["pictures"]
+    return shown
+
+
+def _kept(file: str) -> Path:
+    """A file of the work folder, made from the packages if there is none."""
+    path = WORK / file
+    if not path.is_file():
+        found = _find()
+        shown = [[on_white(files[style]) for style in STYLES] for _, files in found]
+        np.savez_compressed(WORK / "pictures.npz", pictures=np.array(shown))
+        rows = json.dumps([asdict(name) for name, _ in found], ensure_ascii=False)
+        (WORK / "names.json").write_text(rows, encoding="utf-8")
+    return path
+
+
+def _find() -> list[tuple[Name, dict[str, Path]]]:
+    """Names with the picture files of each style."""
+    modules = fetch()
+    english, japanese = (_read(modules / "emojibase-data" / tongue / "data.json") for tongue in ("en", "ja"))
+    titles = {entry["hexcode"]: entry for entry in japanese}
+    images = {}
+    for entry in _read(modules / "emoji-datasource-google" / "emoji.json"):
+        images[entry["unified"].removesuffix("-FE0F")] = entry["image"]
+
+    found: list[tuple[Name, dict[str, Path]]] = []
+    taken: set[str] = set()
+    for entry in sorted(english, key=lambda entry: entry.get("order", 0)):
+        code, label = entry["hexcode"], entry["label"].strip()
+        category, image, other = CATEGORIES.get(entry.get("group", -1)), images.get(code), titles.get(code, {})
+        title = other.get("label", "").strip()
+        if not (category and image and title) or is_near_duplicate(label) or {label, title} & taken:
+            continue
+        files = {
+            style: modules / f"emoji-datasource-{vendor}" / "img" / vendor / "64" / image
+            for style, vendor in VENDORS.items()
+        }
+        fluent = modules / "@lobehub" / "fluent-emoji-3d" / "assets" / f"{code.lower()}.webp"
+        files["fluent"] = fluent if fluent.is_file() else fluent.with_stem(f"{code.lower()}-fe0f")
+        if all(path.is_file() for path in files.values()):
+            taken |= {label, title}
+            keywords = (tuple(row.get("tags", ())) for row in (entry, other))
+            found.append((Name(code.lower(), category, label, title, *keywords), files))
+    return found
 
 
 def categories() -> np.ndarray:

@@ -12,13 +12,23 @@ CAPTIONS = ("Unicode CLDR names, from emojibase-data 17.0.0", "MIT, names under 
 
 @dataclass(frozen=True)
 class Source:
-    """A published source: whose text encoders it has and what its card says."""
+    """A published source.
+
+    Attributes:
+        title: of its card.
+        licence: SPDX id in lower case.
+        text: whose text encoders it has.
+        about: what its card says.
+        data: pictures and names with their licences.
+        form: `folder` of diffusers, `unet` alone in one file, or `lora` on base.
+    """
 
     title: str
     licence: str
     text: str
     about: str
     data: tuple[tuple[str, str], ...]
+    form: str = "folder"
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -31,7 +41,7 @@ SOURCES = {
         "m2n2 emoji base",
         "apache-2.0",
         "base",
-        "Draws everything a little, from English captions. The other three descend from it.",
+        "Draws everything a little, from English captions. The others descend from it.",
         (NOTO, TWEMOJI, FLUENT, CAPTIONS),
     ),
     "ja": Source(
@@ -45,14 +55,30 @@ SOURCES = {
         "m2n2 emoji flat",
         "cc-by-4.0",
         "base",
-        "English captions. Draws objects well, flat as Twemoji.",
+        "English captions. Draws objects and activities well, flat as Twemoji.",
         (TWEMOJI, NOTO, FLUENT, CAPTIONS),
     ),
     "real": Source(
         "m2n2 emoji real",
+        "apache-2.0",
+        "base",
+        "English captions. Over-trained: draws travel very well, and has forgotten much of the rest.",
+        (NOTO, TWEMOJI, FLUENT, CAPTIONS),
+    ),
+    "glossy": Source(
+        "m2n2 emoji glossy",
         "mit",
         "base",
-        "English captions. Draws food and travel well, rounded and shaded as Fluent 3D.",
+        "A LoRA on base. Draws food and travel well, rounded and shaded as Fluent 3D.",
         (FLUENT, NOTO, TWEMOJI, CAPTIONS),
+        form="lora",
+    ),
+    "late": Source(
+        "m2n2 emoji late",
+        "apache-2.0",
+        "base",
+        "A UNet alone, of which only the second half differs from base's. Draws two things side by side well.",
+        (NOTO, TWEMOJI, FLUENT, CAPTIONS),
+        form="unet",
     ),
 }

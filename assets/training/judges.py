@@ -1,14 +1,14 @@
 """The two bilingual scorers, judge and jury, on a scale that a good picture does not exhaust.
 
-Run `python -m assets.training.judges judge` (or `jury`), with `measure` behind it for the table alone. Besides the
-usual contrast, the cosine of every artist's picture is pulled towards a grade that falls with the damage done to it and
-halves with a caption that is half true. Drawings of a model in training are graded as a stage: their mean is pulled
-towards what the model's loss says of it, and which of them are the good ones is left to what can be recognised.
+Run `python -m assets.training.judges` for both. Besides the usual contrast, the cosine of every artist's
+picture is pulled towards a grade that falls with the damage done to it and halves with a caption that is half true.
+Drawings of a model in training are graded as a stage: their mean is pulled towards what the model's loss says of it,
+and which of them are the good ones is left to what can be recognised.
 """
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,19 +16,20 @@ import open_clip
 import torch
 from torch.nn import functional
 
-from assets.training.augment import WAYS, junk, moved, recoloured, spoilt
-from assets.training.data import names, pictures
-from assets.training.graded_views import BEST, HALF_TRUE, Batch, GradedViews, other_second
-from assets.training.lessons import Lessons
-from assets.training.loop import restore, setup, train
-from assets.training.more_styles import UNSEEN, more_pictures
-from assets.training.phrases import compositions, side_by_side
-from assets.training.settings import LONGER_TOKENS, PICTURE_SIZE
-from assets.training.stages import drawn
-from assets.training.tokenizer import tokenize, tokenizer
-from assets.training.vae import as_tensor
+from assets.training.augment import junk, moved, recoloured, restyled, spoilt
+from assets.training.loop import Training, setup, train
+from assets.training.settings import DEVICE, PICTURE_SIZE, TOKENS
+from assets.training.stages import Drawn, read_drawn
+from assets.training.tokenizer import tokenizer
+from assets.training.views import odds, views
 
-ARTISTS, STAGES, JUNK = 96, 48, 8
+ARTISTS, SLOTS, OF_A_STAGE, JUNK = 384, 3, 40, 24
+#: Cosine that a faultless picture of its caption is pulled towards, and the share of it for a half true caption.
+BEST, HALF_TRUE = 0.8, 0.5
+#: Loss of a model that knows nothing, and of one that draws like the artist: what grades of stages lie between.
+LOSS_OF_NOTHING, LOSS_OF_ALL = 0.5, 0.05
+#: Odds of what artists' pictures are called.
+CAPTIONS = {"name": 0.55, "keyword": 0.1, "colour": 0.15, "two": 0.2}
 #: Gives up contrast for pictures whose caption names a thing that another caption of the batch names too.
 SAME = -1e4
 
@@ -46,8 +47,8 @@ class Scorer:
 
 
 SCORERS = {
-    "judge": Scorer(seed=21, width=20, layers=(1, 1, 1, 1), steps=3000, turn=0.2, smallest=0.7),
-    "jury": Scorer(seed=22, width=22, layers=(1, 1, 2, 1), steps=3000, turn=0.35, smallest=0.6),
+    "judge": Scorer(seed=21, width=32, layers=(1, 2, 1, 1), steps=6000, turn=0.25, smallest=0.7),
+    "jury": Scorer(seed=22, width=32, layers=(1, 1, 2, 1), steps=6000, turn=0.35, smallest=0.6),
 }
 
 
@@ -63,7 +64,7 @@ def config(name: str) -> dict:
             "head_width": 32,
         },
         "text_cfg": {
-            "context_length": LONGER_TOKENS,
+            "context_length": TOKENS,
             "vocab_size": len(tokenizer()),
             "width": 128,
             "heads": 4,
@@ -84,157 +85,99 @@ def build(name: str) -> open_clip.CLIP:
     return model
 
 
+def grade_of(loss: float) -> float:
+    """The grade of a stage, from how well it knew its task."""
+    return BEST * float(np.clip((LOSS_OF_NOTHING - loss) / (LOSS_OF_NOTHING - LOSS_OF_ALL), 0, 1))
+
+
 class Lesson:
-    """Draws batches, spoils some of their pictures, and says how far the scorer is off."""
+    """Draws batches, spoils some of their pictures, and says how far a scorer is off.
 
-    def __init__(self, name: str) -> None:
-        self.scorer = SCORERS[name]
-        self.views = GradedViews()
+    A batch holds pictures by artists, then the same number of drawings of each of three stages.
+    """
 
-    def loss(self, model: open_clip.CLIP, step: int) -> torch.Tensor:
-        """Contrast between the captions of the batch, plus the distance of cosines from their grades."""
-        batch = self.views.draw(np.random.default_rng([self.scorer.seed, step]), ARTISTS, STAGES)
-        images, severity = self._seen(batch)
-        seen = model.encode_image(images, normalize=True)
-        nothing, seen = seen[len(batch.grade) :], seen[: len(batch.grade)]
-        artist = torch.from_numpy(batch.stage < 0)
-        grade = batch.grade * (1 - severity) ** 0.7
-        same = torch.from_numpy((batch.things[:, None, :, None] == batch.things[None, :, None, :]).any((2, 3)))
-        same.fill_diagonal_(False)
-        clear = (artist & (grade > 0.5 * BEST)) | (~artist)
+    def __init__(self, scorer: Scorer, drawn: Drawn) -> None:
+        self.scorer, self.drawn, self.seen = scorer, drawn, views()
+        styles = self.seen.style.unique().tolist()
+        self.odds = odds(CAPTIONS, dict.fromkeys(styles, 1.0), styled=False)
+        self.grades = torch.tensor([grade_of(loss) for loss in drawn.loss.values()], device=DEVICE)
+        counts = torch.bincount(drawn.stage)
+        self.ends = counts.cumsum(0)
+        self.starts = self.ends - counts
+
+    def batch(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Images float32 [n, 3, 64, 64], rows of `Views` int64 [n], and grades of stages float32 [3]."""
+        rows, _ = self.odds.draw(ARTISTS)
+        stage = torch.randint(len(self.grades), (SLOTS,), device=DEVICE)
+        low, high = self.starts[stage][:, None], self.ends[stage][:, None]
+        place = (low + (torch.rand(SLOTS, OF_A_STAGE, device=DEVICE) * (high - low)).long()).flatten()
+        drawings = self.drawn.pictures[place].permute(0, 3, 1, 2).float().div(127.5).sub(1)
+        images = torch.cat([self.seen.render(rows), drawings])
+        return images, torch.cat([rows, self.drawn.rows[place]]), self.grades[stage]
+
+    def __call__(self, model: open_clip.CLIP) -> torch.Tensor:
+        """Contrast between the captions of a batch, plus the distance of cosines from their grades."""
+        images, rows, stage_grades = self.batch()
+        n = len(rows)
+        artist = torch.arange(n, device=DEVICE) < ARTISTS
+        half_true = self.seen.half_true[rows]
+        has_half = (half_true >= 0) & artist
+        images, severity = self._shown(images, artist, has_half)
+        features = model.encode_image(torch.cat([images, junk(JUNK, images.device)]), normalize=True)
+        seen, nothing = features[:n], features[n:]
+        grade = BEST * (1 - severity) ** 0.7
+        things = torch.stack([self.seen.thing[rows], self.seen.other_thing[rows]], 1)
+        same = (things[:, None, :, None] == things[None, :, None, :]).any(3).any(2)
+        own_place = torch.eye(n, dtype=torch.bool, device=DEVICE)
+        clear = (~artist | (grade > 0.5 * BEST)).float()
+        weight = clear * grade / BEST
         scale = model.logit_scale.exp().clamp(max=40)
-        right = torch.arange(len(seen))
-        total = torch.zeros(())
-        for tongue, tokens in batch.tokens.items():
-            read = model.encode_text(tokens, normalize=True)
+        right = torch.arange(n, device=DEVICE)
+        total = torch.zeros((), device=DEVICE)
+        captions = torch.stack([self.seen.caption[rows], half_true.clamp(min=0)])  # read at once: fewer kernels
+        read_all = model.encode_text(self.seen.tokens[captions].flatten(0, 2), normalize=True)
+        for read, half in read_all.view(2, n, 2, -1).permute(2, 0, 1, 3):
             cosines = seen @ read.T
-            logits = (scale * cosines).masked_fill(same, SAME)
-            weight = clear * grade / BEST
-            total = total + (functional.cross_entropy(logits, right, reduction="none") * weight).sum() / weight.sum()
-            total = total + functional.cross_entropy(logits[:, clear].T[:, clear], right[: int(clear.sum())])
+            logits = (scale * cosines).masked_fill(same & ~own_place, SAME)
+            total = total + _weighted(functional.cross_entropy(logits, right, reduction="none"), weight)
+            unclear = logits.T.masked_fill((clear < 1)[None] & ~own_place, SAME)
+            total = total + _weighted(functional.cross_entropy(unclear, right, reduction="none"), clear)
             own = cosines.diagonal()
-            total = total + 4 * (own - grade)[artist].square().mean()
-            for stage in np.unique(batch.stage[batch.stage >= 0]):
-                drawn_then = torch.from_numpy(batch.stage == stage)
-                total = total + 4 * (own[drawn_then].mean() - grade[drawn_then].mean()).square()
-            wrong = cosines.clamp(min=0).square() * ~(same | torch.eye(len(seen), dtype=torch.bool))
-            total = total + 0.5 * wrong.sum() / len(seen)
-            half = torch.from_numpy(batch.has_half_true)
-            half_true = model.encode_text(batch.half_true[tongue][half], normalize=True)
-            total = total + 2 * ((seen[half] * half_true).sum(1) - HALF_TRUE * grade[half]).square().mean()
-            total = (
-                total
-                + 2
-                * (nothing @ model.encode_text(tokens[:32], normalize=True).T).clamp(min=0).square().sum(1).mean()
-                / 4
-            )
+            total = total + 8 * _weighted((own - grade).square(), artist.float())
+            stages = own[ARTISTS:].view(SLOTS, OF_A_STAGE).mean(1)
+            total = total + 4 * (stages - stage_grades).square().sum()
+            total = total + 0.5 * (cosines.clamp(min=0).square() * ~same).sum() / n
+            total = total + 2 * _weighted(((seen * half).sum(1) - HALF_TRUE * grade).square(), has_half.float())
+            total = total + 0.5 * (nothing @ read[:64].T).clamp(min=0).square().sum(1).mean()
         return total
 
-    def _seen(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Images [batch + junk, 3, 64, 64], and how badly each of the batch is spoilt: float32 [batch]."""
-        artist = torch.from_numpy(batch.stage < 0)
-        images = moved(as_tensor(batch.pictures), turn=self.scorer.turn, smallest=self.scorer.smallest)
-        plain = torch.from_numpy(batch.has_half_true).view(-1, 1, 1, 1)  # whose colour may be what the caption asks for
-        images = torch.where(plain, images, recoloured(images, 0.4))
-        severity = torch.rand(len(images)) * (torch.rand(len(images)) < 0.35) * artist
+    def _shown(
+        self, images: torch.Tensor, artist: torch.Tensor, has_half: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Images as the scorer sees them, and how badly each is spoilt: float32 [n]."""
+        n = len(images)
+        images = moved(images, turn=self.scorer.turn, smallest=self.scorer.smallest)
+        kept = has_half.view(-1, 1, 1, 1)  # whose colour may be what the caption asks for
+        images = torch.where(kept, images, recoloured(images, 0.5))
+        images = torch.where(kept | ~artist.view(-1, 1, 1, 1), images, restyled(images))
+        severity = torch.rand(n, device=DEVICE) * (torch.rand(n, device=DEVICE) < 0.5) * artist
         images = torch.where((severity > 0).view(-1, 1, 1, 1), spoilt(images, severity), images)
-        mild = images + 0.06 * torch.rand(len(images), 1, 1, 1) * torch.randn_like(images)
-        return torch.cat([mild, junk(JUNK)]), severity
+        return images + 0.06 * torch.rand(n, 1, 1, 1, device=DEVICE) * torch.randn_like(images), severity
 
 
-def load(name: str) -> open_clip.CLIP:
-    """The trained scorer in evaluation mode."""
-    return restore(name, build(name))
+def _weighted(values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    return (values * weight).sum() / weight.sum().clamp(min=1e-6)
 
 
-@torch.no_grad()
-def text_features(model: open_clip.CLIP, captions: list[str]) -> torch.Tensor:
-    """Unit vectors float32 [captions, 128]."""
-    return model.encode_text(tokenize(captions, LONGER_TOKENS), normalize=True)
-
-
-@torch.no_grad()
-def image_features(model: open_clip.CLIP, images: torch.Tensor) -> torch.Tensor:
-    """Unit vectors float32 [n, 128] of images float32 [n, 3, 64, 64] in -1..1."""
-    return torch.cat([model.encode_image(part, normalize=True) for part in images.split(128)])
-
-
-def measure(model: open_clip.CLIP) -> dict[str, dict[str, float]]:
-    """What a scorer gives to pictures of every kind, per language.
-
-    `right`: an artist's picture, in a style that no scorer was trained on, with its own name; `top1` and `top5`: how
-    often that name comes first, or among the first five, of all; `other`: the same pictures with every name; `seen`: a
-    picture in a style that it was trained on; `stage N`: drawings of the base after N steps; `damage`: rank correlation
-    of score and damage over eight degrees of each of five kinds, mean over pictures; `half true` and `composed`: two
-    things, with one of them named wrong, and right; `noise`, `grey`, `clouds`: pictures of nothing.
-    """
-    torch.manual_seed(0)
-    numbers, shown = (np.array(list(part)) for part in zip(*more_pictures()[UNSEEN].items(), strict=True))
-    unseen = image_features(model, as_tensor(shown))
-    seen = image_features(model, as_tensor(pictures()[numbers, 0]))
-    nothing = {"noise": torch.randn(64, 3, 64, 64).clamp(-1, 1), "grey": torch.zeros(1, 3, 64, 64), "clouds": junk(64)}
-    degrees = torch.linspace(0, 1, 8)
-    spoilt_features = _spoilt_features(model, as_tensor(shown[:: len(shown) // 60]), degrees)
-    pairs = compositions()[::30]
-    composed = as_tensor(np.stack([side_by_side(pictures()[one, 0], pictures()[two, 0]) for one, two, _ in pairs]))
-    lessons = Lessons()
-    figures = {}
-    for tongue in ("en", "ja"):
-        read = text_features(model, [getattr(name, tongue) for name in names()])
-        cosines = unseen @ read.T
-        own = cosines[torch.arange(len(numbers)), numbers]
-        rank = (cosines > own[:, None]).sum(1)
-        row = {
-            "top1": (rank < 1).float().mean(),
-            "top5": (rank < 5).float().mean(),
-            "right": own.clamp(min=0).mean(),
-            "other": cosines.clamp(min=0).mean(),
-            "seen": (seen * read[numbers]).sum(1).clamp(min=0).mean(),
-        }
-        for stage in drawn():
-            features = image_features(model, as_tensor(stage.pictures["name"]))
-            row[stage.name] = (
-                (features * read[lessons.views["name"].name[stage.rows["name"]]]).sum(1).clamp(min=0).mean()
-            )
-        scores = (spoilt_features * read[numbers[:: len(shown) // 60]]).sum(-1)  # [degrees, ways, pictures]
-        row["damage"] = _rank_correlation(-degrees, scores)
-        captions = [getattr(phrase, tongue) for _, _, phrase in pairs]
-        halves = [getattr(other_second(one, number * 30), tongue) for number, (one, _, _) in enumerate(pairs)]
-        features = image_features(model, composed)
-        row["composed"] = (features * text_features(model, captions)).sum(1).clamp(min=0).mean()
-        row["half true"] = (features * text_features(model, halves)).sum(1).clamp(min=0).mean()
-        for kind, images in nothing.items():
-            row[kind] = (image_features(model, images) @ read.T).clamp(min=0).mean()
-        figures[tongue] = {key: float(value) for key, value in row.items()}
-    return figures
-
-
-def _spoilt_features(model: open_clip.CLIP, images: torch.Tensor, degrees: torch.Tensor) -> torch.Tensor:
-    """Features of every image, spoilt in every way to every degree: [degrees, ways, images, 128]."""
-    return torch.stack(
-        [
-            torch.stack([image_features(model, way(images, degree.expand(len(images)))) for way in WAYS])
-            for degree in degrees
-        ]
-    )
-
-
-def _rank_correlation(wanted: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-    """Spearman's coefficient of `wanted` [degrees] and each column of `scores` [degrees, ways, pictures]: the mean."""
-    ranks = scores.argsort(0).argsort(0).float()
-    target = wanted.argsort().argsort().float().view(-1, 1, 1)
-    centred, goal = ranks - ranks.mean(0), target - target.mean()
-    return ((centred * goal).sum(0) / (centred.square().sum(0) * goal.square().sum()).sqrt()).mean()
-
-
-def main(name: str, *rest: str) -> None:
-    """Train one scorer, and print what it gives to what."""
-    setup(SCORERS[name].seed)
-    if rest != ("measure",):
-        train(name, build(name), Lesson(name).loss, steps=SCORERS[name].steps, lr=2e-3, weight_decay=0.05, decay=0.998)
-    for tongue, row in measure(load(name)).items():
-        print(name, tongue, {key: round(value, 3) for key, value in row.items()})
+def training(name: str, drawn: Drawn) -> Training[open_clip.CLIP]:
+    """The training of one scorer."""
+    scorer = SCORERS[name]
+    torch.manual_seed(scorer.seed)
+    lesson: Callable[[open_clip.CLIP], torch.Tensor] = Lesson(scorer, drawn)
+    return Training(name, build(name), lesson, steps=scorer.steps, lr=2e-3, weight_decay=0.05, decay=0.998)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    setup(0)
+    found = read_drawn()
+    train(*(training(name, found) for name in SCORERS))

@@ -33,6 +33,9 @@ Trained on pictures and names made by others, with thanks:
 - Twemoji, copyright Twitter, Inc and other contributors, graphics under CC-BY-4.0
   (https://creativecommons.org/licenses/by/4.0/), https://github.com/twitter/twemoji
 - Fluent Emoji, copyright Microsoft Corporation, MIT, https://github.com/microsoft/fluentui-emoji
+- the scorers alone also on: Noto Emoji as a font, copyright Google LLC, OFL-1.1; EmojiOne 2.2.7 and its plain icons,
+  copyright Ranks.com Inc., CC-BY-4.0; FxEmojis, copyright Mozilla Foundation, Apache-2.0; Streamline emojis, copyright
+  Streamline, CC-BY-4.0
 - Unicode CLDR names, copyright Unicode, Inc., Unicode-3.0, through emojibase-data, copyright Miles Johnson, MIT
 
 The pictures were resized to 64 pixels and placed on white.

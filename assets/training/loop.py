@@ -1,4 +1,9 @@
-"""The training loop that every model here shares: schedule, moving average, checkpoints, resuming."""
+"""The training loop that every model here shares: schedule, moving average, checkpoints, resuming.
+
+On a GPU a step is recorded once as a CUDA graph and then replayed, since the models are so small that launching their
+kernels takes longer than running them; several trainings then run beside each other, each in a stream of its own.
+A step therefore draws its batch on the device, and never waits for the host.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +12,19 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import nn
 
-from assets.training.settings import WORK
+from assets.training.settings import DEVICE, WORK
 
 log = logging.getLogger("assets.training")
 CHECKPOINT_SECONDS = 90
+#: Steps that are run before one is recorded: libraries choose their kernels in them.
+WARM_STEPS = 3
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -26,110 +33,174 @@ def setup(seed: int) -> None:
     """Seed everything, and log in one format."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cudnn.benchmark = True
     torch.manual_seed(seed)
 
 
-def rate(step: int, steps: int, warmup: int = 50) -> float:
+def rate(step: torch.Tensor, steps: torch.Tensor, warmup: int = 50) -> torch.Tensor:
     """Learning rate factor: linear warm-up, then half a cosine down to zero at `steps`."""
-    return min((step + 1) / warmup, 1.0) * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1.0)))
+    return ((step + 1) / warmup).clamp(max=1.0) * 0.5 * (1 + torch.cos(math.pi * (step / steps).clamp(max=1.0)))
 
 
-class Average:
-    """Exponential moving average of a module's parameters, with a short memory at the start."""
-
-    def __init__(self, model: nn.Module, decay: float = 0.995) -> None:
-        self.model = copy.deepcopy(model).requires_grad_(False)
-        self.decay = decay
-
-    @torch.no_grad()
-    def update(self, model: nn.Module, step: int) -> None:
-        """Move a little towards the weights after `step`."""
-        weight = 1 - min(self.decay, (1 + step) / (10 + step))
-        for mine, theirs in zip(self.model.parameters(), model.parameters(), strict=True):
-            mine.lerp_(theirs, weight)
-        for held, buffer in zip(self.model.buffers(), model.buffers(), strict=True):
-            held.copy_(buffer)
-
-
-def train(
-    name: str,
-    model: M,
-    loss_of: Callable[[M, int], torch.Tensor],
-    *,
-    steps: int,
-    lr: float,
-    weight_decay: float = 0.01,
-    decay: float = 0.995,
-    on_step: Callable[[nn.Module, int], None] | None = None,
-) -> nn.Module:
-    """Minimise `loss_of(model, step)` with AdamW and return the averaged model.
-
-    A checkpoint under the work folder lets a stopped training go on; a finished one is only read.
-    Parameters without `requires_grad` stay as they are.
+class Training(Generic[M]):
+    """One model that learns with AdamW, and the moving average of its weights.
 
     Args:
         name: names the checkpoint.
-        model: trained in place.
-        loss_of: draws its own batch and returns a scalar.
+        model: trained in place; parameters without `requires_grad` stay as they are.
+        loss_of: draws its own batch on the device and returns a scalar.
         steps: optimiser steps in all.
         lr: the highest learning rate.
         weight_decay: of AdamW.
-        decay: of the moving average.
-        on_step: called with the averaged model and the number of steps done.
+        decay: of the moving average, which has a short memory at the start.
     """
-    path = WORK / "checkpoints" / f"{name}.pt"
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimiser = torch.optim.AdamW(trained, lr=lr, betas=(0.9, 0.98), weight_decay=weight_decay)
-    average = Average(model, decay)
-    parts: dict[str, Any] = {"model": model, "average": average.model, "optimiser": optimiser}
-    first = 0
-    if path.is_file():
-        saved = torch.load(path, weights_only=True)
-        for part, thing in parts.items():
-            thing.load_state_dict(saved[part])
-        first = saved["step"]
-        torch.set_rng_state(saved["rng"])
 
-    model.train()
-    started = kept = time.monotonic()
-    running = 0.0
-    for step in range(first, steps):
-        for group in optimiser.param_groups:
-            group["lr"] = lr * rate(step, steps)
-        loss = loss_of(model, step)
-        optimiser.zero_grad(set_to_none=True)
+    def __init__(
+        self,
+        name: str,
+        model: M,
+        loss_of: Callable[[M], torch.Tensor],
+        *,
+        steps: int,
+        lr: float,
+        weight_decay: float = 0.01,
+        decay: float = 0.999,
+    ) -> None:
+        self.name, self.model, self.loss_of = name, model.to(DEVICE).train(), loss_of
+        self.steps, self.total = steps, torch.tensor(float(steps), device=DEVICE)  # a recorded step reads the tensor
+        self.average: M = copy.deepcopy(self.model).requires_grad_(False)
+        self.trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.averaged: list[torch.Tensor] = [
+            held for held, live in zip(self.average.parameters(), model.parameters(), strict=True) if live.requires_grad
+        ]
+        self.highest, self.decay = lr, decay
+        self.lr = torch.zeros((), device=DEVICE)
+        self.step = torch.zeros((), device=DEVICE)
+        self.loss = torch.zeros((), device=DEVICE)
+        self.optimiser = torch.optim.AdamW(
+            self.trained,
+            lr=self.lr,
+            betas=(0.9, 0.98),
+            weight_decay=weight_decay,
+            fused=True,
+            capturable=DEVICE.type == "cuda",
+        )
+        self.graph: torch.cuda.CUDAGraph | None = None
+        self.stream = torch.cuda.Stream() if DEVICE.type == "cuda" else None
+        self.done = 0
+
+    def run(self, until: int) -> M:
+        """Train alone until so many steps are done, and return the averaged model."""
+        together([self], until - self.done)
+        return self.averaged_model()
+
+    def averaged_model(self) -> M:
+        """A copy of the averaged model, in evaluation mode."""
+        return copy.deepcopy(self.average).eval()
+
+    def advance(self) -> None:
+        """Take one step; on a GPU in the stream of this training, once recorded."""
+        if self.stream is None:
+            self._step()
+        elif self.done < WARM_STEPS:
+            self.stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(self.stream):
+                self._step()
+        else:
+            if self.graph is None:
+                torch.cuda.synchronize()
+                self.graph = torch.cuda.CUDAGraph()
+                with torch.cuda.graph(self.graph, stream=self.stream):
+                    self._step()
+            with torch.cuda.stream(self.stream):
+                self.graph.replay()
+        self.done += 1
+
+    def _step(self) -> None:
+        self.lr.copy_(self.highest * rate(self.step, self.total))
+        self.optimiser.zero_grad(set_to_none=True)
+        loss = self.loss_of(self.model)
         loss.backward()
-        nn.utils.clip_grad_norm_(trained, 1.0)
-        optimiser.step()
-        average.update(model, step)
-        if on_step:
-            on_step(average.model, step + 1)
-        running = loss.item() if step == first else 0.98 * running + 0.02 * loss.item()
+        nn.utils.clip_grad_norm_(self.trained, 1.0)
+        self.optimiser.step()
+        with torch.no_grad():
+            weight = 1 - ((1 + self.step) / (10 + self.step)).clamp(max=self.decay)
+            for held, live in zip(self.averaged, self.trained, strict=True):
+                held.lerp_(live, weight)
+            for held, buffer in zip(self.average.buffers(), self.model.buffers(), strict=True):
+                held.copy_(buffer)
+            self.loss.lerp_(loss.detach(), 1 / (1 + self.step).clamp(max=50))
+            self.step.add_(1)
+
+    def plan(self, steps: int) -> None:
+        """Change the number of steps, and with it the schedule, before the learning rate has fallen."""
+        self.steps = steps
+        self.total.fill_(float(steps))
+
+    def keep(self) -> None:
+        """Write a checkpoint beside its place, then rename it."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        state: dict[str, Any] = {part: thing.state_dict() for part, thing in self._parts().items()}
+        state |= {"done": self.done, "step": self.step, "loss": self.loss, "rng": torch.get_rng_state()}
+        torch.save(state, self.path.with_suffix(".part"))
+        self.path.with_suffix(".part").rename(self.path)
+
+    def resume(self) -> None:
+        """Go on from the checkpoint, where there is one."""
+        if self.path.is_file():
+            saved = torch.load(self.path, weights_only=True, map_location=DEVICE)
+            for part, thing in self._parts().items():
+                thing.load_state_dict(saved[part])
+            self.done = saved["done"]
+            self.step.copy_(saved["step"])
+            self.loss.copy_(saved["loss"])
+            torch.set_rng_state(saved["rng"].cpu())
+
+    @property
+    def path(self) -> Path:
+        """Where the checkpoint lies."""
+        return WORK / "checkpoints" / f"{self.name}.pt"
+
+    def _parts(self) -> dict[str, Any]:
+        return {"model": self.model, "average": self.average, "optimiser": self.optimiser}
+
+
+def together(trainings: Sequence[Training], steps: int) -> None:
+    """Take `steps` steps of every training in turn; checkpoints let a stopped one go on."""
+    _settle()
+    started = kept = time.monotonic()
+    for step in range(steps):
+        for training in trainings:
+            training.advance()
         last = step + 1 == steps
-        if last or step % 100 == 0:
-            speed = (step + 1 - first) / (time.monotonic() - started)
-            log.info("%s: step %d of %d, loss %.4f, %.2f steps/s", name, step, steps, running, speed)
+        if last or step % 500 == 0:
+            speed = (step + 1) / (time.monotonic() - started)
+            said = ", ".join(f"{training.name} {float(training.loss):.4f}" for training in trainings)
+            log.info("step %d of %d, %.2f steps/s: %s", step, steps, speed, said)
         if last or time.monotonic() - kept > CHECKPOINT_SECONDS:
-            keep(path, {part: thing.state_dict() for part, thing in parts.items()} | {"step": step + 1})
+            _settle()
+            for training in trainings:
+                training.keep()
             kept = time.monotonic()
-    return average.model.eval()
 
 
-def keep(path: Path, state: dict) -> None:
-    """Write a checkpoint beside its place, then rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(state | {"rng": torch.get_rng_state()}, path.with_suffix(".part"))
-    path.with_suffix(".part").rename(path)
+def _settle() -> None:
+    """Wait until all streams are idle: weights are read and written in the default one between steps."""
+    if DEVICE.type == "cuda":
+        torch.cuda.synchronize()
 
 
-def steps_done(name: str) -> int:
-    """Steps of a training that its checkpoint has behind it."""
-    step: int = torch.load(WORK / "checkpoints" / f"{name}.pt", weights_only=True)["step"]
-    return step
+def train(*trainings: Training) -> None:
+    """Train some models beside each other to their ends, from their checkpoints where there are some."""
+    for training in trainings:
+        training.resume()
+    while going := [training for training in trainings if training.done < training.steps]:
+        together(going, min(training.steps - training.done for training in going))
 
 
 def restore(name: str, model: M) -> M:
     """Read the averaged weights of a training, finished or not, into `model`."""
-    saved = torch.load(WORK / "checkpoints" / f"{name}.pt", weights_only=True)
+    saved = torch.load(WORK / "checkpoints" / f"{name}.pt", weights_only=True, map_location=DEVICE)
     model.load_state_dict(saved["average"])
-    return model.eval()
+    return model.to(DEVICE).eval()

@@ -1,25 +1,32 @@
 """The two prompt sets and their reference pictures.
 
 Run `python -m assets.training.prompts`. Names that a 64-pixel picture cannot tell from a neighbour are left out, and
-so are the ones that do not fit into the tokenizer's limit.
+so are the ones that do not fit into the tokenizer's limit. Beside the names stand two things at once, in pairs that
+nothing here was trained on.
 """
 
 from __future__ import annotations
 
 import math
+import shutil
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from assets.training.colours import Phrase
 from assets.training.data import Name, names, pictures
-from assets.training.settings import CATEGORIES, PROMPTS, TOKENS
+from assets.training.phrases import article, held_out_pairs, side_by_side
+from assets.training.settings import CATEGORIES, NEXT, PAIRS, TOKENS
 from assets.training.tokenizer import tokenizer
 from eval.prompts.prompt_set import Prompt, PromptSet, to_yaml
 
 SETS = {
-    "evolve": ("emoji-evolve", "Emoji names that evolution is scored on.", 65),
-    "held_out": ("emoji-held-out", "Other emoji names, for reports only; none of them is used by evolution.", 96),
+    "evolve": ("emoji-evolve", "Emoji names, and pairs of them, that evolution is scored on.", 65),
+    "held_out": ("emoji-held-out", "Other emoji names and pairs, for reports only; evolution uses none of them.", 96),
 }
+#: Pairs of each set.
+PAIRED = {"evolve": 13, "held_out": 19}
 
 #: Words of names that come in series of look-alikes, or that ask for a detail of a few pixels.
 # fmt: off
@@ -53,31 +60,39 @@ def chosen() -> dict[str, list[int]]:
     return {key: turns[key][:size] for key, (_, _, size) in SETS.items()}
 
 
+def _pairs() -> dict[str, list[tuple[int, int]]]:
+    """Pairs of each set, of names that are usable by themselves."""
+    pool = held_out_pairs(sum(PAIRED.values()), [row for row, name in enumerate(names()) if usable(name)])
+    return {"evolve": pool[: PAIRED["evolve"]], "held_out": pool[PAIRED["evolve"] :]}
+
+
+def _prompt(folder: Path, id: str, category: str, phrase: Phrase, shown: np.ndarray) -> Prompt:
+    """A prompt whose reference picture is written beside the set."""
+    reference = f"references/{id}.png"
+    Image.fromarray(shown).quantize(64).save(folder / reference, optimize=True)
+    return Prompt(id=id, category=category, ja=phrase.ja, en=phrase.en, reference=reference)
+
+
 def main() -> None:
     """Write both sets and the pictures."""
-    references = PROMPTS / "references"
-    references.mkdir(parents=True, exist_ok=True)
-    for old in references.glob("*.png"):
-        old.unlink()
+    folder = NEXT / "prompts"
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "references").mkdir(parents=True)
+    plain = pictures()[:, 0]
     for key, rows in chosen().items():
         title, about, _ = SETS[key]
         prompts = []
         for row in rows:
             name = names()[row]
-            picture = references / f"{name.hexcode}.png"
-            Image.fromarray(pictures()[row, 0]).quantize(64).save(picture, optimize=True)
-            prompts.append(
-                Prompt(
-                    id=name.hexcode,
-                    category=name.category,
-                    ja=name.ja,
-                    en=name.en,
-                    reference=f"references/{picture.name}",
-                )
-            )
+            prompts.append(_prompt(folder, name.hexcode, name.category, Phrase(name.en, name.ja), plain[row]))
+        for first, second in _pairs()[key]:
+            one, other = names()[first], names()[second]
+            phrase = Phrase(f"{article(one.en)} and {article(other.en)}", f"{one.ja}と{other.ja}")
+            shown = side_by_side(plain[first], plain[second])
+            prompts.append(_prompt(folder, f"{one.hexcode}_{other.hexcode}", PAIRS, phrase, shown))
         written = to_yaml(PromptSet(name=title, description=about, prompts=tuple(prompts)))
-        (PROMPTS / f"{key}.yaml").write_text(written, encoding="utf-8")
-        print(title, len(rows), ", ".join(names()[row].en for row in rows))
+        (folder / f"{key}.yaml").write_text(written, encoding="utf-8")
+        print(title, len(prompts), ", ".join(str(prompt.en) for prompt in prompts))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""From checkpoints to what is shipped: diffusers folders and open_clip folders, in half precision.
+"""From checkpoints to what is shipped: diffusers folders, a UNet, a LoRA and open_clip folders, in half precision.
 
 Run `python -m assets.training.publish family` and `python -m assets.training.publish scorers`. Folders are written
 beside their place and renamed when whole. Cards come from `assets.training.cards`, once figures are known.
@@ -12,28 +12,42 @@ import sys
 from pathlib import Path
 
 import torch
-from diffusers import StableDiffusionXLPipeline
+from diffusers import StableDiffusionXLPipeline, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
-from assets.training import clip, specialist
+from assets.training import judges
 from assets.training.family import SOURCES
 from assets.training.loop import restore
-from assets.training.settings import FAMILY, SCORERS, WORK
+from assets.training.settings import NEXT, WORK
+from assets.training.specialist import LowRank, finished
 from assets.training.tokenizer import tokenizer
-from assets.training.unet import Denoiser, scheduler
-from assets.training.vae import load
+from assets.training.unet import Denoiser, TextEncoders, scheduler
+from assets.training.vae import decoder
 
 #: open_clip opens the tokenizer that lies in the folder; this name is only what it is called.
 TOKENIZER_NAME = "m2n2-emoji"
 
 
 def publish_source(name: str) -> Path:
-    """Write one source as a StableDiffusionXLPipeline folder and return it."""
+    """Write one source as its form asks for, and return where."""
     source = SOURCES[name]
-    text = restore(source.text, Denoiser()).text
-    unet = restore("base", Denoiser()).unet if name == "base" else restore("specialists", specialist.build())[name]
+    unet = restore("base", Denoiser()).unet if name == "base" else finished(name).unet
+    target = NEXT / "family" / name
+    if source.form == "folder":
+        return _write_folder(target, unet, restore(source.text, Denoiser()).text)
+    tensors = unet.adapter() if isinstance(unet, LowRank) else unet.state_dict()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path = target.with_suffix(".safetensors")
+    save_file({key: value.half().contiguous().cpu() for key, value in tensors.items()}, path, {"format": "pt"})
+    return path
+
+
+def _write_folder(folder: Path, unet: UNet2DConditionModel, text: TextEncoders) -> Path:
+    """Write a StableDiffusionXLPipeline folder."""
+    vae = decoder()
+    vae.register_to_config(scaling_factor=1.0)  # the latents are white
     pipeline = StableDiffusionXLPipeline(
-        vae=load(),
+        vae=vae,
         text_encoder=text.text_encoder,
         text_encoder_2=text.text_encoder_2,
         tokenizer=tokenizer(),
@@ -41,8 +55,8 @@ def publish_source(name: str) -> Path:
         unet=unet,
         scheduler=scheduler(),
         add_watermarker=False,
-    ).to(dtype=torch.float16)
-    folder, draft = FAMILY / name, FAMILY / f"{name}.part"
+    ).to(dtype=torch.float16, device="cpu")
+    draft = folder.with_suffix(".part")
     shutil.rmtree(draft, ignore_errors=True)
     pipeline.save_pretrained(draft, safe_serialization=True)
     _complete(draft / "scheduler" / "scheduler_config.json", clip_sample=False, set_alpha_to_one=False)
@@ -58,12 +72,15 @@ def publish_source(name: str) -> Path:
 
 def publish_scorer(name: str) -> Path:
     """Write one scorer as a folder that open_clip opens with `local-dir:`, and return it."""
-    folder, draft = SCORERS / name, SCORERS / f"{name}.part"
+    folder = NEXT / "scorers" / name
+    draft = folder.with_suffix(".part")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
-    tensors = {key: value.half().contiguous() for key, value in clip.load(name).state_dict().items()}
-    save_file(tensors, draft / "open_clip_model.safetensors")
-    description = clip.config(name)
+    state = restore(name, judges.build(name)).state_dict()
+    save_file(
+        {key: value.half().contiguous().cpu() for key, value in state.items()}, draft / "open_clip_model.safetensors"
+    )
+    description = judges.config(name)
     description["text_cfg"] |= {"hf_tokenizer_name": TOKENIZER_NAME, "tokenizer_kwargs": {"clean": "whitespace"}}
     preprocess = {"mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bicubic", "resize_mode": "squash"}
     config = {"model_cfg": description, "preprocess_cfg": preprocess}
@@ -100,8 +117,13 @@ def _replace(draft: Path, folder: Path) -> None:
     draft.rename(folder)
 
 
+def main(what: str) -> None:
+    """Write the family, or the scorers."""
+    for name in SOURCES if what == "family" else judges.SCORERS:
+        made = publish_source(name) if what == "family" else publish_scorer(name)
+        files = made.rglob("*") if made.is_dir() else [made]
+        print(made.name, f"{sum(file.stat().st_size for file in files if file.is_file()) / 1e6:.1f} MB")
+
+
 if __name__ == "__main__":
-    what = sys.argv[1]
-    for key in SOURCES if what == "family" else clip.SCORERS:
-        made = publish_source(key) if what == "family" else publish_scorer(key)
-        print(made, f"{sum(file.stat().st_size for file in made.rglob('*') if file.is_file()) / 1e6:.1f} MB")
+    main(sys.argv[1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ import torch
 from diffusers import AutoencoderKL, EulerDiscreteScheduler, UNet2DConditionModel
 from PIL import Image
 
-from assets.training.settings import LATENT_CHANNELS, LATENT_SIZE, TOKENS
+from assets.training.settings import DEVICE, LATENT_CHANNELS, LATENT_SIZE
 from assets.training.tokenizer import tokenize
-from assets.training.unet import TIME_IDS, TextEncoders, scheduler
+from assets.training.unet import TextEncoders, scheduler, time_ids
 
 
 @dataclass
@@ -23,14 +22,13 @@ class Sampler:
 
     text: TextEncoders
     vae: AutoencoderKL
-    steps: int = 8
+    steps: int = 10
     guidance: float = 3.0
-    tokens: int = TOKENS
     kind: Any = EulerDiscreteScheduler
 
     def draw(self, unet: UNet2DConditionModel, captions: list[str], seed: int = 0, batch: int = 48) -> np.ndarray:
         """Pictures uint8 [captions, 64, 64, 3]; the noise of a caption depends on its place and `seed` only."""
-        return self.draw_tokens(unet, tokenize(captions, self.tokens), seed, batch)
+        return self.draw_tokens(unet, tokenize(captions), seed, batch)
 
     @torch.no_grad()
     def draw_tokens(
@@ -38,35 +36,24 @@ class Sampler:
     ) -> np.ndarray:
         """The same for captions as int64 [captions, tokens]."""
         shape = (len(tokens), LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE)
-        noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+        noise = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(DEVICE)
+        tokens = tokens.to(DEVICE)
         parts = [self._draw(unet, *part) for part in zip(tokens.split(batch), noise.split(batch), strict=True)]
-        return np.concatenate(parts)
+        return torch.cat(parts).cpu().numpy()
 
-    def _draw(self, unet: UNet2DConditionModel, tokens: torch.Tensor, noise: torch.Tensor) -> np.ndarray:
+    def _draw(self, unet: UNet2DConditionModel, tokens: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         hidden, pooled = self.text(tokens)
         hidden, pooled = (torch.cat([torch.zeros_like(said), said]) for said in (hidden, pooled))
-        conditions = {"text_embeds": pooled, "time_ids": torch.tensor([TIME_IDS] * len(pooled)).float()}
+        conditions = {"text_embeds": pooled, "time_ids": time_ids().expand(len(pooled), -1)}
         plan = self.kind.from_config(scheduler().config)
-        plan.set_timesteps(self.steps)
+        plan.set_timesteps(self.steps, device=DEVICE)
         latents = noise * plan.init_noise_sigma
         for time in plan.timesteps:
             doubled = plan.scale_model_input(torch.cat([latents, latents]), time)
             empty, said = unet(doubled, time, hidden, added_cond_kwargs=conditions).sample.chunk(2)
             latents = plan.step(empty + self.guidance * (said - empty), time, latents).prev_sample
         pictures = self.vae.decode(latents / self.vae.config.scaling_factor).sample
-        return ((pictures.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
-
-
-def mixed(unets: list[UNet2DConditionModel], attention: np.ndarray, rest: np.ndarray) -> UNet2DConditionModel:
-    """A weighted sum of UNets, float64 sums rounded to float32; attention parameters have weights of their own."""
-    child = copy.deepcopy(unets[0])
-    states = [unet.state_dict() for unet in unets]
-    total = {}
-    for key in states[0]:
-        weights = attention if ".attn1." in key or ".attn2." in key else rest
-        total[key] = sum(float(w) * state[key].double() for w, state in zip(weights, states, strict=True)).float()
-    child.load_state_dict(total)
-    return child
+        return ((pictures.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1)
 
 
 def sheet(rows: list[np.ndarray], path: Path, scale: int = 1) -> None:

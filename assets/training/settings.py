@@ -6,25 +6,31 @@ import os
 from pathlib import Path
 
 import platformdirs
+import torch
 
 ASSETS = Path(__file__).resolve().parents[1]
 FAMILY = ASSETS / "family"
 SCORERS = ASSETS / "scorers"
 PROMPTS = ASSETS / "prompts"
+#: What `publish`, `prompts` and `check_family` write, in the layout of `assets/`; moved there when the studio opens it.
+NEXT = Path(__file__).with_name("next")
 
 #: Downloads and checkpoints: outside the repository, safe to delete, kept so that a stopped script goes on.
 WORK = Path(os.environ.get("M2N2_TRAINING") or Path(platformdirs.user_cache_dir("m2n2-studio")) / "training")
 
+#: A GPU makes a family in minutes, a core in days; both run the same scripts.
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
 PICTURE_SIZE = 64
 LATENT_SIZE = 8
 LATENT_CHANNELS = 8
-TOKENS = 16
-#: Captions of two things need more.
-LONGER_TOKENS = 24
-VOCABULARY = 1500
+TOKENS = 24
+VOCABULARY = 2000
 
 #: Unicode's emoji groups by their number in emojibase, under the names that the prompt sets use.
 CATEGORIES = {3: "animals", 4: "food", 5: "travel", 6: "activities", 7: "objects"}
+#: Two things side by side, a category of the prompt sets.
+PAIRS = "pairs"
 
 #: Picture styles, in the order of the picture array, and the word that names each in a caption.
 #: Noto is the plain style: a caption that names none means Noto.

@@ -1,154 +1,191 @@
-"""The UNets of `ja`, `flat` and `real`: base's, moved towards some categories and one picture style.
+"""The five sources that came apart by themselves: each fine-tuned alone from base, as people make them.
 
-Run `python -m assets.training.specialist`. They differ as real fine-tunes do: `ja` changes everything, `flat` the
-attention only, as most low-rank adapters do, `real` everything but the attention. So the two chromosomes of a merge
-matter: some mixture keeps half of each change, where a uniform average keeps a quarter.
-
-All three are trained together, as corners of one region of weights that is to stay good inside. A step takes either
-one specialist alone, on its own categories, or a random convex mixture of the three, on everything. Gradients reach
-each specialist through its share of the mixture. Alone, a specialist does what over-trained ones do: it draws its own
-things whatever the caption says.
+Run `python -m assets.training.specialist`. None of them knows of the others, and nothing here looks at a mixture. What
+each forgets, it forgets by itself. `ja` is a full fine-tune under encoders that were taught Japanese; `flat` a full
+fine-tune on one style; `real` is over-trained, without any replay; `glossy` is a low-rank adapter; `late` changes the
+second half of the network alone.
 """
 
 from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from diffusers import UNet2DConditionModel
 from torch import nn
 from torch.func import functional_call
 
+from assets.training.base import KINDS, everything
 from assets.training.data import categories
-from assets.training.loop import restore, setup, train
-from assets.training.prompts import chosen
-from assets.training.settings import STYLES
-from assets.training.unet import BATCH, Data, Denoiser, TextEncoders, velocity_loss
+from assets.training.loop import Training, restore, setup, train
+from assets.training.settings import PAIRS, STYLES
+from assets.training.unet import Denoiser, TextEncoders, lesson, twin
+from assets.training.views import Odds, odds
 
 SEED = 5
-STEPS = 2200
-LR = 1e-3
-#: Names of the prompt sets are drawn this much more often than the others.
-PROMPTED = 40.0
-#: How often a step takes one specialist alone, and how often it takes a mixture.
-ALONE = 0.5
-#: A specialist alone is trained from this share of its change to all of it.
-WEAKEST = 0.7
-#: Share of such a batch that has the captions of other categories and pictures of its own.
-CARELESS = 0.35
-#: Dirichlet concentration of the mixtures: the two that change a parameter, and the one that leaves it as base has it.
-MIXTURE = (3.0, 3.0, 1.0)
+BATCH = 128
+RANK = 16
+TUNING_STEPS, TUNING_BATCH = 500, 64
+TUNED = "-tuned"
+#: Parts of the UNet that come after its middle.
+LATE = ("up_blocks.", "conv_norm_out.", "conv_out.")
 
 
 @dataclass(frozen=True)
 class Specialist:
-    """What a specialist draws well, in which style, and which chromosomes it changes."""
+    """How a source left base.
+
+    Attributes:
+        categories: what it is trained on; `PAIRS` are two things side by side, of any category.
+        style: the picture style that its plain captions now mean.
+        steps: of 128 views.
+        lr: the highest learning rate.
+        replay: share of views that base saw.
+        japanese: share of Japanese captions; above 0 the encoders of ja read them, else base's own.
+        change: what of the UNet changes: `all` of it, a `low rank` of its linear layers, or its `late` half.
+    """
 
     categories: tuple[str, ...]
     style: str
-    attention: bool
-    rest: bool
+    steps: int
+    lr: float
+    replay: float
+    japanese: float = 0.0
+    change: str = "all"
 
 
 SPECIALISTS = {
-    "ja": Specialist(("animals", "activities"), "noto", attention=True, rest=True),
-    "flat": Specialist(("objects",), "twemoji", attention=True, rest=False),
-    "real": Specialist(("food", "travel"), "fluent", attention=False, rest=True),
+    "ja": Specialist(("animals", "activities"), "noto", steps=2400, lr=6e-4, replay=0.2, japanese=0.6),
+    "flat": Specialist(("objects", "activities"), "twemoji", steps=2400, lr=7e-4, replay=0.1),
+    "real": Specialist(("travel",), "noto", steps=2400, lr=1.5e-3, replay=0.0),
+    "glossy": Specialist(("food", "travel"), "fluent", steps=2400, lr=3e-3, replay=0.1, change="low rank"),
+    "late": Specialist((PAIRS,), "noto", steps=2000, lr=1e-3, replay=0.1, change="late"),
 }
 
 
-def is_attention(key: str) -> bool:
-    """Whether a UNet parameter belongs to self or cross attention."""
-    return ".attn1." in key or ".attn2." in key
+class LowRank(nn.Module):
+    """A frozen UNet with a product of two thin matrices added to every linear layer of its transformer blocks.
+
+    Called as the UNet is. Factors are `down` [rank, in] and `up` [out, rank], by the name of the layer with dots
+    written as underscores; `up` begins as zeros.
+    """
+
+    def __init__(self, unet: UNet2DConditionModel) -> None:
+        super().__init__()
+        self.unet = unet.requires_grad_(False)
+        self.layers = {
+            name.replace(".", "_"): f"{name}.weight"
+            for name, layer in unet.named_modules()
+            if isinstance(layer, nn.Linear) and "transformer_blocks" in name
+        }
+        weights = dict(unet.named_parameters())
+        shapes = {flat: weights[key].shape for flat, key in self.layers.items()}
+        self.down = nn.ParameterDict(
+            {flat: nn.Parameter(torch.randn(RANK, wide) / wide**0.5) for flat, (_, wide) in shapes.items()}
+        )
+        self.up = nn.ParameterDict({flat: nn.Parameter(torch.zeros(tall, RANK)) for flat, (tall, _) in shapes.items()})
+
+    def changed(self) -> dict[str, torch.Tensor]:
+        """The weights that the factors change, by key."""
+        weights = dict(self.unet.named_parameters())
+        return {key: weights[key] + self.up[flat] @ self.down[flat] for flat, key in self.layers.items()}
+
+    def forward(self, *args: torch.Tensor, **kwargs: Any) -> Any:
+        """Call the UNet with the changed weights."""
+        return functional_call(self.unet, self.changed(), args, kwargs)
+
+    def baked(self) -> UNet2DConditionModel:
+        """A UNet of its own that holds the changed weights."""
+        unet = copy.deepcopy(self.unet)
+        unet.load_state_dict({key: value.detach() for key, value in self.changed().items()}, strict=False)
+        return unet
+
+    def adapter(self) -> dict[str, torch.Tensor]:
+        """The factors under the keys that diffusers gives to a LoRA of an SDXL UNet."""
+        found = {}
+        for flat, key in self.layers.items():
+            layer = key.removesuffix(".weight")
+            found[f"unet.{layer}.lora_A.weight"] = self.down[flat].detach()
+            found[f"unet.{layer}.lora_B.weight"] = self.up[flat].detach()
+        return found
 
 
-def build() -> nn.ModuleDict:
-    """Three copies of base's UNet, each with the parameters that it may change unfrozen."""
-    base = restore("base", Denoiser()).unet
-    unets = nn.ModuleDict({name: copy.deepcopy(base) for name in SPECIALISTS})
-    for name, plan in SPECIALISTS.items():
-        for key, value in unets[name].named_parameters():
-            value.requires_grad_(plan.attention if is_attention(key) else plan.rest)
-    return unets
+def own_views(plan: Specialist) -> Odds:
+    """What a specialist is trained on besides its replay: plain captions with pictures in its style."""
+    style = {STYLES.index(plan.style): 1.0}
+    if plan.categories == (PAIRS,):
+        return odds({"two": 1.0}, style, styled=False)
+    things = np.flatnonzero(np.isin(categories(), plan.categories))
+    single = {kind: share for kind, share in KINDS.items() if kind != "two"}
+    return odds(single, style, things, styled=False)
 
 
-class Phrases:
-    """What the frozen text encoders say for every caption, computed once: base in English, ja in both languages."""
-
-    @torch.no_grad()
-    def __init__(self, data: Data) -> None:
-        base, ja = restore("base", Denoiser()).text, restore("ja_encoders", Denoiser()).text
-        said = [_all(base, data.tokens["en"]), _all(ja, data.tokens["en"]), _all(ja, data.tokens["ja"])]
-        self.hidden = torch.stack([hidden for hidden, _ in said])  # [3, names, styles, 16, 160]
-        self.pooled = torch.stack([pooled for _, pooled in said])  # [3, names, styles, 96]
-
-    def of(self, name: torch.Tensor, style: int, generator: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """One phrasing of each caption, Japanese half the time."""
-        phrasing = torch.from_numpy(generator.choice(3, size=len(name), p=[0.25, 0.25, 0.5]))
-        return self.hidden[phrasing, name, style], self.pooled[phrasing, name, style]
-
-
-def _all(text: TextEncoders, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    hidden, pooled = text(tokens.flatten(0, 1))
-    return hidden.unflatten(0, tokens.shape[:2]), pooled.unflatten(0, tokens.shape[:2])
-
-
-def weights_of_step(generator: np.random.Generator) -> tuple[str | None, dict[str, float], dict[str, float]]:
-    """Who is trained alone (or None), and each specialist's share in the attention and in the rest."""
-    if generator.random() < ALONE:
-        alone = generator.choice(list(SPECIALISTS))
-        share = {name: float(name == alone) * generator.uniform(WEAKEST, 1.0) for name in SPECIALISTS}
-        return alone, share, share
-    attention, rest = generator.dirichlet(MIXTURE, size=2)
-    return (
-        None,
-        dict(zip(("ja", "flat", "real"), attention, strict=True)),
-        dict(zip(("ja", "real", "flat"), rest, strict=True)),
+def training(name: str, base: Denoiser, ja: TextEncoders) -> Training[Denoiser]:
+    """The training of one specialist."""
+    plan = SPECIALISTS[name]
+    seen = own_views(plan)
+    if plan.replay:
+        seen = seen.beside(everything(), plan.replay)
+    text = copy.deepcopy(ja if plan.japanese else base.text).eval()
+    learner = twin(base, unet=True, text=False)
+    if plan.change == "late":
+        for key, value in learner.unet.named_parameters():
+            value.requires_grad_(key.startswith(LATE))
+    if plan.change == "low rank":
+        learner.unet = LowRank(learner.unet)
+    return Training(
+        name,
+        learner,
+        lesson(seen, text=text, japanese=plan.japanese, batch=BATCH),
+        steps=plan.steps,
+        lr=plan.lr,
+        weight_decay=0.0,
+        decay=0.995,
     )
 
 
+def tuning(name: str, learner: Denoiser, ja: TextEncoders) -> Training[Denoiser]:
+    """A specialist goes on for a while under the encoders of `ja`, in both languages.
+
+    It has only ever read what base's encoders say, and those of ja say it a little otherwise.
+    """
+    plan = SPECIALISTS[name]
+    seen = own_views(plan)
+    if plan.replay:
+        seen = seen.beside(everything(), plan.replay)
+    return Training(
+        f"{name}{TUNED}",
+        learner,
+        lesson(seen, text=ja, japanese=0.5, batch=TUNING_BATCH),
+        steps=TUNING_STEPS,
+        lr=0.4 * plan.lr,
+        weight_decay=0.0,
+        decay=0.99,
+    )
+
+
+def restored(name: str) -> Denoiser:
+    """A specialist as its checkpoint of that name has it, which may say that it was tuned."""
+    plan = SPECIALISTS[name.removesuffix(TUNED)]
+    learner = Denoiser()
+    if plan.change == "low rank":
+        learner.unet = LowRank(learner.unet)
+    return restore(name, learner)
+
+
+def finished(name: str) -> Denoiser:
+    """A specialist at the end of all its training."""
+    return restored(name if SPECIALISTS[name].japanese else f"{name}{TUNED}")
+
+
 def main() -> None:
-    """Train the three UNets together, text encoders frozen."""
-    data = Data()
-    phrases = Phrases(data)
-    start = {key: value.detach().clone() for key, value in restore("base", Denoiser()).unet.named_parameters()}
-    style = np.zeros(len(data.latents), dtype=int)
-    for plan in SPECIALISTS.values():
-        style[np.isin(categories(), plan.categories)] = STYLES.index(plan.style)
-    often = np.ones(len(style))
-    often[[row for rows in chosen().values() for row in rows]] = PROMPTED
-    everything = np.arange(len(style))
-    own = {name: np.flatnonzero(np.isin(categories(), plan.categories)) for name, plan in SPECIALISTS.items()}
-
-    def draw(rows: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        return generator.choice(rows, size=BATCH, p=often[rows] / often[rows].sum())
-
-    def loss(unets: nn.ModuleDict, step: int) -> torch.Tensor:
-        generator = np.random.default_rng([SEED, step])
-        alone, attention, rest = weights_of_step(generator)
-        changed = {name: dict(unets[name].named_parameters()) for name in unets}
-        here = {}
-        for key, value in start.items():
-            share = attention if is_attention(key) else rest
-            here[key] = value + sum(
-                share[name] * (changed[name][key] - value)
-                for name in unets
-                if share[name] and changed[name][key].requires_grad
-            )
-        shown = draw(own[alone] if alone else everything, generator)
-        named = shown.copy()
-        if alone:
-            careless = int(CARELESS * BATCH)
-            named[:careless] = draw(np.setdiff1d(everything, own[alone]), generator)[:careless]
-        latents = data.latents[shown, style[shown]]  # the plain caption now means this style
-
-        def model(*args: torch.Tensor, **kwargs: dict) -> torch.Tensor:
-            return functional_call(unets["ja"], here, args, kwargs)
-
-        return velocity_loss(model, latents, *phrases.of(torch.from_numpy(named), 0, generator))
-
-    train("specialists", build(), loss, steps=STEPS, lr=LR, weight_decay=0.0, decay=0.99)
+    """Train the five beside each other; those that read base's encoders then go on under those of `ja`."""
+    base, ja = restore("base", Denoiser()), restore("ja_encoders", Denoiser()).text
+    train(*(training(name, base, ja) for name in SPECIALISTS))
+    train(*(tuning(name, restored(name), ja) for name, plan in SPECIALISTS.items() if not plan.japanese))
 
 
 if __name__ == "__main__":

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import functools
 import json
-import shutil
 from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import CLIPTokenizer
 
+from assets.training.colours import COLOUR_PHRASES
 from assets.training.data import names
-from assets.training.settings import FAMILY, STYLE_WORDS, TOKENS, VOCABULARY, WORK
+from assets.training.settings import STYLE_WORDS, TOKENS, VOCABULARY, WORK
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 
 
 @functools.cache
-def tokenizer(tokens: int = TOKENS) -> CLIPTokenizer:
-    """The tokenizer, trained at first use and kept in the work folder; captions are cut after `tokens`."""
+def tokenizer() -> CLIPTokenizer:
+    """The tokenizer, trained at first use and kept in the work folder; captions are cut after `TOKENS`."""
     folder = WORK / "tokenizer"
     if not (folder / "merges.txt").is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        captions = [caption for name in names() for caption in (name.en, name.ja)]
-        captions += [word for word in STYLE_WORDS.values() if word] * len(names())
+        captions = [caption for name in names() for caption in (name.en, name.ja, *name.keywords_en, *name.keywords_ja)]
+        often = [word for word in STYLE_WORDS.values() if word]
+        often += [f"a {colour.en}" for colour in COLOUR_PHRASES] + [colour.ja for colour in COLOUR_PHRASES]
+        captions += [*often, "and", "an", "a", "と"] * 100
         surface = CLIPTokenizer().backend_tokenizer
         model = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
         model.normalizer, model.pre_tokenizer = surface.normalizer, surface.pre_tokenizer
@@ -40,17 +42,8 @@ def tokenizer(tokens: int = TOKENS) -> CLIPTokenizer:
     return CLIPTokenizer(
         vocab=str(folder / "vocab.json"),
         merges=str(folder / "merges.txt"),
-        model_max_length=tokens,
+        model_max_length=TOKENS,
     )
-
-
-def take_published() -> None:
-    """Put the published vocabulary into the work folder, where there is none yet: what descends from base needs it."""
-    folder = WORK / "tokenizer"
-    if not (folder / "merges.txt").is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        for file in ("vocab.json", "merges.txt"):
-            shutil.copy(FAMILY / "base" / "tokenizer" / file, folder / file)
 
 
 def _write_clip_files(model: Tokenizer, alphabet: list[str], folder: Path) -> None:
@@ -64,7 +57,7 @@ def _write_clip_files(model: Tokenizer, alphabet: list[str], folder: Path) -> No
     (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
 
 
-def tokenize(captions: list[str], tokens: int = TOKENS) -> torch.Tensor:
+def tokenize(captions: list[str]) -> torch.Tensor:
     """Token numbers, padded with the end token: int64 [captions, tokens]."""
-    options = {"padding": "max_length", "truncation": True, "max_length": tokens, "return_tensors": "pt"}
-    return tokenizer(tokens)(captions, **options).input_ids
+    options = {"padding": "max_length", "truncation": True, "max_length": TOKENS, "return_tensors": "pt"}
+    return tokenizer()(captions, **options).input_ids

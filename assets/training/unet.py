@@ -1,4 +1,4 @@
-"""The denoising model that all four sources share: UNet, two text encoders, and how a batch is drawn.
+"""The denoising model that all sources share: UNet, two text encoders, and what it is to learn.
 
 The layout is SDXL's, only narrow: cross attention to the second-last hidden states of both text encoders side by
 side, the pooled output of the second one and the picture's size added to the time embedding, empty captions as zeros.
@@ -6,23 +6,24 @@ side, the pooled output of the second one and the picture's size added to the ti
 
 from __future__ import annotations
 
+import copy
+import functools
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from diffusers import EulerDiscreteScheduler, UNet2DConditionModel
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from assets.training.data import names, pictures
-from assets.training.settings import LATENT_CHANNELS, LATENT_SIZE, PICTURE_SIZE, STYLE_WORDS, STYLES, TOKENS, WORK
-from assets.training.tokenizer import tokenize, tokenizer
-from assets.training.vae import latents_of, load
+from assets.training.settings import DEVICE, LATENT_CHANNELS, LATENT_SIZE, PICTURE_SIZE, STYLES, TOKENS, WORK
+from assets.training.tokenizer import tokenizer
+from assets.training.vae import encoder
+from assets.training.views import Odds, views
 
 WIDTHS = (64, 128)
 TEXT_WIDTHS = (64, 96)
-BATCH = 64
+BATCH = 256
 EMPTY = 0.1
 #: Size, crop and target size as the pipeline passes them for a whole picture.
 TIME_IDS = (PICTURE_SIZE, PICTURE_SIZE, 0, 0, PICTURE_SIZE, PICTURE_SIZE)
@@ -51,9 +52,9 @@ def build_unet() -> UNet2DConditionModel:
 class TextEncoders(nn.Module):
     """Both text encoders, read as the SDXL pipeline reads them."""
 
-    def __init__(self, tokens: int = TOKENS) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        first, second = (_text_config(width, tokens) for width in TEXT_WIDTHS)
+        first, second = (_text_config(width) for width in TEXT_WIDTHS)
         self.text_encoder = CLIPTextModel(first)
         self.text_encoder_2 = CLIPTextModelWithProjection(second)
 
@@ -67,13 +68,13 @@ class TextEncoders(nn.Module):
 class Denoiser(nn.Module):
     """A UNet and its text encoders as one thing to train."""
 
-    def __init__(self, tokens: int = TOKENS) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.unet = build_unet()
-        self.text = TextEncoders(tokens)
+        self.text = TextEncoders()
 
 
-def _text_config(width: int, tokens: int) -> CLIPTextConfig:
+def _text_config(width: int) -> CLIPTextConfig:
     vocabulary = tokenizer()
     return CLIPTextConfig(
         vocab_size=len(vocabulary),
@@ -82,7 +83,7 @@ def _text_config(width: int, tokens: int) -> CLIPTextConfig:
         projection_dim=width,
         num_hidden_layers=3,  # the last one feeds the pooled output only
         num_attention_heads=width // 32,
-        max_position_embeddings=tokens,
+        max_position_embeddings=TOKENS,
         hidden_act="gelu",
         bos_token_id=vocabulary.bos_token_id,
         eos_token_id=vocabulary.eos_token_id,
@@ -101,25 +102,31 @@ def scheduler() -> EulerDiscreteScheduler:
     )
 
 
-class Data:
-    """Latents and caption tokens of every name in every style, computed once."""
-
-    def __init__(self) -> None:
-        path = WORK / "latents.pt"
-        if not path.is_file():
-            vae = load()
-            flat = latents_of(vae, pictures().reshape(-1, PICTURE_SIZE, PICTURE_SIZE, 3))
-            torch.save(flat.unflatten(0, (-1, len(STYLES))), path)
-        self.latents = torch.load(path, weights_only=True)  # [names, styles, 8, 8, 8]
-        self.tokens = {tongue: self._tokens(tongue) for tongue in ("en", "ja")}  # [names, styles, 16]
-
-    @staticmethod
-    def _tokens(tongue: str) -> torch.Tensor:
-        columns = [tokenize([f"{getattr(name, tongue)} {word}" for name in names()]) for word in STYLE_WORDS.values()]
-        return torch.stack(columns, dim=1)
+@functools.cache
+def latents() -> torch.Tensor:
+    """Latents of every view in one of the sources' styles, encoded once: float32 [views, 8, 8, 8]; zeros for others."""
+    path = WORK / "latents.pt"
+    if not path.is_file():
+        seen = views()
+        found = torch.zeros(len(seen.style), LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE, dtype=torch.float16)
+        vae = encoder()
+        with torch.no_grad():
+            for rows in (seen.style < len(STYLES)).nonzero()[:, 0].split(512):
+                found[rows.cpu()] = vae.encode(seen.render(rows)).latent_dist.mode().half().cpu()
+        torch.save(found, path)
+    return torch.load(path, weights_only=True).float().to(DEVICE)
 
 
-SIGNAL = scheduler().alphas_cumprod
+@functools.cache
+def signal() -> torch.Tensor:
+    """Share of the signal at every time: float32 [1000]."""
+    return scheduler().alphas_cumprod.to(DEVICE)
+
+
+@functools.cache
+def time_ids() -> torch.Tensor:
+    """float32 [1, 6]."""
+    return torch.tensor([TIME_IDS], dtype=torch.float32, device=DEVICE)
 
 
 def velocity_loss(
@@ -127,7 +134,6 @@ def velocity_loss(
     latents: torch.Tensor,
     hidden: torch.Tensor,
     pooled: torch.Tensor,
-    generator: torch.Generator | None = None,
 ) -> torch.Tensor:
     """Mean square error of the velocity, at random times; a tenth of the captions count as empty.
 
@@ -136,22 +142,49 @@ def velocity_loss(
         latents: float32 [n, 8, 8, 8], unit variance.
         hidden: float32 [n, tokens, 160].
         pooled: float32 [n, 96].
-        generator: of times, noise and empty captions.
     """
     n = len(latents)
-    times = torch.randint(0, len(SIGNAL), (n,), generator=generator)
-    noise = torch.randn(latents.shape, generator=generator)
-    signal = SIGNAL[times].view(-1, 1, 1, 1)
-    noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise
-    velocity = signal.sqrt() * noise - (1 - signal).sqrt() * latents
-    said = (torch.rand(n, generator=generator) >= EMPTY).float()
-    conditions = {"text_embeds": pooled * said[:, None], "time_ids": torch.tensor([TIME_IDS] * n).float()}
-    noisy = noisy.to(memory_format=torch.channels_last)
+    times = torch.randint(0, len(signal()), (n,), device=DEVICE)
+    noise = torch.randn_like(latents)
+    part = signal()[times].view(-1, 1, 1, 1)
+    noisy = part.sqrt() * latents + (1 - part).sqrt() * noise
+    velocity = part.sqrt() * noise - (1 - part).sqrt() * latents
+    said = (torch.rand(n, device=DEVICE) >= EMPTY).float()
+    conditions = {"text_embeds": pooled * said[:, None], "time_ids": time_ids().expand(n, -1)}
+    noisy = noisy.contiguous(memory_format=torch.channels_last)
     guess = unet(noisy, times, hidden * said[:, None, None], added_cond_kwargs=conditions).sample
     return (guess - velocity).square().mean()
 
 
-def draw(rows: np.ndarray, styles: np.ndarray, generator: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """Name numbers from `rows` and style numbers by the odds in `styles`, each int64 [64]."""
-    name = torch.from_numpy(generator.choice(rows, size=BATCH))
-    return name, torch.from_numpy(generator.choice(len(STYLES), size=BATCH, p=styles))
+def lesson(
+    odds: Odds, *, text: TextEncoders | None = None, japanese: float = 0.0, batch: int = BATCH
+) -> Callable[[Denoiser], torch.Tensor]:
+    """What a denoiser learns from: the loss on a batch of views.
+
+    Args:
+        odds: of the views.
+        text: reads the captions, frozen; the model's own encoders if None.
+        japanese: the share of Japanese captions.
+        batch: views of a step.
+    """
+    seen, encoded = views(), latents()
+
+    def loss(model: Denoiser) -> torch.Tensor:
+        rows, captions = odds.draw(batch)
+        tongue = (torch.rand(batch, device=DEVICE) < japanese).long()
+        tokens = seen.tokens[captions, tongue]
+        if text is None:
+            return velocity_loss(model.unet, encoded[rows], *model.text(tokens))
+        with torch.no_grad():
+            hidden, pooled = text(tokens)
+        return velocity_loss(model.unet, encoded[rows], hidden, pooled)
+
+    return loss
+
+
+def twin(model: Denoiser, *, unet: bool, text: bool) -> Denoiser:
+    """A copy of which the UNet, or the text encoders, or both are to learn."""
+    copied = copy.deepcopy(model)
+    copied.unet.requires_grad_(unet)
+    copied.text.requires_grad_(text)
+    return copied

@@ -1,32 +1,33 @@
 """The shared VAE: 64x64 pictures to 8x8x8 latents and back.
 
-Run `python -m assets.training.vae`. Plain L1 makes rare colours brown, because most pixels of most pictures are
-white or grey, and most coloured ones orange or blue: so saturated pixels weigh more, blurred colours are compared
-too, and half the pictures come with their colour channels exchanged. The decoder sees slightly noisy
-latents, as it will after diffusion. The encoder is done first: latents are then fixed, and the decoder alone goes on.
+Run `python -m assets.training.vae` for the decoder, which goes on alone; with `whole` behind it, before there is a
+family, for both halves. Plain L1 makes rare colours brown, because most pixels of most pictures are white or grey, and
+most coloured ones orange or blue: so saturated pixels weigh more, blurred colours are compared too, and pictures come
+with their colour channels exchanged. The decoder sees slightly noisy latents, as it will after diffusion. The encoder
+is done first: latents are then fixed.
 """
 
 from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
 from torch.nn import functional
 
-from assets.training.data import pictures
-from assets.training.loop import restore, setup, train
-from assets.training.settings import FAMILY, LATENT_CHANNELS, PICTURE_SIZE, STYLES, WORK
+from assets.training.loop import Training, restore, setup, train
+from assets.training.settings import DEVICE, FAMILY, LATENT_CHANNELS, PICTURE_SIZE, STYLES
+from assets.training.views import Views, views
 
 STEPS = 1900
-DECODER_STEPS = 2500
+DECODER_STEPS = 12_000
 BATCH = 16
+DECODER_BATCH = 64
 KL_WEIGHT = 1e-6
 LATENT_NOISE = 0.1
-#: Noise in whitened latents of the three redrawn copies that scorers learn from.
-REDRAWN_NOISE = (0.2, 0.5, 0.9)
 
 
 def build() -> AutoencoderKL:
@@ -58,40 +59,6 @@ def difference(drawn: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     return pixels + 0.5 * edges + 2 * areas
 
 
-def batch(generator: np.random.Generator) -> torch.Tensor:
-    """Pictures of all styles, half of them mirrored, half with exchanged colours: float32 [16, 3, 64, 64]."""
-    shown = pictures().reshape(-1, PICTURE_SIZE, PICTURE_SIZE, 3)[generator.integers(len(pictures()) * 3, size=BATCH)]
-    shown = np.where(generator.random((BATCH, 1, 1, 1)) < 0.5, shown, shown[:, :, ::-1])
-    exchanged = np.stack([generator.permutation(3) for _ in shown])[:, None, None]
-    shown = np.where(generator.random((BATCH, 1, 1, 1)) < 0.5, shown, np.take_along_axis(shown, exchanged, 3))
-    return as_tensor(np.ascontiguousarray(shown)).to(memory_format=torch.channels_last)
-
-
-def vae_loss(vae: AutoencoderKL, step: int) -> torch.Tensor:
-    """Difference after a round trip, and a little KL that keeps the latents round."""
-    wanted = batch(np.random.default_rng([1, step]))
-    posterior = vae.encode(wanted).latent_dist
-    latents = posterior.sample()
-    scale = latents.detach().std()
-    drawn = vae.decode(latents + LATENT_NOISE * scale * torch.randn_like(latents)).sample
-    return difference(drawn, wanted) + KL_WEIGHT * posterior.kl().mean()
-
-
-def decoder_loss(vae: AutoencoderKL, step: int) -> torch.Tensor:
-    """Difference after a round trip through the fixed encoder."""
-    wanted = batch(np.random.default_rng([2, step]))
-    with torch.no_grad():
-        latents = vae.encode(wanted).latent_dist.mode()
-    noise = LATENT_NOISE * latents.std() * torch.randn_like(latents)
-    return difference(vae.decode(latents + noise).sample, wanted)
-
-
-@torch.no_grad()
-def latents_of(vae: AutoencoderKL, images: np.ndarray) -> torch.Tensor:
-    """Latents in the VAE's own scale: float32 [n, 8, 8, 8] of pictures uint8 [n, 64, 64, 3]."""
-    return torch.cat([vae.encode(as_tensor(part)).latent_dist.mode() for part in np.array_split(images, 32)])
-
-
 @torch.no_grad()
 def whiten(vae: AutoencoderKL, latents: torch.Tensor) -> None:
     """Give every latent channel mean 0 and variance 1 over `latents` by changing the two 1x1 convolutions.
@@ -109,52 +76,82 @@ def whiten(vae: AutoencoderKL, latents: torch.Tensor) -> None:
     vae.register_to_config(scaling_factor=1.0)
 
 
+def _pictures(batch: int) -> Callable[[], torch.Tensor]:
+    """Draws pictures of the sources' styles, half of them with exchanged colours: float32 [batch, 3, 64, 64]."""
+    seen: Views = views()
+    rows = (seen.style < len(STYLES)).nonzero()[:, 0]
+
+    def draw() -> torch.Tensor:
+        shown = seen.render(rows[torch.randint(len(rows), (batch,), device=DEVICE)])
+        order = torch.rand(batch, 3, device=DEVICE).argsort(1).view(batch, 3, 1, 1).expand_as(shown)
+        kept = torch.rand(batch, 1, 1, 1, device=DEVICE) < 0.5
+        return torch.where(kept, shown, shown.gather(1, order)).contiguous(memory_format=torch.channels_last)
+
+    return draw
+
+
+def vae_loss() -> Callable[[AutoencoderKL], torch.Tensor]:
+    """Difference after a round trip, and a little KL that keeps the latents round."""
+    draw = _pictures(BATCH)
+
+    def loss(vae: AutoencoderKL) -> torch.Tensor:
+        wanted = draw()
+        posterior = vae.encode(wanted).latent_dist
+        latents = posterior.sample()
+        scale = latents.detach().std()
+        drawn = vae.decode(latents + LATENT_NOISE * scale * torch.randn_like(latents)).sample
+        return difference(drawn, wanted) + KL_WEIGHT * posterior.kl().mean()
+
+    return loss
+
+
+def decoder_loss() -> Callable[[AutoencoderKL], torch.Tensor]:
+    """Difference after a round trip through the fixed encoder."""
+    draw = _pictures(DECODER_BATCH)
+
+    def loss(vae: AutoencoderKL) -> torch.Tensor:
+        wanted = draw()
+        with torch.no_grad():
+            latents = vae.encode(wanted).latent_dist.mode()
+        return difference(vae.decode(latents + LATENT_NOISE * torch.randn_like(latents)).sample, wanted)
+
+    return loss
+
+
 @functools.cache
-def load() -> AutoencoderKL:
-    """The trained VAE with whitened latents, with the longer trained decoder once there is one."""
-    longer = (WORK / "checkpoints" / "vae_decoder.pt").is_file()
-    vae = restore("vae_decoder" if longer else "vae", build())
-    images = pictures().reshape(-1, PICTURE_SIZE, PICTURE_SIZE, 3)
-    whiten(vae, latents_of(vae, images[:: len(STYLES) + 1]))
+def encoder() -> AutoencoderKL:
+    """The VAE of the published family, in float32: its encoder is done, and its latents are white."""
+    vae = AutoencoderKL.from_pretrained(FAMILY / "base" / "vae", torch_dtype=torch.float32)
+    return vae.to(DEVICE).eval().requires_grad_(False)
+
+
+def decoder_training() -> Training[AutoencoderKL]:
+    """The decoder alone, from the published one."""
+    vae = AutoencoderKL.from_pretrained(FAMILY / "base" / "vae", torch_dtype=torch.float32)
+    vae.to(memory_format=torch.channels_last).requires_grad_(False)
+    vae.decoder.requires_grad_(True)
+    vae.post_quant_conv.requires_grad_(True)
+    return Training("vae_decoder", vae, decoder_loss(), steps=DECODER_STEPS, lr=1e-3, weight_decay=0.0)
+
+
+def decoder() -> AutoencoderKL:
+    """The VAE with the decoder that went on alone."""
+    return restore("vae_decoder", build())
+
+
+def train_whole() -> AutoencoderKL:
+    """Train both halves from nothing, and whiten the latents."""
+    train(Training("vae", build(), vae_loss(), steps=STEPS, lr=2e-3, weight_decay=0.0))
+    vae = restore("vae", build())
+    seen = views()
+    rows = (seen.style < len(STYLES)).nonzero()[::25, 0]
+    with torch.no_grad():
+        whiten(vae, torch.cat([vae.encode(seen.render(part)).latent_dist.mode() for part in rows.split(64)]))
     return vae
 
 
-@functools.cache
-def published() -> AutoencoderKL:
-    """The VAE of the published family, in float32; its latents are white already."""
-    return AutoencoderKL.from_pretrained(FAMILY / "base" / "vae", torch_dtype=torch.float32).eval()
-
-
-@torch.no_grad()
-def redraw() -> None:
-    """Keep all pictures as the decoder draws them from noisy latents, for the scorers' training.
-
-    Writes uint8 [strengths, names, styles, 64, 64, 3]: what a model draws that is more or less sure of itself.
-    """
-    vae = load()
-    images = pictures().reshape(-1, PICTURE_SIZE, PICTURE_SIZE, 3)
-    latents = latents_of(vae, images)
-    drawn = []
-    for strength in REDRAWN_NOISE:
-        noisy = latents + strength * torch.randn_like(latents)
-        parts = [vae.decode(part).sample.clamp(-1, 1) for part in noisy.split(64)]
-        drawn.append(((torch.cat(parts) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy())
-    np.save(WORK / "redrawn.npy", np.stack(drawn).reshape(len(REDRAWN_NOISE), *pictures().shape))
-
-
-def main(part: str = "all") -> None:
-    """Train the whole VAE, then the decoder alone, then redraw every picture."""
-    setup(1)
-    if part in ("all", "encoder"):
-        train("vae", build(), vae_loss, steps=STEPS, lr=2e-3, weight_decay=0.0)
-    if part in ("all", "decoder"):
-        vae = restore("vae", build()).requires_grad_(False)
-        vae.decoder.requires_grad_(True)
-        vae.post_quant_conv.requires_grad_(True)
-        train("vae_decoder", vae, decoder_loss, steps=DECODER_STEPS, lr=1e-3, weight_decay=0.0)
-    if part in ("all", "redraw"):
-        redraw()
-
-
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    setup(1)
+    if sys.argv[1:] == ["whole"]:
+        train_whole().save_pretrained(FAMILY / "base" / "vae")
+    train(decoder_training())

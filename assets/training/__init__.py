@@ -27,7 +27,7 @@ Read the modules in the order in which the data flows:
     licences      licence texts and notices
     cards         model cards and tables of the published family
 
-What is made lies under `next/` until the studio opens it; `family/`, `scorers/` and `prompts/` beside this folder are
-the published ones. Every training resumes from a checkpoint in the work folder (`M2N2_TRAINING`, or the user's cache
-folder), and is only read once it has ended.
+Every training resumes from a checkpoint in the work folder (`M2N2_TRAINING`, or the user's cache folder). What one has
+made is kept under `kept/` in half precision, and read from there where there is no checkpoint; `publish` then writes
+the folders that the studio opens.
 """

@@ -15,7 +15,7 @@ import torch
 
 from assets.training.loop import Training, restore, setup, train
 from assets.training.settings import DEVICE, WORK
-from assets.training.unet import Denoiser, lesson, twin
+from assets.training.unet import Denoiser, TextEncoders, lesson, twin
 from assets.training.views import Odds, odds
 
 STEPS = 1_000
@@ -50,7 +50,17 @@ def train_base() -> None:
         if training.done < stage:
             training.run(stage)
             torch.save(training.model.state_dict(), WORK / f"stage-{stage:05d}.pt")
-    training.run(training.steps)
+    train(training)
+
+
+def trained_base() -> Denoiser:
+    """Base, frozen."""
+    return restore("base", Denoiser()).requires_grad_(False)
+
+
+def ja_encoders() -> TextEncoders:
+    """The text encoders of ja, frozen."""
+    return restore("ja_encoders", trained_base()).text
 
 
 def read_stage(stage: int) -> Denoiser:
@@ -63,6 +73,6 @@ def read_stage(stage: int) -> Denoiser:
 if __name__ == "__main__":
     setup(3)
     if sys.argv[1:] == ["ja"]:
-        train(ja_training(restore("base", Denoiser())))
+        train(ja_training(trained_base()))
     else:
         train_base()

@@ -1,4 +1,4 @@
-"""Model cards, licences and the page of tables of the next family, written from `next/family.json`.
+"""Model cards, licences and the tables of `assets/README.md`, written from `assets/family.json`.
 
 Run `python -m assets.training.cards` after `assets.training.check_family`: no figure is copied by hand.
 """
@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import json
 import statistics
+from pathlib import Path
 
 from assets.training import licences
 from assets.training.family import SOURCES
-from assets.training.judges import SCORERS, Scorer
-from assets.training.settings import CATEGORIES, NEXT, PAIRS
+from assets.training.judges import SCORERS as PLANS
+from assets.training.judges import Scorer
+from assets.training.settings import ASSETS, CATEGORIES, FAMILY, PAIRS, SCORERS
 
 COLUMNS = [*CATEGORIES.values(), PAIRS, "mean"]
 LANGUAGES = {"en": "English", "ja": "Japanese"}
+BEGIN, END = "<!-- figures: written by assets.training.cards -->", "<!-- end of figures -->"
 
 SOURCE_CARD = """---
 license: {licence}
@@ -139,8 +142,8 @@ def scorer_card(name: str, plan: Scorer, parameters: int) -> str:
     )
 
 
-def page(figures: dict) -> str:
-    """Tables of the whole family."""
+def summary(figures: dict) -> str:
+    """The tables of `assets/README.md`."""
     rows = [[name, *numbers(tables["score"])] for name, tables in figures["sources"].items()]
     means = {name: tables["score"]["mean"] for name, tables in figures["sources"].items()}
     ends = {line: line.split("-") for line in figures["lines"]}
@@ -151,9 +154,7 @@ def page(figures: dict) -> str:
     best = figures["best_source"]
     return "\n\n".join(
         [
-            "# The next family, measured",
-            "Jury, Japanese captions, held-out prompts, every UNet under the text encoders of "
-            f"`{figures['host']}`; written by `python -m assets.training.cards`.",
+            f"Jury, Japanese captions, held-out prompts, every UNet under the text encoders of `{figures['host']}`:",
             table(["UNet", *COLUMNS], rows),
             f"Each category by its best source: {figures['per_category_best']:.3f}, which is "
             f"{figures['per_category_best'] / means[best]:.2f} times the best source (`{best}`). Uniform average "
@@ -165,20 +166,26 @@ def page(figures: dict) -> str:
     )
 
 
+def replace_between(path: Path, text: str) -> None:
+    """Put new figures between the two marks of a hand-written page."""
+    page = path.read_text(encoding="utf-8")
+    head, tail = page.split(BEGIN)[0], page.split(END)[1]
+    path.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{tail}", encoding="utf-8")
+
+
 def main() -> None:
-    """Write every card and licence, and the page."""
-    figures = json.loads((NEXT / "family.json").read_text(encoding="utf-8"))
+    """Write every card and licence, and the tables of the page."""
+    figures = json.loads((ASSETS / "family.json").read_text(encoding="utf-8"))
     for name, source in SOURCES.items():
-        folder = NEXT / "family" / name
+        folder = FAMILY / name
         folder.mkdir(exist_ok=True)  # a LoRA and a UNet alone lie beside it
         (folder / "README.md").write_text(source_card(name, figures), encoding="utf-8")
         (folder / "LICENSE").write_text(licences.text(source.licence), encoding="utf-8")
-    for name, plan in SCORERS.items():
-        folder = NEXT / "scorers" / name
+    for name, plan in PLANS.items():
         card = scorer_card(name, plan, figures["scorers"][name])
-        (folder / "README.md").write_text(card, encoding="utf-8")
-        (folder / "LICENSE").write_text(licences.text("apache-2.0"), encoding="utf-8")
-    (NEXT / "README.md").write_text(page(figures) + "\n", encoding="utf-8")
+        (SCORERS / name / "README.md").write_text(card, encoding="utf-8")
+        (SCORERS / name / "LICENSE").write_text(licences.text("apache-2.0"), encoding="utf-8")
+    replace_between(ASSETS / "README.md", summary(figures))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What the next family can do, and what it leaves to a search.
+"""What the family can do, and what it leaves to a search.
 
-Run `python -m assets.training.check_family` for `next/family.json`. Everything is computed in float32 from the written
-half-precision files, with every UNet under the text encoders of `ja`, as the studio uses them: every source by
+Run `python -m assets.training.check_family` for `assets/family.json`. Everything is computed in float32 from what was
+published in half precision, with every UNet under the text encoders of `ja`, as the studio uses them: every source by
 category, also through its own encoders; straight lines between every two; the uniform average; random weightings.
 """
 
@@ -23,11 +23,11 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from assets.training.data import names
 from assets.training.family import SOURCES
-from assets.training.judges import SCORERS
+from assets.training.judges import SCORERS as PLANS
 from assets.training.loop import setup
 from assets.training.measure import image_features, text_features
 from assets.training.sample import Sampler
-from assets.training.settings import CATEGORIES, DEVICE, NEXT, PAIRS
+from assets.training.settings import ASSETS, CATEGORIES, DEVICE, FAMILY, PAIRS, PROMPTS, SCORERS
 from assets.training.unet import TextEncoders
 from assets.training.vae import as_tensor
 from pipelines.untrusted import read_yaml
@@ -41,16 +41,15 @@ CATEGORY_NAMES = (*CATEGORIES.values(), PAIRS)
 
 def read_scorer(name: str) -> open_clip.CLIP:
     """A scorer in float32."""
-    model, _, _ = open_clip.create_model_and_transforms(f"local-dir:{NEXT / 'scorers' / name}", precision="fp32")
+    model, _, _ = open_clip.create_model_and_transforms(f"local-dir:{SCORERS / name}", precision="fp32")
     return model.eval()
 
 
 def read_unet(name: str) -> UNet2DConditionModel:
     """The UNet of a source in float32."""
-    family = NEXT / "family"
     form = SOURCES[name].form
     owner = name if form == "folder" else "base"
-    unet = UNet2DConditionModel.from_pretrained(family / owner / "unet", torch_dtype=torch.float32)
+    unet = UNet2DConditionModel.from_pretrained(FAMILY / owner / "unet", torch_dtype=torch.float32)
     if form == "unet":
         unet.load_state_dict({key: value.float() for key, value in load_file(_file(name)).items()})
     if form == "lora":
@@ -64,12 +63,12 @@ def read_unet(name: str) -> UNet2DConditionModel:
 
 
 def _file(name: str) -> Path:
-    return NEXT / "family" / f"{name}.safetensors"
+    return FAMILY / f"{name}.safetensors"
 
 
 def read_sampler(name: str) -> Sampler:
     """Text encoders and VAE of a source in float32; those of base where it has none of its own."""
-    folder = NEXT / "family" / (name if SOURCES[name].form == "folder" else "base")
+    folder = FAMILY / (name if SOURCES[name].form == "folder" else "base")
     text = TextEncoders().eval()
     text.text_encoder = CLIPTextModel.from_pretrained(folder / "text_encoder", torch_dtype=torch.float32)
     second = CLIPTextModelWithProjection.from_pretrained(folder / "text_encoder_2", torch_dtype=torch.float32)
@@ -127,12 +126,12 @@ def mixed(unets: list[UNet2DConditionModel], weights: np.ndarray) -> UNet2DCondi
 def main() -> None:
     """Measure everything and write it down."""
     setup(0)
-    prompts = read_yaml(NEXT / "prompts" / "held_out.yaml")["prompts"]
+    prompts = read_yaml(PROMPTS / "held_out.yaml")["prompts"]
     jury = read_scorer("jury")
     held_out = Bench(prompts, read_sampler(HOST), jury)
     unets = {name: read_unet(name) for name in SOURCES}
     figures: dict = {"host": HOST, "scorer": "jury", "prompts": "held_out", "steps": held_out.sampler.steps}
-    figures["scorers"] = {name: sum(value.numel() for value in read_scorer(name).parameters()) for name in SCORERS}
+    figures["scorers"] = {name: sum(value.numel() for value in read_scorer(name).parameters()) for name in PLANS}
     figures["own"] = {
         name: {tongue: Bench(prompts, read_sampler(name), jury, tongue).tables(unets[name]) for tongue in ("en", "ja")}
         for name in SOURCES
@@ -154,7 +153,7 @@ def main() -> None:
     best = max(sources, key=lambda name: sources[name]["score"]["mean"])
     ceiling = [max(table["score"][key] for table in sources.values()) for key in CATEGORY_NAMES]
     figures |= {"best_source": best, "per_category_best": float(np.mean(ceiling))}
-    (NEXT / "family.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    (ASSETS / "family.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(figures, indent=1))
 
 

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 
-from assets.training.settings import DEVICE, WORK
+from assets.training.settings import DEVICE, KEPT, WORK
 
 log = logging.getLogger("assets.training")
 CHECKPOINT_SECONDS = 90
@@ -146,6 +147,16 @@ class Training(Generic[M]):
         torch.save(state, self.path.with_suffix(".part"))
         self.path.with_suffix(".part").rename(self.path)
 
+    def store(self) -> None:
+        """Write the averaged weights of what was trained, and buffers, in half precision, beside the scripts."""
+        names = {name for name, live in self.model.named_parameters() if live.requires_grad}
+        names |= {name for name, _ in self.average.named_buffers()} & self.average.state_dict().keys()
+        state = {key: value for key, value in self.average.state_dict().items() if key in names}
+        half = {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
+        KEPT.mkdir(exist_ok=True)
+        file = KEPT / f"{self.name}.safetensors"
+        save_file({key: value.contiguous().cpu() for key, value in half.items()}, file, {"steps": str(self.done)})
+
     def resume(self) -> None:
         """Go on from the checkpoint, where there is one."""
         if self.path.is_file():
@@ -192,15 +203,26 @@ def _settle() -> None:
 
 
 def train(*trainings: Training) -> None:
-    """Train some models beside each other to their ends, from their checkpoints where there are some."""
+    """Train some models beside each other to their ends, from their checkpoints where there are some, and keep them."""
     for training in trainings:
         training.resume()
     while going := [training for training in trainings if training.done < training.steps]:
         together(going, min(training.steps - training.done for training in going))
+    for training in trainings:
+        training.store()
 
 
 def restore(name: str, model: M) -> M:
-    """Read the averaged weights of a training, finished or not, into `model`."""
-    saved = torch.load(WORK / "checkpoints" / f"{name}.pt", weights_only=True, map_location=DEVICE)
-    model.load_state_dict(saved["average"])
+    """Read the averaged weights of a training into `model`: from its checkpoint, or as they are kept.
+
+    What was frozen is not kept: `model` holds it already.
+    """
+    checkpoint = WORK / "checkpoints" / f"{name}.pt"
+    if checkpoint.is_file():
+        state = torch.load(checkpoint, weights_only=True, map_location=DEVICE)["average"]
+    else:
+        state = load_file(KEPT / f"{name}.safetensors")
+    strangers = model.load_state_dict(state, strict=False).unexpected_keys
+    if strangers:
+        raise ValueError(f"{name}: expected keys of the model, found {strangers[:3]}")
     return model.to(DEVICE).eval()

@@ -17,7 +17,7 @@ from PIL import Image
 from assets.training.colours import Phrase
 from assets.training.data import Name, names, pictures
 from assets.training.phrases import article, held_out_pairs, side_by_side
-from assets.training.settings import CATEGORIES, NEXT, PAIRS, TOKENS
+from assets.training.settings import CATEGORIES, PAIRS, PROMPTS, TOKENS
 from assets.training.tokenizer import tokenizer
 from eval.prompts.prompt_set import Prompt, PromptSet, to_yaml
 
@@ -75,9 +75,9 @@ def _prompt(folder: Path, id: str, category: str, phrase: Phrase, shown: np.ndar
 
 def main() -> None:
     """Write both sets and the pictures."""
-    folder = NEXT / "prompts"
-    shutil.rmtree(folder, ignore_errors=True)
-    (folder / "references").mkdir(parents=True)
+    folder = PROMPTS
+    shutil.rmtree(folder / "references", ignore_errors=True)
+    (folder / "references").mkdir()
     plain = pictures()[:, 0]
     for key, rows in chosen().items():
         title, about, _ = SETS[key]

@@ -16,12 +16,13 @@ from diffusers import StableDiffusionXLPipeline, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
 from assets.training import judges
+from assets.training.base import ja_encoders, trained_base
 from assets.training.family import SOURCES
 from assets.training.loop import restore
-from assets.training.settings import NEXT, WORK
+from assets.training.settings import FAMILY, SCORERS, WORK
 from assets.training.specialist import LowRank, finished
 from assets.training.tokenizer import tokenizer
-from assets.training.unet import Denoiser, TextEncoders, scheduler
+from assets.training.unet import TextEncoders, scheduler
 from assets.training.vae import decoder
 
 #: open_clip opens the tokenizer that lies in the folder; this name is only what it is called.
@@ -31,10 +32,11 @@ TOKENIZER_NAME = "m2n2-emoji"
 def publish_source(name: str) -> Path:
     """Write one source as its form asks for, and return where."""
     source = SOURCES[name]
-    unet = restore("base", Denoiser()).unet if name == "base" else finished(name).unet
-    target = NEXT / "family" / name
+    base = trained_base()
+    unet = base.unet if name == "base" else finished(name, base).unet
+    target = FAMILY / name
     if source.form == "folder":
-        return _write_folder(target, unet, restore(source.text, Denoiser()).text)
+        return _write_folder(target, unet, base.text if source.text == "base" else ja_encoders())
     tensors = unet.adapter() if isinstance(unet, LowRank) else unet.state_dict()
     target.parent.mkdir(parents=True, exist_ok=True)
     path = target.with_suffix(".safetensors")
@@ -45,7 +47,6 @@ def publish_source(name: str) -> Path:
 def _write_folder(folder: Path, unet: UNet2DConditionModel, text: TextEncoders) -> Path:
     """Write a StableDiffusionXLPipeline folder."""
     vae = decoder()
-    vae.register_to_config(scaling_factor=1.0)  # the latents are white
     pipeline = StableDiffusionXLPipeline(
         vae=vae,
         text_encoder=text.text_encoder,
@@ -72,7 +73,7 @@ def _write_folder(folder: Path, unet: UNet2DConditionModel, text: TextEncoders) 
 
 def publish_scorer(name: str) -> Path:
     """Write one scorer as a folder that open_clip opens with `local-dir:`, and return it."""
-    folder = NEXT / "scorers" / name
+    folder = SCORERS / name
     draft = folder.with_suffix(".part")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)

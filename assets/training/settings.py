@@ -12,8 +12,8 @@ ASSETS = Path(__file__).resolve().parents[1]
 FAMILY = ASSETS / "family"
 SCORERS = ASSETS / "scorers"
 PROMPTS = ASSETS / "prompts"
-#: What `publish`, `prompts` and `check_family` write, in the layout of `assets/`; moved there when the studio opens it.
-NEXT = Path(__file__).with_name("next")
+#: Averaged weights of what was trained, in half precision: checkpoints outside of the repository outlive no machine.
+KEPT = Path(__file__).with_name("kept")
 
 #: Downloads and checkpoints: outside the repository, safe to delete, kept so that a stopped script goes on.
 WORK = Path(os.environ.get("M2N2_TRAINING") or Path(platformdirs.user_cache_dir("m2n2-studio")) / "training")

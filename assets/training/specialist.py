@@ -18,7 +18,7 @@ from diffusers import UNet2DConditionModel
 from torch import nn
 from torch.func import functional_call
 
-from assets.training.base import KINDS, everything
+from assets.training.base import KINDS, everything, ja_encoders, trained_base
 from assets.training.data import categories
 from assets.training.loop import Training, restore, setup, train
 from assets.training.settings import PAIRS, STYLES
@@ -123,6 +123,18 @@ def own_views(plan: Specialist) -> Odds:
     return odds(single, style, things, styled=False)
 
 
+def learner(name: str, base: Denoiser) -> Denoiser:
+    """A copy of base of which that part of the UNet may change that the specialist changes."""
+    plan = SPECIALISTS[name]
+    found = twin(base, unet=True, text=False)
+    if plan.change == "late":
+        for key, value in found.unet.named_parameters():
+            value.requires_grad_(key.startswith(LATE))
+    if plan.change == "low rank":
+        found.unet = LowRank(found.unet)
+    return found
+
+
 def training(name: str, base: Denoiser, ja: TextEncoders) -> Training[Denoiser]:
     """The training of one specialist."""
     plan = SPECIALISTS[name]
@@ -130,15 +142,9 @@ def training(name: str, base: Denoiser, ja: TextEncoders) -> Training[Denoiser]:
     if plan.replay:
         seen = seen.beside(everything(), plan.replay)
     text = copy.deepcopy(ja if plan.japanese else base.text).eval()
-    learner = twin(base, unet=True, text=False)
-    if plan.change == "late":
-        for key, value in learner.unet.named_parameters():
-            value.requires_grad_(key.startswith(LATE))
-    if plan.change == "low rank":
-        learner.unet = LowRank(learner.unet)
     return Training(
         name,
-        learner,
+        learner(name, base),
         lesson(seen, text=text, japanese=plan.japanese, batch=BATCH),
         steps=plan.steps,
         lr=plan.lr,
@@ -147,7 +153,7 @@ def training(name: str, base: Denoiser, ja: TextEncoders) -> Training[Denoiser]:
     )
 
 
-def tuning(name: str, learner: Denoiser, ja: TextEncoders) -> Training[Denoiser]:
+def tuning(name: str, base: Denoiser, ja: TextEncoders) -> Training[Denoiser]:
     """A specialist goes on for a while under the encoders of `ja`, in both languages.
 
     It has only ever read what base's encoders say, and those of ja say it a little otherwise.
@@ -158,7 +164,7 @@ def tuning(name: str, learner: Denoiser, ja: TextEncoders) -> Training[Denoiser]
         seen = seen.beside(everything(), plan.replay)
     return Training(
         f"{name}{TUNED}",
-        learner,
+        restore(name, learner(name, base)),
         lesson(seen, text=ja, japanese=0.5, batch=TUNING_BATCH),
         steps=TUNING_STEPS,
         lr=0.4 * plan.lr,
@@ -167,25 +173,16 @@ def tuning(name: str, learner: Denoiser, ja: TextEncoders) -> Training[Denoiser]
     )
 
 
-def restored(name: str) -> Denoiser:
-    """A specialist as its checkpoint of that name has it, which may say that it was tuned."""
-    plan = SPECIALISTS[name.removesuffix(TUNED)]
-    learner = Denoiser()
-    if plan.change == "low rank":
-        learner.unet = LowRank(learner.unet)
-    return restore(name, learner)
-
-
-def finished(name: str) -> Denoiser:
+def finished(name: str, base: Denoiser) -> Denoiser:
     """A specialist at the end of all its training."""
-    return restored(name if SPECIALISTS[name].japanese else f"{name}{TUNED}")
+    return restore(name if SPECIALISTS[name].japanese else f"{name}{TUNED}", learner(name, base))
 
 
 def main() -> None:
     """Train the five beside each other; those that read base's encoders then go on under those of `ja`."""
-    base, ja = restore("base", Denoiser()), restore("ja_encoders", Denoiser()).text
+    base, ja = trained_base(), ja_encoders()
     train(*(training(name, base, ja) for name in SPECIALISTS))
-    train(*(tuning(name, restored(name), ja) for name, plan in SPECIALISTS.items() if not plan.japanese))
+    train(*(tuning(name, base, ja) for name, plan in SPECIALISTS.items() if not plan.japanese))
 
 
 if __name__ == "__main__":

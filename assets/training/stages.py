@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL
 
-from assets.training.base import STAGES, everything, read_stage
-from assets.training.loop import restore, setup
+from assets.training.base import STAGES, everything, read_stage, trained_base
+from assets.training.loop import setup
 from assets.training.sample import Sampler
 from assets.training.settings import DEVICE, WORK
 from assets.training.unet import Denoiser, lesson
@@ -101,7 +101,7 @@ def read_drawn() -> Drawn:
 
 def main() -> None:
     """Draw with every stage, with the finished base, and with the finished base shaken."""
-    base = restore("base", Denoiser())
+    base = trained_base()
     models = {f"stage {stage:05d}": read_stage(stage) for stage in STAGES}
     models |= {f"shaken {strength}": shaken(base, strength) for strength in SHAKEN}
     draw_all(models | {"base": base}, decoder())

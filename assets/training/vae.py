@@ -136,7 +136,8 @@ def decoder_training() -> Training[AutoencoderKL]:
 
 def decoder() -> AutoencoderKL:
     """The VAE with the decoder that went on alone."""
-    return restore("vae_decoder", build())
+    vae = AutoencoderKL.from_pretrained(FAMILY / "base" / "vae", torch_dtype=torch.float32)
+    return restore("vae_decoder", vae)
 
 
 def train_whole() -> AutoencoderKL:

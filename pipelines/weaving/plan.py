@@ -26,7 +26,7 @@ from pipelines.recipes.pinning import check_sources
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.tensor_file import FP8_DTYPES, TORCH_DTYPES
 
-from .scratch_buffers import ScratchBuffers
+from .scratch_buffers import SUMMED_ELEMENTS, ScratchBuffers
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,29 @@ class Plan:
         """Return the dtype that a floating-point tensor is asked for in; `None` where it stays as it is."""
         return self.dtype if fits_eight_bits(component, name, shape) else self.rest_dtype
 
-    def build_block(self, tensor: TensorPlan, start: int, stop: int, buffers: ScratchBuffers) -> torch.Tensor:
+    def build_into(self, out: torch.Tensor, tensor: TensorPlan, start: int, buffers: ScratchBuffers) -> None:
+        """Build elements of one tensor from `start` on into `out`, as much at a time as the buffers hold.
+
+        Args:
+            out: contiguous [n], of any floating-point dtype and on any device.
+            tensor: which tensor, and how.
+            start: the first of its flattened elements.
+            buffers: what to sum in.
+
+        Raises:
+            RecipeError: a value is not finite in the tensor's dtype.
+        """
+        direct = out.dtype == tensor.dtype and out.device == buffers.device
+        for begin in range(0, out.numel(), buffers.block):
+            piece = out[begin : begin + buffers.block]
+            first = start + begin
+            built = self.build_block(tensor, first, first + piece.numel(), buffers, out=piece if direct else None)
+            if built is not piece:
+                piece.copy_(built)
+
+    def build_block(
+        self, tensor: TensorPlan, start: int, stop: int, buffers: ScratchBuffers, *, out: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Build elements `start` to `stop` of one tensor.
 
         Args:
@@ -183,9 +205,11 @@ class Plan:
             start: the first of its flattened elements.
             stop: the exclusive end.
             buffers: what to sum in; they hold `stop - start` elements at least where the tensor is merged.
+            out: [stop - start] in the tensor's dtype and on the buffers' device, which spares a copy: where values are
+                rounded, they are rounded into it.
 
         Returns:
-            [stop - start] in the tensor's dtype, which holds until the buffers are used again.
+            [stop - start] in the tensor's dtype: `out`, or what holds until the buffers are used again.
 
         Raises:
             RecipeError: a value is not finite in that dtype.
@@ -199,7 +223,7 @@ class Plan:
             values = buffers.weighted_sum(
                 self.source_components(tensor.component), tensor.name, tensor.spans, start, stop
             )
-        rounded = buffers.round_to(values, tensor.dtype)
+        rounded = buffers.round_to(values, tensor.dtype, out)
         if not is_finite(rounded):
             raise RecipeError(
                 f"Tensor {tensor.name} overflows {tensor.dtype}. Expected weights near a mean of the sources; "
@@ -213,5 +237,6 @@ class Plan:
         Raises:
             RecipeError: a value is not finite in the tensor's dtype.
         """
-        buffers = ScratchBuffers(tensor.size)
-        return self.build_block(tensor, 0, tensor.size, buffers).clone().reshape(tensor.shape)
+        built = torch.empty(tensor.shape, dtype=tensor.dtype)
+        self.build_into(built.view(-1), tensor, 0, ScratchBuffers(min(tensor.size, SUMMED_ELEMENTS)))
+        return built

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections.abc import Iterable, Sequence
 
@@ -9,6 +10,8 @@ import torch
 
 from pipelines.checkpoints.component import Component
 from pipelines.recipes.chromosome import WeightedSpan
+
+SUMMED_ELEMENTS = 1 << 18  # summed at a time on a CPU; what is read and summed, 2.5 MB, stays near the core
 
 
 class ScratchBuffers:
@@ -82,16 +85,19 @@ class ScratchBuffers:
         component.fill(name, start, values, scratch=self._stored)
         return values
 
-    def round_to(self, values: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-        """Round values to a dtype; give back the same memory where they have it already.
+    def round_to(self, values: torch.Tensor, dtype: torch.dtype, out: torch.Tensor | None = None) -> torch.Tensor:
+        """Round values to a dtype; give back the same memory where they have it already and no other is asked for.
 
         Args:
             values: at most `block` of them, on the buffers' device.
             dtype: what to round to.
+            out: as many values of that dtype, on that device, to round into; the buffers' own memory if left out.
 
         Returns:
-            The values in that dtype, which hold until the next call.
+            The values in that dtype: `out`, or what holds until the next call.
         """
+        if out is not None:
+            return out.copy_(values)
         if values.dtype == dtype:
             return values
         if dtype not in self._rounded:
@@ -105,3 +111,26 @@ class ThreadLocalBuffers(threading.local):
     def __init__(self, block: int, device: torch.device | None = None) -> None:
         """Note what to allocate in each thread; arguments are those of `ScratchBuffers`."""
         self.buffers = ScratchBuffers(block, device)
+
+
+class BlockPool:
+    """Memory of woven blocks that wait for their turn, used again for one block after another.
+
+    Fresh memory costs more than the sum that it takes: the system clears every page of it.
+    """
+
+    def __init__(self, size: int) -> None:
+        """Note how large a block may be, in bytes."""
+        self._size = size
+        self._free: queue.LifoQueue[torch.Tensor] = queue.LifoQueue()  # what was used last may still be in the cache
+
+    def take(self) -> torch.Tensor:
+        """Return memory for a block, uint8 [size], which nobody else has until it is given back."""
+        try:
+            return self._free.get_nowait()
+        except queue.Empty:
+            return torch.empty(self._size, dtype=torch.uint8)
+
+    def give_back(self, memory: torch.Tensor) -> None:
+        """Take memory back for another block."""
+        self._free.put(memory)

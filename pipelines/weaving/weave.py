@@ -1,8 +1,9 @@
 """Weave: build the weights of a recipe, in place in a live model or to disk, with every core and little memory.
 
-Workers take blocks of about a million elements: each reads the sources, sums in scratch memory that stays in the
-processor's cache, and puts the result where it belongs. Which worker takes which block changes nothing in the result.
-Sources are read straight from their files, which a memory map would tie the process to: see `TensorFile`.
+Workers take blocks of about a million elements: each reads the sources and sums, a piece after another in scratch
+memory that stays in the processor's cache, and puts the result where it belongs. Which worker takes which block changes
+nothing in the result. Sources are read straight from their files, which a memory map would tie the process to: see
+`TensorFile`.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ from pipelines.storage.parallel import WORKERS, in_order, in_parallel
 from pipelines.storage.tensor_file import DTYPE_CODES
 
 from .plan import Plan, TensorPlan
-from .scratch_buffers import ThreadLocalBuffers
+from .scratch_buffers import SUMMED_ELEMENTS, BlockPool, ThreadLocalBuffers
 from .written_file import HASH_PLACEHOLDER, WrittenFile, flushed, put_hash
 
-BLOCK_ELEMENTS = 1 << 20  # elements; 4 MB in float32, twice of which stays in a core's share of the cache
+BLOCK_ELEMENTS = 1 << 20  # elements that a worker takes at a time
+WIDEST = max(dtype.itemsize for dtype in DTYPE_CODES)  # bytes of an element
 DEVICE_BLOCK_ELEMENTS = 1 << 24  # on an accelerator, where a launch costs as much as a million additions
 
 
@@ -115,13 +117,13 @@ class LiveWeights:
     def _weave_tensors(self, plan: Plan, tensors: Sequence[TensorPlan]) -> None:
         device = next(iter(self._parameters.values())).device
         block, workers = (BLOCK_ELEMENTS, WORKERS) if device.type == "cpu" else (DEVICE_BLOCK_ELEMENTS, 1)
-        local = ThreadLocalBuffers(block, device)
+        local = ThreadLocalBuffers(SUMMED_ELEMENTS if device.type == "cpu" else block, device)
 
         def put(job: tuple[TensorPlan, int, int]) -> int:
             tensor, start, stop = job
             target = self._parameters[tensor.name].data
             if target.is_contiguous():
-                target.view(-1)[start:stop].copy_(plan.build_block(tensor, start, stop, local.buffers))
+                plan.build_into(target.view(-1)[start:stop], tensor, start, local.buffers)
             elif start == 0:  # channels last, say: its memory has another order
                 target.copy_(plan.build_tensor(tensor))
             return stop - start
@@ -203,7 +205,7 @@ def weave_file(
         offset += entry.size
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)  # the data section begins on a multiple of 8
-    local = ThreadLocalBuffers(BLOCK_ELEMENTS)
+    local, pool = ThreadLocalBuffers(SUMMED_ELEMENTS), BlockPool(WIDEST * BLOCK_ELEMENTS)
     one_writer = threading.Lock()  # the system lets one at a time into a file, and those who wait there spin
     head = struct.pack("<Q", len(text)) + text
     digest, whole = hashlib.sha256(), None if hash_key else hashlib.sha256(head)
@@ -212,28 +214,33 @@ def weave_file(
         file.flush()
         descriptor = file.fileno()
 
-        def put(job: tuple[int, TensorPlan | torch.Tensor, int, int]) -> memoryview:
+        def put(job: tuple[int, TensorPlan | torch.Tensor, int, int]) -> tuple[memoryview, torch.Tensor | None]:
             position, tensor, start, stop = job
+            memory = None
             if isinstance(tensor, torch.Tensor):
                 values = tensor.contiguous()
             else:
                 assert plan is not None
-                values = plan.build_block(tensor, start, stop, local.buffers).clone()  # it waits for those before it
+                memory = pool.take()
+                values = memory[: (stop - start) * tensor.dtype.itemsize].view(tensor.dtype)
+                plan.build_into(values, tensor, start, local.buffers)
             block = rest = memoryview(values.reshape(-1).view(torch.uint8).numpy().data)
             with one_writer:
                 while rest:  # a write may take less than it is given
                     written = os.pwrite(descriptor, rest, position)
                     position, rest = position + written, rest[written:]
-            return block
+            return block, memory
 
         done = 0
         jobs = _file_jobs(plan, ordered, len(head))
         with flushed(descriptor), contextlib.closing(in_order(put, jobs)) as blocks:
-            for block in blocks:
+            for block, memory in blocks:
                 digest.update(block)
                 if whole:
                     whole.update(block)
                 done += len(block)
+                if memory is not None:
+                    pool.give_back(memory)
                 if progress:
                     progress(done)
             if hash_key:

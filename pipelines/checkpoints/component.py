@@ -17,6 +17,7 @@ from pipelines.architectures.keys import MODEL, Layout, Patterns, canonical_orde
 from pipelines.errors import SourceError
 from pipelines.storage.eight_bits import unpacked
 from pipelines.storage.files import cache_dir, write_whole
+from pipelines.storage.parallel import one_torch_thread_each
 from pipelines.storage.tensor_file import FP8_DTYPES, TORCH_DTYPES, TensorFile
 from pipelines.storage.tensor_ref import TensorRef
 
@@ -191,7 +192,8 @@ class Component:
         if self.files and not reread and self._hash_entry.exists():
             return self._hash_entry.read_text()
         digest, scratch = hashlib.sha256(), torch.empty(8 * HASH_BLOCK_ELEMENTS, dtype=torch.uint8)
-        with ThreadPoolExecutor(1) as beside:  # one core hashes, another looks for NaN, where there is much to look at
+        # one core hashes, another looks for NaN, where there is much to look at
+        with one_torch_thread_each(), ThreadPoolExecutor(1) as beside:
             for name in (key for key, ref in self.tensors.items() if self.name == MODEL or is_merged(key, ref.dtype)):
                 size = math.prod(self.tensors[name].shape)
                 for start in range(0, size, HASH_BLOCK_ELEMENTS):

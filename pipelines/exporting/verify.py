@@ -14,6 +14,7 @@ from pipelines.checkpoints.component import Component
 from pipelines.checkpoints.sources import Source
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.eight_bits import WIDENED
+from pipelines.storage.parallel import one_torch_thread_each
 from pipelines.storage.tensor_file import DTYPE_CODES, FP8_DTYPES, TORCH_DTYPES
 from pipelines.weaving.plan import Plan, TensorPlan
 
@@ -48,7 +49,7 @@ def compare_export(plan: Plan, export: Source, progress: Progress | None = None)
     Returns:
         A comparison for each component.
     """
-    done, comparisons = 0, []
+    done, comparisons, total = 0, [], plan.size()
     for part in WEIGHTED_COMPONENTS:
         component, differing = export.component(part), list[str]()
         expected = hashlib.sha256()  # of both, as long as they are the same
@@ -64,7 +65,7 @@ def compare_export(plan: Plan, export: Source, progress: Progress | None = None)
                 found.update(_bytes(stored))
             done += planned.size * planned.dtype.itemsize
             if progress:
-                progress(done, plan.size())
+                progress(done, total)
         differing += _unexpected(plan, component)
         both = expected.hexdigest(), (found or expected).hexdigest()
         comparisons.append(ComponentComparison(part, *both, tuple(differing)))
@@ -81,14 +82,14 @@ def woven_hashes(plan: Plan, progress: Progress | None = None) -> dict[str, str]
     Returns:
         Hex SHA-256 by component, as in `Component.sha256`.
     """
-    done, hashes = 0, {}
+    done, hashes, total = 0, {}, plan.size()
     for part in WEIGHTED_COMPONENTS:
         digest = hashlib.sha256()
         for planned, woven in _woven(plan, part):
             digest.update(_bytes(woven))
             done += planned.size * planned.dtype.itemsize
             if progress:
-                progress(done, plan.size())
+                progress(done, total)
         hashes[part] = digest.hexdigest()
     return hashes
 
@@ -138,7 +139,7 @@ def plan_in_precision_of(export: Source, recipe: Recipe, sources: Mapping[str, S
 def _woven(plan: Plan, part: str) -> Iterator[tuple[TensorPlan, torch.Tensor]]:
     """Yield the tensors of a component in canonical order; the next one is woven while the caller looks at this one."""
     tensors = _hashed_tensors(plan, part)
-    with ThreadPoolExecutor(1) as beside:
+    with one_torch_thread_each(), ThreadPoolExecutor(1) as beside:
         coming: Future[torch.Tensor] | None = None
         for number, planned in enumerate(tensors):
             woven = coming.result() if coming else plan.build_tensor(planned)

@@ -67,7 +67,7 @@ def in_parallel(
             ended = _Ended(error)
         results.put(ended)
 
-    with _one_torch_thread_each():
+    with one_torch_thread_each():
         threads = [threading.Thread(target=run, daemon=True) for _ in range(workers)]
         for thread in threads:
             thread.start()
@@ -136,11 +136,13 @@ _threads_before = 1
 
 
 @contextlib.contextmanager
-def _one_torch_thread_each() -> Iterator[None]:
+def one_torch_thread_each() -> Iterator[None]:
     """Keep torch from splitting each small operation of a worker over all cores again, which costs more than it gains.
 
-    torch keeps the number for each thread, and gives new threads the one that was set last: everyone sets it for
-    itself, to the one that held before the first of them.
+    Where other programs want the cores too, the threads that it was split over spin until the last of them had its
+    turn: that took four times the processor time of what was to be done. It holds for this thread and for those that
+    are started in it: torch keeps the number for each thread, and gives new threads the one that was set last. Everyone
+    sets it for itself, to the one that held before the first of them.
     """
     global _callers, _threads_before
     with _callers_lock:

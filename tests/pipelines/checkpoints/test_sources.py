@@ -32,6 +32,17 @@ def test_hash_is_over_tensor_bytes_in_canonical_order(family):
     assert family["ja"].components["unet"].sha256 == digest.hexdigest()
 
 
+def test_one_core_looks_for_nan_while_the_other_hashes(family):
+    """More threads of torch's would only spin."""
+    before, seen = torch.get_num_threads(), set()
+    torch.set_num_threads(2)
+    try:
+        family["ja"].components["unet"].compute_sha256(lambda _: seen.add(torch.get_num_threads()), reread=True)
+    finally:
+        torch.set_num_threads(before)
+    assert seen == {1}
+
+
 def test_hash_follows_the_file(copied):
     folder = copied("base")
     before = open_source(folder).components["unet"].sha256

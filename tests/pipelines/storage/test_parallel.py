@@ -2,10 +2,12 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import torch
 
-from pipelines.storage.parallel import in_order, in_parallel
+from pipelines.storage.parallel import in_order, in_parallel, one_torch_thread_each
 
 
 def squares(numbers):
@@ -66,3 +68,14 @@ def test_an_error_of_the_jobs_themselves_ends_it():
 
     with pytest.raises(OSError, match="gone"):
         list(in_order(lambda job: job, jobs(), workers=4, ahead=2))
+
+
+def test_one_torch_thread_holds_for_this_thread_and_those_started_in_it():
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with one_torch_thread_each(), ThreadPoolExecutor(1) as beside:
+            assert (torch.get_num_threads(), beside.submit(torch.get_num_threads).result()) == (1, 1)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 from typing import NoReturn
@@ -43,8 +44,12 @@ for command in (evolve, show, merge, export, score, report, verify, monitor, vot
     app.command()(command)
 
 
+_OBJECTS_BETWEEN_COLLECTIONS = 50_000  # Python's 700 let it go through all of torch again and again as it is imported
+
+
 def main() -> None:
     """Run the command line; an error of ours, or of a file, is one line and exit code 1."""
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr)
     try:
         app()

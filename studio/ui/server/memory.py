@@ -8,6 +8,7 @@ import gc
 
 _ARENA_MAX = -8  # of malloc.h
 _ARENAS = 2
+_OBJECTS_BETWEEN_COLLECTIONS = 1_000
 
 
 def keep_memory_steady() -> None:
@@ -19,5 +20,6 @@ def keep_memory_steady() -> None:
     """
     with contextlib.suppress(AttributeError, OSError, TypeError):  # another C library
         ctypes.CDLL(None).mallopt(_ARENA_MAX, _ARENAS)
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)  # the command line, which began it, collects rarely
     gc.collect()
     gc.freeze()

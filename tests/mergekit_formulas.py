@@ -17,6 +17,13 @@ def slerp(base, other, t):
     return (np.sin((1 - t) * angle) * base + np.sin(t * angle) * other) / np.sin(angle)
 
 
+def nuslerp(first, second, weights, base=0.0):
+    t = weights[1] / sum(weights)
+    one, other = first - base, second - base
+    angle = np.arccos((one * other).sum() / np.linalg.norm(one) / np.linalg.norm(other))
+    return base + (np.sin((1 - t) * angle) * one + np.sin(t * angle) * other) / np.sin(angle)
+
+
 def karcher(tensors, steps=10):
     norms = [np.linalg.norm(tensor) for tensor in tensors]
     units = [tensor / norm for tensor, norm in zip(tensors, norms, strict=True)]

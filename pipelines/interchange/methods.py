@@ -61,6 +61,10 @@ METHODS = {
     for method in (
         MergeMethod("linear", shared={"normalize": True}, per_model={"weight": REQUIRED}),
         MergeMethod("slerp", needs_base=True, shared={"t": REQUIRED}),
+        MergeMethod(
+            "nuslerp", shared={"nuslerp_flatten": True, "nuslerp_row_wise": False}, per_model={"weight": REQUIRED}
+        ),
+        MergeMethod("passthrough", per_model={"scale": 1.0}),
         MergeMethod("karcher", shared={"max_iter": 10.0, "tol": 1e-5}),
         MergeMethod("model_stock", needs_base=True, shared={"filter_wise": False}),
         _task("task_arithmetic"),

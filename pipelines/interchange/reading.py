@@ -174,6 +174,23 @@ class _Reader:
                 f"{self._where}: slerp is between two models. Expected two with the base among them, found "
                 f"{len(read.inputs)}; karcher takes any number."
             )
+        if read.method.name == "nuslerp" and len(set(named) - {read.base}) != 2:
+            raise RecipeError(
+                f"{self._where}: nuslerp is between two models. Expected two beside the base, found "
+                f"{len(set(named) - {read.base})}; karcher takes any number."
+            )
+        if read.method.name == "nuslerp" and (
+            read.parameters.get("nuslerp_row_wise") or not read.parameters.get("nuslerp_flatten", True)
+        ):
+            raise RecipeError(
+                f"{self._where}, at parameters: angles per row are not read. Expected `nuslerp_flatten: true` and "
+                "`nuslerp_row_wise: false`, one angle per tensor."
+            )
+        if read.method.name == "passthrough" and (len(named) != 1 or read.base not in (None, *named)):
+            raise RecipeError(
+                f"{self._where}: passthrough hands one model on; layers of several cannot be stacked in SDXL. Expected "
+                f"one model, found {len(read.inputs)}."
+            )
         if read.method.name == "model_stock" and len(read.inputs) < 3:
             raise RecipeError(f"{self._where}: model_stock takes two models and a base at least.")
         if read.method.name == "model_stock" and read.parameters.get("filter_wise"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -19,7 +19,9 @@ from .documents import MergeDocument
 
 COLLINEAR = 0.9995  # from this cosine on, mergekit's SLERP is linear
 _NO_SUM = 1e-8  # weights that add up to less are not divided by their sum
+_NO_WEIGHT = 1e-6  # NuSLERP's two weights cancel out
 _NO_LENGTH = 1e-8  # of a vector that has no direction
+_NO_SPAN = 1e-7  # the same for NuSLERP
 _LEAST_PRODUCT = 1e-6  # of two lengths, under Model Stock's cosine
 Products = Callable[[], np.ndarray]
 
@@ -52,6 +54,12 @@ def input_weights(document: MergeDocument, tensor: str, products: Products) -> n
     if name == "karcher":
         limits = int(document.shared("max_iter", tensor)), float(document.shared("tol", tensor))
         return karcher_weights(products(), most_steps=limits[0], tolerance=limits[1])
+    if name == "passthrough":
+        return np.array([float(document.of_model(inputs[0], "scale", tensor))])
+    if name == "nuslerp":
+        pair = [place for place, model in enumerate(inputs) if model != document.base]
+        weights = np.array([float(document.of_model(inputs[place], "weight", tensor)) for place in pair])
+        return nuslerp_weights(weights, products(), pair)
     base = inputs.index(document.base or "")
     if name == "slerp":
         return slerp_weights(float(document.shared("t", tensor)), products(), base)
@@ -101,6 +109,29 @@ def slerp_weights(t: float, products: np.ndarray, base: int) -> np.ndarray:
     cosine = float(products[0, 1] / (divisors[0] * divisors[1]))
     of_base, of_other = (1.0 - t, t) if abs(cosine) > COLLINEAR else slerp_coefficients(t, cosine)
     return np.array([of_base, of_other] if base == 0 else [of_other, of_base])
+
+
+def nuslerp_weights(weights: np.ndarray, products: np.ndarray, pair: Sequence[int]) -> np.ndarray:
+    """Return the weights of NuSLERP: SLERP of two models, or of what both changed of a third: float64 [inputs].
+
+    Args:
+        weights: float64 [2]; the share of the second in their sum is what SLERP calls t, a half where they cancel out.
+        products: float64 [inputs, inputs], the inner products of the inputs.
+        pair: places of the two models; a third input is the base.
+    """
+    t = 0.5 if abs(weights.sum()) < _NO_WEIGHT else float(weights[1] / weights.sum())
+    base = next((place for place in range(len(products)) if place not in pair), None)
+    vectors = np.eye(len(products))[list(pair)]
+    if base is not None:
+        vectors = vectors - np.eye(len(products))[base]
+    inner = vectors @ products @ vectors.T
+    lengths = np.sqrt(np.maximum(np.diag(inner), 0.0)).clip(min=_NO_SPAN)
+    scalars = slerp_coefficients(t, float(inner[0, 1] / (lengths[0] * lengths[1])))
+    found = np.zeros(len(products))
+    found[list(pair)] = scalars
+    if base is not None:
+        found[base] = 1.0 - sum(scalars)
+    return found
 
 
 def karcher_weights(products: np.ndarray, *, most_steps: int = 10, tolerance: float = 1e-5) -> np.ndarray:

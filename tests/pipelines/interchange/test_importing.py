@@ -57,6 +57,17 @@ CASES = {
         "parameters:\n  t:\n  - {filter: input_blocks.1, value: 0.2}\n  - value: 0.6\n",
         lambda key, base, anime, photo: oracle.slerp(photo, anime, at(key, "input_blocks.1", 0.2, 0.6)),
     ),
+    "nuslerp": (
+        "merge_method: nuslerp\nmodels:\n- {model: anime.safetensors, parameters: {weight: 3}}\n"
+        "- {model: photo.safetensors, parameters: {weight: 1}}\n",
+        lambda key, base, anime, photo: oracle.nuslerp(anime, photo, [3, 1]),
+    ),
+    "nuslerp of changes": (
+        "merge_method: nuslerp\nbase_model: base.safetensors\nmodels:\n"
+        "- {model: anime.safetensors, parameters: {weight: 1}}\n"
+        "- {model: photo.safetensors, parameters: {weight: [{filter: attn, value: 4}, {value: 1}]}}\n",
+        lambda key, base, anime, photo: oracle.nuslerp(anime, photo, [1, at(key, "attn", 4, 1)], base),
+    ),
     "karcher": (
         f"merge_method: karcher\n{models('anime', 'photo', 'base')}",
         lambda key, base, anime, photo: oracle.karcher([anime, photo, base]),
@@ -80,6 +91,14 @@ def test_what_is_woven_is_what_the_formula_gives(case, trio, tensors, tmp_path):
             expected = formula(key, base, tensors["anime"][key], tensors["photo"][key])
             np.testing.assert_allclose(found[key], expected, atol=NEAR, err_msg=key)
     assert [note for note in made.notes if note.startswith("vae is not merged")]
+
+
+def test_a_model_that_is_handed_on_is_scaled(trio, tensors, tmp_path):
+    text = "merge_method: passthrough\nmodels:\n- {model: anime.safetensors, parameters: {scale: 0.5}}\n"
+    found = woven(imported(text, trio), tmp_path)
+    for key, anime in tensors["anime"].items():
+        handed_on = anime if key.startswith("first_stage_model.") else 0.5 * anime  # the VAE is lent whole
+        np.testing.assert_allclose(found[key], handed_on, atol=NEAR, err_msg=key)
 
 
 def test_one_segment_stands_for_tensors_that_have_the_same_weights(trio):

@@ -82,6 +82,9 @@ def test_documents_are_put_in_the_order_in_which_they_are_made():
         (f"merge_method: linear\n{TWO}dtype: int8", "at dtype: found 'int8'. Expected float16 or bfloat16 or float32"),
         (f"merge_method: ties\n{TWO}", "ties needs a base_model"),
         (f"merge_method: slerp\nbase_model: c\n{TWO}", "slerp is between two models. Expected two"),
+        (f"merge_method: nuslerp\nbase_model: a.safetensors\n{TWO}", "Expected two beside the base, found 1"),
+        (f"merge_method: nuslerp\n{TWO}parameters: {{nuslerp_row_wise: true}}", "angles per row are not read"),
+        (f"merge_method: passthrough\n{TWO}", "passthrough hands one model on"),
         ("merge_method: linear\nmodels: [{model: a}, {model: a}]", "lists a twice"),
         (f"merge_method: linear\n{TWO}---\nmerge_method: linear\n{TWO}", "2 documents without a name"),
         (

@@ -71,6 +71,7 @@ def test_compare(lang, at, typed, address, finished, tmp_path, open_page):  # Pl
         page.locator("#draw").click()
     expect(page.locator("#draw")).to_have_text(say("all_drawn"), timeout=LOADING)
     expect(page.locator("#sheet img")).to_have_count(9)
+    assert page.locator("#sheet img").evaluate_all("all => Math.min(...all.map(one => one.clientWidth))") >= 160
     page.screenshot(path=SHOTS / f"{lang}-compare-2-drawn.png", full_page=True)
 
     # The address holds what was typed: whoever gets the link sees the same.

@@ -63,6 +63,7 @@ def test_sources(lang, address, studio, copied, monkeypatch, open_page):
     expect(cards).to_have_count(4)
     expect(cards.nth(1)).to_contain_text("Apache-2.0", ignore_case=True)
     expect(cards.nth(1).locator("table.scores")).to_be_visible()
+    assert page.locator("#ledger img").evaluate_all("all => Math.min(...all.map(one => one.clientWidth))") >= 160
     shoot(page, lang, "sources-1")
 
     # Fewer than two cannot be bred; the link holds the chosen ones.

@@ -32,6 +32,7 @@ from pipelines.weaving.weave import LiveWeights
 from .settings import FEW_STEP_LORAS, GenerationSettings
 
 _LIBRARIES = {"diffusers": diffusers, "transformers": transformers}
+MOST_NOISE_LEVELS = 100_000  # of a scheduler, which makes arrays of that length before anything is drawn
 _KERNELS = ("attn_implementation", "experts_implementation")  # transformers: with a slash, code from the hub
 
 
@@ -143,9 +144,16 @@ def make_scheduler(
         config: of the scheduler, where it is for another UNet than the source's.
 
     Raises:
-        SourceError: not a scheduler of diffusers.
+        SourceError: not a scheduler of diffusers, or one with more noise levels than any model was trained with.
     """
     config = dict(config or source.config("scheduler"))
+    levels = config.get("num_train_timesteps", 1)
+    if not (isinstance(levels, int) and 0 < levels <= MOST_NOISE_LEVELS):
+        raise SourceError(
+            f"{source.path}: the configuration of scheduler cannot be used. Expected `num_train_timesteps` to be a "
+            f"whole number from 1 to {MOST_NOISE_LEVELS:,}, usually 1,000: take the one of the checkpoint it was made "
+            "from."
+        )
     if settings is None or settings.speed is None:
         scheduler_class = _class("scheduler", source, diffusers.SchedulerMixin)
     else:

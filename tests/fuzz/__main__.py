@@ -22,6 +22,7 @@ from .readers import READERS, Reader
 
 ROUND = 100  # inputs of a reader in a row
 MOST_MEMORY = 2 << 30  # bytes; above it the process is said to have grown
+MOST_OF_AN_INPUT = 1 << 30  # bytes that a reader may hold for one input
 MOST_ADDRESSES = 12 << 30  # bytes; an input that asks for more is a finding, where it would end the process
 
 
@@ -45,14 +46,28 @@ def fuzz(reader: Reader, number: int) -> tuple[int, str | None]:
         def read(content: object) -> None:
             nonlocal count
             count += 1
+            before = _memory(reset=True)
             with contextlib.suppress(M2N2Error):
                 reader.read(Path(place), content)
+            held = _memory() - before
+            assert held < MOST_OF_AN_INPUT, f"{held >> 20} MiB held for one input"
 
         try:
             read()
         except Exception:
             return count, traceback.format_exc()
     return count, None
+
+
+def _memory(*, reset: bool = False) -> int:
+    """Return the most bytes that this process held since the last reset, as Linux counts them."""
+    if reset:
+        Path("/proc/self/clear_refs").write_text("5")
+    return next(
+        int(line.split()[1]) << 10
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith("VmHWM")
+    )
 
 
 def main() -> int:

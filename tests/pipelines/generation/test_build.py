@@ -222,6 +222,15 @@ def test_a_tokenizer_that_cannot_be_read_is_named(copied):
         load_tokenizer("tokenizer", open_source(folder))
 
 
+@pytest.mark.parametrize("levels", [10**9, 0, -1, 2.5, "1000", None])
+def test_a_scheduler_has_no_more_noise_levels_than_a_model_can_have(copied, levels):
+    folder = copied("base")
+    file = folder / "scheduler" / "scheduler_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"num_train_timesteps": levels}))
+    with pytest.raises(SourceError, match=r"Expected `num_train_timesteps` to be a whole number from 1 to 100,000"):
+        make_scheduler(open_source(folder))
+
+
 def test_the_scheduler_is_the_sources_own(family):
     own = make_scheduler(family["ja"])
     assert type(own) is EulerDiscreteScheduler

@@ -20,10 +20,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::pandas.er
 
 @pytest.fixture(scope="module")
 def starred(finished, tmp_path_factory):
-    """Copies of the finished run to put marks on, by language; marks that other tests gave are not in them."""
+    """Copies of the finished run: one by language to put marks on, and one to pin prompts for.
+
+    Marks that other tests gave are not in them.
+    """
     runs = tmp_path_factory.mktemp("starred") / "runs"
-    for lang in LANGUAGES:
-        shutil.copytree(finished.runs / "first", runs / lang, ignore=shutil.ignore_patterns(ANNOTATIONS_FILE))
+    for name in (*LANGUAGES, "pinned"):
+        shutil.copytree(finished.runs / "first", runs / name, ignore=shutil.ignore_patterns(ANNOTATIONS_FILE))
     return Studio(runs)
 
 
@@ -79,9 +82,9 @@ def test_pictures_are_stepped_through_and_marked_by_keys(lang, starred, address,
     expect(page).to_have_url(re.compile(rf"/{lang}/compare\?run={lang}&id={re.escape(first)}"))
 
 
-def test_a_click_with_shift_picks_for_compare_and_pins_choose_the_pictures(finished_address, open_page):
+def test_a_click_with_shift_picks_for_compare_and_pins_choose_the_pictures(address, open_page):
     page = open_page(LOCALES["en"])
-    page.goto(f"{finished_address}/en/archive?run=first")
+    page.goto(f"{address}/en/archive?run=pinned")
     cards = page.locator("#wall .wall-card")
     names = [cards.nth(place).get_attribute("data-id") for place in range(2)]
     expect(cards.first.locator("img")).to_have_count(4)
@@ -91,7 +94,7 @@ def test_a_click_with_shift_picks_for_compare_and_pins_choose_the_pictures(finis
         cards.nth(place).locator("h3").click(modifiers=["Shift"])
     bar = page.locator(".picked-bar")
     expect(bar).to_have_text(f"Compare: {names[0]}, {names[1]}")
-    expect(bar).to_have_attribute("href", f"/en/compare?run=first&id={names[0]},{names[1]}")
+    expect(bar).to_have_attribute("href", f"/en/compare?run=pinned&id={names[0]},{names[1]}")
     page.locator("#pins .token-remove").first.click()
     expect(cards.first.locator("img")).to_have_count(3)
     page.reload()

@@ -15,8 +15,8 @@ def keep_memory_steady() -> None:
     """Bound what answers leave behind; call it once all pages are built, before the server's threads begin.
 
     Answers are made on some forty threads. The C library of Linux gives each a heap of its own and keeps what each once
-    needed; two heaps for all grow no further after a minute. And what stays to the end is looked through no more: a
-    collector that counts it lets garbage grow to a quarter of it.
+    needed; two heaps for all keep less. And what stays to the end is looked through no more: a collector that counts it
+    lets garbage grow to a quarter of it.
     """
     with contextlib.suppress(AttributeError, OSError, TypeError):  # another C library
         ctypes.CDLL(None).mallopt(_ARENA_MAX, _ARENAS)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 
-import numpy as np
 import torch
 
 from assets.training.loop import Training, restore, setup, train
@@ -26,9 +25,9 @@ STYLE_ODDS = {0: 0.8, 1: 0.1, 2: 0.1}
 STAGES = (120, 250, 400, 600)
 
 
-def everything(things: np.ndarray | None = None) -> Odds:
-    """What base sees, of all names or of some."""
-    return odds(KINDS, STYLE_ODDS, things, styled=True)
+def everything() -> Odds:
+    """What base sees."""
+    return odds(KINDS, STYLE_ODDS, styled=True)
 
 
 def base_training() -> Training[Denoiser]:
@@ -50,7 +49,8 @@ def train_base() -> None:
         if training.done < stage:
             training.run(stage)
             torch.save(training.model.state_dict(), WORK / f"stage-{stage:05d}.pt")
-    train(training)
+    training.run(training.steps)
+    training.store()
 
 
 def trained_base() -> Denoiser:

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from assets.training import licences
 from assets.training.family import SOURCES
-from assets.training.judges import SCORERS as PLANS
-from assets.training.judges import Scorer
+from assets.training.judges import PLANS, Scorer
 from assets.training.settings import ASSETS, CATEGORIES, FAMILY, PAIRS, SCORERS
 
 COLUMNS = [*CATEGORIES.values(), PAIRS, "mean"]

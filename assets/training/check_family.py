@@ -23,13 +23,13 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from assets.training.data import names
 from assets.training.family import SOURCES
-from assets.training.judges import SCORERS as PLANS
+from assets.training.judges import PLANS
 from assets.training.loop import setup
 from assets.training.measure import image_features, text_features
 from assets.training.sample import Sampler
 from assets.training.settings import ASSETS, CATEGORIES, DEVICE, FAMILY, PAIRS, PROMPTS, SCORERS
 from assets.training.unet import TextEncoders
-from assets.training.vae import as_tensor
+from assets.training.views import as_tensor
 from pipelines.untrusted import read_yaml
 
 log = logging.getLogger("assets.training")

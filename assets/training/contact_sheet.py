@@ -46,11 +46,12 @@ PAIRED = (("fox", "pencil"), ("cactus", "hotel"), ("mango", "bucket"), ("panda",
 def main() -> None:
     """Draw seven rows in English and seven in Japanese."""
     base, ja, vae = trained_base(), ja_encoders(), decoder()
-    unets = {"base": base.unet, "longer_base": restore("longer_base", Denoiser()).unet}
+    longer = restore("longer_base", Denoiser())
+    unets = {"base": base.unet, "longer_base": longer.unet}
     for name in SPECIALISTS:
         unet = restore(name, learner(name, base)).unet
         unets[name] = unet.baked() if isinstance(unet, LowRank) else unet
-    own = {"longer_base": restore("longer_base", Denoiser()).text, "ja": ja}
+    own = {"longer_base": longer.text, "ja": ja}
     known = dict(NAMES)
     english = [name for name, _ in NAMES] + [f"{article(one)} and {article(other)}" for one, other in PAIRED]
     japanese = [name for _, name in NAMES] + [f"{known[one]}と{known[other]}" for one, other in PAIRED]

@@ -21,7 +21,7 @@ from assets.training.loop import Training, setup, train
 from assets.training.settings import DEVICE, PICTURE_SIZE, TOKENS
 from assets.training.stages import Drawn, read_drawn
 from assets.training.tokenizer import tokenizer
-from assets.training.views import odds, views
+from assets.training.views import as_tensor, odds, views
 
 ARTISTS, SLOTS, OF_A_STAGE, JUNK = 384, 3, 40, 24
 #: Cosine that a faultless picture of its caption is pulled towards, and the share of it for a half true caption.
@@ -46,7 +46,7 @@ class Scorer:
     smallest: float
 
 
-SCORERS = {
+PLANS = {
     "judge": Scorer(seed=21, width=32, layers=(1, 2, 1, 1), steps=6000, turn=0.25, smallest=0.7),
     "jury": Scorer(seed=22, width=32, layers=(1, 1, 2, 1), steps=6000, turn=0.35, smallest=0.6),
 }
@@ -54,7 +54,7 @@ SCORERS = {
 
 def config(name: str) -> dict:
     """The model as open_clip's configuration describes it."""
-    scorer = SCORERS[name]
+    scorer = PLANS[name]
     return {
         "embed_dim": 128,
         "vision_cfg": {
@@ -111,7 +111,7 @@ class Lesson:
         stage = torch.randint(len(self.grades), (SLOTS,), device=DEVICE)
         low, high = self.starts[stage][:, None], self.ends[stage][:, None]
         place = (low + (torch.rand(SLOTS, OF_A_STAGE, device=DEVICE) * (high - low)).long()).flatten()
-        drawings = self.drawn.pictures[place].permute(0, 3, 1, 2).float().div(127.5).sub(1)
+        drawings = as_tensor(self.drawn.pictures[place])
         images = torch.cat([self.seen.render(rows), drawings])
         return images, torch.cat([rows, self.drawn.rows[place]]), self.grades[stage]
 
@@ -171,7 +171,7 @@ def _weighted(values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
 
 def training(name: str, drawn: Drawn) -> Training[open_clip.CLIP]:
     """The training of one scorer."""
-    scorer = SCORERS[name]
+    scorer = PLANS[name]
     torch.manual_seed(scorer.seed)
     lesson: Callable[[open_clip.CLIP], torch.Tensor] = Lesson(scorer, drawn)
     return Training(name, build(name), lesson, steps=scorer.steps, lr=2e-3, weight_decay=0.05, decay=0.998)
@@ -180,4 +180,4 @@ def training(name: str, drawn: Drawn) -> Training[open_clip.CLIP]:
 if __name__ == "__main__":
     setup(0)
     found = read_drawn()
-    train(*(training(name, found) for name in SCORERS))
+    train(*(training(name, found) for name in PLANS))

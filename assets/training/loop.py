@@ -39,7 +39,7 @@ def setup(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def rate(step: torch.Tensor, steps: torch.Tensor, warmup: int = 50) -> torch.Tensor:
+def rate(step: torch.Tensor, steps: int, warmup: int = 50) -> torch.Tensor:
     """Learning rate factor: linear warm-up, then half a cosine down to zero at `steps`."""
     return ((step + 1) / warmup).clamp(max=1.0) * 0.5 * (1 + torch.cos(math.pi * (step / steps).clamp(max=1.0)))
 
@@ -69,7 +69,7 @@ class Training(Generic[M]):
         decay: float = 0.999,
     ) -> None:
         self.name, self.model, self.loss_of = name, model.to(DEVICE).train(), loss_of
-        self.steps, self.total = steps, torch.tensor(float(steps), device=DEVICE)  # a recorded step reads the tensor
+        self.steps = steps
         self.average: M = copy.deepcopy(self.model).requires_grad_(False)
         self.trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.averaged: list[torch.Tensor] = [
@@ -119,7 +119,7 @@ class Training(Generic[M]):
         self.done += 1
 
     def _step(self) -> None:
-        self.lr.copy_(self.highest * rate(self.step, self.total))
+        self.lr.copy_(self.highest * rate(self.step, self.steps))
         self.optimiser.zero_grad(set_to_none=True)
         loss = self.loss_of(self.model)
         loss.backward()
@@ -133,11 +133,6 @@ class Training(Generic[M]):
                 held.copy_(buffer)
             self.loss.lerp_(loss.detach(), 1 / (1 + self.step).clamp(max=50))
             self.step.add_(1)
-
-    def plan(self, steps: int) -> None:
-        """Change the number of steps, and with it the schedule, before the learning rate has fallen."""
-        self.steps = steps
-        self.total.fill_(float(steps))
 
     def keep(self) -> None:
         """Write a checkpoint beside its place, then rename it."""

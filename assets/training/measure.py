@@ -1,4 +1,4 @@
-"""What scorers give to pictures of every kind, and what scorers say of models.
+"""What scorers give to pictures of every kind.
 
 Run `python -m assets.training.measure judge` (or `jury`) for a table of a scorer in training.
 """
@@ -21,8 +21,7 @@ from assets.training.phrases import compositions, other_second, side_by_side
 from assets.training.settings import DEVICE
 from assets.training.stages import Drawn, read_drawn
 from assets.training.tokenizer import tokenize
-from assets.training.vae import as_tensor
-from assets.training.views import KINDS, views
+from assets.training.views import KINDS, TONGUES, as_tensor, views
 
 DEGREES = 8
 #: Pictures behind the rank correlation with damage.
@@ -63,9 +62,9 @@ def measure(model: open_clip.CLIP, drawn: Drawn) -> dict[str, dict[str, float]]:
     composed = as_tensor(np.stack([side_by_side(pictures()[one, 0], pictures()[two, 0]) for one, two, _ in pairs]))
     composed_features = image_features(model, composed)
     named = views().kind[drawn.rows] == KINDS.index("name")
-    drawn_features = image_features(model, drawn.pictures[named].permute(0, 3, 1, 2).float().div(127.5).sub(1))
+    drawn_features = image_features(model, as_tensor(drawn.pictures[named]))
     figures = {}
-    for tongue in ("en", "ja"):
+    for tongue in TONGUES:
         read = text_features(model, [getattr(name, tongue) for name in names()])
         cosines = unseen @ read.T
         own = cosines[torch.arange(len(numbers)), torch.from_numpy(numbers)]

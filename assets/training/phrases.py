@@ -32,6 +32,11 @@ def article(label: str) -> str:
     return label if plural else f"{'an' if label[0].lower() in 'aeiou' else 'a'} {label}"
 
 
+def both(first: Name, second: Name) -> Phrase:
+    """The caption that asks for two things."""
+    return Phrase(f"{article(first.en)} and {article(second.en)}", f"{first.ja}と{second.ja}")
+
+
 def coloured(name: Name, tint: Phrase) -> Phrase:
     """A name with a colour before it."""
     return Phrase(article(f"{tint.en} {name.en}"), f"{tint.ja}{name.ja}")
@@ -81,7 +86,7 @@ def compositions() -> tuple[tuple[int, int, Phrase], ...]:
     while len(found) < COMPOSITIONS:
         first, second = (int(row) for row in generator.choice(simple, size=2, replace=False))
         one, other = names()[first], names()[second]
-        phrase = Phrase(f"{article(one.en)} and {article(other.en)}", f"{one.ja}と{other.ja}")
+        phrase = both(one, other)
         if fits(phrase):
             found[first, second] = phrase
     return tuple((first, second, phrase) for (first, second), phrase in found.items())
@@ -90,7 +95,7 @@ def compositions() -> tuple[tuple[int, int, Phrase], ...]:
 def other_second(first: int, number: int) -> Phrase:
     """The caption of a composition with the second thing of another one."""
     one, other = names()[first], names()[compositions()[(number + 1) % len(compositions())][1]]
-    return Phrase(f"{article(one.en)} and {article(other.en)}", f"{one.ja}と{other.ja}")
+    return both(one, other)
 
 
 def held_out_pairs(count: int, things: Sequence[int]) -> list[tuple[int, int]]:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from assets.training.colours import Phrase
 from assets.training.data import Name, names, pictures
-from assets.training.phrases import article, held_out_pairs, side_by_side
+from assets.training.phrases import both, held_out_pairs, side_by_side
 from assets.training.settings import CATEGORIES, PAIRS, PROMPTS, TOKENS
 from assets.training.tokenizer import tokenizer
 from eval.prompts.prompt_set import Prompt, PromptSet, to_yaml
@@ -87,9 +87,8 @@ def main() -> None:
             prompts.append(_prompt(folder, name.hexcode, name.category, Phrase(name.en, name.ja), plain[row]))
         for first, second in _pairs()[key]:
             one, other = names()[first], names()[second]
-            phrase = Phrase(f"{article(one.en)} and {article(other.en)}", f"{one.ja}と{other.ja}")
             shown = side_by_side(plain[first], plain[second])
-            prompts.append(_prompt(folder, f"{one.hexcode}_{other.hexcode}", PAIRS, phrase, shown))
+            prompts.append(_prompt(folder, f"{one.hexcode}_{other.hexcode}", PAIRS, both(one, other), shown))
         written = to_yaml(PromptSet(name=title, description=about, prompts=tuple(prompts)))
         (folder / f"{key}.yaml").write_text(written, encoding="utf-8")
         print(title, len(prompts), ", ".join(str(prompt.en) for prompt in prompts))

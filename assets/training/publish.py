@@ -120,7 +120,7 @@ def _replace(draft: Path, folder: Path) -> None:
 
 def main(what: str) -> None:
     """Write the family, or the scorers."""
-    for name in SOURCES if what == "family" else judges.SCORERS:
+    for name in SOURCES if what == "family" else judges.PLANS:
         made = publish_source(name) if what == "family" else publish_scorer(name)
         files = made.rglob("*") if made.is_dir() else [made]
         print(made.name, f"{sum(file.stat().st_size for file in files if file.is_file()) / 1e6:.1f} MB")

@@ -13,7 +13,6 @@ import functools
 import sys
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from diffusers import AutoencoderKL
 from torch.nn import functional
@@ -43,11 +42,6 @@ def build() -> AutoencoderKL:
         sample_size=PICTURE_SIZE,
         mid_block_add_attention=False,
     ).to(memory_format=torch.channels_last)
-
-
-def as_tensor(images: np.ndarray) -> torch.Tensor:
-    """Pictures uint8 [n, 64, 64, 3] as float32 [n, 3, 64, 64] in -1..1."""
-    return torch.from_numpy(images).permute(0, 3, 1, 2).float().div(127.5).sub(1)
 
 
 def difference(drawn: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:

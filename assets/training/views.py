@@ -80,7 +80,12 @@ class Views:
         corner = slice(PICTURE_SIZE - HALF, PICTURE_SIZE)
         page[:, corner, corner] = torch.minimum(page[:, corner, corner], self.halves[second.clamp(min=0)])
         chosen = torch.where((second < 0).view(n, 1, 1, 1), single, page)
-        return chosen.permute(0, 3, 1, 2).float().div(127.5).sub(1)
+        return as_tensor(chosen)
+
+
+def as_tensor(images: np.ndarray | torch.Tensor) -> torch.Tensor:
+    """Pictures uint8 [n, 64, 64, 3] as float32 [n, 3, 64, 64] in -1..1, where they lie."""
+    return torch.as_tensor(images).permute(0, 3, 1, 2).float().div(127.5).sub(1)
 
 
 class _Book:

@@ -164,6 +164,7 @@ class _Reader:
 
     def _check_inputs(self, read: MergeDocument) -> None:
         named = [one.model for one in read.models]
+        others = set(named) - {read.base}
         twice = next((name for name in named if named.count(name) > 1), None)
         if twice:
             raise RecipeError(f"{self._where}: models lists {twice} twice. Expected every model once.")
@@ -174,10 +175,10 @@ class _Reader:
                 f"{self._where}: slerp is between two models. Expected two with the base among them, found "
                 f"{len(read.inputs)}; karcher takes any number."
             )
-        if read.method.name == "nuslerp" and len(set(named) - {read.base}) != 2:
+        if read.method.name == "nuslerp" and len(others) != 2:
             raise RecipeError(
                 f"{self._where}: nuslerp is between two models. Expected two beside the base, found "
-                f"{len(set(named) - {read.base})}; karcher takes any number."
+                f"{len(others)}; karcher takes any number."
             )
         if read.method.name == "nuslerp" and (
             read.parameters.get("nuslerp_row_wise") or not read.parameters.get("nuslerp_flatten", True)
@@ -198,7 +199,7 @@ class _Reader:
                 f"{self._where}, at parameters.filter_wise: angles per row are not read. Expected false, one angle per "
                 "tensor."
             )
-        if read.method.needs_base and not set(named) - {read.base}:
+        if read.method.needs_base and not others:
             raise RecipeError(f"{self._where}: models lists the base alone. Expected what is merged into it.")
 
     def _error(self, place: str, expected: str, found: object) -> RecipeError:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from markupsafe import Markup
 
@@ -25,9 +26,11 @@ from studio.judging.votes import (
 from studio.runs.store import RunStore
 from studio.ui.common import html
 from studio.ui.common.frame import page_link
+from studio.ui.common.shared import SharedAnswers
 from studio.ui.common.studio import Studio
 
 SHOWN = 12  # places of a ranking
+_REMEMBERED = 60.0  # seconds that all raters share what was learned from their votes
 
 
 def page(studio: Studio, lang: Lang, run: str, rater: str, reads: ReaderLanguage, *, done: bool) -> Markup:
@@ -38,25 +41,24 @@ def page(studio: Studio, lang: Lang, run: str, rater: str, reads: ReaderLanguage
     """
     spoken: Language = "en" if reads == "en" else "ja"
     with studio.run(run) as store:
-        votes, first = read_votes(store.folder), store.prompts.niches.prompts[0]
-        own, everybody = summarise_votes(by_rater(votes).get(rater, [])), summarise_votes(votes)
-        readers = by_reader(votes)
-        apart = {best: summarise_votes(some) for best, some in readers.items()} if len(readers) > 1 else {}
+        first = store.prompts.niches.prompts[0]
+        own = summarise_votes(by_rater(read_votes(store.folder)).get(rater, []))
+        group = _COUNTED.get(store.folder, lambda: _count(store.folder))
         tables = Markup("").join(
             Markup("<section><h3>{}</h3>{}</section>").format(title, _ranking(lang, store, one.ranking, first, spoken))
             for title, one in (
                 (t(lang, "your_ranking", name=rater, n=own.votes), own),
-                (t(lang, "group_ranking", n=everybody.votes, raters=len(by_rater(votes))), everybody),
+                (t(lang, "group_ranking", n=group.everybody.votes, raters=group.raters), group.everybody),
             )
         )
         folded = Markup("").join(
             Markup("<details><summary>{}</summary>{}</details>").format(
                 t(lang, f"readers_{best}"), _ranking(lang, store, one.ranking, first, spoken)
             )
-            for best, one in apart.items()
+            for best, one in group.readers.items()
         )
-    agreed = [(t(lang, "you_and_clip"), own), (t(lang, "everybody_and_clip"), everybody)]
-    agreed += [(t(lang, f"readers_{best}"), one) for best, one in apart.items()]
+    agreed = [(t(lang, "you_and_clip"), own), (t(lang, "everybody_and_clip"), group.everybody)]
+    agreed += [(t(lang, f"readers_{best}"), one) for best, one in group.readers.items()]
     return Markup(
         '<div class="verdict">{}<h2>{}</h2><ul>{}</ul><div class="rankings">{}</div><p class="quiet">{}</p>{}</div>'
     ).format(
@@ -81,7 +83,7 @@ def taste(studio: Studio, lang: Lang, run: str) -> Markup:
         return Markup('<p class="quiet">{}</p>').format(t(lang, "cannot_steer_yet", n=lacking, enough=ENOUGH_VOTES))
     foreseen = Markup("").join(
         Markup("<li>{}</li>").format(t(lang, "taste_foresees", who=rater, **_numbers(share)))
-        for one in _learned(studio, run, len(votes))
+        for one in _LEARNED.get(folder, lambda: _learn(studio, run))
         if (share := one.foreseen)
         for rater in [t(lang, f"taste_{one.rater}") if one.rater in (EVERYBODY, OTHERS) else one.rater]
     )
@@ -90,11 +92,32 @@ def taste(studio: Studio, lang: Lang, run: str) -> Markup:
     )
 
 
-@functools.lru_cache(maxsize=64)
-def _learned(studio: Studio, run: str, votes: int) -> list[PreferenceModel]:
-    """What a run would be steered by, after so many votes."""
+@dataclass(frozen=True)
+class _GroupVotes:
+    """The votes of a run's raters together: how many rated, and what they say, also by the language they read best."""
+
+    raters: int
+    everybody: VoteSummary
+    readers: dict[ReaderLanguage, VoteSummary]
+
+
+#: Raters end their sittings together. A ranking of a thousand votes takes a second and a hundred megabytes.
+_COUNTED: SharedAnswers[_GroupVotes] = SharedAnswers()
+_LEARNED: SharedAnswers[list[PreferenceModel]] = SharedAnswers(_REMEMBERED)
+
+
+def _count(folder: Path) -> _GroupVotes:
+    """Summarise the votes of a run's folder; by language only where raters read best more than one."""
+    votes = read_votes(folder)
+    readers = by_reader(votes)
+    apart = {best: summarise_votes(some) for best, some in readers.items()} if len(readers) > 1 else {}
+    return _GroupVotes(len(by_rater(votes)), summarise_votes(votes), apart)
+
+
+def _learn(studio: Studio, run: str) -> list[PreferenceModel]:
+    """Learn what a run would be steered by."""
     with studio.run(run) as store:
-        return learn_preferences(store.folder, read_votes(store.folder)[:votes], studio.scorer(store.config.scorer))
+        return learn_preferences(store.folder, read_votes(store.folder), studio.scorer(store.config.scorer))
 
 
 def _ranking(lang: Lang, store: RunStore, ratings: Sequence[Rating], prompt: Prompt, spoken: Language) -> Markup:

@@ -101,3 +101,10 @@ def test_the_end_is_said_when_everything_was_judged(voting):
     assert count > 20
     assert judge.put(voting, AYA) is None
     assert "every pair there is" in results.page(voting, "en", "first", "Aya", "ja", done=True)
+
+
+def test_the_ranking_of_all_knows_every_vote_that_was_given_before_it_was_asked_for(voting):
+    vote_for_bright_pictures(voting.runs / "first", "Aya", 5)
+    for votes, raters in ((5, 1), (6, 2)):
+        assert f"(votes: {votes}, raters: {raters})" in results.page(voting, "en", "first", "Aya", "ja", done=False)
+        write_vote(voting.runs / "first", a_vote("base", "real", rater="Ken", reads="en"))

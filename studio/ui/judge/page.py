@@ -163,7 +163,9 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         rater = Rater(run, named(lang, typed, rater_of(request)), best)
         return [{"name": rater.name, "reads": best}, rater, *onward(rater)]
 
-    def on_answer(rater: Rater, now: Open | None, event: gr.EventData) -> list[Any]:
+    def on_answer(rater: Rater | None, now: Open | None, event: gr.EventData) -> list[Any]:
+        if rater is None:  # so many pages were opened since that this one was forgotten
+            raise RunError(t(lang, "page_forgotten"))
         if now is None or event.choice not in ANSWERS:
             return [gr.skip()] * len(outputs)
         ended = answer(studio, rater, now, event.choice)

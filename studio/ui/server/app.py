@@ -23,6 +23,7 @@ import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before Gradio is imported: it reports on import too
 
@@ -63,6 +64,8 @@ COOKIE = "language"
 # What pages know of their address; the switch to the other language keeps it.
 ADDRESS_KEYS = ("run", "id", "prompt", "set", "ja", "en", "export", "fork", "sources", "prompts", "noises")
 FORGET = (600, DOWNLOADS_LAST)  # seconds between two looks for files to forget, and their age
+# Open pages whose state is remembered, the latest: each takes two megabytes, and Gradio would keep ten thousand.
+SESSIONS = 400
 UPLOAD = "32mb"  # a picture of SDXL is two or three
 _HERE = Path(__file__).resolve().parent
 _BUILDERS = {
@@ -82,6 +85,10 @@ class _Pages(gr.Blocks):
     """Pages that are described once all are built; Gradio describes all there are, twice, after every one of them."""
 
     _complete = False
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.state_session_capacity = SESSIONS  # `launch` would take it; these pages are mounted
 
     def get_config_file(self) -> BlocksConfigDict:
         return super().get_config_file() if self._complete else {"pages": self.pages, "page": {}}

@@ -3,6 +3,7 @@
 import re
 import shutil
 
+import gradio as gr
 import pytest
 
 from studio.errors import RunError
@@ -108,3 +109,12 @@ def test_the_ranking_of_all_knows_every_vote_that_was_given_before_it_was_asked_
     for votes, raters in ((5, 1), (6, 2)):
         assert f"(votes: {votes}, raters: {raters})" in results.page(voting, "en", "first", "Aya", "ja", done=False)
         write_vote(voting.runs / "first", a_vote("base", "real", rater="Ken", reads="en"))
+
+
+def test_a_forgotten_page_says_so_instead_of_dropping_the_answer(finished_app):
+    blocks = next(route.app.get_blocks() for route in finished_app.routes if getattr(route, "path", None) == "/en")
+    (answered,) = (
+        one.fn for one in blocks.fns.values() if one.page == "judge" and ("answer" in {t for _, t in one.targets})
+    )
+    with pytest.raises(gr.Error, match="Reload the page"):
+        answered(None, None, None)

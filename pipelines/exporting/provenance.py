@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pipelines.checkpoints.civitai import CivitaiClaims, civitai_claims
 from pipelines.checkpoints.folder_card import read_card, stated_licence
 from pipelines.checkpoints.hub_names import HubId
-from pipelines.checkpoints.source_expression import parse_source, parse_terms
+from pipelines.checkpoints.source_expression import SourceExpression, parse_source, parse_terms
 from pipelines.checkpoints.source_uri import hub_id
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import M2N2Error
@@ -215,9 +215,18 @@ def _weights_sha256(source: Source) -> str:
 
 def uri_without_places(uri: str) -> str:
     """Return a URI without a word on where this machine keeps what it names: hub ids stay, of paths the last part."""
-    written = parse_source(uri)
+    return _without_places(uri).uri
+
+
+def text_without_places(text: str) -> str:
+    """Return a source as a run file has it, with the name that a person gave it, as `uri_without_places`."""
+    return _without_places(text).text
+
+
+def _without_places(text: str) -> SourceExpression:
+    written = parse_source(text)
     adapters = tuple((scale, _last_part(adapter)) for scale, adapter in written.adapters)
-    return replace(written, base=_last_part(written.base), adapters=adapters).uri
+    return replace(written, base=_last_part(written.base), adapters=adapters)
 
 
 def _last_part(place: str) -> str:

@@ -12,6 +12,7 @@ Read in this order:
     pinning         a recipe against the sources at hand
     mergeable       whether sources fit together at all
     merged          what it merges of them: whether that fits, and what comes out
+    lenders         who lends what is not merged, by name or by place
     beside          where the file that a person saves says that sources lie
     gram            inner products of the sources over any stretch of a chromosome
     crossover       split point, mixing ratio, SLERP: two recipes to one

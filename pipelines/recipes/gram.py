@@ -39,6 +39,7 @@ class Gram:
         """
         self._stops = stops
         self._blocks = blocks
+        self._read = read
         self._inside = functools.cache(partial(_products, read))
 
     @property
@@ -61,6 +62,26 @@ class Gram:
             total += self._inside(0 if last == 0 else int(self._stops[last - 1]), stop)
             last -= 1
         return total + self._blocks[first : last + 1].sum(axis=0)
+
+    def widened(self, places: Sequence[int], count: int) -> Gram:
+        """Return these inner products among more vectors, of which all others are zero.
+
+        Args:
+            places: where each of the K vectors stands among the others.
+            count: how many vectors there are then.
+        """
+        if list(places) == list(range(count)):
+            return self
+        rows, columns = np.ix_(places, places)
+        blocks = np.zeros((len(self._blocks), count, count))
+        blocks[:, rows, columns] = self._blocks
+
+        def read(start: int, stop: int) -> np.ndarray:
+            vectors = np.zeros((count, stop - start))
+            vectors[places] = self._read(start, stop)
+            return vectors
+
+        return Gram(self._stops, blocks, read)
 
 
 def compute_block_products(

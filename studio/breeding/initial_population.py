@@ -47,7 +47,8 @@ def carried_over(recipe: Recipe, config: BreedingSettings, sources: Mapping[str,
         ConfigError: see `initial_offspring`.
     """
     hashed = MODEL if recipe.merged_components == (MODEL,) else "unet"
-    here = {source.components[hashed].sha256: name for name, source in sources.items() if hashed in source.components}
+    bred = config.bred(sources)
+    here = {source.components[hashed].sha256: name for name, source in bred.items() if hashed in source.components}
     places: dict[int, int] = {}  # of a source there, to here
     for place, source in enumerate(recipe.sources):
         found = here.get(source.sha256.get(hashed, ""))
@@ -56,9 +57,9 @@ def carried_over(recipe: Recipe, config: BreedingSettings, sources: Mapping[str,
         elif any(segment.weights[place] for part in recipe.chromosomes.values() for segment in part.segments):
             raise ConfigError(
                 f"{recipe.name!r}, to start from, is made of {source.name!r}, which is not among the sources "
-                f"{', '.join(sources)}. Add that source, or start from another run."
+                f"{', '.join(bred)}. Add that source, or start from another run."
             )
-    empty = config.weighted(sources, [0.0] * len(sources), name=name)
+    empty = config.weighted(sources, [0.0] * len(bred), name=name)
     ours, theirs = set(empty.merged_components), set(recipe.merged_components)
     if ours != theirs:
         raise ConfigError(
@@ -66,7 +67,7 @@ def carried_over(recipe: Recipe, config: BreedingSettings, sources: Mapping[str,
             "Merge the same parts as that run did, or start from another one."
         )
     moved = {}
-    for part, chromosome in _regrouped(recipe, empty, sources).items():
+    for part, chromosome in _regrouped(recipe, empty, bred).items():
         if part in config.frozen:
             continue
         segments = []
@@ -77,8 +78,8 @@ def carried_over(recipe: Recipe, config: BreedingSettings, sources: Mapping[str,
             segments.append(segment.model_copy(update={"weights": tuple(row)}))
         moved[part] = empty.chromosomes[part].model_copy(update={"segments": tuple(segments)})
     child = empty.model_copy(update={"chromosomes": {**empty.chromosomes, **moved}})
-    totals = {one: sum(shares[one] for shares in child.shares.values()) for one in sources}
-    mother, father = sorted(sources, key=lambda one: -abs(totals[one]))[:2]
+    totals = {one: sum(shares[one] for shares in child.shares.values()) for one in bred}
+    mother, father = sorted(bred, key=lambda one: -abs(totals[one]))[:2]
     return child.model_copy(update={"lineage": Lineage(mother=mother, father=father)})
 
 
@@ -110,10 +111,11 @@ def _regrouped(recipe: Recipe, wanted: Recipe, sources: Mapping[str, Source]) ->
 
 
 def source_recipes(config: BreedingSettings, sources: Mapping[str, Source]) -> dict[str, Recipe]:
-    """The sources as individuals: one-hot weights under the run's host."""
+    """The sources that are bred as individuals: one-hot weights under the run's host."""
+    bred = config.bred(sources)
     return {
         name: config.weighted(sources, row, name=name)
-        for name, row in zip(sources, np.eye(len(sources)).tolist(), strict=True)
+        for name, row in zip(bred, np.eye(len(bred)).tolist(), strict=True)
     }
 
 
@@ -123,7 +125,8 @@ def merge_baselines(config: BreedingSettings, sources: Mapping[str, Source]) -> 
     Means of each pair and of all sources; with a base, `base + (a - base) + (b - base)` for each pair of the others and
     for all of them (task arithmetic, Ilharco et al., arXiv 2212.04089, with a scale of 1).
     """
-    names, unit = list(sources), np.eye(len(sources))
+    names = list(config.bred(sources))
+    unit = np.eye(len(names))
     rows: dict[tuple[str, ...], list[np.ndarray]] = defaultdict(list)
     groups = [*itertools.combinations(names, 2), tuple(names)]
     for group in groups:

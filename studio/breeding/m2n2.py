@@ -172,6 +172,11 @@ class M2N2:
         return state
 
     @property
+    def sources_left(self) -> int:
+        """How many of the sources are still to be asked for."""
+        return len(self._sources_left)
+
+    @property
     def _asked(self) -> int:
         """How many offspring were asked for, in flight or told."""
         return self._made + sum(one.role == "offspring" for one in self._in_flight)

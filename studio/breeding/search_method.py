@@ -74,6 +74,10 @@ class ResumableSearch(SearchMethod, Protocol):
     def archive(self) -> Archive:
         """Who is alive."""
 
+    @property
+    def sources_left(self) -> int:
+        """How many of the sources that it begins with are still to be asked for."""
+
     def tell(self, candidate: Candidate, scores: Floats | None) -> Told:
         """As in `SearchMethod`, and what became of it."""
 

@@ -42,5 +42,8 @@ class BreedingSettings(Protocol):
     def start(self) -> str | None:
         """Folder of recipes that become the first offspring."""
 
+    def bred(self, sources: Mapping[str, Source]) -> dict[str, Source]:
+        """Those of the opened sources whose weights are bred; what is left only lends."""
+
     def weighted(self, sources: Mapping[str, Source], weights: Sequence[float], *, name: str) -> Recipe:
-        """A recipe with the same weights in every chromosome that is bred."""
+        """A recipe with the same weights in every chromosome that is bred, one for each source that is bred."""

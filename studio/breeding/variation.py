@@ -37,16 +37,20 @@ class RecipeCrossover:
     """
 
     def __init__(self, config: BreedingSettings, sources: Mapping[str, Source], recipe: Recipe) -> None:
-        ordered = list(sources.values())
-        every = ordered[0].layouts(recipe.merged_components, recipe.patterns)
+        bred = config.bred(sources)
+        every = next(iter(bred.values())).layouts(recipe.merged_components, recipe.patterns)
         self.layouts = {name: layout for name, layout in every.items() if name not in config.frozen}
         if not self.layouts:
             raise ConfigError("Every chromosome is frozen. Expected one at least to breed; shorten frozen.")
-        self.grams = {name: compute_gram(ordered, layout) for name, layout in self.layouts.items()}
+        self._bred = [number for number, name in enumerate(sources) if name in bred]  # places among a recipe's sources
+        self.grams = {
+            name: compute_gram(list(bred.values()), layout).widened(self._bred, len(sources))
+            for name, layout in self.layouts.items()
+        }
         self.config = config
         # What a seed means: chromosomes draw in this order, those of a lone network in that of its patterns.
         self._drawn = list(self.layouts) if recipe.merged_components == (MODEL,) else sorted(self.layouts)
-        self._alive = len(ordered)  # sources and those that entered, as far as there was room
+        self._alive = len(bred)  # sources and those that entered, as far as there was room
         # tries and successes per chromosome and bin: one of two, before anything is known
         self._paid = {name: np.array([[2.0, 1.0]] * BINS) for name in self.layouts}
 
@@ -113,6 +117,7 @@ class RecipeCrossover:
     def _mean_angle(self) -> float:
         """Mean angle between two sources over all chromosomes, in radians."""
         total = np.sum([self.grams[name].between(0, layout.size) for name, layout in self.layouts.items()], axis=0)
+        total = total[np.ix_(self._bred, self._bred)]
         norms = np.sqrt(np.diag(total))
         cosines = np.clip(total / np.outer(norms, norms), -1.0, 1.0)
         return float(np.arccos(cosines[np.triu_indices(len(norms), 1)]).mean())

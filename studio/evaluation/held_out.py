@@ -74,7 +74,7 @@ class HeldOutReporter:
         child = best_child(self.store)
         sources = source_recipes(config, self.sources)
         rows = dict(sources)
-        rows["average"] = config.weighted(self.sources, [1 / len(self.sources)] * len(self.sources), name="average")
+        rows["average"] = config.weighted(self.sources, [1 / len(sources)] * len(sources), name="average")
         if child is not None:
             rows["child"] = child
         self._done, self._rows = 0, len(rows) + len(sources)

@@ -90,7 +90,6 @@ class Loop(Generic[E, C]):
         self._store, self._search, self._task = store, search, task
         self._sources, self._evaluations, self._watch = sources, evaluations, watch
         self._failures = 0  # in a row
-        self._sources_left = len(search.sources) - len(store.sources())
         self._again: dict[str, Mapping[str, np.ndarray]] = {}  # scores on other noise, not committed yet
 
     def run(self) -> None:
@@ -116,7 +115,7 @@ class Loop(Generic[E, C]):
 
     def _wanted(self) -> bool:
         """Whether somebody else is to be measured."""
-        if self._sources_left:
+        if self._search.sources_left:
             return True
         return self._store.count() < self._evaluations and not self._store.state.finish
 
@@ -141,7 +140,6 @@ class Loop(Generic[E, C]):
         if evaluation.error is not None:
             logger.warning("%s failed: %s", name, evaluation.error)
         self._record(candidate, evaluation, entered=told.entered, seconds=time.monotonic() - started)
-        self._sources_left -= candidate.role == "source"
         if self._failures >= FAILURES_IN_A_ROW:
             raise RunError(
                 f"{FAILURES_IN_A_ROW} offspring in a row failed, so it is no fault of theirs; the last one: "

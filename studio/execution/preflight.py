@@ -21,7 +21,6 @@ import psutil
 import torch
 
 from eval.scorers.model_files import weights_size
-from pipelines.architectures.keys import TEXT_ENCODERS
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import M2N2Error
 from pipelines.generation import cost
@@ -114,13 +113,13 @@ def preflight(
     """
     machine = machine or this_machine()
     settings = config.pictures
-    merged = ["unet", *(TEXT_ENCODERS if config.merge_text_encoders else ())]
-    sizes = cost.measure_sizes(sources, config.host, merged)
+    bred, merged = config.bred(sources), config.merged_components
+    sizes = cost.measure_sizes(sources, config.host_names, merged)
     judges = {name: weights_size(name) for name in (config.scorer, config.reporter)}
     scorers = max(size or 0 for size in judges.values())  # the one that reports takes the other's place
     plan = plan_device(machine, sizes, settings, scorer=scorers)
     prompts = RunPrompts(config)
-    pictures, stored = _pictures(config, prompts, list(sources))
+    pictures, stored = _pictures(config, prompts, list(bred))
     side = settings.size or sizes.side
     captions = 2 * config.noises * (len(prompts.niches) + len(prompts.held_out))  # a batch has one a picture
     memory = plan.host + sizes.embedding_bytes(captions, plan.dtype.itemsize)
@@ -135,7 +134,7 @@ def preflight(
     if rate is None:
         operations = pictures * sizes.operations(settings)
         seconds = operations / multiplication_speed(machine.device, plan.dtype)
-        seconds += (config.evaluations + len(sources)) * cache / speed
+        seconds += (config.evaluations + len(bred)) * cache / speed
     else:
         seconds = rate * settings.steps * pictures
     return Preflight(
@@ -156,8 +155,8 @@ def preflight(
         refusals=tuple(_refusals(needs, available, machine, folder)),
         warnings=(
             *_warnings(config, plan, cache, available["memory"] - needs["memory"], judges),
-            *(note.text("en") for note in merge_notes(sources.values(), merged, _lender(config))),
-            *(note.text("en") for note in mix_notes(sources.values(), _lender(config))),
+            *(note.text("en") for note in merge_notes(bred.values(), merged, _lender(config))),
+            *(note.text("en") for note in mix_notes(bred.values(), _lender(config))),
         ),
     )
 
@@ -193,7 +192,7 @@ def _pictures(config: RunConfig, prompts: RunPrompts, names: list[str]) -> tuple
     """How many pictures will be drawn, and how many of them are kept on the disk."""
     niches = len(prompts.niches) * config.noises
     held_out = len(prompts.held_out) * config.noises
-    rows = len(names) + 2 + sum(set(config.host.values()) != {name} for name in names)
+    rows = len(names) + 2 + sum(set(config.host_names.values()) != {name} for name in names)
     entered, languages = config.evaluations * KEPT + len(names), len(config.compete)
     rotations = (config.evaluations - 1) // config.noise_rotation if config.noise_rotation else 0
     again = rotations * min(config.archive, config.evaluations + len(names))
@@ -247,7 +246,8 @@ def _warnings(
 
 
 def _lender(config: RunConfig) -> Callable[[str], str]:
-    return lambda part: config.host.get(part, config.host["default"])
+    host = config.host_names
+    return lambda part: host.get(part, host["default"])
 
 
 def _available(machine: Machine, folder: Path) -> dict[str, int]:

@@ -17,6 +17,7 @@ from pipelines.checkpoints.source_expression import parse_source
 from pipelines.checkpoints.source_uri import absolute_uri, open_source_uri
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import SourceError
+from pipelines.recipes.lenders import first_unlent
 from pipelines.recipes.merged import lending_remedy
 
 _GROUPS = {"text_encoders": (*TEXT_ENCODERS, *TOKENIZERS)}  # encoders go with the words that they were trained on
@@ -74,10 +75,9 @@ def refuse_poor_hosts(host: Mapping[str, str], sources: Mapping[str, Source]) ->
     Raises:
         SourceError: names the part, what is missing of it, and which of the sources can lend it.
     """
-    for part in COMPONENTS:
-        lender = sources[host.get(part, host["default"])]
-        if problem := lender.problem(part):
-            raise SourceError(f"The host {lender.name} {problem}. {lending_remedy(part, sources.values())}")
+    if unlent := first_unlent(host, sources):
+        part, problem = unlent
+        raise SourceError(f"{problem} {lending_remedy(part, sources.values())}")
 
 
 def _split(text: str) -> tuple[str, str]:

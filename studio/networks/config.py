@@ -90,6 +90,10 @@ class AnyConfig(RunSettings):
                 raise ConfigError(f"A source is called {name!r}, which reports use for a row of their own; rename it.")
         return {source.name: source for source in sources}
 
+    def bred(self, sources: Mapping[str, Source]) -> dict[str, Source]:
+        """All of them: no network only lends."""
+        return dict(sources)
+
     def weighted(self, sources: Mapping[str, Source], weights: Sequence[float], *, name: str) -> Recipe:
         """A recipe with the same weights in every chromosome that is bred.
 

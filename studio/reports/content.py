@@ -16,7 +16,8 @@ from eval.prompts.prompt_set import Prompt, PromptSet
 from eval.scorers import names
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import M2N2Error
-from pipelines.exporting.provenance import portable_uri
+from pipelines.exporting.provenance import portable_uri, text_without_places
+from pipelines.recipes.lenders import is_place
 from pipelines.recipes.recipe import Recipe
 from studio.analysis.colours import ColourDrift, offspring_drift
 from studio.analysis.lineage import lineage
@@ -171,18 +172,17 @@ def _portable(config: RunConfig) -> RunConfig:
 
     return config.model_copy(
         update={
-            "sources": tuple(" + ".join(map(_last_term, source.split(" + "))) for source in config.sources),
+            "sources": tuple(map(text_without_places, config.sources)),
+            "host": {
+                part: text_without_places(lender) if is_place(lender) else lender
+                for part, lender in config.host.items()
+            },
             **{field: Path(getattr(config, field)).name for field in ("prompts", "held_out")},
             **{field: names.portable(getattr(config, field)) for field in ("scorer", "reporter")},
             **{field: Path(at).name for field in ("start", "votes") if (at := getattr(config, field))},
             "pictures": config.pictures.portable,
         }
     )
-
-
-def _last_term(term: str) -> str:
-    scale, mark, path = term.rpartition(" * ")
-    return f"{scale}{mark}{Path(path).name}" if Path(path).is_absolute() else term
 
 
 def _holdings(niches: PromptSet, alive: Sequence[Individual], individuals: Sequence[Individual]) -> list[NicheHolder]:

@@ -20,6 +20,7 @@ from pipelines.errors import short
 from pipelines.generation.prompt_syntax import PLAIN, PromptSyntax
 from pipelines.generation.settings import GenerationSettings
 from pipelines.recipes.crossover import AngleScope
+from pipelines.recipes.lenders import named_host, without_lenders
 from pipelines.recipes.recipe import Recipe, blend
 from pipelines.storage.files import write_whole
 from studio.errors import ConfigError
@@ -112,7 +113,10 @@ class RunConfig(RunSettings):
         min_length=2,
         description="the checkpoints to breed: folders, files, hub ids, 'BASE + 0.8 * LORA', 'FILE as v-prediction'",
     )
-    host: dict[str, str] = Field(description="which source lends what is not merged: {default: name}")
+    host: dict[str, str] = Field(
+        description="which source lends what is not merged: {default: name}; a part may be lent by another, or by a "
+        "file or folder that only lends: {default: name, vae: models/fix.safetensors}"
+    )
     merge_text_encoders: bool = Field(False, description="merge the text encoders too, each as a chromosome of its own")
     chromosomes: dict[str, tuple[str, ...]] = Field(
         {},
@@ -200,20 +204,35 @@ class RunConfig(RunSettings):
         """The kinds of scores that are niches, one after the other: languages, then people's votes."""
         return (*self.compete, "votes") if self.votes else self.compete
 
+    @property
+    def merged_components(self) -> tuple[str, ...]:
+        """The components that the run breeds."""
+        return ("unet", *(TEXT_ENCODERS if self.merge_text_encoders else ()))
+
+    @property
+    def host_names(self) -> dict[str, str]:
+        """Which source lends what, as a recipe has it: `host` with names alone."""
+        return named_host(self.host, first=self.sources[0], merged=self.merged_components)
+
+    def bred(self, sources: Mapping[str, Source]) -> dict[str, Source]:
+        """Those of the opened sources whose weights are bred: all but those that only lend."""
+        return without_lenders(sources, self.host)
+
     def weighted(self, sources: Mapping[str, Source], weights: Sequence[float], *, name: str) -> Recipe:
         """A recipe with the same weights in every chromosome that the run breeds, those that are frozen as asked.
+
+        `sources` are all that are opened, `weights` those of the ones that are bred.
 
         Raises:
             RecipeError: a pattern takes no tensor.
         """
-        ordered, unit = list(sources.values()), dict(zip(sources, np.eye(len(sources)).tolist(), strict=True))
-        merged = ["unet", *(TEXT_ENCODERS if self.merge_text_encoders else ())]
-        patterns = self.chromosomes or None
-        rows = {
-            chromosome: unit[self.frozen[chromosome]] if chromosome in self.frozen else weights
-            for chromosome in ordered[0].layouts(merged, patterns)
-        }
-        return blend(ordered, rows, host=self.host, name=name, patterns=patterns)
+        bred, patterns = self.bred(sources), self.chromosomes or None
+        unit = dict(zip(bred, np.eye(len(bred)).tolist(), strict=True))
+        rows = {}
+        for chromosome in next(iter(bred.values())).layouts(self.merged_components, patterns):
+            row = dict(zip(bred, unit.get(self.frozen.get(chromosome, ""), weights), strict=True))
+            rows[chromosome] = [row.get(one, 0.0) for one in sources]
+        return blend(list(sources.values()), rows, host=self.host_names, name=name, patterns=patterns)
 
     def changed(self, changes: Mapping[str, Any]) -> RunConfig:
         """The same with other values.

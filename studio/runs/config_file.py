@@ -12,6 +12,7 @@ from pipelines.checkpoints.source_uri import absolute_uri, open_source_uri
 from pipelines.errors import unreadable
 from pipelines.generation.cost import native_side
 from pipelines.generation.settings import FULL_SIZE_SIDE, GenerationSettings, PresetName, presets
+from pipelines.recipes.lenders import placed_host
 from pipelines.untrusted import UnreadableDocument, read_yaml
 from studio.errors import ConfigError
 
@@ -36,7 +37,7 @@ def configured(path: Path | None, changes: Mapping[str, Any], pictures: PresetNa
     config = embedded() if path is None else load_config(path)
     if pictures:
         changes = {"pictures": preset(pictures, open_source_uri(config.sources[0])).model_dump(), **changes}
-    return config.changed(changes)
+    return _placed_config(config.changed(changes), Path.cwd())
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -66,9 +67,15 @@ def load_config(path: str | Path) -> RunConfig:
     content = read_settings(path)
     here = path.resolve().parent
     config = checked({**content, "pictures": _pictures(content, here)}, where=str(path))
+    return _placed_config(config, here)
+
+
+def _placed_config(config: RunConfig, here: Path) -> RunConfig:
+    """Settings whose paths are whole; relative ones start from `here`."""
     return config.model_copy(
         update={
             "sources": tuple(absolute_uri(source, here) for source in config.sources),
+            "host": placed_host(config.host, config.sources, here),
             "prompts": _placed(here, config.prompts),
             "held_out": _placed(here, config.held_out),
             "votes": config.votes and _placed(here, config.votes),

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eval.prompts.prompt_set import PromptSet, load_prompts
+from pipelines.errors import SourceError
+from pipelines.recipes.lenders import first_unlent, is_place
 from studio.errors import ConfigError
 
 from .config import RESERVED, RunConfig
@@ -57,33 +59,44 @@ def _read(path: Path, changed: int, size: int) -> PromptSet:
 
 
 def open_run_sources(config: RunConfig) -> dict[str, Source]:
-    """Open the sources, by name, and refuse what cannot be merged.
+    """Open the sources, by name, and after them what only lends; refuse what cannot be merged.
 
     Raises:
-        SourceError: a source cannot be opened or merged with the others.
-        ConfigError: the host, the base of task arithmetic, or what a chromosome is frozen to is not among them; or
-            their text encoders cannot be merged as asked.
+        SourceError: a source cannot be opened or merged with the others, or a host lacks what it is to lend.
+        ConfigError: the host, the base of task arithmetic, or what a chromosome is frozen to is not among them; what is
+            bred is to be lent; or their text encoders cannot be merged as asked.
     """
     from pipelines.checkpoints.source_uri import open_source_uri
     from pipelines.recipes.mergeable import check_mergeable, text_encoder_conflict
 
-    sources = [open_source_uri(uri) for uri in config.sources]
-    check_mergeable(sources)
-    by_name = {source.name: source for source in sources}
+    bred = [open_source_uri(uri) for uri in config.sources]
+    lenders = [open_source_uri(place) for place in dict.fromkeys(filter(is_place, config.host.values()))]
+    names = [source.name for source in bred]
+    check_mergeable([*bred, *lenders], weighted=names)
+    by_name = {source.name: source for source in (*bred, *lenders)}
     for name in RESERVED:
         if name in by_name:
             raise ConfigError(
                 f"A source is called {name!r}, which reports use for a row of their own; rename its folder."
             )
-    for lender in config.host.values():
-        if lender not in by_name:
-            raise ConfigError(f"The host {lender!r} is not among the sources {', '.join(by_name)}.")
+    for part, lender in config.host.items():
+        if not is_place(lender) and lender not in names:
+            raise ConfigError(f"The host {lender!r} is not among the sources {', '.join(names)}.")
+        if is_place(lender) and part in config.merged_components:
+            raise ConfigError(
+                f"The host takes {part} from {lender}, which only lends, but {part} is bred here. Expected one of the "
+                f"sources, {', '.join(names)}; or leave {part} out of the host."
+            )
     for chromosome, name in config.frozen.items():
-        if name not in by_name:
-            raise ConfigError(f"frozen takes {chromosome} from {name!r}. Expected one of {', '.join(by_name)}.")
+        if name not in names:
+            raise ConfigError(f"frozen takes {chromosome} from {name!r}. Expected one of {', '.join(names)}.")
     base = config.breeding.task_arithmetic
-    if base not in (None, *by_name):
-        raise ConfigError(f"task_arithmetic names {base!r}. Expected one of the sources {', '.join(by_name)}.")
-    if config.merge_text_encoders and (reason := text_encoder_conflict(sources)):
+    if base not in (None, *names):
+        raise ConfigError(f"task_arithmetic names {base!r}. Expected one of the sources {', '.join(names)}.")
+    if config.merge_text_encoders and (reason := text_encoder_conflict(bred)):
         raise ConfigError(f"The text encoders cannot be merged: {reason} Leave merge_text_encoders off.")
+    if unlent := first_unlent(config.host_names, by_name):
+        part, problem = unlent
+        able = next((name for name, source in by_name.items() if source.lends(part)), "FILE")
+        raise SourceError(f"{problem} Name another source for it in the run file's host, such as {{{part}: {able}}}.")
     return by_name

@@ -132,13 +132,12 @@ def asked_models(
 
 
 def _of_run(store: RunStore, lang: Lang, named: str, one: Individual) -> Contender:
-    sources = [store.individual(source.name) for source in one.recipe.sources]
     others = [
         html.ComparedWith(t(lang, key, id=parent), store.individual(parent))
         for key, parent in (("mother", one.mother), ("father", one.father))
         if parent is not None
     ]
-    best = best_source(sources)
+    best = best_source(store.sources())
     if best is not None and best.id not in {one.id, *(other.individual.id for other in others)}:
         others.append(html.ComparedWith(t(lang, "best_source", id=best.id), best))
     return Contender(named, one.recipe, run=store.name, individual=one, others=tuple(others))

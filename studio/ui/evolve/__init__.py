@@ -1,6 +1,7 @@
 """Start a run and watch it.
 
 form_options  numbers and steps beyond the paper that the form offers: a row each
+lent_parts    parts that others than the host lend, as lines of text
 form          what a run is asked to do, as a form says it
 fields        a component for each field of the form
 run_control   begin, pause, go on, end; what a run will cost; which one the page shows

@@ -14,6 +14,7 @@ from eval.scorers.catalogue import REPORTER, SCORER
 from pipelines.checkpoints.source_uri import absolute_uri, default_name, open_source_uri
 from pipelines.generation.prompt_syntax import PLAIN, PromptSyntax
 from pipelines.generation.settings import GenerationSettings, PresetName
+from pipelines.recipes.lenders import placed_host
 from studio.errors import ConfigError
 from studio.execution.preflight import Preflight, measured_rate, preflight
 from studio.runs.config import RunConfig, embedded
@@ -22,6 +23,7 @@ from studio.runs.inputs import RunPrompts, open_run_sources
 from studio.ui.common.studio import Studio
 
 from .form_options import BEYOND_THE_PAPER, NUMBERS
+from .lent_parts import read_lent_parts, write_lent_parts
 
 MOST_SOURCES = 64  # of one's own
 _DIGITS = 9  # of a number in an address
@@ -69,6 +71,7 @@ class EvolveForm:
     votes: str
     fork: str = ""
     prompt_syntax: PromptSyntax = PLAIN
+    lent: str = ""  # parts that others than the host lend, one a line: `vae=FILE`
 
     @property
     def folders(self) -> list[str]:
@@ -93,6 +96,15 @@ class EvolveForm:
         if self.host in self.names:
             return self.host
         return "ja" if "ja" in self.names else next(iter(self.names), None)
+
+    @property
+    def lent_parts(self) -> dict[str, str]:
+        """Who lends what beside the host, with whole places.
+
+        Raises:
+            M2N2Error: a line names no part, or no place.
+        """
+        return placed_host(read_lent_parts(self.lent), self.folders, Path.cwd())
 
     @property
     def cross_here(self) -> str:
@@ -134,7 +146,7 @@ class EvolveForm:
         }
         plain = embedded(
             sources=tuple(absolute_uri(folder) for folder in self.folders),
-            host={"default": self.lender},
+            host={"default": self.lender, **self.lent_parts},
             **{one.key: getattr(self, one.field) for one in NUMBERS if not one.from_preset},
             angle=self.angle,
             prompt_syntax=self.prompt_syntax,
@@ -175,7 +187,7 @@ _FORM = TypeAdapter(EvolveForm)
 def _flat(config: RunConfig) -> dict[str, Any]:
     """The settings, with those within others each by itself, as `RunConfig.changed` takes them."""
     fields = config.model_dump()
-    for name in ("host", "pictures", "breeding"):
+    for name in ("pictures", "breeding"):
         fields |= {f"{name}.{key}": value for key, value in fields.pop(name).items()}
     return fields
 
@@ -209,6 +221,7 @@ def form_of(config: RunConfig, *, fork: Path | None = None) -> EvolveForm:
         votes=config.votes or "",
         fork=str(fork.resolve()) if fork else "",
         prompt_syntax=config.prompt_syntax,
+        lent=write_lent_parts(config.host),
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipelines.checkpoints.source_uri import is_at_hand
 from pipelines.errors import M2N2Error
+from pipelines.recipes.lenders import is_place
 from studio.errors import RunError
 from studio.execution import control
 from studio.execution.creation import create_run
@@ -35,7 +36,7 @@ def cost(studio: Studio, lang: Lang, form: EvolveForm) -> str:
     studio.runs.mkdir(parents=True, exist_ok=True)
     try:
         check_open(studio, lang, form)
-        if not all(map(is_at_hand, form.folders)):
+        if not all(map(is_at_hand, _named_sources(form))):
             return t(lang, "cost_fetch")
         config = form.config()
         expected = expect(studio, config)
@@ -74,12 +75,17 @@ def check_open(studio: Studio, lang: Lang, form: EvolveForm) -> None:
     if form.fork:
         with studio.run(Path(form.fork).name) as store:
             given = store.config
-        folders = replace(folders, known=folders.known | set(given.sources))
-    folders.sources(lang, form.folders)
+        folders = replace(folders, known=folders.known | {*given.sources, *filter(is_place, given.host.values())})
+    folders.sources(lang, _named_sources(form))
     for field, check in _NAMING_FILES.items():
         named = getattr(form, field).strip()
         if named and named != EMBEDDED and named != getattr(given, field, None):
             check(folders, lang, named)
+
+
+def _named_sources(form: EvolveForm) -> list[str]:
+    """Everything that the form asks to open: what is bred, and what only lends."""
+    return [*form.folders, *filter(is_place, form.lent_parts.values())]
 
 
 def begin(studio: Studio, lang: Lang, form: EvolveForm) -> str:

@@ -139,15 +139,22 @@ def to_single_file(component: str, tensors: Mapping[str, Shape]) -> list[FileTen
     Raises:
         SourceError: a tensor that has no place in a single file; it is named.
     """
+    return list(_laid_out(component, tuple(tensors.items())))
+
+
+@functools.lru_cache(maxsize=2 * len(PREFIXES))
+def _laid_out(component: str, named: tuple[tuple[str, Shape], ...]) -> tuple[FileTensor, ...]:
+    """Do what `to_single_file` says; whoever shows, measures and writes a merge asks for the same one several times."""
+    tensors = dict(named)
     table = module_table(component, tensors, canonical=True)
     files: dict[str, FileTensor] = {}
-    for name, shape in tensors.items():
+    for name, shape in named:
         split = _SPLIT.fullmatch(name) if component == "text_encoder_2" else None
         tensor = (
             _packed_tensor(split[1], split[2], tensors) if split else _renamed_tensor(component, name, shape, table)
         )
         files.setdefault(tensor.key, tensor)
-    return list(files.values())
+    return tuple(files.values())
 
 
 @functools.cache

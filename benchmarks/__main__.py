@@ -3,7 +3,7 @@
 from benchmarks.any_network import __main__ as any_network
 from benchmarks.app import evaluation, load, pages
 from benchmarks.digits import run as digits
-from benchmarks.full_size import live, merge, weave
+from benchmarks.full_size import live, merge, opening, weave
 from benchmarks.search import run as search
 
 if __name__ == "__main__":
@@ -11,6 +11,7 @@ if __name__ == "__main__":
     pages.main()
     load.measure(clients=50, minutes=2)
     any_network.main()
+    opening.main()
     weave.main()
     merge.main()
     live.main()

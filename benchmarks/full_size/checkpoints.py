@@ -2,7 +2,7 @@
 
 They stand in for real ones where size, speed and format are measured, or tried out:
 
-    python -m benchmarks.full_size FOLDER 2      # FOLDER/random-1.safetensors, random-2.safetensors: 6.9 GB each
+    python -m benchmarks.full_size.checkpoints FOLDER 2      # FOLDER/random-1.safetensors and random-2, 6.9 GB each
 """
 
 from __future__ import annotations

@@ -152,7 +152,7 @@ def _time(nanoseconds: int) -> str:
 
 def _check_header_size(path: Path) -> None:
     """Refuse a header before anything is allocated for it."""
-    with open(path, "rb") as file:
+    with open(path, "rb", buffering=0) as file:
         length = int.from_bytes(file.read(8), "little")
     if length > MOST_HEADER:
         raise ValueError(f"a header of {length} bytes, more than {MOST_HEADER >> 20} MiB")
@@ -165,7 +165,7 @@ def _header(path: Path) -> tuple[str | None, dict[str, int]]:
         A key that it holds twice, where safetensors itself lets the last one win, or `None`; and by key the position
         of each tensor in the file, in bytes.
     """
-    with open(path, "rb") as file:
+    with open(path, "rb", buffering=0) as file:  # a buffer would read on into the tensors
         length = int.from_bytes(file.read(8), "little")  # safe_open has checked it
         header = file.read(length)
     repeated: list[str] = []

@@ -97,6 +97,7 @@ SET_FROM_OUTSIDE = {
     "studio/evolution/search.py": {"bits.state", "search._in_flight"},  # numpy's; its own
     "studio/runs/store.py": {"row.alive", "row.scores"},  # SQLAlchemy's rows
     "pipelines/generation/build.py": {"parameter.data"},  # torch's parameter
+    "pipelines/generation/prediction_probe.py": {"parameter.data"},  # the same
     "pipelines/generation/devices.py": {
         "vae.use_slicing", "vae.use_tiling", "vae.tile_sample_min_size", "vae.tile_latent_min_size",
     },  # diffusers' VAE

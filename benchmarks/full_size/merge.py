@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import statistics
-import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -28,22 +30,35 @@ from ..machine import machine
 from .checkpoints import make
 from .weave import measure
 
-_COMMANDS = ("merge", "verify", "sources inspect", "recipe blend", "--help")
+_COMMANDS = ("merge", "verify", "sources inspect", "sources check", "recipe blend", "--help")
 
 
-def seconds(*arguments: object) -> float:
-    """How long a command takes as a process of its own.
+class Taken(NamedTuple):
+    """What a command took: seconds from Enter to the prompt, and seconds of all processors."""
+
+    seconds: float
+    processor: float
+
+
+def take(*arguments: object, says: int = 0) -> Taken:
+    """Run a command as a process of its own.
+
+    Args:
+        arguments: of `m2n2`.
+        says: the exit code that is expected.
 
     Raises:
-        SystemExit: it failed.
+        SystemExit: it ended otherwise.
     """
     started = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-m", "studio.cli.app", *map(str, arguments)], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    return time.perf_counter() - started
+    with tempfile.TemporaryFile() as said:
+        command = [sys.executable, "-m", "studio.cli.app", *map(str, arguments)]
+        both = [(os.POSIX_SPAWN_DUP2, said.fileno(), stream) for stream in (1, 2)]
+        _, status, usage = os.wait4(os.posix_spawn(sys.executable, command, os.environ, file_actions=both), 0)
+        if os.waitstatus_to_exitcode(status) != says:
+            said.seek(0)
+            raise SystemExit(said.read().decode())
+    return Taken(time.perf_counter() - started, usage.ru_utime + usage.ru_stime)
 
 
 def remove(target: Path) -> None:
@@ -63,21 +78,23 @@ def main() -> None:
     recipe, blended, out = (asked.folder / name for name in ("merge.json", "blended.json", "merged.safetensors"))
     remove(out)
     blend = ("recipe", "blend", *paths, "--weights", "0.3,0.7", "--out")
-    seconds(*blend, recipe)  # hashes the sources the first time
-    seconds("merge", recipe, "--out", out)
+    take(*blend, recipe)  # hashes the sources the first time
+    take("merge", recipe, "--out", out)
 
-    def merge() -> float:
+    def merge() -> Taken:
         remove(out)
-        return seconds("merge", recipe, "--out", out)
+        return take("merge", recipe, "--out", out)
 
-    commands: dict[str, Callable[[], float]] = {
+    commands: dict[str, Callable[[], Taken]] = {
         "merge": merge,
-        "verify": lambda: seconds("verify", out),
-        "sources inspect": lambda: seconds("sources", "inspect", paths[0]),
-        "recipe blend": lambda: seconds(*blend, blended),
-        "--help": lambda: seconds("--help"),
+        "verify": lambda: take("verify", out),
+        "sources inspect": lambda: take("sources", "inspect", paths[0]),
+        # Nobody is in the folder of runs to compare with. Random weights are found to predict nothing that is named.
+        "sources check": lambda: take("sources", "check", paths[0], "--runs", asked.folder / "runs", says=1),
+        "recipe blend": lambda: take(*blend, blended),
+        "--help": lambda: take("--help"),
     }
-    table = Table("command", "seconds", "floor", "over floor", "best over best")
+    table = Table("command", "seconds", "of processors", "floor", "over floor", "best over best")
     for name in asked.only:
         ours, floors = [], []
         for _ in range(asked.rounds):
@@ -85,11 +102,15 @@ def main() -> None:
                 floor = measure("floor", "weighted", "warm", asked.folder / "floor.safetensors", paths)
                 floors.append(float(floor["seconds"]) if floor else float("nan"))
             ours.append(commands[name]())
-            print(json.dumps({"command": name, "seconds": ours[-1], "floor": floors[-1:]}), file=sys.stderr, flush=True)
-        taken = statistics.median(ours)
+            print(
+                json.dumps({"command": name, **ours[-1]._asdict(), "floor": floors[-1:]}), file=sys.stderr, flush=True
+            )
+        taken, processor = map(statistics.median, zip(*ours, strict=True))
         base = statistics.median(floors) if floors else None
-        over = (f"{base:.1f}", f"{taken / base:.2f}", f"{min(ours) / min(floors):.2f}") if base else ("", "", "")
-        table.add_row(name, f"{taken:.1f}", *over)
+        over = (
+            (f"{base:.1f}", f"{taken / base:.2f}", f"{min(ours).seconds / min(floors):.2f}") if base else ("", "", "")
+        )
+        table.add_row(name, f"{taken:.1f}", f"{processor:.1f}", *over)
     remove(out)
     for written in (recipe, blended):
         written.unlink(missing_ok=True)  # nothing blended, nothing written

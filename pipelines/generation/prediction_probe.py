@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from pipelines.architectures.prediction import EPSILON, VELOCITY
+from pipelines.checkpoints.component import Component
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import SourceError
 
@@ -53,7 +54,8 @@ class PredictionProbe:
 def probe_prediction(source: Source) -> PredictionProbe:
     """Tell what a source's UNet predicts; reads its weights, and runs it once on the CPU.
 
-    SDXL's own size is computed in bfloat16, which takes 5 GB of memory and is as good for telling two apart.
+    SDXL's own size is computed in bfloat16, which is as good for telling two apart. A layer's weights are in memory for
+    as long as it computes.
 
     Args:
         source: one that draws from text.
@@ -68,10 +70,27 @@ def probe_prediction(source: Source) -> PredictionProbe:
         )
     dtype = torch.bfloat16 if native_side(source) >= FULL_SIZE_SIDE else torch.float32
     component, unet = source.require("unet"), empty_module("unet", source, dtype)
-    with torch.no_grad():
-        for name, parameter in unet.state_dict(keep_vars=True).items():
-            parameter.copy_(component.read(name))
+    for name, layer in unet.named_modules():
+        _read_while_computing(layer, f"{name}." if name else "", component)
     return probe_unet(unet)
+
+
+def _read_while_computing(layer: torch.nn.Module, prefix: str, component: Component) -> None:
+    """Have a layer read its own weights when it is called, and let go of them when it has answered."""
+    weights = dict(layer.named_parameters(recurse=False))
+
+    def fill(*_: object) -> None:
+        for name, parameter in weights.items():
+            parameter.data = component.read(prefix + name).to(parameter.dtype)
+
+    def empty(*_: object) -> None:
+        for parameter in weights.values():
+            parameter.data = parameter.data.new_empty(0)
+
+    if weights:
+        empty()
+        layer.register_forward_pre_hook(fill)
+        layer.register_forward_hook(empty)
 
 
 @torch.no_grad()

@@ -60,6 +60,25 @@ def test_the_family_and_its_twins_are_told_apart(family, name):
     assert probe_unet(unet, seed=1).prediction_type == "v_prediction"
 
 
+def test_no_more_than_a_layer_is_in_memory(family):
+    """Of all that was called so far, at each call."""
+    called, held = [], []
+
+    def look(layer, _):
+        called.append(layer)
+        held.append(sum(one.numel() for layer in called for one in layer.parameters(recurse=False)))
+
+    source = family["base"]
+    hook = torch.nn.modules.module.register_module_forward_pre_hook(look)
+    try:
+        probe_prediction(source)
+    finally:
+        hook.remove()
+    layers = [sum(one.numel() for one in layer.parameters(recurse=False)) for layer in loaded(source).modules()]
+    assert len({id(one) for one in called}) > len([count for count in layers if count])
+    assert max(held) <= max(layers)
+
+
 @pytest.mark.parametrize(
     ("share", "kind"),
     [(1.0, "epsilon"), (0.76, "epsilon"), (0.5, None), (-0.2, "v_prediction"), (-1.0, None), (float("nan"), None)],

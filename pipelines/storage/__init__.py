@@ -6,6 +6,7 @@ Read in this order:
 
     unfinished    what is not finished yet: its name, and what killed processes left of it
     files         cache places, and files that appear whole or not at all
+    past_cache    files of gigabytes, written and read past the page cache
     disk_space    room on the disk, asked for before anything big is written
     unreadable_files  why a file cannot be read as weights
     tensor_file   a safetensors file: checked when opened, read from its descriptor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterable
@@ -12,9 +13,8 @@ from pathlib import Path
 
 import platformdirs
 
+from .past_cache import aligned_memory, set_past_cache
 from .unfinished import claim, unfinished_path
-
-_PIECE = 1 << 22  # bytes read and hashed at a time
 
 
 @dataclass(frozen=True)
@@ -93,24 +93,39 @@ def write_whole(path: Path, content: bytes) -> None:
         raise
 
 
-def read_sha256(path: Path, progress: Callable[[int], None] | None = None, *, start: int = 0) -> str:
+def read_sha256(
+    path: Path, progress: Callable[[int], None] | None = None, *, start: int = 0, past_cache: bool = False
+) -> str:
     """Hash a file from its bytes, never from the cache: a failing disk changes them, not the time of change.
 
     Args:
         path: the file.
         progress: told the bytes read so far.
         start: the first byte that is read.
+        past_cache: whether it is read from the disk, for a file that is not in the page cache and need not be.
 
     Returns:
         The SHA-256, in hex.
     """
     digest, done = hashlib.sha256(), 0
-    piece, other = (memoryview(bytearray(_PIECE)) for _ in range(2))
+    piece, other = aligned_memory(), aligned_memory()
     with open(path, "rb", buffering=0) as file, ThreadPoolExecutor(1) as beside:  # one reads, another hashes
         file.seek(start)
-        count = file.readinto(piece)
+        if past_cache:
+            set_past_cache(file.fileno(), True)
+
+        def read(memory: memoryview) -> int:
+            try:
+                return file.readinto(memory)
+            except OSError as error:  # such as behind an end that is not aligned
+                if error.errno != errno.EINVAL:
+                    raise
+                set_past_cache(file.fileno(), False)
+                return file.readinto(memory)
+
+        count = read(piece)
         while count:
-            coming = beside.submit(file.readinto, other)
+            coming = beside.submit(read, other)
             digest.update(piece[:count])
             done += count
             if progress:

@@ -28,7 +28,7 @@ from pipelines.storage.tensor_file import DTYPE_CODES
 
 from .plan import Plan, TensorPlan
 from .scratch_buffers import SUMMED_ELEMENTS, BlockPool, ThreadLocalBuffers
-from .written_file import HASH_PLACEHOLDER, WrittenFile, flushed, put_hash
+from .written_file import HASH_PLACEHOLDER, WrittenFile, brought_to_disk, put_hash
 
 BLOCK_ELEMENTS = 1 << 20  # elements that a worker takes at a time
 WIDEST = max(dtype.itemsize for dtype in DTYPE_CODES)  # bytes of an element
@@ -209,10 +209,12 @@ def weave_file(
     one_writer = threading.Lock()  # the system lets one at a time into a file, and those who wait there spin
     head = struct.pack("<Q", len(text)) + text
     digest, whole = hashlib.sha256(), None if hash_key else hashlib.sha256(head)
-    with open(path, "wb") as file:
-        file.write(head)
-        file.flush()
-        descriptor = file.fileno()
+    with open(path, "wb") as file, brought_to_disk(file.fileno(), len(head) + offset) as appender:
+        if appender:
+            appender.append(memoryview(head))
+        else:
+            file.write(head)
+            file.flush()
 
         def put(job: tuple[int, TensorPlan | torch.Tensor, int, int]) -> tuple[memoryview, torch.Tensor | None]:
             position, tensor, start, stop = job
@@ -226,15 +228,17 @@ def weave_file(
                 plan.build_into(values, tensor, start, local.buffers)
             block = rest = memoryview(values.reshape(-1).view(torch.uint8).numpy().data)
             with one_writer:
-                while rest:  # a write may take less than it is given
-                    written = os.pwrite(descriptor, rest, position)
+                while rest and not appender:  # a write may take less than it is given
+                    written = os.pwrite(file.fileno(), rest, position)
                     position, rest = position + written, rest[written:]
             return block, memory
 
         done = 0
         jobs = _file_jobs(plan, ordered, len(head))
-        with flushed(descriptor), contextlib.closing(in_order(put, jobs)) as blocks:
+        with contextlib.closing(in_order(put, jobs)) as blocks:
             for block, memory in blocks:
+                if appender:
+                    appender.append(block)
                 digest.update(block)
                 if whole:
                     whole.update(block)
@@ -243,10 +247,12 @@ def weave_file(
                     pool.give_back(memory)
                 if progress:
                     progress(done)
-            if hash_key:
-                put_hash(path, hash_key, digest.hexdigest())
-                on_read = (lambda read: progress(offset + max(0, read - len(head)))) if progress else None
-                return WrittenFile(read_sha256(path, on_read), digest.hexdigest())
+        if appender:
+            appender.finish()
+        if hash_key:
+            put_hash(path, hash_key, digest.hexdigest())
+            on_read = (lambda read: progress(offset + max(0, read - len(head)))) if progress else None
+            return WrittenFile(read_sha256(path, on_read, past_cache=bool(appender)), digest.hexdigest())
     assert whole is not None
     return WrittenFile(whole.hexdigest(), digest.hexdigest())
 

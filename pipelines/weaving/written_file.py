@@ -14,6 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.storage.past_cache import AlignedAppender, set_past_cache
+
+PAST_CACHE_FROM = 1 << 28  # bytes of a file; less fits into memory beside all else
 FLUSH_SECONDS = 1.0  # between two calls that bring what is written to the disk
 HASH_PLACEHOLDER = "0x" + 64 * "0"  # in a header, as long as the hash that takes its place
 
@@ -29,6 +32,29 @@ class WrittenFile:
 
     sha256: str
     data_sha256: str
+
+
+@contextlib.contextmanager
+def brought_to_disk(descriptor: int, size: int) -> Iterator[AlignedAppender | None]:
+    """Bring a file to the disk while it is written; when the block ends, all that was written in it is there.
+
+    Args:
+        descriptor: of the open, empty file.
+        size: how many bytes it will have.
+
+    Yields:
+        What takes them in their order, until it is told to `finish`; `None` where they are written at their places.
+
+    Raises:
+        OSError: the disk did not take it.
+    """
+    if size < PAST_CACHE_FROM or not set_past_cache(descriptor, True):
+        with flushed(descriptor):
+            yield None
+        return
+    with AlignedAppender(descriptor) as appender:
+        yield appender
+    os.fsync(descriptor)
 
 
 @contextlib.contextmanager

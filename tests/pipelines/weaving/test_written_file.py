@@ -13,6 +13,13 @@ from pipelines.weaving.written_file import flushed
 KEY = "modelspec.hash_sha256"
 
 
+@pytest.fixture(autouse=True, params=["through the page cache", "past it"])
+def way(request, monkeypatch):
+    """Each way to the disk that a file can take."""
+    if request.param == "past it":
+        monkeypatch.setattr("pipelines.weaving.written_file.PAST_CACHE_FROM", 0)
+
+
 def tensor_bytes(path):
     content = path.read_bytes()
     return content[8 + int.from_bytes(content[:8], "little") :]
@@ -38,6 +45,14 @@ def test_stating_the_hash_changes_the_header_alone(family, one_hot, tmp_path):
     for name, key in (("without", None), ("with", KEY)):
         weave_file(plan, entries, tmp_path / name, hash_key=key)
     assert tensor_bytes(tmp_path / "without") == tensor_bytes(tmp_path / "with")
+
+
+def test_either_way_to_the_disk_gives_the_same_file(family, one_hot, tmp_path, monkeypatch):
+    plan = Plan(one_hot["flat"], family)
+    for name, size in (("past", 0), ("through", 1 << 60)):
+        monkeypatch.setattr("pipelines.weaving.written_file.PAST_CACHE_FROM", size)
+        weave_file(plan, component_entries(plan, "vae"), tmp_path / name, hash_key=KEY)
+    assert (tmp_path / "past").read_bytes() == (tmp_path / "through").read_bytes()
 
 
 def test_blocks_of_every_kind_are_hashed_in_their_order(tmp_path):

@@ -21,6 +21,7 @@ Read the modules in the order in which the data flows:
     measure       what scorers give to pictures of every kind
     prompts       the two prompt sets
     family        what the published sources are made of
+    published     what is published, read again
     publish       folders, files and scorers in half precision
     check_family  sources by category, paths between them, averages and random mixtures
     previews      pictures that the studio shows first

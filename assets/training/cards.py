@@ -151,6 +151,9 @@ def summary(figures: dict) -> str:
         for line, between in figures["lines"].items()
     ]
     best = figures["best_source"]
+    judged = {(name, tongue): row for name, rows in figures["judged"].items() for tongue, row in rows.items()}
+    kinds = next(iter(judged.values()))
+    scores = [[kind, *(f"{row[kind]:.3f}" for row in judged.values())] for kind in kinds]
     return "\n\n".join(
         [
             f"Jury, Japanese captions, held-out prompts, every UNet under the text encoders of `{figures['host']}`:",
@@ -161,6 +164,11 @@ def summary(figures: dict) -> str:
             f"{statistics.median(figures['random']):.3f}, best {max(figures['random']):.3f}.",
             "Along straight lines (mean over categories):",
             table(["line", "0", "1/3", "2/3", "1"], lines),
+            "Scorers, on OpenMoji, by an artist of whom neither learnt: `top1` and `top5` are how often the right one "
+            "of all names comes first, or among the first five; `damage` is the rank correlation of score and damage; "
+            "`right` and `other` are means of max(cosine, 0) with the right name and any. `seen` is a style that both "
+            "learnt, `composed` two things, `half true` one of them named wrong; the rest are pictures of nothing.",
+            table(["", *(f"{name}, {LANGUAGES[tongue]}" for name, tongue in judged)], scores),
         ]
     )
 

@@ -3,6 +3,7 @@
 Run `python -m assets.training.check_family` for `assets/family.json`. Everything is computed in float32 from what was
 published in half precision, with every UNet under the text encoders of `ja`, as the studio uses them: every source by
 category, also through its own encoders; straight lines between every two; the uniform average; random weightings.
+And what the scorers give to pictures of every kind.
 """
 
 from __future__ import annotations
@@ -12,23 +13,21 @@ import json
 import logging
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import open_clip
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
-from safetensors.torch import load_file
-from transformers import CLIPTextModel, CLIPTextModelWithProjection
+from diffusers import UNet2DConditionModel
 
 from assets.training.data import names
 from assets.training.family import SOURCES
 from assets.training.judges import PLANS
 from assets.training.loop import setup
-from assets.training.measure import image_features, text_features
+from assets.training.measure import image_features, measure, text_features
+from assets.training.published import read_scorer, read_text, read_unet
 from assets.training.sample import Sampler
-from assets.training.settings import ASSETS, CATEGORIES, DEVICE, FAMILY, PAIRS, PROMPTS, SCORERS
-from assets.training.unet import TextEncoders
+from assets.training.settings import ASSETS, CATEGORIES, DEVICE, PAIRS, PROMPTS
+from assets.training.vae import published_vae
 from assets.training.views import as_tensor
 from pipelines.untrusted import read_yaml
 
@@ -37,44 +36,6 @@ HOST = "ja"
 LINE = (1 / 3, 2 / 3)
 RANDOM = 20
 CATEGORY_NAMES = (*CATEGORIES.values(), PAIRS)
-
-
-def read_scorer(name: str) -> open_clip.CLIP:
-    """A scorer in float32."""
-    model, _, _ = open_clip.create_model_and_transforms(f"local-dir:{SCORERS / name}", precision="fp32")
-    return model.eval()
-
-
-def read_unet(name: str) -> UNet2DConditionModel:
-    """The UNet of a source in float32."""
-    form = SOURCES[name].form
-    owner = name if form == "folder" else "base"
-    unet = UNet2DConditionModel.from_pretrained(FAMILY / owner / "unet", torch_dtype=torch.float32)
-    if form == "unet":
-        unet.load_state_dict({key: value.float() for key, value in load_file(_file(name)).items()})
-    if form == "lora":
-        factors = {key: value.float() for key, value in load_file(_file(name)).items()}
-        weights = unet.state_dict()
-        for key in (key for key in factors if key.endswith(".lora_A.weight")):
-            layer = key.removesuffix(".lora_A.weight")
-            weights[f"{layer.removeprefix('unet.')}.weight"] += factors[f"{layer}.lora_B.weight"] @ factors[key]
-        unet.load_state_dict(weights)
-    return unet.eval().to(memory_format=torch.channels_last)
-
-
-def _file(name: str) -> Path:
-    return FAMILY / f"{name}.safetensors"
-
-
-def read_sampler(name: str) -> Sampler:
-    """Text encoders and VAE of a source in float32; those of base where it has none of its own."""
-    folder = FAMILY / (name if SOURCES[name].form == "folder" else "base")
-    text = TextEncoders().eval()
-    text.text_encoder = CLIPTextModel.from_pretrained(folder / "text_encoder", torch_dtype=torch.float32)
-    second = CLIPTextModelWithProjection.from_pretrained(folder / "text_encoder_2", torch_dtype=torch.float32)
-    text.text_encoder_2 = second
-    vae = AutoencoderKL.from_pretrained(folder / "vae", torch_dtype=torch.float32).eval()
-    return Sampler(text, vae)
 
 
 @dataclass
@@ -128,12 +89,17 @@ def main() -> None:
     setup(0)
     prompts = read_yaml(PROMPTS / "held_out.yaml")["prompts"]
     jury = read_scorer("jury")
-    held_out = Bench(prompts, read_sampler(HOST), jury)
+    vae = published_vae()
+    held_out = Bench(prompts, Sampler(read_text(HOST), vae), jury)
     unets = {name: read_unet(name) for name in SOURCES}
-    figures: dict = {"host": HOST, "scorer": "jury", "prompts": "held_out", "steps": held_out.sampler.steps}
+    figures: dict = {"host": HOST, "scorer": "jury", "held_out": len(prompts), "steps": held_out.sampler.steps}
     figures["scorers"] = {name: sum(value.numel() for value in read_scorer(name).parameters()) for name in PLANS}
+    figures["judged"] = {name: measure(read_scorer(name)) for name in PLANS}
     figures["own"] = {
-        name: {tongue: Bench(prompts, read_sampler(name), jury, tongue).tables(unets[name]) for tongue in ("en", "ja")}
+        name: {
+            tongue: Bench(prompts, Sampler(read_text(name), vae), jury, tongue).tables(unets[name])
+            for tongue in ("en", "ja")
+        }
         for name in SOURCES
     }
     figures["sources"] = sources = {name: held_out.tables(unet) for name, unet in unets.items()}

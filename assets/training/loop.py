@@ -143,14 +143,14 @@ class Training(Generic[M]):
         self.path.with_suffix(".part").rename(self.path)
 
     def store(self) -> None:
-        """Write the averaged weights of what was trained, and buffers, in half precision, beside the scripts."""
+        """Write the averaged weights of what was trained, and buffers, in half precision."""
         names = {name for name, live in self.model.named_parameters() if live.requires_grad}
         names |= {name for name, _ in self.average.named_buffers()} & self.average.state_dict().keys()
         state = {key: value for key, value in self.average.state_dict().items() if key in names}
         half = {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
         KEPT.mkdir(exist_ok=True)
-        file = KEPT / f"{self.name}.safetensors"
-        save_file({key: value.contiguous().cpu() for key, value in half.items()}, file, {"steps": str(self.done)})
+        tensors = {key: value.contiguous().cpu() for key, value in half.items()}
+        save_file(tensors, _kept(self.name), {"steps": str(self.done)})
 
     def resume(self) -> None:
         """Go on from the checkpoint, where there is one."""
@@ -158,6 +158,8 @@ class Training(Generic[M]):
             saved = torch.load(self.path, weights_only=True, map_location=DEVICE)
             for part, thing in self._parts().items():
                 thing.load_state_dict(saved[part])
+            for group in self.optimiser.param_groups:  # what was loaded is a copy that no step sets
+                group["lr"] = self.lr
             self.done = saved["done"]
             self.step.copy_(saved["step"])
             self.loss.copy_(saved["loss"])
@@ -166,7 +168,7 @@ class Training(Generic[M]):
     @property
     def path(self) -> Path:
         """Where the checkpoint lies."""
-        return WORK / "checkpoints" / f"{self.name}.pt"
+        return _checkpoint(self.name)
 
     def _parts(self) -> dict[str, Any]:
         return {"model": self.model, "average": self.average, "optimiser": self.optimiser}
@@ -207,16 +209,23 @@ def train(*trainings: Training) -> None:
         training.store()
 
 
+def _checkpoint(name: str) -> Path:
+    return WORK / "checkpoints" / f"{name}.pt"
+
+
+def _kept(name: str) -> Path:
+    return KEPT / f"{name}.safetensors"
+
+
 def restore(name: str, model: M) -> M:
     """Read the averaged weights of a training into `model`: from its checkpoint, or as they are kept.
 
     What was frozen is not kept: `model` holds it already.
     """
-    checkpoint = WORK / "checkpoints" / f"{name}.pt"
-    if checkpoint.is_file():
-        state = torch.load(checkpoint, weights_only=True, map_location=DEVICE)["average"]
+    if _checkpoint(name).is_file():
+        state = torch.load(_checkpoint(name), weights_only=True, map_location=DEVICE)["average"]
     else:
-        state = load_file(KEPT / f"{name}.safetensors")
+        state = load_file(_kept(name))
     strangers = model.load_state_dict(state, strict=False).unexpected_keys
     if strangers:
         raise ValueError(f"{name}: expected keys of the model, found {strangers[:3]}")

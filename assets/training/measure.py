@@ -40,12 +40,13 @@ def image_features(model: open_clip.CLIP, images: torch.Tensor) -> torch.Tensor:
     return torch.cat([model.encode_image(part.to(DEVICE), normalize=True) for part in images.split(128)])
 
 
-def measure(model: open_clip.CLIP, drawn: Drawn) -> dict[str, dict[str, float]]:
+def measure(model: open_clip.CLIP, drawn: Drawn | None = None) -> dict[str, dict[str, float]]:
     """What a scorer gives to pictures of every kind, per language.
 
     `right`: an artist's picture, in a style that no scorer was trained on, with its own name; `top1` and `top5`: how
     often that name comes first, or among the first five, of all; `other`: the same pictures with every name; `seen`: a
-    picture in a style that it was trained on; names of stages: drawings of the base after so many steps; `damage`: rank
+    picture in a style that it was trained on; names of stages: drawings of the base after so many steps, where there
+    are `drawn` ones; `damage`: rank
     correlation of score and damage over eight degrees of each of five kinds, mean over pictures; `half true` and
     `composed`: two things, with one of them named wrong, and right; `noise`, `grey`, `clouds`: pictures of nothing.
     """
@@ -61,8 +62,7 @@ def measure(model: open_clip.CLIP, drawn: Drawn) -> dict[str, dict[str, float]]:
     pairs = compositions()[::100]
     composed = as_tensor(np.stack([side_by_side(pictures()[one, 0], pictures()[two, 0]) for one, two, _ in pairs]))
     composed_features = image_features(model, composed)
-    named = views().kind[drawn.rows] == KINDS.index("name")
-    drawn_features = image_features(model, as_tensor(drawn.pictures[named]))
+    stages = _stages(model, drawn) if drawn else {}
     figures = {}
     for tongue in TONGUES:
         read = text_features(model, [getattr(name, tongue) for name in names()])
@@ -76,9 +76,8 @@ def measure(model: open_clip.CLIP, drawn: Drawn) -> dict[str, dict[str, float]]:
             "other": cosines.clamp(min=0).mean(),
             "seen": (seen * read[torch.from_numpy(numbers)]).sum(1).clamp(min=0).mean(),
         }
-        scores = (drawn_features * read[views().thing[drawn.rows[named]]]).sum(1).clamp(min=0)
-        for number, stage in enumerate(drawn.loss):
-            row[stage] = scores[drawn.stage[named] == number].mean()
+        for stage, (features, things) in stages.items():
+            row[stage] = (features * read[things]).sum(1).clamp(min=0).mean()
         row["damage"] = _rank_correlation(
             -degrees, (spoilt_features * read[torch.from_numpy(numbers[::every])]).sum(-1).cpu()
         )
@@ -90,6 +89,16 @@ def measure(model: open_clip.CLIP, drawn: Drawn) -> dict[str, dict[str, float]]:
             row[kind] = (image_features(model, images) @ read.T).clamp(min=0).mean()
         figures[tongue] = {key: float(value) for key, value in row.items()}
     return figures
+
+
+def _stages(model: open_clip.CLIP, drawn: Drawn) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """Features of what each stage drew of single names, and the numbers of these names."""
+    named = views().kind[drawn.rows] == KINDS.index("name")
+    found = {}
+    for number, stage in enumerate(drawn.loss):
+        own = named & (drawn.stage == number)
+        found[stage] = image_features(model, as_tensor(drawn.pictures[own])), views().thing[drawn.rows[own]]
+    return found
 
 
 def _spoilt_features(model: open_clip.CLIP, images: torch.Tensor, degrees: torch.Tensor) -> torch.Tensor:

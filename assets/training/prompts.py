@@ -22,11 +22,11 @@ from assets.training.tokenizer import tokenizer
 from eval.prompts.prompt_set import Prompt, PromptSet, to_yaml
 
 SETS = {
-    "evolve": ("emoji-evolve", "Emoji names, and pairs of them, that evolution is scored on.", 65),
-    "held_out": ("emoji-held-out", "Other emoji names and pairs, for reports only; evolution uses none of them.", 96),
+    "evolve": ("emoji-evolve", "Emoji names, and pairs of them, that evolution is scored on.", 55),
+    "held_out": ("emoji-held-out", "Other emoji names and pairs, for reports only; evolution uses none of them.", 80),
 }
 #: Pairs of each set.
-PAIRED = {"evolve": 13, "held_out": 19}
+PAIRED = {"evolve": 10, "held_out": 16}
 
 #: Words of names that come in series of look-alikes, or that ask for a detail of a few pixels.
 # fmt: off

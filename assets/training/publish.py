@@ -40,7 +40,8 @@ def publish_source(name: str) -> Path:
     tensors = unet.adapter() if isinstance(unet, LowRank) else unet.state_dict()
     target.parent.mkdir(parents=True, exist_ok=True)
     path = target.with_suffix(".safetensors")
-    save_file({key: value.half().contiguous().cpu() for key, value in tensors.items()}, path, {"format": "pt"})
+    about = {"format": "pt", "modelspec.title": source.title, "modelspec.prediction_type": "v"}
+    save_file({key: value.half().contiguous().cpu() for key, value in tensors.items()}, path, about)
     return path
 
 
@@ -64,9 +65,12 @@ def _write_folder(folder: Path, unet: UNet2DConditionModel, text: TextEncoders) 
     _prefix_keys(draft / "text_encoder" / "model.safetensors")
     for part in ("text_encoder", "text_encoder_2"):
         _complete(draft / part / "config.json", dtype="float32")
-    for part in ("tokenizer", "tokenizer_2"):
+    for part in ("unet", "vae"):
+        _forget_place(draft / part / "config.json")
+    for part in ("tokenizer", "tokenizer_2"):  # the two files that SDXL's own folder has; the third says the same again
         for file in ("vocab.json", "merges.txt"):
             shutil.copy(WORK / "tokenizer" / file, draft / part / file)
+        (draft / part / "tokenizer.json").unlink()
     _replace(draft, folder)
     return folder
 
@@ -109,11 +113,20 @@ def _complete(path: Path, **values: bool | str) -> None:
     path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
+def _forget_place(path: Path) -> None:
+    """Leave out where on this machine a network was read from, which its class writes."""
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config.pop("_name_or_path", None)
+    path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
 def _replace(draft: Path, folder: Path) -> None:
-    """Put a new folder in the place of an old one, keeping the card and the licence."""
+    """Put a new folder in the place of an old one, keeping the card, the licence and the pictures."""
     for file in ("README.md", "LICENSE"):
         if (folder / file).is_file():
             shutil.copy(folder / file, draft / file)
+    if (folder / "previews").is_dir():
+        shutil.copytree(folder / "previews", draft / "previews")
     shutil.rmtree(folder, ignore_errors=True)
     draft.rename(folder)
 

@@ -28,7 +28,7 @@ from assets.training.views import Odds, odds
 SEED = 5
 BATCH = 128
 RANK = 16
-TUNING_STEPS, TUNING_BATCH = 500, 64
+TUNING_BATCH = 64
 TUNED = "-tuned"
 #: Parts of the UNet that come after its middle.
 LATE = ("up_blocks.", "conv_norm_out.", "conv_out.")
@@ -46,6 +46,7 @@ class Specialist:
         replay: share of views that base saw.
         japanese: share of Japanese captions; above 0 the encoders of ja read them, else base's own.
         change: what of the UNet changes: `all` of it, a `low rank` of its linear layers, or its `late` half.
+        tuning: further steps, of 64 views, under the encoders of ja.
     """
 
     categories: tuple[str, ...]
@@ -55,14 +56,15 @@ class Specialist:
     replay: float
     japanese: float = 0.0
     change: str = "all"
+    tuning: int = 0
 
 
 SPECIALISTS = {
-    "ja": Specialist(("animals", "activities"), "noto", steps=2400, lr=6e-4, replay=0.2, japanese=0.6),
-    "flat": Specialist(("objects", "activities"), "twemoji", steps=2400, lr=7e-4, replay=0.1),
-    "real": Specialist(("travel",), "noto", steps=2400, lr=1.5e-3, replay=0.0),
-    "glossy": Specialist(("food", "travel"), "fluent", steps=2400, lr=3e-3, replay=0.1, change="low rank"),
-    "late": Specialist((PAIRS,), "noto", steps=2000, lr=1e-3, replay=0.1, change="late"),
+    "ja": Specialist(("animals", "activities"), "noto", steps=400, lr=6e-4, replay=0.03, japanese=0.6),
+    "flat": Specialist(("objects", "activities"), "twemoji", steps=2400, lr=7e-4, replay=0.1, tuning=1000),
+    "real": Specialist(("travel",), "noto", steps=2400, lr=1.5e-3, replay=0.0, tuning=500),
+    "glossy": Specialist(("food", "travel"), "fluent", steps=2400, lr=3e-3, replay=0.1, change="low rank", tuning=1500),
+    "late": Specialist((PAIRS,), "noto", steps=2000, lr=1e-3, replay=0.1, change="late", tuning=1500),
 }
 
 
@@ -166,7 +168,7 @@ def tuning(name: str, base: Denoiser, ja: TextEncoders) -> Training[Denoiser]:
         f"{name}{TUNED}",
         restore(name, learner(name, base)),
         lesson(seen, text=ja, japanese=0.5, batch=TUNING_BATCH),
-        steps=TUNING_STEPS,
+        steps=plan.tuning,
         lr=0.4 * plan.lr,
         weight_decay=0.0,
         decay=0.99,
@@ -175,14 +177,14 @@ def tuning(name: str, base: Denoiser, ja: TextEncoders) -> Training[Denoiser]:
 
 def finished(name: str, base: Denoiser) -> Denoiser:
     """A specialist at the end of all its training."""
-    return restore(name if SPECIALISTS[name].japanese else f"{name}{TUNED}", learner(name, base))
+    return restore(f"{name}{TUNED}" if SPECIALISTS[name].tuning else name, learner(name, base))
 
 
 def main() -> None:
     """Train the five beside each other; those that read base's encoders then go on under those of `ja`."""
     base, ja = trained_base(), ja_encoders()
     train(*(training(name, base, ja) for name in SPECIALISTS))
-    train(*(tuning(name, base, ja) for name, plan in SPECIALISTS.items() if not plan.japanese))
+    train(*(tuning(name, base, ja) for name, plan in SPECIALISTS.items() if plan.tuning))
 
 
 if __name__ == "__main__":

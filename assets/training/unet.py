@@ -18,7 +18,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from assets.training.settings import DEVICE, LATENT_CHANNELS, LATENT_SIZE, PICTURE_SIZE, STYLES, TOKENS, WORK
 from assets.training.tokenizer import tokenizer
-from assets.training.vae import encoder
+from assets.training.vae import published_vae
 from assets.training.views import Odds, views
 
 WIDTHS = (64, 128)
@@ -109,7 +109,7 @@ def latents() -> torch.Tensor:
     if not path.is_file():
         seen = views()
         found = torch.zeros(len(seen.style), LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE, dtype=torch.float16)
-        vae = encoder()
+        vae = published_vae()
         with torch.no_grad():
             for rows in (seen.style < len(STYLES)).nonzero()[:, 0].split(512):
                 found[rows.cpu()] = vae.encode(seen.render(rows)).latent_dist.mode().half().cpu()

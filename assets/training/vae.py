@@ -113,7 +113,7 @@ def decoder_loss() -> Callable[[AutoencoderKL], torch.Tensor]:
 
 
 @functools.cache
-def encoder() -> AutoencoderKL:
+def published_vae() -> AutoencoderKL:
     """The VAE of the published family, in float32: its encoder is done, and its latents are white."""
     vae = AutoencoderKL.from_pretrained(FAMILY / "base" / "vae", torch_dtype=torch.float32)
     return vae.to(DEVICE).eval().requires_grad_(False)

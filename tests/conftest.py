@@ -119,6 +119,16 @@ def without_report(store):
         ask_to_stop(store)
 
 
+def stop_with(individuals):
+    """Ask a run to stop once it has so many individuals, sources among them."""
+    return lambda store: ask_to_stop(store) if len(store.individuals()) == individuals else None
+
+
+def stop_after(offspring):
+    """Ask a run to stop once it has bred so many offspring."""
+    return lambda store: ask_to_stop(store) if store.count() == offspring else None
+
+
 _LISTENERS: list[list[Path]] = []
 
 

@@ -111,7 +111,7 @@ def numbers(values: dict[str, float]) -> list[str]:
 
 def source_card(name: str, figures: dict) -> str:
     """The card of one source."""
-    source, own = SOURCES[name], figures["own"][name]
+    source, own = SOURCES[name], figures["cards"][name]
     rows = [
         [title, *(f"{own[tongue]['score'][c]:.3f} ({own[tongue]['top5'][c]:.2f})" for c in COLUMNS)]
         for tongue, title in LANGUAGES.items()

@@ -92,10 +92,10 @@ def main() -> None:
     vae = published_vae()
     held_out = Bench(prompts, Sampler(read_text(HOST), vae), jury)
     unets = {name: read_unet(name) for name in SOURCES}
-    figures: dict = {"host": HOST, "scorer": "jury", "held_out": len(prompts), "steps": held_out.sampler.steps}
+    figures: dict = {"host": HOST, "scorer": "jury", "held_out_prompts": len(prompts), "steps": held_out.sampler.steps}
     figures["scorers"] = {name: sum(value.numel() for value in read_scorer(name).parameters()) for name in PLANS}
     figures["judged"] = {name: measure(read_scorer(name)) for name in PLANS}
-    figures["own"] = {
+    figures["cards"] = {
         name: {
             tongue: Bench(prompts, Sampler(read_text(name), vae), jury, tongue).tables(unets[name])
             for tongue in ("en", "ja")

@@ -20,7 +20,7 @@ from studio.errors import RunError
 from studio.execution.loop import FAILURES_IN_A_ROW
 from studio.networks.config import load
 from studio.networks.task import carry_out, create, open_any
-from studio.runs.status import ask_to_stop
+from tests.conftest import stop_after
 from tests.networks import network
 
 SCORER = """
@@ -58,10 +58,6 @@ def made(tmp_path):
     return make
 
 
-def stop_at(count):
-    return lambda store: ask_to_stop(store) if store.count() == count else None
-
-
 def ended(store):
     """What must not depend on what came between, to the last bit."""
     return [(one.id, one.recipe.to_json(), one.error, one.alive) for one in store.individuals()], store.state.search
@@ -82,7 +78,7 @@ def flip_a_bit(file):
 def test_a_changed_source_is_named_and_the_run_goes_on_once_it_is_back(made, m2n2, tmp_path):
     whole, store = made("whole"), made()
     carry_out(whole)
-    carry_out(store, stop_at(3))
+    carry_out(store, stop_after(3))
     file = tmp_path / "right" / "model.safetensors"
     shutil.copy2(file, tmp_path / "kept")
     flip_a_bit(file)
@@ -101,7 +97,7 @@ def test_a_changed_source_is_named_and_the_run_goes_on_once_it_is_back(made, m2n
 
 def test_who_says_why_goes_on_and_the_statement_stays_with_the_run(made, m2n2, tmp_path):
     store = made()
-    carry_out(store, stop_at(3))
+    carry_out(store, stop_after(3))
     flip_a_bit(tmp_path / "right" / "model.safetensors")
     done, told = m2n2("evolve", "--resume", "--out", store.folder, "--accept", "mended", "--json", json_output=True)
     assert (done.returncode, told["status"], told["done"]) == (0, "done", 8)
@@ -123,7 +119,7 @@ def test_a_statement_without_a_resume_or_without_words_is_refused(m2n2, made):
 
 def test_the_same_bytes_at_another_time_are_no_difference(made, tmp_path):
     store = made()
-    carry_out(store, stop_at(3))
+    carry_out(store, stop_after(3))
     os.utime(tmp_path / "right" / "model.safetensors")
     shutil.copy2(tmp_path / "left" / "model.safetensors", tmp_path / "copy")
     os.replace(tmp_path / "copy", tmp_path / "left" / "model.safetensors")
@@ -133,7 +129,7 @@ def test_the_same_bytes_at_another_time_are_no_difference(made, tmp_path):
 
 def test_what_the_hash_cache_believes_is_read_again_when_asked(made, tmp_path, monkeypatch):
     store = made()
-    carry_out(store, stop_at(3))
+    carry_out(store, stop_after(3))
     read, read_into = [], TensorFile.read_into
 
     def noted(self, key, start, memory):
@@ -150,7 +146,7 @@ def test_what_the_hash_cache_believes_is_read_again_when_asked(made, tmp_path, m
 
 def test_another_scorer_another_file_and_another_program_are_named(made, tmp_path, monkeypatch):
     store = made(reporter="score.py:unseen")
-    carry_out(store, stop_at(3))
+    carry_out(store, stop_after(3))
     monkeypatch.setattr("studio.conditions.record.package_versions", lambda: {"torch": "1.0"})
     (tmp_path / "left" / "config.json").write_text('{"model_type": "other"}')
     (tmp_path / "score.py").write_text(SCORER + "# changed")
@@ -202,7 +198,7 @@ def test_the_number_of_threads_is_kept(made, tmp_path):
     store, before = made(), torch.get_num_threads()
     try:
         torch.set_num_threads(3)
-        carry_out(store, stop_at(3))
+        carry_out(store, stop_after(3))
         torch.set_num_threads(1)
         carry_out(store)
         assert torch.get_num_threads() == 1
@@ -213,14 +209,14 @@ def test_the_number_of_threads_is_kept(made, tmp_path):
 
 def test_a_run_from_before_the_record_says_what_cannot_be_checked(made, tmp_path, caplog):
     store = made()
-    carry_out(store, stop_at(3))
+    carry_out(store, stop_after(3))
     with sqlite3.connect(store.folder / "run.db") as database:
         database.execute("DELETE FROM state WHERE key = 'conditions'")
     database.close()
     with kept_threads(store):
         pass
     with caplog.at_level(logging.WARNING):
-        carry_out(store, stop_at(5))
+        carry_out(store, stop_after(5))
     assert "began before what a run depends on was recorded" in caplog.text
     assert store.state.conditions["threads"] == torch.get_num_threads()
     with sqlite3.connect(store.folder / "run.db") as database:

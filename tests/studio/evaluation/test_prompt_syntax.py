@@ -25,11 +25,10 @@ from studio.png_metadata import generation_data
 from studio.runs.config import RunConfig
 from studio.runs.inputs import open_run_sources
 from studio.runs.noise import Noise, noise_seed
-from studio.runs.status import ask_to_stop
 from studio.runs.store import open_run
 from studio.ui.compare.cells import ask
 from studio.ui.evolve.form import form_of
-from tests.conftest import python, without_report
+from tests.conftest import python, stop_with, without_report
 from tests.studio.conftest import archive_of
 
 LONG = "犬 " * 20  # more tokens than the embedded encoders read at once
@@ -119,7 +118,7 @@ def test_files_and_reports_say_how_prompts_were_read(bred_with_tags, bred):
 
 def test_a_stopped_run_goes_on_as_it_began(config, bred_with_tags, tmp_path):
     store = create_run(tmp_path / "stopped", config)
-    carry_out(store, lambda now: ask_to_stop(now) if len(now.individuals()) == 2 else None)
+    carry_out(store, stop_with(2))
     assert store.state.status == "stopped"
     store.close()
     again = open_run(tmp_path / "stopped")

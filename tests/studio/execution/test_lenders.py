@@ -18,9 +18,8 @@ from studio.licences.ledger import ledger_of_sources
 from studio.reports.content import read_report_content
 from studio.runs.config_file import load_config
 from studio.runs.inputs import open_run_sources
-from studio.runs.status import ask_to_stop
 from studio.runs.store import open_run
-from tests.conftest import without_report
+from tests.conftest import stop_with, without_report
 from tests.studio.conftest import archive_of
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
@@ -72,11 +71,7 @@ def test_pictures_are_decoded_by_it(bred_with_fix, pair_config, tmp_path):
 def test_stopped_and_resumed_it_ends_as_the_uninterrupted_one(bred_with_fix, config, tmp_path):
     store = create_run(tmp_path / "twin", config)
 
-    def stop_after_the_third(run):
-        if len(run.individuals()) == 3:
-            ask_to_stop(run)
-
-    control.carry_out(store, stop_after_the_third)
+    control.carry_out(store, stop_with(3))
     assert len(store.individuals()) < 4
     store.close()
     resumed = open_run(tmp_path / "twin")

@@ -25,10 +25,10 @@ from studio.reports import write_report
 from studio.reports.drawings import depth_strip
 from studio.runs.config import checked
 from studio.runs.inputs import RunPrompts
-from studio.runs.status import ask_to_stop, is_running, locked
+from studio.runs.status import is_running, locked
 from studio.runs.store import open_run
 from studio.runs.summary import run_json, status
-from tests.conftest import without_report
+from tests.conftest import stop_after, stop_with, without_report
 from tests.processes import FORKED, command
 from tests.studio.conftest import archive_of
 
@@ -100,11 +100,7 @@ def test_a_run_moves_as_a_whole(finished, tmp_path):
 def test_stop_and_resume_equal_the_uninterrupted_run(finished, small_config, tmp_path):
     store = create_run(tmp_path / "run", small_config)
 
-    def stop_after_the_fifth(store):
-        if len(store.individuals()) == 5:
-            ask_to_stop(store)
-
-    control.carry_out(store, stop_after_the_fifth)
+    control.carry_out(store, stop_with(5))
     assert status(store)["status"] == "stopped"
     assert len(store.individuals()) == 5
     control.carry_out(store)
@@ -200,7 +196,7 @@ def test_a_failed_report_takes_nobody_from_the_archive(pair_config, tmp_path, mo
         return draw(self, *arguments, **options)
 
     monkeypatch.setattr(LivePipeline, "generate", fail_once)
-    control.carry_out(store, lambda store: ask_to_stop(store) if store.count() == 1 else None)
+    control.carry_out(store, stop_after(1))
     first = store.individual("0001")
     assert (first.alive, first.entered, set(first.scores)) == (True, True, {"ja"})
     assert first.error == "the picture came out with NaN"

@@ -13,10 +13,9 @@ from studio.execution import control
 from studio.execution.creation import create_run
 from studio.runs.config import checked, embedded
 from studio.runs.config_file import load_config
-from studio.runs.status import ask_to_stop
 from studio.runs.store import open_run
 from studio.runs.summary import run_json
-from tests.conftest import without_report
+from tests.conftest import stop_with, without_report
 from tests.studio.conftest import archive_of
 
 
@@ -137,11 +136,7 @@ def test_options_survive_a_stop(small_config, two_with_references, tmp_path):
     whole, stopped = create_run(tmp_path / "whole", config), create_run(tmp_path / "stopped", config)
     control.carry_out(whole)
 
-    def stop_after_the_ninth(store):
-        if len(store.individuals()) == 9:
-            ask_to_stop(store)
-
-    control.carry_out(stopped, stop_after_the_ninth)
+    control.carry_out(stopped, stop_with(9))
     assert len(stopped.individuals()) == 9
     control.carry_out(stopped)
     assert archive_of(stopped) == archive_of(whole)

@@ -14,10 +14,9 @@ from studio.judging.preference_niches import PreferenceModel, learn_preferences,
 from studio.judging.votes import VOTES_FILE, read_votes, votes_for
 from studio.runs.config import checked
 from studio.runs.config_file import load_config
-from studio.runs.status import ask_to_stop
 from studio.runs.store import open_run
 from studio.runs.summary import run_json
-from tests.conftest import without_report
+from tests.conftest import stop_with, without_report
 from tests.voters import vote_for_bright_pictures
 
 
@@ -84,7 +83,7 @@ def test_votes_compete_as_niches_and_later_ones_change_nothing(small_config, vot
     assert archive_history(whole.individuals(), whole.config)[-1].entropy == entropy(table)
 
     halted = create_run(tmp_path / "halted", steered(small_config, voted))
-    control.carry_out(halted, lambda store: ask_to_stop(store) if len(store.individuals()) == 5 else None)
+    control.carry_out(halted, stop_with(5))
     assert len(halted.individuals()) == 5
     tastes = halted.state.tastes
     vote_for_bright_pictures(voted, "Ren", 30, seed=5)

@@ -11,8 +11,8 @@ from studio.execution import control
 from studio.networks.config import load
 from studio.networks.task import carry_out, create, open_any
 from studio.networks.user_scorer import Scorer, ScorerError
-from studio.runs.status import ask_to_stop
 from studio.runs.store import open_run
+from tests.conftest import stop_after
 from tests.networks import network
 
 # `left` has the first tensor right and `right` the second: an item per element, 1 where it is 1. Both are at 0.5, and
@@ -125,7 +125,7 @@ def test_a_killed_and_a_stopped_run_end_as_if_nothing_had_happened(run_file, tmp
         carry_out(cut, kill)
     assert cut.state.status == "failed"
     cut.close()
-    carry_out(open_any(tmp_path / "cut"), lambda store: ask_to_stop(store) if store.count() == 20 else None)
+    carry_out(open_any(tmp_path / "cut"), stop_after(20))
     cut = open_any(tmp_path / "cut")
     assert (cut.state.status, cut.count()) == ("stopped", 20)
     carry_out(cut)
@@ -253,7 +253,7 @@ def test_options_survive_a_stop(run_file, tmp_path):
     whole, cut = create(tmp_path / "whole", config), create(tmp_path / "cut", config)
     carry_out(whole)
     for stop in (1, 2, 11):
-        carry_out(cut, lambda store, stop=stop: ask_to_stop(store) if store.count() == stop else None)
+        carry_out(cut, stop_after(stop))
         assert (cut.state.status, cut.count()) == ("stopped", stop)
         cut.close()
         cut = open_any(tmp_path / "cut")
@@ -295,7 +295,7 @@ def test_scores_of_another_count_fail_after_a_stop_as_before_it(run_file, tmp_pa
     whole, cut = create(tmp_path / "whole", config), create(tmp_path / "cut", config)
     carry_out(whole)
     for count in range(1, 40):
-        carry_out(cut, lambda store, count=count: ask_to_stop(store) if store.count() == count else None)
+        carry_out(cut, stop_after(count))
     carry_out(cut)
     assert archive_of(cut) == archive_of(whole)
 

@@ -46,7 +46,9 @@ def cmmd(features: ArrayLike, references: ArrayLike) -> float:
     a, b = _directions("features", features), _directions("references", references)
     if a.shape[1] != b.shape[1]:
         raise MetricError(
-            f"expected features and references of one scorer, found {a.shape[1]} and {b.shape[1]} numbers per picture"
+            "expected features and references of one scorer, found {found} and {expected} numbers per picture",
+            found=a.shape[1],
+            expected=b.shape[1],
         )
     n, m = len(a), len(b)
     within = _kernel_sum(a, a) / (n * (n - 1)) + _kernel_sum(b, b) / (m * (m - 1))
@@ -67,10 +69,16 @@ def _directions(name: str, features: ArrayLike) -> NDArray[np.float64]:
     """Return features as float64 rows of length 1."""
     rows = np.asarray(features, dtype=np.float64)
     if rows.ndim != 2 or len(rows) < 2:
-        raise MetricError(f"{name}: expected an array [n, d] of at least two pictures, found shape {rows.shape}")
+        raise MetricError(
+            "{name}: expected an array [n, d] of at least two pictures, found shape {shape}",
+            name=name,
+            shape=rows.shape,
+        )
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     sound = (np.isfinite(lengths) & (lengths > 0))[:, 0]
     if not sound.all():
         row = int(np.argmin(sound))
-        raise MetricError(f"{name}: expected finite features that are not all zero, found otherwise in row {row}")
+        raise MetricError(
+            "{name}: expected finite features that are not all zero, found otherwise in row {row}", name=name, row=row
+        )
     return rows / lengths

@@ -44,11 +44,13 @@ def similarity(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     """
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if a.ndim != 2 or a.shape != b.shape:
-        raise MetricError(f"expected two feature arrays of one shape [n, d], found {a.shape} and {b.shape}")
+        raise MetricError(
+            "expected two feature arrays of one shape [n, d], found {first} and {second}", first=a.shape, second=b.shape
+        )
     lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     if not (np.isfinite(lengths).all() and (lengths > 0).all()):
         row = int(np.argmin(np.isfinite(lengths) & (lengths > 0)))
-        raise MetricError(f"expected finite features that are not all zero, found otherwise in row {row}")
+        raise MetricError("expected finite features that are not all zero, found otherwise in row {row}", row=row)
     cosines = (a * b).sum(axis=1) / lengths
     return np.clip(cosines, 0.0, 1.0)
 
@@ -110,7 +112,9 @@ def paired_bootstrap(
     """
     a, b = _one_per_prompt("a", a), _one_per_prompt("b", b)
     if len(a) != len(b):
-        raise MetricError(f"expected one value per prompt on both sides, found {len(a)} and {len(b)}")
+        raise MetricError(
+            "expected one value per prompt on both sides, found {first} and {second}", first=len(a), second=len(b)
+        )
     return bootstrap_mean(a - b, resamples=resamples, level=level, seed=seed)
 
 
@@ -126,7 +130,11 @@ def mean_by_category(values: ArrayLike, categories: Sequence[str]) -> dict[str, 
     """
     values = _one_per_prompt("values", values)
     if len(values) != len(categories):
-        raise MetricError(f"expected one category per value, found {len(categories)} for {len(values)} values")
+        raise MetricError(
+            "expected one category per value, found {categories} for {values} values",
+            categories=len(categories),
+            values=len(values),
+        )
     names = np.asarray(categories)
     return {name: float(values[names == name].mean()) for name in dict.fromkeys(categories)}
 
@@ -135,8 +143,15 @@ def _one_per_prompt(name: str, values: ArrayLike) -> NDArray[np.float64]:
     """Return finite numbers, one per prompt, as float64 [n]; refuse others."""
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1 or len(values) == 0:
-        raise MetricError(f"{name}: expected one number per prompt, at least one, found shape {values.shape}")
+        raise MetricError(
+            "{name}: expected one number per prompt, at least one, found shape {shape}", name=name, shape=values.shape
+        )
     if not np.isfinite(values).all():
         prompt = int(np.argmin(np.isfinite(values)))
-        raise MetricError(f"{name}: expected finite numbers, found {values[prompt]} at prompt {prompt}")
+        raise MetricError(
+            "{name}: expected finite numbers, found {value} at prompt {prompt}",
+            name=name,
+            value=values[prompt],
+            prompt=prompt,
+        )
     return values

@@ -1,7 +1,8 @@
 """The error tree of the house.
 
 Every error a user can meet descends from `M2N2Error`; its message says what was expected, what was found and what to
-do about it.
+do about it. A message is a template in English, which is its key, and the values of its gaps: a page says it in its own
+language (studio/i18n.py), the command line as it stands.
 
     M2N2Error
     ├── SourceError          a checkpoint that cannot be opened, or cannot be merged with the others
@@ -19,11 +20,62 @@ do about it.
     └── AccessError          (studio/errors.py) who may come into the studio
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
 _SHORT = 16  # letters of a word that a message may quote: names of formats are shorter, keys and tokens longer
 
 
+class Phrase(str):
+    """A piece of an English message that still knows its template and values, for whoever says it in another language.
+
+    Values may be phrases or errors themselves.
+    """
+
+    def __new__(cls, template: str, /, **values: object) -> Self:
+        """Fill the gaps, as `str.format` does."""
+        return super().__new__(cls, template.format(**values))
+
+    def __init__(self, template: str, /, **values: Any) -> None:
+        self.template, self.values = template, values
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:
+        """What pickling and copying make it again of."""
+        return (self.template,), self.values
+
+
+def joined(separator: str, phrases: Iterable[str]) -> Phrase:
+    """Join phrases, and text that is the same in every language, into one that can still be said in another."""
+    values = {f"part_{number}": one for number, one in enumerate(phrases)}
+    return Phrase(separator.join(f"{{{name}}}" for name in values), **values)
+
+
 class M2N2Error(Exception):
-    """Root of all errors raised on purpose; `str(error)` is fit to be shown to a person."""
+    """Root of all errors raised on purpose; `str(error)` is fit to be shown to a person.
+
+    Args:
+        template: the message in English, a literal, with gaps such as `{path}`; or a phrase that is the whole of it.
+        values: what fills the gaps.
+    """
+
+    def __init__(self, template: str | Phrase, /, **values: object) -> None:
+        super().__init__(template if isinstance(template, Phrase) else Phrase(template, **values))
+
+    @property
+    def phrase(self) -> Phrase:
+        """The message with its template and values."""
+        phrase: Phrase = self.args[0]
+        return phrase
+
+
+class InvalidValue(ValueError):
+    """A value that a model of pydantic's does not take, raised in its validators; arguments as of `M2N2Error`."""
+
+    def __init__(self, template: str, /, **values: object) -> None:
+        self.phrase = Phrase(template, **values)
+        super().__init__(str(self.phrase))
 
 
 class SourceError(M2N2Error):
@@ -59,19 +111,33 @@ def unreadable(error: Exception) -> str:
     mark = getattr(error, "problem_mark", None)
     if mark is not None:  # str(error) quotes the line that it stumbled over, and some problems what was found there
         problem = str(getattr(error, "problem", None) or "'")
-        where = f"line {mark.line + 1}, column {mark.column + 1}"
-        return f"no YAML at {where}" if "'" in problem or '"' in problem else f"{problem} at {where}"
+        where = Phrase("line {line}, column {column}", line=mark.line + 1, column=mark.column + 1)
+        return (
+            Phrase("no YAML at {where}", where=where)
+            if "'" in problem or '"' in problem
+            else Phrase("{problem} at {where}", problem=problem, where=where)
+        )
+    if isinstance(error, InvalidValue):
+        return error.phrase
     if isinstance(error, UnicodeDecodeError):
-        return f"no {error.encoding} at byte {error.start}"
+        return Phrase("no {encoding} at byte {start}", encoding=error.encoding, start=error.start)
     if isinstance(error, RecursionError):
-        return "brackets in brackets, deeper than can be read"
+        return Phrase("brackets in brackets, deeper than can be read")
     return " ".join(str(error).split())
 
 
-def disk_trouble(error: OSError) -> str:
+def validator_phrase(problem: Mapping[str, Any]) -> str:
+    """What a validator said, one of pydantic's `ValidationError.errors()`: its phrase, where it raised one."""
+    raised = problem.get("ctx", {}).get("error")
+    if isinstance(raised, InvalidValue):
+        return raised.phrase
+    return str(problem["msg"]).removeprefix("Value error, ")
+
+
+def disk_trouble(error: OSError) -> Phrase:
     """What kept a file or folder from being read or written, with what to do: a full disk, no permission."""
     found = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-    return f"{found}. Expected a place that may be read and written, with room left."
+    return Phrase("{found}. Expected a place that may be read and written, with room left.", found=found)
 
 
 def short(value: object) -> str:

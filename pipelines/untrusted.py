@@ -18,6 +18,8 @@ from typing import Any
 
 import yaml
 
+from pipelines.errors import InvalidValue, Phrase
+
 from .errors import unreadable
 
 
@@ -36,7 +38,7 @@ DATABASE = Limits(bytes=256 << 20, values=16_000_000, letters=64 << 20)  # a run
 MOST_DIGITS = 400  # of a number: more than any float has; whole numbers are read in quadratic time
 
 
-class UnreadableDocument(ValueError):
+class UnreadableDocument(InvalidValue):
     """A text that is no YAML or JSON, or exceeds a limit; its message quotes nothing of what the text holds."""
 
 
@@ -53,7 +55,7 @@ def read_bytes(path: str | Path, most: int = DOCUMENT.bytes) -> bytes:
     except ValueError as error:  # a NUL, or half of a surrogate pair
         raise UnreadableDocument("the path holds a character that no path can") from error
     if len(content) > most:
-        raise UnreadableDocument(f"more than {_size(most)}")
+        raise UnreadableDocument("more than {size}", size=_size(most))
     return content
 
 
@@ -83,7 +85,7 @@ def parse_yaml(text: str, limits: Limits = DOCUMENT) -> Any:
         values = _Builder(limits).values_of(yaml.parse(text, Loader=_LOADER))
         return values[0] if values else None
     except (yaml.YAMLError, UnicodeError) as error:
-        raise UnreadableDocument(unreadable(error)) from error
+        raise UnreadableDocument("{problem}", problem=unreadable(error)) from error
 
 
 def parse_yaml_documents(text: str, limits: Limits = DOCUMENT) -> list[Any]:
@@ -92,7 +94,7 @@ def parse_yaml_documents(text: str, limits: Limits = DOCUMENT) -> list[Any]:
     try:
         return _Builder(limits, several=True).values_of(yaml.parse(text, Loader=_LOADER))
     except (yaml.YAMLError, UnicodeError) as error:
-        raise UnreadableDocument(unreadable(error)) from error
+        raise UnreadableDocument("{problem}", problem=unreadable(error)) from error
 
 
 def parse_json(text: str | bytes, limits: Limits = DOCUMENT) -> Any:
@@ -107,7 +109,7 @@ def parse_json(text: str | bytes, limits: Limits = DOCUMENT) -> Any:
     text = _decoded(text) if isinstance(text, bytes) else text
     opened = text.count("[") + text.count("{")
     if text.count(",") + opened > limits.values:
-        raise UnreadableDocument(f"more than {limits.values:,} values")
+        raise UnreadableDocument("more than {most:,} values", most=limits.values)
     if opened > limits.depth:
         _check_depth(text, limits.depth)
     try:
@@ -117,9 +119,11 @@ def parse_json(text: str | bytes, limits: Limits = DOCUMENT) -> Any:
     except UnicodeEncodeError as error:
         raise UnreadableDocument("half of a surrogate pair, which is no letter") from error
     except json.JSONDecodeError as error:
-        raise UnreadableDocument(f"no JSON at line {error.lineno}, column {error.colno}") from error
+        raise UnreadableDocument(
+            "no JSON at line {line}, column {column}", line=error.lineno, column=error.colno
+        ) from error
     except RecursionError as error:
-        raise UnreadableDocument(unreadable(error)) from error
+        raise UnreadableDocument("{problem}", problem=unreadable(error)) from error
     return content
 
 
@@ -155,23 +159,23 @@ class _Builder:
             elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
                 self._check(event)
                 if event.tag is not None:
-                    raise _refused("a tag", event)
+                    raise _refused(Phrase("a tag"), event)
                 self._enter([] if kind is yaml.SequenceStartEvent else {}, event)
             elif kind is yaml.SequenceEndEvent or kind is yaml.MappingEndEvent:
                 if isinstance(self._open.pop(), dict):
                     self._keys.pop()
             elif kind is yaml.AliasEvent:
-                raise _refused("an alias", event)
+                raise _refused(Phrase("an alias"), event)
             elif kind is yaml.DocumentStartEvent and self._roots and not self._several:
-                raise _refused("a second document", event)
+                raise _refused(Phrase("a second document"), event)
         return self._roots
 
     def _check(self, event: Any) -> None:
         if event.anchor is not None:
-            raise _refused("an anchor", event)
+            raise _refused(Phrase("an anchor"), event)
         self._count += 1
         if self._count > self._limits.values:
-            raise UnreadableDocument(f"more than {self._limits.values:,} values")
+            raise UnreadableDocument("more than {most:,} values", most=self._limits.values)
 
     def _enter(self, value: list[Any] | dict[Any, Any], event: Any) -> None:
         self._put(value, event)
@@ -179,7 +183,7 @@ class _Builder:
         if isinstance(value, dict):
             self._keys.append(_MISSING)
         if len(self._open) > self._limits.depth:
-            raise _refused(f"brackets in brackets, more than {self._limits.depth} deep", event)
+            raise _refused(Phrase("brackets in brackets, more than {most} deep", most=self._limits.depth), event)
 
     def _put(self, value: Any, event: Any) -> None:
         if not self._open:
@@ -190,7 +194,7 @@ class _Builder:
             around.append(value)
         elif self._keys[-1] is _MISSING:
             if isinstance(value, list | dict):
-                raise _refused("a list or a mapping as a key", event)
+                raise _refused(Phrase("a list or a mapping as a key"), event)
             self._keys[-1] = value
         else:
             around[self._keys[-1]] = value
@@ -199,27 +203,31 @@ class _Builder:
     def _scalar(self, event: Any) -> Any:
         text: str = event.value
         if len(text) > self._limits.letters:
-            raise _refused(f"a text of more than {self._limits.letters:,} letters", event)
+            raise _refused(Phrase("a text of more than {most:,} letters", most=self._limits.letters), event)
         if event.tag is not None and event.tag != _TEXT:
-            raise _refused("a tag", event)
+            raise _refused(Phrase("a tag"), event)
         if event.tag is not None or not event.implicit[0]:
             return text
         tag = self._rules.resolve(yaml.ScalarNode, text, (True, False))
         if tag == _TEXT:
             return text
         if tag == _MERGE:
-            raise _refused("a merge key", event)
+            raise _refused(Phrase("a merge key"), event)
         if tag in _NUMBERS and len(text) > MOST_DIGITS:
-            raise _refused(f"a number of more than {MOST_DIGITS} digits", event)
+            raise _refused(Phrase("a number of more than {most} digits", most=MOST_DIGITS), event)
         try:
             return self._rules.construct_object(yaml.ScalarNode(tag, text))
         except (ValueError, OverflowError, yaml.YAMLError) as error:
-            raise _refused("no number and no date, though it looks like one (put it in quotes)", event) from error
+            raise _refused(
+                Phrase("no number and no date, though it looks like one (put it in quotes)"), event
+            ) from error
 
 
-def _refused(what: str, event: Any) -> UnreadableDocument:
+def _refused(what: Phrase, event: Any) -> UnreadableDocument:
     mark = event.start_mark
-    return UnreadableDocument(f"{what} at line {mark.line + 1}, column {mark.column + 1}")
+    return UnreadableDocument(
+        "{what} at line {line}, column {column}", what=what, line=mark.line + 1, column=mark.column + 1
+    )
 
 
 def _check_depth(text: str, most: int) -> None:
@@ -231,12 +239,12 @@ def _check_depth(text: str, most: int) -> None:
             break
         brackets = around
     if "[]" in brackets or brackets.count("[") > most:
-        raise UnreadableDocument(f"brackets in brackets, more than {most} deep")
+        raise UnreadableDocument("brackets in brackets, more than {most} deep", most=most)
 
 
 def _whole_number(digits: str) -> int:
     if len(digits) > MOST_DIGITS:
-        raise UnreadableDocument(f"a number of more than {MOST_DIGITS} digits")
+        raise UnreadableDocument("a number of more than {most} digits", most=MOST_DIGITS)
     return int(digits)
 
 
@@ -244,12 +252,12 @@ def _decoded(content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")  # editors of Windows put a mark before the first letter
     except UnicodeDecodeError as error:
-        raise UnreadableDocument(unreadable(error)) from error
+        raise UnreadableDocument("{problem}", problem=unreadable(error)) from error
 
 
 def _check_size(size: int, limits: Limits) -> None:
     if size > limits.bytes:
-        raise UnreadableDocument(f"more than {_size(limits.bytes)}")
+        raise UnreadableDocument("more than {size}", size=_size(limits.bytes))
 
 
 def _size(count: int) -> str:

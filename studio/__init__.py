@@ -22,6 +22,6 @@ Read in this order:
     jobs/            processes, locks, and the queue for a device
     evolution/       M2N2 itself: niches, competition, archive, search. Pure
 
-Every room may use the modules that lie here: errors, i18n with its locales, formatting, journal, environment,
-png_metadata.
+Every room may use the modules that lie here: errors, plain_values, i18n with its locales, stored_messages, formatting,
+markdown, journal, environment, png_metadata.
 """

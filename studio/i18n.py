@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Literal, get_args
 
+from pipelines.errors import M2N2Error, Phrase
+
 Lang = Literal["en", "ja"]
 LANGUAGES: tuple[Lang, ...] = get_args(Lang)
 _LOCALES = Path(__file__).resolve().parent / "locales"
@@ -23,6 +25,30 @@ def t(lang: Lang, key: str, **values: object) -> str:
     """Say a phrase with its `{placeholders}` filled in; an unknown key, a mistake in the program, raises KeyError."""
     phrase = words(lang)[key]
     return phrase.format(**values) if values else phrase
+
+
+def phrase(key: str, **values: object) -> Phrase:
+    """A phrase of the pages as errors carry it, in no language yet; see `worded`."""
+    return Phrase(words("en")[key], **values)
+
+
+@functools.cache
+def sentences(lang: Lang) -> dict[str, str]:
+    """Templates of messages in a language, by the English ones: those of errors, and those of the pages."""
+    errors: dict[str, str] = json.loads((_LOCALES / f"errors.{lang}.json").read_text("utf-8"))
+    return {english: words(lang)[key] for key, english in words("en").items()} | errors
+
+
+def worded(lang: Lang, message: object) -> str:
+    """Say a message in a language: an error, or a phrase, with those among its values; all else as it stands."""
+    said = message.phrase if isinstance(message, M2N2Error) else message
+    if lang == "en" or not isinstance(said, Phrase):
+        return str(said)
+    values = {
+        name: worded(lang, value) if isinstance(value, Phrase | M2N2Error) else value
+        for name, value in said.values.items()
+    }
+    return sentences(lang).get(said.template, said.template).format(**values)
 
 
 def category_label(lang: Lang, name: str) -> str:

@@ -70,7 +70,9 @@ class Journal:
             lines = read_bytes(self.path, MOST_BYTES).splitlines()
         except (OSError, UnreadableDocument) as error:
             raise RunError(
-                f"{self.path} cannot be read ({error}). Expected a journal; put a copy in its place."
+                "{path} cannot be read ({error}). Expected a journal; put a copy in its place.",
+                path=self.path,
+                error=error,
             ) from error
         kind, events, skipped = _adapter(self._kind), [], 0
         for line in filter(bytes.strip, lines):

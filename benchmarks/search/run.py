@@ -79,7 +79,9 @@ def run(bench: Bench, job: Job, evaluations: int = EVALUATIONS) -> dict[str, Any
             curve.append(float(best[1][: len(bench.niches)].mean()) if best else 0.0)
         if best is None:
             raise GenerationError(
-                f"{job.method} drew nothing in {len(curve)} evaluations. Expected a picture at least."
+                "{method} drew nothing in {evaluations} evaluations. Expected a picture at least.",
+                method=job.method,
+                evaluations=len(curve),
             )
         searched = time.perf_counter()
         held_out, distance = bench.report(best[0], method.sources)

@@ -143,7 +143,11 @@ def scorer_agreement(won: ArrayLike, margins: ArrayLike, *, level: float = 0.95)
     """
     won, margins = np.asarray(won, dtype=np.float64), np.asarray(margins, dtype=np.float64)
     if won.shape != margins.shape or won.ndim != 1:
-        raise MetricError(f"expected one margin per vote, found shapes {margins.shape} and {won.shape}")
+        raise MetricError(
+            "expected one margin per vote, found shapes {margins} and {outcomes}",
+            margins=margins.shape,
+            outcomes=won.shape,
+        )
     decided = (won != TIE) & np.isfinite(margins) & (margins != 0)
     of = int(decided.sum())
     if of == 0:
@@ -185,7 +189,9 @@ def _count_outcomes(comparisons: Sequence[PairedComparison]) -> _Tally:
         raise MetricError("expected at least one comparison, found none; collect votes first")
     for each in comparisons:
         if each.first == each.second or each.won not in (0, TIE, 1):
-            raise MetricError(f"expected two different names and an outcome of 0, 0.5 or 1, found {tuple(each)}")
+            raise MetricError(
+                "expected two different names and an outcome of 0, 0.5 or 1, found {found}", found=tuple(each)
+            )
     # One order per pair, so that the same vote seen from the other side is the same.
     counted = Counter(
         each if each.first < each.second else PairedComparison(each.second, each.first, 1 - each.won)

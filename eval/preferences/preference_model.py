@@ -121,9 +121,11 @@ def _checked(first: ArrayLike, second: ArrayLike, won: ArrayLike) -> tuple[Float
     won = np.asarray(won, dtype=np.float64)
     if first.ndim != 2 or len(first) == 0 or first.shape != second.shape or won.shape != first.shape[:1]:
         raise MetricError(
-            f"expected features [n, d] of both pictures and n outcomes, found {first.shape}, {second.shape} and "
-            f"{won.shape}"
+            "expected features [n, d] of both pictures and n outcomes, found {first}, {second} and {outcomes}",
+            first=first.shape,
+            second=second.shape,
+            outcomes=won.shape,
         )
     if not np.isin(won, (0, TIE, 1)).all():
-        raise MetricError(f"expected outcomes of 0, 0.5 or 1, found {sorted(set(won.tolist()))}")
+        raise MetricError("expected outcomes of 0, 0.5 or 1, found {found}", found=sorted(set(won.tolist())))
     return first, second, won

@@ -17,8 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from eval.errors import PromptSetError
+from pipelines.errors import Phrase
 from pipelines.untrusted import UnreadableDocument, read_bytes
 
+from .problems import first_names
 from .prompt_set import LANGUAGES, Language, Prompt, PromptSet, load_prompts
 from .tables import decode_table, table_cells
 
@@ -73,16 +75,22 @@ def to_prompt_set(rows: Iterable[PromptRow], name: str, description: str = "") -
     kept = number_rows(row for row in rows if not row.is_blank)
     if not kept or not name.strip():
         raise PromptSetError(
-            f"prompt set {name.strip()!r}: expected a name and at least one prompt, found {len(kept)}; write some"
+            "prompt set {name!r}: expected a name and at least one prompt, found {found}; write some",
+            name=name.strip(),
+            found=len(kept),
         )
     bare = [row.id for row in kept if not (row.ja or row.en)]
     repeated = find_issues(kept).repeated_ids
     if bare or repeated:
-        problems = [f"no caption for {_list_ids(bare)}"] * bool(bare)
-        problems += [f"{_list_ids(repeated)} twice"] * bool(repeated)
+        problems = [Phrase("no caption for {ids}", ids=first_names(bare))] * bool(bare)
+        problems += [Phrase("{ids} twice", ids=first_names(repeated))] * bool(repeated)
         raise PromptSetError(
-            f"prompt set {name!r}: expected ids that occur once and a caption in at least one language for each, found "
-            f"{' and '.join(problems)}; correct or remove these rows"
+            "prompt set {name!r}: expected ids that occur once and a caption in at least one language for each, found "
+            "{problems}; correct or remove these rows",
+            name=name,
+            problems=Phrase("{one} and {other}", one=problems[0], other=problems[1])
+            if len(problems) == 2
+            else problems[0],
         )
     prompts = [
         Prompt(
@@ -117,10 +125,12 @@ def read_rows(path: Path) -> list[PromptRow]:
         content = read_bytes(path)
     except OSError as error:
         raise PromptSetError(
-            f"table {path}: expected a readable file, found: {error.strerror}; check the path"
+            "table {path}: expected a readable file, found: {reason}; check the path", path=path, reason=error.strerror
         ) from error
     except UnreadableDocument as error:
-        raise PromptSetError(f"table {path}: expected a table, found {error}; make it smaller") from error
+        raise PromptSetError(
+            "table {path}: expected a table, found {error}; make it smaller", path=path, error=error
+        ) from error
     return parse_table(decode_table(path.name, content), path.name)
 
 
@@ -199,7 +209,9 @@ def split_prompts(prompts: PromptSet, share: float, *, seed: int = 0) -> tuple[P
         PromptSetError: the share is out of range, or one of the two would be empty.
     """
     if not 0 < share < 1:
-        raise PromptSetError(f"prompt set {prompts.name!r}: expected a share above 0 and below 1, found {share}")
+        raise PromptSetError(
+            "prompt set {name!r}: expected a share above 0 and below 1, found {share}", name=prompts.name, share=share
+        )
     groups = _caption_groups(prompts)
     order = np.random.default_rng(seed).permutation(len(groups))
     by_category: dict[str, list[list[int]]] = defaultdict(list)
@@ -214,8 +226,11 @@ def split_prompts(prompts: PromptSet, share: float, *, seed: int = 0) -> tuple[P
                 held |= set(group)
     if not held or len(held) == len(prompts):
         raise PromptSetError(
-            f"prompt set {prompts.name!r}: expected prompts enough for two sets, found {len(prompts)} of which "
-            f"{len(held)} would be held out; add prompts or take another share"
+            "prompt set {name!r}: expected prompts enough for two sets, found {found} of which "
+            "{held} would be held out; add prompts or take another share",
+            name=prompts.name,
+            found=len(prompts),
+            held=len(held),
         )
     sides = ([row for row in range(len(prompts)) if row not in held], sorted(held))
     evolve, held_out = (
@@ -246,9 +261,3 @@ def _caption_groups(prompts: PromptSet) -> list[list[int]]:
     for row in range(len(prompts)):
         groups[find(row)].append(row)
     return list(groups.values())
-
-
-def _list_ids(ids: Sequence[str], limit: int = 5) -> str:
-    """Return the first ids as text, and how many more there are."""
-    rest = len(ids) - limit
-    return ", ".join(id or "(no id)" for id in ids[:limit]) + (f" and {rest} more" if rest > 0 else "")

@@ -29,6 +29,8 @@ from eval.errors import PromptSetError
 from pipelines.errors import short, unreadable
 from pipelines.untrusted import UnreadableDocument, read_yaml
 
+from .problems import explain_invalid, first_names
+
 FORMAT: Literal["m2n2-prompts"] = "m2n2-prompts"
 VERSION: Literal[1] = 1
 
@@ -76,7 +78,7 @@ class PromptSet(BaseModel):
         counts = Counter(prompt.id for prompt in self.prompts)
         repeated = sorted(id for id, count in counts.items() if count > 1)
         if repeated:
-            raise ValueError(f"ids occur more than once: {_list_names(repeated)}; give every prompt an id of its own")
+            raise ValueError(f"ids occur more than once: {first_names(repeated)}; give every prompt an id of its own")
         return self
 
     def __len__(self) -> int:
@@ -113,8 +115,11 @@ class PromptSet(BaseModel):
         missing = self._ids_without(language)
         if missing:
             raise PromptSetError(
-                f"prompt set {self.name!r}: expected a caption in {language!r} for every prompt, found none for "
-                f"{_list_names(missing)}; add `{language}:` to them or leave them out"
+                "prompt set {name!r}: expected a caption in {language!r} for every prompt, found none for "
+                "{ids}; add `{language}:` to them or leave them out",
+                name=self.name,
+                language=language,
+                ids=first_names(missing),
             )
         return [getattr(prompt, language) for prompt in self.prompts]
 
@@ -130,15 +135,19 @@ class PromptSet(BaseModel):
         missing = [prompt.id for prompt in self.prompts if prompt.reference is None]
         if missing:
             raise PromptSetError(
-                f"prompt set {self.name!r}: expected a reference picture for every prompt, found none for "
-                f"{_list_names(missing)}; add `reference:` to them or score with text"
+                "prompt set {name!r}: expected a reference picture for every prompt, found none for "
+                "{ids}; add `reference:` to them or score with text",
+                name=self.name,
+                ids=first_names(missing),
             )
         paths = [Path(folder) / prompt.reference for prompt in self.prompts if prompt.reference is not None]
         absent = [str(path) for path in paths if not os.path.isfile(path)]
         if absent:
             raise PromptSetError(
-                f"prompt set {self.name!r}: reference pictures not found: {_list_names(absent)}; "
-                "put them there, relative to the prompt set's file"
+                "prompt set {name!r}: reference pictures not found: {files}; "
+                "put them there, relative to the prompt set's file",
+                name=self.name,
+                files=first_names(absent),
             )
         return paths
 
@@ -165,7 +174,12 @@ class PromptSet(BaseModel):
             PromptSetError: `n` is below 1 or larger than the set.
         """
         if not 1 <= n <= len(self):
-            raise PromptSetError(f"prompt set {self.name!r}: expected a subset of 1 to {len(self)} prompts, found {n}")
+            raise PromptSetError(
+                "prompt set {name!r}: expected a subset of 1 to {most} prompts, found {n}",
+                name=self.name,
+                most=len(self),
+                n=n,
+            )
         order = np.random.default_rng(seed).permutation(len(self))
         turns_taken: dict[str, int] = {}
         turns = []
@@ -209,17 +223,21 @@ def load_prompts(path: str | Path) -> PromptSet:
         content = read_yaml(path)
     except OSError as error:
         raise PromptSetError(
-            f"prompt set {path}: expected a readable YAML file, found: {error.strerror}; check the path"
+            "prompt set {path}: expected a readable YAML file, found: {reason}; check the path",
+            path=path,
+            reason=error.strerror,
         ) from error
     except UnreadableDocument as error:
         raise PromptSetError(
-            f"prompt set {path}: expected YAML in UTF-8, found: {unreadable(error)}; correct the file"
+            "prompt set {path}: expected YAML in UTF-8, found: {reason}; correct the file",
+            path=path,
+            reason=unreadable(error),
         ) from error
     _check_header(path, content)
     try:
         return PromptSet.model_validate(content)
     except ValidationError as error:
-        raise PromptSetError(f"prompt set {path}: {_explain(error)}") from error
+        raise PromptSetError("prompt set {path}: {problems}", path=path, problems=explain_invalid(error)) from error
 
 
 def _check_header(path: Path, content: Any) -> None:
@@ -227,40 +245,21 @@ def _check_header(path: Path, content: Any) -> None:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         found = short(content.get("format")) if isinstance(content, dict) else repr(type(content).__name__)
         raise PromptSetError(
-            f"prompt set {path}: expected `format: {FORMAT}` at the top, found {found}; is this a prompt set?"
+            "prompt set {path}: expected `format: {format}` at the top, found {found}; is this a prompt set?",
+            path=path,
+            format=FORMAT,
+            found=found,
         )
     version = content.get("version")
     if isinstance(version, int) and version > VERSION:
         raise PromptSetError(
-            f"prompt set {path}: expected version {VERSION}, found {version}; "
-            "it was written for a newer m2n2-studio: update"
+            "prompt set {path}: expected version {expected}, found {found}; "
+            "it was written for a newer m2n2-studio: update",
+            path=path,
+            expected=VERSION,
+            found=version,
         )
     if not content.get("prompts"):
-        raise PromptSetError(f"prompt set {path}: expected at least one prompt, found none; add some under `prompts:`")
-
-
-def _explain(error: ValidationError) -> str:
-    """Return the first problems that pydantic found, each as: where, what is wrong, what came, what to do."""
-    lines = []
-    for problem in error.errors()[:3]:
-        where = ".".join(str(part) for part in problem["loc"]) or "the set"
-        if problem["type"] == "extra_forbidden":
-            lines.append(f"unknown key `{where}`; remove it or correct its spelling")
-        elif problem["type"] == "value_error":
-            lines.append(problem["msg"].removeprefix("Value error, "))
-        elif problem["type"] == "string_type":
-            lines.append(f"`{where}`: expected text, found {short(problem['input'])}; put it in quotes")
-        elif problem["type"] == "string_pattern_mismatch":
-            lines.append(f"`{where}`: expected text, found only blanks; write it or leave the key out")
-        elif problem["type"] == "missing":
-            lines.append(f"`{where}` is missing; add it")
-        else:
-            lines.append(f"`{where}`: {problem['msg']}, found {short(problem['input'])}")
-    rest = error.error_count() - len(lines)
-    return "; ".join(lines) + (f"; and {rest} more" if rest > 0 else "")
-
-
-def _list_names(names: list[str], limit: int = 5) -> str:
-    """Return a list fit for a message: its first names, and how many are left out."""
-    rest = len(names) - limit
-    return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")
+        raise PromptSetError(
+            "prompt set {path}: expected at least one prompt, found none; add some under `prompts:`", path=path
+        )

@@ -31,6 +31,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from eval.errors import PromptSetError
 from pipelines.untrusted import UnreadableDocument, read_bytes
 
+from .problems import first_names
 from .prompt_set import Prompt, PromptSet
 
 CATEGORY = "coco"  # the captions' files know no categories
@@ -102,14 +103,22 @@ def read_stair_captions(
     """
     if min(evolve, held_out) < 1 or not 0 <= pairs <= held_out:
         raise PromptSetError(
-            f"expected at least one prompt to evolve on and to hold out, and no more pairs than are held out, found "
-            f"{evolve}, {held_out} and {pairs}; ask for other numbers"
+            "expected at least one prompt to evolve on and to hold out, and no more pairs than are held out, found "
+            "{evolve}, {held_out} and {pairs}; ask for other numbers",
+            evolve=evolve,
+            held_out=held_out,
+            pairs=pairs,
         )
     content = _read_captions_file(captions)
     if len(content.images) < evolve + held_out:
         raise PromptSetError(
-            f"{captions}: expected {evolve + held_out} pictures, {evolve} to evolve on and {held_out} others to hold "
-            f"out, found {len(content.images)}; ask for fewer, or take the captions of val2014"
+            "{captions}: expected {expected} pictures, {evolve} to evolve on and {held_out} others to hold "
+            "out, found {found}; ask for fewer, or take the captions of val2014",
+            captions=captions,
+            expected=evolve + held_out,
+            evolve=evolve,
+            held_out=held_out,
+            found=len(content.images),
         )
     last, first = content.images[-evolve:], content.images[:held_out]
     chosen = [*last, *first]
@@ -149,17 +158,24 @@ def _read_captions_file(path: Path) -> _CaptionsFile:
         return _CaptionsFile.model_validate_json(read_bytes(path, MOST_BYTES))
     except OSError as error:
         raise PromptSetError(
-            f"captions {path}: expected a readable JSON file, found: {error.strerror}; check the path"
+            "captions {path}: expected a readable JSON file, found: {reason}; check the path",
+            path=path,
+            reason=error.strerror,
         ) from error
     except UnreadableDocument as error:
-        raise PromptSetError(f"captions {path}: expected a file of captions, found {error}; take another") from error
+        raise PromptSetError(
+            "captions {path}: expected a file of captions, found {error}; take another", path=path, error=error
+        ) from error
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise PromptSetError(
-            f"captions {path}: expected JSON in COCO's caption format, `images` with id and file_name, `annotations` "
-            f"with id, image_id and caption, found {f'at {where}: ' if where else ''}{first['msg']}; name "
-            "stair_captions_v1.2_val.json, unpacked, or for English captions_val2014.json"
+            "captions {path}: expected JSON in COCO's caption format, `images` with id and file_name, `annotations` "
+            "with id, image_id and caption, found {place}{problem}; name "
+            "stair_captions_v1.2_val.json, unpacked, or for English captions_val2014.json",
+            path=path,
+            place=f"at {where}: " if where else "",
+            problem=first["msg"],
         ) from error
 
 
@@ -172,8 +188,12 @@ def _first_captions(path: Path, content: _CaptionsFile, chosen: list[_Picture]) 
     without = [str(one.id) for one in chosen if one.id not in texts]
     if without:
         raise PromptSetError(
-            f"captions {path}: expected a caption for each of {len(chosen)} pictures, found none for {len(without)}: "
-            f"{_list_names(without)}; are these the captions of the same pictures?"
+            "captions {path}: expected a caption for each of {chosen} pictures, found none for {without}: "
+            "{ids}; are these the captions of the same pictures?",
+            path=path,
+            chosen=len(chosen),
+            without=len(without),
+            ids=first_names(without, _SHOWN),
         )
     return texts
 
@@ -183,12 +203,10 @@ def _check_pictures(folder: Path, chosen: list[_Picture]) -> None:
     missing = [one.file_name for one in chosen if not os.path.isfile(folder / one.file_name)]
     if missing:
         raise PromptSetError(
-            f"pictures {folder}: expected {len(chosen)} pictures, {len(missing)} are missing: {_list_names(missing)}; "
-            "unpack val2014.zip, and name the folder that holds the pictures themselves"
+            "pictures {folder}: expected {chosen} pictures, {missing} are missing: {ids}; "
+            "unpack val2014.zip, and name the folder that holds the pictures themselves",
+            folder=folder,
+            chosen=len(chosen),
+            missing=len(missing),
+            ids=first_names(missing, _SHOWN),
         )
-
-
-def _list_names(names: list[str]) -> str:
-    """Return the first names, and how many more there are."""
-    rest = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

@@ -16,7 +16,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 
 from eval.errors import PromptSetError
-from pipelines.errors import short
+from pipelines.errors import Phrase, joined, short
 
 _MARKS = {  # UTF-32 first: its mark begins with that of UTF-16
     codecs.BOM_UTF32_LE: "utf-32",
@@ -65,7 +65,8 @@ def decode_table(name: str, content: bytes) -> str:
         except UnicodeDecodeError:
             continue
     raise PromptSetError(
-        f"table {name}: expected text in UTF-8, UTF-16, Shift-JIS or ISO-2022-JP, found none of them; save it as UTF-8"
+        "table {name}: expected text in UTF-8, UTF-16, Shift-JIS or ISO-2022-JP, found none of them; save it as UTF-8",
+        name=name,
     )
 
 
@@ -94,19 +95,26 @@ def table_cells(text: str, where: str, columns: Sequence[str]) -> list[dict[str,
         lines = [[cell.strip() for cell in line] for line in reader]
     except csv.Error as error:
         raise PromptSetError(
-            f"table {where}: expected a table, found none at line {reader.line_num + 1}; save it as CSV in UTF-8"
+            "table {where}: expected a table, found none at line {line}; save it as CSV in UTF-8",
+            where=where,
+            line=reader.line_num + 1,
         ) from error
     meanings = _meanings(headers, lines)
     if None in meanings or not {"ja", "en", _PROMPT} & set(meanings):
         raise PromptSetError(
-            f"table {where}: expected a first line that names columns among {', '.join(columns)}, `ja` or `en` "
-            f"or `prompt` with them, found {_said(headers, meanings, where)}; write such a line above the captions"
+            "table {where}: expected a first line that names columns among {columns}, `ja` or `en` "
+            "or `prompt` with them, found {found}; write such a line above the captions",
+            where=where,
+            columns=", ".join(columns),
+            found=_said(headers, meanings, where),
         )
     twice = sorted({meaning for meaning in meanings if meaning and meanings.count(meaning) > 1})
     if twice:
         raise PromptSetError(
-            f"table {where}: expected one column for {twice[0]}, found {meanings.count(twice[0])}; "
-            "rename those that are something else"
+            "table {where}: expected one column for {name}, found {found}; rename those that are something else",
+            where=where,
+            name=twice[0],
+            found=meanings.count(twice[0]),
         )
     rows = [_cells(line, meanings, f"table {where}, row {number}") for number, line in enumerate(lines, start=1)]
     if _NEGATIVE in meanings:  # a style may be of that alone, or of nothing
@@ -149,7 +157,7 @@ def _said(headers: Sequence[str], meanings: Sequence[str | None], where: str) ->
     else:
         said = [header for header, meaning in zip(headers, meanings, strict=True) if meaning]
         rest = len(headers) - len(said) if any(headers) else 0
-    return ", ".join([*said, *([f"{rest} other words"] if rest else [])]) or repr("")
+    return joined(", ", [*said, *([Phrase("{rest} other words", rest=rest)] if rest else [])]) or repr("")
 
 
 def _cells(line: Sequence[str], meanings: Sequence[str | None], where: str) -> dict[str, str]:
@@ -161,9 +169,17 @@ def _cells(line: Sequence[str], meanings: Sequence[str | None], where: str) -> d
             cell = _without_place(cell)
             meaning = "ja" if _is_japanese(cell) else "en"
             if cells.get(meaning):
-                raise PromptSetError(f"{where}: expected one caption in {meaning!r}, found two; leave one of them out")
+                raise PromptSetError(
+                    "{where}: expected one caption in {meaning!r}, found two; leave one of them out",
+                    where=where,
+                    meaning=meaning,
+                )
         elif meaning in cells:
-            raise PromptSetError(f"{where}: expected one caption in {meaning!r}, found two; leave one of them out")
+            raise PromptSetError(
+                "{where}: expected one caption in {meaning!r}, found two; leave one of them out",
+                where=where,
+                meaning=meaning,
+            )
         cells[meaning] = cell
     return cells
 

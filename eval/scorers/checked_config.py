@@ -65,14 +65,18 @@ def check_model_config(content: Any, where: Path | str) -> None:
         for key in ("hf_model_name", "hf_tokenizer_name"):
             if not isinstance(tower.get(key) or "", str):
                 raise ScorerError(
-                    f"scorer's configuration {where}: expected `{key}` to be the name of a repository, as text, found "
-                    f"{type(tower[key]).__name__}; check the file, or choose another scorer"
+                    "scorer's configuration {where}: expected `{key}` to be the name of a repository, as text, found "
+                    "{kind}; check the file, or choose another scorer",
+                    where=where,
+                    key=key,
+                    kind=type(tower[key]).__name__,
                 )
         name = tower.get("timm_model_name")
         if name is not None and not (isinstance(name, str) and _TIMM.fullmatch(name)):
             raise ScorerError(
-                f"scorer's configuration {where}: expected `timm_model_name` to be the name of a model that comes with "
-                "timm, found another place to load one from; name timm's own model, or choose another scorer"
+                "scorer's configuration {where}: expected `timm_model_name` to be the name of a model that comes with "
+                "timm, found another place to load one from; name timm's own model, or choose another scorer",
+                where=where,
             )
 
 
@@ -89,33 +93,47 @@ def check_transformers_folder(folder: Path) -> None:
             content = read_json(file)
         except (OSError, UnreadableDocument) as error:
             raise ScorerError(
-                f"scorer's configuration {file}: expected JSON in UTF-8, found: {unreadable(error)}; fetch it again"
+                "scorer's configuration {file}: expected JSON in UTF-8, found: {reason}; fetch it again",
+                file=file,
+                reason=unreadable(error),
             ) from error
         if key := _asks_for_code(content):
             raise ScorerError(
-                f"scorer's configuration {file}: expected a model and a tokenizer of transformers' own, found the key "
-                f"`{key}`, which names code to run; no code that comes with a scorer is run: choose another scorer"
+                "scorer's configuration {file}: expected a model and a tokenizer of transformers' own, found the key "
+                "`{key}`, which names code to run; no code that comes with a scorer is run: choose another scorer",
+                file=file,
+                key=key,
             )
 
 
 def _check_keys(name: str, content: Any, where: Path | str) -> None:
     if not isinstance(content, Mapping):
         raise ScorerError(
-            f"scorer's configuration {where}: expected an object under `{name}`, found {type(content).__name__}; "
-            "correct the file, or choose another scorer"
+            "scorer's configuration {where}: expected an object under `{name}`, found {kind}; "
+            "correct the file, or choose another scorer",
+            where=where,
+            name=name,
+            kind=type(content).__name__,
         )
     for key, value in content.items():
         if key not in _KEYS[name]:
             raise ScorerError(
-                f"scorer's configuration {where}: expected under `{name}` only {', '.join(_KEYS[name])}; found the key "
-                f"`{str(key)[:80]}`, which is not passed on; remove it, or choose another scorer"
+                "scorer's configuration {where}: expected under `{name}` only {keys}; found the key "
+                "`{key}`, which is not passed on; remove it, or choose another scorer",
+                where=where,
+                name=name,
+                keys=", ".join(_KEYS[name]),
+                key=str(key)[:80],
             )
         if key in _KEYS and value is not None:
             _check_keys(key, value, where)
         elif isinstance(value, Mapping):
             raise ScorerError(
-                f"scorer's configuration {where}: expected a plain value for `{key}` under `{name}`, found an object; "
-                "correct the file, or choose another scorer"
+                "scorer's configuration {where}: expected a plain value for `{key}` under `{name}`, found an object; "
+                "correct the file, or choose another scorer",
+                where=where,
+                key=key,
+                name=name,
             )
 
 

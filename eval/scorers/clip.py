@@ -20,6 +20,7 @@ from PIL import Image
 
 from eval.errors import ScorerError
 from eval.metrics import similarity
+from pipelines.errors import Phrase
 
 from .model_files import Files, locate
 from .tokens import cleaning, open_tokenizer, token_counts
@@ -47,7 +48,11 @@ class ClipScorer:
 
     def __init__(self, name: str, *, device: str = "cpu", batch_size: int = 64, parked: bool = False):
         if batch_size < 1:
-            raise ScorerError(f"scorer {name!r}: expected a batch size of at least 1, found {batch_size}")
+            raise ScorerError(
+                "scorer {name!r}: expected a batch size of at least 1, found {batch_size}",
+                name=name,
+                batch_size=batch_size,
+            )
         try:
             self.device = torch.device(device)
             torch.empty(0, device=self.device)
@@ -60,8 +65,11 @@ class ClipScorer:
             Exception
         ) as error:  # hub, safetensors, torch, transformers: whatever they raise, a person needs one line
             raise ScorerError(
-                f"scorer {name!r} could not be opened on {device!r}: expected an open_clip model with its weights and "
-                f"tokenizer, found: {error}; check the name, the folder's files, the network and the device"
+                "scorer {name!r} could not be opened on {device!r}: expected an open_clip model with its weights and "
+                "tokenizer, found: {error}; check the name, the folder's files, the network and the device",
+                name=name,
+                device=device,
+                error=error,
             ) from error
         self.name = name
         self.batch_size = batch_size
@@ -165,7 +173,7 @@ class ClipScorer:
             ScorerError: `captions` is empty, the model gives NaN, or the device is full.
         """
         if not captions:
-            raise ScorerError(f"scorer {self.name!r}: expected at least one caption, found none")
+            raise ScorerError("scorer {name!r}: expected at least one caption, found none", name=self.name)
         new = [text for text in dict.fromkeys(captions) if text not in self._text_cache]
         if new:
             with self.on_device():
@@ -184,7 +192,7 @@ class ClipScorer:
             ScorerError: `pictures` is empty, the model gives NaN, or the device is full.
         """
         if not pictures:
-            raise ScorerError(f"scorer {self.name!r}: expected at least one picture, found none")
+            raise ScorerError("scorer {name!r}: expected at least one picture, found none", name=self.name)
         blocks = []
         with self.on_device():
             for start in range(0, len(pictures), self.batch_size):
@@ -221,7 +229,11 @@ class ClipScorer:
     def _check_pairs(self, pictures: int, others: int, what: str) -> None:
         if pictures != others:
             raise ScorerError(
-                f"scorer {self.name!r}: expected one {what} per picture, found {pictures} pictures, {others} {what}s"
+                "scorer {name!r}: expected one {what} per picture, found {pictures} pictures, {others} {what}s",
+                name=self.name,
+                what=what,
+                pictures=pictures,
+                others=others,
             )
 
     def token_count(self, text: str) -> int:
@@ -240,7 +252,7 @@ class ClipScorer:
         except torch.OutOfMemoryError as error:
             self._model.to(_CPU)
             self._where = _CPU
-            raise ScorerError(self._no_room(f"{self.weights_bytes / 1e9:.1f} GB for its weights")) from error
+            raise self._no_room(Phrase("{size:.1f} GB for its weights", size=self.weights_bytes / 1e9)) from error
         self._where = device
         if device == _CPU and self.device.type == "cuda":
             torch.cuda.empty_cache()  # what torch keeps of it, no other process can have
@@ -255,19 +267,24 @@ class ClipScorer:
             with torch.inference_mode(), half:
                 features = encode(inputs.to(self.device))
         except torch.OutOfMemoryError as error:
-            raise ScorerError(self._no_room(f"room for {what}, {self.batch_size} at a time")) from error
+            raise self._no_room(Phrase("room for {what}, {n} at a time", what=what, n=self.batch_size)) from error
         features = torch.nn.functional.normalize(features.float(), dim=-1)
         if not torch.isfinite(features).all():
             raise ScorerError(
-                f"scorer {self.name!r}: expected finite features for {what}, found NaN or infinity; "
-                "its weights are damaged, or the device cannot compute it"
+                "scorer {name!r}: expected finite features for {what}, found NaN or infinity; "
+                "its weights are damaged, or the device cannot compute it",
+                name=self.name,
+                what=what,
             )
         return features.cpu().numpy()
 
-    def _no_room(self, wanted: str) -> str:
-        return (
-            f"scorer {self.name!r}: expected {wanted} on {str(self.device)!r}, found its memory full; move the "
-            "pipeline aside first, choose a smaller scorer, or score on 'cpu'"
+    def _no_room(self, wanted: Phrase) -> ScorerError:
+        return ScorerError(
+            "scorer {name!r}: expected {wanted} on {device!r}, found its memory full; move the "
+            "pipeline aside first, choose a smaller scorer, or score on 'cpu'",
+            name=self.name,
+            wanted=wanted,
+            device=str(self.device),
         )
 
 

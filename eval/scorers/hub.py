@@ -20,6 +20,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 
+from pipelines.errors import Phrase
 from pipelines.untrusted import UnreadableDocument, read_json
 
 from .catalogue import RECOMMENDED
@@ -119,16 +120,16 @@ class Hub:
 
     def _why(self) -> str:
         if is_offline_mode():
-            return "HF_HUB_OFFLINE is set, so nothing was downloaded"
+            return Phrase("HF_HUB_OFFLINE is set, so nothing was downloaded")
         if self.trouble is None:
-            return "the repository has no such file"
+            return Phrase("the repository has no such file")
         if isinstance(self.trouble, GatedRepoError):
-            return "the repository is gated: accept its terms on its page, then run `hf auth login`"
+            return Phrase("the repository is gated: accept its terms on its page, then run `hf auth login`")
         if isinstance(self.trouble, RepositoryNotFoundError):
-            return "the hub has no such repository, or not for you; check the name, or run `hf auth login`"
+            return Phrase("the hub has no such repository, or not for you; check the name, or run `hf auth login`")
         if isinstance(self.trouble, LocalEntryNotFoundError):
-            return "the hub cannot be reached"
-        return f"the download failed ({' '.join(str(self.trouble).split())})"
+            return Phrase("the hub cannot be reached")
+        return Phrase("the download failed ({problem})", problem=" ".join(str(self.trouble).split()))
 
 
 def _is_transformers(config: Path) -> bool:

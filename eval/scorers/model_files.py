@@ -66,7 +66,7 @@ def locate(name: str, *, weights: bool = True) -> Files:
         hub = Hub(own)
         files = _of_tag(model, tag, hub, weights)
     if files is None or hub.missing:
-        raise ScorerError(hub.what_to_download(name))
+        raise ScorerError("{wanted}", wanted=hub.what_to_download(name))
     return files
 
 
@@ -106,17 +106,25 @@ def split_name(name: str) -> tuple[str, str, Path | None]:
     known = [f"{one}/{tag}" for one in (tagged, model) for tag in open_clip.list_pretrained_tags_by_model(one)]
     if known:
         raise ScorerError(
-            f"scorer {name!r}: expected an open_clip model, a slash and the tag of its weights, found no such tag; "
-            f"choose one of: {', '.join(known)}"
+            "scorer {name!r}: expected an open_clip model, a slash and the tag of its weights, found no such tag; "
+            "choose one of: {known}",
+            name=name,
+            known=", ".join(known),
         )
     if os.path.exists(os.path.expanduser(name)):
         raise ScorerError(
-            f"scorer {name!r}: expected an open_clip model, found a path; for a folder write '{FOLDER}{name}'"
+            "scorer {name!r}: expected an open_clip model, found a path; for a folder write '{folder}{name}'",
+            name=name,
+            folder=FOLDER,
         )
     raise ScorerError(
-        f"scorer {name!r}: expected an open_clip model with published weights, found none of that name; use "
-        f"'{FOLDER}/path', '{REPOSITORY}owner/name', or a model and its tag from open_clip.list_pretrained(), "
-        f"like {' or '.join(one.name for one in RECOMMENDED)}"
+        "scorer {name!r}: expected an open_clip model with published weights, found none of that name; use "
+        "'{folder}/path', '{repository}owner/name', or a model and its tag from open_clip.list_pretrained(), "
+        "like {names}",
+        name=name,
+        folder=FOLDER,
+        repository=REPOSITORY,
+        names=" or ".join(one.name for one in RECOMMENDED),
     )
 
 
@@ -139,8 +147,10 @@ def _of_folder(folder: Path, hub: Hub) -> Files:
         # the repr of undecodable bytes would hold the whole file
         reason = unreadable(error) if isinstance(error, UnreadableDocument) else repr(error)
         raise ScorerError(
-            f"scorer's configuration {folder / CONFIG}: expected JSON with `text_cfg` in `model_cfg`, found: "
-            f"{reason}; check the name, the folder's files"
+            "scorer's configuration {file}: expected JSON with `text_cfg` in `model_cfg`, found: "
+            "{reason}; check the name, the folder's files",
+            file=folder / CONFIG,
+            reason=reason,
         ) from error
     check_model_config(model, folder / CONFIG)
     text, tokenizer = _text(written, hub)

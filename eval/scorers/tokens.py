@@ -73,5 +73,7 @@ def tokenizer_of(name: str, *, weights: bool = True) -> Any:
         return open_tokenizer(files)
     except Exception as error:  # transformers, tokenizers: whatever they raise, a person needs one line
         raise ScorerError(
-            f"scorer {name!r}: expected a tokenizer that open_clip can use, found: {error}; check the folder's files"
+            "scorer {name!r}: expected a tokenizer that open_clip can use, found: {error}; check the folder's files",
+            name=name,
+            error=error,
         ) from error

@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from re import Pattern
 
-_MERGE_ELSEWHERE = "merge it into its base with the tool that made it, and take the result as a source"
+from pipelines.errors import Phrase
+
+_MERGE_ELSEWHERE = Phrase("merge it into its base with the tool that made it, and take the result as a source")
 
 
 @dataclass(frozen=True)
@@ -30,45 +32,45 @@ class ForeignKind:
 
 FOREIGN_KINDS = (
     ForeignKind(
-        "an adapter of FLUX, Stable Diffusion 3 or another transformer",
+        Phrase("an adapter of FLUX, Stable Diffusion 3 or another transformer"),
         re.compile(
             r"(^|[._])(double_blocks|single_blocks|single_transformer_blocks|joint_blocks|transformer[._]transformer_blocks)[._]"
         ),
-        "it changes modules that SDXL does not have: take an adapter for SDXL",
+        Phrase("it changes modules that SDXL does not have: take an adapter for SDXL"),
     ),
     ForeignKind(
-        "a textual inversion (embedding)",
+        Phrase("a textual inversion (embedding)"),
         re.compile(r"^(emb_params|clip_[lg]|string_to_(param|token).*|<.+>)$"),
-        "it adds words and changes no weights: load it beside the merged model where you draw",
+        Phrase("it adds words and changes no weights: load it beside the merged model where you draw"),
     ),
     ForeignKind(
-        "an IP-Adapter",
+        Phrase("an IP-Adapter"),
         re.compile(r"^(image_proj|ip_adapter)\.|\.to_[kv]_ip\."),
-        "it adds layers and changes no weights: load it beside the merged model where you draw",
+        Phrase("it adds layers and changes no weights: load it beside the merged model where you draw"),
     ),
     ForeignKind(
-        "a ControlNet or ControlLoRA",
+        Phrase("a ControlNet or ControlLoRA"),
         re.compile(
             r"^(control_model|controlnet_\w+|input_hint_block|lora_controlnet|lllite_\w+)(\.|$)|^(controlnet_|lllite_)"
         ),
-        "it steers the model from beside it: load it beside the merged model where you draw",
+        Phrase("it steers the model from beside it: load it beside the merged model where you draw"),
     ),
-    ForeignKind("OFT of an older LyCORIS (oft_diag)", re.compile(r"\.oft_diag$"), _MERGE_ELSEWHERE),
-    ForeignKind("OFT of an older peft (oft_r)", re.compile(r"\.oft_[rs](\.|$)"), _MERGE_ELSEWHERE),
-    ForeignKind("AdaLoRA", re.compile(r"\.(lora_E|ranknum)(\.|$)"), _MERGE_ELSEWHERE),
+    ForeignKind(Phrase("OFT of an older LyCORIS (oft_diag)"), re.compile(r"\.oft_diag$"), _MERGE_ELSEWHERE),
+    ForeignKind(Phrase("OFT of an older peft (oft_r)"), re.compile(r"\.oft_[rs](\.|$)"), _MERGE_ELSEWHERE),
+    ForeignKind(Phrase("AdaLoRA"), re.compile(r"\.(lora_E|ranknum)(\.|$)"), _MERGE_ELSEWHERE),
     ForeignKind(
-        "VeRA, RandLoRA or another kind of peft's",
+        Phrase("VeRA, RandLoRA or another kind of peft's"),
         re.compile(r"\.(vera|randlora|hra|vblora|waveft|fourierft|shira|road|miss)_\w+"),
         _MERGE_ELSEWHERE,
     ),
-    ForeignKind("T-LoRA", re.compile(r"\.(q_layer|p_layer|lambda_layer)(\.|$)"), _MERGE_ELSEWHERE),
-    ForeignKind("a LoRA of embeddings", re.compile(r"\.lora_embedding_[AB](\.|$)"), _MERGE_ELSEWHERE),
+    ForeignKind(Phrase("T-LoRA"), re.compile(r"\.(q_layer|p_layer|lambda_layer)(\.|$)"), _MERGE_ELSEWHERE),
+    ForeignKind(Phrase("a LoRA of embeddings"), re.compile(r"\.lora_embedding_[AB](\.|$)"), _MERGE_ELSEWHERE),
     ForeignKind(
-        "a whole checkpoint or a UNet",
+        Phrase("a whole checkpoint or a UNet"),
         re.compile(
             r"^(model\.diffusion_model\.|first_stage_model\.|conditioner\.|cond_stage_model\.|input_blocks\.|down_blocks\.|conv_in\.)"
         ),
-        "it is no change of a base but weights themselves: name it as a source of its own",
+        Phrase("it is no change of a base but weights themselves: name it as a source of its own"),
     ),
 )
 

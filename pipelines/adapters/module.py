@@ -52,8 +52,11 @@ class AdapterModule:
         value = self.file.read(self.keys[role])
         if value.numel() != 1 or not bool(torch.isfinite(value).all()):
             raise SourceError(
-                f"{self.file.path}: {self.keys[role]} is {value.tolist()}. Expected one finite number; the file is "
-                "damaged, or its training diverged: take an earlier save of it."
+                "{path}: {key} is {value}. Expected one finite number; the file is "
+                "damaged, or its training diverged: take an earlier save of it.",
+                path=self.file.path,
+                key=self.keys[role],
+                value=value.tolist(),
             )
         return float(value)
 
@@ -92,8 +95,15 @@ class AdapterModule:
         shapes = ", ".join(f"{key} {list(self.file.tensors[key][0])}" for key in self.keys.values())
         name, target = self.weight or self.bias or (self.name, ())
         raise SourceError(
-            f"{self.file.path}: {kind} of {name} {list(target)} does not fit: it is {found} ({shapes}). Expected one "
-            "for a model of these widths; an adapter of SD 1.5, of FLUX or of another architecture does not go on SDXL."
+            "{path}: {kind} of {name} {target} does not fit: it is {found} ({shapes}). Expected one "
+            "for a model of these widths; an adapter of SD 1.5, of FLUX or of another architecture does not go on "
+            "SDXL.",
+            path=self.file.path,
+            kind=kind,
+            name=name,
+            target=list(target),
+            found=found,
+            shapes=shapes,
         )
 
     def require(self, kind: str, roles: tuple[str, ...]) -> None:
@@ -105,8 +115,13 @@ class AdapterModule:
         missing = [role for role in roles if role not in self.keys]
         if missing:
             raise SourceError(
-                f"{self.file.path} lacks the {', '.join(missing)} factor of {self.name}. Expected {', '.join(roles)} "
-                f"of every module of {kind}; it was saved in part: take the whole file."
+                "{path} lacks the {missing} factor of {name}. Expected {roles} "
+                "of every module of {kind}; it was saved in part: take the whole file.",
+                path=self.file.path,
+                missing=", ".join(missing),
+                name=self.name,
+                roles=", ".join(roles),
+                kind=kind,
             )
 
 

@@ -64,20 +64,32 @@ class PeftConfig:
                 or _OF_A_GROUP.search(pattern)
             ):
                 raise SourceError(
-                    f"{self.place}: {patterns} has an expression, or the file a name, that may take without end. "
-                    f"Expected at most {_LONGEST} letters and one repeat, none of a group: write the modules out."
+                    "{place}: {patterns} has an expression, or the file a name, that may take without end. "
+                    "Expected at most {longest} letters and one repeat, none of a group: write the modules out.",
+                    place=self.place,
+                    patterns=patterns,
+                    longest=_LONGEST,
                 )
             try:
                 fits = re.match(rf"(.*\.)?({pattern})$", module)
             except re.error as error:
                 raise SourceError(
-                    f"{self.place}: {patterns} has {pattern!r} ({error}). Expected regular expressions, as peft writes."
+                    "{place}: {patterns} has {pattern!r} ({error}). Expected regular expressions, as peft writes.",
+                    place=self.place,
+                    patterns=patterns,
+                    pattern=pattern,
+                    error=error,
                 ) from error
             if fits:
                 otherwise = value
                 break
         if isinstance(otherwise, bool) or not isinstance(otherwise, int | float) or not math.isfinite(otherwise):
-            raise SourceError(f"{self.place} says {otherwise!r} for {module}. Expected a finite number.")
+            raise SourceError(
+                "{place} says {otherwise!r} for {module}. Expected a finite number.",
+                place=self.place,
+                otherwise=otherwise,
+                module=module,
+            )
         return float(otherwise)
 
 
@@ -108,6 +120,9 @@ def read_peft_configs(file: TensorFile) -> dict[str, PeftConfig]:
         }
     except (AttributeError, OSError, ValueError) as error:
         raise SourceError(
-            f"{file.path}: its peft configuration cannot be read ({error}). Expected a JSON object in {place}; save "
-            "the adapter again, or take the configuration out."
+            "{path}: its peft configuration cannot be read ({error}). Expected a JSON object in {place}; save "
+            "the adapter again, or take the configuration out.",
+            path=file.path,
+            error=error,
+            place=place,
         ) from error

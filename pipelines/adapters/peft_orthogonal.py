@@ -47,8 +47,9 @@ class PeftOrthogonal(TensorChange):
             module.refuse(cls.kind, f"{list(shape)}: triangles of rotations over columns, of which there are {columns}")
         if module.config.flag("coft", False):
             raise SourceError(
-                f"{module.file.path} holds constrained OFT (coft in its configuration). Expected OFT without the "
-                "constraint: let peft merge it into its base (merge_and_unload), and take the result as a source."
+                "{path} holds constrained OFT (coft in its configuration). Expected OFT without the "
+                "constraint: let peft merge it into its base (merge_and_unload), and take the result as a source.",
+                path=module.file.path,
             )
         neumann = module.config.flag("use_cayley_neumann", True)
         terms = int(module.config.stated.get("num_cayley_neumann_terms", 5)) if neumann else 0

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from pipelines.errors import SourceError
+from pipelines.errors import Phrase, SourceError
 from pipelines.storage.tensor_file import TensorFile
 
 from .change import TensorChange
@@ -101,8 +101,12 @@ def read_adapter(file: TensorFile, base: ComponentShapes) -> Adapter:
             if first is not change:
                 one, other = next(iter(first.keys.values())), next(iter(change.keys.values()))
                 raise SourceError(
-                    f"{file.path}: {one} and {other} both change {tensor}. Expected one change a tensor; "
-                    "the file mixes two namings: save it again with one tool."
+                    "{path}: {one} and {other} both change {tensor}. Expected one change a tensor; "
+                    "the file mixes two namings: save it again with one tool.",
+                    path=file.path,
+                    one=one,
+                    other=other,
+                    tensor=tensor,
                 )
     absent = sorted({target.component for target in targets.values() if target.module is None})
     return Adapter(file, {part: changes[part] for part in base if part in changes}, tuple(absent), ignored)
@@ -120,8 +124,12 @@ def _module(
     for found in keys.values():
         if len(found) > 1:
             raise SourceError(
-                f"{file.path}: {found[0]} and {found[1]} are the same factor of {name}. Expected one adapter a file; "
-                "it holds several: save one of them by itself."
+                "{path}: {one} and {other} are the same factor of {name}. Expected one adapter a file; "
+                "it holds several: save one of them by itself.",
+                path=file.path,
+                one=found[0],
+                other=found[1],
+                name=name,
             )
     shapes = base[target.component]
     weight, bias = (f"{target.module}.{part}" for part in ("weight", "bias"))
@@ -143,8 +151,12 @@ def _changes(module: AdapterModule) -> list[tuple[str, TensorChange]]:
     if len(kinds) > 1 or roles - allowed or not (kinds or Difference.bias_roles & roles):
         shown = ", ".join(kind.kind for kind in kinds) or "no kind"
         raise SourceError(
-            f"{module.file.path}: the keys of {module.name} are of {shown} together ({', '.join(sorted(roles))}). "
-            "Expected the factors of one kind of adapter for each module: save it again with the tool that made it."
+            "{path}: the keys of {module} are of {shown} together ({roles}). "
+            "Expected the factors of one kind of adapter for each module: save it again with the tool that made it.",
+            path=module.file.path,
+            module=module.name,
+            shown=shown,
+            roles=", ".join(sorted(roles)),
         )
     changes = [made for kind in kinds for made in kind.of(module)]
     magnitudes = sorted(MAGNITUDES & roles)
@@ -163,15 +175,24 @@ def _refuse_strangers(
         foreign = looks_like(strangers)
         kind, remedy = (foreign[0].name, foreign[0].remedy) if foreign else ("", "")
         raise SourceError(
-            f"{file.path} changes {len(targets)} modules; {len(strangers)} of them are not in the base, such as "
-            f"{strangers[0]!r}. Expected an adapter for this kind of model"
-            + (f"; it looks like {kind}: {remedy}." if foreign else ", trained on modules that SDXL has.")
+            "{path} changes {modules} modules; {strangers} of them are not in the base, such as {example!r}. "
+            "Expected an adapter for this kind of model{hint}",
+            path=file.path,
+            modules=len(targets),
+            strangers=len(strangers),
+            example=strangers[0],
+            hint=Phrase("; it looks like {kind}: {remedy}.", kind=kind, remedy=remedy)
+            if foreign
+            else Phrase(", trained on modules that SDXL has."),
         )
     if all(target.module is None for target in targets.values()):
         parts = ", ".join(dict.fromkeys(target.component for target in targets.values()))
         raise SourceError(
-            f"{file.path} changes {parts} alone, and the base holds {', '.join(base)}. Expected a base with what it "
-            "changes: name a whole checkpoint before the '+'."
+            "{path} changes {parts} alone, and the base holds {base}. Expected a base with what it "
+            "changes: name a whole checkpoint before the '+'.",
+            path=file.path,
+            parts=parts,
+            base=", ".join(base),
         )
 
 
@@ -181,12 +202,18 @@ def _refuse_foreign(file: TensorFile, unknown: Sequence[str]) -> NoReturn:
     if foreign:
         kind, key = foreign
         raise SourceError(
-            f"{file.path} holds {key!r}, as {kind.name} does. Expected LoRA, DoRA, LoHa, LoKr, GLoRA, OFT, BOFT, IA3 "
-            f"or differences of weights after '*': {kind.remedy}."
+            "{path} holds {key!r}, as {kind} does. Expected LoRA, DoRA, LoHa, LoKr, GLoRA, OFT, BOFT, IA3 "
+            "or differences of weights after '*': {remedy}.",
+            path=file.path,
+            key=key,
+            kind=kind.name,
+            remedy=kind.remedy,
         )
     example = f"{len(unknown)} such keys, the first is {unknown[0]!r}" if unknown else "no tensor at all"
     raise SourceError(
-        f"{file.path} is no adapter that is understood: it holds {example}. Expected keys such as "
+        "{path} is no adapter that is understood: it holds {example}. Expected keys such as "
         "'lora_unet_..._to_q.lora_down.weight' (kohya), 'unet.....to_q.lora_A.weight' (diffusers, peft) or "
-        "'lora_unet_..._to_q.hada_w1_a' (LyCORIS)."
+        "'lora_unet_..._to_q.hada_w1_a' (LyCORIS).",
+        path=file.path,
+        example=example,
     )

@@ -156,16 +156,26 @@ def refuse_mixing(named: Mapping[str, Architecture], *, across_editing: bool = F
         same = architecture.family == expected.family if across_editing else architecture.name == expected.name
         if not same:
             raise SourceError(
-                f"{name} is {architecture}, {first} is {expected}. Expected sources of one architecture, as the "
-                "weights of different ones have nothing in common: leave one of the two out."
+                "{name} is {architecture}, {first} is {expected}. Expected sources of one architecture, as the "
+                "weights of different ones have nothing in common: leave one of the two out.",
+                name=name,
+                architecture=architecture,
+                first=first,
+                expected=expected,
             )
         if architecture.prediction != expected.prediction:
             raise SourceError(
-                f"{name} is {architecture}, {first} is {expected}. Expected one prediction type, found "
-                f"{architecture.prediction} and {expected.prediction}, whose average would be noise: leave one of the "
+                "{name} is {architecture}, {first} is {expected}. Expected one prediction type, found "
+                "{found} and {wanted}, whose average would be noise: leave one of the "
                 "two out. If a model is taken for what it is not, its file does not say what it predicts: say it "
                 "where the source is named, as 'FILE as v-prediction' or 'FILE as epsilon'. `m2n2 sources inspect "
-                "--probe FILE` tells which it is."
+                "--probe FILE` tells which it is.",
+                name=name,
+                architecture=architecture,
+                first=first,
+                expected=expected,
+                found=architecture.prediction,
+                wanted=expected.prediction,
             )
 
 
@@ -195,8 +205,12 @@ def refuse_unwritable(named: Mapping[str, Architecture], host: str, layout: Arch
     for name, architecture in named.items():
         if architecture.editing not in ("", expected.editing):
             raise SourceError(
-                f"{name} is {architecture}, {host} is {layout}. Expected the one that edits pictures as the host, "
-                f"whose first convolution the result has: --host {name}."
+                "{name} is {architecture}, {host} is {layout}. Expected the one that edits pictures as the host, "
+                "whose first convolution the result has: --host {name}.",
+                name=name,
+                architecture=architecture,
+                host=host,
+                layout=layout,
             )
     if not (expected.text_to_image or expected.sdxl_layout) or expected.edm:
         raise _not_bred(host, expected)
@@ -204,8 +218,10 @@ def refuse_unwritable(named: Mapping[str, Architecture], host: str, layout: Arch
 
 def _not_bred(name: str, architecture: Architecture) -> SourceError:
     return SourceError(
-        f"{name} is {architecture}. Expected SDXL that draws from text, with epsilon or v-prediction; other models are "
-        "not bred."
+        "{name} is {architecture}. Expected SDXL that draws from text, with epsilon or v-prediction; other models are "
+        "not bred.",
+        name=name,
+        architecture=architecture,
     )
 
 

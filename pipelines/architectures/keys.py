@@ -17,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 
-from pipelines.errors import RecipeError
+from pipelines.errors import Phrase, RecipeError
 from pipelines.storage.formats import FLOAT_CODES
 
 TEXT_ENCODERS = ("text_encoder", "text_encoder_2")
@@ -234,11 +234,19 @@ def _refuse_idle(patterns: Patterns, names: Sequence[str]) -> None:
         for glob in globs:
             if (chromosome, glob) not in used:
                 matched = [name for name in names if fnmatchcase(name, glob)]
-                why = f"patterns before it take {matched[0]} and all else it matches" if matched else "none matches it"
+                why = (
+                    Phrase("patterns before it take {name} and all else it matches", name=matched[0])
+                    if matched
+                    else Phrase("none matches it")
+                )
                 example = names[0] if names else "none at all"
                 raise RecipeError(
-                    f"Pattern {glob!r} of chromosome {chromosome!r} takes no tensor: {why}. Expected patterns that "
-                    f"each take one at least; tensors are called such as {example}."
+                    "Pattern {glob!r} of chromosome {chromosome!r} takes no tensor: {why}. Expected patterns that "
+                    "each take one at least; tensors are called such as {example}.",
+                    glob=glob,
+                    chromosome=chromosome,
+                    why=why,
+                    example=example,
                 )
 
 

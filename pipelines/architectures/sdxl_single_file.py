@@ -106,8 +106,11 @@ def from_single_file(tensors: Mapping[str, Shape]) -> dict[str, dict[str, FileSl
                 first = slices.setdefault(component, {}).setdefault(name, part)
                 if first != part:
                     raise SourceError(
-                        f"{first.key} and {key} are both the tensor {name}. Expected one key for each tensor; "
-                        "the file mixes two layouts: save it again with one tool."
+                        "{first} and {key} are both the tensor {name}. Expected one key for each tensor; "
+                        "the file mixes two layouts: save it again with one tool.",
+                        first=first.key,
+                        key=key,
+                        name=name,
                     )
     return slices
 
@@ -186,7 +189,11 @@ def _slices_of(
         return
     if component == "text_encoder_2" and (packed := _PACKED.fullmatch(short)):
         if not shape or shape[0] % 3:
-            raise SourceError(f"{key} has shape {list(shape)}. Expected q, k and v stacked: rows in three equal parts.")
+            raise SourceError(
+                "{key} has shape {shape}. Expected q, k and v stacked: rows in three equal parts.",
+                key=key,
+                shape=list(shape),
+            )
         height = shape[0] // 3
         for place, name in enumerate(_split_names(packed[1], packed[2])):
             yield name, FileSlice(key, (height, *shape[1:]), rows=(place * height, (place + 1) * height))
@@ -198,7 +205,9 @@ def _slices_of(
         yield canonical, FileSlice(key, shape[::-1], transposed=True)
     elif _is_convolved(component, canonical):
         if len(shape) < 2 or set(shape[2:]) - {1}:
-            raise SourceError(f"{key} has shape {list(shape)}. Expected a 1x1 convolution, [c, c, 1, 1].")
+            raise SourceError(
+                "{key} has shape {shape}. Expected a 1x1 convolution, [c, c, 1, 1].", key=key, shape=list(shape)
+            )
         yield canonical, FileSlice(key, shape[:2])
     else:
         yield canonical, whole
@@ -209,8 +218,10 @@ def _renamed_tensor(component: str, name: str, shape: Shape, table: Mapping[str,
     key = translate_name(name, table)
     if key is None:
         raise SourceError(
-            f"{name} ({component}) has no place in a single file. Expected diffusers' names of an SDXL checkpoint; "
-            "export a diffusers folder instead."
+            "{name} ({component}) has no place in a single file. Expected diffusers' names of an SDXL checkpoint; "
+            "export a diffusers folder instead.",
+            name=name,
+            component=component,
         )
     transposed = _is_transposed(component, name)
     if transposed:
@@ -228,7 +239,8 @@ def _packed_tensor(layer: str, kind: str, tensors: Mapping[str, Shape]) -> FileT
         described = ", ".join(f"{part}: {list(tensors[part]) if part in tensors else 'missing'}" for part in parts)
         raise SourceError(
             "A single file packs q, k and v of CLIP-G into one tensor. Expected three of one shape, found "
-            f"{described}; use a complete text encoder."
+            "{described}; use a complete text encoder.",
+            described=described,
         )
     height, *rest = shapes.pop()
     key = f"{PREFIXES['text_encoder_2']}transformer.resblocks.{layer}.attn.in_proj_{kind}"

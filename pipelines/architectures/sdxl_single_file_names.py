@@ -145,8 +145,10 @@ def _blocks(modules: set[str], stage: str, sampler: str) -> list[_Block]:
         sampled = f"{block}.{sampler}.0.conv." in modules
         if not layers or not (sampled or number == count - 1):
             raise SourceError(
-                f"{block} has no place in a single file. Expected resnets in every block and {sampler} in all but the "
-                "last; if the UNet is complete, export a diffusers folder instead."
+                "{block} has no place in a single file. Expected resnets in every block and {sampler} in all but the "
+                "last; if the UNet is complete, export a diffusers folder instead.",
+                block=block,
+                sampler=sampler,
             )
         blocks.append(_Block(tuple(f"{block}.attentions.{layer}." in modules for layer in layers), sampled))
     return blocks

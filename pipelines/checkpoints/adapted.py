@@ -103,8 +103,12 @@ class AdaptedComponent(Component):
         rounded = (stored.float() + self._delta(name, start, stop, stored.device)).to(stored.dtype)
         if not bool(torch.isfinite(rounded).all()):
             raise SourceError(
-                f"{self.place}: tensor {name} overflows {stored.dtype}. Expected an adapter that changes weights a "
-                f"little; use a scale smaller than {self._scale}."
+                "{place}: tensor {name} overflows {dtype}. Expected an adapter that changes weights a "
+                "little; use a scale smaller than {scale}.",
+                place=self.place,
+                name=name,
+                dtype=stored.dtype,
+                scale=self._scale,
             )
         return rounded
 
@@ -198,8 +202,11 @@ def with_adapter(
         kept = {part: changes for part, changes in adapter.changes.items() if part in parts}
         if not kept:
             raise SourceError(
-                f"{path} changes {', '.join(adapter.changes)} of its base, and none of {', '.join(parts)}. Expected a "
-                "part that it changes: leave out the word before '*'."
+                "{path} changes {changed} of its base, and none of {parts}. Expected a "
+                "part that it changes: leave out the word before '*'.",
+                path=path,
+                changed=", ".join(adapter.changes),
+                parts=", ".join(parts),
             )
         absent = tuple(part for part in adapter.absent if part in parts)
         adapter = dataclasses.replace(adapter, changes=kept, absent=absent)

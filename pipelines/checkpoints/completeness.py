@@ -13,6 +13,7 @@ from typing import Any
 
 from pipelines.architectures.expected_tensors import expected_tensors
 from pipelines.architectures.keys import is_buffer
+from pipelines.errors import Phrase
 
 from .component import Component
 from .contents import CheckpointContents
@@ -59,16 +60,27 @@ class Shortfall:
         part = PARTS[self.component]
         if not self.missing:
             name, found, wanted = self.misshapen[0]
-            more = f", and so in {len(self.misshapen) - 1} more" if len(self.misshapen) > 1 else ""
-            asks = "the other tensors ask" if self.assumed else "its configuration asks"
-            return (
-                f"has a {part} ({self.component}) that is not what its configuration says: tensor {name} has shape "
-                f"{list(found)}, {asks} for {list(wanted)}{more}"
+            more = Phrase(", and so in {more} more", more=len(self.misshapen) - 1) if len(self.misshapen) > 1 else ""
+            asks = Phrase("the other tensors ask") if self.assumed else Phrase("its configuration asks")
+            return Phrase(
+                "has a {part} ({component}) that is not what its configuration says: tensor {name} has shape "
+                "{found}, {asks} for {wanted}{more}",
+                part=part,
+                component=self.component,
+                name=name,
+                found=list(found),
+                asks=asks,
+                wanted=list(wanted),
+                more=more,
             )
         places = describe_places(self.missing)
-        return (
-            f"has a {part} ({self.component}) that is not whole: {len(self.missing)} of {self.expected} tensors are "
-            f"missing, of {places}"
+        return Phrase(
+            "has a {part} ({component}) that is not whole: {missing} of {expected} tensors are missing, of {places}",
+            part=part,
+            component=self.component,
+            missing=len(self.missing),
+            expected=self.expected,
+            places=places,
         )
 
 

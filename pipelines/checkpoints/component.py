@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from pipelines.architectures.keys import MODEL, Layout, Patterns, canonical_order, chromosome_layouts, is_merged
-from pipelines.errors import SourceError
+from pipelines.errors import Phrase, SourceError
 from pipelines.storage.eight_bits import unpacked
 from pipelines.storage.files import cache_dir, write_whole
 from pipelines.storage.parallel import one_torch_thread_each
@@ -53,8 +53,12 @@ class Component:
         for key, ref in self.tensors.items():
             if ref.dtype not in TORCH_DTYPES:
                 raise SourceError(
-                    f"{place}: tensor {key} is stored as {ref.dtype}. Expected one of {', '.join(TORCH_DTYPES)}; use "
-                    "the checkpoint in fp16, bf16 or fp32 that this one was quantised from."
+                    "{place}: tensor {key} is stored as {dtype}. Expected one of {dtypes}; use "
+                    "the checkpoint in fp16, bf16 or fp32 that this one was quantised from.",
+                    place=place,
+                    key=key,
+                    dtype=ref.dtype,
+                    dtypes=", ".join(TORCH_DTYPES),
                 )
 
     @property
@@ -204,8 +208,10 @@ class Component:
                     digest.update(values.view(torch.uint8).numpy().data)
                     if not finite():
                         raise SourceError(
-                            f"{self.place}: tensor {name} holds NaN or infinity. Expected finite weights; the file is "
-                            "damaged or was saved from a diverged training: use another checkpoint."
+                            "{place}: tensor {name} holds NaN or infinity. Expected finite weights; the file is "
+                            "damaged or was saved from a diverged training: use another checkpoint.",
+                            place=self.place,
+                            name=name,
                         )
                     if progress:
                         progress(values.nbytes)
@@ -268,11 +274,13 @@ def first_difference(reference: Component, other: Component, *, but: Collection[
     )
     for name, shape in expected.items():
         if name not in shapes:
-            return f"tensor {name} is missing."
+            return Phrase("tensor {name} is missing.", name=name)
         if shapes[name] != shape:
-            return f"tensor {name} has shape {list(shapes[name])}, not {list(shape)}."
+            return Phrase(
+                "tensor {name} has shape {found}, not {shape}.", name=name, found=list(shapes[name]), shape=list(shape)
+            )
     extra = next((name for name in shapes if name not in expected), None)
-    return f"tensor {extra} is unexpected." if extra else None
+    return Phrase("tensor {extra} is unexpected.", extra=extra) if extra else None
 
 
 def is_finite(tensor: torch.Tensor) -> bool:

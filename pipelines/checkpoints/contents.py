@@ -17,7 +17,7 @@ import torch
 from pipelines.architectures import sdxl
 from pipelines.architectures.expected_tensors import expected_tensors
 from pipelines.architectures.keys import MODEL, WEIGHTED_COMPONENTS, canonical_name
-from pipelines.errors import SourceError
+from pipelines.errors import Phrase, SourceError
 from pipelines.storage.eight_bits import weight_keys
 from pipelines.storage.tensor_file import TensorFile
 from pipelines.storage.tensor_ref import TensorRef, tensor_ref
@@ -80,8 +80,10 @@ def read_folder(folder: Path) -> CheckpointContents:
         index, parts = dict(sdxl.INDEX), {part: folder}
     else:
         raise SourceError(
-            f"{folder} holds no model: {KNOWN_INDEX} is missing. Expected a diffusers folder, a folder with 'unet' in "
-            "it, or the folder of a UNet, a VAE or a CLIP text model."
+            "{folder} holds no model: {known_index} is missing. Expected a diffusers folder, a folder with 'unet' in "
+            "it, or the folder of a UNet, a VAE or a CLIP text model.",
+            folder=folder,
+            known_index=KNOWN_INDEX,
         )
     components, unusable = make_components(
         {
@@ -118,8 +120,12 @@ def read_network(place: Path) -> CheckpointContents:
         for key in weight_keys(file):
             if key in tensors and (other := tensors[key].file):
                 raise SourceError(
-                    f"{place} holds tensor {key} twice, in {other.path.name} and in {path.name}. Expected every tensor "
-                    "once; leave one copy of the weights in the folder."
+                    "{place} holds tensor {key} twice, in {other} and in {name}. Expected every tensor "
+                    "once; leave one copy of the weights in the folder.",
+                    place=place,
+                    key=key,
+                    other=other.path.name,
+                    name=path.name,
                 )
             tensors[key] = tensor_ref(file, key, file.tensors[key][0])
     return CheckpointContents({MODEL: Component(MODEL, str(place), tensors)}, index={}, configs={}, tokenizers={})
@@ -166,8 +172,9 @@ def make_null_encoder(
     expected = expected_tensors("text_encoder_2", config)
     if expected is None:
         raise SourceError(
-            f"{folder}: the configurations of its UNet and text encoder leave no room for a second one. Expected those "
-            "of one checkpoint: copy them from where it comes from."
+            "{folder}: the configurations of its UNet and text encoder leave no room for a second one. Expected those "
+            "of one checkpoint: copy them from where it comes from.",
+            folder=folder,
         )
     tensors = {name: TensorRef(None, name, "F16", shape) for name, shape in expected.items()}
     return NullComponent("text_encoder_2", f"the null second text encoder of {folder}", tensors), config
@@ -175,7 +182,7 @@ def make_null_encoder(
 
 def make_components(
     found: Mapping[str, tuple[str, Mapping[str, TensorRef]]],
-) -> tuple[dict[str, Component], dict[str, str]]:
+) -> tuple[dict[str, Component], dict[str, Phrase]]:
     """Make the components of a checkpoint; one that cannot be read is no hindrance to those who take another.
 
     Args:
@@ -189,14 +196,14 @@ def make_components(
         try:
             components[part] = Component(part, place, tensors)
         except SourceError as error:
-            unusable[part] = str(error)
+            unusable[part] = error.phrase
     return components, unusable
 
 
 def refuse_unusable(components: Mapping[str, Component], unusable: Mapping[str, str]) -> None:
     """Refuse a checkpoint none of whose components can be read; arguments are what `make_components` returns."""
     if unusable and not components:
-        raise SourceError(next(iter(unusable.values())))
+        raise SourceError("{reason}", reason=next(iter(unusable.values())))
 
 
 def _component_of_folder(folder: Path) -> str | None:
@@ -219,15 +226,20 @@ def _check_index(folder: Path, index: Mapping[str, Any], parts: Mapping[str, Pat
     kind = str(index.get("_class_name"))
     if "StableDiffusion" not in kind:
         raise SourceError(
-            f"{folder} holds a {kind!r}. Expected 'StableDiffusionXLPipeline' or one made from it; only SDXL is merged."
+            "{folder} holds a {kind!r}. Expected 'StableDiffusionXLPipeline' or one made from it; only SDXL is merged.",
+            folder=folder,
+            kind=kind,
         )
     missing = [
         part for part in (*WEIGHTED_COMPONENTS, *TOKENIZERS) if not _is_null(index.get(part)) and part not in parts
     ]
     if missing:
         raise SourceError(
-            f"{folder} lacks {', '.join(missing)}, which its {KNOWN_INDEX} names. Expected all of them: copy the "
-            "missing folders from the checkpoint it was made from, or fetch it whole."
+            "{folder} lacks {missing}, which its {known_index} names. Expected all of them: copy the "
+            "missing folders from the checkpoint it was made from, or fetch it whole.",
+            folder=folder,
+            missing=", ".join(missing),
+            known_index=KNOWN_INDEX,
         )
 
 

@@ -24,7 +24,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.file_download import repo_folder_name
 
 from pipelines.architectures.keys import WEIGHTED_COMPONENTS
-from pipelines.errors import DiskError, SourceError
+from pipelines.errors import DiskError, Phrase, SourceError
 from pipelines.storage.disk_space import check_room
 
 from .hub_names import HubId
@@ -82,30 +82,45 @@ def _explain(source: HubId, error: Exception) -> SourceError:
     """Return the error that says why a hub id could not be fetched, and what to do."""
     page = f"{constants.ENDPOINT}/{source.repo}"
     if isinstance(error, GatedRepoError):
-        who = "the account of your token" if get_token() else "an account"
+        who = Phrase("the account of your token") if get_token() else Phrase("an account")
         return SourceError(
-            f"{source.repo} is gated: its author lets {who} have it once it has accepted the terms. Open {page} and "
-            "accept them, then run `hf auth login` or set HF_TOKEN, and try again."
+            "{repo} is gated: its author lets {who} have it once it has accepted the terms. Open {page} and "
+            "accept them, then run `hf auth login` or set HF_TOKEN, and try again.",
+            repo=source.repo,
+            who=who,
+            page=page,
         )
     if isinstance(error, RepositoryNotFoundError):
         return SourceError(
-            f"{source.repo} is no folder here, and {constants.ENDPOINT} has no such repository that you can see. "
-            "Expected a path, or owner/name; check the spelling, and run `hf auth login` if it is private."
+            "{repo} is no folder here, and {hub} has no such repository that you can see. "
+            "Expected a path, or owner/name; check the spelling, and run `hf auth login` if it is private.",
+            repo=source.repo,
+            hub=constants.ENDPOINT,
         )
     if isinstance(error, RevisionNotFoundError):
         return SourceError(
-            f"{source.repo} has no revision {source.revision!r}. Expected a branch, a tag or a whole commit hash; "
-            f"{page}/commits lists them."
+            "{repo} has no revision {revision!r}. Expected a branch, a tag or a whole commit hash; "
+            "{page}/commits lists them.",
+            repo=source.repo,
+            revision=source.revision,
+            page=page,
         )
     reason = str(error.__cause__ or error).strip().partition("\n")[0]
     if isinstance(error, (LocalEntryNotFoundError, CachedRepoTreeNotFoundError)):
         return SourceError(
-            f"{source.repo} is no folder here, nor complete in the hub's cache ({constants.HF_HUB_CACHE}), and the hub "
-            f"cannot be asked: {reason} Fetch it where there is a network, `{_command(source)}`, or give the path of a "
-            "copy."
+            "{repo} is no folder here, nor complete in the hub's cache ({cache}), and the hub "
+            "cannot be asked: {reason} Fetch it where there is a network, `{command}`, or give the path of a "
+            "copy.",
+            repo=source.repo,
+            cache=constants.HF_HUB_CACHE,
+            reason=reason,
+            command=_command(source),
         )
     return SourceError(
-        f"{source.repo} could not be fetched ({type(error).__name__}: {reason}). What has come is kept: try again."
+        "{repo} could not be fetched ({kind}: {reason}). What has come is kept: try again.",
+        repo=source.repo,
+        kind=type(error).__name__,
+        reason=reason,
     )
 
 
@@ -134,9 +149,16 @@ def needed_files(files: Collection[str], source: HubId) -> NeededFiles:
     single = source.file or (whole[0] if len(whole) == 1 else None)
     if single is None or single not in files:
         problem = (
-            f"holds no {single}" if single else f"is no diffusers folder, and {len(whole)} of its files could be meant"
+            Phrase("holds no {single}", single=single)
+            if single
+            else Phrase("is no diffusers folder, and {files} of its files could be meant", files=len(whole))
         )
-        raise SourceError(f"{source.repo} {problem}. Expected one of its files: {_list_files(source, whole)}.")
+        raise SourceError(
+            "{repo} {problem}. Expected one of its files: {files}.",
+            repo=source.repo,
+            problem=problem,
+            files=_list_files(source, whole),
+        )
     beside = str(PurePosixPath(single).with_name("adapter_config.json"))  # says how strong a LoRA of peft is
     return NeededFiles([*papers, single, *(file for file in files if file == beside)], single)
 
@@ -152,8 +174,10 @@ def _folder_files(files: Collection[str], source: HubId) -> Iterator[str]:
         weights = _weights(part, inside)
         if inside and not weights:
             raise SourceError(
-                f"{source.repo} has no safetensors weights of {part}. Expected {part}/diffusion_pytorch_model"
-                ".safetensors or model.safetensors; pickled .bin files are not opened: use another revision or copy."
+                "{repo} has no safetensors weights of {part}. Expected {part}/diffusion_pytorch_model"
+                ".safetensors or model.safetensors; pickled .bin files are not opened: use another revision or copy.",
+                repo=source.repo,
+                part=part,
             )
         yield from weights
 
@@ -232,7 +256,7 @@ def _download(source: HubId) -> Path:
     sizes = _listing(source)
     chosen = needed_files(sizes, source)
     missing = sum(sizes[file] for file in chosen.files if not (folder / file).is_file())
-    check_room(Path(constants.HF_HUB_CACHE), missing, f"Fetching {source.repo}")
+    check_room(Path(constants.HF_HUB_CACHE), missing, Phrase("Fetching {repo}", repo=source.repo))
     patterns = [glob.escape(file) for file in chosen.files]
     return _locate(Path(snapshot_download(source.repo, revision=source.revision, allow_patterns=patterns)), chosen)
 

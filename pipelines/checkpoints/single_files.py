@@ -11,7 +11,7 @@ from pipelines.adapters.roles import role_of
 from pipelines.architectures import sdxl
 from pipelines.architectures.keys import TEXT_ENCODERS
 from pipelines.architectures.sdxl_single_file import PREFIXES, FileSlice, from_single_file, unknown_keys
-from pipelines.errors import SourceError
+from pipelines.errors import Phrase, SourceError
 from pipelines.storage.eight_bits import weight_keys
 from pipelines.storage.tensor_file import TensorFile
 from pipelines.storage.tensor_ref import TensorRef, tensor_ref
@@ -27,7 +27,7 @@ from .contents import (
 from .weight_files import read_json
 from .widened import FIRST_CONVOLUTION
 
-_OTHER_CHECKPOINT = "a checkpoint or an adapter of FLUX, Stable Diffusion 3 or another transformer"
+_OTHER_CHECKPOINT = Phrase("a checkpoint or an adapter of FLUX, Stable Diffusion 3 or another transformer")
 
 
 def read_single_file(path: Path, *, lies_at: Path | None = None) -> CheckpointContents:
@@ -122,22 +122,33 @@ def _refuse_adapter(path: Path, keys: Iterable[str]) -> None:
     example = next((key for key in listed if role_of(key)), None)
     if example and 2 * sum(role_of(key) is not None for key in listed) > len(listed):
         raise SourceError(
-            f"{path} is an adapter, LoRA or its kin, with keys such as {example!r}. Expected a checkpoint; a LoRA goes "
-            f"with its base: 'BASE + 0.8 * {path.name}'."
+            "{path} is an adapter, LoRA or its kin, with keys such as {example!r}. Expected a checkpoint; a LoRA goes "
+            "with its base: 'BASE + 0.8 * {name}'.",
+            path=path,
+            example=example,
+            name=path.name,
         )
 
 
 def _refuse_foreign(path: Path, keys: Iterable[str]) -> None:
     """Refuse a file in which there is no component of SDXL, and say what it looks like."""
     listed = list(keys)
-    expected = (
-        f"Expected an SDXL checkpoint with keys such as {PREFIXES['unet']}input_blocks.0.0.weight, or its UNet, VAE or "
-        "a text encoder of it alone"
+    expected = Phrase(
+        "Expected an SDXL checkpoint with keys such as {prefix}input_blocks.0.0.weight, or its UNet, VAE or "
+        "a text encoder of it alone",
+        prefix=PREFIXES["unet"],
     )
     if foreign := looks_like(listed):
         kind, key = foreign
         name = _OTHER_CHECKPOINT if "transformer" in kind.name else kind.name
-        remedy = "only SDXL is merged" if "transformer" in kind.name else kind.remedy
-        raise SourceError(f"{path} looks like {name}, with keys such as {key!r}. {expected}; {remedy}.")
-    shown = f"its keys are such as {listed[0]!r}" if listed else "it holds no tensor at all"
-    raise SourceError(f"{path} holds no part of SDXL; {shown}. {expected}.")
+        remedy = Phrase("only SDXL is merged") if "transformer" in kind.name else kind.remedy
+        raise SourceError(
+            "{path} looks like {name}, with keys such as {key!r}. {expected}; {remedy}.",
+            path=path,
+            name=name,
+            key=key,
+            expected=expected,
+            remedy=remedy,
+        )
+    shown = Phrase("its keys are such as {key!r}", key=listed[0]) if listed else Phrase("it holds no tensor at all")
+    raise SourceError("{path} holds no part of SDXL; {shown}. {expected}.", path=path, shown=shown, expected=expected)

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipelines.architectures.prediction import STATED_PREDICTIONS
-from pipelines.errors import SourceError
+from pipelines.errors import Phrase, SourceError
 
-FORMS = (
+FORMS = Phrase(
     "Expected a diffusers folder, a .safetensors or .ckpt file, a hub id (owner/name, owner/name@revision, "
     "owner/name/path/file.safetensors), or LoRAs on one of these (BASE + 0.8 * LORA, with spaces around + and *)"
 )
@@ -84,17 +84,21 @@ def parse_source(text: str, folder: Path | None = None) -> SourceExpression:
     rest, prediction = _stated(rest)
     base, *others = _SIGN.split(rest)  # of each sign both spellings, one of them None, then what follows it
     if not base:
-        raise SourceError(f"A source is named by nothing. {FORMS}.")
+        raise SourceError("A source is named by nothing. {forms}.", forms=FORMS)
     adapters = []
     for plain, wide, other in zip(others[0::3], others[1::3], others[2::3], strict=True):
         term = _TERM.fullmatch(other)
         scale = _scale(term[1], _narrow(plain or wide)) if term else ""
         if term is None or not math.isfinite(float(scale)):
-            raise SourceError(f"{text!r} cannot be read at {other!r}. {FORMS}.")
+            raise SourceError("{text!r} cannot be read at {other!r}. {forms}.", text=text, other=other, forms=FORMS)
         adapters.append((" ".join([scale, *term[2].split()]), term[3]))
     for part in (base, *(adapter for _, adapter in adapters)):
         if any(len(os.fsencode(one)) > _LONGEST_NAME for one in part.split("/")):
-            raise SourceError(f"A source is named by a file of more than {_LONGEST_NAME} bytes. {FORMS}.")
+            raise SourceError(
+                "A source is named by a file of more than {longest_name} bytes. {forms}.",
+                longest_name=_LONGEST_NAME,
+                forms=FORMS,
+            )
     return SourceExpression(name, base, tuple(adapters), prediction)
 
 
@@ -124,13 +128,18 @@ def _stated(text: str) -> tuple[str, str | None]:
 def _check_letters(text: str) -> None:
     """Refuse a text that is too long to be written by a person, or holds a zero or half of a letter."""
     if len(text) > MOST_LETTERS:
-        raise SourceError(f"A source is named by {len(text)} letters. Expected at most {MOST_LETTERS}. {FORMS}.")
+        raise SourceError(
+            "A source is named by {letters} letters. Expected at most {most_letters}. {forms}.",
+            letters=len(text),
+            most_letters=MOST_LETTERS,
+            forms=FORMS,
+        )
     try:
         sound = b"\0" not in os.fsencode(text)
     except UnicodeEncodeError:
         sound = False
     if not sound:
-        raise SourceError(f"A source is named by letters that no path can hold. {FORMS}.")
+        raise SourceError("A source is named by letters that no path can hold. {forms}.", forms=FORMS)
 
 
 def _exists(text: str, folder: Path | None) -> bool:

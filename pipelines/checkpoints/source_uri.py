@@ -119,7 +119,7 @@ def _locate(text: str) -> Path:
 
         return hub.fetch(identifier)
     if not os.path.exists(text):
-        raise SourceError(f"There is nothing at {text}. {FORMS}.")
+        raise SourceError("There is nothing at {text}. {forms}.", text=text, forms=FORMS)
     return Path(text)
 
 
@@ -138,7 +138,9 @@ def _lora_file(text: str) -> Path:
     if place.is_dir():
         inside = sorted(file.name for file in place.glob("*.safetensors"))
         example = place / (inside[0] if inside else "pytorch_lora_weights.safetensors")
-        raise SourceError(f"{text} is a folder. Expected a LoRA file after '*', such as {example}.")
+        raise SourceError(
+            "{text} is a folder. Expected a LoRA file after '*', such as {example}.", text=text, example=example
+        )
     return _readable_file(place)
 
 

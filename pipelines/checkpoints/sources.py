@@ -13,7 +13,7 @@ from pipelines.architectures.detection import Architecture, detect_architecture
 from pipelines.architectures.keys import ANY_NETWORK, MODEL, SDXL_UNET, Layout, Patterns
 from pipelines.architectures.prediction import STATED_PREDICTIONS, VELOCITY, marked_prediction, prediction_in
 from pipelines.checkpoints.folder_card import read_card, stated_licence
-from pipelines.errors import SourceError
+from pipelines.errors import Phrase, SourceError
 
 from .completeness import PARTS, Shortfall, find_shortfalls, find_strange_keys
 from .component import Component
@@ -89,7 +89,9 @@ class Source:
         """
         if part in self.components:
             return self.components[part]
-        raise SourceError(f"{self.name} {self.problem(part)}. {self._remedy(part)}")
+        raise SourceError(
+            "{name} {problem}. {remedy}", name=self.name, problem=self.problem(part), remedy=self._remedy(part)
+        )
 
     def require(self, part: str) -> Component:
         """Return a component that is whole.
@@ -98,7 +100,7 @@ class Source:
             SourceError: it is not, or is not there; says what is missing, and what to do.
         """
         if problem := self.problem(part):
-            raise SourceError(f"{self.name} {problem}. {self._remedy(part)}")
+            raise SourceError("{name} {problem}. {remedy}", name=self.name, problem=problem, remedy=self._remedy(part))
         return self.components[part]
 
     @functools.cached_property
@@ -117,20 +119,27 @@ class Source:
         What is returned is the end of a sentence that begins with its name: `has no vae`.
         """
         if reason := self.contents.unusable.get(part):
-            return f"has a {PARTS.get(part, part)} ({part}) that cannot be read: {reason.rstrip('.')}"
+            return Phrase(
+                "has a {kind} ({part}) that cannot be read: {reason}",
+                kind=PARTS.get(part, part),
+                part=part,
+                reason=reason.rstrip("."),
+            )
         if part in self.shortfalls:
             return self.shortfalls[part].sentence()
         has = part in self.components or part in self.contents.configs or part in self.contents.tokenizers
-        return None if has else f"has no {part}"
+        return None if has else Phrase("has no {part}", part=part)
 
     def _remedy(self, part: str) -> str:
         """Return what to do about a component that cannot be merged."""
         kind = PARTS.get(part, part)
         if part in self.components or part in self.contents.unusable:
-            return f"Expected a whole {kind} to merge: use a whole copy of it, or leave this source out."
+            return Phrase(
+                "Expected a whole {kind} to merge: use a whole copy of it, or leave this source out.", kind=kind
+            )
         held = [name for name in self.components if not self.problem(name)]
-        lends = f"; it may lend what it has: --host {held[0]}={self.name}" if held else ""
-        return f"Expected a checkpoint with a {kind}{lends}."
+        lends = Phrase("; it may lend what it has: --host {part}={name}", part=held[0], name=self.name) if held else ""
+        return Phrase("Expected a checkpoint with a {kind}{lends}.", kind=kind, lends=lends)
 
     @functools.cached_property
     def architecture(self) -> Architecture:
@@ -231,8 +240,9 @@ def open_source(path: str | Path, *, name: str | None = None, lies_at: Path | No
     if is_tensor_file:
         return Source(place, name or place.stem, read_single_file(place, lies_at=lies_at))
     raise SourceError(
-        f"{place} is not a folder, nor a .safetensors file. Expected a diffusers SDXL folder with model_index.json, or "
-        "a single-file checkpoint."
+        "{place} is not a folder, nor a .safetensors file. Expected a diffusers SDXL folder with model_index.json, or "
+        "a single-file checkpoint.",
+        place=place,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipelines.errors import SourceError
+from pipelines.errors import Phrase, SourceError
 from pipelines.untrusted import parse_json, read_bytes
 
 STEMS = ("diffusion_pytorch_model", "model")
@@ -33,11 +33,15 @@ def component_files(folder: Path) -> list[Path]:
                     return shards(folder / index)
     pickled = sorted(path.name for path in folder.glob("*.bin"))
     found = (
-        f"found {pickled[0]}, which is pickled: convert it to safetensors" if pickled else "found neither: copy it here"
+        Phrase("found {name}, which is pickled: convert it to safetensors", name=pickled[0])
+        if pickled
+        else Phrase("found neither: copy it here")
     )
     raise SourceError(
-        f"{folder} holds no weights that are read. Expected {' or '.join(f'{stem}.safetensors' for stem in STEMS)}, or "
-        f"their index and shards; {found}."
+        "{folder} holds no weights that are read. Expected {files}, or their index and shards; {found}.",
+        folder=folder,
+        files=" or ".join(f"{stem}.safetensors" for stem in STEMS),
+        found=found,
     )
 
 
@@ -64,8 +68,9 @@ def network_files(place: Path) -> list[Path]:
     files = [path for path in sorted(place.glob("*.safetensors")) if not path.name.startswith(".")]
     if not files:
         raise SourceError(
-            f"{place} holds no weights. Expected .safetensors files in this folder itself; pickled files are not "
-            "opened: convert them to safetensors."
+            "{place} holds no weights. Expected .safetensors files in this folder itself; pickled files are not "
+            "opened: convert them to safetensors.",
+            place=place,
         )
     return files
 
@@ -78,7 +83,9 @@ def shards(index: Path) -> list[Path]:
     """
     named = read_json(index).get("weight_map")
     if not isinstance(named, dict) or not named:
-        raise SourceError(f"{index} names no files. Expected a weight_map of tensors to files, as diffusers writes it.")
+        raise SourceError(
+            "{index} names no files. Expected a weight_map of tensors to files, as diffusers writes it.", index=index
+        )
     return [_shard(index, name) for name in sorted(set(map(str, named.values())))]
 
 
@@ -87,9 +94,13 @@ def _shard(index: Path, name: str) -> Path:
     spelt = [name, *_other_names(name)]
     found = next((index.parent / one for one in spelt if _is_tensor_file(index.parent / one)), None)
     if found is None:
-        pickled = "; it is there, and pickled: convert it to safetensors" if (index.parent / name).is_file() else ""
+        there = (index.parent / name).is_file()
+        pickled = Phrase("; it is there, and pickled: convert it to safetensors") if there else ""
         raise SourceError(
-            f"{index} names {name}, which is not there as safetensors{pickled}. Expected all of its shards beside it."
+            "{index} names {name}, which is not there as safetensors{pickled}. Expected all of its shards beside it.",
+            index=index,
+            name=name,
+            pickled=pickled,
         )
     return found
 
@@ -119,9 +130,11 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = parse_json(read_bytes(path))
     except FileNotFoundError:
-        raise SourceError(f"{path} is missing. Expected a complete diffusers folder.") from None
+        raise SourceError("{path} is missing. Expected a complete diffusers folder.", path=path) from None
     except (OSError, ValueError) as error:
-        raise SourceError(f"{path} cannot be read as JSON ({error}). Expected a complete diffusers folder.") from error
+        raise SourceError(
+            "{path} cannot be read as JSON ({error}). Expected a complete diffusers folder.", path=path, error=error
+        ) from error
     if not isinstance(content, dict):
-        raise SourceError(f"{path} holds no JSON object. Expected a complete diffusers folder.")
+        raise SourceError("{path} holds no JSON object. Expected a complete diffusers folder.", path=path)
     return content

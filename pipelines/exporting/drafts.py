@@ -21,7 +21,9 @@ def require_empty_folder(target: str | Path) -> Path:
     """
     folder = Path(os.path.expanduser(target))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ExportError(f"{folder} exists already. Expected a new or empty folder; choose another name.")
+        raise ExportError(
+            "{folder} exists already. Expected a new or empty folder; choose another name.", folder=folder
+        )
     return folder
 
 
@@ -33,7 +35,7 @@ def refuse_existing(targets: list[Path]) -> None:
     """
     for target in targets:
         if target.exists():
-            raise ExportError(f"{target} exists already. Expected a new name; choose another one.")
+            raise ExportError("{target} exists already. Expected a new name; choose another one.", target=target)
 
 
 def refuse_in_sources(targets: Iterable[Path], sources: Iterable[Source]) -> None:
@@ -46,8 +48,10 @@ def refuse_in_sources(targets: Iterable[Path], sources: Iterable[Source]) -> Non
         for source in sources:
             if target.resolve().is_relative_to(source.path.resolve()):
                 raise ExportError(
-                    f"{target} lies in {source.path}, which is a source of this recipe. Expected a place outside of "
-                    "the sources; choose another one."
+                    "{target} lies in {path}, which is a source of this recipe. Expected a place outside of "
+                    "the sources; choose another one.",
+                    target=target,
+                    path=source.path,
                 )
 
 
@@ -81,8 +85,10 @@ def atomic_outputs(*targets: Path, size: int) -> Iterator[list[Path]]:
             _move_all(list(zip(unfinished, targets, strict=True))[::-1])
     except OSError as error:
         raise ExportError(
-            f"{targets[0]} could not be written: {error.strerror or error}. Nothing was left behind; free some space "
-            "or choose another place, and export again."
+            "{target} could not be written: {reason}. Nothing was left behind; free some space "
+            "or choose another place, and export again.",
+            target=targets[0],
+            reason=error.strerror or error,
         ) from error
 
 

@@ -172,7 +172,11 @@ def export_file(
     """
     path = Path(os.path.expanduser(target))
     if path.suffix != SINGLE_FILE_SUFFIX:
-        raise ExportError(f"{path} is no name for a single file. Expected one that ends in {SINGLE_FILE_SUFFIX}.")
+        raise ExportError(
+            "{path} is no name for a single file. Expected one that ends in {single_file_suffix}.",
+            path=path,
+            single_file_suffix=SINGLE_FILE_SUFFIX,
+        )
     targets = [path] if documents is None else [path, about_folder(path)]
     entries = single_file_entries(plan)
     hash_key = TENSOR_HASH_KEY if TENSOR_HASH_KEY in (metadata or {}) else None
@@ -237,7 +241,9 @@ def _check_written(entries: list[FileEntry], path: Path) -> None:
     """Refuse a file in which a reader finds something else than what was planned."""
     expected = {entry.key: (entry.shape, DTYPE_CODES[entry.dtype]) for entry in entries}
     if TensorFile(path).tensors != expected:
-        raise ExportError(f"{path.name} does not hold what was written; the disk may be failing. Export again.")
+        raise ExportError(
+            "{name} does not hold what was written; the disk may be failing. Export again.", name=path.name
+        )
 
 
 def _note_component(part: str, entries: list[FileEntry], path: Path, data_sha256: str) -> None:
@@ -274,7 +280,11 @@ def _write_documents(
     for name, content in {"recipe.json": portable_recipe(plan).to_json().encode(), **made}.items():
         path = folder / name
         if not path.resolve().is_relative_to(folder.resolve()):
-            raise ExportError(f"The document {name!r} would lie outside of {folder.name}; rename the source it is of.")
+            raise ExportError(
+                "The document {name!r} would lie outside of {folder}; rename the source it is of.",
+                name=name,
+                folder=folder.name,
+            )
         write_whole(path, content)
     write_manifest(folder, checkpoint)
 

@@ -92,7 +92,11 @@ def extract_lora(
         RecipeError: the recipe does not fit the sources.
     """
     if not 1 <= rank <= MOST_RANK:
-        raise ExportError(f"The rank of a LoRA is {rank}. Expected 1 to {MOST_RANK}; 32 or 64 are usual.")
+        raise ExportError(
+            "The rank of a LoRA is {rank}. Expected 1 to {most_rank}; 32 or 64 are usual.",
+            rank=rank,
+            most_rank=MOST_RANK,
+        )
     exact = Plan(plan.recipe, plan.sources, dtype=torch.float32)
     parts = _comparable_parts(exact, base)
     total = sum(4 * tensor.size for part in parts for tensor in exact.tensor_plans(part))
@@ -126,8 +130,9 @@ def extract_lora(
             errors.append(LoraError(part, math.sqrt(missed / whole), math.sqrt(unreachable / whole), layers))
     if not tensors:
         raise ExportError(
-            f"The merge and {base.name} have the same layers, so a LoRA would hold nothing. Expected another base: the "
-            "checkpoint that people have, and that the merge differs from."
+            "The merge and {base} have the same layers, so a LoRA would hold nothing. Expected another base: the "
+            "checkpoint that people have, and that the merge differs from.",
+            base=base.name,
         )
     return ExtractedLora(tensors, tuple(errors))
 
@@ -165,7 +170,9 @@ def export_lora(
     """
     path = Path(os.path.expanduser(target))
     if path.suffix != SINGLE_FILE_SUFFIX:
-        raise ExportError(f"{path} is no name for a LoRA. Expected one that ends in {SINGLE_FILE_SUFFIX}.")
+        raise ExportError(
+            "{path} is no name for a LoRA. Expected one that ends in {suffix}.", path=path, suffix=SINGLE_FILE_SUFFIX
+        )
     targets = [path] if documents is None else [path, about_folder(path)]
     refuse_existing(targets)
     refuse_in_sources(targets, [*plan.sources.values(), base])
@@ -177,7 +184,9 @@ def export_lora(
             for name, content in documents(unfinished[0], lora.errors).items():
                 place = unfinished[1] / name
                 if not place.resolve().is_relative_to(unfinished[1].resolve()):
-                    raise ExportError(f"The document {name!r} would lie outside of {unfinished[1].name}.")
+                    raise ExportError(
+                        "The document {name!r} would lie outside of {folder}.", name=name, folder=unfinished[1].name
+                    )
                 write_whole(place, content)
             write_manifest(unfinished[1], unfinished[0])
     return lora.errors
@@ -204,12 +213,17 @@ def _comparable_parts(plan: Plan, base: Source) -> list[str]:
         problem = first_difference(base.components[part], plan.lender(part).components[part])
         if problem and part in TEXT_ENCODERS:
             raise ExportError(
-                f"{part} of the merge is another network than {base.name}'s: {problem} A LoRA cannot hold that. "
-                f"Expected the same text encoders: make {base.name} the host, or export the whole checkpoint."
+                "{part} of the merge is another network than {base}'s: {problem} A LoRA cannot hold that. "
+                "Expected the same text encoders: make {base} the host, or export the whole checkpoint.",
+                part=part,
+                base=base.name,
+                problem=problem,
             )
         if problem:
             raise ExportError(
-                f"The merge is no change of {base.name}: {problem} Expected a base of the same architecture."
+                "The merge is no change of {base}: {problem} Expected a base of the same architecture.",
+                base=base.name,
+                problem=problem,
             )
     return parts
 
@@ -227,7 +241,7 @@ def _layer_names(part: str, plan: Plan) -> dict[str, str]:
                 tensor.parts[0]: tensor.key.removeprefix(PREFIXES[part]) for tensor in to_single_file(part, shapes)
             }
         except SourceError as error:
-            raise ExportError(f"A LoRA cannot name the layers of this UNet: {error}") from error
+            raise ExportError("A LoRA cannot name the layers of this UNet: {error}", error=error) from error
     return {
         name: _PARTS[part] + file_name.removesuffix(".weight").replace(".", "_")
         for name, file_name in names.items()
@@ -254,7 +268,9 @@ def _factors(delta: torch.Tensor, rank: int, dtype: torch.dtype) -> tuple[torch.
     down = (right[:, :kept] * root).t().contiguous().to(dtype).reshape(kept, *delta.shape[1:])
     up = (left[:, :kept] * root).contiguous().to(dtype).reshape(delta.shape[0], kept, *(1 for _ in delta.shape[2:]))
     if not (is_finite(down) and is_finite(up)):
-        raise ExportError(f"The factors of a LoRA overflow {dtype}. Expected a merge near its base; export as fp32.")
+        raise ExportError(
+            "The factors of a LoRA overflow {dtype}. Expected a merge near its base; export as fp32.", dtype=dtype
+        )
     return down, up
 
 

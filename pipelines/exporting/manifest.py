@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pipelines.errors import ExportError, unreadable
+from pipelines.errors import ExportError, Phrase, unreadable
 from pipelines.storage.files import read_sha256, write_whole
 
 from .provenance import file_sha256
@@ -87,7 +87,7 @@ def read_manifest(documents: Path) -> dict[str, str] | None:
         match = _LINE.fullmatch(line)
         name = match and (_unescaped(match["name"]) if match["escaped"] else match["name"])
         if match is None or not name or not _is_inside(name):
-            raise _no_manifest(path, f"line {number} names no file of it")
+            raise _no_manifest(path, Phrase("line {number} names no file of it", number=number))
         digests[name] = match["sha256"]
     return digests
 
@@ -139,6 +139,8 @@ def _is_inside(name: str) -> bool:
 
 def _no_manifest(path: Path, problem: str) -> ExportError:
     return ExportError(
-        f"{path} cannot be read ({problem}). Expected the SHA-256 and the name of a file in each line, as the export "
-        "wrote them; export it again, or take the file away to compare the weights alone."
+        "{path} cannot be read ({problem}). Expected the SHA-256 and the name of a file in each line, as the export "
+        "wrote them; export it again, or take the file away to compare the weights alone.",
+        path=path,
+        problem=problem,
     )

@@ -114,7 +114,7 @@ def source_date() -> datetime | None:
         return datetime.fromtimestamp(int(seconds), UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise ExportError(
-            f"SOURCE_DATE_EPOCH is {seconds!r}. Expected seconds since 1970; unset it, or mend it."
+            "SOURCE_DATE_EPOCH is {seconds!r}. Expected seconds since 1970; unset it, or mend it.", seconds=seconds
         ) from error
 
 

@@ -37,7 +37,7 @@ def single_file_entries(plan: Plan) -> list[FileEntry]:
                 part, {name: tensor.shape for name, tensor in planned.items()}
             )
         except SourceError as error:
-            raise ExportError(f"A single file cannot hold this {part}: {error}") from error
+            raise ExportError("A single file cannot hold this {part}: {error}", part=part, error=error) from error
         for tensor in file_tensors:
             parts = tuple(planned[name] for name in tensor.parts)
             entries.append(FileEntry(tensor.key, tensor.shape, parts[0].dtype, parts, tensor.transposed))
@@ -85,7 +85,10 @@ def _refuse_foreign_text(plan: Plan) -> None:
         class_name = (lender.contents.index.get(part) or ["", "none"])[1]
         if class_name not in ("CLIPTokenizer", "CLIPTokenizerFast"):
             raise ExportError(
-                f"{lender.name} has a {part} of its own ({class_name}), which a single file cannot hold: ComfyUI and "
+                "{source} has a {part} of its own ({class_name}), which a single file cannot hold: ComfyUI and "
                 "A1111 would feed its text encoder with CLIP's words. Export a diffusers folder, or take the text "
-                "encoders from another host."
+                "encoders from another host.",
+                source=lender.name,
+                part=part,
+                class_name=class_name,
             )

@@ -24,11 +24,12 @@ from pipelines.checkpoints import hub
 from pipelines.checkpoints.contents import TOKENIZERS
 from pipelines.checkpoints.hub_names import parse_hub_id
 from pipelines.checkpoints.sources import Source
-from pipelines.errors import GenerationError, SourceError
+from pipelines.errors import GenerationError, Phrase, SourceError
 from pipelines.storage.tensor_file import TensorFile
 from pipelines.weaving.plan import Plan
 from pipelines.weaving.weave import LiveWeights
 
+from .quiet import quiet_libraries
 from .settings import FEW_STEP_LORAS, GenerationSettings
 
 _LIBRARIES = {"diffusers": diffusers, "transformers": transformers}
@@ -53,8 +54,10 @@ def build_pipeline(plan: Plan, dtype: torch.dtype) -> tuple[StableDiffusionXLPip
     """
     if not plan.architecture.text_to_image:
         raise SourceError(
-            f"{plan.recipe.name or 'The merge'} is {plan.architecture}. Expected SDXL that draws from text: it can be "
-            "written, and is drawn with elsewhere."
+            "{name} is {architecture}. Expected SDXL that draws from text: it can be "
+            "written, and is drawn with elsewhere.",
+            name=plan.recipe.name or "The merge",
+            architecture=plan.architecture,
         )
     modules = {part: empty_module(part, plan.lender(part), dtype) for part in WEIGHTED_COMPONENTS}
     live = {part: LiveWeights(part, built) for part, built in modules.items()}
@@ -113,8 +116,10 @@ def load_tokenizer(part: str, source: Source) -> Any:
     library, name = _named(part, source)
     if any(folder.glob("*.model")) and not (folder / "tokenizer.json").exists() and not find_spec("sentencepiece"):
         raise SourceError(
-            f"{folder}: this {part} has a SentencePiece vocabulary. Expected the package that reads it: "
-            "pip install sentencepiece."
+            "{folder}: this {part} has a SentencePiece vocabulary. Expected the package that reads it: "
+            "pip install sentencepiece.",
+            folder=folder,
+            part=part,
         )
     named = getattr(transformers, name, None) if library == "transformers" else None
     # Anything else of that name, AutoTokenizer too, opens what the folder's own files name.
@@ -128,8 +133,12 @@ def load_tokenizer(part: str, source: Source) -> Any:
         return tokenizer
     except Exception as error:  # transformers, tokenizers and sentencepiece raise what they like
         raise SourceError(
-            f"{folder}: the {part} {name} cannot be read ({' '.join(str(error).split())}). Expected a tokenizer of "
-            "transformers with its vocabulary; fetch the folder again, or take it from another host."
+            "{folder}: the {part} {name} cannot be read ({reason}). Expected a tokenizer of "
+            "transformers with its vocabulary; fetch the folder again, or take it from another host.",
+            folder=folder,
+            part=part,
+            name=name,
+            reason=" ".join(str(error).split()),
         ) from error
 
 
@@ -150,9 +159,11 @@ def make_scheduler(
     levels = config.get("num_train_timesteps", 1)
     if not (isinstance(levels, int) and 0 < levels <= MOST_NOISE_LEVELS):
         raise SourceError(
-            f"{source.path}: the configuration of scheduler cannot be used. Expected `num_train_timesteps` to be a "
-            f"whole number from 1 to {MOST_NOISE_LEVELS:,}, usually 1,000: take the one of the checkpoint it was made "
-            "from."
+            "{path}: the configuration of scheduler cannot be used. Expected `num_train_timesteps` to be a "
+            "whole number from 1 to {most_noise_levels:,}, usually 1,000: take the one of the checkpoint it was made "
+            "from.",
+            path=source.path,
+            most_noise_levels=MOST_NOISE_LEVELS,
         )
     if settings is None or settings.speed is None:
         scheduler_class = _class("scheduler", source, diffusers.SchedulerMixin)
@@ -170,8 +181,11 @@ def _configured(part: str, source: Source) -> Iterator[None]:
         yield
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, RuntimeError) as error:
         raise SourceError(
-            f"{source.path}: the configuration of {part} cannot be used ({type(error).__name__}). Expected one that "
-            "diffusers or transformers wrote: take the one of the checkpoint it was made from."
+            "{path}: the configuration of {part} cannot be used ({kind}). Expected one that "
+            "diffusers or transformers wrote: take the one of the checkpoint it was made from.",
+            path=source.path,
+            part=part,
+            kind=type(error).__name__,
         ) from error
 
 
@@ -194,14 +208,16 @@ def attach_lora(pipeline: StableDiffusionXLPipeline, lora: str) -> None:
         with quiet_libraries():
             pipeline.load_lora_weights(path.parent, weight_name=path.name, use_safetensors=True)
         fits = bool(pipeline.get_active_adapters())
-        problem = "it holds no tensor of this model"
+        problem: str = Phrase("it holds no tensor of this model")
     except (ValueError, RuntimeError, KeyError, IndexError) as error:
         fits, problem = False, " ".join(str(error).split())
     if not fits:
         pipeline.unload_lora_weights()
         raise GenerationError(
-            f"The LoRA {lora} cannot be put beside this model: {problem}. Expected a LoRA that was made for this "
-            "architecture; choose another one, or draw without."
+            "The LoRA {lora} cannot be put beside this model: {problem}. Expected a LoRA that was made for this "
+            "architecture; choose another one, or draw without.",
+            lora=lora,
+            problem=problem,
         )
 
 
@@ -211,8 +227,12 @@ def _class(part: str, source: Source, *bases: type) -> Any:
     kind = getattr(_LIBRARIES.get(library), name, None)
     if not _is_a(kind, *bases):
         raise SourceError(
-            f"{source.path}: {part} is of class {name!r} from {library!r}. Expected a class of diffusers or "
-            "transformers; code that comes with a checkpoint is never run."
+            "{path}: {part} is of class {name!r} from {library!r}. Expected a class of diffusers or "
+            "transformers; code that comes with a checkpoint is never run.",
+            path=source.path,
+            part=part,
+            name=name,
+            library=library,
         )
     return kind
 
@@ -233,9 +253,12 @@ def _check_config(part: str, source: Source, config: Mapping[str, Any]) -> None:
                 of_hub = key.strip("_").removesuffix("_internal") in _KERNELS and "/" in str(value)
                 if key in ("auto_map", "trust_remote_code") or of_hub:
                     raise SourceError(
-                        f"{source.path}: the configuration of the {part} has the key `{key}`, which names code to run. "
+                        "{path}: the configuration of the {part} has the key `{key}`, which names code to run. "
                         "Expected a configuration of diffusers or transformers alone; take the component from another "
-                        "host. Code that comes with a checkpoint is never run."
+                        "host. Code that comes with a checkpoint is never run.",
+                        path=source.path,
+                        part=part,
+                        key=key,
                     )
             pending += here.values()
 
@@ -265,24 +288,3 @@ class _WithoutInitialisation(TorchFunctionMode):
         if getattr(func, "__name__", "") in self._RANDOM:
             return args[0] if args else kwargs["tensor"]
         return func(*args, **kwargs)
-
-
-@contextlib.contextmanager
-def quiet_libraries() -> Iterator[None]:
-    """Silence the bars and warnings of diffusers and transformers while inside.
-
-    Progress goes to a callback, and long captions are named by `LivePipeline.truncated_captions`.
-    """
-    libraries = (transformers.utils.logging, diffusers.utils.logging)
-    levels = [library.get_verbosity() for library in libraries]
-    shown = transformers.utils.logging.is_progress_bar_enabled()
-    transformers.utils.logging.disable_progress_bar()
-    for library in libraries:
-        library.set_verbosity_error()
-    try:
-        yield
-    finally:
-        for library, level in zip(libraries, levels, strict=True):
-            library.set_verbosity(level)
-        if shown:
-            transformers.utils.logging.enable_progress_bar()

@@ -123,7 +123,11 @@ def measure_sizes(sources: Mapping[str, Source], host: Mapping[str, str], merged
     lenders = {part: sources[host.get(part, host["default"])] for part in WEIGHTED_COMPONENTS}
     for part, lender in lenders.items():
         if problem := lender.problem(part):
-            raise SourceError(f"The host {lender.name} {problem}. Name another source for it in the host.")
+            raise SourceError(
+                "The host {source} {problem}. Name another source for it in the host.",
+                source=lender.name,
+                problem=problem,
+            )
     shapes = {
         part: {name: ref.shape for name, ref in lender.components[part].tensors.items() if ref.dtype in FLOAT_CODES}
         for part, lender in lenders.items()
@@ -164,8 +168,12 @@ def _number(source: Source, part: str, key: str) -> int:
     value = source.config(part).get(key)
     if not isinstance(value, int) or not 0 < value <= _LARGEST:
         raise SourceError(
-            f"{source.path}: the configuration of {part} has no usable {key}. Expected a whole number from 1 to "
-            f"{_LARGEST}: take the configuration of the checkpoint it was made from."
+            "{path}: the configuration of {part} has no usable {key}. Expected a whole number from 1 to "
+            "{largest}: take the configuration of the checkpoint it was made from.",
+            path=source.path,
+            part=part,
+            key=key,
+            largest=_LARGEST,
         )
     return value
 
@@ -179,8 +187,11 @@ def _widths(source: Source, part: str) -> list[int]:
         or not all(isinstance(width, int) and 0 < width <= _LARGEST for width in widths)
     ):
         raise SourceError(
-            f"{source.path}: the configuration of {part} has no usable block_out_channels. Expected 1 to "
-            f"{_MOST_LEVELS} whole numbers: take the configuration of the checkpoint it was made from."
+            "{path}: the configuration of {part} has no usable block_out_channels. Expected 1 to "
+            "{most_levels} whole numbers: take the configuration of the checkpoint it was made from.",
+            path=source.path,
+            part=part,
+            most_levels=_MOST_LEVELS,
         )
     return widths
 

@@ -17,15 +17,17 @@ import torch
 from PIL import Image
 
 from pipelines.checkpoints.sources import Source
-from pipelines.errors import DeviceError, GenerationError
+from pipelines.errors import DeviceError, GenerationError, Phrase
 from pipelines.recipes.recipe import Recipe
 from pipelines.weaving.plan import Plan
 
 from . import cost
-from .build import attach_lora, build_pipeline, make_scheduler, quiet_libraries
+from .broken_pictures import picture_problem
+from .build import attach_lora, build_pipeline, make_scheduler
 from .devices import DevicePlan, Machine, decode_as_planned, place_pipeline, plan_device, this_machine
 from .prompt_chunks import encode_prompts, group_by_length, truncated_prompts
 from .prompt_syntax import PLAIN, PromptSyntax, caption_of
+from .quiet import quiet_libraries
 from .settings import GenerationSettings
 
 
@@ -87,8 +89,9 @@ class LivePipeline:
                 place_pipeline(self._pipeline, self.plan, self.machine.device)
         except torch.OutOfMemoryError as error:
             raise DeviceError(
-                f"{self.machine.device} has no room for this model. Expected {self.plan.needs / 1e9:.1f} GB: close "
-                "what else uses it."
+                "{device} has no room for this model. Expected {gigabytes:.1f} GB: close what else uses it.",
+                device=self.machine.device,
+                gigabytes=self.plan.needs / 1e9,
             ) from error
         self._keep_sources_on(self.machine.device if self.plan.resident else torch.device("cpu"))
         self._embeddings: dict[tuple[str, ...], tuple[torch.Tensor, ...]] = {}
@@ -123,9 +126,13 @@ class LivePipeline:
         """
         if not self.can_weave(recipe):
             raise GenerationError(
-                f"This pipeline was built for host {dict(self.recipe.host)} and merges {sorted(self._live)}; the "
-                f"recipe has host {dict(recipe.host)} and merges {sorted(recipe.merged_components)}. "
-                "Build another pipeline for it."
+                "This pipeline was built for host {built_host} and merges {built_parts}; the "
+                "recipe has host {host} and merges {parts}. "
+                "Build another pipeline for it.",
+                built_host=dict(self.recipe.host),
+                built_parts=sorted(self._live),
+                host=dict(recipe.host),
+                parts=sorted(recipe.merged_components),
             )
         plan = Plan(recipe, self.sources)
         if _text_encoder_chromosomes(recipe) != _text_encoder_chromosomes(self.recipe):
@@ -223,42 +230,25 @@ class LivePipeline:
                 ).images  # float32 [batch, height, width, 3] in 0..1
         except torch.OutOfMemoryError as error:
             raise DeviceError(
-                f"{self.machine.device} ran out of memory while {len(batch)} pictures were drawn at once. Expected "
-                f"{self.plan.needs / 1e9:.1f} GB for all: close what else uses it, or lower the batch or the size."
+                "{device} ran out of memory while {pictures} pictures were drawn at once. Expected "
+                "{gigabytes:.1f} GB for all: close what else uses it, or lower the batch or the size.",
+                device=self.machine.device,
+                pictures=len(batch),
+                gigabytes=self.plan.needs / 1e9,
             ) from error
         pictures = []
         for request, latent, pixels in zip(batch, latents[0], drawn, strict=True):
-            problem = self._problem_with(latent, pixels)
+            problem = picture_problem(latent, pixels, weights=self.plan.dtype, decoding=self.plan.decoding)
             if problem:
                 raise GenerationError(
-                    f"{self.recipe.name or 'This recipe'}: the picture for {request.prompt!r} (seed {request.seed}) "
-                    + problem
+                    "{recipe}: the picture for {prompt!r} (seed {seed}) {problem}",
+                    recipe=self.recipe.name or Phrase("This recipe"),
+                    prompt=request.prompt,
+                    seed=request.seed,
+                    problem=problem,
                 )
             pictures.append(Image.fromarray((pixels * 255).round().astype("uint8")))
         return pictures
-
-    def _problem_with(self, latent: torch.Tensor, pixels: np.ndarray) -> str | None:
-        """Return what is wrong with a picture and why that may be, to end a sentence; `None` where it is a picture."""
-        if not torch.isfinite(latent).all():
-            precision = str(self.plan.dtype).removeprefix("torch.")
-            overflow = "" if self.plan.dtype == torch.float32 else f", or the half precision of {precision}"
-            return (
-                f"came out with NaN before it was decoded. Likely cause: weights far from those of the sources, or a "
-                f"damaged source{overflow}. Expected weights near a mean of the sources; see whether the sources alone "
-                "draw this prompt."
-            )
-        if not np.isfinite(pixels).all():
-            problem = "came out with NaN when it was decoded"
-        else:
-            levels = (pixels * 255).round()
-            if (levels != levels[0, 0]).any():
-                return None
-            problem = "is black" if not levels.any() else "is of one colour throughout"
-        if self.plan.decoding == torch.float16:
-            cause = "a VAE that overflows in float16, though its configuration says that it does not (force_upcast)"
-        else:
-            cause = "a damaged VAE, or weights far from those of the sources"
-        return f"{problem}. Likely cause: {cause}. Expected a picture; take the VAE from another source by the host."
 
     def _embed(self, batch: Sequence[PictureRequest]) -> tuple[torch.Tensor, ...]:
         """Embed a batch of one syntax: the prompts and what guidance points away from, each with its pooled vector.

@@ -65,8 +65,10 @@ def probe_prediction(source: Source) -> PredictionProbe:
     """
     if not source.architecture.text_to_image or source.architecture.edm:
         raise SourceError(
-            f"{source.name} is {source.architecture}. Expected SDXL that draws from text; what others predict cannot "
-            "be told by a step on noise."
+            "{source} is {architecture}. Expected SDXL that draws from text; what others predict cannot "
+            "be told by a step on noise.",
+            source=source.name,
+            architecture=source.architecture,
         )
     dtype = torch.bfloat16 if native_side(source) >= FULL_SIZE_SIDE else torch.float32
     component, unet = source.require("unet"), empty_module("unet", source, dtype)

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from pipelines.errors import InvalidValue
+
 FewStepFamily = Literal["lightning", "lcm", "hyper-sd"]
 PresetName = Literal["draft", "standard", "final"]
 FULL_SIZE_SIDE = 512  # pixels; models that draw this or more are SDXL's, those below are toys like the embedded family
@@ -89,13 +91,21 @@ class GenerationSettings(BaseModel):
     def _of_one_family(self) -> GenerationSettings:
         if self.speed is None:
             if self.speed_lora is not None:
-                raise ValueError(f"speed_lora goes with speed, its family: one of {', '.join(FEW_STEP_LORAS)}")
+                raise InvalidValue(
+                    "speed_lora goes with speed, its family: one of {few_step_loras}",
+                    few_step_loras=", ".join(FEW_STEP_LORAS),
+                )
             return self
         family = FEW_STEP_LORAS[self.speed]
         if self.speed_lora is None and (self.steps not in family.steps or self.guidance > family.guidance):
-            raise ValueError(
-                f"{self.speed} draws in {', '.join(map(str, family.steps))} steps with guidance {family.guidance:g} at "
-                f"most, found {self.steps} steps and guidance {self.guidance:g}"
+            raise InvalidValue(
+                "{speed} draws in {allowed} steps with guidance {guidance:g} at "
+                "most, found {steps} steps and guidance {found:g}",
+                speed=self.speed,
+                allowed=", ".join(map(str, family.steps)),
+                guidance=family.guidance,
+                steps=self.steps,
+                found=self.guidance,
             )
         return self
 

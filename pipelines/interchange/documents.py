@@ -97,8 +97,13 @@ class MergeDocument:
                 return value
         if default is REQUIRED:
             raise RecipeError(
-                f"{self.where}: {parameter}{whose} has no value for the tensor {tensor}. Expected one, as "
-                f"{self.method.name} needs it: add `- value: NUMBER` at the end of its list."
+                "{where}: {parameter}{whose} has no value for the tensor {tensor}. Expected one, as "
+                "{method} needs it: add `- value: NUMBER` at the end of its list.",
+                where=self.where,
+                parameter=parameter,
+                whose=whose,
+                tensor=tensor,
+                method=self.method.name,
             )
         return default
 

@@ -143,8 +143,10 @@ def _refuse_parts(used: Sequence[Source], lender: Source) -> None:
             problem = f"is {source.architecture}, and {lender.name} is {lender.architecture}"
         if problem:
             raise RecipeError(
-                f"{source.name} {problem}. mergekit merges whole checkpoints that have all tensors in common: build "
-                "the recipe with `m2n2 merge` instead."
+                "{source} {problem}. mergekit merges whole checkpoints that have all tensors in common: build "
+                "the recipe with `m2n2 merge` instead.",
+                source=source.name,
+                problem=problem,
             )
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from pipelines.architectures.keys import COMPONENTS, MODEL, TEXT_ENCODERS
 from pipelines.checkpoints.sources import Source
 from pipelines.recipes.chromosome import Chromosome, Segment
+from pipelines.recipes.component_hashes import component_hashes
 from pipelines.recipes.crossover import merge_equal_neighbours
 from pipelines.recipes.mergeable import text_encoder_conflict
-from pipelines.recipes.recipe import Recipe, RecipeSource, component_hashes
+from pipelines.recipes.recipe import Recipe, RecipeSource
 
 from .tensor_names import FileTensorName
 

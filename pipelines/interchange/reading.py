@@ -29,7 +29,9 @@ def read_documents(path: str | Path) -> list[MergeDocument]:
     try:
         text = read_text(path)
     except (OSError, UnreadableDocument) as error:
-        raise RecipeError(f"{path} cannot be read ({unreadable(error)}). Expected mergekit's YAML.") from error
+        raise RecipeError(
+            "{path} cannot be read ({reason}). Expected mergekit's YAML.", path=path, reason=unreadable(error)
+        ) from error
     return parse_documents(text, str(path))
 
 
@@ -45,9 +47,11 @@ def parse_documents(text: str, where: str = "the YAML") -> list[MergeDocument]:
     try:
         contents = [content for content in parse_yaml_documents(text) if content is not None]
     except UnreadableDocument as error:
-        raise RecipeError(f"{where} is no YAML ({unreadable(error)}). Expected mergekit's.") from error
+        raise RecipeError(
+            "{where} is no YAML ({reason}). Expected mergekit's.", where=where, reason=unreadable(error)
+        ) from error
     if not contents:
-        raise RecipeError(f"{where} is empty. Expected a merge: merge_method, models and parameters.")
+        raise RecipeError("{where} is empty. Expected a merge: merge_method, models and parameters.", where=where)
     several = len(contents) > 1
     documents = [
         _Reader(f"{where}, document {number}" if several else where).document(content)
@@ -68,9 +72,19 @@ class _Reader:
             raise self._error("the whole", "merge_method, models and parameters", content)
         for key in content:
             if key in _LAYERED:
-                raise RecipeError(f"{self._where}: `{key}` is not read: {_LAYERED[key]}. Expected `models`.")
+                raise RecipeError(
+                    "{where}: `{key}` is not read: {reason}. Expected `models`.",
+                    where=self._where,
+                    key=key,
+                    reason=_LAYERED[key],
+                )
             if key not in (*_KEYS, *_OF_LANGUAGE_MODELS):
-                raise RecipeError(f"{self._where}: unknown key {short(key)}. Expected {', '.join(_KEYS)}.")
+                raise RecipeError(
+                    "{where}: unknown key {key}. Expected {keys}.",
+                    where=self._where,
+                    key=short(key),
+                    keys=", ".join(_KEYS),
+                )
         self._ignored += [key for key in content if key in _OF_LANGUAGE_MODELS]
         method = self._method(content.get("merge_method"))
         models = content.get("models")
@@ -167,43 +181,65 @@ class _Reader:
         others = set(named) - {read.base}
         twice = next((name for name in named if named.count(name) > 1), None)
         if twice:
-            raise RecipeError(f"{self._where}: models lists {twice} twice. Expected every model once.")
+            raise RecipeError(
+                "{where}: models lists {twice} twice. Expected every model once.", where=self._where, twice=twice
+            )
         if read.method.needs_base and read.base is None:
-            raise RecipeError(f"{self._where}: {read.method.name} needs a base_model. Expected `base_model: PATH`.")
+            raise RecipeError(
+                "{where}: {method} needs a base_model. Expected `base_model: PATH`.",
+                where=self._where,
+                method=read.method.name,
+            )
         if read.method.name == "slerp" and len(read.inputs) != 2:
             raise RecipeError(
-                f"{self._where}: slerp is between two models. Expected two with the base among them, found "
-                f"{len(read.inputs)}; karcher takes any number."
+                "{where}: slerp is between two models. Expected two with the base among them, found "
+                "{found}; karcher takes any number.",
+                where=self._where,
+                found=len(read.inputs),
             )
         if read.method.name == "nuslerp" and len(others) != 2:
             raise RecipeError(
-                f"{self._where}: nuslerp is between two models. Expected two beside the base, found "
-                f"{len(others)}; karcher takes any number."
+                "{where}: nuslerp is between two models. Expected two beside the base, found "
+                "{found}; karcher takes any number.",
+                where=self._where,
+                found=len(others),
             )
         if read.method.name == "nuslerp" and (
             read.parameters.get("nuslerp_row_wise") or not read.parameters.get("nuslerp_flatten", True)
         ):
             raise RecipeError(
-                f"{self._where}, at parameters: angles per row are not read. Expected `nuslerp_flatten: true` and "
-                "`nuslerp_row_wise: false`, one angle per tensor."
+                "{where}, at parameters: angles per row are not read. Expected `nuslerp_flatten: true` and "
+                "`nuslerp_row_wise: false`, one angle per tensor.",
+                where=self._where,
             )
         if read.method.name == "passthrough" and (len(named) != 1 or read.base not in (None, *named)):
             raise RecipeError(
-                f"{self._where}: passthrough hands one model on; layers of several cannot be stacked in SDXL. Expected "
-                f"one model, found {len(read.inputs)}."
+                "{where}: passthrough hands one model on; layers of several cannot be stacked in SDXL. Expected "
+                "one model, found {found}.",
+                where=self._where,
+                found=len(read.inputs),
             )
         if read.method.name == "model_stock" and len(read.inputs) < 3:
-            raise RecipeError(f"{self._where}: model_stock takes two models and a base at least.")
+            raise RecipeError("{where}: model_stock takes two models and a base at least.", where=self._where)
         if read.method.name == "model_stock" and read.parameters.get("filter_wise"):
             raise RecipeError(
-                f"{self._where}, at parameters.filter_wise: angles per row are not read. Expected false, one angle per "
-                "tensor."
+                "{where}, at parameters.filter_wise: angles per row are not read. Expected false, one angle per "
+                "tensor.",
+                where=self._where,
             )
         if read.method.needs_base and not others:
-            raise RecipeError(f"{self._where}: models lists the base alone. Expected what is merged into it.")
+            raise RecipeError(
+                "{where}: models lists the base alone. Expected what is merged into it.", where=self._where
+            )
 
     def _error(self, place: str, expected: str, found: object) -> RecipeError:
-        return RecipeError(f"{self._where}, at {place}: found {short(found)}. Expected {expected}.")
+        return RecipeError(
+            "{where}, at {place}: found {found}. Expected {expected}.",
+            where=self._where,
+            place=place,
+            found=short(found),
+            expected=expected,
+        )
 
 
 def _is_number(value: object) -> TypeGuard[Number]:
@@ -217,18 +253,26 @@ def _in_order(documents: list[MergeDocument], where: str) -> list[MergeDocument]
         return documents
     if names.count(None) != 1:
         raise RecipeError(
-            f"{where} has {names.count(None)} documents without a name. Expected one, which is the result, and "
-            "`name: NAME` in the others."
+            "{where} has {count} documents without a name. Expected one, which is the result, and "
+            "`name: NAME` in the others.",
+            where=where,
+            count=names.count(None),
         )
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
-        raise RecipeError(f"{where} has two documents called {twice}. Expected a name of its own for each.")
+        raise RecipeError(
+            "{where} has two documents called {twice}. Expected a name of its own for each.", where=where, twice=twice
+        )
     by_name = {document.name: document for document in documents}
     ordered: list[MergeDocument] = []
 
     def visit(document: MergeDocument, above: tuple[str | None, ...]) -> None:
         if document.name in above:
-            raise RecipeError(f"{document.where}: {document.name} is made of itself. Expected documents in a row.")
+            raise RecipeError(
+                "{where}: {name} is made of itself. Expected documents in a row.",
+                where=document.where,
+                name=document.name,
+            )
         for name in document.inputs:
             if name in by_name and by_name[name] not in ordered:
                 visit(by_name[name], (*above, document.name))

@@ -160,8 +160,13 @@ def _thinned(
             epsilon = float(document.of_model(model, "epsilon", name))
             if not 0 < density - epsilon <= density + epsilon < 1:
                 raise RecipeError(
-                    f"{document.where}: {name} has density {density} and epsilon {epsilon} in {model}. Expected "
-                    "density minus epsilon and density plus epsilon between 0 and 1."
+                    "{where}: {name} has density {density} and epsilon {epsilon} in {model}. Expected "
+                    "density minus epsilon and density plus epsilon between 0 and 1.",
+                    where=document.where,
+                    name=name,
+                    density=density,
+                    epsilon=epsilon,
+                    model=model,
                 )
             mask = draw_by_rank(delta, density, epsilon, drawn)
     return _rescaled(delta, mask) if document.shared("rescale", name) else delta * mask

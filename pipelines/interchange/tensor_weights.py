@@ -47,8 +47,10 @@ def input_weights(document: MergeDocument, tensor: str, products: Products) -> n
         normalize = bool(document.shared("normalize", tensor))
         if normalize and weights.sum() == 0:
             raise RecipeError(
-                f"{document.where}: the weights of the tensor {tensor} add up to 0, which nothing can be divided by. "
-                "Expected a sum near 1, or `normalize: false`."
+                "{where}: the weights of the tensor {tensor} add up to 0, which nothing can be divided by. "
+                "Expected a sum near 1, or `normalize: false`.",
+                where=document.where,
+                tensor=tensor,
             )
         return linear_weights(weights, normalize=normalize)
     if name == "karcher":

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pipelines.architectures.keys import COMPONENTS, TEXT_ENCODERS
 from pipelines.checkpoints.source_expression import parse_source
 from pipelines.checkpoints.source_uri import absolute_uri, default_name
+from pipelines.errors import Phrase
 from pipelines.storage.formats import PICKLE_SUFFIXES
 
 if TYPE_CHECKING:  # what a run file says is read without torch
@@ -79,7 +80,7 @@ def placed_host(host: Mapping[str, str], sources: Sequence[str], folder: Path) -
     return {part: placed(lender) for part, lender in host.items()}
 
 
-def first_unlent(host: Mapping[str, str], sources: Mapping[str, Source]) -> tuple[str, str] | None:
+def first_unlent(host: Mapping[str, str], sources: Mapping[str, Source]) -> tuple[str, Phrase] | None:
     """Find a component that its host cannot lend.
 
     Args:
@@ -92,5 +93,5 @@ def first_unlent(host: Mapping[str, str], sources: Mapping[str, Source]) -> tupl
     for part in COMPONENTS:
         lender = sources[host.get(part, host["default"])]
         if problem := lender.problem(part):
-            return part, f"The host {lender.name} {problem}."
+            return part, Phrase("The host {source} {problem}.", source=lender.name, problem=problem)
     return None

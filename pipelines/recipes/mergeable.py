@@ -10,7 +10,7 @@ from pipelines.checkpoints.component import first_difference
 from pipelines.checkpoints.contents import TOKENIZERS
 from pipelines.checkpoints.sources import Source
 from pipelines.checkpoints.widened import FIRST_CONVOLUTION
-from pipelines.errors import SourceError
+from pipelines.errors import Phrase, SourceError
 
 
 def check_mergeable(sources: Sequence[Source], *, weighted: Collection[str] | None = None, host: str = "") -> None:
@@ -30,8 +30,9 @@ def check_mergeable(sources: Sequence[Source], *, weighted: Collection[str] | No
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise SourceError(
-            f"Two sources are called {twice[0]!r}. Expected a name of its own for each; write one as "
-            f"'another name = {twice[0]} ...', or rename its folder."
+            "Two sources are called {name!r}. Expected a name of its own for each; write one as "
+            "'another name = {name} ...', or rename its folder.",
+            name=twice[0],
         )
     merged = [source for source in sources if weighted is None or source.name in weighted]
     if not merged:
@@ -51,8 +52,11 @@ def check_mergeable(sources: Sequence[Source], *, weighted: Collection[str] | No
         problem = first_difference(first.components[part], other.components[part], but=joined)
         if problem:
             raise SourceError(
-                f"{other.name} cannot be merged with {first.name}: {problem} "
-                "Expected the same architecture; leave one of the two out."
+                "{other} cannot be merged with {first}: {problem} "
+                "Expected the same architecture; leave one of the two out.",
+                other=other.name,
+                first=first.name,
+                problem=problem,
             )
 
 
@@ -68,10 +72,25 @@ def text_encoder_conflict(sources: Sequence[Source]) -> str | None:
     for other in sources:
         for encoder, tokenizer in zip(TEXT_ENCODERS, TOKENIZERS, strict=True):
             if not (other.lends(encoder) and other.lends(tokenizer)):
-                return f"{other.name} {other.problem(encoder) or f'has no {tokenizer}'}."
+                return Phrase(
+                    "{other} {problem}.",
+                    other=other.name,
+                    problem=other.problem(encoder) or Phrase("has no {part}", part=tokenizer),
+                )
             problem = first_difference(first.components[encoder], other.components[encoder])
             if problem:
-                return f"{encoder} of {other.name} differs from {first.name}'s: {problem}"
+                return Phrase(
+                    "{encoder} of {other} differs from {first}'s: {problem}",
+                    encoder=encoder,
+                    other=other.name,
+                    first=first.name,
+                    problem=problem,
+                )
             if first.vocabulary_sha256(tokenizer) != other.vocabulary_sha256(tokenizer):
-                return f"{tokenizer} of {other.name} differs from {first.name}'s."
+                return Phrase(
+                    "{tokenizer} of {other} differs from {first}'s.",
+                    tokenizer=tokenizer,
+                    other=other.name,
+                    first=first.name,
+                )
     return None

@@ -12,7 +12,7 @@ from pipelines.architectures.detection import Architecture
 from pipelines.architectures.keys import TEXT_ENCODERS
 from pipelines.checkpoints.component import first_difference
 from pipelines.checkpoints.sources import Source
-from pipelines.errors import SourceError
+from pipelines.errors import Phrase, SourceError
 
 from .mergeable import check_mergeable
 from .recipe import Recipe
@@ -34,8 +34,12 @@ def check_merged(recipe: Recipe, sources: Mapping[str, Source]) -> None:
         for name in weighted:
             if problem := first_difference(lent, sources[name].require(part)):
                 raise SourceError(
-                    f"{part} of {name} differs from {host}'s: {problem} Expected text encoders of one kind; leave them "
-                    "to the host."
+                    "{part} of {name} differs from {host}'s: {problem} Expected text encoders of one kind; leave them "
+                    "to the host.",
+                    part=part,
+                    name=name,
+                    host=host,
+                    problem=problem,
                 )
 
 
@@ -53,10 +57,13 @@ def result_architecture(recipe: Recipe, lender: Source, sources: Mapping[str, So
     )
 
 
-def lending_remedy(part: str, sources: Iterable[Source]) -> str:
+def lending_remedy(part: str, sources: Iterable[Source]) -> Phrase:
     """Return what to do where a host cannot lend a component: which of the sources at hand can."""
     able = next((source.name for source in sources if source.lends(part)), None)
-    return (
-        f'Name another source for it in the recipe\'s host, such as {{"{part}": "{able or "a full checkpoint"}"}}; '
-        f"`m2n2 recipe blend` does with --host {part}={able or 'SOURCE'}."
+    return Phrase(
+        'Name another source for it in the recipe\'s host, such as {{"{part}": "{source}"}}; `m2n2 recipe blend` '
+        "does with --host {part}={name}.",
+        part=part,
+        source=able or Phrase("a full checkpoint"),
+        name=able or "SOURCE",
     )

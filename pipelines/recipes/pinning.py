@@ -8,7 +8,8 @@ from pipelines.architectures.keys import WEIGHTED_COMPONENTS, Layout
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import RecipeError
 
-from .recipe import Recipe, RecipeSource, component_hashes
+from .component_hashes import component_hashes
+from .recipe import Recipe, RecipeSource
 
 
 def check_sources(recipe: Recipe, sources: Mapping[str, Source]) -> None:
@@ -23,16 +24,24 @@ def check_sources(recipe: Recipe, sources: Mapping[str, Source]) -> None:
             actual = opened.components[part].sha256 if part in opened.components else "no such component"
             if actual != expected:
                 raise RecipeError(
-                    f"{part} of source {named.name!r} at {opened.uri} has hash {actual[:12]}, the recipe expects "
-                    f"{expected[:12]}: these are not the weights it was made from. Point it to the original files."
+                    "{part} of source {source!r} at {uri} has hash {actual}, the recipe expects "
+                    "{expected}: these are not the weights it was made from. Point it to the original files.",
+                    part=part,
+                    source=named.name,
+                    uri=opened.uri,
+                    actual=actual[:12],
+                    expected=expected[:12],
                 )
     layouts = recipe_layouts(recipe, sources)
     for name, chromosome in recipe.chromosomes.items():
         layout = layouts[name]
         if chromosome.size != layout.size or chromosome.layout not in (None, layout.digest):
             raise RecipeError(
-                f"Chromosome {name} has {chromosome.size} elements in the recipe and {layout.size} in the sources, or "
-                "another order of tensors. Expected the architecture the recipe was made from."
+                "Chromosome {name} has {found} elements in the recipe and {expected} in the sources, or "
+                "another order of tensors. Expected the architecture the recipe was made from.",
+                name=name,
+                found=chromosome.size,
+                expected=layout.size,
             )
 
 
@@ -57,8 +66,10 @@ def recipe_layouts(recipe: Recipe, sources: Mapping[str, Source]) -> dict[str, L
         layouts |= sources[recipe.lender(part)].layouts([part], recipe.patterns)
     if set(layouts) != set(recipe.chromosomes):
         raise RecipeError(
-            f"The tensors of the sources form the chromosomes {', '.join(layouts)}; the recipe has "
-            f"{', '.join(sorted(recipe.chromosomes))}. Expected the same; mend the recipe's patterns or chromosomes."
+            "The tensors of the sources form the chromosomes {layouts}; the recipe has "
+            "{chromosomes}. Expected the same; mend the recipe's patterns or chromosomes.",
+            layouts=", ".join(layouts),
+            chromosomes=", ".join(sorted(recipe.chromosomes)),
         )
     return layouts
 
@@ -96,7 +107,9 @@ def pin(recipe: Recipe, sources: Mapping[str, Source]) -> Recipe:
 
 def _opened(named: RecipeSource, sources: Mapping[str, Source]) -> Source:
     if named.name not in sources:
-        raise RecipeError(f"The recipe's source {named.name!r} was not found. Expected it at {named.uri}.")
+        raise RecipeError(
+            "The recipe's source {source!r} was not found. Expected it at {uri}.", source=named.name, uri=named.uri
+        )
     return sources[named.name]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -29,11 +29,12 @@ from pipelines.architectures.keys import (
     Patterns,
     component_of,
 )
-from pipelines.errors import RecipeError, SourceError, short, unreadable
+from pipelines.errors import Phrase, RecipeError, short, unreadable
 from pipelines.storage.files import write_whole
 from pipelines.untrusted import UnreadableDocument, parse_json, read_text
 
 from .chromosome import Chromosome, FrozenModel, Segment, Sha256
+from .component_hashes import component_hashes
 from .lineage import Lineage
 from .statement import LicenceStatement
 
@@ -185,23 +186,37 @@ def parse_recipe(text: str, *, where: str = "the recipe", unpinned: bool = False
     try:
         content = parse_json(text)
     except UnreadableDocument as error:
-        reason = f"is not JSON ({unreadable(error)}). Expected a recipe file (version {VERSION})."
-        raise RecipeError(f"{where} {reason}") from error
+        raise RecipeError(
+            "{where} is not JSON ({reason}). Expected a recipe file (version {version}).",
+            where=where,
+            reason=unreadable(error),
+            version=VERSION,
+        ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         found = short(content.get("format")) if isinstance(content, dict) else repr(type(content).__name__)
-        raise RecipeError(f"{where} has the format {found}. Expected {FORMAT!r}.")
+        raise RecipeError(
+            "{where} has the format {found}. Expected {format!r}.", where=where, found=found, format=FORMAT
+        )
     if content.get("version") != VERSION:
         raise RecipeError(
-            f"{where} has version {content.get('version')!r}; this program reads version {VERSION}. "
-            "If it is newer, update m2n2-studio: pip install --upgrade m2n2-studio."
+            "{where} has version {version!r}; this program reads version {expected}. "
+            "If it is newer, update m2n2-studio: pip install --upgrade m2n2-studio.",
+            where=where,
+            version=content.get("version"),
+            expected=VERSION,
         )
     try:
         return Recipe.model_validate(content, context={"unpinned": unpinned})
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the whole"
-        reason = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
-        raise RecipeError(f"{where}, at {place}: {reason}. Mend that entry, or export the recipe again.") from error
+        place = ".".join(map(str, first["loc"])) or Phrase("the whole")
+        reason = Phrase("unknown key") if first["type"] == "extra_forbidden" else first["msg"]
+        raise RecipeError(
+            "{where}, at {place}: {reason}. Mend that entry, or export the recipe again.",
+            where=where,
+            place=place,
+            reason=reason,
+        ) from error
 
 
 def load_recipe(path: str | Path, *, unpinned: bool = False) -> Recipe:
@@ -213,28 +228,10 @@ def load_recipe(path: str | Path, *, unpinned: bool = False) -> Recipe:
     try:
         text = read_text(path)
     except (OSError, UnreadableDocument) as error:
-        raise RecipeError(f"{path} cannot be read ({unreadable(error)}). Expected a recipe file in JSON.") from error
+        raise RecipeError(
+            "{path} cannot be read ({reason}). Expected a recipe file in JSON.", path=path, reason=unreadable(error)
+        ) from error
     return parse_recipe(text, where=str(path), unpinned=unpinned)
-
-
-def component_hashes(source: Source, needed: Collection[str]) -> dict[str, str]:
-    """Return the SHA-256 of each component of a source by which a recipe names it.
-
-    Args:
-        source: the source; its weights are read where they have not been hashed yet.
-        needed: the components that the recipe takes of it; others that hold NaN are left out.
-
-    Raises:
-        SourceError: a needed component holds NaN or infinity.
-    """
-    hashes = {}
-    for part in sorted(source.components):
-        try:
-            hashes[part] = source.components[part].sha256
-        except SourceError:
-            if part in needed:
-                raise
-    return hashes
 
 
 def blend(

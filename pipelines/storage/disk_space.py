@@ -34,6 +34,10 @@ def check_room(folder: Path, size: int, what: str) -> None:
     """
     if not has_room(folder, size):
         raise DiskError(
-            f"{what} needs {(size + SPARE_BYTES) / 1e9:.2f} GB, the disk of {folder} has "
-            f"{free_space(folder) / 1e9:.2f} GB free. Free some space, or choose a folder on another disk."
+            "{what} needs {needed:.2f} GB, the disk of {folder} has "
+            "{free:.2f} GB free. Free some space, or choose a folder on another disk.",
+            what=what,
+            needed=(size + SPARE_BYTES) / 1e9,
+            folder=folder,
+            free=free_space(folder) / 1e9,
         )

@@ -43,8 +43,11 @@ def scale_key(file: TensorFile, key: str) -> str | None:
     found = next((stem + ending for ending in _SCALES if stem + ending in file.tensors), None)
     if found and math.prod(file.tensors[found][0]) != 1:
         raise SourceError(
-            f"{file.path}: {found} has shape {list(file.tensors[found][0])}. Expected one scale for the whole tensor; "
-            "use the checkpoint in fp16, bf16 or fp32 that this one was made from."
+            "{path}: {found} has shape {shape}. Expected one scale for the whole tensor; "
+            "use the checkpoint in fp16, bf16 or fp32 that this one was made from.",
+            path=file.path,
+            found=found,
+            shape=list(file.tensors[found][0]),
         )
     return found
 

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from pipelines.errors import SourceError
+from pipelines.errors import Phrase, SourceError
 
 from .disk_space import check_room
 from .files import cache_dir
@@ -56,7 +56,7 @@ def as_safetensors(path: Path) -> Path:
         stat = path.stat()
     except OSError as error:
         raise SourceError(
-            f"{path} cannot be read ({error.strerror}). Expected a checkpoint; check the path."
+            "{path} cannot be read ({reason}). Expected a checkpoint; check the path.", path=path, reason=error.strerror
         ) from error
     stamp = json.dumps([str(path.resolve()), stat.st_size, stat.st_mtime_ns])
     folder = cache_dir() / "converted"
@@ -67,17 +67,26 @@ def as_safetensors(path: Path) -> Path:
     for name, tensor in loaded.items():
         if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.dtype not in DTYPE_CODES:
             raise SourceError(
-                f"{path}: tensor {name} is stored as {tensor.dtype}, {tensor.layout}, on {tensor.device}. Expected "
-                f"dense numbers in one of {', '.join(DTYPE_CODES.values())}; use the checkpoint in fp16, bf16 or fp32 "
-                "that this one was made from."
+                "{path}: tensor {name} is stored as {dtype}, {layout}, on {device}. Expected "
+                "dense numbers in one of {dtypes}; use the checkpoint in fp16, bf16 or fp32 "
+                "that this one was made from.",
+                path=path,
+                name=name,
+                dtype=tensor.dtype,
+                layout=tensor.layout,
+                device=tensor.device,
+                dtypes=", ".join(DTYPE_CODES.values()),
             )
     size = sum(tensor.nbytes for tensor in loaded.values())
     if size > 2 * stat.st_size:
         raise SourceError(
-            f"{path} has {stat.st_size} bytes and unpacks to {size}. Expected a file as large as its weights; it was "
-            "made to fill memories: use another checkpoint."
+            "{path} has {bytes} bytes and unpacks to {size}. Expected a file as large as its weights; it was "
+            "made to fill memories: use another checkpoint.",
+            path=path,
+            bytes=stat.st_size,
+            size=size,
         )
-    check_room(folder, size, f"{path} as safetensors")
+    check_room(folder, size, Phrase("{path} as safetensors", path=path))
     tensors = _with_own_memory(loaded)
     folder.mkdir(parents=True, exist_ok=True)
     with unfinished_folder(target) as unfinished:
@@ -90,7 +99,11 @@ def _load_tensors(path: Path) -> dict[str, torch.Tensor]:
     """Read the tensors of a pickled file by name; other values in it, such as a number of steps, are left out."""
     other = what_it_is(path)
     if other and "pickled" not in other:
-        raise SourceError(f"{path} cannot be read as a checkpoint. Expected a file written by torch.save, {other}.")
+        raise SourceError(
+            "{path} cannot be read as a checkpoint. Expected a file written by torch.save, {other}.",
+            path=path,
+            other=other,
+        )
     try:
         with open(path, "rb") as file:
             mappable = file.read(len(_ZIP)) == _ZIP
@@ -102,14 +115,18 @@ def _load_tensors(path: Path) -> dict[str, torch.Tensor]:
     except Exception as error:  # torch reports damage by whatever its reader stumbles over
         reason = f"{type(error).__name__}: {_SENTENCE.split(str(error))[0]}"
         raise SourceError(
-            f"{path} cannot be read as a checkpoint ({reason}). Expected a whole file written by torch.save; it may be "
-            "another kind of file, or cut short. Use the .safetensors version if there is one."
+            "{path} cannot be read as a checkpoint ({reason}). Expected a whole file written by torch.save; it may be "
+            "another kind of file, or cut short. Use the .safetensors version if there is one.",
+            path=path,
+            reason=reason,
         ) from error
     tensors = _named_tensors(content)
     if not tensors:
         raise SourceError(
-            f"{path} holds no weights, but a {type(content).__name__}. Expected tensors by name, alone or in "
-            "dictionaries such as 'state_dict'; use the checkpoint itself, as .safetensors if there is one."
+            "{path} holds no weights, but a {kind}. Expected tensors by name, alone or in "
+            "dictionaries such as 'state_dict'; use the checkpoint itself, as .safetensors if there is one.",
+            path=path,
+            kind=type(content).__name__,
         )
     return tensors
 
@@ -119,12 +136,15 @@ def _refusal_error(path: Path, error: pickle.UnpicklingError) -> SourceError:
     refused = _REFUSED.search(str(error))
     if refused is None:
         return SourceError(
-            f"{path} cannot be read as weights only. Expected a file written by torch.save; it may be another kind of "
-            "file, or damaged: use the .safetensors version."
+            "{path} cannot be read as weights only. Expected a file written by torch.save; it may be another kind of "
+            "file, or damaged: use the .safetensors version.",
+            path=path,
         )
     return SourceError(
-        f"{path} asks for {refused[1]!r} when it is opened. Expected weights and nothing else, as a pickle can run any "
-        "program; none of it was run. Use the .safetensors version, or another checkpoint."
+        "{path} asks for {name!r} when it is opened. Expected weights and nothing else, as a pickle can run any "
+        "program; none of it was run. Use the .safetensors version, or another checkpoint.",
+        path=path,
+        name=refused[1],
     )
 
 

@@ -10,7 +10,7 @@ from typing import IO
 
 from PIL import Image
 
-from pipelines.errors import PictureError
+from pipelines.errors import Phrase, PictureError
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 MOST_PIXELS = 1 << 26  # 8192 x 8192; a quarter of a gigabyte in memory
@@ -36,8 +36,11 @@ def open_picture(file: Path | IO[bytes]) -> Iterator[Image.Image]:
         width, height = opened.size
         if width * height > MOST_PIXELS:
             raise PictureError(
-                f"{_name(file)} has {width} x {height} pixels. Expected at most {MOST_PIXELS >> 20} million: make it "
-                "smaller."
+                "{file} has {width} x {height} pixels. Expected at most {most} million: make it smaller.",
+                file=_name(file),
+                width=width,
+                height=height,
+                most=MOST_PIXELS >> 20,
             )
         yield opened
 
@@ -53,9 +56,13 @@ def read_picture(file: Path | IO[bytes]) -> Image.Image:
 
 def _unreadable(file: Path | IO[bytes], error: BaseException) -> PictureError:
     missing = isinstance(error, FileNotFoundError)
-    found = "nothing there" if missing else f"none that can be read ({type(error).__name__})"
-    return PictureError(f"{_name(file)}: expected a picture in PNG, JPEG or WebP, found {found}. Save it again as PNG.")
+    found = Phrase("nothing there") if missing else Phrase("none that can be read ({kind})", kind=type(error).__name__)
+    return PictureError(
+        "{file}: expected a picture in PNG, JPEG or WebP, found {found}. Save it again as PNG.",
+        file=_name(file),
+        found=found,
+    )
 
 
 def _name(file: Path | IO[bytes]) -> str:
-    return str(file) if isinstance(file, Path) else "The picture"
+    return str(file) if isinstance(file, Path) else Phrase("The picture")

@@ -57,7 +57,9 @@ class TensorFile:
         self.path = path
         if not path.is_file():
             found = "a folder" if path.is_dir() else "a link to nothing" if path.is_symlink() else "nothing there"
-            raise SourceError(f"{path}: expected a safetensors file, found {found}. Check the path.")
+            raise SourceError(
+                "{path}: expected a safetensors file, found {found}. Check the path.", path=path, found=found
+            )
         try:
             _check_header_size(path)
             self._handle = safe_open(path, framework="pt", device="cpu")
@@ -72,12 +74,16 @@ class TensorFile:
             twice, self._offsets = _header(path)
         except (SafetensorError, OSError, ValueError, RecursionError) as error:
             raise SourceError(
-                f"{path} cannot be read as safetensors. Expected a complete file of it, {why_no_tensors(path, error)}."
+                "{path} cannot be read as safetensors. Expected a complete file of it, {reason}.",
+                path=path,
+                reason=why_no_tensors(path, error),
             ) from error
         if twice is not None:
             raise SourceError(
-                f"{path} names the key {twice!r} twice in its header. Expected every key once; readers would "
-                "disagree about its contents: take a copy that safetensors itself wrote."
+                "{path} names the key {twice!r} twice in its header. Expected every key once; readers would "
+                "disagree about its contents: take a copy that safetensors itself wrote.",
+                path=path,
+                twice=twice,
             )
 
     def read(self, key: str) -> torch.Tensor:
@@ -115,13 +121,17 @@ class TensorFile:
                 count = os.preadv(self._descriptor, [rest], position)
             except OSError as error:
                 raise SourceError(
-                    f"{self.path} can no longer be read ({error.strerror}). Expected the file that was opened; see "
-                    "whether its disk is still there."
+                    "{path} can no longer be read ({reason}). Expected the file that was opened; see "
+                    "whether its disk is still there.",
+                    path=self.path,
+                    reason=error.strerror,
                 ) from error
             if not count:
                 raise SourceError(
-                    f"{self.path} now ends inside its tensor {key}. Expected the file that was opened, found a shorter "
-                    "one: another program is writing it. Try again once it is whole."
+                    "{path} now ends inside its tensor {key}. Expected the file that was opened, found a shorter "
+                    "one: another program is writing it. Try again once it is whole.",
+                    path=self.path,
+                    key=key,
                 )
             position, rest = position + count, rest[count:]
 
@@ -135,13 +145,18 @@ class TensorFile:
             now = file_stamp(self.path)
         except OSError as error:
             raise SourceError(
-                f"{self.path} is gone ({error.strerror}) since it was opened. Expected it to stay while it is used: "
-                "put it back."
+                "{path} is gone ({reason}) since it was opened. Expected it to stay while it is used: put it back.",
+                path=self.path,
+                reason=error.strerror,
             ) from error
         if not now.has_same_content(self.stamp):
             raise SourceError(
-                f"{self.path} has changed since it was opened: it had {self.stamp.size} bytes, now {now.size}, last "
-                f"written {_time(now.modified)}. Expected it to stay as it is while it is used: put the former back."
+                "{path} has changed since it was opened: it had {bytes} bytes, now {now}, last "
+                "written {modified}. Expected it to stay as it is while it is used: put the former back.",
+                path=self.path,
+                bytes=self.stamp.size,
+                now=now.size,
+                modified=_time(now.modified),
             )
 
 

@@ -75,7 +75,11 @@ class Plan:
             SourceError: what is merged of a source is not whole, or does not fit the others'.
         """
         if missing := next((named for named in recipe.sources if named.name not in sources), None):
-            raise RecipeError(f"The recipe's source {missing.name!r} was not found. Expected it at {missing.uri}.")
+            raise RecipeError(
+                "The recipe's source {source!r} was not found. Expected it at {uri}.",
+                source=missing.name,
+                uri=missing.uri,
+            )
         check_merged(recipe, sources)
         check_sources(recipe, sources)
         self.recipe = recipe
@@ -92,7 +96,12 @@ class Plan:
         """
         source = self.sources[self.recipe.lender(part)]
         if problem := source.problem(part):
-            raise RecipeError(f"The host {source.name} {problem}. {lending_remedy(part, self.sources.values())}")
+            raise RecipeError(
+                "The host {source} {problem}. {remedy}",
+                source=source.name,
+                problem=problem,
+                remedy=lending_remedy(part, self.sources.values()),
+            )
         return source
 
     @functools.cached_property
@@ -226,8 +235,10 @@ class Plan:
         rounded = buffers.round_to(values, tensor.dtype, out)
         if not is_finite(rounded):
             raise RecipeError(
-                f"Tensor {tensor.name} overflows {tensor.dtype}. Expected weights near a mean of the sources; "
-                "lower the recipe's weights or export as float32."
+                "Tensor {tensor} overflows {dtype}. Expected weights near a mean of the sources; "
+                "lower the recipe's weights or export as float32.",
+                tensor=tensor.name,
+                dtype=tensor.dtype,
             )
         return rounded
 

@@ -138,18 +138,26 @@ class LiveWeights:
         for name, parameter in self._parameters.items():
             if name not in planned:
                 raise RecipeError(
-                    f"The source's {self.component} lacks {name}, which its config asks for; use a whole copy of it."
+                    "The source's {component} lacks {name}, which its config asks for; use a whole copy of it.",
+                    component=self.component,
+                    name=name,
                 )
             shape = planned[name][0].shape
             if tuple(parameter.shape) != shape:
                 raise RecipeError(
-                    f"{name} of the source's {self.component} has shape {list(shape)}, its config asks for "
-                    f"{list(parameter.shape)}; the config belongs to another checkpoint."
+                    "{name} of the source's {component} has shape {shape}, its config asks for "
+                    "{expected}; the config belongs to another checkpoint.",
+                    name=name,
+                    component=self.component,
+                    shape=list(shape),
+                    expected=list(parameter.shape),
                 )
         for name, (tensor, _) in planned.items():
             if name not in self._parameters and is_merged(name, DTYPE_CODES[tensor.dtype]):
                 raise RecipeError(
-                    f"The live {self.component} has no tensor {name}; expected the architecture of its source."
+                    "The live {component} has no tensor {name}; expected the architecture of its source.",
+                    component=self.component,
+                    name=name,
                 )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pipelines.errors import Phrase
 from studio.errors import AccessError
 
 from .audit import Audit
@@ -32,7 +33,9 @@ class TooManyFailures(AccessError):
     """
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(f"Logging in failed too often. Try again in {max(1, round(seconds / 60))} minutes.")
+        super().__init__(
+            "Logging in failed too often. Try again in {minutes} minutes.", minutes=max(1, round(seconds / 60))
+        )
         self.seconds = seconds
 
 
@@ -168,17 +171,21 @@ def open_door(
     if user_header and not proxy:
         raise AccessError("--user-header is believed of one proxy alone. Name its address too: --proxy 127.0.0.1.")
     if proxy and not _is_number(proxy):
-        raise AccessError(f"{proxy!r} is no address of a proxy. Expected a number, such as 127.0.0.1 or 10.0.0.2.")
+        raise AccessError(
+            "{proxy!r} is no address of a proxy. Expected a number, such as 127.0.0.1 or 10.0.0.2.", proxy=proxy
+        )
     if not with_token and (proxy or not is_loopback(host)):
         raise AccessError(
-            f"--no-token makes everybody who reaches the port the owner, and others may come "
-            f"{'through the proxy' if proxy else f'to {host}'}. Leave one of the two out."
+            "--no-token makes everybody who reaches the port the owner, and others may come "
+            "{way}. Leave one of the two out.",
+            way=Phrase("through the proxy") if proxy else Phrase("to {host}", host=host),
         )
     nobody = not user_header and not any(one.password or one.link for one in everybody)
     if nobody and not is_loopback(host):
         raise AccessError(
-            f"{host} may be reached from elsewhere, and nobody has a password yet. Set the owner's first: "
-            "m2n2 studio password. Or let a proxy say who is logged in: --proxy ADDRESS --user-header NAME."
+            "{host} may be reached from elsewhere, and nobody has a password yet. Set the owner's first: "
+            "m2n2 studio password. Or let a proxy say who is logged in: --proxy ADDRESS --user-header NAME.",
+            host=host,
         )
     return Door(
         people,

@@ -22,8 +22,11 @@ def hash_password(password: str) -> str:
     """
     if not SHORTEST <= len(password) <= LONGEST:
         raise AccessError(
-            f"A password of {len(password)} letters was given. Expected {SHORTEST} to {LONGEST}: a few words are "
-            "easier to remember than signs."
+            "A password of {letters} letters was given. Expected {shortest} to {longest}: a few words are "
+            "easier to remember than signs.",
+            letters=len(password),
+            shortest=SHORTEST,
+            longest=LONGEST,
         )
     return _hasher().hash(password)
 

@@ -19,7 +19,7 @@ from typing import Literal
 import filelock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipelines.errors import unreadable
+from pipelines.errors import Phrase, unreadable
 from pipelines.storage.files import write_whole
 from pipelines.untrusted import read_json
 from studio.errors import AccessError
@@ -145,8 +145,9 @@ class People:
         def changed(people: tuple[Person, ...]) -> tuple[Person, ...]:
             if any(_same(one.name, person.name) for one in people):
                 raise AccessError(
-                    f"There is somebody called {person.name!r} already. Choose another name, or remove that one first: "
-                    f"m2n2 studio remove {person.name!r}."
+                    "There is somebody called {name!r} already. Choose another name, or remove that one first: "
+                    "m2n2 studio remove {name!r}.",
+                    name=person.name,
                 )
             return (*people, person)
 
@@ -175,7 +176,11 @@ def clean_name(name: str) -> str:
     """
     cleaned = " ".join(unicodedata.normalize("NFC", name).split())
     if not 0 < len(cleaned) <= LONGEST_NAME or any(unicodedata.category(one)[0] == "C" for one in cleaned):
-        raise AccessError(f"{cleaned[:LONGEST_NAME]!r} is no name. Expected 1 to {LONGEST_NAME} letters.")
+        raise AccessError(
+            "{name!r} is no name. Expected 1 to {longest_name} letters.",
+            name=cleaned[:LONGEST_NAME],
+            longest_name=LONGEST_NAME,
+        )
     return cleaned
 
 
@@ -191,7 +196,7 @@ def _person(name: str, role: Role | None, kept: str) -> Person:
 
 def _nobody(name: str, people: tuple[Person, ...]) -> AccessError:
     known = ", ".join(one.name for one in people) or "nobody yet"
-    return AccessError(f"There is nobody called {name!r}. Expected one of: {known}.")
+    return AccessError("There is nobody called {name!r}. Expected one of: {known}.", name=name, known=known)
 
 
 def _folded(name: str) -> str:
@@ -208,10 +213,12 @@ def _read(path: Path, changed: int, inode: int, size: int) -> tuple[Person, ...]
     try:
         return _PeopleFile.model_validate(read_json(path)).people
     except ValidationError:
-        problem = "it is no list of people of version 1"
+        problem: str = Phrase("it is no list of people of version 1")
     except (OSError, ValueError) as error:
         problem = unreadable(error)
     raise AccessError(
-        f"{path} cannot be read: {problem}. Nobody is let in by it. Put back a copy, or move it away and add "
-        "everybody again: m2n2 studio add NAME."
+        "{path} cannot be read: {problem}. Nobody is let in by it. Put back a copy, or move it away and add "
+        "everybody again: m2n2 studio add NAME.",
+        path=path,
+        problem=problem,
     )

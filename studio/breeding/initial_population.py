@@ -56,15 +56,21 @@ def carried_over(recipe: Recipe, config: BreedingSettings, sources: Mapping[str,
             places[place] = list(sources).index(found)
         elif any(segment.weights[place] for part in recipe.chromosomes.values() for segment in part.segments):
             raise ConfigError(
-                f"{recipe.name!r}, to start from, is made of {source.name!r}, which is not among the sources "
-                f"{', '.join(bred)}. Add that source, or start from another run."
+                "{recipe!r}, to start from, is made of {source!r}, which is not among the sources "
+                "{sources}. Add that source, or start from another run.",
+                recipe=recipe.name,
+                source=source.name,
+                sources=", ".join(bred),
             )
     empty = config.weighted(sources, [0.0] * len(bred), name=name)
     ours, theirs = set(empty.merged_components), set(recipe.merged_components)
     if ours != theirs:
         raise ConfigError(
-            f"{recipe.name!r}, to start from, merges {', '.join(sorted(theirs))}; expected {', '.join(sorted(ours))}. "
-            "Merge the same parts as that run did, or start from another one."
+            "{recipe!r}, to start from, merges {found}; expected {expected}. "
+            "Merge the same parts as that run did, or start from another one.",
+            recipe=recipe.name,
+            found=", ".join(sorted(theirs)),
+            expected=", ".join(sorted(ours)),
         )
     moved = {}
     for part, chromosome in _regrouped(recipe, empty, bred).items():
@@ -96,7 +102,7 @@ def _regrouped(recipe: Recipe, wanted: Recipe, sources: Mapping[str, Source]) ->
         part: (chromosome.size, chromosome.layout) for part, chromosome in recipe.chromosomes.items()
     }:
         raise ConfigError(
-            f"{recipe.name!r}, to start from, is over a network of another shape. Start from another run."
+            "{recipe!r}, to start from, is over a network of another shape. Start from another run.", recipe=recipe.name
         )
     owner = {name: part for part, layout in theirs.items() for name in layout.names}
     found = {}

@@ -121,8 +121,8 @@ class M2N2:
         """
         if not self.ready:
             raise EvolutionError(
-                f"expected to be told the scores of {self._in_flight[0].recipe.name!r} before another candidate is "
-                "asked for"
+                "expected to be told the scores of {name!r} before another candidate is asked for",
+                name=self._in_flight[0].recipe.name,
             )
         candidate = self._next()
         self._in_flight.append(candidate)
@@ -140,8 +140,9 @@ class M2N2:
         """
         if not self._in_flight or candidate is not self._in_flight[0]:
             raise EvolutionError(
-                f"expected the oldest candidate in flight, found {candidate.recipe.name!r}; hold its scores back until "
-                "those before it are told"
+                "expected the oldest candidate in flight, found {name!r}; hold its scores back until "
+                "those before it are told",
+                name=candidate.recipe.name,
             )
         if candidate.role == "again":
             told = self._told_again(candidate, scores)

@@ -70,7 +70,7 @@ def blend(
     if text_encoders:
         encoding = [source for source, weight in zip(everyone, rest, strict=True) if weight]
         if reason := text_encoder_conflict(encoding):
-            raise SourceError(f"The text encoders cannot be merged: {reason} Leave --text-encoders off.")
+            raise SourceError("The text encoders cannot be merged: {reason} Leave --text-encoders off.", reason=reason)
         rows |= {"text_encoder": rest, "text_encoder_2": rest}
     made = blended(everyone, rows, host=chosen.host, name=out.stem)
     console.print_notes([note.text("en") for note in recipe_notes(made, by_name)])

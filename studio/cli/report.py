@@ -54,7 +54,7 @@ def report(
 ) -> None:
     """A run as one page that opens anywhere: results, pictures, recipe. / 実行の結果を 1 つの HTML にまとめます。"""
     if is_any(run):
-        raise RunError(f"{run} breeds networks that draw no pictures. See it with `m2n2 show {run}`.")
+        raise RunError("{run} breeds networks that draw no pictures. See it with `m2n2 show {run}`.", run=run)
     from studio.reports import write_report
     from studio.runs import store  # here, not above: what is refused needs no torch
 

@@ -136,8 +136,11 @@ def _refuse_problems(name: str, problems: Mapping[str, str]) -> None:
 
     if problems:
         raise SourceError(
-            f"{name} {'; it '.join(problems.values())}. Expected whole components: what is whole can be used, and "
-            f"`m2n2 recipe blend` takes a part from another source with --host {next(iter(problems))}=SOURCE."
+            "{name} {problems}. Expected whole components: what is whole can be used, and "
+            "`m2n2 recipe blend` takes a part from another source with --host {part}=SOURCE.",
+            name=name,
+            problems="; it ".join(problems.values()),
+            part=next(iter(problems)),
         )
 
 

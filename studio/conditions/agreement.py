@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.checkpoints.sources import Source
+from pipelines.errors import joined
 from studio.errors import RunError
 from studio.i18n import Lang, t
 from studio.runs.store import C, RunStore, now
 
-from .difference import Difference, differences, sentence
+from .difference import Difference, difference_phrase, differences, sentence
 from .record import conditions_now, conditions_then
 
 logger = logging.getLogger(__name__)
@@ -59,16 +60,19 @@ class Agreement:
         others = next((one for one in found if one.kind == "sources"), None)
         if others:
             raise RunError(
-                f"{self._store.folder} cannot go on: {sentence('en', others)} Put the former ones back into its "
-                "run.yaml, or start a new run."
+                "{folder} cannot go on: {difference} Put the former ones back into its run.yaml, or start a new run.",
+                folder=self._store.folder,
+                difference=difference_phrase(others),
             )
         rows = [one.model_dump() for one in found]
         if self._why is None:
             self._store.update(differences=rows)
             raise RunError(
-                f"{self._store.folder} cannot go on as it began: what it depends on has changed. "
-                f"{' '.join(sentence('en', one) for one in found)} Nothing of the run was changed. Put back what it "
-                'was and resume, start a new run, or state why this one may go on: --accept "WHY".'
+                "{folder} cannot go on as it began: what it depends on has changed. "
+                "{differences} Nothing of the run was changed. Put back what it "
+                'was and resume, start a new run, or state why this one may go on: --accept "WHY".',
+                folder=self._store.folder,
+                differences=joined(" ", map(difference_phrase, found)),
             )
         statement = {
             "when": now().isoformat(timespec="seconds"),

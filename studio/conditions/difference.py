@@ -9,7 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from studio.i18n import Lang, t
+from pipelines.errors import Phrase
+from studio.i18n import Lang, phrase, worded
 
 from .record import RecordedSource, RunConditions
 
@@ -36,7 +37,12 @@ class Difference(BaseModel):
 
 def sentence(lang: Lang, difference: Difference) -> str:
     """Say a difference in a sentence."""
-    return t(lang, f"differs_{difference.kind}", name=difference.name, was=difference.was, now=difference.now)
+    return worded(lang, difference_phrase(difference))
+
+
+def difference_phrase(difference: Difference) -> Phrase:
+    """A difference in no language yet."""
+    return phrase(f"differs_{difference.kind}", name=difference.name, was=difference.was, now=difference.now)
 
 
 def differences(then: RunConditions, now: RunConditions) -> list[Difference]:

@@ -198,8 +198,9 @@ class Evaluator:
         """The features of a prompt's reference picture: float32 [d], seen once."""
         if folder is None or drawn.reference is None:
             raise PromptSetError(
-                f"prompt {drawn.prompt!r} has no reference picture; expected one, as fitness compares "
-                "pictures with it: add `reference:` to the prompt set, or score with text"
+                "prompt {prompt!r} has no reference picture; expected one, as fitness compares "
+                "pictures with it: add `reference:` to the prompt set, or score with text",
+                prompt=drawn.prompt,
             )
         path, seen = folder / drawn.reference, self._references.setdefault(scorer, {})
         if path not in seen:
@@ -217,8 +218,9 @@ def check_captions(prompts: PromptSet, scorer: Scorer, pipeline: LivePipeline, s
     """
     if set(prompts.languages) != {"ja", "en"}:
         raise PromptSetError(
-            f"prompt set {prompts.name!r}: expected a Japanese and an English caption for every prompt, found both "
-            "only for some; add the missing twins"
+            "prompt set {name!r}: expected a Japanese and an English caption for every prompt, found both "
+            "only for some; add the missing twins",
+            name=prompts.name,
         )
     captions = [*prompts.captions_in("ja"), *prompts.captions_in("en")]
     drawn_short = pipeline.truncated_captions(captions) if syntax == PLAIN else []

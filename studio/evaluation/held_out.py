@@ -83,7 +83,9 @@ class HeldOutReporter:
         scored = self._if_drawn({name: partial(self._row, recipe, name) for name, recipe in rows.items()})
         there = [name for name in sources if name in scored]
         if not there:
-            raise GenerationError(f"No source draws the held-out prompts. {next(iter(self._failed.values()))}")
+            raise GenerationError(
+                "No source draws the held-out prompts. {failure}", failure=next(iter(self._failed.values()))
+            )
         shipped = self._if_drawn({name: partial(self._row_as_shipped, name, one) for name, one in sources.items()})
         self.store.update(
             results={name: estimates(row) for name, row in scored.items()},

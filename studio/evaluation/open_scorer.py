@@ -7,6 +7,7 @@ from typing import Any
 
 from eval.scorers.clip import ClipScorer
 from eval.scorers.scorer import FeatureScorer, Scorer
+from pipelines.errors import Phrase
 from pipelines.generation.devices import best_device
 from pipelines.generation.live_pipeline import LivePipeline
 
@@ -46,7 +47,13 @@ def scorer_change(before: Mapping[str, Any], scorer: Scorer, *, same_device: boo
     """
     for part in changed_parts(before, scorer, same_device=same_device):
         now = scorer.identity.get(part)
-        return f"was scored by {before.get('name')} with {part} {before[part]!r}; now that is {now!r}."
+        return Phrase(
+            "was scored by {name} with {part} {before!r}; now that is {now!r}.",
+            name=before.get("name"),
+            part=part,
+            before=before[part],
+            now=now,
+        )
     return None
 
 

@@ -38,7 +38,9 @@ class Archive:
 
     def __init__(self, capacity: int, *, alpha: float = 1.0):
         if capacity < 2:
-            raise EvolutionError(f"expected an archive of at least 2 individuals, found a capacity of {capacity}")
+            raise EvolutionError(
+                "expected an archive of at least 2 individuals, found a capacity of {capacity}", capacity=capacity
+            )
         check_alpha(alpha)
         self.capacity = capacity
         self.alpha = alpha
@@ -94,7 +96,7 @@ class Archive:
                 left as it was.
         """
         if id in self._ids:
-            raise EvolutionError(f"expected a new id, found {id!r}, which is alive in the archive already")
+            raise EvolutionError("expected a new id, found {id!r}, which is alive in the archive already", id=id)
         row = self._checked(id, scores)
         newest = len(self)
         if newest == 0:
@@ -141,7 +143,9 @@ class Archive:
             EvolutionError: it is not alive.
         """
         if id not in self._ids:
-            raise EvolutionError(f"expected one of the individuals alive, {', '.join(self._ids)}; found {id!r}")
+            raise EvolutionError(
+                "expected one of the individuals alive, {ids}; found {id!r}", ids=", ".join(self._ids), id=id
+            )
         return float(self._table[self._ids.index(id)].mean())
 
     def to_state(self) -> dict[str, Any]:
@@ -164,7 +168,9 @@ class Archive:
         archive = cls(state["capacity"], alpha=state["alpha"])
         if len(state["ids"]) > archive.capacity:
             raise EvolutionError(
-                f"expected at most {archive.capacity} individuals in the archive's state, found {len(state['ids'])}"
+                "expected at most {capacity} individuals in the archive's state, found {found}",
+                capacity=archive.capacity,
+                found=len(state["ids"]),
             )
         for id in state["ids"]:
             archive.insert(id, _scores_of(id, scores))
@@ -182,10 +188,15 @@ class Archive:
         try:
             row: Floats = check_scores(np.asarray(scores, dtype=np.float64)[np.newaxis])[0]
         except EvolutionError as error:
-            raise EvolutionError(f"scores of {id!r} refused: {error}") from error
+            raise EvolutionError("scores of {id!r} refused: {error}", id=id, error=error) from error
         niches = self._table.shape[1]
         if self._ids and len(row) != niches:
-            raise EvolutionError(f"scores of {id!r} refused: expected {niches} niches, found {len(row)}")
+            raise EvolutionError(
+                "scores of {id!r} refused: expected {niches} niches, found {found}",
+                id=id,
+                niches=niches,
+                found=len(row),
+            )
         return row
 
     def _least_fit(self) -> int:
@@ -199,5 +210,5 @@ class Archive:
 
 def _scores_of(id: str, scores: Mapping[str, ArrayLike]) -> ArrayLike:
     if id not in scores:
-        raise EvolutionError(f"expected scores for every individual alive, found none for {id!r}")
+        raise EvolutionError("expected scores for every individual alive, found none for {id!r}", id=id)
     return scores[id]

@@ -136,5 +136,7 @@ def _clear(rough: list[float], draw: float, margin: float) -> int | None:
 
 def _factor(compatibility: float) -> float:
     if not 0 <= compatibility < np.inf:
-        raise EvolutionError(f"expected a compatibility of 0 or more, found {compatibility}")
+        raise EvolutionError(
+            "expected a compatibility of 0 or more, found {compatibility}", compatibility=compatibility
+        )
     return compatibility

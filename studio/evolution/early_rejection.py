@@ -52,7 +52,11 @@ def cannot_enter(archive: Archive, scores: ArrayLike) -> bool:
         return False
     alive, row = archive.scores, np.asarray(scores, dtype=np.float64)
     if row.shape != alive.shape[1:]:
-        raise EvolutionError(f"expected a score or NaN for each of {alive.shape[1]} niches, found shape {row.shape}")
+        raise EvolutionError(
+            "expected a score or NaN for each of {niches} niches, found shape {shape}",
+            niches=alive.shape[1],
+            shape=row.shape,
+        )
     unknown = np.isnan(row)
     table = np.concatenate([alive, check_scores(np.where(unknown, 0.0, row)[np.newaxis])])
     if not unknown.any():

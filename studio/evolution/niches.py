@@ -31,13 +31,17 @@ def check_scores(scores: ArrayLike) -> Floats:
     scores = np.asarray(scores, dtype=np.float64)
     if scores.ndim != 2 or 0 in scores.shape:
         raise EvolutionError(
-            f"expected scores of shape [individuals, niches], at least one of each, found shape {scores.shape}"
+            "expected scores of shape [individuals, niches], at least one of each, found shape {shape}",
+            shape=scores.shape,
         )
     if not (scores.min() >= 0 and scores.max() <= 1):  # a NaN anywhere is the smallest and fails
         row, niche = np.argwhere(~((scores >= 0) & (scores <= 1)))[0]
         raise EvolutionError(
-            f"expected scores in 0..1, found {scores[row, niche]} for individual {row} in niche {niche}; "
-            "a failed evaluation is an error to record, never a score"
+            "expected scores in 0..1, found {score} for individual {row} in niche {niche}; "
+            "a failed evaluation is an error to record, never a score",
+            score=scores[row, niche],
+            row=row,
+            niche=niche,
         )
     return scores
 
@@ -49,7 +53,9 @@ def check_alpha(alpha: float) -> None:
         EvolutionError: not in 0..10.
     """
     if not 0 <= alpha <= MAX_ALPHA:
-        raise EvolutionError(f"expected a competition strength alpha in 0..{MAX_ALPHA:g}, found {alpha}")
+        raise EvolutionError(
+            "expected a competition strength alpha in 0..{max_alpha:g}, found {alpha}", max_alpha=MAX_ALPHA, alpha=alpha
+        )
 
 
 def adjusted(scores: ArrayLike) -> Floats:
@@ -200,7 +206,9 @@ def roulette(weights: ArrayLike, rng: np.random.Generator) -> int:
     """
     weights = np.asarray(weights, dtype=np.float64)
     if weights.ndim != 1 or len(weights) == 0 or not (weights.min() >= 0 and weights.max() < np.inf):
-        raise EvolutionError(f"expected at least one weight, finite and not negative, found {weights.tolist()}")
+        raise EvolutionError(
+            "expected at least one weight, finite and not negative, found {weights}", weights=weights.tolist()
+        )
     return spin(weights, rng.random())
 
 

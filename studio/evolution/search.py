@@ -13,6 +13,7 @@ merges of sources that fill the archive in M2N2's experiment with language model
 
 With k workers up to k offspring are in flight. Each is bred from the archive as it stands when it is asked for, and
 they are told in the order in which they were asked for, whoever is scored first: the archive that the n-th is bred
+from .generators import generator_of, generator_of
 from then depends on k alone, never on which worker was faster, so the same seed gives the same search. Scores that
 come early are held back by the caller, who has to write an individual and the state of the search down together.
 
@@ -30,6 +31,7 @@ from numpy.typing import ArrayLike
 
 from .archive import Archive, Insertion
 from .errors import EvolutionError
+from .generators import generator_of
 
 G = TypeVar("G")
 Crossover = Callable[[G, G, np.random.Generator], G]
@@ -78,11 +80,12 @@ class Search(Generic[G]):
         max_in_flight: int = 1,
     ):
         if max_in_flight < 1:
-            raise EvolutionError(f"expected room for at least 1 offspring in flight, found {max_in_flight}")
+            raise EvolutionError("expected room for at least 1 offspring in flight, found {n}", n=max_in_flight)
         genomes = genomes or {}
-        missing = [id for id in archive.ids if id not in genomes]
-        if missing:
-            raise EvolutionError(f"expected a genome for every individual alive, found none for {', '.join(missing)}")
+        if missing := [id for id in archive.ids if id not in genomes]:
+            raise EvolutionError(
+                "expected a genome for every individual alive, found none for {missing}", missing=", ".join(missing)
+            )
         self.archive = archive
         self.attract = attract
         self._rng = rng
@@ -102,11 +105,12 @@ class Search(Generic[G]):
         """Let an individual that was not bred here, such as a source, compete for a place in the archive.
 
         Raises:
-            EvolutionError: an offspring is in flight, which a resumed search could not breed again from another
-                archive; or as `Archive.insert`.
+            EvolutionError: an offspring is in flight, bred from the archive as it is; or as `Archive.insert`.
         """
         if self._in_flight:
-            raise EvolutionError(f"expected no offspring in flight when {id!r} is added; tell its scores or discard it")
+            raise EvolutionError(
+                "expected no offspring in flight when {id!r} is added; tell its scores or discard it", id=id
+            )
         return self._insert(id, genome, scores)
 
     def rescore(self, scores: Mapping[str, ArrayLike]) -> None:
@@ -140,8 +144,11 @@ class Search(Generic[G]):
         newest = self._in_flight[-1]
         if parents not in (None, (newest.mother, newest.father)):
             raise EvolutionError(
-                f"expected the parents of the offspring in flight, {newest.mother!r} and {newest.father!r}, found "
-                f"{parents}; tell its scores or discard it"
+                "expected the parents of the offspring in flight, {mother!r} and {father!r}, found "
+                "{parents}; tell its scores or discard it",
+                mother=newest.mother,
+                father=newest.father,
+                parents=parents,
             )
         return newest
 
@@ -209,19 +216,15 @@ class Search(Generic[G]):
         Raises:
             EvolutionError: somebody's genome or scores are missing, or numpy does not know the generator.
         """
-        flying = state.get("in_flight", [])
-        if len(in_flight) != len(flying):
+        if len(in_flight) != len(flying := state.get("in_flight", [])):
             raise EvolutionError(
-                f"expected the genomes of the {len(flying)} offspring that were in flight, found {len(in_flight)}"
+                "expected the genomes of the {expected} offspring that were in flight, found {found}",
+                expected=len(flying),
+                found=len(in_flight),
             )
-        name = state["rng"]["bit_generator"]
-        if not hasattr(np.random, name):
-            raise EvolutionError(f"expected a random generator that numpy {np.__version__} has, found {name!r}")
-        bits = getattr(np.random, name)()
-        bits.state = state["rng"]
         search = cls(
             Archive.from_state(state["archive"], scores),
-            rng=np.random.Generator(bits),
+            rng=generator_of(state["rng"]),
             crossover=crossover,
             genomes=genomes,
             attract=state["attract"],
@@ -236,10 +239,9 @@ class Search(Generic[G]):
         return search
 
     def _pick(self) -> tuple[str, str]:
-        ids = self.archive.ids
-        if len(ids) < 2:
+        if len(ids := self.archive.ids) < 2:
             raise EvolutionError(
-                f"expected at least 2 individuals to breed from, found {len(ids)}; add the sources first"
+                "expected at least 2 individuals to breed from, found {found}; add the sources first", found=len(ids)
             )
         compatibility = None
         if (between := self._compatibility) is not None:
@@ -257,21 +259,27 @@ class Search(Generic[G]):
         mother, father = parents
         if mother == father or mother not in self.archive or father not in self.archive:
             raise EvolutionError(
-                f"expected two different parents out of {', '.join(self.archive.ids)}, found {mother!r} and {father!r}"
+                "expected two different parents out of {ids}, found {mother!r} and {father!r}",
+                ids=", ".join(self.archive.ids),
+                mother=mother,
+                father=father,
             )
         return mother, father
 
     def _check_oldest(self, offspring: Offspring[G], found: str) -> None:
         if not self._in_flight:
             raise EvolutionError(
-                f"expected to be asked for an offspring first, found {found} while none is in flight; call ask()"
+                "expected to be asked for an offspring first, found {found} while none is in flight; call ask()",
+                found=found,
             )
         if offspring is not self._in_flight[0]:
             place = next((place for place, one in enumerate(self._in_flight) if one is offspring), None)
             which = "one that is not in flight" if place is None else f"number {place + 1} of {len(self._in_flight)}"
             raise EvolutionError(
-                f"expected the oldest offspring in flight, which ask() gave first, found {found} of {which}; "
-                "hold it back until those before it are told or discarded"
+                "expected the oldest offspring in flight, which ask() gave first, found {found} of {which}; "
+                "hold it back until those before it are told or discarded",
+                found=found,
+                which=which,
             )
 
     def _leave_flight(self) -> None:

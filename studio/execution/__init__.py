@@ -5,7 +5,8 @@ Imports breeding, evaluation and the rooms below; no page and no report.
 Read in this order:
 
     creation    a new run's folder: everything it depends on is copied into it
-    preflight   what a run will need, and what cannot fit
+    preflight   what a run will need
+    fit         what of that does not fit the machine, in phrases
     lifecycle   a run as a process: one at a time, stopped after what is in hand
     task        what a run is about, as the loop sees it: measured, completed, reported
     loop        the one loop: ask, evaluate, tell, record; then report

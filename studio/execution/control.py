@@ -79,7 +79,9 @@ def start(store: RunStore[C], accept: str | None = None) -> None:
         RunError: a process carries it already.
     """
     if is_running(store):
-        raise RunError(f"{store.folder} is being carried out by another process; watch it, or stop it first.")
+        raise RunError(
+            "{folder} is being carried out by another process; watch it, or stop it first.", folder=store.folder
+        )
     store.update(called=time.time())
     stated = [] if accept is None else [f"--accept={accept}"]
     spawn(["evolve", "--resume", "--out", str(store.folder.resolve()), *stated], store.folder / "run.log")
@@ -97,10 +99,15 @@ def extend(store: RunStore[C], evaluations: int) -> None:
     """
     made = store.count()
     if is_running(store):
-        raise RunError(f"{store.folder} is being carried out by another process; stop it before its budget changes.")
+        raise RunError(
+            "{folder} is being carried out by another process; stop it before its budget changes.", folder=store.folder
+        )
     if evaluations < made:
         raise RunError(
-            f"{store.folder} has made {made} offspring. Expected a budget of at least as many, found {evaluations}."
+            "{folder} has made {made} offspring. Expected a budget of at least as many, found {evaluations}.",
+            folder=store.folder,
+            made=made,
+            evaluations=evaluations,
         )
     store.change(evaluations=evaluations)
     store.clear_report()

@@ -77,7 +77,8 @@ def recipes_of(start: Path, opened: Callable[[Path], RunStore[C]]) -> list[Recip
         recipes = [load_recipe(path) for path in sorted(start.glob("*.json"))]
     if not recipes:
         raise RunError(
-            f"{start} has nobody to start from. Expected the folder of a run with offspring alive, or of recipes."
+            "{start} has nobody to start from. Expected the folder of a run with offspring alive, or of recipes.",
+            start=start,
         )
     return recipes
 

@@ -142,8 +142,10 @@ class Loop(Generic[E, C]):
         self._record(candidate, evaluation, entered=told.entered, seconds=time.monotonic() - started)
         if self._failures >= FAILURES_IN_A_ROW:
             raise RunError(
-                f"{FAILURES_IN_A_ROW} offspring in a row failed, so it is no fault of theirs; the last one: "
-                f"{evaluation.error} Mend what is behind it and resume the run; what it had before is kept."
+                "{failures_in_a_row} offspring in a row failed, so it is no fault of theirs; the last one: "
+                "{error} Mend what is behind it and resume the run; what it had before is kept.",
+                failures_in_a_row=FAILURES_IN_A_ROW,
+                error=evaluation.error,
             )
         return told.settled
 

@@ -22,7 +22,7 @@ import torch
 
 from eval.scorers.model_files import weights_size
 from pipelines.checkpoints.sources import Source
-from pipelines.errors import M2N2Error
+from pipelines.errors import M2N2Error, joined
 from pipelines.generation import cost
 from pipelines.generation.devices import DEVICE_RESERVE, DevicePlan, Machine, plan_device, this_machine
 from pipelines.storage.disk_space import free_space
@@ -34,6 +34,8 @@ from studio.runs.config import RunConfig
 from studio.runs.inputs import RunPrompts
 from studio.runs.results import SHOWN
 from studio.runs.store import RunStore, open_run
+
+from .fit import fit_refusals, fit_warnings
 
 KEPT = 0.85  # share of offspring that enter the archive, for estimates: only they are drawn in English too
 PNG = 0.7  # bytes of a PNG per byte of its pixels
@@ -81,7 +83,7 @@ class Preflight:
             ConfigError: it cannot; says why.
         """
         if self.refusals:
-            raise ConfigError("This run does not fit this machine. " + " ".join(self.refusals))
+            raise ConfigError("This run does not fit this machine. {refusals}", refusals=joined(" ", self.refusals))
         return self
 
     def to_json(self) -> dict[str, Any]:
@@ -152,11 +154,11 @@ def preflight(
         pictures=pictures,
         seconds=seconds,
         basis=basis,
-        refusals=tuple(_refusals(needs, available, machine, folder)),
+        refusals=tuple(fit_refusals(needs, available, machine, folder)),
         warnings=(
-            *_warnings(config, plan, cache, available["memory"] - needs["memory"], judges),
-            *(note.text("en") for note in merge_notes(bred.values(), merged, _lender(config))),
-            *(note.text("en") for note in mix_notes(bred.values(), _lender(config))),
+            *fit_warnings(config, plan, cache, available["memory"] - needs["memory"], judges),
+            *(note.phrase() for note in merge_notes(bred.values(), merged, _lender(config))),
+            *(note.phrase() for note in mix_notes(bred.values(), _lender(config))),
         ),
     )
 
@@ -199,50 +201,6 @@ def _pictures(config: RunConfig, prompts: RunPrompts, names: list[str]) -> tuple
     fitness, twins = config.evaluations * languages + len(names), entered if languages == 1 else len(names)
     drawn = (fitness + twins + 2 * again) * niches + 2 * rows * held_out
     return round(drawn), round(2 * entered * niches + 2 * rows * min(SHOWN, len(prompts.held_out)))
-
-
-def _refusals(needs: Mapping[str, int], available: Mapping[str, int], machine: Machine, folder: Path) -> list[str]:
-    remedies = {
-        "accelerator": (
-            f"{machine.device}",
-            "Close what else uses it, or ask for smaller pictures or a smaller batch.",
-        ),
-        "memory": (
-            "Main memory",
-            "Close other programs, or ask for smaller pictures or a smaller batch."
-            + (" A GPU needs half as much." if machine.memory is None else ""),
-        ),
-        "disk": (f"The disk of {folder}", "Free some space, choose another folder, or ask for fewer evaluations."),
-    }
-    return [
-        f"{remedies[what][0]}: the run needs {need / 1e9:.1f} GB, {available[what] / 1e9:.1f} GB are free. "
-        + remedies[what][1]
-        for what, need in needs.items()
-        if need > available[what]
-    ]
-
-
-def _warnings(
-    config: RunConfig, plan: DevicePlan, cache: int, left: int, judges: Mapping[str, int | None]
-) -> list[str]:
-    said = []
-    if cache > left:
-        said.append(
-            f"Weaving reads {cache / 1e9:.1f} GB of sources for every individual, and main memory has room to keep "
-            f"{max(left, 0) / 1e9:.1f} GB of them: the rest comes from the disk each time."
-        )
-    if plan.batch < config.pictures.batch:
-        said.append(f"Pictures are drawn {plan.batch} at a time, not {config.pictures.batch}, to fit the device.")
-    if plan.offload != "none":
-        said.append(f"The pipeline does not fit the device as a whole and comes and goes by {plan.offload}: slower.")
-    if plan.vae == "tiles":
-        said.append("Pictures are decoded in tiles to fit the device, which can show faint seams.")
-    said += [
-        f"The size of the scorer {name} is not known before it is fetched; it is left out of these figures."
-        for name, size in judges.items()
-        if size is None
-    ]
-    return said
 
 
 def _lender(config: RunConfig) -> Callable[[str], str]:

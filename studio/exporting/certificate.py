@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from eval.prompts.prompt_set import PromptSet
 from eval.scorers import names
-from pipelines.errors import ExportError, unreadable
+from pipelines.errors import ExportError, Phrase, unreadable
 from pipelines.exporting.places import note_place, noted_place
 from pipelines.generation.prompt_syntax import PLAIN, PromptSyntax
 from pipelines.generation.settings import GenerationSettings
@@ -174,12 +174,14 @@ def load_certificate(path: Path) -> BirthCertificate:
     try:
         return BirthCertificate.model_validate_json(read_bytes(path))
     except (OSError, UnreadableDocument, ValidationError) as error:
-        problem = "there is none" if isinstance(error, FileNotFoundError) else unreadable(error)
+        problem = Phrase("there is none") if isinstance(error, FileNotFoundError) else unreadable(error)
         if isinstance(error, ValidationError):
             problem = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['type']}" for one in error.errors()[:3])
         raise ExportError(
-            f"{path} cannot be read ({problem}). Expected the birth certificate that the studio writes with an "
-            "individual; export it again from its run, or compare its weights with its recipe: m2n2 verify."
+            "{path} cannot be read ({problem}). Expected the birth certificate that the studio writes with an "
+            "individual; export it again from its run, or compare its weights with its recipe: m2n2 verify.",
+            path=path,
+            problem=problem,
         ) from error
 
 

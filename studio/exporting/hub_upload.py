@@ -12,7 +12,7 @@ from huggingface_hub import CommitOperationAdd, HfApi, constants, get_token
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 from huggingface_hub.utils import validate_repo_id
 
-from pipelines.errors import ExportError
+from pipelines.errors import ExportError, Phrase
 from pipelines.exporting.export import CONFIG_FOLDER, about_folder
 from pipelines.exporting.manifest import MANIFEST_FILE, manifest, read_manifest
 from pipelines.exporting.verify import Progress
@@ -23,9 +23,9 @@ from .verification import verify_export
 from .written_export import WrittenExport
 
 _HINTS = {
-    401: "The token does not hold: run `hf auth login`, or set HF_TOKEN to another one.",
-    403: "The token may not write there: use one with write access, or a repository of your own.",
-    404: "Expected a repository that you may write to: check its owner and your token.",
+    401: Phrase("The token does not hold: run `hf auth login`, or set HF_TOKEN to another one."),
+    403: Phrase("The token may not write there: use one with write access, or a repository of your own."),
+    404: Phrase("Expected a repository that you may write to: check its owner and your token."),
 }
 
 
@@ -79,10 +79,12 @@ def push_export(export: WrittenExport, repo: str, api: HfApi | None = None, *, p
         if not verification.same:
             first = "; ".join(verification.sentences("en")[:3])
             raise ExportError(
-                f"{export.path} is not what was written ({first}). Expected every bit to be the same before it is "
-                "shared; nothing was uploaded. See `m2n2 verify --deep`, and export it again."
+                "{path} is not what was written ({first}). Expected every bit to be the same before it is "
+                "shared; nothing was uploaded. See `m2n2 verify --deep`, and export it again.",
+                path=export.path,
+                first=first,
             )
-    remains = f" {export.path} is whole. `hf upload {repo} {export.path}` sends it as it lies."
+    remains = Phrase(" {path} is whole. `hf upload {repo} {path}` sends it as it lies.", path=export.path, repo=repo)
     with _explained(repo, api, remains):
         page = api.create_repo(repo, private=True, exist_ok=True)
         api.create_commit(repo, _operations(export), commit_message=f"Add {export.path.name}")
@@ -117,15 +119,25 @@ def _explained(repo: str, api: HfApi, remains: str = "") -> Iterator[None]:
     except ExportError:
         raise
     except HFValidationError as error:
-        raise ExportError(f"{repo!r} is no name of a repository. Expected OWNER/NAME ({error}).") from error
+        raise ExportError(
+            "{repo!r} is no name of a repository. Expected OWNER/NAME ({error}).", repo=repo, error=error
+        ) from error
     except OfflineModeIsEnabled as error:
-        raise ExportError(f"Offline mode is on, and {repo} is on the hub. Unset HF_HUB_OFFLINE.{remains}") from error
+        raise ExportError(
+            "Offline mode is on, and {repo} is on the hub. Unset HF_HUB_OFFLINE.{remains}", repo=repo, remains=remains
+        ) from error
     except HfHubHTTPError as error:
-        hint = _HINTS.get(error.response.status_code, "Try again later.")
-        reply = error.server_message or f"status {error.response.status_code}"
-        raise ExportError(f"The hub refused {repo}: {reply}. {hint}{remains}") from error
+        hint = _HINTS.get(error.response.status_code, Phrase("Try again later."))
+        reply = error.server_message or Phrase("status {status}", status=error.response.status_code)
+        raise ExportError(
+            "The hub refused {repo}: {reply}. {hint}{remains}", repo=repo, reply=reply, hint=hint, remains=remains
+        ) from error
     except Exception as error:  # huggingface_hub lets errors of several libraries through
         raise ExportError(
-            f"{repo} could not be pushed to {api.endpoint} ({type(error).__name__}: {error}). Expected a connection "
-            f"to the hub.{remains}"
+            "{repo} could not be pushed to {hub} ({kind}: {error}). Expected a connection to the hub.{remains}",
+            repo=repo,
+            hub=api.endpoint,
+            kind=type(error).__name__,
+            error=error,
+            remains=remains,
         ) from error

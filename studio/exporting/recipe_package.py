@@ -116,15 +116,17 @@ class RecipePackage:
             ExportError: the target is taken, or cannot be written.
         """
         if self.target.exists():
-            raise ExportError(f"{self.target} exists already. Expected a new name; choose another one.")
+            raise ExportError("{path} exists already. Expected a new name; choose another one.", path=self.target)
         refuse_in_sources([self.target], self.export.plan.sources.values())
         hashes = woven_hashes(self.export.plan, progress)
         try:
             write_whole(self.target, _zipped(self.documents(hashes)))
         except OSError as error:
             raise ExportError(
-                f"{self.target} could not be written: {error.strerror or error}. Nothing was left behind; free some "
-                "space or choose another place, and export again."
+                "{path} could not be written: {reason}. Nothing was left behind; free some "
+                "space or choose another place, and export again.",
+                path=self.target,
+                reason=error.strerror or error,
             ) from error
         return WrittenExport(
             self.target, self.target.stat().st_size, hashes, self.export.inherited, self.recipe, holds_weights=False

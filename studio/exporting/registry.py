@@ -92,8 +92,10 @@ def open_export(path: str | Path) -> Export:
     export = Export(Path(os.path.expanduser(path)))
     if not export.path.exists() or not (export.documents / "recipe.json").is_file():
         raise ExportError(
-            f"{path} is no export of the studio. Expected a folder with recipe.json, or NAME{SINGLE_FILE_SUFFIX} with "
-            "NAME.about beside it."
+            "{path} is no export of the studio. Expected a folder with recipe.json, or NAME{single_file_suffix} with "
+            "NAME.about beside it.",
+            path=path,
+            single_file_suffix=SINGLE_FILE_SUFFIX,
         )
     return export
 
@@ -124,7 +126,9 @@ def put_in_use(folder: Path, name: str, who: str = "") -> None:
         ExportError: there is no such export.
     """
     if name not in [export.name for export in list_exports(folder)]:
-        raise ExportError(f"There is no export called {name!r} in {folder}. Choose one of the list.")
+        raise ExportError(
+            "There is no export called {name!r} in {folder}. Choose one of the list.", name=name, folder=folder
+        )
     former = in_use(folder)
     in_use_journal(folder).append({"export": name, "former": former, "when": now().isoformat(), "who": who})
     write_whole(folder / _CURRENT, f"{name}\n".encode())

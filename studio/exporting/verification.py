@@ -116,8 +116,9 @@ def verify_export(export: Export, progress: Progress | None = None, *, deep: boo
     """
     if export.recipe.architecture == "any":
         raise ExportError(
-            f"{export.path} is no SDXL checkpoint. Expected one: of any other network, build the recipe again with "
-            "`m2n2 merge` and compare the hashes that both print with --json."
+            "{path} is no SDXL checkpoint. Expected one: of any other network, build the recipe again with "
+            "`m2n2 merge` and compare the hashes that both print with --json.",
+            path=export.path,
         )
     sources = open_recipe_sources(export.recipe, relative_to=export.documents)
     written = open_source(export.path)
@@ -148,7 +149,9 @@ def verify_hashes(export: Export, hashes: Path, progress: Progress | None = None
         # its repr would hold the whole file
         reason = unreadable(error) if isinstance(error, UnicodeDecodeError) else repr(error)
         raise ExportError(
-            f"{hashes} cannot be read ({reason}). Expected the hashes.json that a recipe-only export holds."
+            "{hashes} cannot be read ({reason}). Expected the hashes.json that a recipe-only export holds.",
+            hashes=hashes,
+            reason=reason,
         ) from error
     stored = stored_hashes(open_source(export.path), progress)
     found = {part: stored.get(part, "no such component") for part in expected}

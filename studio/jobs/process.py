@@ -11,6 +11,7 @@ from pathlib import Path
 
 import filelock
 
+from pipelines.errors import Phrase
 from studio.errors import RunError
 
 
@@ -28,7 +29,7 @@ def is_locked(lock: Path) -> bool:
 
 
 @contextlib.contextmanager
-def hold_lock(lock: Path, refusal: str) -> Iterator[None]:
+def hold_lock(lock: Path, refusal: Phrase) -> Iterator[None]:
     """Hold a lock file against other processes.
 
     Raises:

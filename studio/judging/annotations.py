@@ -56,7 +56,7 @@ def annotate(store: RunStore, individual: Individual, *, rater: str, stars: int,
         RunError: more stars than there are.
     """
     if not 0 <= stars <= MAX_STARS:
-        raise RunError(f"Expected 0 to {MAX_STARS} stars, found {stars}.")
+        raise RunError("Expected 0 to {max_stars} stars, found {stars}.", max_stars=MAX_STARS, stars=stars)
     words = dict.fromkeys(word.strip() for word in tags.replace("、", ",").split(",") if word.strip())
     Journal(store.folder / ANNOTATIONS_FILE).append(
         {

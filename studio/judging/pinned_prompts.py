@@ -41,9 +41,15 @@ def pin_prompts(store: RunStore, ids: Sequence[str]) -> None:
     """
     known = {prompt.id for prompt in store.prompts.niches.prompts}
     if len(ids) > MOST_PINNED:
-        raise RunError(f"Expected at most {MOST_PINNED} pinned prompts, found {len(ids)}. Take some out.")
+        raise RunError(
+            "Expected at most {most_pinned} pinned prompts, found {found}. Take some out.",
+            most_pinned=MOST_PINNED,
+            found=len(ids),
+        )
     if unknown := [id for id in ids if id not in known]:
-        raise RunError(f"Run {store.name} has no prompt {', '.join(unknown)}. Choose from its set.")
+        raise RunError(
+            "Run {run} has no prompt {prompts}. Choose from its set.", run=store.name, prompts=", ".join(unknown)
+        )
     write_whole(store.folder / PINNED_FILE, json.dumps(list(dict.fromkeys(ids)), ensure_ascii=False).encode())
 
 

@@ -63,8 +63,11 @@ def learn_preferences(folder: Path, votes: Sequence[Vote], scorer: FeatureScorer
     votes_by_rater = niche_votes(usable)
     if not votes_by_rater:
         raise RunError(
-            f"Of the pictures that were voted on in {folder / 'images'}, those of {count_decided(usable)} decided "
-            f"votes are left. Expected {ENOUGH_VOTES} at least: keep the run's pictures, or leave `votes` out."
+            "Of the pictures that were voted on in {folder}, those of {votes} decided "
+            "votes are left. Expected {enough_votes} at least: keep the run's pictures, or leave `votes` out.",
+            folder=folder / "images",
+            votes=count_decided(usable),
+            enough_votes=ENOUGH_VOTES,
         )
     files = list(dict.fromkeys(_file(folder, vote, id) for vote in usable for id in (vote.left, vote.right)))
     row = {file: k for k, file in enumerate(files)}

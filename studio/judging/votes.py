@@ -95,8 +95,12 @@ def read_votes(folder: Path) -> list[Vote]:
         except ValidationError as error:
             first = error.errors()[0]
             raise RunError(
-                f"{folder / VOTES_FILE}, vote {number}, at {'.'.join(map(str, first['loc']))}: {first['msg']}. "
-                "Expected a vote in format 1, as the Judge page writes it: update m2n2-studio, or take that line out."
+                "{file}, vote {number}, at {place}: {problem}. "
+                "Expected a vote in format 1, as the Judge page writes it: update m2n2-studio, or take that line out.",
+                file=folder / VOTES_FILE,
+                number=number,
+                place=".".join(map(str, first["loc"])),
+                problem=first["msg"],
             ) from error
     return votes
 
@@ -153,8 +157,12 @@ def votes_for(where: str | Path) -> tuple[Path, list[Vote]]:
     votes = read_votes(folder)
     if lacking := missing_votes(votes):
         raise RunError(
-            f"{folder / VOTES_FILE} holds {count_decided(votes)} votes that prefer one of two pictures. Expected "
-            f"{ENOUGH_VOTES} at least to steer a run: judge until {lacking} more are decided, or leave `votes` out."
+            "{file} holds {votes} votes that prefer one of two pictures. Expected "
+            "{enough_votes} at least to steer a run: judge until {lacking} more are decided, or leave `votes` out.",
+            file=folder / VOTES_FILE,
+            votes=count_decided(votes),
+            enough_votes=ENOUGH_VOTES,
+            lacking=lacking,
         )
     return folder, votes
 

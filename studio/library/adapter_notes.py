@@ -8,7 +8,8 @@ from typing import Literal
 
 from pipelines.checkpoints.adapted import applied_adapters
 from pipelines.checkpoints.sources import Source
-from studio.i18n import Lang, t
+from pipelines.errors import Phrase
+from studio.i18n import Lang, phrase, worded
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,15 @@ class AdapterNote:
 
     def text(self, lang: Lang) -> str:
         """Write the note as a sentence."""
-        shown = ", ".join(self.what[:4])
-        return t(
-            lang,
+        return worded(lang, self.phrase())
+
+    def phrase(self) -> Phrase:
+        """The note in no language yet."""
+        return phrase(
             f"adapter_{self.kind}",
             source=self.source,
             adapter=self.adapter,
-            what=shown,
+            what=", ".join(self.what[:4]),
             lender=self.lender,
             count=len(self.what),
         )

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from pipelines.checkpoints.source_uri import download_progress
 from pipelines.errors import SourceError
+from studio.stored_messages import stored_phrase
 
 POLL_SECONDS = 0.2  # seconds between two looks
 
@@ -40,4 +41,6 @@ def fetch_source(uri: str, progress: Callable[[float, tuple[int, int] | None], N
         if process.returncode != 0:
             stderr.seek(0)
             last = stderr.read().strip().rpartition("\n")[2]
-            raise SourceError(last.removeprefix("error: ") or f"{uri} could not be opened. Expected a source.")
+            if not last:
+                raise SourceError("{uri} could not be opened. Expected a source.", uri=uri)
+            raise SourceError("{told}", told=stored_phrase(last.removeprefix("error: ")))

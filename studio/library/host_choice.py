@@ -77,7 +77,7 @@ def refuse_poor_hosts(host: Mapping[str, str], sources: Mapping[str, Source]) ->
     """
     if unlent := first_unlent(host, sources):
         part, problem = unlent
-        raise SourceError(f"{problem} {lending_remedy(part, sources.values())}")
+        raise SourceError("{problem} {remedy}", problem=problem, remedy=lending_remedy(part, sources.values()))
 
 
 def _split(text: str) -> tuple[str, str]:

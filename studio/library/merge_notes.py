@@ -9,12 +9,13 @@ from typing import Protocol
 
 from pipelines.checkpoints.civitai import civitai_claims
 from pipelines.checkpoints.sources import Source
+from pipelines.errors import Phrase
 from pipelines.exporting.provenance import contributing_sources, merged_sources, portable_uri
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.weight_sums import odd_sums
 from pipelines.weaving.difference import ComponentDifference, ComponentRounding
 from pipelines.weaving.plan import Plan
-from studio.i18n import Lang, t
+from studio.i18n import Lang, phrase, worded
 
 from .adapter_notes import merge_notes as adapter_merge_notes
 
@@ -28,6 +29,9 @@ class Note(Protocol):
 
     def text(self, lang: Lang) -> str:
         """Write the note as a sentence."""
+
+    def phrase(self) -> Phrase:
+        """The note in no language yet."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,11 @@ class MergeNote:
 
     def text(self, lang: Lang) -> str:
         """Write the note as a sentence."""
-        return t(lang, self.key, **self.values)
+        return worded(lang, self.phrase())
+
+    def phrase(self) -> Phrase:
+        """The note in no language yet."""
+        return phrase(self.key, **self.values)
 
 
 def recipe_notes(recipe: Recipe, sources: Mapping[str, Source]) -> list[Note]:

@@ -36,7 +36,7 @@ def open_model(named: str) -> OpenedModel:
     try:
         source = open_source_uri(named)
     except SourceError as error:
-        raise SourceError(f"{error} A recipe file, or RUN:INDIVIDUAL, does as well.") from error
+        raise SourceError("{error} A recipe file, or RUN:INDIVIDUAL, does as well.", error=error) from error
     return source_as_model(source)
 
 

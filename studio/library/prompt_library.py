@@ -32,11 +32,14 @@ def prompt_set_path(folder: Path, name: str) -> Path:
     name = name.strip().removesuffix(".yaml")
     if not _NAME.fullmatch(name) or len(name.encode()) > 200:
         raise PromptSetError(
-            f"the name {name!r} cannot be a file's; expected letters, digits, spaces, dots and dashes, at most 80, the "
-            "first a letter or a digit"
+            "the name {name!r} cannot be a file's; expected letters, digits, spaces, dots and dashes, at most 80, the "
+            "first a letter or a digit",
+            name=name,
         )
     if name in SHIPPED:
-        raise PromptSetError(f"the set {name!r} comes with the studio and is not changed; save it under another name")
+        raise PromptSetError(
+            "the set {name!r} comes with the studio and is not changed; save it under another name", name=name
+        )
     return folder / f"{name}.yaml"
 
 
@@ -58,7 +61,7 @@ def check_free(path: Path, *, overwrite: bool = False) -> None:
         PromptSetError: it exists.
     """
     if path.exists() and not overwrite:
-        raise PromptSetError(f"{path} exists already; choose another name, or ask to overwrite it")
+        raise PromptSetError("{path} exists already; choose another name, or ask to overwrite it", path=path)
 
 
 def rebase_references(rows: Sequence[PromptRow], source: Path, target: Path) -> list[PromptRow]:

@@ -85,13 +85,22 @@ def added_sources(runs: Path) -> list[str]:
         content = read_yaml(path)
     except (OSError, UnreadableDocument) as error:
         raise RunError(
-            f"{path} cannot be read ({unreadable(error)}). Expected a list of sources; mend or remove it."
+            "{path} cannot be read ({reason}). Expected a list of sources; mend or remove it.",
+            path=path,
+            reason=unreadable(error),
         ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT or not isinstance(content.get("sources"), list):
-        raise RunError(f"{path} is no list of sources. Expected `format: {FORMAT}` and `sources:`; mend or remove it.")
+        raise RunError(
+            "{path} is no list of sources. Expected `format: {format}` and `sources:`; mend or remove it.",
+            path=path,
+            format=FORMAT,
+        )
     if content.get("version") != VERSION:
         raise RunError(
-            f"{path} has version {content.get('version')!r}; this program reads version {VERSION}: update m2n2-studio."
+            "{path} has version {version!r}; this program reads version {expected}: update m2n2-studio.",
+            path=path,
+            version=content.get("version"),
+            expected=VERSION,
         )
     return [str(uri) for uri in content["sources"]]
 
@@ -143,7 +152,9 @@ def open_known_source(runs: Path, key: str) -> Source:
     for source in known_sources(runs):
         if source.key == key:
             return open_source_uri(source.uri)
-    raise RunError(f"The studio knows no source {key!r}. Expected one of those on the page of sources; load it again.")
+    raise RunError(
+        "The studio knows no source {key!r}. Expected one of those on the page of sources; load it again.", key=key
+    )
 
 
 def _change(runs: Path, edit: Callable[[list[str]], list[str]]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pipelines.errors import Phrase
 from pipelines.recipes.recipe import Recipe
 from pipelines.recipes.statement import LicenceStatement
 from studio.errors import LicenceError
@@ -28,9 +29,11 @@ def check_licences(recipe: Recipe, entries: Iterable[InheritedLicence]) -> None:
     if not (about := clash_sentences(recipe, entries)) or recipe.licence_statement is not None:
         return
     raise LicenceError(
-        f"The weights of {recipe.name or 'this recipe'} are not written, because of licences: {' '.join(about)} "
+        "The weights of {recipe} are not written, because of licences: {clashes} "
         "Expected licences that go together: leave a source out; or state why you may publish them, "
-        '--licence-reason "..."; or export the recipe alone, --out NAME.recipe.zip.'
+        '--licence-reason "..."; or export the recipe alone, --out NAME.recipe.zip.',
+        recipe=recipe.name or Phrase("this recipe"),
+        clashes=" ".join(about),
     )
 
 

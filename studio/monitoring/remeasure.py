@@ -115,7 +115,7 @@ def damage(export: Export, progress: Callable[[int, int], None] | None = None) -
 def _scored(export: Export, birth: BirthCertificate, event: Mapping[str, Any], on_progress: Progress) -> dict[str, Any]:
     scorer = open_scorer(_scorer_of(birth))
     if change := scorer_change(birth.scorer, scorer, same_device=False):
-        raise ExportError(f"The export {change} Expected the same scorer: put its former weights back.")
+        raise ExportError("The export {change} Expected the same scorer: put its former weights back.", change=change)
     model, sources = source_as_model(open_source(export.path))
     conditions = DrawingConditions(birth.settings, Noise(birth.noises, birth.rotation), birth.prompt_syntax)
     evaluator = Evaluator(model, sources, settings=birth.settings, scorer_bytes=scorer.weights_bytes)

@@ -19,7 +19,7 @@ from typing import Any, Literal, NotRequired, get_args
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from pipelines.errors import ExportError, M2N2Error
+from pipelines.errors import ExportError, M2N2Error, Phrase
 from pipelines.storage.files import write_whole
 from pipelines.untrusted import UnreadableDocument, read_json, read_text
 from studio.errors import RunError
@@ -163,7 +163,11 @@ def set_schedule(export: Export, schedule: Schedule) -> None:
         ExportError: it has no birth certificate, or there is no such schedule.
     """
     if schedule not in SCHEDULES:
-        raise ExportError(f"There is no schedule {schedule!r}. Expected one of {', '.join(SCHEDULES)}.")
+        raise ExportError(
+            "There is no schedule {schedule!r}. Expected one of {schedules}.",
+            schedule=schedule,
+            schedules=", ".join(SCHEDULES),
+        )
     if schedule != "off":
         export.certificate  # noqa: B018  (refuses one that cannot be measured)
     write_whole(export.monitor / "schedule", f"{schedule}\n".encode())
@@ -210,5 +214,5 @@ def _put(export: Export, **values: Any) -> None:
     write_whole(export.monitor / "status.json", json.dumps(values).encode())
 
 
-def _busy(export: Export) -> str:
-    return f"{export.name} is being measured already; wait for it, or cancel it first."
+def _busy(export: Export) -> Phrase:
+    return Phrase("{name} is being measured already; wait for it, or cancel it first.", name=export.name)

@@ -15,6 +15,7 @@ from pipelines.checkpoints.sources import Source, open_network
 from pipelines.recipes.mergeable import check_mergeable
 from pipelines.recipes.recipe import Recipe, blend
 from studio.errors import ConfigError
+from studio.plain_values import refused, with_changes
 from studio.runs.config import (
     RESERVED,
     Alpha,
@@ -27,8 +28,6 @@ from studio.runs.config import (
     RunSettings,
     Seed,
     Start,
-    refused,
-    with_changes,
 )
 from studio.runs.config_file import read_settings
 
@@ -84,10 +83,12 @@ class AnyConfig(RunSettings):
         names = [source.name for source in sources]
         for name in (self.host, *self.frozen.values(), self.breeding.task_arithmetic):
             if name not in (None, *names):
-                raise ConfigError(f"{name!r} is not among the sources {', '.join(names)}.")
+                raise ConfigError("{name!r} is not among the sources {names}.", name=name, names=", ".join(names))
         for name in RESERVED:
             if name in names:
-                raise ConfigError(f"A source is called {name!r}, which reports use for a row of their own; rename it.")
+                raise ConfigError(
+                    "A source is called {name!r}, which reports use for a row of their own; rename it.", name=name
+                )
         return {source.name: source for source in sources}
 
     def bred(self, sources: Mapping[str, Source]) -> dict[str, Source]:

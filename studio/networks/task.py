@@ -151,7 +151,9 @@ class NetworkTask:
         except Failure as failure:
             if candidate.role == "source":
                 raise RunError(
-                    f"Source {recipe.name} cannot be scored: {failure}. Mend the scorer, and resume the run."
+                    "Source {recipe} cannot be scored: {failure}. Mend the scorer, and resume the run.",
+                    recipe=recipe.name,
+                    failure=failure,
                 ) from failure
             return Evaluation({}, error=str(failure))
         return Evaluation({"score": scores[:, np.newaxis]})

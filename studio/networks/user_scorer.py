@@ -49,7 +49,11 @@ class Scorer:
         self.identity = {"function": name, "sha256": file_sha256(Path(place))}
         function = getattr(_module(Path(place), self.identity["sha256"]), name, None)
         if not callable(function):
-            raise ConfigError(f"{place} has no function {name!r}. Expected FILE.py:FUNCTION with one that is there.")
+            raise ConfigError(
+                "{place} has no function {name!r}. Expected FILE.py:FUNCTION with one that is there.",
+                place=place,
+                name=name,
+            )
         self._function: Callable[[Mapping[str, torch.Tensor]], Any] = function
         self._items = items
 
@@ -62,13 +66,18 @@ class Scorer:
         try:
             found = np.asarray(self._function(weights), dtype=np.float64)
         except Exception as error:
-            raise ScorerError(f"{self.named} failed: {_told(error)}") from error
+            raise ScorerError("{scorer} failed: {problem}", scorer=self.named, problem=_told(error)) from error
         try:
             scores: np.ndarray = check_scores(found[np.newaxis])[0]
         except EvolutionError as error:
-            raise ScorerError(f"{self.named}: {error}") from error
+            raise ScorerError("{scorer}: {error}", scorer=self.named, error=error) from error
         if len(scores) != (self._items or len(scores)):
-            raise ScorerError(f"{self.named} gave {len(scores)} scores. Expected {self._items}, as before.")
+            raise ScorerError(
+                "{scorer} gave {found} scores. Expected {expected}, as before.",
+                scorer=self.named,
+                found=len(scores),
+                expected=self._items,
+            )
         self._items = len(scores)
         return scores
 
@@ -82,7 +91,9 @@ def file_sha256(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror}). Expected a Python file with a scorer.") from error
+        raise ConfigError(
+            "{path} cannot be read ({reason}). Expected a Python file with a scorer.", path=path, reason=error.strerror
+        ) from error
 
 
 def _module(path: Path, sha256: str) -> ModuleType:
@@ -101,7 +112,9 @@ def _module(path: Path, sha256: str) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        raise ConfigError(f"{path} fails when it is imported: {_told(error)}. Mend it, and start again.") from error
+        raise ConfigError(
+            "{path} fails when it is imported: {problem}. Mend it, and start again.", path=path, problem=_told(error)
+        ) from error
     return module
 
 

@@ -17,10 +17,11 @@ from pipelines.storage.pictures import open_picture
 from studio.conditions.agreement import accepted_note
 from studio.environment import package_versions
 from studio.formatting import format_duration, format_score, report_verdict
-from studio.i18n import Lang, t
+from studio.i18n import Lang, t, worded
 from studio.png_metadata import data_uri
 from studio.runs.individual import KINDS
 from studio.runs.store import RunStore
+from studio.stored_messages import stored_phrase
 
 from . import drawings, standalone
 from .content import ReportContent, read_report_content
@@ -64,6 +65,7 @@ def report_html(store: RunStore, lang: Lang) -> str:
         colours=report.drift.sentences(lang) if report.drift else [],
         groups=[_group(caption, report.pictures.models) for caption in report.pictures.captions],
         model_name=lambda name: row_label(lang, report, name),
+        failures=[(name, worded(lang, stored_phrase(reason))) for name, reason in report.failures],
         score=format_score,
         ratios=_ratios,
         reporter=names.label(report.config.reporter),

@@ -8,7 +8,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.errors import M2N2Error
+from pipelines.errors import M2N2Error, Phrase
 from studio.runs.kind import is_any
 from studio.runs.status import is_running
 from studio.runs.store import open_run
@@ -74,13 +74,26 @@ def _is_part(folder: Path) -> bool:
 def _reason(folder: Path) -> str | None:
     lacking = [part for part in PARTS if not (folder / part).is_file()]
     if lacking == list(PARTS):
-        return f"{folder} was left half-made when a run was begun. Expected {' and '.join(PARTS)}; remove the folder."
+        return Phrase(
+            "{folder} was left half-made when a run was begun. Expected {parts}; remove the folder.",
+            folder=folder,
+            parts=Phrase("{one} and {other}", one=PARTS[0], other=PARTS[1]),
+        )
     if lacking:
-        return f"{folder} lacks {lacking[0]}. Expected {' and '.join(PARTS)}; put it back, or remove the folder."
+        return Phrase(
+            "{folder} lacks {part}. Expected {parts}; put it back, or remove the folder.",
+            folder=folder,
+            part=lacking[0],
+            parts=Phrase("{one} and {other}", one=PARTS[0], other=PARTS[1]),
+        )
     try:
         return _reason_as_it_stands(folder, tuple(map(_state_of, (folder / name for name in _READ))))
     except sqlite3.Error as error:  # locked, for the moment or for good: asked again the next time
-        return f"{folder / 'run.db'} cannot be read now ({error}). Expected nobody else to lock it: end that program."
+        return Phrase(
+            "{file} cannot be read now ({error}). Expected nobody else to lock it: end that program.",
+            file=folder / "run.db",
+            error=error,
+        )
 
 
 @functools.lru_cache(maxsize=4096)  # pages ask this of every run, again and again
@@ -96,7 +109,7 @@ def _reason_as_it_stands(folder: Path, state: tuple[tuple[int, int] | None, ...]
         finally:
             store.close()
     except M2N2Error as error:
-        return str(error)
+        return error.phrase
     return None
 
 

@@ -44,7 +44,9 @@ def refuse_occupied(folder: Path) -> None:
         RunError: it is a file, or there is something in it.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RunError(f"{folder} is not empty. Expected a new folder; resume the run in it, or choose another name.")
+        raise RunError(
+            "{folder} is not empty. Expected a new folder; resume the run in it, or choose another name.", folder=folder
+        )
 
 
 def remove_unfinished(runs: Path) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -16,15 +15,15 @@ from eval.prompts.prompt_set import Language
 from eval.scorers import names
 from eval.scorers.catalogue import REPORTER, SCORER
 from pipelines.architectures.keys import ATTENTION, BACKBONE, COMPONENTS, REST, TEXT_ENCODERS
-from pipelines.errors import short
+from pipelines.errors import InvalidValue
 from pipelines.generation.prompt_syntax import PLAIN, PromptSyntax
 from pipelines.generation.settings import GenerationSettings
 from pipelines.recipes.crossover import AngleScope
 from pipelines.recipes.lenders import named_host, without_lenders
 from pipelines.recipes.recipe import Recipe, blend
 from pipelines.storage.files import write_whole
-from studio.errors import ConfigError
 from studio.evolution.niches import MAX_ALPHA
+from studio.plain_values import refused, with_changes
 
 if TYPE_CHECKING:  # a run is read without torch
     from pipelines.checkpoints.sources import Source
@@ -68,13 +67,13 @@ class Breeding(BaseModel):
     @model_validator(mode="after")
     def _sensible(self) -> Breeding:
         if self.guided and self.together:
-            raise ValueError(
+            raise InvalidValue(
                 "guided learns for each chromosome apart, together has none apart; expected one of the two"
             )
         if self.step < 1 and self.together:
-            raise ValueError("step draws a ratio for each stretch, together one for all; expected one of the two")
+            raise InvalidValue("step draws a ratio for each stretch, together one for all; expected one of the two")
         if self.task_arithmetic and not self.merges:
-            raise ValueError("task_arithmetic is one of the merges; expected merges: true beside it")
+            raise InvalidValue("task_arithmetic is one of the merges; expected merges: true beside it")
         return self
 
 
@@ -165,37 +164,54 @@ class RunConfig(RunSettings):
     @model_validator(mode="after")
     def _names(self) -> RunConfig:
         if self.archive < len(self.sources):
-            raise ValueError(
-                f"archive holds {self.archive}; expected room for the {len(self.sources)} sources at least"
+            raise InvalidValue(
+                "archive holds {archive}; expected room for the {sources} sources at least",
+                archive=self.archive,
+                sources=len(self.sources),
             )
         if "default" not in self.host:
-            raise ValueError(
-                f"host is {self.host}; expected a source for 'default', which lends what no other key names"
+            raise InvalidValue(
+                "host is {host}; expected a source for 'default', which lends what no other key names",
+                host=self.host,
             )
         if unknown := self.host.keys() - {"default", *COMPONENTS}:
-            raise ValueError(f"host names {', '.join(sorted(unknown))}; expected default, {', '.join(COMPONENTS)}")
+            raise InvalidValue(
+                "host names {unknown}; expected default, {components}",
+                unknown=", ".join(sorted(unknown)),
+                components=", ".join(COMPONENTS),
+            )
         if taken := self.chromosomes.keys() & {REST, *TEXT_ENCODERS}:
-            raise ValueError(f"chromosomes gives patterns for {', '.join(sorted(taken))}; expected a name of your own")
+            raise InvalidValue(
+                "chromosomes gives patterns for {taken}; expected a name of your own",
+                taken=", ".join(sorted(taken)),
+            )
         known = [*(self.chromosomes or (ATTENTION, BACKBONE)), *([REST] if self.chromosomes else [])]
         known += TEXT_ENCODERS if self.merge_text_encoders else ()
         if unknown := self.frozen.keys() - known:
-            raise ValueError(f"frozen names {', '.join(sorted(unknown))}; expected one of {', '.join(known)}")
+            raise InvalidValue(
+                "frozen names {unknown}; expected one of {known}",
+                unknown=", ".join(sorted(unknown)),
+                known=", ".join(known),
+            )
         if self.frozen.keys() == set(known):
-            raise ValueError(f"frozen names all of {', '.join(known)}; expected one at least to breed")
+            raise InvalidValue("frozen names all of {known}; expected one at least to breed", known=", ".join(known))
         if len(set(self.compete)) < len(self.compete):
-            raise ValueError(f"compete names {list(self.compete)}; expected each language once")
+            raise InvalidValue("compete names {compete}; expected each language once", compete=list(self.compete))
         if not all(weight > 0 for weight in self.fitness.values()):
-            raise ValueError(f"fitness has the weights {self.fitness}; expected numbers above 0, leave out what is off")
+            raise InvalidValue(
+                "fitness has the weights {found}; expected numbers above 0, leave out what is off", found=self.fitness
+            )
         if self.early_rejection and self.compete != ("ja",):
-            raise ValueError("early_rejection stops within one language; expected compete: [ja] beside it")
+            raise InvalidValue("early_rejection stops within one language; expected compete: [ja] beside it")
         if self.early_rejection and self.votes:
-            raise ValueError(
+            raise InvalidValue(
                 "early_rejection stops before all pictures are drawn, votes need them; expected one of the two"
             )
         if self.scorer == self.reporter:
-            raise ValueError(
-                f"scorer and reporter are both {self.scorer}; expected another model to report, as fitness flatters "
-                "what was bred for it"
+            raise InvalidValue(
+                "scorer and reporter are both {scorer}; expected another model to report, as fitness flatters "
+                "what was bred for it",
+                scorer=self.scorer,
             )
         return self
 
@@ -260,24 +276,6 @@ def embedded(**changes: Any) -> RunConfig:
     return checked({**fields, **changes})
 
 
-def with_changes(fields: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain values with others in their place; `breeding.beta` is a field within another.
-
-    Raises:
-        ConfigError: a field that is to hold others does not.
-    """
-    changed = copy.deepcopy(dict(fields))
-    for name, value in changes.items():
-        *within, last = name.split(".")
-        inner = changed
-        for part in within:
-            inner = inner.setdefault(part, {})
-            if not isinstance(inner, dict):
-                raise ConfigError(f"{name} cannot be changed: {part} holds no fields.")
-        inner[last] = value
-    return changed
-
-
 def checked(fields: dict[str, Any], *, where: str = "the run's settings") -> RunConfig:
     """A configuration from plain values.
 
@@ -288,13 +286,3 @@ def checked(fields: dict[str, Any], *, where: str = "the run's settings") -> Run
         return RunConfig.model_validate(fields)
     except ValidationError as error:
         raise refused(error, where) from error
-
-
-def refused(error: ValidationError, where: str) -> ConfigError:
-    """The first thing that does not fit, in a sentence."""
-    first = error.errors()[0]
-    place = ".".join(map(str, first["loc"])) or "the whole"
-    reason = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
-    value = first["input"]
-    found = f"{len(value)} values" if isinstance(value, Mapping | list | tuple) else short(value)
-    return ConfigError(f"{where}, at {place}: {reason}. Found {found}.")

@@ -50,10 +50,12 @@ def read_settings(path: Path) -> dict[str, Any]:
         content = read_yaml(path)
     except (OSError, UnreadableDocument) as error:
         raise ConfigError(
-            f"{path} cannot be read ({unreadable(error)}). Expected a run's YAML; see `m2n2 evolve --help`."
+            "{path} cannot be read ({reason}). Expected a run's YAML; see `m2n2 evolve --help`.",
+            path=path,
+            reason=unreadable(error),
         ) from error
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise ConfigError(f"{path} holds no settings. Expected a run's YAML; see `m2n2 evolve --help`.")
+        raise ConfigError("{path} holds no settings. Expected a run's YAML; see `m2n2 evolve --help`.", path=path)
     return content
 
 

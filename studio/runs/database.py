@@ -25,13 +25,14 @@ from sqlalchemy import Engine, ForeignKey, LargeBinary, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
+from pipelines.errors import Phrase
 from pipelines.recipes.recipe import Recipe, parse_recipe
 from studio.errors import RunError
 
 from .individual import Individual, PartialScores
 
 SCHEMA = 1
-WITHOUT_LOG = (
+WITHOUT_LOG = Phrase(
     "If the folder was copied while the run went on, run.db-wal belongs to run.db: copy both, or stop the run first."
 )
 _PARTIAL = "partial"  # the kind of scores of one that was turned away early
@@ -155,9 +156,12 @@ def database_errors(folder: Path) -> Iterator[None]:
     except (SQLAlchemyError, ValueError, TypeError, OverflowError) as error:  # the latter of odd cells
         reason = " ".join(str(error.__cause__ or error).split())
         raise RunError(
-            f"{folder / 'run.db'} cannot be read or written ({reason}). Expected a run's database, in a "
+            "{file} cannot be read or written ({reason}). Expected a run's database, in a "
             "folder that may be written, with room on the disk; if it is damaged, put a copy in its place. "
-            f"{WITHOUT_LOG}"
+            "{without_log}",
+            file=folder / "run.db",
+            reason=reason,
+            without_log=WITHOUT_LOG,
         ) from error
 
 

@@ -77,26 +77,44 @@ def open_run_sources(config: RunConfig) -> dict[str, Source]:
     for name in RESERVED:
         if name in by_name:
             raise ConfigError(
-                f"A source is called {name!r}, which reports use for a row of their own; rename its folder."
+                "A source is called {name!r}, which reports use for a row of their own; rename its folder.", name=name
             )
     for part, lender in config.host.items():
         if not is_place(lender) and lender not in names:
-            raise ConfigError(f"The host {lender!r} is not among the sources {', '.join(names)}.")
+            raise ConfigError(
+                "The host {lender!r} is not among the sources {sources}.", lender=lender, sources=", ".join(names)
+            )
         if is_place(lender) and part in config.merged_components:
             raise ConfigError(
-                f"The host takes {part} from {lender}, which only lends, but {part} is bred here. Expected one of the "
-                f"sources, {', '.join(names)}; or leave {part} out of the host."
+                "The host takes {part} from {lender}, which only lends, but {part} is bred here. Expected one of the "
+                "sources, {sources}; or leave {part} out of the host.",
+                part=part,
+                lender=lender,
+                sources=", ".join(names),
             )
     for chromosome, name in config.frozen.items():
         if name not in names:
-            raise ConfigError(f"frozen takes {chromosome} from {name!r}. Expected one of {', '.join(names)}.")
+            raise ConfigError(
+                "frozen takes {chromosome} from {name!r}. Expected one of {sources}.",
+                chromosome=chromosome,
+                name=name,
+                sources=", ".join(names),
+            )
     base = config.breeding.task_arithmetic
     if base not in (None, *names):
-        raise ConfigError(f"task_arithmetic names {base!r}. Expected one of the sources {', '.join(names)}.")
+        raise ConfigError(
+            "task_arithmetic names {base!r}. Expected one of the sources {sources}.",
+            base=base,
+            sources=", ".join(names),
+        )
     if config.merge_text_encoders and (reason := text_encoder_conflict(bred)):
-        raise ConfigError(f"The text encoders cannot be merged: {reason} Leave merge_text_encoders off.")
+        raise ConfigError("The text encoders cannot be merged: {reason} Leave merge_text_encoders off.", reason=reason)
     if unlent := first_unlent(config.host_names, by_name):
         part, problem = unlent
         able = next((name for name, source in by_name.items() if source.lends(part)), "FILE")
-        raise SourceError(f"{problem} Name another source for it in the run file's host, such as {{{part}: {able}}}.")
+        raise SourceError(
+            "{problem} Name another source for it in the run file's host, such as {example}.",
+            problem=problem,
+            example=f"{{{part}: {able}}}",
+        )
     return by_name

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Literal
 
+from pipelines.errors import Phrase
 from studio.jobs.process import Stopped, hold_lock, is_locked
 
 from .state import RunState, Status
@@ -55,6 +56,8 @@ def locked(store: RunStore[C]) -> Iterator[None]:
     Raises:
         RunError: another one has it.
     """
-    refusal = f"{store.folder} is being carried out by another process; watch it, or stop it first."
+    refusal = Phrase(
+        "{folder} is being carried out by another process; watch it, or stop it first.", folder=store.folder
+    )
     with hold_lock(store.folder / "run.lock", refusal):
         yield

@@ -22,11 +22,13 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 from typing_extensions import TypeVar
 
+from pipelines.errors import Phrase
 from pipelines.storage.files import write_whole
 from pipelines.untrusted import DATABASE, parse_json
 from studio.errors import RunError
+from studio.plain_values import refused
 
-from .config import RunConfig, RunSettings, refused
+from .config import RunConfig, RunSettings
 from .config_file import load_config, read_settings
 from .database import (
     SCHEMA,
@@ -157,7 +159,8 @@ class RunStore(Generic[C]):
             known = session.scalars(
                 select(IndividualRow.id).where(IndividualRow.alive).order_by(IndividualRow.number)
             ).all()
-        raise RunError(f"Run {self.name} has no individual {id!r}. Alive in it: {', '.join(known) or 'nobody yet'}.")
+        alive = ", ".join(known) or Phrase("nobody yet")
+        raise RunError("Run {name} has no individual {id!r}. Alive in it: {alive}.", name=self.name, id=id, alive=alive)
 
     @property
     def state(self) -> RunState:
@@ -173,8 +176,10 @@ class RunStore(Generic[C]):
         except ValueError as error:
             reason = " ".join(str(error).split())
             raise RunError(
-                f"{self.folder / 'run.db'} holds a state that this program does not know ({reason}). Expected what "
-                "m2n2-studio wrote; if the file is damaged, put a copy in its place."
+                "{file} holds a state that this program does not know ({reason}). Expected what "
+                "m2n2-studio wrote; if the file is damaged, put a copy in its place.",
+                file=self.folder / "run.db",
+                reason=reason,
             ) from error
 
     @property
@@ -261,7 +266,9 @@ def open_run(folder: str | Path) -> RunStore:
         ConfigError: its `run.yaml` cannot be read.
     """
     if is_any(Path(folder)):
-        raise RunError(f"{folder} breeds networks that draw no pictures. See it with `m2n2 show {folder}`.")
+        raise RunError(
+            "{folder} breeds networks that draw no pictures. See it with `m2n2 show {folder}`.", folder=folder
+        )
     return open_store(folder, load_config)
 
 
@@ -270,15 +277,18 @@ def open_store(folder: str | Path, load: Callable[[Path], C]) -> RunStore[C]:
     folder = Path(folder)
     if not (folder / "run.db").is_file() or not (folder / "run.yaml").is_file():
         raise RunError(
-            f"{folder} holds no run. Expected run.yaml and run.db; start one with `m2n2 evolve --out {folder}`."
+            "{folder} holds no run. Expected run.yaml and run.db; start one with `m2n2 evolve --out {folder}`.",
+            folder=folder,
         )
     store = RunStore(folder, open_database(folder), load)
-    schema = store._read("schema")
-    if schema is None:
-        raise RunError(f"{folder / 'run.db'} holds nothing of a run. {WITHOUT_LOG}")
+    if (schema := store._read("schema")) is None:
+        raise RunError("{file} holds nothing of a run. {without_log}", file=folder / "run.db", without_log=WITHOUT_LOG)
     if schema != SCHEMA:
         raise RunError(
-            f"{folder} was written in format {schema}; this program reads format {SCHEMA}: update m2n2-studio."
+            "{folder} was written in format {schema}; this program reads format {expected}: update m2n2-studio.",
+            folder=folder,
+            schema=schema,
+            expected=SCHEMA,
         )
     return store
 

@@ -146,7 +146,7 @@ def _monitored(read: Callable[[Export], object]) -> Callable[[Path], object]:
 
 
 def _checked(folder: Path, text: str) -> object:
-    return Studio(folder / "runs").open_folders.source("en", text, folder)
+    return Studio(folder / "runs").open_folders.source(text, folder)
 
 
 def _events(export: Export) -> object:
@@ -154,7 +154,7 @@ def _events(export: Export) -> object:
 
 
 def _scorer_named(folder: Path, name: str) -> object:
-    return Studio(folder / "runs").open_folders.scorer("en", name)
+    return Studio(folder / "runs").open_folders.scorer(name)
 
 
 def _data(folder: Path, content: bytes) -> object:

@@ -33,6 +33,8 @@ def found_by_picture(studio: Studio, file: Path) -> tuple[str, str]:
             if one.recipe.digest == said["recipe"]:
                 return name, one.id
     raise RunError(
-        f"Nobody in the runs here has the recipe of this picture ({said.get('individual', 'no name')}). Expected its "
-        f"run under {studio.runs}: copy the run's folder there."
+        "Nobody in the runs here has the recipe of this picture ({name}). Expected its "
+        "run under {folder}: copy the run's folder there.",
+        name=said.get("individual", "no name"),
+        folder=studio.runs,
     )

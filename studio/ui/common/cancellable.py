@@ -36,7 +36,7 @@ class CancellableWork:
         """
         stop = self._asked.get(request.session_hash)
         if stop and stop.is_set():
-            raise Cancelled
+            raise Cancelled("Cancelled.")
 
     def end(self, request: gr.Request) -> None:
         """Forget the job of this browser session, however it ended."""

@@ -12,8 +12,9 @@ from markupsafe import Markup
 
 from pipelines.errors import M2N2Error, disk_trouble
 from studio.access.roles import Role
-from studio.i18n import LANGUAGES, Lang, t
+from studio.i18n import LANGUAGES, Lang, t, worded
 
+from .field_errors import field_of
 from .who_asks import audited, handler_for
 
 P = ParamSpec("P")
@@ -38,8 +39,9 @@ def guarded(lang: Lang, handler: Callable[P, R]) -> Callable[P, R]:
             return handler(*args, **kwargs)
         except (M2N2Error, OSError) as error:
             # The head of Gradio's message is always "Error"; the message itself is HTML.
-            told = disk_trouble(error) if isinstance(error, OSError) else str(error)
-            message = Markup("<b>{}</b><br>{}").format(t(lang, "error_title"), told)
+            told = worded(lang, disk_trouble(error) if isinstance(error, OSError) else error)
+            at = Markup(' class="at-{}"').format(field) if (field := field_of(error)) else ""
+            message = Markup("<b{}>{}</b><br>{}").format(at, t(lang, "error_title"), told)
             raise gr.Error(message, duration=15, print_exception=False) from error
 
     return wrapped

@@ -11,7 +11,7 @@ from pathlib import Path
 from eval.scorers import names
 from pipelines.checkpoints.source_uri import absolute_uri, hub_id, parse_terms
 from studio.errors import RunError
-from studio.i18n import Lang, t
+from studio.i18n import phrase
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class OpenFolders:
         except (OSError, ValueError, RuntimeError):  # a NUL, a loop of links, a home of nobody
             return False
 
-    def path(self, lang: Lang, named: str | Path) -> Path:
+    def path(self, named: str | Path) -> Path:
         """Return the path that somebody typed.
 
         Raises:
@@ -45,10 +45,10 @@ class OpenFolders:
         if not self.holds(path):
             folders = ", ".join(dict.fromkeys(str(folder.resolve()) for folder in self.folders))
             shown = str(named).encode("utf-8", "replace").decode()
-            raise RunError(t(lang, "closed_folder", path=shown, folders=folders))
+            raise RunError(phrase("closed_folder", path=shown, folders=folders))
         return Path(os.path.expanduser(path))
 
-    def source(self, lang: Lang, uri: str, relative_to: Path | None = None) -> str:
+    def source(self, uri: str, relative_to: Path | None = None) -> str:
         """Return a source with whole paths; what the studio knows, and what lies on the hub, is open.
 
         Raises:
@@ -61,14 +61,14 @@ class OpenFolders:
         base, loras = parse_terms(whole)
         for part in (base, *(lora for _, lora in loras)):
             if hub_id(part) is None:
-                self.path(lang, part)
+                self.path(part)
         return whole
 
-    def sources(self, lang: Lang, uris: Iterable[str], relative_to: Path | None = None) -> list[str]:
+    def sources(self, uris: Iterable[str], relative_to: Path | None = None) -> list[str]:
         """Return sources with whole paths; raises as `source`."""
-        return [self.source(lang, uri, relative_to) for uri in uris]
+        return [self.source(uri, relative_to) for uri in uris]
 
-    def scorer(self, lang: Lang, name: str) -> str:
+    def scorer(self, name: str) -> str:
         """Return the name of a scorer.
 
         Raises:
@@ -79,7 +79,7 @@ class OpenFolders:
         except ValueError:  # half of a letter, in the home of somebody
             folder = Path(name)
         if folder is not None:
-            self.path(lang, folder)
+            self.path(folder)
         return name
 
 

@@ -23,6 +23,7 @@ from PIL import Image
 
 import assets
 from eval.scorers.scorer import FeatureScorer
+from pipelines.errors import Phrase
 from studio.errors import RunError
 from studio.evaluation.open_scorer import open_scorer
 from studio.evaluation.preview import Previewer
@@ -175,9 +176,12 @@ class Studio:
         """
         listing = list_runs(self.runs)
         if name not in listing.names:
+            if reason := listing.reason(name):
+                raise RunError("{reason}", reason=reason)
             raise RunError(
-                listing.reason(name)
-                or f"There is no run called {name!r}. Expected one of: {', '.join(listing.names) or 'none yet'}."
+                "There is no run called {name!r}. Expected one of: {names}.",
+                name=name,
+                names=", ".join(listing.names) or Phrase("none yet"),
             )
         store = open_run(self.runs / name)
         try:

@@ -12,7 +12,7 @@ from pipelines.errors import M2N2Error
 from pipelines.recipes.recipe import Recipe, load_recipe
 from studio.analysis.selection import best_source
 from studio.errors import RunError
-from studio.i18n import Lang, t
+from studio.i18n import Lang, t, worded
 from studio.library.model_reference import open_recipe_sources
 from studio.runs.individual import Individual
 from studio.runs.store import RunStore
@@ -69,9 +69,9 @@ def contender(studio: Studio, lang: Lang, run: str, named: str) -> Contender:
         M2N2Error: there is no such run, individual or recipe file.
     """
     if named.endswith(RECIPE):
-        file = studio.open_folders.path(lang, named)
+        file = studio.open_folders.path(named)
         recipe = load_recipe(file)
-        studio.open_folders.sources(lang, [source.uri for source in recipe.sources], file.parent)
+        studio.open_folders.sources([source.uri for source in recipe.sources], file.parent)
         return Contender(named, recipe, home=file.parent)
     folder, _, id = named.rpartition("/")
     with studio.run(folder or run) as store:
@@ -85,7 +85,11 @@ def contenders(studio: Studio, lang: Lang, run: str, named: Sequence[str]) -> li
         M2N2Error: none or too many, or as `contender`.
     """
     if not 1 <= len(named) <= MOST:
-        raise RunError(f"Expected one to {MOST} models to compare, found {len(named)}. Choose them from the list.")
+        raise RunError(
+            "Expected one to {most} models to compare, found {found}. Choose them from the list.",
+            most=MOST,
+            found=len(named),
+        )
     return [contender(studio, lang, run, one) for one in dict.fromkeys(named)]
 
 
@@ -121,7 +125,7 @@ def asked_models(
             contender(studio, lang, name, one)
             there.append(one)
         except M2N2Error as error:
-            sentences.append(str(error))
+            sentences.append(worded(lang, error))
     if left := there[MOST:]:
         sentences.append(t(lang, "models_left_out", most=MOST, models=", ".join(left)))
     with studio.run(name) as store:

@@ -25,11 +25,15 @@ def fields_of(lang: Lang, studio: Studio) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     numbers = {one.field: one for one in NUMBERS}
     with gr.Row():
-        fields["sources"] = gr.CheckboxGroup(list(assets.NAMES), value=list(assets.NAMES), label=t(lang, "sources"))
+        fields["sources"] = gr.CheckboxGroup(
+            list(assets.NAMES), value=list(assets.NAMES), label=t(lang, "sources"), elem_id="sources"
+        )
         fields["prompts"] = _embedded_or_own(lang, "prompts")
         fields["evaluations"] = _number(lang, numbers["evaluations"], elem_id="evaluations")
     with gr.Accordion(t(lang, "own_checkpoints"), open=False):
-        fields["own"] = gr.Textbox("", lines=3, label=t(lang, "own_folders"), info=t(lang, "own_folders_info"))
+        fields["own"] = gr.Textbox(
+            "", lines=3, label=t(lang, "own_folders"), info=t(lang, "own_folders_info"), elem_id="own"
+        )
     with gr.Accordion(t(lang, "advanced"), open=False):
         with gr.Row():
             for key in ("archive", "noises", "seed"):
@@ -56,7 +60,7 @@ def fields_of(lang: Lang, studio: Studio) -> dict[str, Any]:
             fields["cross"] = gr.Dropdown(
                 cross_choices(lang, assets.NAMES), value=TOGETHER, label=t(lang, "cross"), info=t(lang, "cross_info")
             )
-            fields["lent"] = gr.Textbox("", lines=1, label=t(lang, "lent"), info=t(lang, "lent_info"))
+            fields["lent"] = gr.Textbox("", lines=1, label=t(lang, "lent"), info=t(lang, "lent_info"), elem_id="lent")
             fields["merge_text_encoders"] = gr.Checkbox(False, label=t(lang, "merge_text_encoders"))
             fields["fitness"] = gr.Radio(
                 [(t(lang, f"fitness_{name}"), name) for name in FITNESS],
@@ -149,4 +153,5 @@ def _embedded_or_own(lang: Lang, key: str) -> gr.Dropdown:
         label=t(lang, key),
         info=t(lang, f"{key}_info"),
         allow_custom_value=True,
+        elem_id=key,
     )

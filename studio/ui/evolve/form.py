@@ -1,4 +1,4 @@
-"""What the Evolve page's form says: the run it asks for, what that will take, and the form for a run there is."""
+"""What the Evolve page's form says: the run it asks for, and the form for a run there is."""
 
 from __future__ import annotations
 
@@ -10,26 +10,24 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 import assets
+from eval.prompts.prompt_set import PromptSet
 from eval.scorers.catalogue import REPORTER, SCORER
 from pipelines.checkpoints.source_uri import absolute_uri, default_name, open_source_uri
 from pipelines.generation.prompt_syntax import PLAIN, PromptSyntax
 from pipelines.generation.settings import GenerationSettings, PresetName
-from pipelines.recipes.lenders import placed_host
+from pipelines.recipes.lenders import is_place, placed_host
 from studio.errors import ConfigError
-from studio.execution.preflight import Preflight, measured_rate, preflight
 from studio.runs.config import RunConfig, embedded
 from studio.runs.config_file import load_config, preset
 from studio.runs.inputs import RunPrompts, open_run_sources
+from studio.ui.common.field_errors import at_field
 from studio.ui.common.studio import Studio
 
-from .form_options import BEYOND_THE_PAPER, NUMBERS
+from .form_options import BEYOND_THE_PAPER, NUMBERS, whole_number
 from .lent_parts import read_lent_parts, write_lent_parts
 
 MOST_SOURCES = 64  # of one's own
-_DIGITS = 9  # of a number in an address
 EMBEDDED = "embedded"  # stands for the shipped file or model in a field that also takes a path or a name
-# One picture and denoising step of the embedded family on two CPU cores, scoring included; until a run tells better.
-SECONDS_PER_STEP = 0.0055
 Judged = Literal["text", "image", "both"]
 FITNESS: Mapping[Judged, dict[str, float]] = {
     "text": {"text": 1.0},
@@ -74,6 +72,7 @@ class EvolveForm:
     lent: str = ""  # parts that others than the host lend, one a line: `vae=FILE`
 
     @property
+    @at_field("own")
     def folders(self) -> list[str]:
         """The sources' folders: those ticked of the embedded family, then one's own.
 
@@ -82,7 +81,11 @@ class EvolveForm:
         """
         own = [line.strip().strip('"') for line in self.own.splitlines() if line.strip()]
         if len(own) > MOST_SOURCES:
-            raise ConfigError(f"Expected at most {MOST_SOURCES} sources, found {len(own)}. Leave some out.")
+            raise ConfigError(
+                "Expected at most {most_sources} sources, found {found}. Leave some out.",
+                most_sources=MOST_SOURCES,
+                found=len(own),
+            )
         return [str(assets.FAMILY / name) for name in assets.NAMES if name in self.sources] + own
 
     @property
@@ -98,6 +101,7 @@ class EvolveForm:
         return "ja" if "ja" in self.names else next(iter(self.names), None)
 
     @property
+    @at_field("lent")
     def lent_parts(self) -> dict[str, str]:
         """Who lends what beside the host, with whole places.
 
@@ -137,7 +141,10 @@ class EvolveForm:
     def _alone(self) -> RunConfig:
         """What the fields say, whatever run they were filled from."""
         if len(self.folders) < 2:
-            raise ConfigError(f"Expected at least two sources to merge, found {len(self.folders)}. Tick another one.")
+            with at_field("sources"):
+                raise ConfigError(
+                    "Expected at least two sources to merge, found {found}. Tick another one.", found=len(self.folders)
+                )
         named = {
             "prompts": self.prompts,
             "held_out": self.held_out,
@@ -170,15 +177,26 @@ class EvolveForm:
             M2N2Error: a source or a prompt set cannot be opened, or they do not go together.
         """
         config = self.config()
-        open_run_sources(config)
+        with at_field("lent"):
+            for place in filter(is_place, config.host.values()):
+                open_source_uri(place)
+        with at_field("own" if self.own.strip() else "sources"):
+            open_run_sources(config)
         named = RunPrompts(config)
-        for prompts in (named.niches, named.held_out):
-            if set(prompts.languages) != {"ja", "en"}:
-                raise ConfigError(
-                    f"Prompt set {prompts.name!r}: expected a Japanese and an English caption for every prompt, found "
-                    "both only for some. Add the missing twins."
-                )
+        with at_field("prompts"):
+            _check_twins(named.niches)
+        with at_field("held_out"):
+            _check_twins(named.held_out)
         return config
+
+
+def _check_twins(prompts: PromptSet) -> None:
+    if set(prompts.languages) != {"ja", "en"}:
+        raise ConfigError(
+            "Prompt set {name!r}: expected a Japanese and an English caption for every prompt, found both only for "
+            "some. Add the missing twins.",
+            name=prompts.name,
+        )
 
 
 _FORM = TypeAdapter(EvolveForm)
@@ -244,7 +262,9 @@ def typed_form(values: Mapping[str, Any]) -> EvolveForm:
     try:
         return _FORM.validate_python({**values, **fitting})
     except ValidationError as error:
-        raise ConfigError(f"The form has a value that is none of its kind: {error.errors()[0]['loc'][0]}.") from error
+        raise ConfigError(
+            "The form has a value that is none of its kind: {field}.", field=error.errors()[0]["loc"][0]
+        ) from error
 
 
 def asked_form(studio: Studio, query: Mapping[str, str]) -> EvolveForm | None:
@@ -267,30 +287,5 @@ def asked_form(studio: Studio, query: Mapping[str, str]) -> EvolveForm | None:
     if "prompts" in wanted:
         form = replace(form, prompts=wanted["prompts"])
     if "noises" in wanted:
-        form = replace(form, noises=_whole_number(wanted["noises"], "noises"))
+        form = replace(form, noises=whole_number(wanted["noises"], "noises"))
     return form
-
-
-def _whole_number(text: str, what: str) -> int:
-    """A number from the page's address.
-
-    Raises:
-        ConfigError: it is none.
-    """
-    if not text.isdecimal() or len(text) > _DIGITS:
-        raise ConfigError(f"The address asks for {what}={text[:_DIGITS]!r}. Expected a whole number.")
-    return int(text)
-
-
-def expect(studio: Studio, config: RunConfig) -> Preflight:
-    """What a run will take; time from an earlier run over the same sources, else from what the embedded family takes.
-
-    Raises:
-        M2N2Error: a source, a prompt set or a scorer cannot be opened.
-    """
-    rate = measured_rate(studio.runs, config) or (SECONDS_PER_STEP if _is_embedded(config) else None)
-    return preflight(config, open_run_sources(config), folder=studio.runs, rate=rate)
-
-
-def _is_embedded(config: RunConfig) -> bool:
-    return all(Path(folder).parent == assets.FAMILY for folder in config.sources)

@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from studio.errors import ConfigError
 from studio.runs.run_keys import RUN_KEYS
+
+_DIGITS = 9  # of a number in an address
 
 
 @dataclass(frozen=True)
@@ -104,3 +107,16 @@ BEYOND_THE_PAPER = (
     BeyondThePaper("one_ratio", {"breeding.one_ratio": True}),
     BeyondThePaper("step", {"breeding.step": 0.3}),
 )
+
+
+def whole_number(text: str, what: str) -> int:
+    """A number from the page's address.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if not text.isdecimal() or len(text) > _DIGITS:
+        raise ConfigError(
+            "The address asks for {what}={text!r}. Expected a whole number.", what=what, text=text[:_DIGITS]
+        )
+    return int(text)

@@ -24,11 +24,13 @@ def read_lent_parts(text: str) -> dict[str, str]:
         part = part.lower().replace("-", "_") if equals else "default"
         if part not in ("default", *COMPONENTS) or (equals and not lender):
             raise ConfigError(
-                f"A part is taken by {line!r}. Expected PART=FILE, such as vae=models/fix.safetensors, with one of "
-                f"{', '.join(COMPONENTS)}."
+                "A part is taken by {line!r}. Expected PART=FILE, such as vae=models/fix.safetensors, with one of "
+                "{parts}.",
+                line=line,
+                parts=", ".join(COMPONENTS),
             )
         if part in lent:
-            raise ConfigError(f"{part} is taken from two places. Expected one line for each part.")
+            raise ConfigError("{part} is taken from two places. Expected one line for each part.", part=part)
         lent[part] = lender if equals else line
     return lent
 

@@ -15,7 +15,7 @@ import assets
 from eval.prompts.prompt_set import load_prompts
 from pipelines.checkpoints.sources import open_source
 from pipelines.errors import M2N2Error
-from studio.i18n import Lang, t
+from studio.i18n import Lang, t, worded
 from studio.ui.common import html
 from studio.ui.common.address import asked_run, not_found
 from studio.ui.common.frame import keep_in_address, listen, page_header, when_opened
@@ -52,7 +52,7 @@ def welcome(lang: Lang) -> Markup:
         prompts = [prompt for file in (assets.EVOLVE, assets.HELD_OUT) for prompt in load_prompts(file).prompts]
         return html.source_cards(lang, sources, prompts)
     except M2N2Error as error:
-        return html.empty_message(str(error))
+        return html.empty_message(worded(lang, error))
 
 
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
@@ -141,7 +141,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         try:
             form, lacking = asked_form(studio, request.query_params), ()
         except M2N2Error as error:
-            form, lacking = None, (str(error),)
+            form, lacking = None, (worded(lang, error),)
         notices = [not_found([*asked.missing, *lacking]), unreadable(lang, studio.unreadable_runs())]
         return [*notices, gr.Accordion(open=asked.run is None or form is not None), *filled(form), *watched(asked.run)]
 
@@ -167,7 +167,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return watched(name)
 
     def on_start(**values: Any) -> list[Any]:
-        name = begin(studio, lang, typed_form(values))
+        name = begin(studio, typed_form(values))
         return [gr.Accordion(open=False), *shown(name)]
 
     def on_quick(**values: Any) -> list[Any]:
@@ -184,7 +184,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return gr.Button(interactive=False)
 
     def on_accept(name: str, why: str) -> list[Any]:
-        accept(studio, lang, name, why)
+        accept(studio, name, why)
         gr.Info(t(lang, "resuming"))
         return [gr.Column(visible=False), gr.Textbox(value="")]
 

@@ -15,7 +15,7 @@ from studio.analysis.selection import best_source
 from studio.conditions.agreement import accepted_note
 from studio.conditions.difference import Difference, sentence
 from studio.formatting import format_duration, format_score, report_verdict
-from studio.i18n import Lang, t
+from studio.i18n import Lang, t, worded
 from studio.markdown import markdown_text
 from studio.reports import drawings as maps
 from studio.run_folders.listing import UnreadableRun
@@ -23,6 +23,7 @@ from studio.runs.individual import KINDS
 from studio.runs.status import STARTING, is_called
 from studio.runs.store import RunStore
 from studio.runs.summary import status
+from studio.stored_messages import stored_phrase
 from studio.ui.common import html
 from studio.ui.common.frame import page_link
 from studio.ui.common.studio import Studio
@@ -147,7 +148,7 @@ def headline(studio: Studio, lang: Lang, name: str, now: dict[str, Any], sources
     else:
         words = t(lang, f"status_{now['status']}")
     ended = now["status"] in ("reporting", "done")  # perhaps before its budget was used up
-    notes = [now["error"]] if now["error"] else []
+    notes = [worded(lang, stored_phrase(now["error"]))] if now["error"] else []
     notes += [accepted_note(lang, statement) for statement in now["accepted"]]
     if now["truncated"]:
         notes.append(t(lang, "truncated", captions=", ".join(now["truncated"][:5])))
@@ -168,7 +169,7 @@ def unreadable(lang: Lang, runs: Sequence[UnreadableRun]) -> Markup:
     """List the runs that cannot be read, with the reason; nothing where there are none."""
     if not runs:
         return Markup()
-    rows = Markup("").join(Markup("<li><b>{}</b> {}</li>").format(run.name, run.reason) for run in runs)
+    rows = Markup("").join(Markup("<li><b>{}</b> {}</li>").format(run.name, worded(lang, run.reason)) for run in runs)
     return Markup('<div class="quiet"><p>{}</p><ul>{}</ul></div>').format(t(lang, "unreadable_runs"), rows)
 
 

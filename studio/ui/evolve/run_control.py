@@ -5,24 +5,30 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import assets
 from pipelines.checkpoints.source_uri import is_at_hand
 from pipelines.errors import M2N2Error
 from pipelines.recipes.lenders import is_place
 from studio.errors import RunError
 from studio.execution import control
 from studio.execution.creation import create_run
+from studio.execution.preflight import Preflight, measured_rate, preflight
 from studio.formatting import format_bytes, format_duration
-from studio.i18n import Lang, t
+from studio.i18n import Lang, phrase, t, worded
 from studio.licences.ledger import ledger_of_sources
 from studio.markdown import markdown_text
 from studio.runs import status
+from studio.runs.config import RunConfig
 from studio.runs.inputs import RunPrompts, open_run_sources
+from studio.ui.common.field_errors import at_field
 from studio.ui.common.open_folders import OpenFolders
 from studio.ui.common.studio import Studio
 from studio.ui.common.who_asks import name_subject
 
-from .form import EMBEDDED, EvolveForm, expect
+from .form import EMBEDDED, EvolveForm
 
+# One picture and denoising step of the embedded family on two CPU cores, scoring included; until a run tells better.
+SECONDS_PER_STEP = 0.0055
 _NAMING_FILES = {
     "prompts": OpenFolders.path,
     "held_out": OpenFolders.path,
@@ -35,15 +41,15 @@ def cost(studio: Studio, lang: Lang, form: EvolveForm) -> str:
     """What the run will take, in words; says what is missing while the form is not complete."""
     studio.runs.mkdir(parents=True, exist_ok=True)
     try:
-        check_open(studio, lang, form)
-        if not all(map(is_at_hand, _named_sources(form))):
+        check_open(studio, form)
+        if not all(map(is_at_hand, [*form.folders, *filter(is_place, form.lent_parts.values())])):
             return t(lang, "cost_fetch")
         config = form.config()
         expected = expect(studio, config)
         captions = len(RunPrompts(config).niches)
         clashes = ledger_of_sources(open_run_sources(config).values()).sentences(lang)
     except M2N2Error as error:
-        return markdown_text(error)
+        return markdown_text(worded(lang, error))
     sentences = [
         t(
             lang,
@@ -56,45 +62,57 @@ def cost(studio: Studio, lang: Lang, form: EvolveForm) -> str:
             t(lang, f"needs_{kind}", size=format_bytes(size), free=format_bytes(expected.available[kind]))
             for kind, size in expected.needs.items()
         ),
-        *(f"**{markdown_text(sentence)}**" for sentence in expected.refusals),
-        *map(markdown_text, expected.warnings),
+        *(f"**{markdown_text(worded(lang, sentence))}**" for sentence in expected.refusals),
+        *(markdown_text(worded(lang, sentence)) for sentence in expected.warnings),
         *([f"**{t(lang, 'clash_before', sentences=markdown_text(' '.join(clashes)))}**"] if clashes else []),
     ]
     return " ".join(sentences)
 
 
-def check_open(studio: Studio, lang: Lang, form: EvolveForm) -> None:
+def expect(studio: Studio, config: RunConfig) -> Preflight:
+    """What a run will take; time from an earlier run over the same sources, else from what the embedded family takes.
+
+    Raises:
+        M2N2Error: a source, a prompt set or a scorer cannot be opened.
+    """
+    embedded_family = all(Path(uri).parent == assets.FAMILY for uri in config.sources)
+    rate = measured_rate(studio.runs, config) or (SECONDS_PER_STEP if embedded_family else None)
+    return preflight(config, open_run_sources(config), folder=studio.runs, rate=rate)
+
+
+def check_open(studio: Studio, form: EvolveForm) -> None:
     """Refuse a form that names files outside of the open folders, but for those that the run it forks was given.
 
     Raises:
         M2N2Error: it names one; there is no such run; a source is none that is understood.
     """
     folders, given = studio.open_folders, None
-    for run in filter(None, (form.fork, form.start, form.votes)):
-        folders.path(lang, run)
+    for field, run in (("fork-of", form.fork), ("start", form.start), ("votes", form.votes)):
+        if run:
+            with at_field(field):
+                folders.path(run)
     if form.fork:
         with studio.run(Path(form.fork).name) as store:
             given = store.config
         folders = replace(folders, known=folders.known | {*given.sources, *filter(is_place, given.host.values())})
-    folders.sources(lang, _named_sources(form))
+    with at_field("own"):
+        folders.sources(form.folders)
+    with at_field("lent"):
+        folders.sources(filter(is_place, form.lent_parts.values()))
     for field, check in _NAMING_FILES.items():
         named = getattr(form, field).strip()
         if named and named != EMBEDDED and named != getattr(given, field, None):
-            check(folders, lang, named)
+            with at_field(field):
+                check(folders, named)
 
 
-def _named_sources(form: EvolveForm) -> list[str]:
-    """Everything that the form asks to open: what is bred, and what only lends."""
-    return [*form.folders, *filter(is_place, form.lent_parts.values())]
-
-
-def begin(studio: Studio, lang: Lang, form: EvolveForm) -> str:
+def begin(studio: Studio, form: EvolveForm) -> str:
     """Make a run from the form and start it; returns its name.
 
     Raises:
         M2N2Error: something in the form cannot be opened or does not fit; nothing is made then.
     """
-    check_open(studio, lang, form)
+    check_open(studio, form)
     config = form.check()
     studio.previewer.release()  # or the run would find the device taken by the page beside
     expect(studio, config).check()
@@ -135,12 +153,13 @@ def resume(studio: Studio, name: str, accept: str | None = None) -> None:
         control.start(store, accept)
 
 
-def accept(studio: Studio, lang: Lang, name: str, why: str) -> None:
+def accept(studio: Studio, name: str, why: str) -> None:
     """Go on with a run though what it depends on has changed.
 
     Raises:
         RunError: no reason is given.
     """
     if not why.strip():
-        raise RunError(t(lang, "accept_empty"))
+        with at_field("accept-why"):
+            raise RunError(phrase("accept_empty"))
     resume(studio, name, why.strip())

@@ -40,7 +40,9 @@ def verify(
     """
     export = next((one for one in list_exports(studio.exports) if one.name == name), None)
     if export is None:
-        raise RunError(f"There is no export called {name!r} in {studio.exports}. Choose one of the list.")
+        raise RunError(
+            "There is no export called {name!r} in {folder}. Choose one of the list.", name=name, folder=studio.exports
+        )
     return verify_export(export, progress, deep=deep)
 
 

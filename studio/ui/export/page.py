@@ -114,7 +114,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     fields = _Fields(run, who, title, form, precision, legal.credit, base, rank, legal.reason, legal.stated_by)
 
     def planned(*values: Any) -> Any:
-        return plan(studio, lang, Wish(*values))
+        return plan(studio, Wish(*values))
 
     def checked(called: str) -> list[Any]:
         problem = export_names.name_problem(called, studio.exports)

@@ -24,7 +24,7 @@ from studio.exporting.lora_plan import LoraPlan, WrittenLora
 from studio.exporting.model_card import diffusers_snippet, is_full_size
 from studio.exporting.recipe_package import RecipePackage
 from studio.formatting import format_bytes, format_duration, format_score
-from studio.i18n import Lang, t
+from studio.i18n import Lang, phrase, t
 from studio.library.model_reference import open_recipe_sources
 from studio.ui.common import html
 from studio.ui.common.studio import Studio, individual_choices
@@ -164,11 +164,11 @@ def export(
         LicenceError: licences stand against the weights, and nobody stated why they may be written.
         M2N2Error: see `ExportPlan.write`; nothing half-written is left behind.
     """
-    planned = plan(studio, lang, wish)
+    planned = plan(studio, wish)
     if set(licences.terms(lang, planned).warnings) - set(read):
-        raise RunError(t(lang, "tick_first"))
+        raise RunError(phrase("tick_first"))
     if licences.is_barred(planned):
-        raise LicenceError(t(lang, "barred"))
+        raise LicenceError(phrase("barred"))
     if isinstance(planned, RecipePackage):
         packed = planned.write(progress)
         return Done(planned, packed.size, packed.hashes, "\n".join(planned.commands))

@@ -16,9 +16,10 @@ from studio.exporting import export_names
 from studio.exporting.export_plan import ExportPlan, plan_export
 from studio.exporting.lora_plan import LoraPlan, plan_lora
 from studio.exporting.recipe_package import PACKAGE_ENDING, RecipePackage
-from studio.i18n import Lang, t
+from studio.i18n import phrase
 from studio.library import source_library
 from studio.runs.store import now
+from studio.ui.common.field_errors import at_field
 from studio.ui.common.studio import Studio
 
 ExportFormat = Literal["file", "folder", "lora", "recipe"]
@@ -56,26 +57,23 @@ class Wish:
             return None
 
 
-def plan(studio: Studio, lang: Lang, wish: Wish) -> Planned:
+def plan(studio: Studio, wish: Wish) -> Planned:
     """Plan what is asked for; the preview shows it, and `steps.export` sends it.
 
     Raises:
         M2N2Error: no such run or individual; its sources are gone; the title is no name; a LoRA without a base.
     """
     if problem := export_names.name_problem(wish.title, studio.exports):
-        raise RunError(t(lang, f"name_{problem}"))
+        raise RunError(phrase(f"name_{problem}"))
     export_plan = export_of(studio, wish)
     if wish.form == "recipe":
         return RecipePackage(export_plan, studio.exports / f"{wish.name}{PACKAGE_ENDING}")
     if wish.form == "lora":
-        if not wish.base:
-            raise RunError(t(lang, "lora_needs_base"))
-        return plan_lora(
-            export_plan,
-            open_source_uri(studio.open_folders.source(lang, wish.base)),
-            int(wish.rank),
-            wish.statement,
-        )
+        with at_field("base"):
+            if not wish.base:
+                raise RunError(phrase("lora_needs_base"))
+            base = open_source_uri(studio.open_folders.source(wish.base))
+        return plan_lora(export_plan, base, int(wish.rank), wish.statement)
     return export_plan
 
 

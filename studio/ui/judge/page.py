@@ -9,12 +9,13 @@ from typing import Any
 import gradio as gr
 
 from studio.errors import RunError
-from studio.i18n import Lang, t
+from studio.i18n import Lang, phrase, t
 from studio.judging.pairing import PicturePair, next_pair
 from studio.judging.votes import ANSWERS, READER_LANGUAGES, Answer, ReaderLanguage, Vote, read_votes, write_vote
 from studio.runs.store import RunStore
 from studio.ui.common import html
 from studio.ui.common.address import asked_run
+from studio.ui.common.field_errors import at_field
 from studio.ui.common.frame import keep_in_address, listen, page_header, when_opened
 from studio.ui.common.studio import Studio
 from studio.ui.common.who_asks import rater_of
@@ -78,7 +79,8 @@ def answer(studio: Studio, rater: Rater, now: Open, said: Answer) -> bool:
     return now.number == now.of
 
 
-def named(lang: Lang, name: str, login: str | None) -> str:
+@at_field("your-name")
+def named(name: str, login: str | None) -> str:
     """The rater: who is logged in, else the name that was typed.
 
     Raises:
@@ -86,7 +88,7 @@ def named(lang: Lang, name: str, login: str | None) -> str:
     """
     rater = login or " ".join(name.split())
     if not rater or len(rater) > LONGEST:
-        raise RunError(t(lang, "name_needed", most=LONGEST))
+        raise RunError(phrase("name_needed", most=LONGEST))
     return rater
 
 
@@ -99,7 +101,9 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         gr.Markdown(t(lang, "judge_intro", n=SITTING))
         with gr.Row(elem_classes="bar"):
             chosen = gr.Dropdown([], label=t(lang, "run"), scale=2)
-            name = gr.Textbox(label=t(lang, "your_name"), info=t(lang, "your_name_info"), scale=2, max_lines=1)
+            name = gr.Textbox(
+                label=t(lang, "your_name"), info=t(lang, "your_name_info"), scale=2, max_lines=1, elem_id="your-name"
+            )
             reads = gr.Radio(
                 [(t(lang, f"reads_{each}"), each) for each in READER_LANGUAGES],
                 value=lang,
@@ -144,7 +148,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             return asking(now)
         with studio.run(rater.run) as store:
             if not rater.votes(store):
-                raise RunError(t(lang, "nothing_to_judge"))
+                raise RunError(phrase("nothing_to_judge"))
         return telling(rater, done=True)
 
     def on_load(kept: dict[str, str], request: gr.Request) -> list[Any]:
@@ -159,13 +163,13 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     def on_start(run: str | None, typed: str, best: ReaderLanguage, request: gr.Request) -> list[Any]:
         if run is None:
-            raise RunError(t(lang, "no_runs"))
-        rater = Rater(run, named(lang, typed, rater_of(request)), best)
+            raise RunError(phrase("no_runs"))
+        rater = Rater(run, named(typed, rater_of(request)), best)
         return [{"name": rater.name, "reads": best}, rater, *onward(rater)]
 
     def on_answer(rater: Rater | None, now: Open | None, event: gr.EventData) -> list[Any]:
         if rater is None:  # so many pages were opened since that this one was forgotten
-            raise RunError(t(lang, "page_forgotten"))
+            raise RunError(phrase("page_forgotten"))
         if now is None or event.choice not in ANSWERS:
             return [gr.skip()] * len(outputs)
         ended = answer(studio, rater, now, event.choice)

@@ -8,7 +8,7 @@ from eval.prompts.prompt_set import LANGUAGES, Language
 from studio.analysis.selection import best_source
 from studio.errors import RunError
 from studio.formatting import format_score
-from studio.i18n import Lang, t
+from studio.i18n import Lang, phrase, t
 from studio.judging.annotations import REJECTED, mark_of
 from studio.png_metadata import generation_data, infotext
 from studio.runs.individual import Individual
@@ -103,7 +103,7 @@ def place_content(store: RunStore, lang: Lang, id: str, prompt_id: str, noise: i
     prompts = store.prompts.niches.prompts
     row = next((number for number, prompt in enumerate(prompts) if prompt.id == prompt_id), None)
     if row is None:
-        raise RunError(t(lang, "no_such_prompts", prompts=prompt_id, run=store.name))
+        raise RunError(phrase("no_such_prompts", prompts=prompt_id, run=store.name))
     best = best_source(store.sources())
     beside = None if best is None or best.id == one.id else best
     files = {language: store.image(one.id, prompt_id, language, noise) for language in LANGUAGES}

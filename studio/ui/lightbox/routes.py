@@ -11,7 +11,7 @@ from fastapi.responses import FileResponse
 
 from pipelines.errors import M2N2Error
 from studio.access.visitor import Visitor
-from studio.i18n import Lang
+from studio.i18n import Lang, worded
 from studio.judging.annotations import reject, star
 from studio.runs.store import RunStore
 from studio.ui.common.studio import Studio
@@ -33,12 +33,12 @@ def lightbox_routes(studio: Studio) -> APIRouter:
 
     @router.get("/lightbox/{lang}/{run}")
     def _run(lang: Lang, run: str) -> RunContent:
-        return _found(studio, run, lambda store: run_content(store, lang))
+        return _found(studio, lang, run, lambda store: run_content(store, lang))
 
     @router.get("/lightbox/{lang}/{run}/{model}/{noise}/{prompt:path}")
     def _place(request: Request, lang: Lang, run: str, model: str, noise: int, prompt: str) -> PlaceContent:
         rater = _visitor(request).name or ""
-        return _found(studio, run, lambda store: place_content(store, lang, model, prompt, noise, rater))
+        return _found(studio, lang, run, lambda store: place_content(store, lang, model, prompt, noise, rater))
 
     @router.post("/marks/{run}/{model}/{what}/{given}")
     def _mark(
@@ -49,7 +49,7 @@ def lightbox_routes(studio: Studio) -> APIRouter:
         def mark(store: RunStore) -> None:
             _MARKS[what](store, store.individual(model), visitor.name or "", on=given == "on")
 
-        _found(studio, run, mark)
+        _found(studio, "en", run, mark)
         visitor.record("rate an individual", run)
 
     return router
@@ -60,9 +60,9 @@ def _visitor(request: Request) -> Visitor:
     return visitor
 
 
-def _found(studio: Studio, run: str, read: Callable[[RunStore], T]) -> T:
+def _found(studio: Studio, lang: Lang, run: str, read: Callable[[RunStore], T]) -> T:
     try:
         with studio.run(run) as store:
             return read(store)
     except M2N2Error as error:
-        raise HTTPException(404, str(error)) from error
+        raise HTTPException(404, worded(lang, error)) from error

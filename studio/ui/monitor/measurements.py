@@ -16,11 +16,12 @@ from studio.exporting import registry
 from studio.exporting.certificate import PICTURES_FOLDER, BirthCertificate, score_arrays
 from studio.exporting.registry import Export
 from studio.formatting import format_duration, format_score
-from studio.i18n import Lang, t
+from studio.i18n import Lang, t, worded
 from studio.monitoring.drift import Drift, baseline, drift
 from studio.monitoring.remeasure import journal
 from studio.monitoring.scheduler import GOING_ON, measurement_status, schedule_of
 from studio.runs.picture_names import picture_file
+from studio.stored_messages import stored_phrase
 from studio.ui.common import html
 
 SHOWN = 6  # prompts with pictures then and now
@@ -49,7 +50,7 @@ def export_view(lang: Lang, export: Export) -> ExportView:
     except M2N2Error as error:
         said = html.empty_message(t(lang, "no_certificate"))
         nothing = pd.DataFrame(columns=["when", "change", "line"])
-        return ExportView(False, going_on, Markup(""), said, nothing, Markup(""), {"error": str(error)})
+        return ExportView(False, going_on, Markup(""), said, nothing, Markup(""), {"error": worded(lang, error)})
     latest = drift(certificate, events) if events else None
     return ExportView(
         can_measure=not going_on,
@@ -77,7 +78,9 @@ def progress(lang: Lang, export: Export) -> Markup:
         return Markup("")
     if state != "running":
         words = t(lang, f"measure_{state}", before=now.get("before", 0))
-        return Markup('<p aria-live="polite">{}</p><p class="quiet">{}</p>').format(words, now.get("error", ""))
+        return Markup('<p aria-live="polite">{}</p><p class="quiet">{}</p>').format(
+            words, worded(lang, stored_phrase(now.get("error", "")))
+        )
     done, of = int(now["done"]), max(1, int(now["of"]))
     words = t(lang, f"measure_{now['stage']}", share=f"{done / of:.0%}", done=done, of=of)
     if now["stage"] == "pictures" and 0 < done < of:

@@ -34,7 +34,9 @@ def found(studio: Studio, name: str | None) -> Export:
     """
     export = next((one for one in registry.list_exports(studio.exports) if one.name == name), None)
     if export is None:
-        raise RunError(f"There is no export called {name!r} in {studio.exports}. Choose one of the list.")
+        raise RunError(
+            "There is no export called {name!r} in {folder}. Choose one of the list.", name=name, folder=studio.exports
+        )
     return export
 
 

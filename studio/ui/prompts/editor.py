@@ -33,6 +33,7 @@ from studio.markdown import markdown_text
 from studio.runs.inputs import load_cached_prompts
 from studio.runs.picture_names import safe_component
 from studio.ui.common import html
+from studio.ui.common.field_errors import at_field
 from studio.ui.common.frame import page_link
 from studio.ui.common.studio import Studio, download_folder
 
@@ -71,7 +72,9 @@ def known(studio: Studio, name: str | None) -> Path:
     """
     files = prompt_library.prompt_sets(studio.prompts)
     if name not in files:
-        raise RunError(f"There is no prompt set called {name!r}. Expected one of: {', '.join(files)}.")
+        raise RunError(
+            "There is no prompt set called {name!r}. Expected one of: {names}.", name=name, names=", ".join(files)
+        )
     return files[name]
 
 
@@ -168,6 +171,7 @@ def _limits(lang: Lang, readers: Sequence[Any]) -> list[str]:
     return [t(lang, "tokens_of", reader=reader.name, limit=reader.limit) for reader in readers]
 
 
+@at_field("set-name")
 def save(studio: Studio, table: Cells, name: str, description: str, place: str, *, overwrite: bool) -> str:
     """Save the table as a set of one's own; returns its name.
 

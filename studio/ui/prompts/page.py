@@ -14,10 +14,11 @@ from eval.scorers import names as naming
 from eval.scorers.catalogue import RECOMMENDED
 from pipelines.generation.prompt_syntax import PLAIN, PromptSyntax
 from studio.errors import RunError
-from studio.i18n import Lang, t
+from studio.i18n import Lang, phrase, t
 from studio.library import prompt_library, source_library
 from studio.markdown import markdown_text
 from studio.ui.common.address import not_found
+from studio.ui.common.field_errors import at_field
 from studio.ui.common.frame import keep_in_address, listen, page_header, query_value, when_opened
 from studio.ui.common.studio import Studio
 
@@ -142,19 +143,20 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     def on_edit(now: Cells) -> list[Any]:
         return [state(lang, now), links(studio, lang, None)]
 
+    @at_field("path")
     def on_import(file: str | None, typed: str, now: Cells, joining: bool) -> list[Any]:
         typed = typed.strip().strip('"')
         if not (typed or file):
-            raise RunError(t(lang, "import_nothing"))
-        given = studio.open_folders.path(lang, typed) if typed else Path(file or "")
+            raise RunError(phrase("import_nothing"))
+        given = studio.open_folders.path(typed) if typed else Path(file or "")
         read_table = imported(given, now, join=joining)
         came_from = gr.skip() if joining else str(given.resolve().parent)
         title = gr.skip() if joining else given.stem
         return [title, read_table, came_from, state(lang, read_table), *_nothing(), None, ""]
 
     def on_count(now: Cells, scorer: str, source: str | None, syntax: PromptSyntax) -> list[Any]:
-        studio.open_folders.scorer(lang, scorer)
-        studio.open_folders.sources(lang, filter(None, [source]))
+        studio.open_folders.scorer(scorer)
+        studio.open_folders.sources(filter(None, [source]))
         return [*measured(lang, now, scorer, source, syntax)]
 
     def on_save(now: Cells, called: str, words: str, folder: str, overwrite: bool) -> list[Any]:

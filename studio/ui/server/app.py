@@ -232,7 +232,11 @@ def _listener(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise RunError(
-            f"Port {port} on {host} cannot be opened ({error.strerror}). Expected a free one: another studio may be "
-            f"open there already; stop it, or choose another: m2n2 studio --port {port % 65535 + 1}."
+            "Port {port} on {host} cannot be opened ({reason}). Expected a free one: another studio may be "
+            "open there already; stop it, or choose another: m2n2 studio --port {other}.",
+            port=port,
+            host=host,
+            reason=error.strerror,
+            other=port % 65535 + 1,
         ) from error
     return listener

@@ -21,7 +21,7 @@ from pipelines.untrusted import Limits, UnreadableDocument, parse_json
 from studio.access.door import Door
 from studio.access.roles import Role, may
 from studio.access.visitor import Visitor
-from studio.i18n import LANGUAGES, Lang, preferred_language, t
+from studio.i18n import LANGUAGES, Lang, preferred_language, t, worded
 
 from .answer_headers import guarded_send
 from .log_in_page import log_in_page, set_session
@@ -81,7 +81,7 @@ class Gate:
         except Refused as refusal:
             answer = refusal.answer
         except M2N2Error as error:
-            answer = PlainTextResponse(str(error), 503)
+            answer = PlainTextResponse(worded(lang, error), 503)
         await (answer or self._app)(scope, receive, send)
 
     def _check_origin(self, headers: Headers, method: str, seen: Forwarded, lang: Lang) -> None:

@@ -1,6 +1,8 @@
-"""How every page looks: the theme's tokens, and what stands in each page's head."""
+"""How every page looks and answers: the theme's tokens, and what stands in each page's head."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import gradio as gr
 
@@ -116,6 +118,7 @@ function studioShows(key, value) {
   window.history.replaceState(window.history.state, "", `${window.location.pathname}?${query}`);
 }
 </script>"""
+HEAD += f"<script>{Path(__file__).with_name('inline_errors.js').read_text('utf-8')}</script>"
 
 
 def theme() -> gr.themes.Base:

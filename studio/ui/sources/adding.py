@@ -11,10 +11,11 @@ from pipelines.recipes.recipe import parse_recipe
 from pipelines.untrusted import UnreadableDocument, read_text, read_yaml
 from studio.errors import RunError
 from studio.formatting import format_bytes, format_duration
-from studio.i18n import Lang, t
+from studio.i18n import Lang, phrase, t, worded
 from studio.library import source_library
 from studio.library.fetch import fetch_source
 from studio.markdown import markdown_text
+from studio.ui.common.field_errors import at_field
 from studio.ui.common.studio import Studio
 
 from .cards import Entry, entry
@@ -31,7 +32,11 @@ def lines(text: str) -> list[str]:
     """
     written = [line.strip().strip('"') for line in text.splitlines() if line.strip()]
     if len(written) > MOST_LINES:
-        raise RunError(f"Expected at most {MOST_LINES} sources at a time, found {len(written)}. Add them in parts.")
+        raise RunError(
+            "Expected at most {most_lines} sources at a time, found {found}. Add them in parts.",
+            most_lines=MOST_LINES,
+            found=len(written),
+        )
     return written
 
 
@@ -40,20 +45,20 @@ def look(studio: Studio, lang: Lang, text: str) -> str:
     said, folders = [], studio.open_folders
     for line in lines(text):
         try:
-            uri = folders.source(lang, line)
+            uri = folders.source(line)
             if not is_at_hand(uri):
                 said.append(t(lang, "look_fetch", name=markdown_text(default_name(uri))))
                 continue
             found = entry(source_library.KnownSource(uri))
             said.append(_described(lang, found))
         except M2N2Error as error:
-            said.append(f"⚠️ {markdown_text(error)}")
+            said.append(f"⚠️ {markdown_text(worded(lang, error))}")
     return "\n".join(f"- {one}" for one in said) or t(lang, "add_hint")
 
 
 def _described(lang: Lang, found: Entry) -> str:
     if found.source is None:
-        return f"⚠️ {markdown_text(found.problem)}"
+        return f"⚠️ {markdown_text(worded(lang, found.problem))}"
     source = found.source
     words = t(
         lang,
@@ -66,20 +71,21 @@ def _described(lang: Lang, found: Entry) -> str:
     try:
         check_mergeable([source])
     except M2N2Error as error:
-        return f"⚠️ {words} {markdown_text(error)}"
+        return f"⚠️ {words} {markdown_text(worded(lang, error))}"
     known = all(part.is_hashed for part in source.components.values())
     return f"{words} {t(lang, 'look_known' if known else 'look_hash', size=format_bytes(source.size))}"
 
 
+@at_field("own")
 def add(studio: Studio, lang: Lang, text: str, tell: Tell) -> list[str]:
     """Fetch, check, hash and remember sources; returns them as they are remembered.
 
     Raises:
         M2N2Error: one of them cannot be had or cannot be bred; those before it are remembered.
     """
-    uris = studio.open_folders.sources(lang, lines(text))
+    uris = studio.open_folders.sources(lines(text))
     if not uris:
-        raise RunError(t(lang, "add_nothing"))
+        raise RunError(phrase("add_nothing"))
     for uri in uris:
         if not is_at_hand(uri):
             fetch_source(uri, lambda seconds, come: tell(*_fetching(lang, seconds, come)))
@@ -102,6 +108,7 @@ def _fetching(lang: Lang, seconds: float, come: tuple[int, int] | None) -> tuple
     return done / of, t(lang, "fetching_bytes", done=format_bytes(done), of=format_bytes(of), left=left)
 
 
+@at_field("drop")
 def sources_in(path: Path) -> list[str]:
     """The sources that a dropped file names: those of a recipe, of a run file, or of a list of sources.
 
@@ -114,9 +121,13 @@ def sources_in(path: Path) -> list[str]:
         content = read_yaml(path)
     except (OSError, UnreadableDocument) as error:
         raise RunError(
-            f"{path.name} cannot be read ({unreadable(error)}). Expected a recipe (JSON) or a run file (YAML)."
+            "{name} cannot be read ({reason}). Expected a recipe (JSON) or a run file (YAML).",
+            name=path.name,
+            reason=unreadable(error),
         ) from error
     named = content.get("sources") if isinstance(content, dict) else None
     if not isinstance(named, list) or not named:
-        raise RunError(f"{path.name} names no sources. Expected a recipe (JSON), or a run file (YAML) with `sources:`.")
+        raise RunError(
+            "{name} names no sources. Expected a recipe (JSON), or a run file (YAML) with `sources:`.", name=path.name
+        )
     return [str(uri) for uri in named]

@@ -11,9 +11,9 @@ from markupsafe import Markup
 from eval.prompts.prompt_set import Language
 from pipelines.checkpoints.source_uri import is_at_hand, open_source_uri
 from pipelines.checkpoints.sources import Source
-from pipelines.errors import M2N2Error
+from pipelines.errors import M2N2Error, Phrase
 from studio.formatting import format_bytes, format_score
-from studio.i18n import Lang, category_label, t
+from studio.i18n import Lang, category_label, t, worded
 from studio.library.adapter_notes import source_notes
 from studio.library.source_description import describe_source
 from studio.library.source_library import KnownSource, preview_files
@@ -45,7 +45,7 @@ def entry(known: KnownSource) -> Entry:
         source.component("unet")  # what is bred here has one
         return Entry(known, source)
     except M2N2Error as error:
-        return Entry(known, None, str(error))
+        return Entry(known, None, error.phrase)
 
 
 def cards(
@@ -73,7 +73,7 @@ def _card(
 ) -> Markup:
     strengths = found.get(one.known.uri)
     if one.source is None:
-        words = t(lang, "source_not_here") if one.fetch else one.problem or ""
+        words = t(lang, "source_not_here") if one.fetch else worded(lang, one.problem or "")
         body = Markup('<p class="problem">{}</p>').format(words)
     else:
         body = _facts(lang, one.source, speakers)
@@ -108,7 +108,11 @@ def _strip(lang: Lang, one: Entry, found: SourceStrengths | None, captions: Mapp
 def _contents(lang: Lang, source: Source) -> str:
     """What a source is, and what of it cannot be used."""
     sentences = [describe_source(lang, source), *(note.text(lang) for note in source_notes(source))]
-    sentences += [f"{source.name} {source.problem(part)}." for part in source.components if source.problem(part)]
+    sentences += [
+        worded(lang, Phrase("{source} {problem}.", source=source.name, problem=problem))
+        for part in source.components
+        if (problem := source.problem(part))
+    ]
     return " ".join(sentences)
 
 

@@ -11,7 +11,7 @@ from studio.doctor.examination import examine_sources
 from studio.doctor.findings import Examination
 from studio.errors import RunError
 from studio.formatting import format_bytes
-from studio.i18n import Lang, t
+from studio.i18n import Lang, phrase, t
 from studio.ui.common.studio import Studio
 
 from .similarity import Tell
@@ -24,10 +24,10 @@ def check(studio: Studio, lang: Lang, uris: Sequence[str], tell: Tell) -> Markup
         M2N2Error: none is chosen, or one of them cannot be opened.
     """
     if not uris:
-        raise RunError(t(lang, "check_choose"))
+        raise RunError(phrase("check_choose"))
     away = [default_name(uri) for uri in uris if not is_at_hand(uri)]
     if away:
-        raise RunError(t(lang, "fetch_first", names=", ".join(away)))
+        raise RunError(phrase("fetch_first", names=", ".join(away)))
     examined = examine_sources(
         uris,
         studio.runs,

@@ -12,7 +12,7 @@ from pipelines.checkpoints.source_uri import default_name, is_at_hand, open_sour
 from pipelines.recipes.compatibility import gram_matrices, source_angles, task_angles, task_distances
 from pipelines.recipes.mergeable import check_mergeable, text_encoder_conflict
 from studio.errors import RunError
-from studio.i18n import Lang, chromosome_label, t
+from studio.i18n import Lang, chromosome_label, phrase, t
 
 Tell = Callable[[float, str], None]  # told the share that is done, 0..1, and what is being done
 
@@ -39,10 +39,10 @@ def measure(uris: Sequence[str], lang: Lang, tell: Tell) -> Measured:
         M2N2Error: fewer than two, or they cannot be merged with each other.
     """
     if len(uris) < 2:
-        raise RunError(t(lang, "choose_two"))
+        raise RunError(phrase("choose_two"))
     away = [default_name(uri) for uri in uris if not is_at_hand(uri)]
     if away:
-        raise RunError(t(lang, "fetch_first", names=", ".join(away)))
+        raise RunError(phrase("fetch_first", names=", ".join(away)))
     sources = [open_source_uri(uri) for uri in uris]
     check_mergeable(sources)
     products = gram_matrices(sources, lambda share: tell(share, t(lang, "measuring")))

@@ -187,7 +187,9 @@ def save_weak(studio: Studio, name: str, language: Language) -> tuple[str, int]:
         folder = store.folder
         weak = [spot.prompt for spot in best_by_prompt(store.individuals(), prompts.prompts, language) if spot.weak]
     if not weak:
-        raise RunError(f"Run {name} has no weak prompts. Expected some to save; look at another run or language.")
+        raise RunError(
+            "Run {name} has no weak prompts. Expected some to save; look at another run or language.", name=name
+        )
     path = prompt_library.prompt_set_path(studio.prompts, f"weak-{name}-{language}")
     some = prompts.model_copy(update={"name": path.stem, "prompts": tuple(weak)}).with_absolute_references(folder)
     return str(prompt_library.save_prompt_set(path, some, overwrite=True)), len(weak)

@@ -52,10 +52,12 @@ def test_a_first_afternoon(lang, address, empty: Studio, prompt_files, request):
     page.get_by_label(say("own_folders")).fill("/nowhere/mine")
     expect(page.get_by_label(say("own_folders"))).to_have_value("/nowhere/mine")
     page.locator("#go").click()
-    expect(page.get_by_text(say("error_title"))).to_be_visible()
+    refused = page.locator("#own + .inline-error")  # at the field, in the page's language
+    expect(refused).to_contain_text(say("closed_folder", path="/nowhere/mine", folders="|").split("|")[0])
+    expect(page.get_by_label(say("own_folders"))).to_have_attribute("aria-invalid", "true")
     expect(page.get_by_label(say("own_folders"))).to_have_value("/nowhere/mine")
     page.get_by_label(say("own_folders")).fill("")
-    page.locator(".toast-close").first.click()
+    expect(refused).to_have_count(0)
 
     # A short run.
     for key, file in zip(("prompts", "held_out"), prompt_files, strict=True):

@@ -65,27 +65,25 @@ def test_what_lies_below_is_open_wherever_links_go(tmp_path, studio, outside):
     ):
         assert not folders.holds(path)
         with pytest.raises(RunError, match=r"m2n2 studio --allow"):
-            folders.path("en", path)
-    with pytest.raises(RunError, match="フォルダー") as caught:
-        folders.path("ja", outside)
+            folders.path(path)
+    with pytest.raises(RunError, match="lies outside") as caught:
+        folders.path(outside)
     assert str(here) in str(caught.value)
 
 
 def test_sources_and_scorers_are_open_below_on_the_hub_or_where_the_studio_knows_them(studio, outside):
     folders, mine = studio.open_folders, studio.runs.parent / "a"
     family = str(assets.sources()[0])
-    assert (
-        folders.sources("en", ["owner/name", f"{mine} + 0.5 * owner/lora", family])[1] == f"{mine} + 0.5 * owner/lora"
-    )
+    assert folders.sources(["owner/name", f"{mine} + 0.5 * owner/lora", family])[1] == f"{mine} + 0.5 * owner/lora"
     for uri in (f"{outside}/model.safetensors", f"{mine} + 0.8 * {outside}/model.safetensors", "/etc", "../../x"):
         with pytest.raises(RunError, match="outside"):
-            folders.source("en", uri, relative_to=studio.runs.parent)
-    assert OpenFolders((), frozenset({f"{outside}/a"})).source("en", "a", relative_to=outside) == f"{outside}/a"
+            folders.source(uri, relative_to=studio.runs.parent)
+    assert OpenFolders((), frozenset({f"{outside}/a"})).source("a", relative_to=outside) == f"{outside}/a"
     for name in ("hf-hub:owner/name", f"local-dir:{mine}", "ViT-B-32/openai"):
-        assert folders.scorer("en", name) == name
+        assert folders.scorer(name) == name
     for name in (f"local-dir:{outside}", f"ViT-B-32/openai@{outside}"):
         with pytest.raises(RunError, match="outside"):
-            folders.scorer("en", name)
+            folders.scorer(name)
 
 
 @pytest.mark.parametrize("field", ["own", "prompts", "held_out", "scorer", "reporter", "start", "votes", "fork"])
@@ -94,22 +92,22 @@ def test_no_field_of_a_new_run_names_a_file_outside(studio, outside, field):
     named = f"local-dir:{outside}" if field in ("scorer", "reporter") else f"{outside}/{value}"
     form = dataclasses.replace(FORM, **{field: named})
     with pytest.raises(RunError, match="outside"):
-        begin(studio, "en", form)
+        begin(studio, form)
     assert "outside" in cost(studio, "en", form)
     assert list(studio.runs.iterdir()) == []
 
 
 def test_a_fork_may_read_what_its_run_was_given(studio, outside, small_config, tmp_path):
-    check_open(studio, "en", FORM)
+    check_open(studio, FORM)
     given = tmp_path / "given.yaml"
     given.write_bytes(Path(small_config.prompts).read_bytes())
     bred = create_run(studio.runs / "bred", small_config)
     config = bred.config
     bred.close()
     fork = form_of(config, fork=studio.runs / "bred")
-    check_open(studio, "en", fork)
+    check_open(studio, fork)
     with pytest.raises(RunError, match="outside"):
-        check_open(studio, "en", dataclasses.replace(fork, prompts=str(given)))
+        check_open(studio, dataclasses.replace(fork, prompts=str(given)))
 
 
 def test_other_pages_name_no_file_outside(studio, outside):
@@ -191,4 +189,4 @@ def test_every_page_that_opens_a_path_is_known():
 
 def test_errors_of_closed_folders_are_the_houses(studio, outside):
     with pytest.raises(M2N2Error):
-        studio.open_folders.source("en", f"{outside}/x + x * ")
+        studio.open_folders.source(f"{outside}/x + x * ")

@@ -65,10 +65,10 @@ def test_a_page_opens_no_lender_outside_of_the_open_folders(fix, tmp_path):
     closed = Studio(tmp_path / "studio" / "runs")
     form = replace(form_of(embedded()), lent=f"vae={fix}")
     with pytest.raises(RunError, match="lies outside"):
-        begin(closed, "en", form)
+        begin(closed, form)
     assert "lies outside" in cost(closed, "en", form)
     assert "lies outside" not in cost(closed, "en", replace(form, lent="vae=base"))
     config = form.config()
     config.save(closed.runs / "former" / "run.yaml")
     make_database(closed.runs / "former")
-    check_open(closed, "en", form_of(config, fork=closed.runs / "former"))
+    check_open(closed, form_of(config, fork=closed.runs / "former"))

@@ -33,7 +33,7 @@ def wish(finished):
 @pytest.mark.parametrize("form", ["folder", "file"])
 def test_what_is_previewed_is_what_is_written(finished, wish, form):
     wish = replace(wish, form=form)
-    planned = steps.plan(finished, "en", wish)
+    planned = steps.plan(finished, wish)
     shown = steps.preview("en", planned, wish.run, wish.id)
     told = []
     done = steps.export(finished, "en", wish, [], lambda *now: told.append(now))
@@ -56,18 +56,18 @@ def test_what_is_previewed_is_what_is_written(finished, wish, form):
 
 
 def test_the_header_is_shown_as_a_person_reads_it(finished, wish):
-    planned = steps.plan(finished, "en", replace(wish, form="file"))
+    planned = steps.plan(finished, replace(wish, form="file"))
     shown = steps.preview("en", planned, wish.run, wish.id).metadata
     assert shown.keys() == planned.metadata.keys()
     assert shown["modelspec.title"] == wish.title
     assert len(shown["modelspec.thumbnail"]) < 100
     assert shown["sd_merge_recipe"]["type"] == "m2n2-studio"
-    folder = steps.preview("en", steps.plan(finished, "en", wish), wish.run, wish.id)
+    folder = steps.preview("en", steps.plan(finished, wish), wish.run, wish.id)
     assert folder.metadata["_class_name"] == "StableDiffusionXLPipeline"
 
 
 def test_pictures_of_the_card_are_where_the_browser_finds_them(finished, wish):
-    shown = steps.preview("en", steps.plan(finished, "en", wish), wish.run, wish.id)
+    shown = steps.preview("en", steps.plan(finished, wish), wish.run, wish.id)
     assert f"](/pictures/run/first/{wish.id}/" in shown.card
     assert "](samples/" not in shown.card
     assert shown.pictures.count("<img") == 6
@@ -75,19 +75,18 @@ def test_pictures_of_the_card_are_where_the_browser_finds_them(finished, wish):
 
 def test_the_size_follows_the_precision(finished, wish):
     sizes = {
-        kind: steps.plan(finished, "en", replace(wish, form="file", precision=kind)).size
-        for kind in ("fp16", "fp32", HOST)
+        kind: steps.plan(finished, replace(wish, form="file", precision=kind)).size for kind in ("fp16", "fp32", HOST)
     }
     assert sizes["fp32"] == pytest.approx(2 * sizes["fp16"], rel=1e-4)
     assert sizes[HOST] == sizes["fp16"]
 
 
 def test_what_does_not_fit_is_said_before(finished, wish, monkeypatch):
-    words, fits = steps.facts(finished, "en", steps.plan(finished, "en", wish))
+    words, fits = steps.facts(finished, "en", steps.plan(finished, wish))
     assert fits
     assert str(finished.exports / wish.title) in words
     monkeypatch.setattr("pipelines.storage.disk_space.SPARE_BYTES", 1 << 60)
-    words, fits = steps.facts(finished, "ja", steps.plan(finished, "ja", wish))
+    words, fits = steps.facts(finished, "ja", steps.plan(finished, wish))
     assert not fits
     assert "空きを作って" in words
 
@@ -95,10 +94,10 @@ def test_what_does_not_fit_is_said_before(finished, wish, monkeypatch):
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_warnings_must_be_ticked_as_read(finished, wish, lang, monkeypatch):
     monkeypatch.delitem(catalogue.KNOWN_LICENCES, "apache-2.0")
-    found = licences.terms(lang, steps.plan(finished, lang, wish))
+    found = licences.terms(lang, steps.plan(finished, wish))
     assert found.warnings
     for read in ([], found.warnings[:-1]):
-        with pytest.raises(RunError, match=t(lang, "tick_first").split(".")[0]):
+        with pytest.raises(RunError, match=t("en", "tick_first").split(".")[0]):
             steps.export(finished, lang, wish, read)
     assert name_problem(wish.title, finished.exports) is None  # nothing was written
     steps.export(finished, lang, replace(wish, form="recipe"), found.warnings)
@@ -113,7 +112,7 @@ def forbidden(monkeypatch):
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_weights_that_licences_stand_against_take_a_reason(finished, wish, lang, forbidden):
-    planned = steps.plan(finished, lang, wish)
+    planned = steps.plan(finished, wish)
     found = licences.terms(lang, planned)
     assert found.clashes
     assert t(lang, "barred") in licences.told(lang, found)
@@ -122,12 +121,12 @@ def test_weights_that_licences_stand_against_take_a_reason(finished, wish, lang,
     assert not may
     assert t(lang, "barred") in words
     for stated in ({}, {"reason": "agreed"}, {"stated_by": "Aya"}, {"reason": " ", "stated_by": "Aya"}):
-        with pytest.raises(LicenceError, match=re.escape(t(lang, "barred"))):
+        with pytest.raises(LicenceError, match=re.escape(t("en", "barred"))):
             steps.export(finished, lang, replace(wish, **stated), found.warnings)
     assert name_problem(wish.title, finished.exports) is None  # nothing was written
-    assert steps.facts(finished, lang, steps.plan(finished, lang, replace(wish, form="recipe")))[1]
+    assert steps.facts(finished, lang, steps.plan(finished, replace(wish, form="recipe")))[1]
     stated = replace(wish, reason="both agreed", stated_by="Aya")
-    assert steps.facts(finished, lang, steps.plan(finished, lang, stated))[1]
+    assert steps.facts(finished, lang, steps.plan(finished, stated))[1]
     done = steps.export(finished, lang, stated, found.warnings)
     statement = load_recipe(done.planned.target / "recipe.json").licence_statement
     assert (statement.reason, statement.who) == ("both agreed", "Aya")
@@ -136,7 +135,7 @@ def test_weights_that_licences_stand_against_take_a_reason(finished, wish, lang,
 
 def test_one_click_publishes_the_recipe(finished, wish, forbidden):
     stated = replace(wish, reason="both agreed", stated_by="Aya")
-    read = licences.terms("en", steps.plan(finished, "en", stated)).warnings
+    read = licences.terms("en", steps.plan(finished, stated)).warnings
     done = steps.export(finished, "en", stated, read)
     assert export_page._results("en", done)[-1].visible
     first, second = (publish(finished, stated) for _ in range(2))
@@ -150,7 +149,7 @@ def test_one_click_publishes_the_recipe(finished, wish, forbidden):
 
 
 def test_attribution_is_filled_in_and_can_be_put_right(finished, wish):
-    found = licences.terms("en", steps.plan(finished, "en", wish))
+    found = licences.terms("en", steps.plan(finished, wish))
     assert {row[0] for row in found.rows} <= set(assets.NAMES)
     assert "licensed under [apache-2.0](https://www.apache.org/licenses/LICENSE-2.0)" in found.credit
     named = replace(wish, credit="- ja by 美咲")
@@ -161,10 +160,10 @@ def test_attribution_is_filled_in_and_can_be_put_right(finished, wish):
 
 def test_a_recipe_alone_is_a_zip_and_the_commands(finished, wish):
     wish = replace(wish, form="recipe", precision="bf16")
-    shown = steps.preview("en", steps.plan(finished, "en", wish), wish.run, wish.id)
+    shown = steps.preview("en", steps.plan(finished, wish), wish.run, wish.id)
     assert "## Rebuild it" in shown.card
     assert shown.metadata["format"] == "m2n2-recipe"
-    words, fits = steps.facts(finished, "en", steps.plan(finished, "en", wish))
+    words, fits = steps.facts(finished, "en", steps.plan(finished, wish))
     assert fits
     assert ".recipe.zip" in words
     done = steps.export(finished, "en", wish, [])
@@ -210,10 +209,10 @@ def test_a_lora_is_offered_against_the_host_and_says_what_it_misses(finished, wi
     assert host in [uri for _, uri in choices]
     assert len({uri for _, uri in choices}) == len(choices) >= 4
     with pytest.raises(RunError, match="Choose the base"):
-        steps.plan(finished, "en", replace(wish, form="lora"))
+        steps.plan(finished, replace(wish, form="lora"))
     other = next(uri for _, uri in choices if uri != host)
     wish = replace(wish, form="lora", base=other, rank=4)
-    planned = steps.plan(finished, "en", wish)
+    planned = steps.plan(finished, wish)
     shown = steps.preview("en", planned, wish.run, wish.id)
     assert f"LoRA of rank 4. Put on `{Path(other).name}`" in shown.card
     assert shown.metadata["modelspec.architecture"].endswith("/lora")

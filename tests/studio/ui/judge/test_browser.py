@@ -85,7 +85,8 @@ def test_thirty_blind_votes_then_the_names(lang, voting, voting_address, monkeyp
     shoot(page, lang, "judge-1-start")
     page.locator("#go").click()
     expect(page.get_by_text(t(lang, "error_title"))).to_be_visible()
-    page.locator(".toast-close").first.click()
+    expect(page.get_by_label(t(lang, "your_name"))).to_have_attribute("aria-invalid", "true")
+    expect(page.locator(".toast-body")).to_have_count(0)
     page.get_by_label(t(lang, "your_name")).fill("美咲")
     page.get_by_label(t(lang, "your_name")).press("Enter")
 

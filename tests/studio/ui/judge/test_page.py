@@ -69,11 +69,11 @@ def test_blind_pictures_are_served_under_their_token_until_it_is_forgotten(votin
 
 
 def test_the_name_is_the_login_or_what_was_typed():
-    assert judge.named("en", "  Aya   K. ", None) == "Aya K."
-    assert judge.named("en", "Aya", "ken@example.com") == "ken@example.com"
+    assert judge.named("  Aya   K. ", None) == "Aya K."
+    assert judge.named("Aya", "ken@example.com") == "ken@example.com"
     for name in ("  ", "x" * 61):
         with pytest.raises(RunError, match="Expected a name"):
-            judge.named("en", name, None)
+            judge.named(name, None)
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

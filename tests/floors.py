@@ -20,7 +20,7 @@ STUDIO = (
     tuple(
         f"studio.ui.{page}"
         for page in (
-            "archive", "compare", "evolve", "export", "judge", "lightbox", "monitor", "prompts", "sources",
+            "archive", "compare", "evolve", "export", "judge", "lightbox", "monitor", "prompts", "run_list", "sources",
             "weak_spots",
         )
     ),

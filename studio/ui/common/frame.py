@@ -111,9 +111,12 @@ def page_header(lang: Lang, page: str) -> gr.HTML:
     )
     gr.HTML(
         Markup(
-            '<header class="studio-bar"><h1>m2n2-studio</h1><nav aria-label="{}">{}</nav><b class="visitor"></b>'
+            '<header class="studio-bar"><button type="button" class="runs-open" aria-expanded="false">{}</button>'
+            '<h1>m2n2-studio</h1><nav aria-label="{}">{}</nav><b class="visitor"></b>'
             '<form class="log-out" method="post" action="/log-out"><button>{}</button></form>{}</header>{}'
-        ).format(t(lang, "pages"), _groups(lang, page), t(lang, "log_out"), links, _tour(lang, page)),
+        ).format(
+            t(lang, "run_list"), t(lang, "pages"), _groups(lang, page), t(lang, "log_out"), links, _tour(lang, page)
+        ),
         elem_classes="studio-top",
     )
     return gr.HTML(elem_id="not-found")

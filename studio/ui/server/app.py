@@ -50,6 +50,7 @@ from studio.ui.judge import page as judge
 from studio.ui.lightbox.routes import lightbox_routes
 from studio.ui.monitor import page as monitor
 from studio.ui.prompts import page as prompt_sets
+from studio.ui.run_list.routes import run_list_routes
 from studio.ui.sources import page as sources
 from studio.ui.weak_spots import page as weak
 
@@ -129,6 +130,7 @@ async def _assemble(studio: Studio, door: Door) -> FastAPI:
     app.include_router(log_in_routes(door))
     app.include_router(picture_routes(studio))
     app.include_router(lightbox_routes(studio))
+    app.include_router(run_list_routes(studio))
     pages = {lang: build_pages(studio, lang) for lang in LANGUAGES}
     for lang, page in pages.items():
         _mount(app, page, lang)

@@ -43,6 +43,7 @@ _TOKENS = {
 # Gradio keeps `studio.css` to what is inside its container; who closed the tour is written on the page's root.
 HEAD = """<script src="/visitor.js"></script>
 <script src="/lightbox.js" defer></script>
+<script src="/run-list.js" defer></script>
 <style>
 [data-tour="on"] .gradio-container .tour { display: flex !important; }
 html:not([data-visitor]) .log-out, html[data-visitor=""] .log-out { display: none; }
@@ -53,6 +54,12 @@ html[data-visitor]:not([data-visitor=""]) .typed-name { display: none; }
 .toast-wrap {
   top: auto !important; bottom: 12px; left: auto !important; width: min(26rem, 90vw); max-height: 33vh;
   overflow-y: auto;
+}
+/* Beside the list of runs, where there is room for both. */
+@media (min-width: 1100px) { .with-runs > .main { padding-left: 296px !important; } }
+@media (max-width: 1500px) {
+  .with-runs .studio-bar { height: auto !important; flex-wrap: wrap !important; padding: 6px 0 !important; }
+  .with-runs .studio-bar nav { order: 2; flex-basis: 100% !important; flex-wrap: wrap !important; }
 }
 html[data-role="viewer"] :is(.needs-judge, .needs-editor), html[data-role="judge"] .needs-editor {
   display: none !important;

@@ -39,6 +39,8 @@ ROUTE_ROLES = (
     RouteRole("GET", "/visitor.js", "viewer"),
     RouteRole("GET", "/lightbox.js", "viewer"),
     RouteRole("GET", r"/lightbox/.+", "viewer"),
+    RouteRole("GET", "/run-list.js", "viewer"),
+    RouteRole("GET", r"/run-list/\w+", "viewer"),
     RouteRole("POST", r"/marks/.+", "judge"),
     RouteRole("GET", r"/language/\w+/\w+", "viewer"),
     RouteRole("GET HEAD", r"/pictures/.+", "viewer"),

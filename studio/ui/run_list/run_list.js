@@ -1,0 +1,98 @@
+// The runs of the studio at the left of every page. Asked for while it is open; what was open stays so on the next page.
+(() => {
+  const KEPT = "studio_runs";
+  const AGAIN = 5000; // ms between two looks while a run goes on
+  const NO_RUN = ["sources", "prompts", "monitor"]; // pages that show no run
+  let list = null;
+  let timer = 0;
+
+  const made = (name, properties = {}, ...children) => {
+    const one = Object.assign(document.createElement(name), properties);
+    one.append(...children);
+    return one;
+  };
+  const opener = () => document.querySelector(".runs-open");
+  const language = () => window.location.pathname.split("/")[1];
+  const shown = () => new URLSearchParams(window.location.search).get("run");
+
+  const link = (name) => {
+    const page = window.location.pathname.split("/")[2] || "";
+    const path = NO_RUN.includes(page) ? `/${language()}/` : window.location.pathname;
+    return `${path}?${new URLSearchParams({ run: name })}`;
+  };
+
+  const row = (run) => {
+    const cover = run.cover
+      ? made("img", { src: run.cover, alt: "", loading: "lazy" })
+      : made("span", { className: "no-picture" });
+    const words = made("span", { className: "words" }, made("b", { textContent: run.name }), made("span", { textContent: run.state }));
+    if (!run.readable) return made("li", { className: "unreadable" }, cover, words);
+    const open = made("a", { href: link(run.name), title: run.name }, cover, words);
+    if (run.name === shown()) open.setAttribute("aria-current", "true");
+    return made("li", { className: run.going ? "going" : "" }, open);
+  };
+
+  const fill = async () => {
+    window.clearTimeout(timer);
+    let content;
+    try {
+      const answer = await fetch(`/run-list/${language()}`);
+      if (!answer.ok) return;
+      content = await answer.json();
+    } catch {
+      return; // the page is left, or the studio has ended: what is shown stays
+    }
+    if (!list) return;
+    const rows = content.runs.map(row);
+    const before = list.querySelector("ul, p");
+    const after = rows.length ? made("ul", {}, ...rows) : made("p", { className: "quiet", textContent: content.words.empty });
+    const place = before?.scrollTop || 0;
+    const focused = list.contains(document.activeElement) ? document.activeElement.title : null;
+    if (before) before.replaceWith(after);
+    else list.append(made("button", { type: "button", className: "runs-close", ariaLabel: content.words.close, textContent: "×" }), after);
+    after.scrollTop = place;
+    if (focused) [...after.querySelectorAll("a")].find((one) => one.title === focused)?.focus();
+    if (content.runs.some((run) => run.going)) timer = window.setTimeout(look, AGAIN);
+  };
+  const look = () => {
+    if (!list) return;
+    if (document.hidden) timer = window.setTimeout(look, AGAIN);
+    else fill();
+  };
+
+  const open = () => {
+    const container = document.querySelector(".gradio-container");
+    if (list || !container || !opener()) return;
+    list = made("aside", { id: "run-list", ariaLabel: opener().textContent });
+    container.append(list);
+    container.classList.add("with-runs");
+    opener().setAttribute("aria-expanded", "true");
+    fill();
+  };
+  const close = () => {
+    window.clearTimeout(timer);
+    list?.remove();
+    list = null;
+    document.querySelector(".gradio-container")?.classList.remove("with-runs");
+    opener()?.setAttribute("aria-expanded", "false");
+  };
+
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest?.(".runs-open, .runs-close")) return;
+    if (list) close();
+    else open();
+    localStorage.setItem(KEPT, list ? "open" : "closed");
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !list?.contains(document.activeElement)) return;
+    close();
+    localStorage.setItem(KEPT, "closed");
+    opener()?.focus();
+  });
+  // The bar comes with Gradio's first drawing of the page.
+  new MutationObserver((_, observer) => {
+    if (!opener()) return;
+    observer.disconnect();
+    if (localStorage.getItem(KEPT) === "open" && window.innerWidth >= 1100) open();
+  }).observe(document, { childList: true, subtree: true });
+})();

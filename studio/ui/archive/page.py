@@ -100,7 +100,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     with gr.Row(equal_height=False) as found_row:
         with gr.Column(scale=6, min_width=360):
             with gr.Row(elem_classes="wall-top"):
-                gr.Markdown(t(lang, "archive"), elem_classes="quiet")
+                gr.Markdown(t(lang, "archive"), elem_classes="quiet inset")
                 gr.HTML(
                     Markup('<label id="picture-size">{} {}</label>').format(
                         t(lang, "picture_size"),

@@ -106,7 +106,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             shown_table = gr.HTML(
                 html.empty_message(t(lang, "compare_empty")), elem_id="sheet", min_height=380, js_on_load=KEYS
             )
-        with gr.Column(scale=4, min_width=320):
+        with gr.Column(scale=4, min_width=320, elem_classes="flush"):
             slider = gr.ImageSlider(
                 label=t(lang, "laid_over"), interactive=False, format="png", max_height=420, elem_id="over"
             )

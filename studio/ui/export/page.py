@@ -291,7 +291,7 @@ def _results(lang: Lang, done: offer.Done) -> list[Any]:
 
 def _buttons(lang: Lang, number: int) -> list[gr.Button]:
     """Back and Next of a step; the first has nothing to go back to, and waits for somebody to be chosen."""
-    with gr.Row():
+    with gr.Row(elem_classes="bar"):
         back = [gr.Button(t(lang, "back"), elem_id=f"back-{number}")] if number > 1 else []
         forward = gr.Button(t(lang, "next"), variant="primary", elem_id=f"next-{number}", interactive=number > 1)
         return [*back, forward]

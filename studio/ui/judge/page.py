@@ -98,7 +98,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     remembered = gr.BrowserState({"name": "", "reads": lang}, storage_key=REMEMBERED, secret=KEY)
     who, pending = gr.State(None), gr.State(None)
     with gr.Column(elem_id="start") as form:
-        gr.Markdown(t(lang, "judge_intro", n=SITTING))
+        gr.Markdown(t(lang, "judge_intro", n=SITTING), elem_classes="inset")
         with gr.Row(elem_classes="bar"):
             chosen = gr.Dropdown([], label=t(lang, "run"), scale=2)
             name = gr.Textbox(

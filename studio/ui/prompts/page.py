@@ -56,7 +56,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             name = gr.Textbox(label=t(lang, "title"), max_lines=1, elem_id="set-name")
             about = gr.Textbox(label=t(lang, "description"), max_lines=2)
             over = gr.Checkbox(False, label=t(lang, "overwrite"), elem_id="over")
-            with gr.Row():
+            with gr.Row(elem_classes="bar"):
                 keep = gr.Button(t(lang, "save"), variant="primary", elem_id="save", min_width=90)
                 csv = gr.Button(t(lang, "as_csv"), elem_id="csv", min_width=70)
                 yaml = gr.Button(t(lang, "as_yaml"), elem_id="yaml", min_width=70)

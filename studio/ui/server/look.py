@@ -55,6 +55,8 @@ html[data-visitor]:not([data-visitor=""]) .typed-name { display: none; }
   top: auto !important; bottom: 12px; left: auto !important; width: min(26rem, 90vw); max-height: 33vh;
   overflow-y: auto;
 }
+/* Where a bar takes several rows, each begins at the same edge. */
+@media (max-width: 900px) { .bar > button { margin-left: 12px !important; margin-right: 12px !important; } }
 /* Beside the list of runs, where there is room for both. */
 @media (min-width: 1100px) { .with-runs > .main { padding-left: 296px !important; } }
 @media (max-width: 1500px) {

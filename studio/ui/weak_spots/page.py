@@ -208,7 +208,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             elem_id="spoken",
         )
         keep = gr.Button(t(lang, "save_weak"), scale=1, elem_id="save-weak", interactive=False)
-    headline = gr.Markdown(elem_id="headline", min_height=24)
+    headline = gr.Markdown(elem_id="headline", min_height=24, elem_classes="inset")
     saved = gr.HTML(visible=False, elem_id="saved")
     with gr.Row(equal_height=False):
         with gr.Column(scale=3, min_width=420):
@@ -234,6 +234,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         interactive=False,
         wrap=True,
         elem_id="grouped",
+        elem_classes="inset",
     )
     pictures = gr.HTML(min_height=120, elem_id="attempts")
     with gr.Accordion(t(lang, "weak_prompts"), open=False, elem_id="all-prompts"):

@@ -7,9 +7,11 @@ from pathlib import Path
 from pipelines.errors import M2N2Error
 from studio.errors import RunError
 from studio.png_metadata import generation_data
+from studio.ui.common.field_errors import at_field
 from studio.ui.common.studio import Studio
 
 
+@at_field("dropped")
 def found_by_picture(studio: Studio, file: Path) -> tuple[str, str]:
     """The run and the individual that a picture is by; the newest run where several have it.
 

@@ -19,6 +19,7 @@ from studio.runs.config import RunConfig
 from studio.runs.config_file import preset
 from studio.runs.inputs import RunPrompts
 from studio.runs.noise import noise_seed, picture_data
+from studio.ui.common.field_errors import at_field
 
 from .models import Contender
 
@@ -111,11 +112,12 @@ def ask(config: RunConfig, known: Sequence[str], ja: str, en: str, *, noises: in
         prompts.append(same[0] if same else Prompt(id="/".join(typed.values()), category=TYPED, **typed))
     prompts = list(dict.fromkeys(prompts))
     if not 1 <= len(prompts) <= MOST_PROMPTS:
-        raise RunError(
-            "Expected one to {most_prompts} captions, found {found}. Choose some, or type one.",
-            most_prompts=MOST_PROMPTS,
-            found=len(prompts),
-        )
+        with at_field("known"):
+            raise RunError(
+                "Expected one to {most_prompts} captions, found {found}. Choose some, or type one.",
+                most_prompts=MOST_PROMPTS,
+                found=len(prompts),
+            )
     settings = config.pictures if quality == AS_RUN else preset(quality, open_source_uri(config.sources[0]))
     return Asked(tuple(prompts), noises, settings, config.scorer, config.prompt_syntax)
 

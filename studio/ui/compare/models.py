@@ -17,6 +17,7 @@ from studio.library.model_reference import open_recipe_sources
 from studio.runs.individual import Individual
 from studio.runs.store import RunStore
 from studio.ui.common import html
+from studio.ui.common.field_errors import at_field
 from studio.ui.common.studio import Studio, individual_choices
 
 MOST = 4  # models side by side
@@ -78,6 +79,7 @@ def contender(studio: Studio, lang: Lang, run: str, named: str) -> Contender:
         return _of_run(store, lang, named, store.individual(id))
 
 
+@at_field("models")
 def contenders(studio: Studio, lang: Lang, run: str, named: Sequence[str]) -> list[Contender]:
     """The models to compare, in the order chosen.
 

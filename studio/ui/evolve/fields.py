@@ -60,7 +60,6 @@ def fields_of(lang: Lang, studio: Studio) -> dict[str, Any]:
             fields["cross"] = gr.Dropdown(
                 cross_choices(lang, assets.NAMES), value=TOGETHER, label=t(lang, "cross"), info=t(lang, "cross_info")
             )
-            fields["lent"] = gr.Textbox("", lines=1, label=t(lang, "lent"), info=t(lang, "lent_info"), elem_id="lent")
             fields["merge_text_encoders"] = gr.Checkbox(False, label=t(lang, "merge_text_encoders"))
             fields["fitness"] = gr.Radio(
                 [(t(lang, f"fitness_{name}"), name) for name in FITNESS],
@@ -68,6 +67,7 @@ def fields_of(lang: Lang, studio: Studio) -> dict[str, Any]:
                 label=t(lang, "fitness"),
                 info=t(lang, "fitness_info"),
             )
+        fields["lent"] = gr.Textbox("", lines=1, label=t(lang, "lent"), info=t(lang, "lent_info"), elem_id="lent")
         with gr.Row():
             fields["prompt_syntax"] = gr.Radio(
                 syntax_choices(lang), value=PLAIN, label=t(lang, "prompt_syntax"), info=t(lang, "prompt_syntax_info")

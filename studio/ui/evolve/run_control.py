@@ -141,7 +141,7 @@ def extend(studio: Studio, name: str, evaluations: int) -> None:
     Raises:
         RunError: it is going on, or has made more offspring already.
     """
-    with studio.run(name) as store:
+    with studio.run(name) as store, at_field("budget"):
         control.extend(store, evaluations)
     resume(studio, name)
 

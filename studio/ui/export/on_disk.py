@@ -15,6 +15,7 @@ from studio.exporting.verification import Verification, verify_export
 from studio.formatting import format_bytes
 from studio.i18n import Lang, t
 from studio.ui.common.cancellable import CancellableWork, Cancelled
+from studio.ui.common.field_errors import at_field
 from studio.ui.common.frame import listen
 from studio.ui.common.studio import Studio
 
@@ -40,9 +41,12 @@ def verify(
     """
     export = next((one for one in list_exports(studio.exports) if one.name == name), None)
     if export is None:
-        raise RunError(
-            "There is no export called {name!r} in {folder}. Choose one of the list.", name=name, folder=studio.exports
-        )
+        with at_field("verify-which"):
+            raise RunError(
+                "There is no export called {name!r} in {folder}. Choose one of the list.",
+                name=name,
+                folder=studio.exports,
+            )
     return verify_export(export, progress, deep=deep)
 
 

@@ -57,7 +57,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             with gr.Row(elem_classes="bar"):
                 run = gr.Dropdown([], label=t(lang, "run"), scale=2)
                 who = gr.Dropdown([], label=t(lang, "individual"), scale=2)
-                title = gr.Textbox(label=t(lang, "title"), scale=2, max_lines=1)
+                title = gr.Textbox(label=t(lang, "title"), scale=2, max_lines=1, elem_id="called")
             said = gr.HTML(elem_id="name-said")
             portrait = gr.HTML(min_height=150)
             (next1,) = _buttons(lang, 1)

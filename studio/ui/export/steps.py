@@ -27,6 +27,7 @@ from studio.formatting import format_bytes, format_duration, format_score
 from studio.i18n import Lang, phrase, t
 from studio.library.model_reference import open_recipe_sources
 from studio.ui.common import html
+from studio.ui.common.field_errors import at_field
 from studio.ui.common.studio import Studio, individual_choices
 
 from . import licences
@@ -166,9 +167,11 @@ def export(
     """
     planned = plan(studio, wish)
     if set(licences.terms(lang, planned).warnings) - set(read):
-        raise RunError(phrase("tick_first"))
+        with at_field("read"):
+            raise RunError(phrase("tick_first"))
     if licences.is_barred(planned):
-        raise LicenceError(phrase("barred"))
+        with at_field("licence-reason"):
+            raise LicenceError(phrase("barred"))
     if isinstance(planned, RecipePackage):
         packed = planned.write(progress)
         return Done(planned, packed.size, packed.hashes, "\n".join(planned.commands))

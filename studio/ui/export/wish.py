@@ -64,7 +64,8 @@ def plan(studio: Studio, wish: Wish) -> Planned:
         M2N2Error: no such run or individual; its sources are gone; the title is no name; a LoRA without a base.
     """
     if problem := export_names.name_problem(wish.title, studio.exports):
-        raise RunError(phrase(f"name_{problem}"))
+        with at_field("called"):
+            raise RunError(phrase(f"name_{problem}"))
     export_plan = export_of(studio, wish)
     if wish.form == "recipe":
         return RecipePackage(export_plan, studio.exports / f"{wish.name}{PACKAGE_ENDING}")

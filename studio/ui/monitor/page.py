@@ -18,6 +18,7 @@ from studio.monitoring import scheduler
 from studio.monitoring.scheduler import SCHEDULES, Schedule
 from studio.ui.common import html
 from studio.ui.common.address import not_found
+from studio.ui.common.field_errors import at_field
 from studio.ui.common.frame import keep_in_address, listen, page_header, query_value, when_opened
 from studio.ui.common.studio import Studio
 
@@ -26,6 +27,7 @@ from . import measurements
 POLL = 2.0  # seconds between two looks at a measurement that is going on
 
 
+@at_field("which")
 def found(studio: Studio, name: str | None) -> Export:
     """An export by its name; only one that is listed reaches the disk.
 
@@ -99,7 +101,12 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
                 gr.Markdown(t(lang, "what_counts"), elem_classes="quiet", elem_id="what-counts")
         pairs = gr.HTML(elem_id="then-and-now")
         table = gr.Dataframe(
-            headers=measurements.header(lang), label=t(lang, "all_exports"), interactive=False, wrap=True, elem_id="all"
+            headers=measurements.header(lang),
+            label=t(lang, "all_exports"),
+            interactive=False,
+            wrap=True,
+            elem_id="all",
+            elem_classes="inset",
         )
         choices = gr.Dataframe(
             headers=[t(lang, key) for key in ("when", "export_name", "former")],
@@ -107,6 +114,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             interactive=False,
             max_height=200,
             elem_id="history",
+            elem_classes="inset",
         )
         with gr.Accordion(t(lang, "by_itself"), open=False):
             gr.Markdown(t(lang, "cron_text"))

@@ -64,6 +64,7 @@ def open_set(studio: Studio, name: str) -> Opened:
     return Opened(called, prompts.description, cells(to_rows(prompts)), str(path.parent))
 
 
+@at_field("set")
 def known(studio: Studio, name: str | None) -> Path:
     """The file of a known set.
 
@@ -171,18 +172,23 @@ def _limits(lang: Lang, readers: Sequence[Any]) -> list[str]:
     return [t(lang, "tokens_of", reader=reader.name, limit=reader.limit) for reader in readers]
 
 
-@at_field("set-name")
 def save(studio: Studio, table: Cells, name: str, description: str, place: str, *, overwrite: bool) -> str:
     """Save the table as a set of one's own; returns its name.
 
     Raises:
         PromptSetError: rows that cannot be saved, a name that cannot be a file's or is taken.
     """
-    path = prompt_library.prompt_set_path(studio.prompts, name)
-    prompts = to_prompt_set(
-        prompt_library.rebase_references(rows(table), Path(place), path.parent), path.stem, description
-    )
-    return prompt_library.save_prompt_set(path, prompts, overwrite=overwrite).stem
+    path = _own_path(studio, name)
+    with at_field("rows"):
+        moved = prompt_library.rebase_references(rows(table), Path(place), path.parent)
+        prompts = to_prompt_set(moved, path.stem, description)
+    with at_field("set-name"):
+        return prompt_library.save_prompt_set(path, prompts, overwrite=overwrite).stem
+
+
+@at_field("set-name")
+def _own_path(studio: Studio, name: str) -> Path:
+    return prompt_library.prompt_set_path(studio.prompts, name)
 
 
 def save_split(
@@ -193,12 +199,14 @@ def save_split(
     Raises:
         PromptSetError: as `save`, or too few prompts to split; nothing is written then.
     """
-    target = prompt_library.prompt_set_path(studio.prompts, name)
-    whole = to_prompt_set(prompt_library.rebase_references(rows(table), Path(place), target.parent), target.stem)
-    halves = split_prompts(whole, share, seed=seed)
-    paths = [prompt_library.prompt_set_path(studio.prompts, half.name) for half in halves]
-    for path in paths:
-        prompt_library.check_free(path, overwrite=overwrite)
+    target = _own_path(studio, name)
+    with at_field("rows"):
+        moved = prompt_library.rebase_references(rows(table), Path(place), target.parent)
+        halves = split_prompts(to_prompt_set(moved, target.stem), share, seed=seed)
+    paths = [_own_path(studio, half.name) for half in halves]
+    with at_field("set-name"):
+        for path in paths:
+            prompt_library.check_free(path, overwrite=overwrite)
     for path, half in zip(paths, halves, strict=True):
         prompt_library.save_prompt_set(path, half, overwrite=overwrite)
     return [path.stem for path in paths], [len(half) for half in halves]
@@ -213,7 +221,8 @@ def exported(table: Cells, name: str, place: str, kind: str) -> str:
         write_whole(path, to_csv(rows(table)).encode("utf-8-sig"))
     else:
         path = folder / f"{stem}.yaml"
-        prompts = to_prompt_set(rows(table), stem).with_absolute_references(Path(place))
+        with at_field("rows"):
+            prompts = to_prompt_set(rows(table), stem).with_absolute_references(Path(place))
         write_whole(path, to_yaml(prompts).encode())
     return str(path)
 

@@ -65,7 +65,10 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         gr.Markdown(t(lang, "import_text"), elem_classes="quiet")
         with gr.Row():
             dropped = gr.File(
-                label=t(lang, "drop_set"), file_types=[".csv", ".tsv", ".txt", ".yaml", ".yml"], height=130
+                label=t(lang, "drop_set"),
+                file_types=[".csv", ".tsv", ".txt", ".yaml", ".yml"],
+                height=130,
+                elem_id="dropped-set",
             )
             with gr.Column():
                 path = gr.Textbox(label=t(lang, "set_path"), info=t(lang, "set_path_info"), max_lines=1, elem_id="path")
@@ -143,13 +146,13 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     def on_edit(now: Cells) -> list[Any]:
         return [state(lang, now), links(studio, lang, None)]
 
-    @at_field("path")
     def on_import(file: str | None, typed: str, now: Cells, joining: bool) -> list[Any]:
         typed = typed.strip().strip('"')
-        if not (typed or file):
-            raise RunError(phrase("import_nothing"))
-        given = studio.open_folders.path(typed) if typed else Path(file or "")
-        read_table = imported(given, now, join=joining)
+        with at_field("dropped-set" if file and not typed else "path"):
+            if not (typed or file):
+                raise RunError(phrase("import_nothing"))
+            given = studio.open_folders.path(typed) if typed else Path(file or "")
+            read_table = imported(given, now, join=joining)
         came_from = gr.skip() if joining else str(given.resolve().parent)
         title = gr.skip() if joining else given.stem
         return [title, read_table, came_from, state(lang, read_table), *_nothing(), None, ""]

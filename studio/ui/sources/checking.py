@@ -12,11 +12,13 @@ from studio.doctor.findings import Examination
 from studio.errors import RunError
 from studio.formatting import format_bytes
 from studio.i18n import Lang, phrase, t
+from studio.ui.common.field_errors import at_field
 from studio.ui.common.studio import Studio
 
 from .similarity import Tell
 
 
+@at_field("choose")
 def check(studio: Studio, lang: Lang, uris: Sequence[str], tell: Tell) -> Markup:
     """Read the chosen sources and say what was found of each.
 

@@ -13,6 +13,7 @@ from pipelines.recipes.compatibility import gram_matrices, source_angles, task_a
 from pipelines.recipes.mergeable import check_mergeable, text_encoder_conflict
 from studio.errors import RunError
 from studio.i18n import Lang, chromosome_label, phrase, t
+from studio.ui.common.field_errors import at_field
 
 Tell = Callable[[float, str], None]  # told the share that is done, 0..1, and what is being done
 
@@ -32,6 +33,7 @@ class Measured:
         return self.names[int(np.argmin(np.sum(apart, axis=0)))]
 
 
+@at_field("choose")
 def measure(uris: Sequence[str], lang: Lang, tell: Tell) -> Measured:
     """Read the chosen sources against each other.
 

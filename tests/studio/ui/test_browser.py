@@ -52,12 +52,15 @@ def test_a_first_afternoon(lang, address, empty: Studio, prompt_files, request):
     page.get_by_label(say("own_folders")).fill("/nowhere/mine")
     expect(page.get_by_label(say("own_folders"))).to_have_value("/nowhere/mine")
     page.locator("#go").click()
-    refused = page.locator("#own + .inline-error")  # at the field, in the page's language
+    refused = page.locator("#own .inline-error")  # at the field, in the page's language, and nowhere else
     expect(refused).to_contain_text(say("closed_folder", path="/nowhere/mine", folders="|").split("|")[0])
+    expect(page.get_by_text(say("error_title"))).to_have_count(1)
     expect(page.get_by_label(say("own_folders"))).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_label(say("own_folders"))).to_be_focused()
     expect(page.get_by_label(say("own_folders"))).to_have_value("/nowhere/mine")
     page.get_by_label(say("own_folders")).fill("")
     expect(refused).to_have_count(0)
+    expect(page.get_by_label(say("own_folders"))).not_to_have_attribute("aria-invalid", "true")
 
     # A short run.
     for key, file in zip(("prompts", "held_out"), prompt_files, strict=True):

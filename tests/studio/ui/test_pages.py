@@ -74,7 +74,7 @@ def test_own_checkpoints_join_and_the_host_follows(tmp_path):
 )
 def test_what_does_not_fit_is_refused_and_no_run_is_made(empty, changed, message):
     with pytest.raises(Exception, match=message):
-        run_control.begin(empty, "en", replace(FORM, **changed))
+        run_control.begin(empty, replace(FORM, **changed))
     assert empty.run_names() == []
 
 
@@ -223,7 +223,7 @@ def test_stop_and_resume_carry_a_run_to_its_end(empty, prompt_files, forked):
     """As the buttons do, with the work in a process of its own."""
     evolve_file, held_out = map(str, prompt_files)
     asked = replace(FORM, sources=["base", "ja"], prompts=evolve_file, held_out=held_out, evaluations=2, steps=2)
-    name = run_control.begin(empty, "en", asked)
+    name = run_control.begin(empty, asked)
 
     def wait_until(reached, seconds=120):
         deadline = time.monotonic() + seconds

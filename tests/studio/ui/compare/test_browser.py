@@ -105,10 +105,11 @@ def test_compare(lang, at, typed, address, finished, tmp_path, open_page):  # Pl
     page.get_by_text(say("sheet_data_of", n=18)).click()
     shoot(page, lang, "compare-3-sheet")
 
-    # What does not fit is said, and the page stays as it was.
+    # What does not fit is said at its field, once, and the page stays as it was.
     page.goto(f"{address}/{lang}/compare?run=first&id=ja")
     expect(page.locator("#sheet img").first).to_be_visible()
     page.locator("#models input").press_sequentially("nobody/0001")
     page.locator("#models input").press("Enter")
-    expect(page.get_by_text(say("error_title"))).to_be_visible()
+    expect(page.locator("#models .inline-error")).to_contain_text(say("error_title"))
+    expect(page.get_by_text(say("error_title"))).to_have_count(1)
     expect(page.locator("#sheet img").first).to_be_visible()

@@ -110,7 +110,7 @@ def test_sources(lang, address, studio, copied, monkeypatch, open_page):
     # What is no source is said, and the field stays as it is; a run file fills it in.
     page.locator("#own textarea").fill("/nowhere/x")
     page.locator("#take").click()
-    expect(page.get_by_text(say("error_title"))).to_be_visible()
+    expect(page.locator("#own .inline-error")).to_contain_text(say("error_title"))
     expect(page.locator("#own textarea")).to_have_value("/nowhere/x")
     expect(page.locator("#take")).to_be_enabled()
     page.locator("#drop input[type=file]").set_input_files(studio.runs / "first" / "run.yaml")
@@ -157,7 +157,7 @@ def test_prompts(lang, address, studio, tmp_path, open_page):
     expect(page.locator("#use a")).to_be_visible()
     assert load_prompts(studio.prompts / "麺.yaml").captions_in("en") == ["sushi", "ramen", "noodles"]
     page.locator("#save").click()
-    expect(page.get_by_text(say("error_title"))).to_be_visible()
+    expect(page.locator("#set-name .inline-error")).to_contain_text(say("error_title"))
 
     # Length, and two halves.
     page.get_by_role("button", name=say("check_tokens")).click()

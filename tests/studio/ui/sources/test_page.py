@@ -103,7 +103,7 @@ def test_sources_are_added_after_every_byte_was_checked(empty, copied):
 
 def test_what_was_cancelled_is_not_added(empty, copied):
     def stop(share, words):
-        raise Cancelled
+        raise Cancelled("Cancelled.")
 
     with pytest.raises(Cancelled):
         sources.add(empty, "en", str(copied("ja", "mine")), stop)

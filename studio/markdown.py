@@ -6,6 +6,8 @@ import re
 import unicodedata
 from urllib.parse import quote
 
+from markupsafe import Markup, escape
+
 # What begins code, emphasis, links and pictures, HTML, table cells, formulas; `_` is none within a word.
 _LIVE = re.compile(r"[\\`*\[\]<>|~$]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w{1,32};)")
 _AT_THE_START = re.compile(r"(\d{0,9})([-+=#.)])")  # a list, a heading, an underline
@@ -35,6 +37,11 @@ def markdown_code(text: object) -> str:
 def link_target(place: str) -> str:
     """Write a relative place as the target of a link or a picture; letters of any script stay as they are."""
     return _IN_A_TARGET.sub(lambda found: quote(found[0], safe=""), place)
+
+
+def stressed(words: str) -> Markup:
+    """Render a sentence with `**stress**`, as the phrases of the studio write it, for a page that is HTML."""
+    return Markup(re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", str(escape(words))))
 
 
 def _is_unseen(letter: str) -> bool:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-from markupsafe import Markup, escape
 
 from eval.prompts.prompt_set import LANGUAGES
 from eval.scorers import names
@@ -18,6 +15,7 @@ from studio.conditions.agreement import accepted_note
 from studio.environment import package_versions
 from studio.formatting import format_duration, format_score, report_verdict
 from studio.i18n import Lang, t, worded
+from studio.markdown import stressed
 from studio.png_metadata import data_uri
 from studio.runs.individual import KINDS
 from studio.runs.store import RunStore
@@ -56,7 +54,7 @@ def report_html(store: RunStore, lang: Lang) -> str:
         settings=_settings(lang, report),
         accepted=[accepted_note(lang, statement) for statement in report.status["accepted"]],
         rows=_rows(lang, report),
-        verdict=_bold(report_verdict(lang, report.comparisons)) if report.comparisons else None,
+        verdict=stressed(report_verdict(lang, report.comparisons)) if report.comparisons else None,
         curves=archive_curves(lang, report.moments) if report.moments else None,
         niche_map=drawings.niche_map(lang, [one for one in report.alive if "ja" in one.scores], report.niches)
         if len(report.niches) <= PROMPTS_TOLD
@@ -82,11 +80,6 @@ def row_label(lang: Lang, report: ReportContent, row: str) -> str:
     """Name a row of the held-out report as people read it."""
     child = report.child.id if report.child else ""
     return {"average": t(lang, "row_average"), "child": t(lang, "row_child", id=child)}.get(row, row)
-
-
-def _bold(words: str) -> Markup:
-    """Render a sentence with `**stress**`, as the pages of the studio write it."""
-    return Markup(re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", str(escape(words))))
 
 
 def _settings(lang: Lang, report: ReportContent) -> list[tuple[str, str]]:

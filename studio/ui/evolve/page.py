@@ -80,6 +80,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             )
             more = gr.Button(t(lang, "go_on_now"), elem_id="more")
             fork = gr.Button(t(lang, "fork"), elem_id="fork")
+        film = gr.HTML(elem_id="film", min_height=190, container=True)
         newest = gr.HTML(elem_id="newest", min_height=190, container=True)
         with gr.Row():
             with gr.Column(min_width=320, elem_classes="flush"), gr.Tabs():
@@ -112,7 +113,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     viewed_by_all: SharedAnswers[RunView] = SharedAnswers(POLL)
     drawn_for_all: SharedAnswers[Drawings] = SharedAnswers(POLL)
     controls = [halt, again, end, onward, budget]
-    outputs = [mark, live, chosen, headline, *controls, newest, report, table, verdict, asked, differs]
+    outputs = [mark, live, chosen, headline, *controls, film, newest, report, table, verdict, asked, differs]
 
     def shown(name: str | None) -> list[Any]:
         """Every output of the live part, for one run."""
@@ -277,6 +278,7 @@ def _updates(lang: Lang, found: RunView, names: list[str], name: str) -> list[An
         gr.Button(interactive=found.can_finish),
         gr.Accordion(visible=not found.can_stop),
         gr.update(value=found.budget) if found.budget else gr.skip(),
+        found.film,
         found.newest,
         gr.Column(visible=found.table is not None),
         found.table,

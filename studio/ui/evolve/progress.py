@@ -28,6 +28,7 @@ from studio.ui.common import html
 from studio.ui.common.frame import page_link
 from studio.ui.common.studio import Studio
 
+from .film_strip import film_strip
 from .waiting import runs_before, waiting_words
 
 NEWEST = 4  # offspring shown as they arrive
@@ -51,6 +52,7 @@ class RunView(NamedTuple):
     can_resume: bool
     can_finish: bool
     budget: int
+    film: Markup
     newest: Markup
     table: list[list[str]] | None
     verdict: str
@@ -85,6 +87,7 @@ def run_view(studio: Studio, lang: Lang, name: str) -> RunView:
             can_resume=now["status"] in ("stopped", "interrupted", "failed") or _never_started(now["status"], store),
             can_finish=now["status"] == "running" and bool(offspring) and not state.finish,
             budget=max(store.config.evaluations, len(offspring) + MORE),
+            film=film_strip(lang, store, everyone),
             newest=html.newest_offspring(lang, store, offspring[: -NEWEST - 1 : -1], best_source(everyone)),
             table=results_table(lang, state.results, state.child, state.realism or {}) if state.results else None,
             verdict=_verdict(lang, state.comparisons) if state.comparisons else "",

@@ -1,0 +1,116 @@
+"""The best of a run beside its best source, large, on the pinned prompts: as it goes, and as a card at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from markupsafe import Markup, escape
+
+from eval.prompts.prompt_set import Language, Prompt
+from studio.analysis.selection import best_source
+from studio.formatting import format_score, report_verdict
+from studio.i18n import Lang, t
+from studio.judging.pinned_prompts import pinned_prompts
+from studio.markdown import stressed
+from studio.runs.individual import Individual
+from studio.runs.store import RunStore
+from studio.ui.common import html
+from studio.ui.common.frame import page_link
+
+PAIRS = 6  # prompts on the card at the end
+
+
+def film_strip(lang: Lang, store: RunStore, everyone: Sequence[Individual]) -> Markup:
+    """Draw where a run stands: the card of its child once there is a report, before that the best so far.
+
+    Args:
+        lang: of the page.
+        store: the run.
+        everyone: all of its individuals.
+    """
+    source = best_source(list(everyone))
+    if source is None:
+        return Markup("")
+    child = next((one for one in everyone if one.id == store.state.child), None)
+    if child is not None and store.state.comparisons:
+        return _end_card(lang, store, child, source)
+    made = [one for one in everyone if one.alive and not one.is_source and one.mean("ja") is not None]
+    best = max(made, key=lambda one: one.mean("ja") or 0.0, default=None)
+    pinned = pinned_prompts(store)
+    rows = [_row(lang, store, "film_source", source, source, pinned)]
+    if best is None:
+        rows.insert(0, Markup('<p class="quiet">{}</p>').format(t(lang, "film_none_yet")))
+    else:
+        rows.insert(0, _row(lang, store, "film_best", best, source, pinned))
+    return Markup('<div class="film" style="--shown: {}">{}</div>').format(len(pinned), Markup("").join(rows))
+
+
+def _row(
+    lang: Lang, store: RunStore, called: str, one: Individual, source: Individual, pinned: Sequence[Prompt]
+) -> Markup:
+    """A row of the strip: who it is, and its Japanese picture of every pinned prompt."""
+    change = html.score_change(one.mean("ja"), source.mean("ja"), t(lang, "against_best_source", name=source.id))
+    return Markup(
+        '<h3 class="heading">{} <a href="{}">{}</a> <span class="number">{}</span> {}</h3><div class="frames">{}</div>'
+    ).format(
+        t(lang, called),
+        page_link(lang, "archive", run=store.name, id=one.id),
+        one.id,
+        format_score(one.mean("ja")),
+        change if one.id != source.id else "",
+        Markup("").join(_picture(store, one, prompt, "ja") for prompt in pinned),
+    )
+
+
+def _end_card(lang: Lang, store: RunStore, child: Individual, source: Individual) -> Markup:
+    """The child of a run that is done: what the report says of it, pairs with the best source, where to go next."""
+    compared = store.state.comparisons or {}
+    sentences = [stressed(report_verdict(lang, compared))]
+    if "child_minus_average" in compared:
+        beside = compared["child_minus_average"]["ja"]
+        numbers = {part: f"{beside[part]:+.3f}" for part in ("mean", "low", "high")}
+        sentences.append(escape(t(lang, "verdict_average", **numbers)))
+    pairs = Markup("").join(
+        Markup('<article class="beside"><p class="said">{}</p><div class="strip two">{}</div></article>').format(
+            html.both_captions(prompt),
+            Markup("").join(
+                html.figure(
+                    html.run_picture(store, one.id, prompt.id, _language(prompt)),
+                    f"{one.id}: {_said(prompt)}",
+                    one.id,
+                )
+                for one in (child, source)
+            ),
+        )
+        for prompt in pinned_prompts(store)[:PAIRS]
+    )
+    places = {
+        "film_open": page_link(lang, "archive", run=store.name, id=child.id),
+        "film_compare": page_link(lang, "compare", run=store.name, id=f"{child.id},{source.id}"),
+        "film_judge": page_link(lang, "judge", run=store.name),
+        "film_export": page_link(lang, "export", run=store.name, id=child.id),
+    }
+    links = Markup("").join(
+        Markup('<a class="action{}" href="{}">{}</a>').format(
+            " primary" if key == "film_export" else "", place, t(lang, key)
+        )
+        for key, place in places.items()
+    )
+    return Markup(
+        '<section class="film ended"><h3 class="heading">{}</h3><p>{}</p><div class="besides">{}</div>'
+        '<p class="actions">{}</p></section>'
+    ).format(t(lang, "film_done", id=child.id), Markup(" ").join(sentences), pairs, links)
+
+
+def _picture(store: RunStore, one: Individual, prompt: Prompt, language: Language) -> Markup:
+    said = _said(prompt)
+    return html.figure(html.run_picture(store, one.id, prompt.id, language), f"{one.id}: {said}", said)
+
+
+def _language(prompt: Prompt) -> Language:
+    """The language that a prompt is scored in first."""
+    return "ja" if prompt.ja else "en"
+
+
+def _said(prompt: Prompt) -> str:
+    return prompt.ja or prompt.en or prompt.id

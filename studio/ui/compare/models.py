@@ -20,7 +20,8 @@ from studio.ui.common import html
 from studio.ui.common.field_errors import at_field
 from studio.ui.common.studio import Studio, individual_choices
 
-MOST = 4  # models side by side
+MOST = 8  # models under each other
+AVERAGE = "average"  # how the plain average of a run's sources is written; no source is called so
 RECIPE = ".json"
 
 
@@ -29,12 +30,13 @@ class Contender:
     """A model that is compared.
 
     Attributes:
-        named: how it was chosen: ID, RUN/ID, or the path of a recipe file.
+        named: how it was chosen: ID, RUN/ID, `average` or RUN/average, or the path of a recipe file.
         recipe: what it is made of.
         home: the folder that its sources' relative paths start from.
         run: the run that it is from, if it is from one.
         individual: what that run knows of it.
         others: whom its scores are compared with: parents, and the best source of its run.
+        called: what the page calls it, where that is not how it was chosen.
     """
 
     named: str
@@ -43,10 +45,13 @@ class Contender:
     run: str | None = None
     individual: Individual | None = None
     others: tuple[html.ComparedWith, ...] = ()
+    called: str = ""
 
     @property
     def label(self) -> str:
         """What the page calls it."""
+        if self.called:
+            return self.called
         return Path(self.named).stem if self.individual is None else self.named
 
     @functools.cached_property
@@ -76,7 +81,7 @@ def contender(studio: Studio, lang: Lang, run: str, named: str) -> Contender:
         return Contender(named, recipe, home=file.parent)
     folder, _, id = named.rpartition("/")
     with studio.run(folder or run) as store:
-        return _of_run(store, lang, named, store.individual(id))
+        return _average(store, lang, named) if id == AVERAGE else _of_run(store, lang, named, store.individual(id))
 
 
 @at_field("models")
@@ -114,7 +119,8 @@ def first_choice(
     chosen = list(asked) or [value for _, value in found[:1]]
     if best is not None and len(chosen) < 2:
         chosen.append(best)
-    return [*((id, id) for id in extra), *found], list(dict.fromkeys(chosen))[:MOST]
+    average = [(t(lang, "row_average"), AVERAGE)] if sources else []
+    return [*((id, id) for id in extra if id != AVERAGE), *found, *average], list(dict.fromkeys(chosen))[:MOST]
 
 
 def asked_models(
@@ -135,6 +141,22 @@ def asked_models(
     if unknown := [id for id in prompts if id not in known]:
         sentences.append(t(lang, "no_such_prompts", prompts=", ".join(unknown), run=name))
     return there[:MOST], sentences
+
+
+def _average(store: RunStore, lang: Lang, named: str) -> Contender:
+    """The sources of a run in equal parts, as its report has them.
+
+    Raises:
+        RunError: the run has evaluated no source yet.
+        SourceError: the sources are gone, or changed.
+    """
+    known = store.sources()
+    if not known:
+        raise RunError("Run {run} has no source that is evaluated yet. Wait for the first.", run=store.name)
+    sources = open_recipe_sources(known[0].recipe)
+    bred = store.config.bred(sources)
+    recipe = store.config.weighted(sources, [1 / len(bred)] * len(bred), name=AVERAGE)
+    return Contender(named, recipe, called=t(lang, "row_average"))
 
 
 def _of_run(store: RunStore, lang: Lang, named: str, one: Individual) -> Contender:

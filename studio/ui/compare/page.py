@@ -1,4 +1,4 @@
-"""The Compare page: up to four models draw the same captions in both languages, from the same noise."""
+"""The Compare page: up to eight models draw the same captions in both languages, from the same noise."""
 
 from __future__ import annotations
 

@@ -63,11 +63,12 @@ def test_the_page_opens_with_those_asked_for_or_the_best_beside_the_best_source(
 
 
 def test_what_an_address_asks_too_much_or_in_vain_is_said(finished):
-    there, said = asked_models(finished, "en", "first", ["ja", "nobody", "real", "flat", "base", "0001"], [])
-    assert there == ["ja", "real", "flat", "base"]
+    everybody = ["ja", "real", "flat", "base", "0001", "0002", "0003", "average"]
+    there, said = asked_models(finished, "en", "first", ["nobody", *everybody, "first/ja"], [])
+    assert there == everybody
     assert len(said) == 2
     assert "no individual 'nobody'" in said[0]
-    assert said[1] == "4 models fit side by side; left out: 0001."
+    assert said[1] == "8 models fit side by side; left out: first/ja."
     with finished.run("first") as store:
         known = store.prompts.niches.ids[0]
     assert asked_models(finished, "ja", "first", ["ja", "real"], [known]) == (["ja", "real"], [])
@@ -87,8 +88,17 @@ def test_models_come_from_this_run_from_another_and_from_recipe_files(finished, 
         contender(finished, "en", "first", "elsewhere/0001")
     with pytest.raises(M2N2Error, match="cannot be read"):
         contender(finished, "en", "first", str(tmp_path / "recipe.json"))
-    with pytest.raises(RunError, match="one to 4"):
-        contenders(finished, "en", "first", list("abcde"))
+    with pytest.raises(RunError, match="one to 8"):
+        contenders(finished, "en", "first", list("abcdefghi"))
+
+
+def test_the_plain_average_of_the_sources_is_a_model_like_any_other(finished):
+    found, _ = first_choice(finished, "en", "first")
+    assert found[-1] == (t("en", "row_average"), "average")
+    for named in ("average", "first/average"):
+        average = contender(finished, "ja", "first", named)
+        assert average.label == t("ja", "row_average")
+        assert average.recipe.shares["attention"] == pytest.approx(dict.fromkeys(assets.NAMES, 0.25))
 
 
 def test_a_typed_caption_of_the_set_has_the_noise_it_was_judged_by(config):

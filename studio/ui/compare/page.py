@@ -102,7 +102,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         as_png = gr.DownloadButton(t(lang, "sheet_png"), visible=False, elem_id="sheet-png")
         as_html = gr.DownloadButton(t(lang, "sheet_html"), visible=False, elem_id="sheet-html")
     with gr.Row(equal_height=False):
-        with gr.Column(scale=7, min_width=400):
+        # Beside what is laid over each other where there is room for both, else above it.
+        with gr.Column(scale=7, min_width=960):
             shown_table = gr.HTML(
                 html.empty_message(t(lang, "compare_empty")), elem_id="sheet", min_height=380, js_on_load=KEYS
             )

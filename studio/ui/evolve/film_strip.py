@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from markupsafe import Markup, escape
 
@@ -31,9 +32,10 @@ def film_strip(lang: Lang, store: RunStore, everyone: Sequence[Individual]) -> M
     source = best_source(list(everyone))
     if source is None:
         return Markup("")
-    child = next((one for one in everyone if one.id == store.state.child), None)
-    if child is not None and store.state.comparisons:
-        return _end_card(lang, store, child, source)
+    by_id, compared = {one.id: one for one in everyone}, store.state.comparisons or {}
+    child = by_id.get(store.state.child or "")
+    if child is not None and compared:
+        return _end_card(lang, store, child, by_id.get(compared.get("best_source", ""), source), compared)
     made = [one for one in everyone if one.alive and not one.is_source and one.mean("ja") is not None]
     best = max(made, key=lambda one: one.mean("ja") or 0.0, default=None)
     pinned = pinned_prompts(store)
@@ -62,9 +64,10 @@ def _row(
     )
 
 
-def _end_card(lang: Lang, store: RunStore, child: Individual, source: Individual) -> Markup:
-    """The child of a run that is done: what the report says of it, pairs with the best source, where to go next."""
-    compared = store.state.comparisons or {}
+def _end_card(
+    lang: Lang, store: RunStore, child: Individual, source: Individual, compared: Mapping[str, Any]
+) -> Markup:
+    """The child of a run that is done: what the report says of it, pairs with its best source, where to go next."""
     sentences = [stressed(report_verdict(lang, compared))]
     if "child_minus_average" in compared:
         beside = compared["child_minus_average"]["ja"]

@@ -31,7 +31,7 @@ from studio.ui.common.studio import Studio
 from .film_strip import film_strip
 from .waiting import runs_before, waiting_words
 
-NEWEST = 4  # offspring shown as they arrive
+NEWEST = 3  # offspring shown as they arrive: a row at a laptop's width
 SPREAD = {"coverage": "#009e73", "entropy": "#cc79a7"}
 LINES: dict[str, str] = {"best_ja": "#d55e00", "mean_ja": "#f0b48a", "best_en": "#5f7f9f", "mean_en": "#a9bccd"}
 POINTS = 120  # of a line in a plot

@@ -64,8 +64,9 @@ def test_who_pins_prompts_chooses_what_the_strip_shows(finished):
 def test_the_card_at_the_end_says_what_the_report_says_and_where_to_go_next(finished, lang):
     with finished.run("first") as store:
         drawn = film_strip(lang, store, store.individuals())
-        child, source = store.state.child, best_source(store.individuals()).id
+        child, source = store.state.child, store.state.comparisons["best_source"]
         average = store.state.comparisons["child_minus_average"]["ja"]
+    assert set(re.findall(r'alt="([^:"]+): ', drawn)) == {child, source}
     numbers = {part: f"{average[part]:+.3f}" for part in ("mean", "low", "high")}
     assert headings(drawn) == [t(lang, "film_done", id=child)]
     assert t(lang, "verdict_average", **numbers) in unescape(drawn)

@@ -22,6 +22,22 @@ if TYPE_CHECKING:  # what a run file says is read without torch
 
 _FILES = (".safetensors", *PICKLE_SUFFIXES)
 _TOKENIZERS = ("tokenizer", "tokenizer_2")
+#: Words for several parts at once: encoders go with the words that they were trained on.
+PART_GROUPS = {"text_encoders": (*TEXT_ENCODERS, *_TOKENIZERS)}
+
+
+def part_by_part(host: Mapping[str, str]) -> dict[str, str]:
+    """Return a host with the parts of each group one by one; a part that is named by itself is who it says.
+
+    Args:
+        host: component, group of `PART_GROUPS` or `default`, to a name or a place.
+    """
+    spread: dict[str, str] = {}
+    for key, lender in host.items():
+        spread |= dict.fromkeys(
+            (part for part in PART_GROUPS.get(key, (key,)) if part not in host or part == key), lender
+        )
+    return spread
 
 
 def is_place(lender: str) -> bool:

@@ -11,16 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.architectures.keys import COMPONENTS, TEXT_ENCODERS
-from pipelines.checkpoints.contents import TOKENIZERS
+from pipelines.architectures.keys import COMPONENTS
 from pipelines.checkpoints.source_expression import parse_source
 from pipelines.checkpoints.source_uri import absolute_uri, open_source_uri
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import SourceError
-from pipelines.recipes.lenders import first_unlent
+from pipelines.recipes.lenders import PART_GROUPS, first_unlent
 from pipelines.recipes.merged import lending_remedy
-
-_GROUPS = {"text_encoders": (*TEXT_ENCODERS, *TOKENIZERS)}  # encoders go with the words that they were trained on
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ def choose_hosts(written: Sequence[str], sources: Sequence[Source]) -> HostChoic
         named = _named(source, [*sources, *lenders.values()])
         if named not in sources:
             lenders[named.name] = named
-        for one in _GROUPS.get(part, (part,)):
+        for one in PART_GROUPS.get(part, (part,)):
             if one in taken:
                 raise ValueError(f"--host names {one} twice. Expected one source for each part.")
             taken.add(one)
@@ -84,7 +81,7 @@ def _split(text: str) -> tuple[str, str]:
     """Return the part that is named, or `default`, and the source."""
     part, equals, source = text.partition("=")
     part = part.strip().lower().replace("-", "_")
-    known = (*COMPONENTS, *_GROUPS)
+    known = (*COMPONENTS, *PART_GROUPS)
     return (
         (part, source.strip()) if equals and part in known and not os.path.exists(text) else ("default", text.strip())
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 import assets
 from eval.prompts.prompt_set import Language
@@ -19,7 +19,7 @@ from pipelines.errors import InvalidValue
 from pipelines.generation.prompt_syntax import PLAIN, PromptSyntax
 from pipelines.generation.settings import GenerationSettings
 from pipelines.recipes.crossover import AngleScope
-from pipelines.recipes.lenders import named_host, without_lenders
+from pipelines.recipes.lenders import PART_GROUPS, named_host, part_by_part, without_lenders
 from pipelines.recipes.recipe import Recipe, blend
 from pipelines.storage.files import write_whole
 from studio.evolution.niches import MAX_ALPHA
@@ -114,7 +114,8 @@ class RunConfig(RunSettings):
     )
     host: dict[str, str] = Field(
         description="which source lends what is not merged: {default: name}; a part may be lent by another, or by a "
-        "file or folder that only lends: {default: name, vae: models/fix.safetensors}"
+        "file or folder that only lends: {default: name, vae: models/fix.safetensors}; text_encoders are both, with "
+        "their tokenizers"
     )
     merge_text_encoders: bool = Field(False, description="merge the text encoders too, each as a chromosome of its own")
     chromosomes: dict[str, tuple[str, ...]] = Field(
@@ -161,6 +162,11 @@ class RunConfig(RunSettings):
         description="how pictures are drawn: draft, standard or final, or keys of its own; standard if left out",
     )
 
+    @field_validator("host", mode="before")
+    @classmethod
+    def _parts(cls, host: Any) -> Any:
+        return part_by_part(host) if isinstance(host, Mapping) else host
+
     @model_validator(mode="after")
     def _names(self) -> RunConfig:
         if self.archive < len(self.sources):
@@ -178,7 +184,7 @@ class RunConfig(RunSettings):
             raise InvalidValue(
                 "host names {unknown}; expected default, {components}",
                 unknown=", ".join(sorted(unknown)),
-                components=", ".join(COMPONENTS),
+                components=", ".join((*COMPONENTS, *PART_GROUPS)),
             )
         if taken := self.chromosomes.keys() & {REST, *TEXT_ENCODERS}:
             raise InvalidValue(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipelines.architectures.keys import COMPONENTS
-from pipelines.recipes.lenders import is_place
+from pipelines.recipes.lenders import PART_GROUPS, is_place, part_by_part
 from studio.errors import ConfigError
 
 
@@ -22,17 +22,17 @@ def read_lent_parts(text: str) -> dict[str, str]:
     for line in filter(None, map(str.strip, text.splitlines())):
         part, equals, lender = (one.strip() for one in line.replace("＝", "=").partition("="))
         part = part.lower().replace("-", "_") if equals else "default"
-        if part not in ("default", *COMPONENTS) or (equals and not lender):
+        if part not in ("default", *COMPONENTS, *PART_GROUPS) or (equals and not lender):
             raise ConfigError(
                 "A part is taken by {line!r}. Expected PART=FILE, such as vae=models/fix.safetensors, with one of "
                 "{parts}.",
                 line=line,
-                parts=", ".join(COMPONENTS),
+                parts=", ".join((*COMPONENTS, *PART_GROUPS)),
             )
         if part in lent:
             raise ConfigError("{part} is taken from two places. Expected one line for each part.", part=part)
         lent[part] = lender if equals else line
-    return lent
+    return part_by_part(lent)
 
 
 def write_lent_parts(host: Mapping[str, str]) -> str:

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from pipelines.checkpoints.sources import open_source
-from pipelines.recipes.lenders import first_unlent, named_host, placed_host, without_lenders
+from pipelines.recipes.lenders import first_unlent, named_host, part_by_part, placed_host, without_lenders
 
 
 @pytest.fixture
@@ -53,6 +53,14 @@ def test_a_recipe_has_names_and_what_is_merged_never_comes_from_a_lender(place):
         **dict.fromkeys(["unet", "text_encoder_2", "tokenizer", "tokenizer_2"], "one"),
         "text_encoder": "two.v2",
     }
+
+
+def test_a_group_is_its_parts_and_a_part_by_itself_goes_before_it():
+    four = ("text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2")
+    assert part_by_part({"default": "one", "text_encoders": "two"}) == {"default": "one", **dict.fromkeys(four, "two")}
+    host = {"text_encoder_2": "three", "default": "one", "text_encoders": "two"}
+    assert part_by_part(host) == {"default": "one", **dict.fromkeys(four, "two"), "text_encoder_2": "three"}
+    assert list(part_by_part({"vae": "two", "default": "one"})) == ["vae", "default"]
 
 
 def test_what_only_lends_is_left_out_by_name(place):

@@ -28,6 +28,12 @@ def test_lines_are_read_and_written():
     assert write_lent_parts({"default": "ja", "vae": "base"}) == "vae=base"
 
 
+def test_both_text_encoders_and_their_tokenizers_have_one_word_in_form_and_run_file():
+    four = dict.fromkeys(("text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2"), "base")
+    assert read_lent_parts("text_encoders=base") == four
+    assert embedded(host={"default": "ja", "text_encoders": "base"}).host == {"default": "ja"} | four
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -33,6 +33,7 @@ OTHERWISE = {
     },  # into a draft of an export
     "pipelines/exporting/drafts.py": {"os.replace(made, target)", "os.replace(target, made)"},
     "studio/run_folders/making.py": {"os.rename(hidden, target)"},  # an unfinished folder, when it is whole
+    "studio/run_folders/removing.py": {"os.rename(folder, hidden)"},  # out of sight, before it is removed
     "studio/journal.py": {"open(self.path, 'ab+', buffering=0)"},  # appends; a reader skips a line cut short
     "studio/jobs/process.py": {"open(log, 'ab')"},  # what a process prints
     "studio/ui/export/publish.py": {"shutil.copy(published.path, download_folder())"},  # the same

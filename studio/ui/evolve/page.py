@@ -24,6 +24,7 @@ from studio.ui.common.studio import Studio
 from studio.ui.common.who_asks import asks_as
 from studio.ui.evolve.report_file import report_file
 
+from .deletion import deletion
 from .fields import cross_choices, fields_of, forks, former_runs, voted_runs
 from .form import EvolveForm, asked_form, form_of, typed_form
 from .plots import line_plot
@@ -80,6 +81,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             )
             more = gr.Button(t(lang, "go_on_now"), elem_id="more")
             fork = gr.Button(t(lang, "fork"), elem_id="fork")
+        with onward:
+            deletion(lang, studio, chosen)
         film = gr.HTML(elem_id="film", min_height=190, container=True)
         newest = gr.HTML(elem_id="newest", min_height=190, container=True)
         with gr.Row():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 
 import pytest
@@ -106,3 +107,23 @@ def test_numbers_out_of_range_and_empty_ones_cost_what_the_field_says(finished_a
     expect(number).to_have_value("1000")
     expect(cost).to_contain_text(re.compile(r"\b1000 (offspring|children)"))
     expect(page.locator(".toast-body")).to_have_count(0)
+
+
+def test_a_run_is_deleted_once_the_question_is_answered(finished, tmp_path, request):
+    for name in ("kept", "gone"):
+        shutil.copytree(finished.runs / "first", tmp_path / "runs" / name)
+    with served(tmp_path / "runs") as address:
+        page = request.getfixturevalue("open_page")(LOCALES["ja"])  # Playwright's loop comes last
+        page.goto(f"{address}/ja/?run=gone")
+        page.get_by_role("button", name=t("ja", "go_on")).click()
+        page.locator("#delete-run").click()
+        expect(page.locator("#delete-ask")).to_contain_text("gone")
+        shoot(page, "ja", "evolve-delete")
+        page.locator("#delete-keep").click()
+        expect(page.locator("#delete-ask")).to_be_hidden()
+        assert (tmp_path / "runs" / "gone").is_dir()
+        page.locator("#delete-run").click()
+        page.locator("#delete-yes").click()
+        expect(page.locator("#headline")).to_contain_text("kept")
+        page.close()  # a server waits for whoever listens to it
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["kept"]

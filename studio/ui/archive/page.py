@@ -21,7 +21,7 @@ from studio.judging.annotations import MAX_STARS, annotate, read_annotations
 from studio.judging.pinned_prompts import MOST_PINNED, pin_prompts, pinned_prompts
 from studio.ui.common import html
 from studio.ui.common.address import asked_individual
-from studio.ui.common.frame import listen, page_header, when_opened
+from studio.ui.common.frame import listen, page_header
 from studio.ui.common.studio import Studio
 from studio.ui.common.who_asks import rater_of
 
@@ -235,7 +235,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     walled = [gallery, empty, found_row, number]
     hidden = {"show_progress": "hidden"}
-    when_opened(demo, lang, on_load, None, [lost, chosen, *of_the_run, *walled, *details])
+    listen(demo.load, lang, on_load, None, [lost, chosen, *of_the_run, *walled, *details], role="viewer", **hidden)
     listen(chosen.input, lang, on_run, [chosen, sort, show], [*of_the_run, *walled, *details], role="viewer", **hidden)
     for trigger in (*(one.input for one in (sort, show, category, source, tag)), text.submit, text.blur,
                     share.release, stars.release):  # fmt: skip

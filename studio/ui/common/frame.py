@@ -81,20 +81,6 @@ def listen(
     return trigger(needs, inputs, outputs, api_visibility="private", **more)
 
 
-def when_opened(demo: gr.Blocks, lang: Lang, handler: Callable[..., Any], inputs: Any, outputs: Any) -> Any:
-    """Fill a page when somebody opens it; until then, only its bar takes input.
-
-    While Gradio fills what is on a page it puts its components together anew, and what somebody types or chooses in
-    that moment gets lost.
-
-    Returns:
-        what was wired, to go on with `.then`.
-    """
-    filled = listen(demo.load, lang, handler, inputs, outputs, role="viewer", show_progress="hidden")
-    filled.then(None, None, None, js="studioOpened")
-    return filled
-
-
 def page_header(lang: Lang, page: str) -> gr.HTML:
     """Draw the top of a page: all pages in groups, the other language, the tour of a first visit.
 

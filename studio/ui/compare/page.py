@@ -12,7 +12,7 @@ from studio.i18n import Lang, t
 from studio.ui.common import html
 from studio.ui.common.address import asked_run, not_found
 from studio.ui.common.cancellable import CancellableWork, Cancelled
-from studio.ui.common.frame import listen, page_header, query_value, query_values, when_opened
+from studio.ui.common.frame import listen, page_header, query_value, query_values
 from studio.ui.common.studio import Studio
 
 from .cells import AS_RUN, MOST_PROMPTS, Quality, ask
@@ -250,7 +250,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     ]
     hidden = {"show_progress": "hidden"}
     address = {"fn": None, "inputs": [chosen, models, known, ja, en], "outputs": None, "js": ADDRESS}
-    when_opened(demo, lang, on_load, None, [lost, chosen, models, known, *viewed, ja, en])
+    listen(demo.load, lang, on_load, None, [lost, chosen, models, known, *viewed, ja, en], role="viewer", **hidden)
     listen(
         chosen.input, lang, on_run, chosen, [models, known, *viewed, ja, en, noises, quality], role="viewer", **hidden
     ).then(**address)

@@ -18,7 +18,7 @@ from pipelines.errors import M2N2Error
 from studio.i18n import Lang, t, worded
 from studio.ui.common import html
 from studio.ui.common.address import asked_run, not_found
-from studio.ui.common.frame import keep_in_address, listen, page_header, when_opened
+from studio.ui.common.frame import keep_in_address, listen, page_header
 from studio.ui.common.shared import SharedAnswers
 from studio.ui.common.studio import Studio
 from studio.ui.common.who_asks import asks_as
@@ -226,7 +226,15 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         "preprocess": False,  # or Gradio refuses numbers in words of its own
         "show_progress": "hidden",
     }
-    loaded = when_opened(demo, lang, on_load, None, [lost, broken, new, *fields.values(), *outputs])
+    loaded = listen(
+        demo.load,
+        lang,
+        on_load,
+        None,
+        [lost, broken, new, *fields.values(), *outputs],
+        show_progress="hidden",
+        role="viewer",
+    )
     keep_in_address(chosen)
     listen(loaded.then, lang, on_opened, None, role="viewer", **priced)
     listen(gr.Timer(POLL).tick, lang, on_tick, [chosen, mark], outputs, show_progress="hidden", role="viewer")

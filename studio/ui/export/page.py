@@ -17,7 +17,7 @@ from studio.i18n import Lang, t
 from studio.ui.common import html
 from studio.ui.common.address import asked_individual
 from studio.ui.common.cancellable import CancellableWork, Cancelled
-from studio.ui.common.frame import keep_in_address, listen, page_header, page_link, when_opened
+from studio.ui.common.frame import keep_in_address, listen, page_header, page_link
 from studio.ui.common.studio import Studio, download_folder
 
 from . import licences
@@ -171,7 +171,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return [gr.Walkthrough(selected=5), words, gr.Button(interactive=fits), "", *closed]
 
     walk: dict[str, Any] = {"role": "editor", "show_progress": "minimal"}
-    when_opened(demo, lang, on_load, None, [lost, empty, run, who, title, portrait, said, next1])
+    listen(demo.load, lang, on_load, None, [lost, empty, run, who, title, portrait, said, next1], **VIEWING)
     keep_in_address(run)
     keep_in_address(who, "id")
     listen(run.input, lang, of_run, run, [who, title, portrait, said, next1], **VIEWING)

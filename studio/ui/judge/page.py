@@ -16,7 +16,7 @@ from studio.runs.store import RunStore
 from studio.ui.common import html
 from studio.ui.common.address import asked_run
 from studio.ui.common.field_errors import at_field
-from studio.ui.common.frame import keep_in_address, listen, page_header, when_opened
+from studio.ui.common.frame import keep_in_address, listen, page_header
 from studio.ui.common.studio import Studio
 from studio.ui.common.who_asks import rater_of
 
@@ -184,7 +184,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return gr.skip() if now else verdict.taste(studio, lang, rater.run)
 
     hidden = {"show_progress": "hidden"}
-    when_opened(demo, lang, on_load, remembered, [lost, chosen, name, reads])
+    listen(demo.load, lang, on_load, remembered, [lost, chosen, name, reads], role="viewer", **hidden)
     keep_in_address(chosen)
     for trigger in (go.click, name.submit):
         listen(trigger, lang, on_start, [chosen, name, reads], [remembered, who, *outputs], role="judge", **hidden)

@@ -19,7 +19,7 @@ from studio.monitoring.scheduler import SCHEDULES, Schedule
 from studio.ui.common import html
 from studio.ui.common.address import not_found
 from studio.ui.common.field_errors import at_field
-from studio.ui.common.frame import keep_in_address, listen, page_header, query_value, when_opened
+from studio.ui.common.frame import keep_in_address, listen, page_header, query_value
 from studio.ui.common.studio import Studio
 
 from . import measurements
@@ -187,7 +187,9 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return [name, *one(name)]
 
     hidden = {"show_progress": "hidden"}
-    when_opened(demo, lang, on_load, None, [lost, mark, empty, shown, chosen, *of_one, *of_all])
+    listen(
+        demo.load, lang, on_load, None, [lost, mark, empty, shown, chosen, *of_one, *of_all], role="viewer", **hidden
+    )
     keep_in_address(chosen, "export")
     listen(gr.Timer(POLL).tick, lang, on_tick, [chosen, mark], [mark, *of_one, *of_all], role="viewer", **hidden)
     listen(chosen.input, lang, one, chosen, of_one, role="viewer", **hidden)

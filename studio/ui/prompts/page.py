@@ -19,7 +19,7 @@ from studio.library import prompt_library, source_library
 from studio.markdown import markdown_text
 from studio.ui.common.address import not_found
 from studio.ui.common.field_errors import at_field
-from studio.ui.common.frame import keep_in_address, listen, page_header, query_value, when_opened
+from studio.ui.common.frame import keep_in_address, listen, page_header, query_value
 from studio.ui.common.studio import Studio
 
 from .editor import (
@@ -175,7 +175,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return [gr.Dropdown(choices=choices(studio, lang)), said]
 
     quiet = {"show_progress": "hidden"}
-    when_opened(demo, lang, on_load, None, [lost, chosen, painter, *opened])
+    listen(demo.load, lang, on_load, None, [lost, chosen, painter, *opened], role="viewer", **quiet)
     keep_in_address(chosen, "set")
     listen(chosen.input, lang, fill, chosen, opened, role="viewer", **quiet)
     listen(new.click, lang, on_new, None, [chosen, *opened], role="editor", **quiet)

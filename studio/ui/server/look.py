@@ -81,7 +81,6 @@ document.addEventListener("click", (event) => {
 });
 // Gradio names what is empty, but does not say that it is a picture, and tables' search fields by a tooltip alone.
 new MutationObserver(() => {
-  hold();
   for (const one of document.querySelectorAll("div.empty[aria-label]:not([role])")) one.setAttribute("role", "img");
   for (const one of document.querySelectorAll("input.search-input:not([aria-label])")) one.ariaLabel = one.title;
   for (const one of document.querySelectorAll(".visitor:empty")) {
@@ -89,16 +88,6 @@ new MutationObserver(() => {
   }
   visits();
 }).observe(document, { childList: true, subtree: true });
-// Until a page is filled, only its bar takes input: what is typed while Gradio fills it gets lost. A page that nothing
-// fills for long is let go all the same.
-let filled = false;
-function hold() {
-  for (const one of document.querySelectorAll(".studio-top ~ *")) if (one.inert === filled) one.inert = !filled;
-}
-function studioOpened() {
-  requestAnimationFrame(() => requestAnimationFrame(() => { filled = true; hold(); }));
-}
-setTimeout(studioOpened, 20000);
 function studioAddress(run, id, more = {}) {
   const query = `${new URLSearchParams({ run, id, ...more })}`.replaceAll("%2C", ",");
   window.history.replaceState(window.history.state, "", `${window.location.pathname}?${query}`);

@@ -18,7 +18,7 @@ from studio.library import source_library
 from studio.library.source_strengths import source_strengths
 from studio.ui.common import html
 from studio.ui.common.cancellable import CancellableWork, Cancelled
-from studio.ui.common.frame import listen, page_header, page_link, when_opened
+from studio.ui.common.frame import listen, page_header, page_link
 from studio.ui.common.studio import Studio
 
 from .adding import add, look, sources_in
@@ -191,7 +191,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     quiet = {"show_progress": "hidden"}
     shelves = [shown, chosen, go, gone, forget]
-    when_opened(demo, lang, on_load, None, shelves)
+    listen(demo.load, lang, on_load, None, shelves, role="viewer", **quiet)
     listen(chosen.input, lang, on_chosen, chosen, [go, measured, heat, base], role="viewer", **quiet)
     for leaving in (own.blur, own.submit):
         listen(leaving, lang, lambda text: look(studio, lang, text), own, seen, role="editor", **quiet)

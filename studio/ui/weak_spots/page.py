@@ -28,7 +28,7 @@ from studio.markdown import markdown_text
 from studio.runs.store import RunStore
 from studio.ui.common import html
 from studio.ui.common.address import asked_run
-from studio.ui.common.frame import keep_in_address, listen, page_header, page_link, when_opened
+from studio.ui.common.frame import keep_in_address, listen, page_header, page_link
 from studio.ui.common.studio import Studio
 
 PICTURED = 24  # weak prompts whose pictures are shown
@@ -279,7 +279,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return gr.HTML(Markup("<p>{} {}</p>").format(t(lang, "weak_saved", n=n, path=path), link), visible=True)
 
     quiet = {"show_progress": "hidden"}
-    when_opened(demo, lang, on_load, None, [lost, chosen, *shown, keep, saved])
+    listen(demo.load, lang, on_load, None, [lost, chosen, *shown, keep, saved], role="viewer", **quiet)
     keep_in_address(chosen)
     for control in (chosen, spoken):
         listen(control.input, lang, filled, [chosen, spoken], [*shown, keep, saved], role="viewer", **quiet)

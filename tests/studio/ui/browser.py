@@ -63,3 +63,12 @@ def shoot(page, lang, name):
     SHOTS.mkdir(exist_ok=True)
     page.screenshot(path=SHOTS / f"{lang}-{name}.png")
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+
+
+def type_into(field, text):
+    """Type into a field as a person does: not in the moment it is drawn, after which Gradio sets its value once more.
+
+    What is in a part that was folded is made when that is opened for the first time.
+    """
+    field.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 250)))")
+    field.fill(text)

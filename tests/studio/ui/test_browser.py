@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 import time
 
 import pytest
@@ -12,7 +11,7 @@ from playwright.sync_api import expect
 from studio.i18n import LANGUAGES, t
 from studio.runs.status import is_running
 from studio.ui.common.studio import Studio
-from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, shoot
+from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, shoot, type_into
 
 
 def wait_for_the_end(studio, seconds=120):
@@ -49,8 +48,7 @@ def test_a_first_afternoon(lang, address, empty: Studio, prompt_files, request):
 
     # Something that does not fit is said, and the form stays as it is.
     page.get_by_role("button", name=say("own_checkpoints")).click()
-    page.get_by_label(say("own_folders")).fill("/nowhere/mine")
-    expect(page.get_by_label(say("own_folders"))).to_have_value("/nowhere/mine")
+    type_into(page.get_by_label(say("own_folders")), "/nowhere/mine")
     page.locator("#go").click()
     refused = page.locator("#own .inline-error")  # at the field, in the page's language, and nowhere else
     expect(refused).to_contain_text(say("closed_folder", path="/nowhere/mine", folders="|").split("|")[0])
@@ -66,7 +64,7 @@ def test_a_first_afternoon(lang, address, empty: Studio, prompt_files, request):
     for key, file in zip(("prompts", "held_out"), prompt_files, strict=True):
         if key == "held_out":
             page.get_by_role("button", name=say("advanced")).click()
-        page.get_by_label(say(key), exact=True).fill(str(file))
+        type_into(page.get_by_label(say(key), exact=True), str(file))
         page.get_by_label(say(key), exact=True).press("Enter")
     number = page.locator("#evaluations input[type=number]")
     number.fill("3")
@@ -148,25 +146,3 @@ def test_an_address_names_what_is_shown_and_the_switch_keeps_it(finished_address
     expect(page).to_have_url(re.compile(r"/ja/\?run=first&fork=first&noises=3$"))
     expect(page.locator("#fork-of input")).to_have_value("first")
     shoot(page, "ja", "fork")
-
-
-@pytest.mark.slow
-@pytest.mark.browser
-def test_a_page_takes_input_once_it_is_filled_and_its_bar_before(address, monkeypatch, request):
-    read, go_on = Studio.unreadable_runs, threading.Event()
-
-    def late(studio):
-        go_on.wait(60)
-        return read(studio)
-
-    monkeypatch.setattr(Studio, "unreadable_runs", late)
-    page = request.getfixturevalue("open_page")(LOCALES["en"])
-    page.goto(address)
-    expect(page.locator("article.card")).to_have_count(4)
-    own, go = page.get_by_role("button", name=t("en", "own_checkpoints")), page.locator("#go")
-    assert [one.evaluate("(one) => one.closest('[inert]') !== null") for one in (own, go)] == [True, True]
-    assert page.locator("a.language").evaluate("(one) => one.closest('[inert]') === null")
-    go_on.set()
-    expect(page.locator(".studio-top ~ [inert]")).to_have_count(0)
-    own.click()
-    expect(page.get_by_label(t("en", "own_folders"))).to_be_visible()

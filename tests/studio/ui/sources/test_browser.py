@@ -16,7 +16,7 @@ from eval.prompts.prompt_set import load_prompts
 from studio.i18n import LANGUAGES, t
 from studio.library import source_library
 from studio.ui.common.studio import Studio
-from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, enter, shoot
+from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, enter, shoot, type_into
 
 pytestmark = [
     # Gradio's statistics of its own queue use what pandas has deprecated.
@@ -84,7 +84,7 @@ def test_sources(lang, address, studio, copied, monkeypatch, open_page):
     # A file is described, then checked; cancelled first.
     mine = str(copied("ja", "mine"))
     page.get_by_role("button", name=say("add_sources")).click()
-    page.locator("#own textarea").fill(mine)
+    type_into(page.locator("#own textarea"), mine)
     page.locator("#own textarea").blur()
     expect(page.locator("#seen")).to_contain_text("13.3 MB")
     hashed = source_library.hash_source
@@ -137,7 +137,7 @@ def test_prompts(lang, address, studio, tmp_path, open_page):
     ):
         (tmp_path / f"{name}.csv").write_text(text, "utf-8")
     page.locator("#import button").first.click()
-    page.locator("#path input, #path textarea").fill(str(tmp_path / "ja.csv"))
+    type_into(page.locator("#path input, #path textarea"), str(tmp_path / "ja.csv"))
     page.locator("#read").click()
     expect(page.locator("#stands")).to_contain_text("1, 2, 3")
     page.locator("#import input[type=file]").set_input_files(tmp_path / "en.csv")

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -77,6 +77,16 @@ class ResumableSearch(SearchMethod, Protocol):
     @property
     def sources_left(self) -> int:
         """How many of the sources that it begins with are still to be asked for."""
+
+    @property
+    def in_flight(self) -> Sequence[Candidate]:
+        """Those asked for and not told, in the order in which they are to be told. A search that goes on may have some:
+        they are not asked for again.
+        """
+
+    @property
+    def ready(self) -> bool:
+        """Whether it may be asked for another candidate now, before any of those in flight is told."""
 
     def tell(self, candidate: Candidate, scores: Floats | None) -> Told:
         """As in `SearchMethod`, and what became of it."""

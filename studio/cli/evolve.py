@@ -32,6 +32,13 @@ def evolve(
     seed: Annotated[
         int | None, typer.Option(min=0, help="random seed of parents, split points and mixing ratios")
     ] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|auto",
+            help="processes that draw and score at once, and offspring in flight; auto: one per GPU (docs/scale.md)",
+        ),
+    ] = None,
     pictures: Pictures = None,
     settings: Annotated[
         list[str] | None,
@@ -61,7 +68,8 @@ def evolve(
     as_json: Json = False,
 ) -> None:
     """Breed offspring from a few checkpoints. / 素材モデルの交配を始めます。中断した続きからも再開できます。"""
-    asked_for = {"evaluations": evaluations, "archive": archive, "seed": seed}
+    count = int(workers) if workers and workers.isdecimal() else workers
+    asked_for = {"evaluations": evaluations, "archive": archive, "seed": seed, "workers": count}
     changes: dict[str, Any] = {field: value for field, value in asked_for.items() if value is not None}
     changes |= dict(map(_setting, settings or []))
     if not resume and (check or accept is not None):

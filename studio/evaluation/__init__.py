@@ -4,12 +4,15 @@ Imports breeding, judging, library and runs.
 
 Read in this order:
 
-    evaluator     weave, draw, score one individual
-    open_scorer   scorers by name, on the device that pictures are drawn on
-    worker        an evaluation as a request and its result, for this process or another
-    fitness       the languages that compete, and what is only reported
-    held_out      sources, average and best child on prompts that evolution never saw
-    picture_task  the task of a run that draws pictures, made of all these
-    score_model   scores of one model outside a run
-    preview       pictures for a page, drawn one at a time
+    evaluator       weave, draw, score one individual
+    open_scorer     scorers by name, on the device that pictures are drawn on
+    worker          an evaluation as a request and its result, for this process or another
+    run_worker      what draws and scores in a run, opened alike wherever it works
+    worker_process  what runs in the process of a worker: requests in, results out
+    worker_pool     workers in processes of their own; what one loses runs again elsewhere
+    fitness         the languages that compete, and what is only reported
+    held_out        sources, average and best child on prompts that evolution never saw
+    picture_task    the task of a run that draws pictures, made of all these
+    score_model     scores of one model outside a run
+    preview         pictures for a page, drawn one at a time
 """

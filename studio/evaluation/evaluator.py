@@ -86,6 +86,19 @@ class DrawnPicture:
 
 
 @dataclass(frozen=True)
+class EncodedPicture:
+    """A picture as its file will be: what comes back from a worker in another process."""
+
+    png: bytes
+    prompt: str  # id
+    language: Language
+    noise: int
+
+
+Picture = DrawnPicture | EncodedPicture
+
+
+@dataclass(frozen=True)
 class PictureScores:
     """Scores of pictures, float64 [prompts, noises] in 0..1, and the pictures' features, float32 [pictures, d]."""
 
@@ -119,10 +132,15 @@ class Evaluator:
             settings: of the pictures to come, which decide how the pipeline fits the device.
             scorer_bytes: weights of the largest scorer that is to work on the same device.
         """
-        self._scorer_bytes = scorer_bytes
+        self._settings, self._scorer_bytes = settings, scorer_bytes
         self.pipeline = LivePipeline(recipe, sources, settings=settings, scorer=scorer_bytes)
         # Features of reference pictures by their files, seen once by each scorer.
         self._references: WeakKeyDictionary[FeatureScorer, dict[Path, np.ndarray]] = WeakKeyDictionary()
+
+    def reopen(self) -> None:
+        """Build the pipeline again once it was released."""
+        before = self.pipeline
+        self.pipeline = LivePipeline(before.recipe, before.sources, settings=self._settings, scorer=self._scorer_bytes)
 
     def draw(
         self,
@@ -242,7 +260,15 @@ def scored_short(
     return [caption for caption in captions if words[caption] in cut]
 
 
-def save_picture(drawn: DrawnPicture, path: Path, *, recipe: Recipe, settings: GenerationSettings) -> None:
-    """Write a picture as PNG with its generation data in a text chunk: whoever has it finds the individual again."""
+def encoded(drawn: Picture, *, recipe: Recipe, settings: GenerationSettings) -> EncodedPicture:
+    """A picture as PNG with its generation data in a text chunk: whoever has it finds the individual again."""
+    if isinstance(drawn, EncodedPicture):
+        return drawn
     data = picture_data(recipe.name, drawn.request, drawn.language, settings)
-    write_whole(path, png_bytes(drawn.image, {**data, "recipe": recipe.digest}))
+    png = png_bytes(drawn.image, {**data, "recipe": recipe.digest})
+    return EncodedPicture(png, drawn.prompt, drawn.language, drawn.noise)
+
+
+def save_picture(drawn: Picture, path: Path, *, recipe: Recipe, settings: GenerationSettings) -> None:
+    """Write a picture as its file, see `encoded`."""
+    write_whole(path, encoded(drawn, recipe=recipe, settings=settings).png)

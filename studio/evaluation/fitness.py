@@ -22,7 +22,7 @@ from studio.runs.config import RunConfig
 from studio.runs.individual import PartialScores
 from studio.runs.noise import Noise
 
-from .evaluator import DrawingConditions, DrawnPicture, Fitness, PictureScores
+from .evaluator import DrawingConditions, Fitness, Picture, PictureScores
 from .worker import EvaluationRequest, EvaluationResult, Worker
 
 ScoresByKind = Mapping[str, np.ndarray]  # float64 [prompts, noises] by kind, as `Individual` has them
@@ -64,7 +64,7 @@ class FullScores:
     """All scores of an individual by kind, those that are only reported among them, and the pictures drawn for them."""
 
     scores: ScoresByKind
-    pictures: tuple[DrawnPicture, ...]
+    pictures: tuple[Picture, ...]
 
 
 class FitnessEvaluation:

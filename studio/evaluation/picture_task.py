@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import torch
 
-from eval.scorers.model_files import weights_size
 from eval.scorers.scorer import FeatureScorer
 from eval.scorers.tokens import truncated_by
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import GenerationError, RecipeError
 from pipelines.recipes.recipe import Recipe
-from studio.breeding.initial_population import source_recipes
 from studio.breeding.search_method import Candidate
 from studio.conditions.agreement import Agreement
 from studio.conditions.difference import Difference
@@ -29,11 +28,13 @@ from studio.runs.noise import Noise
 from studio.runs.status import raise_if_stopped
 from studio.runs.store import RunStore
 
-from .evaluator import DrawnPicture, Evaluator, check_captions, save_picture, scored_short
+from .evaluator import Picture, check_captions, save_picture, scored_short
 from .fitness import FitnessEvaluation, FitnessResult
 from .held_out import HeldOutReporter
-from .open_scorer import changed_parts, open_scorer, unpark_beside
+from .open_scorer import changed_parts
+from .run_worker import open_evaluator, open_run_worker
 from .worker import LocalWorker
+from .worker_pool import WorkerPool
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class PictureEvaluation(Evaluation):
         fitness: of an offspring, what competes, with its pictures by language.
     """
 
-    pictures: tuple[DrawnPicture, ...] = ()
+    pictures: tuple[Picture, ...] = ()
     fitness: FitnessResult | None = None
 
 
@@ -60,6 +61,7 @@ class PictureTask:
         store: the run; gets the scorer's identity and what it was carried out on.
         sources: opened, by name.
         agreement: what a person says to another scorer.
+        devices: of workers in processes of their own, one for each, see `WorkerOpener`; None: this process draws.
 
     Raises:
         RunError: the scorer is another one than before, and nobody agreed to it.
@@ -68,17 +70,17 @@ class PictureTask:
 
     reports = True
 
-    def __init__(self, store: RunStore, sources: Mapping[str, Source], agreement: Agreement) -> None:
+    def __init__(
+        self,
+        store: RunStore,
+        sources: Mapping[str, Source],
+        agreement: Agreement,
+        *,
+        devices: Sequence[int | None] | None = None,
+    ) -> None:
         config, prompts = store.config, store.prompts
         self._store, self._config, self._sources = store, config, sources
-        self._scorer = open_scorer(config.scorer)
-        self._evaluator = Evaluator(
-            next(iter(source_recipes(config, sources).values())),
-            sources,
-            settings=config.pictures,
-            scorer_bytes=max(weights_size(name) or 0 for name in (config.scorer, config.reporter)),
-        )
-        unpark_beside(self._scorer, self._evaluator.pipeline)
+        self._evaluator, self._scorer = open_evaluator(config, sources)
         cut = check_captions(prompts.niches, self._scorer, self._evaluator.pipeline, config.prompt_syntax)
         held_out = [*prompts.held_out.captions_in("ja"), *prompts.held_out.captions_in("en")]
         cut += scored_short(partial(truncated_by, config.reporter), held_out, config.prompt_syntax)
@@ -86,12 +88,14 @@ class PictureTask:
             logger.warning("captions too long, only their beginning counts: %s", ", ".join(cut))
         agreement.settle(_scorer_differences(store, self._scorer))
         store.update(truncated=cut, scorer=self._scorer.identity, machine=describe_machine())
+        raters = _raters(store, self._scorer)
+        self._pool = None if devices is None else self._opened_pool(devices)
         self._fitness = FitnessEvaluation(
             config,
-            LocalWorker(self._evaluator, self._scorer),
+            self._pool or LocalWorker(self._evaluator, self._scorer),
             prompts.niches,
             folder=store.folder,
-            raters=_raters(store, self._scorer),
+            raters=raters,
             tick=self._tick,
         )
 
@@ -140,14 +144,29 @@ class PictureTask:
         return Evaluation(full.scores)
 
     def report(self) -> None:
-        """Score the held-out prompts; see `HeldOutReporter`."""
+        """Score the held-out prompts in this process; see `HeldOutReporter`."""
+        if self._pool is not None:
+            self._pool.close()
+            self._evaluator.reopen()
         self._scorer.release()  # fitness is through, and the two scorers need not fit together
         HeldOutReporter(self._store, self._sources, self._evaluator, tick=self._tick).report()
+
+    def close(self) -> None:
+        """End the workers, if there are any; what they have in hand is given up."""
+        if self._pool is not None:
+            self._pool.close()
+
+    def _opened_pool(self, devices: Sequence[int | None]) -> WorkerPool:
+        """Workers that draw and score in place of this process, which leaves its device to them."""
+        scorer, threads = self._scorer.identity, max(1, torch.get_num_threads() // len(devices))
+        self._evaluator.pipeline.release()
+        self._scorer.release()
+        return WorkerPool(partial(open_run_worker, self._config, scorer, threads), devices)
 
     def _noise(self, candidate: Candidate) -> Noise:
         return Noise(self._config.noises, candidate.rotation)
 
-    def _keep(self, drawn: Iterable[DrawnPicture], recipe: Recipe) -> None:
+    def _keep(self, drawn: Iterable[Picture], recipe: Recipe) -> None:
         for picture in drawn:
             path = self._store.image(recipe.name, picture.prompt, picture.language, picture.noise)
             save_picture(picture, path, recipe=recipe, settings=self._config.pictures)

@@ -14,7 +14,7 @@ from eval.prompts.prompt_set import Language, PromptSet
 from eval.scorers.scorer import FeatureScorer
 from pipelines.recipes.recipe import Recipe
 
-from .evaluator import CAPTIONS_ALONE, DrawingConditions, DrawnPicture, Evaluator, Fitness, PictureScores
+from .evaluator import CAPTIONS_ALONE, DrawingConditions, Evaluator, Fitness, Picture, PictureScores
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class EvaluationResult:
     """What a worker gives back for a request.
 
     Attributes:
-        pictures: prompt by prompt, noise by noise.
+        pictures: prompt by prompt, noise by noise; encoded where they come from another process.
         scores: of these pictures, with the features that tell how alike twins are and what raters would like.
     """
 
-    pictures: tuple[DrawnPicture, ...]
+    pictures: tuple[Picture, ...]
     scores: PictureScores
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from studio.breeding.m2n2 import M2N2
@@ -16,8 +19,9 @@ from studio.runs.status import is_running
 from studio.runs.store import C, RunStore, now
 
 from .lifecycle import carry
-from .loop import Loop, Watch, recorded
+from .loop import Loop, SameThread, Watch, recorded
 from .preflight import measured_rate, preflight
+from .workers import worker_count, worker_devices
 
 
 def carry_out(store: RunStore, watch: Watch | None = None, *, accept: str | None = None, reread: bool = False) -> None:
@@ -36,24 +40,37 @@ def carry_out(store: RunStore, watch: Watch | None = None, *, accept: str | None
     watch = watch or (lambda _: None)
     agreement = Agreement(store, accept, reread=reread)
 
-    def work() -> None:
+    def work(devices: Sequence[int | None]) -> None:
         with kept_threads(store):
-            _work(store, watch, agreement)
+            _work(store, watch, agreement, devices)
 
-    carry(store, work)
+    carry(store, work, devices=worker_count(store.config) or 1)
     watch(store)
 
 
-def _work(store: RunStore, watch: Watch, agreement: Agreement) -> None:
+def _work(store: RunStore, watch: Watch, agreement: Agreement, devices: Sequence[int | None]) -> None:
     config, sources = store.config, open_run_sources(store.config)
     agreement.check(sources, _files(store))
     if store.state.search is None:  # a run that is resumed needs less than it did
         rate = measured_rate(store.folder.parent, config)
         preflight(config, sources, folder=store.folder, rate=rate).check()
-    task = PictureTask(store, sources, agreement)
-    past = recorded(store, task.niches, sources)
-    search = M2N2(config, sources, noise_rotation=config.noise_rotation, past=past)
-    Loop(store, search, task, sources=sources, evaluations=config.evaluations, watch=watch).run()
+    workers = worker_count(config)
+    with contextlib.ExitStack() as opened:
+        # Twice as many threads as workers: those who wait for a worker to draw what is only reported hold nobody up.
+        executor = opened.enter_context(ThreadPoolExecutor(2 * workers)) if workers else SameThread()
+        drawing = worker_devices(workers, devices) if workers else None
+        task = opened.enter_context(contextlib.closing(PictureTask(store, sources, agreement, devices=drawing)))
+        past = recorded(store, task.niches, sources)
+        search = M2N2(config, sources, noise_rotation=config.noise_rotation, max_in_flight=workers or 1, past=past)
+        Loop(
+            store,
+            search,
+            task,
+            sources=sources,
+            evaluations=config.evaluations,
+            watch=watch,
+            executor=executor,
+        ).run()
 
 
 def _files(store: RunStore) -> dict[str, Path]:

@@ -17,6 +17,8 @@ from studio.runs.database import make_database
 from studio.runs.inputs import RunPrompts, open_run_sources
 from studio.runs.store import C, RunStore, open_run
 
+from .workers import with_worker_count
+
 
 def create_run(folder: str | Path, config: RunConfig) -> RunStore:
     """Make a run's folder.
@@ -28,6 +30,7 @@ def create_run(folder: str | Path, config: RunConfig) -> RunStore:
         RecipeError: a pattern of the chromosomes takes no tensor.
         PromptSetError: a prompt set cannot be read, holds nothing, or lacks the pictures that fitness looks at.
     """
+    config = with_worker_count(config)
     prompts, sources = RunPrompts(config), open_run_sources(config)
     niches, _ = prompts.niches, prompts.held_out  # both are read before there is a folder
     if "image" in config.fitness:

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Any
 
@@ -19,12 +19,17 @@ from studio.runs.store import C, RunStore
 logger = logging.getLogger(__name__)
 
 
-def carry(store: RunStore[C], work: Callable[[], None]) -> None:
-    """Do the work of a run as soon as a device is free, and keep in the store how it stands.
+Work = Callable[[Sequence[int | None]], None]
+
+
+def carry(store: RunStore[C], work: Work, *, devices: int = 1) -> None:
+    """Do the work of a run as soon as its devices are free, and keep in the store how it stands.
 
     Args:
         store: a new, stopped or interrupted run.
-        work: carries it from where the store stands to its end; raises `Stopped` where it was asked to stop.
+        work: carries it from where the store stands to its end; raises `Stopped` where it was asked to stop. Told the
+            devices that it may use, see `acquire_device`.
+        devices: how many it can use.
 
     Raises:
         RunError: another process carries this run already.
@@ -43,9 +48,9 @@ def carry(store: RunStore[C], work: Callable[[], None]) -> None:
         )  # before signals are heard, or it would take a stop back
         with stop_on_signal(store):
             try:
-                with acquire_device(waiting):
+                with acquire_device(waiting, devices) as held:
                     store.update(status="running", before=0)
-                    work()
+                    work(held)
                 store.update(status="done")
             except Stopped:
                 store.update(status="stopped")

@@ -10,8 +10,11 @@ import dataclasses
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
-from typing import Generic
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass
+from typing import Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -20,7 +23,7 @@ from pipelines.recipes.pinning import repinned
 from pipelines.recipes.recipe import parse_recipe
 from pipelines.untrusted import parse_json
 from studio.breeding.m2n2 import Past
-from studio.breeding.search_method import Candidate, ResumableSearch
+from studio.breeding.search_method import Candidate, ResumableSearch, Told
 from studio.errors import RunError
 from studio.evolution.niches import Floats
 from studio.runs.individual import Evaluation, Individual
@@ -32,6 +35,9 @@ from .task import E, Task
 logger = logging.getLogger(__name__)
 
 Watch = Callable[[RunStore[C]], None]
+P = ParamSpec("P")
+T = TypeVar("T")
+POLL_SECONDS = 0.5  # seconds between two looks whether the run was asked to stop
 
 
 # Failures in a row that end a run. Where every second offspring fails by itself, so many come together once in a
@@ -65,8 +71,46 @@ def recorded(
     return Past(search, state.rotation, everyone, niches)
 
 
+class SameThread(Executor):
+    """Does what it is handed before it hands out the result: one thing after another."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Call `fn` now; see `concurrent.futures.Executor`."""
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # raised where the result is asked for
+            future.set_exception(error)
+        return future
+
+
+@dataclass(frozen=True)
+class _Measuring(Generic[E]):
+    """A candidate that was handed out, and not told to the search yet."""
+
+    candidate: Candidate
+    started: float
+    evaluation: Future[E]
+
+
+@dataclass(frozen=True)
+class _Completing:
+    """A candidate that the search was told of, with the search as it stood then, and that is not recorded yet."""
+
+    candidate: Candidate
+    started: float
+    told: Told
+    state: Mapping[str, Any]
+    alive: Sequence[str]
+    evaluation: Future[Evaluation]
+
+
 class Loop(Generic[E, C]):
     """Carries one run from wherever its store stands to its end.
+
+    As many candidates are in hand as the search has in flight. They are told, and recorded, in the order in which they
+    were asked for, and the search is asked for the next as soon as one is told: what it breeds depends on how many are
+    in flight, never on which of them was measured first.
 
     Args:
         store: the run; this process has it to itself.
@@ -75,6 +119,7 @@ class Loop(Generic[E, C]):
         sources: opened; files that change while an individual is measured end the run.
         evaluations: offspring to make in all; the sources are measured whatever the budget is.
         watch: called after each step; reads the store and shows it.
+        executor: has the task measure and complete; where that is in several threads, the task allows for it.
     """
 
     def __init__(
@@ -86,9 +131,16 @@ class Loop(Generic[E, C]):
         sources: Mapping[str, Source],
         evaluations: int,
         watch: Watch[C],
+        executor: Executor | None = None,
     ) -> None:
         self._store, self._search, self._task = store, search, task
         self._sources, self._evaluations, self._watch = sources, evaluations, watch
+        self._executor = executor or SameThread()
+        self._waiting = deque(search.in_flight)  # asked for, and not handed out
+        self._measuring: deque[_Measuring[E]] = deque()
+        self._completing: deque[_Completing] = deque()
+        self._settled = True
+        self._recorded = 0.0  # when the last one was
         self._failures = 0  # in a row
         self._again: dict[str, Mapping[str, np.ndarray]] = {}  # scores on other noise, not committed yet
 
@@ -101,30 +153,77 @@ class Loop(Generic[E, C]):
             RunError: so many offspring failed in a row that it is no fault of theirs.
             M2N2Error: a source cannot be measured, or the report cannot be made.
         """
-        settled = True
-        while not settled or self._wanted():
+        while True:
             raise_if_stopped(self._store)
-            candidate = self._search.ask()
-            if candidate is None:
+            self._ask()
+            self._hand_out()
+            if not self._measuring and not self._completing:
                 break
-            settled = self._step(candidate)
+            self._wait()
+            if self._measuring and self._measuring[0].evaluation.done():
+                self._tell(self._measuring.popleft())
+            while self._completing and self._completing[0].evaluation.done():
+                self._record(self._completing.popleft())
         if self._task.reports:
             self._store.update(status="reporting")
             self._watch(self._store)
             self._task.report()
 
+    def _ask(self) -> None:
+        """Ask the search for as many as it gives now.
+
+        Those beyond the budget are bred too while others are in flight, and wait: a run that is given more offspring
+        goes on with them, as if it had had the larger budget from the beginning.
+        """
+        while self._search.ready and (self._search.in_flight or not self._settled or self._wanted()):
+            candidate = self._search.ask()
+            if candidate is None:
+                break
+            self._waiting.append(candidate)
+
+    def _hand_out(self) -> None:
+        """Have those measured that were asked for, as far as the budget goes."""
+        while self._waiting and (self._waiting[0].role != "offspring" or self._has_budget()):
+            candidate, started = self._waiting.popleft(), time.monotonic()
+            evaluation = self._executor.submit(self._task.evaluate, candidate, self._search.archive)
+            self._measuring.append(_Measuring(candidate, started, evaluation))
+
     def _wanted(self) -> bool:
         """Whether somebody else is to be measured."""
-        if self._search.sources_left:
-            return True
-        return self._store.count() < self._evaluations and not self._store.state.finish
+        return bool(self._search.sources_left) or self._has_budget()
 
-    def _step(self, candidate: Candidate) -> bool:
-        """Measure a candidate and record it; whether the search stands where it may be left."""
-        started, name = time.monotonic(), candidate.recipe.name
-        measured = self._task.evaluate(candidate, self._search.archive)
-        told = self._search.tell(candidate, self._task.niches(measured.scores) if measured.complete else None)
-        evaluation = self._task.complete(candidate, measured, entered=told.entered)
+    def _has_budget(self) -> bool:
+        """Whether one more offspring is to be made beside those in hand."""
+        candidates = [one.candidate for one in self._measuring] + [one.candidate for one in self._completing]
+        in_hand = sum(one.role == "offspring" for one in candidates)
+        return self._store.count() + in_hand < self._evaluations and not self._store.state.finish
+
+    def _wait(self) -> None:
+        """Wait until the oldest that is measured, or the oldest that is completed, is done.
+
+        Raises:
+            Stopped: the run was asked to stop.
+        """
+        oldest: list[Future[Any]] = []
+        if self._measuring:
+            oldest.append(self._measuring[0].evaluation)
+        if self._completing:
+            oldest.append(self._completing[0].evaluation)
+        while not wait(oldest, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED).done:
+            raise_if_stopped(self._store)
+
+    def _tell(self, one: _Measuring[E]) -> None:
+        """Tell the search what came of a candidate, and have done what is only worth it then."""
+        measured = one.evaluation.result()
+        told = self._search.tell(one.candidate, self._task.niches(measured.scores) if measured.complete else None)
+        completed = self._executor.submit(self._task.complete, one.candidate, measured, entered=told.entered)
+        self._settled = told.settled
+        state, alive = self._search.state(), self._search.archive.ids
+        self._completing.append(_Completing(one.candidate, one.started, told, state, alive, completed))
+
+    def _record(self, one: _Completing) -> None:
+        """Commit a candidate, with the search as it was when it was told of it."""
+        evaluation, candidate, name = one.evaluation.result(), one.candidate, one.candidate.recipe.name
         for source in self._sources.values():
             source.check_unchanged()  # or it would be recorded as what it is not, or as failed
         if candidate.role == "again":
@@ -132,14 +231,14 @@ class Loop(Generic[E, C]):
                 self._again[name] = evaluation.scores
             else:
                 logger.warning("%s keeps its scores on former noise: %s", name, evaluation.error)
-            if told.settled:
-                self._store.rescore(self._again, self._search.state(), candidate.rotation)
+            if one.told.settled:
+                self._store.rescore(self._again, one.state, candidate.rotation)
                 self._again = {}
-            return told.settled
+            return
         self._failures = 0 if evaluation.error is None else self._failures + 1
         if evaluation.error is not None:
             logger.warning("%s failed: %s", name, evaluation.error)
-        self._record(candidate, evaluation, entered=told.entered, seconds=time.monotonic() - started)
+        self._commit(one, evaluation)
         if self._failures >= FAILURES_IN_A_ROW:
             raise RunError(
                 "{failures_in_a_row} offspring in a row failed, so it is no fault of theirs; the last one: "
@@ -147,22 +246,22 @@ class Loop(Generic[E, C]):
                 failures_in_a_row=FAILURES_IN_A_ROW,
                 error=evaluation.error,
             )
-        return told.settled
 
-    def _record(self, candidate: Candidate, evaluation: Evaluation, *, entered: bool, seconds: float) -> None:
-        recipe, lineage = candidate.recipe, candidate.recipe.lineage
+    def _commit(self, one: _Completing, evaluation: Evaluation) -> None:
+        recipe, lineage, done = one.candidate.recipe, one.candidate.recipe.lineage, time.monotonic()
         individual = Individual(
             id=recipe.name,
             mother=lineage.mother if lineage else None,
             father=lineage.father if lineage else None,
             recipe=recipe,
             scores=evaluation.scores,
-            entered=entered,
-            alive=entered,
-            seconds=seconds,
+            entered=one.told.entered,
+            alive=one.told.entered,
+            seconds=done - max(one.started, self._recorded),
             born=now(),
             error=evaluation.error,
             partial=evaluation.partial,
         )
-        self._store.record(individual, self._search.state(), self._search.archive.ids)
+        self._store.record(individual, one.state, one.alive)
+        self._recorded = done
         self._watch(self._store)

@@ -28,6 +28,7 @@ from pipelines.generation.devices import DEVICE_RESERVE, DevicePlan, Machine, pl
 from pipelines.storage.disk_space import free_space
 from pipelines.storage.files import newest_first
 from studio.errors import ConfigError
+from studio.jobs.device_queue import device_count
 from studio.library.adapter_notes import merge_notes
 from studio.library.merge_notes import mix_notes
 from studio.runs.config import RunConfig
@@ -36,6 +37,7 @@ from studio.runs.results import SHOWN
 from studio.runs.store import RunStore, open_run
 
 from .fit import fit_refusals, fit_warnings
+from .workers import process_count, worker_count
 
 KEPT = 0.85  # share of offspring that enter the archive, for estimates: only they are drawn in English too
 PNG = 0.7  # bytes of a PNG per byte of its pixels
@@ -114,6 +116,7 @@ def preflight(
         M2N2Error: a prompt set cannot be opened, or the host lacks what it is to lend.
     """
     machine = machine or this_machine()
+    workers = process_count(worker_count(config) or 1, gpus=machine.device.type == "cuda")
     settings = config.pictures
     bred, merged = config.bred(sources), config.merged_components
     sizes = cost.measure_sizes(sources, config.host_names, merged)
@@ -124,10 +127,10 @@ def preflight(
     pictures, stored = _pictures(config, prompts, list(bred))
     side = settings.size or sizes.side
     captions = 2 * config.noises * (len(prompts.niches) + len(prompts.held_out))  # a batch has one a picture
-    memory = plan.host + sizes.embedding_bytes(captions, plan.dtype.itemsize)
+    memory = workers * plan.host + sizes.embedding_bytes(captions, plan.dtype.itemsize)
     needs = {"memory": memory, "disk": int(stored * 3 * side**2 * PNG)}
     if machine.memory is not None:
-        needs["accelerator"] = plan.needs
+        needs["accelerator"] = plan.needs if machine.device.type == "cuda" else workers * plan.needs
     available = available or _available(machine, folder)
     reading = sum(source.size for source in sources.values()) + sizes.merged
     speed = _read_speed(max(sources.values(), key=lambda source: source.size))
@@ -135,7 +138,8 @@ def preflight(
     basis: Basis = "count" if rate is None else "earlier run"
     if rate is None:
         operations = pictures * sizes.operations(settings)
-        seconds = operations / multiplication_speed(machine.device, plan.dtype)
+        devices = min(workers, device_count())  # on one device they share what it computes
+        seconds = operations / multiplication_speed(machine.device, plan.dtype) / devices
         seconds += (config.evaluations + len(bred)) * cache / speed
     else:
         seconds = rate * settings.steps * pictures
@@ -181,7 +185,7 @@ def measured_rate(runs: Path, config: RunConfig) -> float | None:
 
 def _kind(config: RunConfig) -> tuple[object, ...]:
     drawn = config.pictures
-    return config.sources, drawn.size, drawn.guided, drawn.compile, drawn.lora
+    return config.sources, drawn.size, drawn.guided, drawn.compile, drawn.lora, config.workers
 
 
 def _rate(store: RunStore) -> float | None:

@@ -21,12 +21,18 @@ POLL_SECONDS = 0.5  # seconds between two looks at the queue
 
 
 @contextlib.contextmanager
-def acquire_device(on_wait: Callable[[int], None]) -> Iterator[None]:
-    """Wait for a device that no other run computes on and hold it; an accelerator becomes torch's current one.
+def acquire_device(on_wait: Callable[[int], None], count: int = 1) -> Iterator[tuple[int | None, ...]]:
+    """Wait for devices that no other run computes on and hold them; the first accelerator becomes torch's current one.
+
+    Whoever wants several takes them as they come free while nobody is before it, so no two wait for each other.
 
     Args:
-        on_wait: called while no device is free with how many are before this one, those at work among them; raise in it
+        on_wait: called while too few are free with how many are before this one, those at work among them; raise in it
             to leave the queue.
+        count: how many devices, at least 1; all of this machine where it has fewer.
+
+    Yields:
+        torch's numbers of the devices; None in place of a number where it has only one.
     """
     folder = cache_dir() / "turns"
     folder.mkdir(parents=True, exist_ok=True)
@@ -34,33 +40,46 @@ def acquire_device(on_wait: Callable[[int], None]) -> Iterator[None]:
     with order:
         place = filelock.FileLock(folder / f"{time.time_ns():020d}-{os.getpid()}.place")
         place.acquire()
-    try:
-        while (device := _admitted(folder, order, Path(place.lock_file))) is None:
-            on_wait(_before(folder, order, Path(place.lock_file)) + len(_devices()))
-            time.sleep(POLL_SECONDS)
-    finally:
-        with order:
-            place.release()
-            Path(place.lock_file).unlink(missing_ok=True)
-    number, lock = device
-    try:
-        if number is not None:
-            torch.cuda.set_device(number)
-        yield
-    finally:
-        lock.release()
+    with contextlib.ExitStack() as held:
+        numbers: list[int | None] = []
+        try:
+            while not _admitted(folder, order, Path(place.lock_file), count, numbers, held):
+                on_wait(_before(folder, order, Path(place.lock_file)) + len(_devices()))
+                time.sleep(POLL_SECONDS)
+        finally:
+            with order:
+                place.release()
+                Path(place.lock_file).unlink(missing_ok=True)
+        if numbers[0] is not None:
+            torch.cuda.set_device(numbers[0])
+        yield tuple(numbers)
 
 
-def _admitted(folder: Path, order: filelock.FileLock, own: Path) -> tuple[int | None, filelock.FileLock] | None:
-    """Lock a free device once nobody is before `own`; returns its number and its lock."""
+def device_count() -> int:
+    """How many devices of this machine can carry a run at once."""
+    return len(_devices())
+
+
+def _admitted(
+    folder: Path,
+    order: filelock.FileLock,
+    own: Path,
+    count: int,
+    numbers: list[int | None],
+    held: contextlib.ExitStack,
+) -> bool:
+    """Once nobody is before `own`, lock free devices, up to `count` with those in `numbers`; whether that is enough."""
     if _before(folder, order, own):
-        return None
-    for name, number in _devices().items():
-        lock = filelock.FileLock(folder / f"{name}.device")
-        with contextlib.suppress(filelock.Timeout):
-            lock.acquire(timeout=0)
-            return number, lock
-    return None
+        return False
+    devices = _devices()
+    for name, number in devices.items():
+        if number not in numbers and len(numbers) < count:
+            lock = filelock.FileLock(folder / f"{name}.device")
+            with contextlib.suppress(filelock.Timeout):
+                lock.acquire(timeout=0)
+                held.callback(lock.release)
+                numbers.append(number)
+    return len(numbers) >= min(count, len(devices))
 
 
 def _before(folder: Path, order: filelock.FileLock, own: Path) -> int:

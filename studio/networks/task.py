@@ -91,7 +91,7 @@ def carry_out(
         search = M2N2(config, sources, past=recorded(store, task.niches, sources))
         Loop(store, search, task, sources=sources, evaluations=config.evaluations, watch=watch).run()
 
-    def with_kept_threads() -> None:
+    def with_kept_threads(_: object) -> None:
         with kept_threads(store):
             work()
 

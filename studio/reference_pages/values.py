@@ -22,8 +22,8 @@ def type_words(lang: Lang, annotation: Any) -> str:
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return type_words(lang, parts[0])
-    if origin in (Union, types.UnionType):  # only ever with None: a key that may be left out
-        return type_words(lang, next(part for part in parts if part is not type(None)))
+    if origin in (Union, types.UnionType):  # None stands for a key that may be left out
+        return say(lang, " or ").join(type_words(lang, part) for part in parts if part is not type(None))
     if origin is Literal:
         return say(lang, " or ").join(code(str(part)) for part in parts)
     if origin in (tuple, list):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 import assets
 from eval.prompts.prompt_set import Language
@@ -23,6 +23,7 @@ from pipelines.recipes.lenders import PART_GROUPS, named_host, part_by_part, wit
 from pipelines.recipes.recipe import Recipe, blend
 from pipelines.storage.files import write_whole
 from studio.evolution.niches import MAX_ALPHA
+from studio.jobs.worker_count import WorkerCount
 from studio.plain_values import refused, with_changes
 
 if TYPE_CHECKING:  # a run is read without torch
@@ -112,7 +113,7 @@ class RunConfig(RunSettings):
         min_length=2,
         description="the checkpoints to breed: folders, files, hub ids, 'BASE + 0.8 * LORA', 'FILE as v-prediction'",
     )
-    host: dict[str, str] = Field(
+    host: Annotated[dict[str, str], AfterValidator(part_by_part)] = Field(
         description="which source lends what is not merged: {default: name}; a part may be lent by another, or by a "
         "file or folder that only lends: {default: name, vae: models/fix.safetensors}; text_encoders are both, with "
         "their tokenizers"
@@ -151,6 +152,11 @@ class RunConfig(RunSettings):
     seed: Seed = 0
     alpha: Alpha = 1.0
     angle: Angle = "chromosome"
+    workers: WorkerCount = Field(
+        None,
+        description="processes that draw and score at once, each with a pipeline of its own, and offspring in flight: "
+        "a number, or auto for one per GPU; in the run's own process, one after another, if left out",
+    )
     votes: str | None = Field(
         None, description="a run's folder, or its votes.jsonl: what people preferred there is niches here"
     )
@@ -161,11 +167,6 @@ class RunConfig(RunSettings):
         GenerationSettings(),
         description="how pictures are drawn: draft, standard or final, or keys of its own; standard if left out",
     )
-
-    @field_validator("host", mode="before")
-    @classmethod
-    def _parts(cls, host: Any) -> Any:
-        return part_by_part(host) if isinstance(host, Mapping) else host
 
     @model_validator(mode="after")
     def _names(self) -> RunConfig:
@@ -212,6 +213,10 @@ class RunConfig(RunSettings):
         if self.early_rejection and self.votes:
             raise InvalidValue(
                 "early_rejection stops before all pictures are drawn, votes need them; expected one of the two"
+            )
+        if self.early_rejection and self.workers not in (None, 1, "auto"):
+            raise InvalidValue(
+                "early_rejection compares with an archive that several workers change; expected workers: 1 beside it"
             )
         if self.scorer == self.reporter:
             raise InvalidValue(

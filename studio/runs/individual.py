@@ -52,6 +52,7 @@ class Individual:
     only there for those that entered the archive. In a run that votes steer there is "votes" too, float64
     [raters * prompts, noises]. A network that draws no pictures has "score", float64 [items, 1]. One that was turned
     away early has `partial` scores and no others. `error` says why an evaluation failed; there are no scores then.
+    `seconds` is what the run took for it: where several are in hand at once, since the one before was recorded.
     """
 
     id: str

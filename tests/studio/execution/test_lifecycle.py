@@ -28,14 +28,14 @@ def test_signals_are_heard_once_former_stops_are_forgotten(store, monkeypatch):
 
     monkeypatch.setattr(RunStore, "update", watched)
     before = signal.getsignal(signal.SIGTERM)
-    carry(store, lambda: heard.update(work=signal.getsignal(signal.SIGTERM)))
+    carry(store, lambda _: heard.update(work=signal.getsignal(signal.SIGTERM)))
     assert heard["stop"] is before
     assert heard["work"] is not before
     assert store.state.status == "done"
 
 
 def test_a_signal_stops_after_what_is_in_hand(store):
-    def work():
+    def work(devices):
         signal.raise_signal(signal.SIGTERM)
         for thread in threading.enumerate():  # the one that asks the run to stop
             if thread is not threading.current_thread() and thread.name.endswith("(ask_to_stop)"):

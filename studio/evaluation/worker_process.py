@@ -1,0 +1,87 @@
+"""What runs in the process of a worker: requests in, signs of life and results out, until the run's process is gone.
+
+Imports nothing that computes: what does is opened by whoever the process is handed.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING
+
+from pipelines.errors import M2N2Error
+
+if TYPE_CHECKING:  # see above
+    from .worker import Worker
+
+WorkerOpener = Callable[[int | None], "Worker"]  # told torch's number of its device; can be pickled
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The worker is open."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """So many pictures of the request are drawn."""
+
+    pictures: int
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The worker cannot be opened, or what was asked for cannot be done; the process goes on."""
+
+    error: M2N2Error
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Something happened that no worker is written for; the process ends."""
+
+    reason: str
+
+
+def serve(connection: Connection, open_worker: WorkerOpener, device: int | None) -> None:
+    """Open a worker and have it do what comes through a connection.
+
+    Args:
+        connection: takes `EvaluationRequest`; gives `Ready` or `Failed` once, then for each request any number of
+            `Drawn` and an `EvaluationResult` or `Failed`; `Broken` anywhere, as the last word.
+        open_worker: opens it, in this process.
+        device: see `WorkerOpener`.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C asks the run to stop, and the run ends its workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        try:
+            worker = open_worker(device)
+        except M2N2Error as error:
+            connection.send(Failed(error))
+            return
+        connection.send(Ready())
+        while True:
+            request = connection.recv()
+            try:
+                connection.send(worker.evaluate(request, lambda count: connection.send(Drawn(count))))
+            except M2N2Error as error:
+                connection.send(Failed(error))
+    except (EOFError, BrokenPipeError):  # the run's process is gone, or gave this one up
+        return
+    except Exception as error:
+        connection.send(Broken(repr(error)))
+        raise
+
+
+def _end_with_parent() -> None:
+    """End this process as soon as the one that started it is gone, whatever is being drawn."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

@@ -1,0 +1,72 @@
+"""Workers that draw nothing, for processes that start in a moment: nothing that computes is imported here.
+
+What a recipe is worth depends on its name alone. Names tell what else is to happen: `kills` ends the process each time,
+`kills once` only the first, `hangs once` says nothing any more the first time, `breaks once` and `breaks` draw no
+picture. First times are told from files in a folder.
+"""
+
+import os
+import random
+import signal
+import time
+import zlib
+from pathlib import Path
+from types import SimpleNamespace
+
+from pipelines.errors import GenerationError
+from studio.errors import ConfigError
+
+
+def asked(name):
+    """A request that names a recipe, as far as a stand-in looks at it."""
+    return SimpleNamespace(recipe=SimpleNamespace(name=name))
+
+
+def worth(name):
+    """What a stand-in finds a recipe worth, in 0..1."""
+    return random.Random(name).random()
+
+
+class StandIn:
+    """A worker; `folder` is where processes note what they have done."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+
+    def evaluate(self, request, on_progress=None):
+        name = request.recipe.name
+        with open(self.folder / "asked", "a") as file:
+            file.write(f"{os.getpid()} {name}\n")
+        if name == "kills" or (name == "kills once" and self._first(name)):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if name == "hangs once" and self._first(name):
+            time.sleep(600)
+        if name == "breaks" or (name == "breaks once" and self._first(name)):
+            raise GenerationError("came out with NaN")
+        if name == "waits":
+            time.sleep(600)
+        time.sleep(zlib.crc32(name.encode()) % 50 / 1000)  # so that they end in another order than they began
+        on_progress(1)
+        return worth(name)
+
+    def _first(self, name):
+        try:
+            (self.folder / name).touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
+
+
+def open_stand_in(folder, device):
+    """Open a worker, as a pool does in each of its processes."""
+    return StandIn(folder)
+
+
+def cannot_open(device):
+    """Fail as a worker that lacks a source."""
+    raise ConfigError("nothing to open")
+
+
+def ends_at_once(device):
+    """End as a process that has no memory for a pipeline."""
+    os.kill(os.getpid(), signal.SIGKILL)

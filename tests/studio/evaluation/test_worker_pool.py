@@ -1,0 +1,151 @@
+"""Workers in processes of their own: what one loses runs again elsewhere, and what it cannot survive is set aside."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import psutil
+import pytest
+
+from pipelines.errors import GenerationError
+from studio.errors import ConfigError, RunError
+from studio.evaluation.worker_pool import LOSSES, Patience, WorkerPool
+from studio.jobs.process import Stopped
+from tests.stand_in_workers import asked, cannot_open, ends_at_once, open_stand_in, worth
+
+
+@pytest.fixture
+def pool(tmp_path):
+    opened = WorkerPool(partial(open_stand_in, tmp_path), [None, None])
+    yield opened
+    opened.close()
+
+
+def log(tmp_path):
+    """(process, recipe) of each evaluation that began, in order."""
+    return [line.split(maxsplit=1) for line in (tmp_path / "asked").read_text().splitlines()]
+
+
+def test_requests_are_shared_between_processes_and_each_gets_its_own_answer(pool, tmp_path):
+    names, told = [f"{number:04d}" for number in range(12)], []
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda name: pool.evaluate(asked(name), told.append), names))
+    assert found == [worth(name) for name in names]
+    assert told == [1] * 12
+    assert len({process for process, _ in log(tmp_path)} - {str(os.getpid())}) == 2
+
+
+@pytest.mark.parametrize("name", ["kills once", "breaks once"])
+def test_what_a_worker_loses_or_breaks_runs_again_in_another(pool, tmp_path, name):
+    assert pool.evaluate(asked(name), print) == worth(name)
+    (first, _), (second, _) = log(tmp_path)
+    assert first != second
+    assert pool.evaluate(asked("0001"), print) == worth("0001")
+
+
+def test_a_worker_that_is_not_heard_of_is_given_up(tmp_path):
+    pool = WorkerPool(partial(open_stand_in, tmp_path), [None], patience=Patience(first=10))
+    assert pool.evaluate(asked("hangs once"), print) == worth("hangs once")
+    pool.close()
+    (first, _), (second, _) = log(tmp_path)
+    assert first != second
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(first), 0)
+
+
+def test_patience_grows_with_what_an_evaluation_takes_here():
+    patience = Patience(first=1800, least=120, factor=20)
+    assert [patience.limit(longest) for longest in (None, 0.1, 6.0, 90.0)] == [1800, 120, 120, 1800]
+
+
+def test_who_kills_three_workers_is_set_aside_with_the_reason(pool, tmp_path):
+    with pytest.raises(GenerationError, match=r"kills was set aside: 3 workers were lost .* ended with exit code -9"):
+        pool.evaluate(asked("kills"), print)
+    assert Counter(name for _, name in log(tmp_path)) == {"kills": LOSSES}
+    assert pool.evaluate(asked("0001"), print) == worth("0001")
+
+
+def test_who_cannot_be_drawn_by_two_workers_cannot_be_drawn(pool, tmp_path):
+    with pytest.raises(GenerationError, match="came out with NaN"):
+        pool.evaluate(asked("breaks"), print)
+    assert len({process for process, _ in log(tmp_path)}) == 2
+
+
+def test_a_worker_that_cannot_be_opened_says_why(tmp_path):
+    pool = WorkerPool(cannot_open, [None])
+    with pytest.raises(ConfigError, match="nothing to open"):
+        pool.evaluate(asked("0001"))
+    pool.close()
+
+
+def test_workers_that_end_before_they_are_open_are_not_started_for_ever():
+    pool = WorkerPool(ends_at_once, [None])
+    with pytest.raises(RunError, match=r"3 workers in a row ended before they were open; .* exit code -9"):
+        pool.evaluate(asked("0001"))
+    pool.close()
+
+
+def test_closing_gives_up_what_is_in_hand(pool, tmp_path):
+    failed = []
+
+    def wait():
+        try:
+            pool.evaluate(asked("waits"))
+        except Stopped as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=wait) for _ in range(3)]  # one more than there are processes
+    for thread in threads:
+        thread.start()
+    while not (tmp_path / "asked").is_file() or len(log(tmp_path)) < 2:
+        threading.Event().wait(0.05)
+    pool.close()
+    for thread in threads:
+        thread.join()
+    assert len(failed) == 3
+    for process, _ in log(tmp_path):
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(process), 0)
+
+
+def test_a_request_that_is_given_up_ends_its_process(pool, tmp_path):
+    def stop(drawn):
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        pool.evaluate(asked("0001"), stop)
+    assert pool.evaluate(asked("0001"), print) == worth("0001")
+
+
+def test_ctrl_c_is_for_the_run_to_hear(pool, tmp_path):
+    pool.evaluate(asked("0001"), print)
+    for process, _ in log(tmp_path):
+        os.kill(int(process), signal.SIGINT)
+    pool.evaluate(asked("0001"), print)
+    pool.evaluate(asked("0001"), print)
+    assert len({process for process, _ in log(tmp_path)}) == 1  # the free one that was tried last comes first again
+
+
+def test_workers_end_with_the_process_that_started_them(tmp_path):
+    program = (
+        "import functools, pathlib, sys\n"
+        "from studio.evaluation.worker_pool import WorkerPool\n"
+        "from tests.stand_in_workers import asked, open_stand_in\n"
+        "WorkerPool(functools.partial(open_stand_in, pathlib.Path(sys.argv[1])), [None]).evaluate(asked('waits'))"
+    )
+    driver = subprocess.Popen([sys.executable, "-c", program, tmp_path])
+    while not (tmp_path / "asked").is_file() or not log(tmp_path):
+        assert driver.poll() is None
+        threading.Event().wait(0.05)
+    driver.kill()
+    driver.wait()
+    worker = psutil.Process(int(log(tmp_path)[0][0])) if psutil.pid_exists(int(log(tmp_path)[0][0])) else None
+    if worker is not None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            worker.wait(60)

@@ -154,8 +154,8 @@ class RunConfig(RunSettings):
     angle: Angle = "chromosome"
     workers: WorkerCount = Field(
         None,
-        description="processes that draw and score at once, each with a pipeline of its own, and offspring in flight: "
-        "a number, or auto for one per GPU; in the run's own process, one after another, if left out",
+        description="processes that draw and score at once, and offspring in flight: a number, or auto for one per "
+        "GPU; the run's own process draws one after another if left out",
     )
     votes: str | None = Field(
         None, description="a run's folder, or its votes.jsonl: what people preferred there is niches here"

@@ -1,0 +1,100 @@
+"""Runs that draw in processes of their own: what they are asked, what they give, what a lost process costs."""
+
+import multiprocessing
+
+import pytest
+
+from studio.errors import ConfigError
+from studio.evaluation import worker_pool
+from studio.execution import control, workers
+from studio.execution.creation import create_run
+from studio.execution.workers import process_count, with_worker_count, worker_count, worker_devices
+from studio.runs.status import ask_to_stop
+from studio.runs.store import open_run
+from studio.runs.summary import status
+from tests.conftest import without_report
+from tests.processes import FORKED
+from tests.studio.conftest import archive_of
+
+
+@pytest.fixture(autouse=True)
+def forked_workers(monkeypatch):
+    """Worker processes are forked from one that has imported what they need."""
+    monkeypatch.setattr(worker_pool, "PROCESSES", FORKED)
+
+
+def pictures(store):
+    """Every picture that a run kept, with its bytes."""
+    return {
+        file.relative_to(store.folder).as_posix(): file.read_bytes() for file in sorted(store.folder.rglob("*.png"))
+    }
+
+
+def test_one_worker_gives_what_the_runs_own_process_gives(bred, small_config, tmp_path):
+    """Scores, archive, report and the bytes of every picture."""
+    store = create_run(tmp_path / "run", small_config.changed({"workers": 1}))
+    control.carry_out(store)
+    assert archive_of(store) == archive_of(bred)
+    assert pictures(store) == pictures(bred)
+    assert multiprocessing.active_children() == []
+    store.close()
+
+
+def test_three_workers_give_the_same_again_killed_and_stopped_on_the_way(small_config, tmp_path):
+    config = small_config.changed({"workers": 3, "pictures.batch": 2})
+    whole, troubled = (create_run(tmp_path / name, config) for name in ("whole", "troubled"))
+    control.carry_out(whole, without_report)
+    assert status(whole)["done"] == 4
+
+    def trouble(store):
+        everyone = len(store.individuals())
+        if everyone in (2, 5):
+            multiprocessing.active_children()[-1].kill()
+        if everyone == 6:
+            ask_to_stop(store)
+
+    control.carry_out(troubled, trouble)
+    assert status(troubled)["status"] == "stopped"
+    assert multiprocessing.active_children() == []
+    control.carry_out(open_run(troubled.folder), without_report)
+    assert archive_of(troubled) == archive_of(whole)
+    assert pictures(troubled) == pictures(whole)
+
+
+def test_auto_is_a_worker_per_device_and_the_run_keeps_the_number(small_config, tmp_path, monkeypatch):
+    monkeypatch.setattr(workers, "device_count", lambda: 4)
+    asked = small_config.changed({"workers": "auto"})
+    assert worker_count(asked) == 4
+    assert with_worker_count(asked).workers == 4
+    assert create_run(tmp_path / "run", asked).config.workers == 4
+    assert with_worker_count(small_config) == small_config
+    with pytest.raises(ConfigError, match="an archive that several workers change; expected workers: 1"):
+        with_worker_count(asked.changed({"early_rejection": True}))
+
+
+def test_gpus_draw_for_one_worker_each_and_a_lone_device_for_all(monkeypatch):
+    monkeypatch.setattr(workers, "device_count", lambda: 2)
+    assert [process_count(count, gpus=True) for count in (1, 2, 5)] == [1, 2, 2]
+    assert process_count(5, gpus=False) == 5
+    assert list(worker_devices(3, [None])) == [None, None, None]
+    assert list(worker_devices(5, [3, 1])) == [3, 1]
+
+
+@pytest.mark.parametrize("count", [0, -1, 1.5, "many", True])
+def test_workers_are_a_number_or_auto(small_config, count):
+    with pytest.raises(ConfigError, match="at workers: expected a whole number of workers, 1 or more, or auto"):
+        small_config.changed({"workers": count})
+
+
+def test_a_person_asks_for_workers_on_the_command_line(small_config, tmp_path, m2n2):
+    small_config.save(tmp_path / "run.yaml")
+    refused = m2n2("evolve", tmp_path / "run.yaml", "--workers", "none", "--out", tmp_path / "run")
+    assert refused.returncode == 1
+    assert "expected a whole number of workers, 1 or more, or auto" in refused.stderr
+    refused = m2n2("evolve", "--resume", "--out", tmp_path / "run", "--workers", 2)
+    assert "a run keeps its settings" in refused.stderr
+    done, alone = m2n2("evolve", tmp_path / "run.yaml", "--preflight", "--json", json_output=True)
+    assert done.returncode == 0
+    done, four = m2n2("evolve", tmp_path / "run.yaml", "--workers", 4, "--preflight", "--json", json_output=True)
+    assert done.returncode == 0
+    assert four["needs"]["memory"] > 3 * alone["needs"]["memory"]

@@ -163,9 +163,10 @@ class WorkerPool:
         with self._changed:
             self._raise_if_closed()
             slot.start()
-        slot.await_open(self._patience.first)
-        with self._changed:
-            self._failed_starts = 0
+        if not slot.was_open:
+            slot.await_open(self._patience.first)
+            with self._changed:
+                self._failed_starts = 0
 
     def _count_failed_start(self, lost: _LostError) -> None:
         with self._changed:
@@ -209,12 +210,11 @@ class _Slot:
             M2N2Error: it cannot be opened.
             _LostError: the process ended.
         """
-        if not self.was_open:
-            reply = self._reply(limit)
-            if isinstance(reply, Failed):
-                self.clear()
-                raise reply.error
-            self.was_open = True
+        reply = self._reply(limit)
+        if isinstance(reply, Failed):
+            self.clear()
+            raise reply.error
+        self.was_open = True
 
     def evaluate(
         self, request: EvaluationRequest, on_progress: Callable[[int], None] | None, limit: float

@@ -5,6 +5,7 @@ import sys
 import threading
 
 import pytest
+import torch
 
 from pipelines.storage.files import cache_dir
 from studio.jobs import device_queue
@@ -15,9 +16,9 @@ from studio.jobs.process import Stopped
 class Waiting(threading.Thread):
     """Takes a turn, and holds it until told to go."""
 
-    def __init__(self, log, name):
+    def __init__(self, log, name, count=1):
         super().__init__()
-        self.log, self.called = log, name
+        self.log, self.called, self.count = log, name, count
         self.told, self.inside, self.go = [], threading.Event(), threading.Event()
         self.queued = threading.Event()
         self.start()
@@ -27,7 +28,7 @@ class Waiting(threading.Thread):
             self.told.append(before)
             self.queued.set()
 
-        with acquire_device(waiting):
+        with acquire_device(waiting, self.count) as self.devices:
             self.log.append(self.called)
             self.inside.set()
             self.go.wait()
@@ -90,3 +91,55 @@ def test_a_killed_process_holds_nobody_up():
         process.stdout.close()
     after.go.set()
     after.join()
+
+
+@pytest.fixture
+def three_gpus(monkeypatch):
+    """The numbers that became torch's current device, on a machine that seems to have three."""
+    current = []
+    monkeypatch.setattr(device_queue, "_devices", lambda: {"a": 0, "b": 1, "c": 2})
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
+    return current
+
+
+def test_who_wants_several_devices_takes_them_as_they_come_free(three_gpus):
+    log = []
+    first = Waiting(log, "first", 2)
+    assert first.inside.wait(20)
+    second = Waiting(log, "second", 2)
+    assert second.queued.wait(20)
+    third = Waiting(log, "third")
+    assert third.queued.wait(20)  # one was free, but it is kept for who came before
+    first.go.set()
+    for one in (second, third):
+        assert one.inside.wait(20)
+    assert (first.devices, second.devices[0]) == ((0, 1), 2)
+    assert {second.devices[1], *third.devices} == {0, 1}  # whichever was given back first
+    for one in (second, third):
+        one.go.set()
+        one.join()
+    first.join()
+    assert log == ["first", "second", "third"]
+    assert three_gpus[:2] == [0, 2]
+
+
+def test_a_machine_with_fewer_devices_gives_all_it_has(three_gpus):
+    with acquire_device(lambda before: pytest.fail("waits"), 8) as devices:
+        assert devices == (0, 1, 2)
+    with acquire_device(lambda before: pytest.fail("waits")) as devices:  # all were given back
+        assert devices == (0,)
+
+
+def test_who_leaves_the_queue_gives_back_what_it_had(three_gpus):
+    first = Waiting([], "first", 2)
+    assert first.inside.wait(20)
+
+    def leave(before):
+        raise Stopped
+
+    with pytest.raises(Stopped), acquire_device(leave, 3):
+        pytest.fail("had three of them")
+    with acquire_device(lambda before: pytest.fail("waits")) as devices:
+        assert devices == (2,)
+    first.go.set()
+    first.join()

@@ -145,7 +145,5 @@ def test_workers_end_with_the_process_that_started_them(tmp_path):
         threading.Event().wait(0.05)
     driver.kill()
     driver.wait()
-    worker = psutil.Process(int(log(tmp_path)[0][0])) if psutil.pid_exists(int(log(tmp_path)[0][0])) else None
-    if worker is not None:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            worker.wait(60)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(int(log(tmp_path)[0][0])).wait(60)

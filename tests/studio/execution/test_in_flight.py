@@ -165,10 +165,12 @@ def test_a_run_that_is_given_more_equals_the_one_that_had_it_at_once(new, budget
 
 
 def test_a_run_that_is_ended_makes_no_more_than_are_in_hand(new):
+    def finish(store):
+        store.update(finish=store.count() >= 4)
+
     whole, ended = new(), new()
     carry(whole, 3)
     with ThreadPoolExecutor(6) as threads:
-        finish = lambda store: store.update(finish=store.count() >= 4)  # noqa: E731
         carry(ended, 3, executor=threads, watch=finish)
     assert 4 <= ended.count() <= 7
     ended.update(finish=False)

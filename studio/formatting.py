@@ -37,8 +37,18 @@ def report_verdict(lang: Lang, compared: Mapping[str, Any]) -> str:
     difference = compared["child_minus_best_source"]["ja"]
     sure = difference["low"] > 0 or difference["high"] < 0
     key = "verdict_unsure" if not sure else "verdict_better" if difference["mean"] > 0 else "verdict_worse"
-    numbers = {part: f"{difference[part]:+.3f}" for part in ("mean", "low", "high")}
-    return t(lang, key, source=compared["best_source"], **numbers)
+    return t(lang, key, source=compared["best_source"], **_with_signs(difference))
+
+
+def average_verdict(lang: Lang, compared: Mapping[str, Any]) -> str:
+    """Say the report in a sentence: the child against the plain average; nothing where that was not compared."""
+    difference = compared.get("child_minus_average")
+    return t(lang, "verdict_average", **_with_signs(difference["ja"])) if difference else ""
+
+
+def _with_signs(difference: Mapping[str, float]) -> dict[str, str]:
+    """Format a difference and its interval."""
+    return {part: f"{difference[part]:+.3f}" for part in ("mean", "low", "high")}
 
 
 def format_bytes(number: float) -> str:

@@ -125,6 +125,12 @@ def source_recipes(config: BreedingSettings, sources: Mapping[str, Source]) -> d
     }
 
 
+def average_recipe(config: BreedingSettings, sources: Mapping[str, Source]) -> Recipe:
+    """The sources that are bred in equal parts under the run's host, `average` by name: what every child must beat."""
+    bred = config.bred(sources)
+    return config.weighted(sources, [1 / len(bred)] * len(bred), name="average")
+
+
 def merge_baselines(config: BreedingSettings, sources: Mapping[str, Source]) -> list[Recipe]:
     """The merges one would make by hand, as the first offspring: numbered, with the first two they are made of.
 

@@ -18,7 +18,7 @@ from pipelines.checkpoints.sources import Source
 from pipelines.errors import GenerationError, RecipeError
 from pipelines.recipes.recipe import Recipe
 from pipelines.storage.pictures import read_picture
-from studio.breeding.initial_population import source_recipes
+from studio.breeding.initial_population import average_recipe, source_recipes
 from studio.runs.individual import KINDS
 from studio.runs.noise import Noise
 from studio.runs.results import best_child, shown_prompts
@@ -74,7 +74,7 @@ class HeldOutReporter:
         child = best_child(self.store)
         sources = source_recipes(config, self.sources)
         rows = dict(sources)
-        rows["average"] = config.weighted(self.sources, [1 / len(sources)] * len(sources), name="average")
+        rows["average"] = average_recipe(config, self.sources)
         if child is not None:
             rows["child"] = child
         self._done, self._rows = 0, len(rows) + len(sources)

@@ -12,7 +12,7 @@ import numpy as np
 from eval.metrics import bootstrap_mean, paired_bootstrap
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import RecipeError
-from studio.breeding.initial_population import carried_over, source_recipes
+from studio.breeding.initial_population import average_recipe, carried_over, source_recipes
 from studio.breeding.m2n2 import M2N2
 from studio.breeding.search_method import Candidate
 from studio.conditions.agreement import Agreement
@@ -172,8 +172,7 @@ class NetworkTask:
         config, store = self._store.config, self._store
         assert config.reporter is not None
         reporter = Scorer(config.reporter)
-        even = [1 / len(self._sources)] * len(self._sources)
-        rows = {**self._first, "average": config.weighted(self._sources, even, name="average")}
+        rows = {**self._first, "average": average_recipe(config, self._sources)}
         best = best_child(store)
         if best:
             rows["child"] = best.recipe

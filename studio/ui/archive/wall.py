@@ -104,10 +104,5 @@ def _card(
         numbers=numbers,
         change=html.score_change(means.get("ja"), beside, against),
         stars=stars,
-        pictures=Markup("").join(_picture(store, one, prompt) for prompt in pinned),
+        pictures=Markup("").join(html.model_picture(store, one.id, prompt) for prompt in pinned),
     )
-
-
-def _picture(store: RunStore, one: Individual, prompt: Prompt) -> Markup:
-    text = prompt.ja or prompt.en or prompt.id
-    return html.figure(html.run_picture(store, one.id, prompt.id, "ja"), f"{one.id}: {text}", text)

@@ -42,6 +42,15 @@ def run_picture(store: RunStore, individual: str, prompt: str, language: Languag
     return picture_address(store.name, file.parent.name, file.name) if file.is_file() else None
 
 
+def model_picture(
+    store: RunStore, individual: str, prompt: Prompt, *, language: Language = "ja", caption: str | None = None
+) -> Markup:
+    """Draw a model's picture of a prompt, told to screen readers by both; its caption is the prompt's if left out."""
+    said = prompt.ja or prompt.en or prompt.id
+    address = run_picture(store, individual, prompt.id, language)
+    return figure(address, f"{individual}: {said}", said if caption is None else caption)
+
+
 def picture_address(run: str, folder: str, file: str) -> str:
     """Return where a run's picture is served, by the names of an individual's folder and of the file in it."""
     return RUN + "/".join(map(quote, (run, folder, file)))
@@ -123,11 +132,7 @@ def newest_offspring(lang: Lang, store: RunStore, latest: Sequence[Individual], 
     pinned = pinned_prompts(store)
     tiles = []
     for individual in latest:
-        strip = Markup("").join(
-            figure(run_picture(store, individual.id, prompt.id, "ja"), f"{individual.id}: {shown}", shown)
-            for prompt in pinned[:STRIP]
-            for shown in [prompt.ja or prompt.en or prompt.id]
-        )
+        strip = Markup("").join(model_picture(store, individual.id, prompt) for prompt in pinned[:STRIP])
         fate = (
             t(lang, "failed_one") if individual.error else t(lang, "entered" if individual.entered else "turned_away")
         )

@@ -11,6 +11,7 @@ from pipelines.checkpoints.sources import Source
 from pipelines.errors import M2N2Error
 from pipelines.recipes.recipe import Recipe, load_recipe
 from studio.analysis.selection import best_source
+from studio.breeding.initial_population import average_recipe
 from studio.errors import RunError
 from studio.i18n import Lang, t, worded
 from studio.library.model_reference import open_recipe_sources
@@ -153,9 +154,7 @@ def _average(store: RunStore, lang: Lang, named: str) -> Contender:
     known = store.sources()
     if not known:
         raise RunError("Run {run} has no source that is evaluated yet. Wait for the first.", run=store.name)
-    sources = open_recipe_sources(known[0].recipe)
-    bred = store.config.bred(sources)
-    recipe = store.config.weighted(sources, [1 / len(bred)] * len(bred), name=AVERAGE)
+    recipe = average_recipe(store.config, open_recipe_sources(known[0].recipe))
     return Contender(named, recipe, called=t(lang, "row_average"))
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from eval.prompts.prompt_set import Language, Prompt
+from eval.prompts.prompt_set import Prompt
 from studio.analysis.selection import best_source
-from studio.formatting import format_score, report_verdict
+from studio.formatting import average_verdict, format_score, report_verdict
 from studio.i18n import Lang, t
 from studio.judging.pinned_prompts import pinned_prompts
 from studio.markdown import stressed
@@ -60,7 +60,7 @@ def _row(
         one.id,
         format_score(one.mean("ja")),
         change if one.id != source.id else "",
-        Markup("").join(_picture(store, one, prompt, "ja") for prompt in pinned),
+        Markup("").join(html.model_picture(store, one.id, prompt) for prompt in pinned),
     )
 
 
@@ -68,20 +68,12 @@ def _end_card(
     lang: Lang, store: RunStore, child: Individual, source: Individual, compared: Mapping[str, Any]
 ) -> Markup:
     """The child of a run that is done: what the report says of it, pairs with its best source, where to go next."""
-    sentences = [stressed(report_verdict(lang, compared))]
-    if "child_minus_average" in compared:
-        beside = compared["child_minus_average"]["ja"]
-        numbers = {part: f"{beside[part]:+.3f}" for part in ("mean", "low", "high")}
-        sentences.append(escape(t(lang, "verdict_average", **numbers)))
+    sentences = [stressed(report_verdict(lang, compared)), escape(average_verdict(lang, compared))]
     pairs = Markup("").join(
         Markup('<article class="beside"><p class="said">{}</p><div class="strip two">{}</div></article>').format(
             html.both_captions(prompt),
             Markup("").join(
-                html.figure(
-                    html.run_picture(store, one.id, prompt.id, _language(prompt)),
-                    f"{one.id}: {_said(prompt)}",
-                    one.id,
-                )
+                html.model_picture(store, one.id, prompt, language="ja" if prompt.ja else "en", caption=one.id)
                 for one in (child, source)
             ),
         )
@@ -103,17 +95,3 @@ def _end_card(
         '<section class="film ended"><h3 class="heading">{}</h3><p>{}</p><div class="besides">{}</div>'
         '<p class="actions">{}</p></section>'
     ).format(t(lang, "film_done", id=child.id), Markup(" ").join(sentences), pairs, links)
-
-
-def _picture(store: RunStore, one: Individual, prompt: Prompt, language: Language) -> Markup:
-    said = _said(prompt)
-    return html.figure(html.run_picture(store, one.id, prompt.id, language), f"{one.id}: {said}", said)
-
-
-def _language(prompt: Prompt) -> Language:
-    """The language that a prompt is scored in first."""
-    return "ja" if prompt.ja else "en"
-
-
-def _said(prompt: Prompt) -> str:
-    return prompt.ja or prompt.en or prompt.id

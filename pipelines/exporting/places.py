@@ -19,20 +19,25 @@ from pipelines.untrusted import UnreadableDocument, parse_json, read_json
 from pipelines.weaving.plan import Plan
 
 _FOLDER = "places"
+_PLACES_KEPT = 8  # of one source's weights
 _PLACE_KEYS = ("_name_or_path", "name_or_path")  # diffusers and transformers write their model's place there
 
 
 def note_sources(plan: Plan) -> None:
-    """Note where each source of a plan lies."""
+    """Note where each source of a plan lies; where the same weights lay before is kept behind it."""
     for named in plan.recipe.sources:
         source = plan.sources[named.name]
         is_path = source.uri == str(source.path)
-        note_place(source_key(named), {"uri": str(source.path.absolute()) if is_path else source.uri})
+        uri = str(source.path.absolute()) if is_path else source.uri
+        uris = [uri, *(before for before in noted_uris(named) if before != uri)][:_PLACES_KEPT]
+        _write_note(source_key(named), {"uris": uris})
 
 
-def noted_source(named: RecipeSource) -> str | None:
-    """Return the URI of a source as this machine last had it; `None` where it has no note of it."""
-    return noted_place(source_key(named)).get("uri") if named.sha256 else None
+def noted_uris(named: RecipeSource) -> list[str]:
+    """Return the URIs under which this machine had the weights of a source, the last one first."""
+    note = _read_note(source_key(named)) if named.sha256 else {}
+    uris = note.get("uris", [])
+    return [str(uri) for uri in uris] if isinstance(uris, list) else []
 
 
 def note_place(key: str, places: Mapping[str, str]) -> None:
@@ -41,16 +46,24 @@ def note_place(key: str, places: Mapping[str, str]) -> None:
     Raises:
         OSError: the cache cannot be written.
     """
-    write_whole(cache_dir() / _FOLDER / f"{key}.json", json.dumps(dict(places), ensure_ascii=False).encode())
+    _write_note(key, places)
 
 
 def noted_place(key: str) -> dict[str, str]:
     """Return the places noted under a key; none where there is no note, or none that can be read."""
+    return {name: str(place) for name, place in _read_note(key).items()}
+
+
+def _write_note(key: str, note: Mapping[str, Any]) -> None:
+    write_whole(cache_dir() / _FOLDER / f"{key}.json", json.dumps(dict(note), ensure_ascii=False).encode())
+
+
+def _read_note(key: str) -> dict[str, Any]:
     try:
         content = read_json(cache_dir() / _FOLDER / f"{key}.json")
     except (OSError, UnreadableDocument):
         return {}
-    return {str(name): str(place) for name, place in content.items()} if isinstance(content, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def source_key(named: RecipeSource) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
 from pipelines.checkpoints.source_uri import absolute_uri, open_source_uri
 from pipelines.checkpoints.sources import Source, open_network
 from pipelines.errors import SourceError
-from pipelines.exporting.places import noted_source
+from pipelines.exporting.places import noted_uris
 from pipelines.generation.prompt_syntax import PLAIN, PromptSyntax
 from pipelines.recipes.recipe import Recipe, RecipeSource, blend, load_recipe
 from pipelines.storage.formats import PICKLE_SUFFIXES
@@ -65,7 +66,7 @@ def open_recipe_sources(recipe: Recipe, *, relative_to: Path = Path()) -> dict[s
     """Open the sources a recipe names; relative paths are relative to the recipe's file.
 
     Recipes that leave this machine say of a source what it is called, and not where it lies. What is not beside them
-    is looked for where this machine last had weights of the same hashes.
+    is looked for where this machine had weights of the same hashes, the last place first.
 
     Raises:
         SourceError: a source is in neither place, or cannot be opened.
@@ -78,16 +79,19 @@ def open_recipe_networks(recipe: Recipe, *, relative_to: Path = Path()) -> dict[
     opened = {}
     for named in recipe.sources:
         beside = relative_to / named.uri
-        noted = None if beside.exists() else noted_source(named)
-        opened[named.name] = open_network(noted or beside, name=named.name)
+        places = [beside] if beside.exists() else [Path(uri) for uri in noted_uris(named)]
+        place = next((place for place in places if place.exists()), beside)
+        opened[named.name] = open_network(place, name=named.name)
     return opened
 
 
 def _open_named(named: RecipeSource, relative_to: Path) -> Source:
-    noted = noted_source(named)
+    first = absolute_uri(named.uri, relative_to)
     try:
         return open_source_uri(named.uri, name=named.name, relative_to=relative_to)
     except SourceError:
-        if noted is None or noted == absolute_uri(named.uri, relative_to):
-            raise
-        return open_source_uri(noted, name=named.name)
+        for uri in noted_uris(named):
+            if uri != first:
+                with contextlib.suppress(SourceError):
+                    return open_source_uri(uri, name=named.name)
+        raise

@@ -11,7 +11,7 @@ from pipelines.architectures.keys import chromosome_layouts
 from pipelines.checkpoints.sources import open_network
 from pipelines.errors import ExportError, RecipeError, SourceError
 from pipelines.exporting.export import export_network
-from pipelines.exporting.places import noted_source
+from pipelines.exporting.places import noted_uris
 from pipelines.recipes.chromosome import Segment
 from pipelines.recipes.gram import compute_gram
 from pipelines.recipes.mergeable import check_mergeable
@@ -221,7 +221,7 @@ def test_an_exported_network_is_its_hosts_folder_with_other_weights(tmp_path):
     assert child.components["model"].files[0].metadata == {"format": "pt", "made_by": "hand"}
     assert child.components["model"].read("head.weight").tolist() == [21.0, 41.0]
     again = load_recipe(folder / "recipe.json")
-    at = {one.name: open_network(noted_source(one), name=one.name) for one in again.sources}
+    at = {one.name: open_network(noted_uris(one)[0], name=one.name) for one in again.sources}
     export_network(Plan(again, at), tmp_path / "again")
     assert open_network(tmp_path / "again").components["model"].sha256 == child.components["model"].sha256
     with pytest.raises(ExportError, match="exists already. Expected a new or empty folder"):

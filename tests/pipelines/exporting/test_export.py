@@ -15,7 +15,7 @@ from pipelines.checkpoints.source_uri import open_source_uri
 from pipelines.checkpoints.sources import open_source
 from pipelines.errors import DiskError, ExportError, RecipeError
 from pipelines.exporting.export import TENSOR_HASH_KEY, export_file, export_folder
-from pipelines.exporting.places import noted_source
+from pipelines.exporting.places import noted_uris
 from pipelines.exporting.provenance import portable_recipe
 from pipelines.recipes.recipe import blend, load_recipe
 from pipelines.weaving.plan import Plan
@@ -208,11 +208,11 @@ def test_a_recipe_in_an_export_names_no_folder_and_this_machine_finds_its_source
     folder = export_folder(plan, tmp_path / "out")
     (named,) = load_recipe(folder / "recipe.json").sources
     assert named.uri == "ja"
-    assert noted_source(named) == str(family["ja"].path)
-    assert noted_source(named.model_copy(update={"sha256": {"unet": "0" * 64}})) is None
-    assert noted_source(named.model_copy(update={"sha256": {}})) is None
+    assert noted_uris(named)[0] == str(family["ja"].path)
+    assert noted_uris(named.model_copy(update={"sha256": {"unet": "0" * 64}})) == []
+    assert noted_uris(named.model_copy(update={"sha256": {}})) == []
     recipe = plan.recipe.model_copy(update={"sources": (plan.recipe.sources[0].model_copy(update={"uri": "./ja"}),)})
     folder = export_folder(Plan(recipe, {"ja": open_source_uri("./ja")}), tmp_path / "again")
     (named,) = load_recipe(folder / "recipe.json").sources
     assert named.uri == "ja"
-    assert noted_source(named) == str(family["ja"].path)
+    assert noted_uris(named)[0] == str(family["ja"].path)

@@ -42,12 +42,17 @@ def run_picture(store: RunStore, individual: str, prompt: str, language: Languag
     return picture_address(store.name, file.parent.name, file.name) if file.is_file() else None
 
 
-def model_picture(
-    store: RunStore, individual: str, prompt: Prompt, *, language: Language = "ja", caption: str | None = None
-) -> Markup:
-    """Draw a model's picture of a prompt, told to screen readers by both; its caption is the prompt's if left out."""
+def model_picture(store: RunStore, individual: str, prompt: Prompt, *, caption: str | None = None) -> Markup:
+    """Draw a model's picture of a prompt, in Japanese where it has it, told to screen readers by both.
+
+    Args:
+        store: the run.
+        individual: its id.
+        prompt: what was drawn.
+        caption: what stands under it; the prompt if left out.
+    """
     said = prompt.ja or prompt.en or prompt.id
-    address = run_picture(store, individual, prompt.id, language)
+    address = run_picture(store, individual, prompt.id, "ja" if prompt.ja else "en")
     return figure(address, f"{individual}: {said}", said if caption is None else caption)
 
 

@@ -72,10 +72,7 @@ def _end_card(
     pairs = Markup("").join(
         Markup('<article class="beside"><p class="said">{}</p><div class="strip two">{}</div></article>').format(
             html.both_captions(prompt),
-            Markup("").join(
-                html.model_picture(store, one.id, prompt, language="ja" if prompt.ja else "en", caption=one.id)
-                for one in (child, source)
-            ),
+            Markup("").join(html.model_picture(store, one.id, prompt, caption=one.id) for one in (child, source)),
         )
         for prompt in pinned_prompts(store)[:PAIRS]
     )

@@ -67,6 +67,8 @@ def _cover(store: RunStore) -> str | None:
     best = None if child else best_source(store.sources())
     if not (model := child or (best.id if best else None)):
         return None
-    pictures = (html.run_picture(store, model, prompt.id, "ja") for prompt in pinned_prompts(store))
+    pictures = (
+        html.run_picture(store, model, prompt.id, "ja" if prompt.ja else "en") for prompt in pinned_prompts(store)
+    )
     address = next((address for address in pictures if address), None)
     return address.replace(html.RUN, html.SMALL, 1) if address else None

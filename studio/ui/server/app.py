@@ -23,7 +23,6 @@ import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before Gradio is imported: it reports on import too
 
@@ -32,6 +31,8 @@ import uvicorn
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 from gradio.data_classes import BlocksConfigDict
+from gradio.routes import App
+from starlette.routing import Mount
 
 from pipelines.errors import M2N2Error
 from studio.access.door import Door
@@ -60,13 +61,12 @@ from .log_in_page import log_in_routes
 from .look import HEAD, theme
 from .memory import keep_memory_steady
 from .picture_routes import picture_routes
+from .sessions import Sessions
 
 COOKIE = "language"
 # What pages know of their address; the switch to the other language keeps it.
 ADDRESS_KEYS = ("run", "id", "prompt", "set", "ja", "en", "export", "fork", "sources", "prompts", "noises")
 FORGET = (600, DOWNLOADS_LAST)  # seconds between two looks for files to forget, and their age
-# Open pages whose state is remembered, the latest: each takes two megabytes, and Gradio would keep ten thousand.
-SESSIONS = 400
 UPLOAD = "32mb"  # a picture of SDXL is two or three
 _HERE = Path(__file__).resolve().parent
 _BUILDERS = {
@@ -86,10 +86,6 @@ class _Pages(gr.Blocks):
     """Pages that are described once all are built; Gradio describes all there are, twice, after every one of them."""
 
     _complete = False
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.state_session_capacity = SESSIONS  # `launch` would take it; these pages are mounted
 
     def get_config_file(self) -> BlocksConfigDict:
         return super().get_config_file() if self._complete else {"pages": self.pages, "page": {}}
@@ -162,6 +158,9 @@ def _mount(app: FastAPI, pages: gr.Blocks, lang: Lang) -> None:
             ssr_mode=False,
             mcp_server=False,
         )
+    (mounted,) = (route.app for route in app.routes if isinstance(route, Mount) and route.path == f"/{lang}")
+    if isinstance(mounted, App):
+        mounted.state_holder = Sessions(pages)
 
 
 def _add_routes(app: FastAPI) -> None:

@@ -12,7 +12,7 @@ from studio.errors import RunError
 from studio.i18n import LANGUAGES
 from studio.ui.common.frame import PAGES
 from studio.ui.common.studio import Studio
-from studio.ui.server.app import SESSIONS, serve
+from studio.ui.server.app import serve
 
 
 @pytest.fixture(scope="module")
@@ -136,15 +136,3 @@ def test_a_port_in_use_is_told_with_the_remedy(tmp_path):
 def test_a_run_that_is_not_listed_is_refused(tmp_path):
     with pytest.raises(RunError, match="There is no run called"), Studio(tmp_path).run("../elsewhere"):
         pass
-
-
-def test_only_the_latest_open_pages_are_remembered(client, monkeypatch):
-    """Gradio keeps the description of every component for each page that was ever opened, ten thousand of them."""
-    app = next(route.app for route in client.app.routes if hasattr(getattr(route, "app", None), "get_blocks"))
-    sessions = app.state_holder
-    assert sessions.capacity == SESSIONS
-    monkeypatch.setattr(sessions, "capacity", 3)
-    for name in ("a", "b", "c", "a", "d"):
-        assert sessions[name] is sessions[name]
-    assert list(sessions.session_data)[-3:] == ["c", "a", "d"]
-    assert len(sessions.session_data) == 3

@@ -15,7 +15,7 @@ from tests.faults.scenarios import SCENARIOS
 SEED = int(os.environ.get("M2N2_FAULT_SEED", "7"))
 #: Faults of scenarios that take longer, or that differ little from another.
 FEWER = {
-    "run, any network": ("kill", "stop", "full disk", "cut source", "torn database", "two resumers"),
+    "run, any network": ("kill", "full disk", "cut source", "torn database"),
     "run, pictures": ("kill",),
     "export": ("kill",),
     "merge, any network": ("kill",),

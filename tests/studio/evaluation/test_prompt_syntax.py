@@ -54,9 +54,9 @@ def tags(fewer_prompts, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def config(small_config, tags):
+def config(pair_config, tags):
     changes = {"prompts": str(tags / "tags.yaml"), "held_out": str(tags / "tags.yaml"), "prompt_syntax": "a1111"}
-    return small_config.changed({**changes, "evaluations": 1, "compete": ["ja", "en"]})
+    return pair_config.changed({**changes, "evaluations": 1, "compete": ["ja", "en"]})
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,11 @@ from studio.runs.status import is_running
 from studio.ui.common.studio import Studio
 from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, shoot, type_into
 
+# With the mouse; a key that presses a button makes a click without a place.
+COUNT_CLICKS = """addEventListener("click", (event) => {
+  if (event.detail) sessionStorage.clicks = 1 + Number(sessionStorage.clicks ?? 0);
+}, true)"""
+
 
 def wait_for_the_end(studio, seconds=120):
     """Until the run's process has let go of it: tests leave nothing running."""
@@ -29,8 +34,9 @@ def wait_for_the_end(studio, seconds=120):
 @pytest.mark.slow
 @pytest.mark.browser
 def test_a_first_afternoon(address, empty: Studio, prompt_files, open_page):
-    """Somebody starts a run in English and opens what it bred; somebody else watches in Japanese, compares, exports."""
+    """Somebody runs and exports in English, with the mouse; somebody else watches and exports in Japanese, by keys."""
     ours, theirs = (arrives(open_page, address, lang) for lang in LANGUAGES)
+    by_tab(theirs, theirs.get_by_role("button", name=t("ja", "evolve_four")))
     a_short_run_is_started(ours, prompt_files)
     expect(ours).to_have_url(re.compile(rf"/en/\?run={re.escape(empty.run_names()[0])}$"))
     theirs.goto(f"{address}/ja/?run={empty.run_names()[0]}")
@@ -45,7 +51,26 @@ def test_a_first_afternoon(address, empty: Studio, prompt_files, open_page):
         page.screenshot(path=SHOTS / f"{lang}-3-done.png", full_page=True)
     wait_for_the_end(empty)
 
+    # From the card at the end to a named export; tests of its own walk through every step.
+    ours.locator(".film .action.primary").click()
+    named(ours, "en").fill("sakura-07")
+    for step in ("#next-1", "#next-2", "#next-3", "#next-4", "#go"):
+        ours.locator(step).click()
+    expect(ours.locator("#finished")).to_contain_text("sha256", timeout=LOADING)
+    assert ours.evaluate("sessionStorage.clicks") == "7"  # Start was the first
+    ours.screenshot(path=SHOTS / "en-6-export.png", full_page=True)
+    by_tab(theirs, theirs.locator(".film .action.primary")).press("Enter")
+    by_tab(theirs, named(theirs, "ja")).press("Control+a")
+    theirs.keyboard.type("momiji-07")
+    for step in ("#next-1", "#next-2", "#next-3", "#next-4", "#go"):
+        by_tab(theirs, theirs.locator(step)).press("Enter")
+    expect(theirs.locator("#finished")).to_contain_text("sha256", timeout=LOADING)
+    assert theirs.evaluate("sessionStorage.clicks") == "2"  # those of the first visit
+    for name in ("sakura-07", "momiji-07"):
+        assert (empty.exports / name / "model_index.json").is_file()
+
     # The archive: click one, travel to an ancestor.
+    ours.goto(f"{address}/en/?run={empty.run_names()[0]}")
     ours.get_by_role("navigation", name=t("en", "tour")).get_by_role("link", name=t("en", "page_archive")).click()
     ours.locator("#wall .opens").first.click()
     expect(ours.locator("#detail article.pair").first).to_be_visible()
@@ -73,23 +98,28 @@ def test_a_first_afternoon(address, empty: Studio, prompt_files, open_page):
     expect(theirs.locator("#sheet img").first).to_be_visible()
     shoot(theirs, "ja", "5-compare")
 
-    # Export it; tests of its own walk through every step.
-    theirs.goto(f"{address}/ja/export?run={empty.run_names()[0]}&id=0001")
-    title = theirs.get_by_label(t("ja", "title"), exact=True)
+
+def named(page, lang):
+    """The field with the export's name, once one is suggested."""
+    title = page.get_by_label(t(lang, "title"), exact=True)
     expect(title).not_to_have_value("")
-    title.fill("sakura-07")
-    for number in range(1, 5):
-        theirs.locator(f"#next-{number}").click()
-    expect(theirs.locator("#place")).to_contain_text("sakura-07")
-    theirs.locator("#go").click()
-    expect(theirs.locator("#finished")).to_contain_text("sha256", timeout=LOADING)
-    assert (empty.exports / "sakura-07" / "model_index.json").is_file()
-    theirs.screenshot(path=SHOTS / "ja-6-export.png", full_page=True)
+    return title
+
+
+def by_tab(page, wanted):
+    """Goes to something with the Tab key alone, and gives it."""
+    expect(wanted).to_be_enabled()
+    for _ in range(200):
+        if wanted.evaluate("one => one === document.activeElement"):
+            return wanted
+        page.keyboard.press("Tab")
+    pytest.fail("Tab never comes to it")
 
 
 def arrives(open_page, address, lang):
     """A first visit: the browser's language, the four sources, what to press, and what is said to a wrong folder."""
     page = open_page(LOCALES[lang])
+    page.add_init_script(COUNT_CLICKS)
     page.goto(address)
     expect(page).to_have_url(f"{address}/{lang}/")
     expect(page.locator("article.card")).to_have_count(4)
@@ -127,6 +157,7 @@ def a_short_run_is_started(page, prompt_files):
     steps = page.get_by_role("spinbutton", name=re.compile(re.escape(t("en", "steps")))).first
     steps.fill("2")
     steps.press("Enter")
+    page.evaluate("sessionStorage.clicks = 0")
     page.get_by_role("button", name=t("en", "evolve_four")).click()
     expect(page.locator("#headline progress")).to_be_in_viewport()
     expect(page.locator("#newest article").first).to_be_visible(timeout=LOADING)

@@ -109,7 +109,7 @@ def test_stop_and_resume_equal_the_uninterrupted_run(finished, small_config, tmp
 
 @pytest.mark.slow
 def test_four_kills_change_nothing(finished, small_config, tmp_path):
-    """SIGKILL at four random moments, `make soak` has more: the final archive equals the uninterrupted run's, bit for bit."""
+    """SIGKILL at four random moments: all ends as the uninterrupted run's, bit for bit. `make soak` has more."""
     store = create_run(tmp_path / "run", small_config)
     moments = random.Random(11)
     resume = ["evolve", "--resume", "--out", store.folder]

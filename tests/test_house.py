@@ -104,6 +104,7 @@ SET_FROM_OUTSIDE = {
     },  # diffusers' VAE
     "pipelines/generation/live_pipeline.py": {"self._pipeline.scheduler"},  # diffusers' pipeline
     "pipelines/recipes/gram.py": {"scratch.single", "scratch.exact", "scratch.stored"},  # threading.local
+    "studio/ui/server/app.py": {"mounted.state_holder"},  # Gradio's application
     "benchmarks/app/pages.py": {"server.should_exit"},  # uvicorn's server
 }  # fmt: skip
 

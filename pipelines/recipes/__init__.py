@@ -16,6 +16,6 @@ Read in this order:
     lenders           who lends what is not merged, by name or by place
     beside            where the file that a person saves says that sources lie
     gram              inner products of the sources over any stretch of a chromosome
-    crossover         split point, mixing ratio, SLERP: two recipes to one
+    crossover         split point, mixing ratio, SLERP: two recipes to one; and mixes on a straight line
     compatibility     how alike sources are, and what each changed of a base
 """

@@ -3,6 +3,9 @@
 SLERP of two vectors is `a*x + b*y` with scalars that depend only on the ratio and the angle, so the child of two
 weighted sums of the sources is a weighted sum of the sources again (M2N2, arXiv 2508.16204, Eq. 2; angle as in the
 reference code: one per chromosome, of the whole vectors, which are not normalised).
+
+A mix, for people who look for the place between two models, neither cuts nor turns: it lies on the straight line from
+one to the other, and takes no inner products.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from pipelines.architectures.keys import Layout
+from pipelines.errors import Phrase, RecipeError
 
 from .chromosome import Chromosome, Segment
 from .lineage import Lineage
@@ -184,6 +188,60 @@ def cross_recipes(
     }
     chromosomes = {**mother.chromosomes, **crossed}
     return mother.model_copy(update={"name": "", "chromosomes": chromosomes, "lineage": lineage})
+
+
+def mix_recipes(first: Recipe, second: Recipe, ratios: Mapping[str, float], *, name: str = "") -> Recipe:
+    """Mix two recipes over the same sources and host.
+
+    Args:
+        first: what ratio 0 keeps; it is the mother of the mix.
+        second: what ratio 1 keeps; it is the father.
+        ratios: by chromosome, 0..1, one for each that the recipes have.
+        name: what to call the mix.
+
+    Returns:
+        A recipe whose weights are `(1 - ratio) * first + ratio * second`, chromosome by chromosome. What a person
+        stated of the licences of either does not hold for it.
+
+    Raises:
+        RecipeError: they name other sources, another host or other chromosomes.
+    """
+    if problem := _difference(first, second):
+        raise RecipeError(
+            "{first} and {second} cannot be mixed: {problem}. Expected two models of one run.",
+            first=first.name or Phrase("One recipe"),
+            second=second.name or Phrase("another"),
+            problem=problem,
+        )
+    chromosomes = {
+        part: _mixed(mine, second.chromosomes[part], ratios[part]) for part, mine in first.chromosomes.items()
+    }
+    lineage = Lineage(mother=first.name, father=second.name, ratios=dict(ratios))
+    return first.model_copy(
+        update={"name": name, "chromosomes": chromosomes, "lineage": lineage, "licence_statement": None}
+    )
+
+
+def _mixed(first: Chromosome, second: Chromosome, ratio: float) -> Chromosome:
+    segments = [
+        Segment(stop=stop, weights=tuple((1.0 - ratio) * x + ratio * y for x, y in zip(mine, theirs, strict=True)))
+        for _, stop, mine, theirs in _aligned_spans(first, second, 0, first.size)
+    ]
+    return first.model_copy(update={"segments": merge_equal_neighbours(segments)})
+
+
+def _difference(first: Recipe, second: Recipe) -> Phrase | None:
+    """Say what keeps two recipes from being mixed; `None` where nothing does."""
+    sources, others = ([(one.name, one.sha256) for one in recipe.sources] for recipe in (first, second))
+    if sources != others:
+        return Phrase("their sources differ")
+    if first.host != second.host:
+        return Phrase("they take what is not merged from different sources")
+    shapes, other_shapes = (
+        (recipe.patterns, {part: (one.size, one.layout) for part, one in recipe.chromosomes.items()})
+        for recipe in (first, second)
+    )
+    return Phrase("they merge other parts") if shapes != other_shapes else None
 
 
 def _aligned_spans(

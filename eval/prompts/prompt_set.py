@@ -17,6 +17,7 @@ picture to compare with, its path relative to the file.
 import hashlib
 import json
 import os
+import unicodedata
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -37,6 +38,12 @@ VERSION: Literal[1] = 1
 Language = Literal["ja", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)  # Japanese first, as every page shows them
 NonBlankText = Annotated[str, StringConstraints(pattern=r"\S")]
+_JAPANESE = ("HIRAGANA", "KATAKANA", "HALFWIDTH KATAKANA", "CJK UNIFIED")  # how the names of its letters begin
+
+
+def written_language(text: str) -> Language:
+    """Return the language that a caption is taken to be in: Japanese where it has kana or kanji, else English."""
+    return "ja" if any(unicodedata.name(letter, "").startswith(_JAPANESE) for letter in text) else "en"
 
 
 class Prompt(BaseModel):

@@ -18,6 +18,8 @@ from collections.abc import Mapping, Sequence
 from eval.errors import PromptSetError
 from pipelines.errors import Phrase, joined, short
 
+from .prompt_set import written_language
+
 _MARKS = {  # UTF-32 first: its mark begins with that of UTF-16
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -167,7 +169,7 @@ def _cells(line: Sequence[str], meanings: Sequence[str | None], where: str) -> d
             continue
         if meaning == _PROMPT:
             cell = _without_place(cell)
-            meaning = "ja" if _is_japanese(cell) else "en"
+            meaning = written_language(cell)
             if cells.get(meaning):
                 raise PromptSetError(
                     "{where}: expected one caption in {meaning!r}, found two; leave one of them out",
@@ -190,11 +192,3 @@ def _without_place(style: str) -> str:
         return style
     kept = (part.replace(_PLACE_OF_PROMPT, " ").strip() for part in style.split(","))
     return ", ".join(part for part in kept if part)
-
-
-def _is_japanese(text: str) -> bool:
-    """Return whether a text has kana or kanji."""
-    return any(
-        unicodedata.name(letter, "").startswith(("HIRAGANA", "KATAKANA", "HALFWIDTH KATAKANA", "CJK UNIFIED"))
-        for letter in text
-    )

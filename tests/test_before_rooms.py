@@ -34,9 +34,10 @@ from studio.monitoring.scheduler import schedule_of
 from studio.networks.task import open_any
 from studio.runs.store import open_run
 from studio.ui.common.studio import Studio
+from studio.ui.compare.choice import Choice
 from studio.ui.compare.downloads import sheet_files
 from studio.ui.compare.grid import draw, look
-from studio.ui.compare.page import compared
+from studio.ui.compare.view import compared
 from tests.conftest import without_report
 from tests.data.before_rooms.before import (
     DATA,
@@ -247,7 +248,8 @@ def test_pictures_say_how_they_were_made(work, same):
     with desk.run("run") as store:
         known = store.prompts.niches.ids[:1]
         same(text_of(store.image("0001", known[0], "ja", 0)), wanted["kept"])
-    grid = compared(desk, "en", "run", ["0001", "ja"], known, "犬と猫", "a dog and a cat", 1, "run")
+    choice = Choice(models=["0001", "ja"], known=known, ja="犬と猫", en="a dog and a cat", noises=1)
+    grid = compared(desk, "en", "run", choice)
     draw(desk, grid)
     sheet = sheet_files(desk, "en", "run", look(desk, grid.rows, grid.asked)).png
     same(text_of(sheet), wanted["sheet"])

@@ -30,11 +30,20 @@ class Previewer:
         sources: Mapping[str, Source],
         requests: Sequence[PictureRequest],
         settings: GenerationSettings,
-        progress: Callable[[int], None] | None = None,
         *,
         scorer: int = 0,
+        on_picture: Callable[[int, Image.Image], None] | None = None,
     ) -> list[Image.Image]:
-        """Draw pictures of one individual; `scorer` are the bytes of one that will look at them on the same device."""
+        """Draw pictures of one individual.
+
+        Args:
+            recipe: what to draw with.
+            sources: its opened sources.
+            requests: what to draw.
+            settings: how.
+            scorer: bytes of the weights of one that will look at the pictures on the same device.
+            on_picture: told each picture, with its request's number, as soon as it is drawn; raise in it to give up.
+        """
         alone = settings.model_copy(update={"batch": 1})
         made_of = tuple((name, source.uri, source.components["unet"].sha256) for name, source in sources.items())
         wanted = (tuple(recipe.host.items()), recipe.merged_components, made_of)
@@ -44,7 +53,12 @@ class Previewer:
                 self._pipeline = LivePipeline(recipe, sources, settings=alone, scorer=scorer)
                 self._built_for = wanted
             self._pipeline.weave(recipe)
-            return self._pipeline.generate(requests, alone, progress=progress)
+            pictures: list[Image.Image] = []
+            for number, request in enumerate(requests):
+                pictures += self._pipeline.generate([request], alone)
+                if on_picture:
+                    on_picture(number, pictures[-1])
+            return pictures
 
     def release(self) -> None:
         """Give the device back, for a run to have it; waits for a drawing in hand."""

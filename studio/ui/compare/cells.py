@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from eval.prompts.prompt_set import LANGUAGES, Language, Prompt
+from eval.prompts.prompt_set import LANGUAGES, Language, Prompt, written_language
 from pipelines.checkpoints.source_uri import open_source_uri
 from pipelines.generation.live_pipeline import PictureRequest
 from pipelines.generation.prompt_syntax import PLAIN, PromptSyntax
@@ -104,20 +104,37 @@ def ask(config: RunConfig, known: Sequence[str], ja: str, en: str, *, noises: in
     niches = RunPrompts(config).niches.prompts
     by_id = {prompt.id: prompt for prompt in niches}
     prompts = [by_id[id] for id in known if id in by_id]
-    typed = {language: text.strip() for language, text in (("ja", ja), ("en", en)) if text.strip()}
+    captions: tuple[tuple[Language, str], ...] = (("ja", ja.strip()), ("en", en.strip()))
+    typed = {language: text for language, text in captions if text}
     if typed:
-        same = [
-            prompt for prompt in niches if typed == {one: text for one in LANGUAGES if (text := getattr(prompt, one))}
-        ]
-        prompts.append(same[0] if same else Prompt(id="/".join(typed.values()), category=TYPED, **typed))
+        prompts.append(_typed_prompt(niches, typed))
+    with at_field("known"):
+        return _asked(config, prompts, noises, quality)
+
+
+def ask_typed(config: RunConfig, captions: Sequence[str], *, noises: int, quality: Quality = AS_RUN) -> Asked:
+    """What captions ask for that were typed one after the other, each in either language; else as `ask`."""
+    niches = RunPrompts(config).niches.prompts
+    prompts = [_typed_prompt(niches, {written_language(caption): caption}) for caption in captions]
+    return _asked(config, prompts, noises, quality)
+
+
+def _typed_prompt(niches: Sequence[Prompt], typed: Mapping[Language, str]) -> Prompt:
+    """The prompt of a run's set that has these captions and no other, else one of its own."""
+    same = [prompt for prompt in niches if typed == {language: text for language, text in prompt.captions if text}]
+    return (
+        same[0] if same else Prompt(id="/".join(typed.values()), category=TYPED, ja=typed.get("ja"), en=typed.get("en"))
+    )
+
+
+def _asked(config: RunConfig, prompts: Sequence[Prompt], noises: int, quality: Quality) -> Asked:
     prompts = list(dict.fromkeys(prompts))
     if not 1 <= len(prompts) <= MOST_PROMPTS:
-        with at_field("known"):
-            raise RunError(
-                "Expected one to {most_prompts} captions, found {found}. Choose some, or type one.",
-                most_prompts=MOST_PROMPTS,
-                found=len(prompts),
-            )
+        raise RunError(
+            "Expected one to {most_prompts} captions, found {found}. Choose some, or type one.",
+            most_prompts=MOST_PROMPTS,
+            found=len(prompts),
+        )
     settings = config.pictures if quality == AS_RUN else preset(quality, open_source_uri(config.sources[0]))
     return Asked(tuple(prompts), noises, settings, config.scorer, config.prompt_syntax)
 

@@ -22,7 +22,7 @@ from studio.reports.contact_sheet import (
 from studio.ui.common.studio import Studio, download_folder
 
 from .grid import Grid, content
-from .grid_html import drawn_with
+from .matrix_html import drawn_with
 
 
 class Files(NamedTuple):

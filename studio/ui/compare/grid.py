@@ -43,6 +43,11 @@ class Grid:
     alike: Mapping[Place, float]
     missing: Sequence[Place]
 
+    @property
+    def undrawn(self) -> list[Place]:
+        """The places that have no picture yet, model by model."""
+        return [place for place in self.missing if place not in self.cells]
+
     def is_like(self, other: Grid) -> bool:
         """Whether another look showed the same models, captions, pictures and scores."""
         models, others = ([(row.run, row.named, row.digest) for row in grid.rows] for grid in (self, other))
@@ -71,54 +76,67 @@ def look(studio: Studio, rows: Sequence[Contender], asked: Asked) -> Grid:
     return Grid(rows, asked, compared, alike, missing)
 
 
-def draw(studio: Studio, grid: Grid, progress: Callable[[int, int], None] | None = None) -> None:
+def draw(studio: Studio, grid: Grid, on_drawn: Callable[[Place, Cell], None] | None = None) -> None:
     """Draw and score what a grid lacks; `look` finds it afterwards. Model by model, so that each is woven once.
 
     Args:
         studio: whose pipeline and scorer are used.
         grid: what there is.
-        progress: told (pictures done, pictures in all); raise in it to give up, the models done stay.
+        on_drawn: told each picture as soon as it is drawn, when nobody has scored it yet; raise in it to give up: what
+            is drawn by then is scored, and stays.
 
     Raises:
         M2N2Error: sources are gone; a picture could not be made.
     """
-    of, before = sum(place not in grid.cells for place in grid.missing), 0
     for model in range(len(grid.rows)):
-        lacking = [place for place in grid.missing if place.model == model]
-        if lacking:
-            new = [place for place in lacking if place not in grid.cells]
-            told = (lambda done, before=before: progress(before + done, of)) if progress else None
-            _judge(studio, grid, lacking, _drawn(studio, grid, new, told) if new else {})
-            before += len(new)
+        drawn: dict[Place, tuple[Image.Image, Cell]] = {}
+        try:
+            _draw_model(studio, grid, [place for place in grid.undrawn if place.model == model], drawn, on_drawn)
+        finally:
+            _judge(studio, grid, [place for place in grid.missing if place.model == model], drawn)
 
 
-def _drawn(
-    studio: Studio, grid: Grid, new: Sequence[Place], progress: Callable[[int], None] | None
-) -> dict[Place, Image.Image]:
-    """Pictures of one model, by place."""
+def _draw_model(
+    studio: Studio,
+    grid: Grid,
+    new: Sequence[Place],
+    drawn: dict[Place, tuple[Image.Image, Cell]],
+    on_drawn: Callable[[Place, Cell], None] | None,
+) -> None:
+    """Draw pictures of one model into `drawn`, so that those that are done are there if a later one fails."""
+    if not new:
+        return
     row, asked = grid.rows[new[0].model], grid.asked
+
+    def keep(number: int, image: Image.Image) -> None:
+        data = data_of(row, asked, new[number])
+        cell = Cell(studio.drawn.keep(image, data), data, None)
+        drawn[new[number]] = (image, cell)
+        if on_drawn:
+            on_drawn(new[number], cell)
+
     requests = [request for place in new if (request := asked.request(place))]
     scorer = studio.scorer(asked.scorer).weights_bytes
-    images = studio.previewer.draw(row.recipe, row.sources(), requests, asked.settings, progress, scorer=scorer)
-    return dict(zip(new, images, strict=True))
+    studio.previewer.draw(row.recipe, row.sources(), requests, asked.settings, scorer=scorer, on_picture=keep)
 
 
-def _judge(studio: Studio, grid: Grid, lacking: Sequence[Place], drawn: Mapping[Place, Image.Image]) -> None:
+def _judge(
+    studio: Studio, grid: Grid, lacking: Sequence[Place], drawn: Mapping[Place, tuple[Image.Image, Cell]]
+) -> None:
     """Score pictures and remember them, with those of the other language: both tell how alike the two are."""
-    asked, scorer = grid.asked, studio.scorer(grid.asked.scorer)
-    pictures = dict(drawn)
+    asked, found = grid.asked, dict(drawn)
     for place in lacking:
         for one in (place._replace(language=language) for language in LANGUAGES):
-            if one not in pictures and one in grid.cells:
-                pictures[one] = picture(studio, grid.cells[one])
+            if one not in found and one in grid.cells:
+                found[one] = (picture(studio, grid.cells[one]), grid.cells[one])
+    if not found:
+        return
+    scorer = studio.scorer(asked.scorer)
     with scorer.on_device():
-        features = scorer.image_features(list(pictures.values()))
-        texts = scorer.text_features([request.caption for place in pictures if (request := asked.request(place))])
-    for (place, image), seen, score in zip(pictures.items(), features, similarity(features, texts), strict=True):
-        cell = grid.cells.get(place)
-        data = cell.data if cell else data_of(grid.rows[place.model], asked, place)
-        address = cell.address if cell else studio.drawn.keep(image, data)
-        studio.judged.keep(key_of(data, asked), JudgedPicture(float(score), seen, address))
+        features = scorer.image_features([image for image, _ in found.values()])
+        texts = scorer.text_features([request.caption for place in found if (request := asked.request(place))])
+    for (_, cell), seen, score in zip(found.values(), features, similarity(features, texts), strict=True):
+        studio.judged.keep(key_of(cell.data, asked), JudgedPicture(float(score), seen, cell.address))
 
 
 def content(studio: Studio, cell: Cell) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipelines.checkpoints.sources import Source
@@ -38,6 +38,7 @@ class Contender:
         individual: what that run knows of it.
         others: whom its scores are compared with: parents, and the best source of its run.
         called: what the page calls it, where that is not how it was chosen.
+        part: what it is among those that are shown, in words, where that is worth saying.
     """
 
     named: str
@@ -47,6 +48,7 @@ class Contender:
     individual: Individual | None = None
     others: tuple[html.ComparedWith, ...] = ()
     called: str = ""
+    part: str = ""
 
     @property
     def label(self) -> str:
@@ -99,6 +101,26 @@ def contenders(studio: Studio, lang: Lang, run: str, named: Sequence[str]) -> li
             found=len(named),
         )
     return [contender(studio, lang, run, one) for one in dict.fromkeys(named)]
+
+
+def yardsticks(studio: Studio, lang: Lang, run: str) -> list[Contender]:
+    """The best of a run beside what it must beat: the best source, and the plain average of the sources.
+
+    Raises:
+        M2N2Error: the run has evaluated nobody yet; its sources are gone, or changed.
+    """
+    with studio.run(run) as store:
+        best, source, average = (
+            individual_choices(lang, store)[:1],
+            best_source(store.sources()),
+            _average(store, lang, AVERAGE),
+        )
+        found = [_of_run(store, lang, id, store.individual(id)) for id in dict.fromkeys(
+            [*(id for _, id in best), *([source.id] if source else [])])]  # fmt: skip
+    parts = [t(lang, "part_winner"), t(lang, "part_best_source")]
+    if len(found) == 1:
+        parts = parts[1:]  # no child is alive: the best source is the best there is
+    return [*(replace(one, part=part) for one, part in zip(found, parts, strict=True)), average]
 
 
 def first_choice(

@@ -2,7 +2,8 @@
 
 /                       to /en/ or /ja/: the language last chosen, else the browser's
 /en/ ... /ja/export     the pages; ?run=NAME&id=ID opens a run and an individual; Compare also
-                        takes id=A,B, prompt=ID,ID and what was typed, ja=TEXT and en=TEXT
+                        takes id=A,B, prompt=ID,ID and what was typed, ja=TEXT and en=TEXT, and what
+                        `compare/choice.py` lists
 /language/LANG/PAGE     remember a language and go to that page
 /log-in, /log-out       for those who have a password
 /visitor.js             tells a page's scripts who is there
@@ -65,7 +66,8 @@ from .sessions import Sessions
 
 COOKIE = "language"
 # What pages know of their address; the switch to the other language keeps it.
-ADDRESS_KEYS = ("run", "id", "prompt", "set", "ja", "en", "export", "fork", "sources", "prompts", "noises")
+ADDRESS_KEYS = ("run", "id", "prompt", "set", "ja", "en", "export", "fork", "sources", "prompts", "noises", "view",
+                "try", "first", "second", "moved", "attention", "rest", "beside", "noise")  # fmt: skip
 FORGET = (600, DOWNLOADS_LAST)  # seconds between two looks for files to forget, and their age
 UPLOAD = "32mb"  # a picture of SDXL is two or three
 _HERE = Path(__file__).resolve().parent

@@ -18,9 +18,10 @@ from studio.exporting.verification import verify_export
 from studio.reports import write_report
 from studio.runs.picture_names import picture_stem
 from studio.ui.common.studio import Studio
+from studio.ui.compare.choice import Choice
 from studio.ui.compare.downloads import sheet_files
 from studio.ui.compare.grid import draw, look
-from studio.ui.compare.page import compared
+from studio.ui.compare.view import compared
 
 
 @pytest.fixture
@@ -65,7 +66,8 @@ def test_the_report_and_the_contact_sheet(bred, places, tmp_path):
     report = write_report(bred, "en", tmp_path / "report.html")
     shutil.copytree(bred.folder, tmp_path / "run")
     desk = Studio(tmp_path)
-    grid = compared(desk, "en", "run", ["0001", "ja"], bred.prompts.niches.ids[:1], "", "", 1, "run")
+    choice = Choice(models=["0001", "ja"], known=bred.prompts.niches.ids[:1], noises=1)
+    grid = compared(desk, "en", "run", choice)
     draw(desk, grid)
     sheet = sheet_files(desk, "en", "run", look(desk, grid.rows, grid.asked))
     desk.previewer.release()

@@ -11,16 +11,17 @@ from starlette.datastructures import QueryParams
 import assets
 from pipelines.errors import M2N2Error
 from studio.errors import RunError
-from studio.i18n import LANGUAGES, t
+from studio.i18n import t
 from studio.png_metadata import generation_data
 from studio.runs.config import embedded
 from studio.runs.inputs import RunPrompts
 from studio.runs.noise import noise_seed
+from studio.ui.common.cancellable import Cancelled
 from studio.ui.common.frame import query_values
 from studio.ui.common.studio import Studio
-from studio.ui.compare import downloads, grid_html
-from studio.ui.compare import page as compare
+from studio.ui.compare import downloads, view
 from studio.ui.compare.cells import MOST_PROMPTS, Place, ask
+from studio.ui.compare.choice import Choice
 from studio.ui.compare.grid import content, draw, look
 from studio.ui.compare.grid import picture as picture_of
 from studio.ui.compare.models import asked_models, contender, contenders, first_choice
@@ -39,7 +40,8 @@ def fresh(finished):
 
 
 def compared(studio, models, known=(), ja="", en="", noises=1, quality="run"):
-    return compare.compared(studio, "en", "first", models, known, ja, en, noises, quality)
+    choice = Choice(models=models, known=known, ja=ja, en=en, noises=noises, quality=quality)
+    return view.compared(studio, "en", "first", choice)
 
 
 @pytest.mark.parametrize(
@@ -152,11 +154,11 @@ def test_what_is_missing_is_drawn_model_by_model_and_remembered(fresh, config, m
     )
     grid = compared(fresh, ["ja", "0001"], [prompt.id], "金継ぎの茶碗", noises=2)
     told = []
-    draw(fresh, grid, lambda *now: told.append(now))
+    draw(fresh, grid, lambda place, cell: told.append((place, fresh.drawn.at(cell.address) is not None)))
     assert woven == ["ja", "0001"]
     drawn = look(fresh, grid.rows, grid.asked)
     assert drawn.missing == []
-    assert told[-1] == (len(grid.missing), len(grid.missing))
+    assert told == [(place, True) for place in grid.undrawn]  # each as soon as it is drawn
     assert all(0 <= cell.score <= 1 for cell in drawn.cells.values())
     pairs = {place for place in drawn.cells if place.prompt == 0 and place.language == "ja"}
     assert set(drawn.alike) == pairs  # the typed caption has no twin
@@ -173,16 +175,20 @@ def test_two_looks_are_alike_until_the_choice_or_the_pictures_differ(fresh, conf
     assert not shown.is_like(compared(fresh, ["ja"], [first.id], noises=2))
 
 
-def test_who_cancels_keeps_the_models_that_are_done(fresh):
-    grid = compared(fresh, ["ja", "real"], ja="宇宙人", en="alien")
+def test_who_cancels_keeps_what_is_drawn(fresh):
+    grid, told = compared(fresh, ["ja", "real"], ja="宇宙人", en="alien"), []
 
-    def stop(done, _):
-        if done == 3:
-            raise compare.Cancelled("enough")
+    def stop(place, _):
+        told.append(place)
+        if len(told) == 3:
+            raise Cancelled("enough")
 
-    with pytest.raises(compare.Cancelled):
+    with pytest.raises(Cancelled):
         draw(fresh, grid, stop)
-    assert {place.model for place in look(fresh, grid.rows, grid.asked).cells} == {0}
+    cells = look(fresh, grid.rows, grid.asked).cells
+    assert set(cells) == set(told)
+    assert [place.model for place in told] == [0, 0, 1]
+    assert all(cell.score is not None for cell in cells.values())
 
 
 def test_every_picture_says_which_model_drew_it_and_from_which_seed(fresh, config):
@@ -209,32 +215,6 @@ def test_scores_stand_beside_those_of_parents_and_best_source(fresh, config):
     grid = compared(fresh, [child.id], [prompt.id])
     beside = dict(grid.cells[Place(0, 0, 0, "ja")].others)
     assert beside[t("en", "mother", id=mother.id)] == mother.scores["ja"][row, 0]
-
-
-@pytest.mark.parametrize("lang", LANGUAGES)
-def test_the_table_shows_a_noise_at_a_time_and_escapes_captions(fresh, config, lang):
-    prompts = RunPrompts(config).niches.prompts[:2]
-    grid = compared(fresh, ["ja", "flat"], [prompt.id for prompt in prompts], "<b>", noises=2)
-    first, second = (grid_html.table(lang, grid, noise) for noise in (0, 1))
-    assert first.count("<img") == 8
-    assert second.count("<img") == 0
-    assert second.count("no-picture") == 10
-    assert str(grid.asked.seed(1, 1)) in second
-    assert "<b>&lt;" not in first
-    assert "&lt;b&gt;" in first
-    assert t(lang, "from_the_run") in first
-
-
-def test_two_pictures_of_one_size_are_laid_over_each_other(fresh, config):
-    grid = compared(fresh, ["ja", "flat"], [RunPrompts(config).niches.prompts[0].id])
-    names = grid_html.picture_names("en", grid, 0)
-    left, right = grid_html.first_two(names)
-    assert (left, right) == ("0/0/ja", "1/0/ja")
-    one, other = grid_html.overlay(fresh, grid, 0, left, right)
-    assert one.size == other.size
-    assert one.width >= 400
-    assert grid_html.overlay(fresh, grid, 1, left, right) is None
-    assert grid_html.overlay(fresh, grid, 0, left, None) is None
 
 
 def test_a_contact_sheet_tells_all_of_every_picture(fresh, config):

@@ -1,6 +1,7 @@
 """The application without a browser: routes, languages, pictures, and what it keeps to itself."""
 
 import socket
+from dataclasses import asdict
 
 import gradio as gr
 import pytest
@@ -12,6 +13,8 @@ from studio.errors import RunError
 from studio.i18n import LANGUAGES
 from studio.ui.common.frame import PAGES
 from studio.ui.common.studio import Studio
+from studio.ui.compare.choice import Choice, Window
+from studio.ui.compare.view import SHOWN
 from studio.ui.server.app import serve
 
 
@@ -40,11 +43,11 @@ def test_a_box_left_as_it_was_leaves_the_noise_that_compare_shows(client, finish
         for event in mounted(client)[0].fns.values()
         if event.page == "compare" and "blur" in {kind for _, kind in event.targets}
     )
-    form = ["", "", 2, "run"]
-    grid, noise, *_ = left(None, "first", ["ja"], [first], *form)
-    assert noise == 0
-    assert [one == gr.skip() for one in left(grid, "first", ["ja"], [first], *form)] == [True] * 13
-    assert left(grid, "first", ["ja"], [second], *form)[0].asked.prompts[0].id == second
+    form = {**asdict(Choice(models=["ja"], known=[first])), "run": "first", "window": Window(), "beside": 2}
+    grid, window, *_ = left(None, **form)
+    assert window == Window()
+    assert [one == gr.skip() for one in left(grid, **form)] == [True] * len(SHOWN)
+    assert left(grid, **{**form, "known": [second]})[0].asked.prompts[0].id == second
 
 
 def test_nothing_is_told_to_programs(client):

@@ -1,0 +1,111 @@
+"""The drawing in hand of each browser session: how far it is, how long it takes, and the pictures that came of late."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import gradio as gr
+
+from studio.ui.common.cancellable import CancellableWork
+
+from .cells import Cell, Place
+from .grid import Grid
+
+
+@dataclass(frozen=True)
+class News:
+    """What became of a drawing since somebody asked last.
+
+    Attributes:
+        grid: what is drawn.
+        arrived: the pictures that came since then.
+        done: pictures that there are, with those that were there before.
+        of: pictures that there will be.
+        seconds_left: how long the others take at the pace so far; `None` while nobody can tell.
+    """
+
+    grid: Grid
+    arrived: Sequence[tuple[Place, Cell]]
+    done: int
+    of: int
+    seconds_left: float | None
+    is_loading: bool = False  # no picture has come yet
+
+
+class _InHand:
+    """A drawing that is going on."""
+
+    def __init__(self, grid: Grid) -> None:
+        self.grid, self._before, self._lacking, self._drawn = grid, len(grid.cells), len(grid.undrawn), 0
+        self._untold: list[tuple[Place, Cell]] = []
+        self._first = self._last = 0.0  # when a picture came: what comes before the first loads models, and is over
+
+    def arrive(self, now: float, place: Place, cell: Cell) -> None:
+        self._first, self._last = (self._first if self._drawn else now), now
+        self._drawn += 1
+        self._untold.append((place, cell))
+
+    def news(self) -> News:
+        untold, self._untold = self._untold, []
+        pace = (self._last - self._first) / (self._drawn - 1) if self._drawn > 1 else None
+        return News(
+            grid=self.grid,
+            arrived=untold,
+            done=self._before + self._drawn,
+            of=self._before + self._lacking,
+            seconds_left=None if pace is None else pace * (self._lacking - self._drawn),
+            is_loading=not self._drawn,
+        )
+
+
+class DrawingProgress:
+    """The drawings in hand: each session has one at most, which its Cancel button stops between two pictures."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._lock = clock, threading.Lock()
+        self._work = CancellableWork()
+        self._in_hand: dict[str | None, _InHand] = {}
+
+    def begin(self, request: gr.Request) -> None:
+        """Register a drawing that Cancel can stop from now on."""
+        self._work.begin(request)
+
+    def start(self, request: gr.Request, grid: Grid) -> None:
+        """Note what is to be drawn.
+
+        Raises:
+            Cancelled: somebody thought better of it.
+        """
+        self._work.check(request)
+        with self._lock:
+            self._in_hand[request.session_hash] = _InHand(grid)
+
+    def arrive(self, request: gr.Request, place: Place, cell: Cell) -> None:
+        """Note a picture that is drawn.
+
+        Raises:
+            Cancelled: somebody pressed Cancel; the picture is noted all the same.
+        """
+        with self._lock:
+            if found := self._in_hand.get(request.session_hash):
+                found.arrive(self._clock(), place, cell)
+        self._work.check(request)
+
+    def news(self, request: gr.Request) -> News | None:
+        """Return what became of this session's drawing since this was asked last; `None` where nothing is drawn."""
+        with self._lock:
+            found = self._in_hand.get(request.session_hash)
+            return found.news() if found else None
+
+    def stop(self, request: gr.Request) -> None:
+        """Ask the drawing of this session to stop."""
+        self._work.stop(request)
+
+    def end(self, request: gr.Request) -> None:
+        """Forget the drawing of this session, however it ended."""
+        self._work.end(request)
+        with self._lock:
+            self._in_hand.pop(request.session_hash, None)

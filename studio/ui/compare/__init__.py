@@ -3,6 +3,7 @@
 choice       what somebody chose, and the address that says so
 models       who is compared: individuals of any run, recipe files, sources
 blend        the stops between two of them, and the recipe of where the sliders stand
+more         a fork of the run that begins with those that are compared
 cells        what is drawn where, and what a picture is known by
 stored       pictures and scores that a run kept of it
 grid         what there is of a comparison, and drawing what it lacks

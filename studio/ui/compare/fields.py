@@ -78,8 +78,11 @@ def lay_out(lang: Lang) -> Fields:
             allow_custom_value=True,
             label=t(lang, "models"),
             info=t(lang, "models_info", most=MOST),
+            scale=8,
             elem_id="models",
         )
+        buttons["more"] = gr.Button(t(lang, "more_like_these"), min_width=160, scale=1, elem_id="more")
+    buttons["begun"] = gr.HTML(visible=False, elem_id="begun")
     with gr.Row(elem_classes="bar", visible=False) as rows["tried_row"]:
         attempt = gr.Textbox(
             label=t(lang, "try_prompt"), info=t(lang, "try_prompt_info"), placeholder="金継ぎの茶碗", max_lines=1,

@@ -18,7 +18,8 @@ from eval.prompts.prompt_set import LANGUAGES
 from pipelines.storage.pictures import open_picture, read_picture
 from studio.errors import RunError
 from studio.png_metadata import png_bytes
-from studio.ui.common.studio import JudgedPicture, Studio
+from studio.ui.common.field_errors import at_field
+from studio.ui.common.studio import DRAWN_KEPT, JudgedPicture, Studio
 
 from .cells import Asked, Cell, Place, data_of, key_of
 from .models import Contender
@@ -86,8 +87,16 @@ def draw(studio: Studio, grid: Grid, on_drawn: Callable[[Place, Cell], None] | N
             is drawn by then is scored, and stays.
 
     Raises:
-        M2N2Error: sources are gone; a picture could not be made.
+        M2N2Error: more pictures than are kept; sources are gone; a picture could not be made.
     """
+    if (count := len(grid.undrawn)) > DRAWN_KEPT:
+        with at_field("noises"):
+            raise RunError(
+                "Expected at most {most} images to generate at once, found {count}. "
+                "Choose fewer models, prompts or seeds.",
+                most=DRAWN_KEPT,
+                count=count,
+            )
     for model in range(len(grid.rows)):
         drawn: dict[Place, tuple[Image.Image, Cell]] = {}
         try:

@@ -14,7 +14,7 @@ from studio.i18n import Lang, t
 from studio.ui.common import html
 from studio.ui.common.address import asked_run, not_found
 from studio.ui.common.cancellable import Cancelled
-from studio.ui.common.frame import listen, page_header, query_values
+from studio.ui.common.frame import listen, page_header, page_link, query_values
 from studio.ui.common.studio import Studio
 
 from .blend import save_mix
@@ -25,6 +25,7 @@ from .fields import lay_out, rows_of, sliders_of
 from .grid import Grid, draw
 from .matrix_html import arrivals, progress_words
 from .models import asked_models, first_choice
+from .more import begin_with
 from .overlay import flicker, overlay
 from .progress import DrawingProgress
 from .view import compared, shown
@@ -192,6 +193,11 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     def on_save(run: str, **values: Any) -> Any:
         return gr.DownloadButton(value=str(save_mix(studio, lang, run, choice_of(values))), visible=True)
 
+    def on_more(run: str, models: list[str]) -> Any:
+        name = begin_with(studio, lang, run, models)
+        link = Markup('<a href="{}">{}</a>').format(page_link(lang, "evolve", run=name), t(lang, "more_watch"))
+        return gr.HTML(Markup('<p role="status">{} {}</p>').format(t(lang, "more_begun", run=name), link), visible=True)
+
     choice, buttons = parts.choice, parts.buttons
     hidden: dict[str, Any] = {"show_progress": "hidden"}
     looks: dict[str, Any] = {"role": "viewer", "outputs": list(viewed.values()), **hidden}
@@ -248,6 +254,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         listen(seen.then, lang, on_end, None, [buttons["cancel"], watch, buttons["arrived"]], role="editor", **hidden)
     listen(buttons["cancel"].click, lang, on_cancel, None, buttons["cancel"], role="editor", **hidden)
     sheets = [viewed["sheet_png"], viewed["sheet_html"]]
+    listen(buttons["more"].click, lang, on_more, [parts.run, choice["models"]], buttons["begun"], role="editor",
+           does="start a run", **hidden)  # fmt: skip
     listen(viewed["make_sheet"].click, lang, on_sheet, [parts.run, viewed["grid"]], sheets,
            show_progress_on=viewed["make_sheet"], role="editor")  # fmt: skip
     listen(

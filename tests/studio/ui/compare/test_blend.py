@@ -44,6 +44,12 @@ def test_attention_goes_apart_from_the_rest(finished):
     assert (shares["attention"]["real"], shares["backbone"]["real"]) == (1.0, 0.75)
 
 
+def test_the_plain_average_can_be_blended_too(finished):
+    models = stop_models(finished, "en", "first", Choice(view="blend", first="average", second="0001"))
+    one, half, other = (models[number].recipe.shares["attention"] for number in (0, 2, 4))
+    assert half == pytest.approx({name: (one[name] + other[name]) / 2 for name in one})
+
+
 def test_pictures_that_the_run_kept_of_both_ends_are_there_at_once(finished):
     studio = Studio(finished.runs, previewer=finished.previewer, allowed=finished.allowed)
     with studio.run("first") as store:

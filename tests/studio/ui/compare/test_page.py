@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -18,7 +19,7 @@ from studio.runs.inputs import RunPrompts
 from studio.runs.noise import noise_seed
 from studio.ui.common.cancellable import Cancelled
 from studio.ui.common.frame import query_values
-from studio.ui.common.studio import Studio
+from studio.ui.common.studio import DRAWN_KEPT, Studio
 from studio.ui.compare import downloads, view
 from studio.ui.compare.cells import MOST_PROMPTS, Place, ask
 from studio.ui.compare.choice import Choice
@@ -189,6 +190,14 @@ def test_who_cancels_keeps_what_is_drawn(fresh):
     assert set(cells) == set(told)
     assert [place.model for place in told] == [0, 0, 1]
     assert all(cell.score is not None for cell in cells.values())
+
+
+def test_more_pictures_than_are_kept_are_refused_before_any_is_drawn(fresh):
+    models = ["ja", "real", "flat", "base", "0001", "0002", "0003", "average"]
+    grid = replace(compared(fresh, models, ja="宇宙人", en="alien", noises=8), cells={})
+    grid = replace(grid, missing=[*grid.missing] * 4)
+    with pytest.raises(RunError, match=f"at most {DRAWN_KEPT} images to generate at once, found 512"):
+        draw(fresh, grid)
 
 
 def test_every_picture_says_which_model_drew_it_and_from_which_seed(fresh, config):

@@ -169,6 +169,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             draw(studio, grid, lambda place, cell: progress.arrive(request, place, cell))
         except Cancelled:
             gr.Info(t(lang, "drawing_cancelled"))
+        finally:
+            progress.end(request)  # also where the page was closed by then, so that nobody asks any more
 
     def on_tick(request: gr.Request) -> list[Any]:
         news = progress.news(request)
@@ -181,7 +183,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return gr.Button(interactive=False)
 
     def on_end(request: gr.Request) -> list[Any]:
-        progress.end(request)
+        progress.end(request)  # where nothing was to be drawn
         return [gr.Button(visible=False), gr.Timer(active=False), ""]
 
     def on_sheet(run: str, grid: Grid) -> list[Any]:

@@ -6,5 +6,7 @@ Read in this order:
 
     making    a new run's folder, filled under a hidden name and renamed
     listing   the runs in a folder: those that can be read, and why others cannot
+    labels    what people call a run and say of it: `label.json`
+    figures   what a run has come to, in numbers to sort runs by
     removing  a run goes, out of sight at once, then from the disk
 """

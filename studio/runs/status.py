@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 from pipelines.errors import Phrase
@@ -18,10 +19,15 @@ STARTING = 60.0  # seconds that a process may take from its call to its first wo
 
 def current_status(store: RunStore[C], state: RunState) -> Status | Literal["interrupted"]:
     """How a run stands: as its state says, `new` while a process comes up for it, `interrupted` where one is gone."""
+    return status_of(store.folder, state)
+
+
+def status_of(folder: Path, state: RunState) -> Status | Literal["interrupted"]:
+    """The same, of the run in a folder."""
     if is_called(state):
         return "new"
     going_on = state.status in ("queued", "running", "reporting")
-    return "interrupted" if going_on and not is_running(store) else state.status
+    return "interrupted" if going_on and not is_locked(folder / "run.lock") else state.status
 
 
 def is_called(state: RunState) -> bool:

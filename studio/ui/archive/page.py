@@ -197,7 +197,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     def on_load(request: gr.Request) -> list[Any]:
         asked = asked_individual(studio, lang, request)
-        runs = gr.Dropdown(choices=studio.run_names(), value=asked.run)
+        runs = gr.Dropdown(choices=studio.run_choices(), value=asked.run)
         shown = [*of_run(asked.run), *filled(asked.run, WallFilter()), *opened(asked.run, asked.individual)]
         return [asked.notice, runs, *shown]
 

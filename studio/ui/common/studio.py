@@ -32,6 +32,7 @@ from studio.i18n import Lang, t
 from studio.jobs import process
 from studio.library import source_library
 from studio.png_metadata import png_bytes
+from studio.run_folders.labels import read_label, shown_name
 from studio.run_folders.listing import UnreadableRun, list_runs
 from studio.runs.individual import Individual
 from studio.runs.store import RunStore, open_run
@@ -162,6 +163,10 @@ class Studio:
     def run_names(self) -> list[str]:
         """List the runs with pictures to show, newest first; those of other networks are left to the command line."""
         return list(list_runs(self.runs).names)
+
+    def run_choices(self) -> list[tuple[str, str]]:
+        """List the same as fields offer them, (label, name): what somebody called a run, and its folder's name."""
+        return [(shown_name(name, read_label(self.runs / name)), name) for name in self.run_names()]
 
     def unreadable_runs(self) -> tuple[UnreadableRun, ...]:
         """List the runs that cannot be read, with the reason."""

@@ -122,7 +122,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         """Every output of the live part, for one run."""
         if name is None:
             return [gr.skip()] * len(outputs)
-        return [*_updates(lang, run_view(studio, lang, name), studio.run_names(), name)]
+        return [*_updates(lang, run_view(studio, lang, name), studio.run_choices(), name)]
 
     def watched(name: str | None) -> list[Any]:
         """The same, for whoever looks without having done anything to the run."""
@@ -130,7 +130,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             return shown(None)
         mark, _ = seen_by_all.get(name, lambda: glance(studio, lang, name))
         found = viewed_by_all.get(mark, lambda: run_view(studio, lang, name))
-        return _updates(lang, found, studio.run_names(), name)
+        return _updates(lang, found, studio.run_choices(), name)
 
     def on_change(name: str | None) -> list[Any]:
         if not name:
@@ -277,12 +277,12 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         listen(field.input, lang, on_form, None, trigger_mode="always_last", role="editor", **priced)
 
 
-def _updates(lang: Lang, found: RunView, names: list[str], name: str) -> list[Any]:
+def _updates(lang: Lang, found: RunView, runs: list[tuple[str, str]], name: str) -> list[Any]:
     """The live part's outputs, in the order of `page`."""
     return [
         found.mark,
         gr.Column(visible=True),
-        gr.Dropdown(choices=names, value=name),
+        gr.Dropdown(choices=runs, value=name),
         found.headline,
         gr.Button(t(lang, "queue_leave" if found.waits else "pause"), interactive=found.can_stop),
         gr.Button(interactive=found.can_resume),

@@ -134,7 +134,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     def on_load(request: gr.Request) -> list[Any]:
         asked = asked_individual(studio, lang, request)
-        runs = gr.Dropdown(choices=studio.run_names(), value=asked.run)
+        runs = gr.Dropdown(choices=studio.run_choices(), value=asked.run)
         return [asked.notice, gr.HTML(visible=asked.run is None), runs, *of_run(asked.run, asked.individual)]
 
     def to_licences(name: str, id: str, called: str, before: list[str]) -> list[Any]:

@@ -156,7 +156,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         known = kept["reads"] if kept.get("reads") in READER_LANGUAGES else lang
         return [
             asked.notice,
-            gr.Dropdown(choices=studio.run_names(), value=asked.run),
+            gr.Dropdown(choices=studio.run_choices(), value=asked.run),
             gr.Textbox(value=rater_of(request) or kept.get("name", ""), interactive=rater_of(request) is None),
             known,
         ]

@@ -1,9 +1,11 @@
-"""The runs of the studio beside every page: a picture, a name, how each stands; one click shows the page of another.
+"""The runs of the studio: beside every page as a list, and over it as a table to sort.
 
-It may import what the pages share, and nothing of a page. The list is asked for when somebody opens it, not before: a
-page that loads pays nothing for it.
+It may import what the pages share, and nothing of a page. Both are asked for when somebody opens them, not before: a
+page that loads pays nothing for them.
 
 entries    what is shown of each run
-routes     where the browser asks for that
-run_list   the script in the browser
+table      the figures to sort runs by
+routes     where the browser asks for that, and says what a run is called
+run_list   the script of the list
+run_table  the script of the table
 """

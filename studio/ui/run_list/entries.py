@@ -1,31 +1,42 @@
-"""What the list shows of each run: the picture that stands for it, its name, how it stands."""
+"""What is shown of each run: what it is called, the picture that stands for it, how it stands."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
+from dataclasses import dataclass
+from pathlib import Path
 
 from typing_extensions import TypedDict
 
 from pipelines.errors import M2N2Error
 from studio.analysis.selection import best_source
 from studio.i18n import Lang, t, worded
-from studio.judging.pinned_prompts import pinned_prompts
-from studio.runs.status import current_status
-from studio.runs.store import RunStore
+from studio.judging.pinned_prompts import PINNED_FILE, pinned_prompts
+from studio.run_folders.labels import read_label
+from studio.runs.state import RunState
+from studio.runs.status import status_of
+from studio.runs.store import RunStore, open_run
 from studio.ui.common import html
 from studio.ui.common.studio import Studio
 
-MOST = 100  # runs, the newest first
+MOST = 100  # runs of the list, the newest first
+_READ = ("run.db", "run.db-wal", "run.yaml", PINNED_FILE)  # files whose change makes a run worth another look
+_WORDS = {"empty": "no_runs", "close": "lightbox_close", "table": "run_table"}
 
 
 class Entry(TypedDict):
     """A run of the list.
 
-    `cover` is the address of a small picture, `None` where there is none yet; `state` says in words how it stands, and
-    `going` whether a process carries it; `readable` tells whether a page can show it.
+    `title`, `note` and `tags` are what somebody gave it; `cover` is the address of a small picture, `None` where there
+    is none yet; `state` says in words how it stands, and `going` whether a process carries it; `readable` tells whether
+    a page can show it.
     """
 
     name: str
+    title: str
+    note: str
+    tags: list[str]
     cover: str | None
     state: str
     going: bool
@@ -40,30 +51,69 @@ class RunList(TypedDict):
 
 
 def run_list(studio: Studio, lang: Lang) -> RunList:
-    """List the runs of a studio: those that can be read, newest first, then the others with the reason."""
-    entries = []
-    for name in studio.run_names()[:MOST]:
-        with contextlib.suppress(M2N2Error), studio.run(name) as store:  # it has just been removed
-            entries.append(_entry(store, lang))
+    """List the newest runs of a studio that can be read, newest first, then the others with the reason."""
+    found = run_entries(studio, lang, MOST)
     for run in studio.unreadable_runs()[:MOST]:
-        entries.append(Entry(name=run.name, cover=None, state=worded(lang, run.reason), going=False, readable=False))
-    return RunList(runs=entries, words={"empty": t(lang, "no_runs"), "close": t(lang, "lightbox_close")})
+        reason = worded(lang, run.reason)
+        found.append(
+            Entry(name=run.name, title="", note="", tags=[], cover=None, state=reason, going=False, readable=False)
+        )
+    return RunList(runs=found, words={key: t(lang, word) for key, word in _WORDS.items()})
 
 
-def _entry(store: RunStore, lang: Lang) -> Entry:
-    now, pace = current_status(store, store.state), store.pace(0)
-    going = now in ("queued", "running", "reporting")
+def run_entries(studio: Studio, lang: Lang, most: int | None = None) -> list[Entry]:
+    """The runs of a studio that can be read, newest first; of one that did not change no database is opened."""
+    found = []
+    for name in studio.run_names()[:most]:
+        with contextlib.suppress(M2N2Error, OSError):  # it has just been removed
+            found.append(_entry(studio.runs / name, lang))
+    return found
+
+
+@dataclass(frozen=True)
+class _Glance:
+    """What an entry needs of a run's database, as long as that does not change."""
+
+    state: RunState
+    offspring: int
+    evaluations: int
+    cover: str | None
+
+
+def _entry(folder: Path, lang: Lang) -> Entry:
+    seen, label = _glance(folder, tuple(map(_stamp, (folder / name for name in _READ)))), read_label(folder)
+    now = status_of(folder, seen.state)
     words = t(lang, f"short_{now}")
     if now in ("running", "stopped", "interrupted", "failed"):
-        words = t(lang, "short_made", state=words, done=pace.offspring, of=store.config.evaluations)
+        words = t(lang, "short_made", state=words, done=seen.offspring, of=seen.evaluations)
     elif now == "done":
-        words = t(lang, "short_children", state=words, done=pace.offspring)
-    return Entry(name=store.name, cover=_cover(store), state=words, going=going, readable=True)
+        words = t(lang, "short_children", state=words, done=seen.offspring)
+    return Entry(
+        name=folder.name,
+        title=label.title,
+        note=label.note,
+        tags=list(label.tags),
+        cover=seen.cover,
+        state=words,
+        going=now in ("queued", "running", "reporting"),
+        readable=True,
+    )
 
 
-def _cover(store: RunStore) -> str | None:
+@functools.lru_cache(maxsize=4096)
+def _glance(folder: Path, stamps: tuple[tuple[int, int] | None, ...]) -> _Glance:
+    """Look into the database of a run whose files bear these `stamps`."""
+    store = open_run(folder)
+    try:
+        state = store.state
+        slight = RunState(status=state.status, called=state.called)  # the search's own state is large
+        return _Glance(slight, store.count(), store.config.evaluations, _cover(store, state.child))
+    finally:
+        store.close()
+
+
+def _cover(store: RunStore, child: str | None) -> str | None:
     """A picture of the run's child, or of its best source before there is one: of the first pinned prompt with one."""
-    child = store.state.child
     best = None if child else best_source(store.sources())
     if not (model := child or (best.id if best else None)):
         return None
@@ -72,3 +122,11 @@ def _cover(store: RunStore) -> str | None:
     )
     address = next((address for address in pictures if address), None)
     return address.replace(html.RUN, html.SMALL, 1) if address else None
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    try:
+        facts = file.stat()
+    except OSError:
+        return None
+    return facts.st_mtime_ns, facts.st_size

@@ -25,9 +25,11 @@
     const cover = run.cover
       ? made("img", { src: run.cover, alt: "", loading: "lazy" })
       : made("span", { className: "no-picture" });
-    const words = made("span", { className: "words" }, made("b", { textContent: run.name }), made("span", { textContent: run.state }));
+    const words = made("span", { className: "words" }, made("b", { textContent: run.title || run.name }), made("span", { textContent: run.state }));
+    if (run.note) words.append(made("span", { className: "note", textContent: run.note }));
+    if (run.tags.length) words.append(made("span", {}, ...run.tags.map((tag) => made("span", { className: "tag", textContent: tag }))));
     if (!run.readable) return made("li", { className: "unreadable" }, cover, words);
-    const open = made("a", { href: link(run.name), title: run.name }, cover, words);
+    const open = made("a", { href: link(run.name), title: run.title ? `${run.title} (${run.name})` : run.name }, cover, words);
     if (run.name === shown()) open.setAttribute("aria-current", "true");
     return made("li", { className: run.going ? "going" : "" }, open);
   };
@@ -49,7 +51,14 @@
     const place = before?.scrollTop || 0;
     const focused = list.contains(document.activeElement) ? document.activeElement.title : null;
     if (before) before.replaceWith(after);
-    else list.append(made("button", { type: "button", className: "runs-close", ariaLabel: content.words.close, textContent: "×" }), after);
+    else {
+      const { close, table } = content.words;
+      list.append(
+        made("button", { type: "button", className: "runs-table", textContent: table }),
+        made("button", { type: "button", className: "runs-close", ariaLabel: close, textContent: "×" }),
+        after,
+      );
+    }
     after.scrollTop = place;
     if (focused) [...after.querySelectorAll("a")].find((one) => one.title === focused)?.focus();
     if (content.runs.some((run) => run.going)) timer = window.setTimeout(look, AGAIN);
@@ -77,6 +86,7 @@
     opener()?.setAttribute("aria-expanded", "false");
   };
 
+  document.addEventListener("studio-runs", look); // somebody called one otherwise
   document.addEventListener("click", (event) => {
     if (!event.target.closest?.(".runs-open, .runs-close")) return;
     if (list) close();

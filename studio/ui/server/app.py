@@ -7,6 +7,9 @@
 /language/LANG/PAGE     remember a language and go to that page
 /log-in, /log-out       for those who have a password
 /visitor.js             tells a page's scripts who is there
+/run-list.js            shows the runs beside a page; /run-table.js as a table
+/run-list/LANG          what is shown of them; /run-table/LANG for the table
+/run-label/LANG/RUN     what somebody calls one
 /lightbox.js            shows any picture of a page as large as the window
 /lightbox/...           what it tells of a run, and of a model's pictures of a prompt
 /marks/...              what somebody thinks of a model
@@ -67,7 +70,7 @@ from .sessions import Sessions
 COOKIE = "language"
 # What pages know of their address; the switch to the other language keeps it.
 ADDRESS_KEYS = ("run", "id", "prompt", "set", "ja", "en", "export", "fork", "sources", "prompts", "noises", "view",
-                "try", "first", "second", "moved", "attention", "rest", "beside", "noise")  # fmt: skip
+                "try", "first", "second", "moved", "attention", "rest", "beside", "noise", "shortlist")  # fmt: skip
 FORGET = (600, DOWNLOADS_LAST)  # seconds between two looks for files to forget, and their age
 UPLOAD = "32mb"  # a picture of SDXL is two or three
 _HERE = Path(__file__).resolve().parent

@@ -269,7 +269,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     def on_load(request: gr.Request) -> list[Any]:
         asked = asked_run(studio, lang, request)
-        return [asked.notice, gr.Dropdown(choices=studio.run_names(), value=asked.run), *filled(asked.run, "ja")]
+        return [asked.notice, gr.Dropdown(choices=studio.run_choices(), value=asked.run), *filled(asked.run, "ja")]
 
     def on_save(name: str, language: Language) -> Any:
         path, n = save_weak(studio, name, language)

@@ -19,7 +19,11 @@ def test_a_run_that_is_done_shows_its_child(finished, lang):
 def test_a_first_day_has_none_and_says_what_to_do(tmp_path):
     assert run_list(Studio(tmp_path / "runs"), "ja") == {
         "runs": [],
-        "words": {"empty": t("ja", "no_runs"), "close": t("ja", "lightbox_close")},
+        "words": {
+            "empty": t("ja", "no_runs"),
+            "close": t("ja", "lightbox_close"),
+            "table": t("ja", "run_table"),
+        },
     }
 
 

@@ -18,7 +18,7 @@ from .export import export, merge
 from .monitor import monitor
 from .prompts import prompts_app
 from .recipe import recipe_app
-from .report import report, show
+from .report import report, review, show
 from .score import score
 from .sources import sources_app
 from .studio.commands import studio_app
@@ -40,7 +40,19 @@ app.add_typer(prompts_app, name="prompts")
 
 app.add_typer(studio_app, name="studio")
 
-for command in (evolve, show, merge, export, score, report, verify, monitor, votes, clean):  # as --help lists them
+for command in (
+    evolve,
+    show,
+    merge,
+    export,
+    score,
+    report,
+    review,
+    verify,
+    monitor,
+    votes,
+    clean,
+):  # as --help lists them
     app.command()(command)
 
 

@@ -1,4 +1,4 @@
-"""`m2n2 show` and `m2n2 report`: a run as a table, and as one page."""
+"""`m2n2 show`, `report` and `review`: a run as a table, as one page, and its shortlist as a page for a client."""
 
 from __future__ import annotations
 
@@ -63,3 +63,32 @@ def report(
         print(write_report(run_store, lang, out or run.with_name(f"{run.resolve().name}-report-{lang}.html")))
     finally:
         run_store.close()
+
+
+def review(
+    run: Run,
+    lang: Annotated[Lang, typer.Option(help="language of the page")] = "en",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="the page to write; beside the run if left out")
+    ] = None,
+    read: Annotated[
+        Path | None, typer.Option(metavar="FILE.json", help="take in what came back of the page; writes none")
+    ] = None,
+) -> None:
+    """The shortlist as a page for a client, and what comes back. / 候補を 1 ページにし、感想を読み込みます。"""
+    if is_any(run):
+        raise RunError("{run} breeds networks that draw no pictures. See it with `m2n2 show {run}`.", run=run)
+    from studio.judging.reviews import read_review, take_in
+    from studio.reports.review import write_review
+    from studio.runs import store
+
+    run_store = store.open_run(run)
+    try:
+        if read is None:
+            print(write_review(run_store, lang, out or run.with_name(f"{run.resolve().name}-review-{lang}.html")))
+            return
+        kept = take_in(run_store, read_review(read))
+    finally:
+        run_store.close()
+    comments = sum(bool(one.comment) for one in kept.models) + bool(kept.comment)
+    print(f"{kept.by}: {comments} comments, {sum(one.pick for one in kept.models)} picks")

@@ -9,5 +9,7 @@ Read in this order:
     ranking             who is preferred, by how much; agreement
     preference_niches   votes as niches of another run
     annotations         stars, tags and notes: `marks.jsonl`
+    shortlist           the models that were starred
+    reviews             what clients said of the shortlist: `reviews.jsonl`
     pinned_prompts      the prompts that a team looks at: `pinned.json`
 """

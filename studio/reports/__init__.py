@@ -9,6 +9,7 @@ Read in this order:
     drawings        niches, family tree and depth as SVG
     pictures        the same captions drawn by sources, average and child
     page            all of it, in either language, in `templates/report.html`
+    review          a page for a client: the shortlist, with room for comments
     contact_sheet   models by captions by noises, as a PNG and as a page
     standalone      templates filled in, with styles and pictures inside the one file
     fonts           a font with Japanese, for what is drawn here and not in a browser

@@ -13,11 +13,14 @@ from studio.analysis.selection import best_source
 from studio.formatting import format_score
 from studio.i18n import Lang, t
 from studio.judging.annotations import Annotations, read_annotations
+from studio.judging.reviews import opinions_of, read_reviews
 from studio.reports import drawings
 from studio.runs.individual import Individual
+from studio.runs.store import RunStore
 from studio.runs.summary import kinds
 from studio.ui.common import html, thumbnails
 from studio.ui.common.frame import page_link
+from studio.ui.common.reviews import opinions_html
 from studio.ui.common.studio import Studio
 
 ANCESTORS = 24
@@ -73,7 +76,7 @@ def detail(studio: Studio, lang: Lang, name: str, id: str) -> Detail:
                     strict=True,
                 )
             ),
-            said=said_of(lang, read_annotations(store).get(one.recipe.digest, Annotations())),
+            said=said_of(lang, store, one),
         )
 
 
@@ -101,11 +104,13 @@ def _title(lang: Lang, name: str, one: Individual, best: Individual | None, drif
     ).format(name, one.id, one.id, numbers, origin, colours, links)
 
 
-def said_of(lang: Lang, marked: Annotations) -> Markup:
-    """What people said of it."""
+def said_of(lang: Lang, store: RunStore, one: Individual) -> Markup:
+    """What people said of an individual, and clients on the page that was sent to them."""
+    marked = read_annotations(store).get(one.recipe.digest, Annotations())
+    opinions = opinions_html(lang, opinions_of(read_reviews(store), one.recipe.digest))
     stars = t(lang, "stars_mean", stars=f"{marked.stars:.1f}") if marked.stars else t(lang, "no_stars")
     tags = Markup(" ").join(Markup('<span class="tag">{}</span>').format(tag) for tag in marked.tags)
     notes = Markup("").join(
         Markup("<p>{}<b>{}</b></p>").format(f"{note} ", rater and f"— {rater}") for rater, note in marked.notes
     )
-    return Markup('<div class="said"><p>{} {}</p>{}</div>').format(stars, tags, notes)
+    return Markup('<div class="said"><p>{} {}</p>{}{}</div>').format(stars, tags, notes, opinions)

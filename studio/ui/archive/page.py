@@ -27,6 +27,7 @@ from studio.ui.common.who_asks import rater_of
 
 from .individual import detail, said_of
 from .picture_lookup import found_by_picture
+from .shortlist import shortlist_fields, wire_shortlist
 from .wall import SCRIPT, wall, why_nobody
 
 
@@ -96,6 +97,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         share = gr.Slider(0, 100, 30, step=5, label=t(lang, "filter_share"))
         stars = gr.Slider(0, MAX_STARS, 0, step=1, label=t(lang, "filter_stars"))
         tag = gr.Dropdown([], label=t(lang, "filter_tag"))
+    starred = shortlist_fields(lang)
     empty = gr.HTML(visible=False)
     with gr.Row(equal_height=False) as found_row:
         with gr.Column(scale=6, min_width=360):
@@ -230,7 +232,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         say(studio, name, id, rater=rater_of(request) or who, stars=count, tags=words, note=text)
         found = choices_of(studio, name)
         with studio.run(name) as store:
-            now = said_of(lang, read_annotations(store)[store.individual(id).recipe.digest])
+            now = said_of(lang, store, store.individual(id))
         return [now, gr.Dropdown(choices=[(t(lang, "anything"), ""), *found.tags])]
 
     walled = [gallery, empty, found_row, number]
@@ -244,7 +246,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         )
     listen(pins.input, lang, on_pin, [chosen, pins, *filters], walled, role="judge", does="pin prompts", **hidden)
     listen(number.release, lang, on_page, [chosen, number, *filters], walled, role="viewer", **hidden)
-    listen(
+    kept = listen(
         keep.click,
         lang,
         on_keep,
@@ -268,3 +270,4 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     ):
         listen(trigger, lang, handler, inputs, details, role="viewer", **hidden)
     listen(shut.click, lang, lambda name: opened(name, None), chosen, details, role="viewer", **hidden)
+    wire_shortlist(studio, lang, starred, chosen, [kept.then])

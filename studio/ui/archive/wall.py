@@ -15,6 +15,7 @@ from studio.formatting import format_score
 from studio.i18n import Lang, t
 from studio.judging.annotations import REJECTED, Annotations, read_annotations
 from studio.judging.pinned_prompts import pinned_prompts
+from studio.judging.reviews import opinions_of, read_reviews
 from studio.judging.votes import read_votes
 from studio.runs.individual import Individual
 from studio.runs.store import RunStore
@@ -52,9 +53,19 @@ def wall(studio: Studio, lang: Lang, name: str, wanted: WallFilter, page: int = 
         shown = found[(min(page, pages) - 1) * WALL_SIZE :][:WALL_SIZE]
         rows = prompt_rows(prompts, wanted)
         best = best_source(everyone)
-        pinned = pinned_prompts(store)
+        pinned, reviews = pinned_prompts(store), read_reviews(store)
         cards = [
-            _card(lang, store, one, rows, best, pinned, marked.get(one.recipe.digest, Annotations())) for one in shown
+            _card(
+                lang,
+                store,
+                one,
+                rows,
+                best,
+                pinned,
+                marked.get(one.recipe.digest, Annotations()),
+                [said.by for said in opinions_of(reviews, one.recipe.digest) if said.pick],
+            )
+            for one in shown
         ]
     drawn = Markup('<div class="wall" data-compare="{}" data-words="{}">{}</div>').format(
         page_link(lang, "compare", run=name), t(lang, "compare_picked"), Markup("").join(cards)
@@ -77,6 +88,7 @@ def _card(
     best: Individual | None,
     pinned: Sequence[Prompt],
     marked: Annotations,
+    picked_by: Sequence[str],
 ) -> Markup:
     means: Mapping[str, float] = {
         kind: float(one.scores[kind][rows].mean()) for kind in ("ja", "en") if kind in one.scores
@@ -94,9 +106,16 @@ def _card(
         if marked.stars
         else ""
     )
+    picks = (
+        Markup('<span class="stars" title="{}">✓{}</span>').format(
+            t(lang, "review_picked_by", names=", ".join(picked_by)), len(picked_by)
+        )
+        if picked_by
+        else ""
+    )
     return Markup(
         '<article class="wall-card{rejected}" data-id="{id}" tabindex="0"><h3><button type="button" class="opens">{id}'
-        '</button>{source} {numbers} {change} {stars}</h3><div class="strip pinned">{pictures}</div></article>'
+        '</button>{source} {numbers} {change} {stars} {picks}</h3><div class="strip pinned">{pictures}</div></article>'
     ).format(
         id=one.id,
         rejected=" rejected" if REJECTED in marked.tags else "",
@@ -104,5 +123,6 @@ def _card(
         numbers=numbers,
         change=html.score_change(means.get("ja"), beside, against),
         stars=stars,
+        picks=picks,
         pictures=Markup("").join(html.model_picture(store, one.id, prompt) for prompt in pinned),
     )

@@ -81,6 +81,7 @@ def lay_out(lang: Lang) -> Fields:
             scale=8,
             elem_id="models",
         )
+        buttons["shortlist"] = gr.Button(t(lang, "shortlist_fill"), min_width=140, scale=1, elem_id="shortlist-fill")
         buttons["more"] = gr.Button(t(lang, "more_like_these"), min_width=240, scale=1, elem_id="more")
     buttons["begun"] = gr.HTML(visible=False, elem_id="begun")
     with gr.Row(elem_classes="bar", visible=False) as rows["tried_row"]:

@@ -15,6 +15,7 @@ from studio.ui.common import html
 from studio.ui.common.address import asked_run, not_found
 from studio.ui.common.cancellable import Cancelled
 from studio.ui.common.frame import listen, page_header, page_link, query_values
+from studio.ui.common.shortlist import fill_with_shortlist
 from studio.ui.common.studio import Studio
 
 from .blend import save_mix
@@ -24,7 +25,7 @@ from .downloads import sheet_files
 from .fields import lay_out, rows_of, sliders_of
 from .grid import Grid, draw
 from .matrix_html import arrivals, progress_words
-from .models import asked_models, first_choice
+from .models import MOST, asked_models, first_choice
 from .more import begin_with
 from .overlay import flicker, overlay
 from .progress import DrawingProgress
@@ -128,7 +129,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             models, lacking = asked_models(studio, lang, asked.run, ids, prompts)
             lacking += asked_models(studio, lang, asked.run, pair, [])[1]
         values = opened(studio, lang, asked.run, replace(choice, known=prompts), window, tuple(models))
-        run = gr.Dropdown(choices=studio.run_names(), value=asked.run)
+        run = gr.Dropdown(choices=studio.run_choices(), value=asked.run)
         notice = not_found([*asked.missing, *lacking])
         return filled({**values, "run": run, "lost": notice, "address": ""}, everything)
 
@@ -212,7 +213,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     chosen = (choice[name].input for name in ("models", "known", "quality", "first", "second", "moved"))
     moved = (slider.release for slider in (choice["noises"], parts.beside, choice["attention"], choice["rest"]))
     grid_and_asked = {"grid": viewed["grid"], **parts.asked}
-    for change in (*typed, *chosen, *moved):
+    starred = fill_with_shortlist(studio, lang, buttons["shortlist"], parts.run, choice["models"], MOST)
+    for change in (*typed, *chosen, *moved, starred.success):
         listen(change, lang, on_form, None, inputs_kwargs=grid_and_asked, trigger_mode="always_last", **looks)
     listen(
         choice["view"].input,

@@ -18,6 +18,7 @@ from studio.ui.common import html
 from studio.ui.common.address import asked_individual
 from studio.ui.common.cancellable import CancellableWork, Cancelled
 from studio.ui.common.frame import keep_in_address, listen, page_header, page_link
+from studio.ui.common.shortlist import asks_for_shortlist
 from studio.ui.common.studio import Studio, download_folder
 
 from . import licences
@@ -27,7 +28,6 @@ from .on_disk import exports_on_disk
 from .publish import publish_fields, wire_publishing
 from .wish import FORMS, HOST, ExportFormat, Wish, base_choices, export_plan_of, plan
 
-STEPS = ("who", "licences", "format", "preview", "write")
 VIEWING: dict[str, Any] = {"role": "viewer", "show_progress": "hidden"}
 EDITING: dict[str, Any] = {"role": "editor", "show_progress": "hidden"}
 
@@ -57,6 +57,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             with gr.Row(elem_classes="bar"):
                 run = gr.Dropdown([], label=t(lang, "run"), scale=2)
                 who = gr.Dropdown([], label=t(lang, "individual"), scale=2)
+                only = gr.Checkbox(label=t(lang, "only_shortlist"), min_width=160, elem_id="only")
                 title = gr.Textbox(label=t(lang, "title"), scale=2, max_lines=1, elem_id="called")
             said = gr.HTML(elem_id="name-said")
             portrait = gr.HTML(min_height=150)
@@ -118,24 +119,25 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     def checked(called: str) -> list[Any]:
         problem = export_names.name_problem(called, studio.exports)
-        words = t(lang, f"name_{problem}") if problem else ""
-        return [html.alert(words), gr.Button(interactive=problem is None)]
+        return [html.alert(t(lang, f"name_{problem}") if problem else ""), gr.Button(interactive=problem is None)]
 
     def of_individual(name: str, id: str) -> list[Any]:
         called = offer.suggested(studio, name, id)
         return [called, offer.portrait(studio, lang, name, id), *checked(called)]
 
-    def of_run(name: str | None, id: str | None = None) -> list[Any]:
+    def of_run(name: str | None, starred: bool, id: str | None = None) -> list[Any]:
         if name is None:
             return [gr.skip(), "", "", "", gr.Button(interactive=False)]
-        found, first = offer.first_choice(studio, lang, name, id)
+        found, first = offer.first_choice(studio, lang, name, id, starred=starred)
         shown = of_individual(name, first) if first else ["", "", "", gr.Button(interactive=False)]
         return [gr.Dropdown(choices=found, value=first), *shown]
 
     def on_load(request: gr.Request) -> list[Any]:
         asked = asked_individual(studio, lang, request)
         runs = gr.Dropdown(choices=studio.run_choices(), value=asked.run)
-        return [asked.notice, gr.HTML(visible=asked.run is None), runs, *of_run(asked.run, asked.individual)]
+        starred = asks_for_shortlist(studio, asked.run, request)
+        shown = of_run(asked.run, starred, asked.individual)
+        return [asked.notice, gr.HTML(visible=asked.run is None), runs, starred, *shown]
 
     def to_licences(name: str, id: str, called: str, before: list[str]) -> list[Any]:
         if before == [name, id]:  # somebody went back, and keeps what was answered
@@ -171,10 +173,11 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return [gr.Walkthrough(selected=5), words, gr.Button(interactive=fits), "", *closed]
 
     walk: dict[str, Any] = {"role": "editor", "show_progress": "minimal"}
-    listen(demo.load, lang, on_load, None, [lost, empty, run, who, title, portrait, said, next1], **VIEWING)
+    listen(demo.load, lang, on_load, None, [lost, empty, run, only, who, title, portrait, said, next1], **VIEWING)
     keep_in_address(run)
     keep_in_address(who, "id")
-    listen(run.input, lang, of_run, run, [who, title, portrait, said, next1], **VIEWING)
+    for trigger in (run.input, only.input):
+        listen(trigger, lang, of_run, [run, only], [who, title, portrait, said, next1], **VIEWING)
     listen(who.input, lang, of_individual, [run, who], [title, portrait, said, next1], **VIEWING)
     listen(title.change, lang, checked, title, [said, next1], trigger_mode="always_last", **VIEWING)
     outputs = [steps, answered, *legal, form, precision, next2, base]

@@ -25,10 +25,11 @@ from studio.exporting.model_card import diffusers_snippet, is_full_size
 from studio.exporting.recipe_package import RecipePackage
 from studio.formatting import format_bytes, format_duration, format_score
 from studio.i18n import Lang, phrase, t
+from studio.judging.shortlist import shortlist
 from studio.library.model_reference import open_recipe_sources
 from studio.ui.common import html
 from studio.ui.common.field_errors import at_field
-from studio.ui.common.studio import Studio, individual_choices
+from studio.ui.common.studio import Studio, individual_choices, individual_label
 
 from . import licences
 from .wish import ExportFormat, Planned, Wish, export_plan_of, plan
@@ -225,15 +226,32 @@ class Clock:
         )
 
 
-def first_choice(studio: Studio, lang: Lang, name: str, id: str | None) -> tuple[list[tuple[str, str]], str | None]:
-    """Who can be exported, and who is chosen at first: the one asked for, else the child the report is about."""
+@at_field("only")
+def first_choice(
+    studio: Studio, lang: Lang, name: str, id: str | None, *, starred: bool = False
+) -> tuple[list[tuple[str, str]], str | None]:
+    """Who can be exported, and who is chosen at first: the one asked for, else the child the report is about.
+
+    Args:
+        studio: whose runs there are.
+        lang: of the labels.
+        name: of the run.
+        id: who is asked for.
+        starred: only the shortlist, in its order; the first of it stands before the child.
+
+    Raises:
+        RunError: there is no such run or individual, or the shortlist is empty.
+    """
     with studio.run(name) as store:
-        found = individual_choices(lang, store)
+        chosen = shortlist(store) if starred else []
+        if starred and not chosen:
+            raise RunError(phrase("shortlist_empty"))
+        found = [(individual_label(lang, one), one.id) for one in chosen] or individual_choices(lang, store)
         ids = [value for _, value in found]
         if id and id not in ids:
             store.individual(id)  # refuses an unknown one; the dead can be exported too
             found, ids = [(id, id), *found], [id, *ids]
-        child = store.state.child
+        child = None if starred else store.state.child
     return found, next((value for value in (id, child, *ids) if value in ids), None)
 
 

@@ -94,7 +94,9 @@
   async function mark(what, on) {
     const asked = [run, model.id, what, on ? "on" : "off"].map(encodeURIComponent).join("/");
     const answer = await fetch(`/marks/${asked}`, { method: "POST" });
-    if (answer.ok) await show();
+    if (!answer.ok) return;
+    document.dispatchEvent(new Event("studio-marks")); // the shortlist of the page below
+    await show();
   }
 
   function step(list, now, by) {

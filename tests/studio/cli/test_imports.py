@@ -49,6 +49,7 @@ COMMANDS = {
     "export": (["export", RUN, "0001", "--out", f"{OUT}/exported"], WEIGHTS),
     "verify": (["verify", f"{OUT}/merged"], WEIGHTS),
     "report": (["report", RUN, "--out", f"{OUT}/report.html"], {*WEIGHTS, "matplotlib"}),
+    "review": (["review", RUN, "--out", f"{OUT}/review.html"], set()),  # no more than a report does
     "prompts check": DRAWS,
     "evolve": DRAWS,
     "score": DRAWS,

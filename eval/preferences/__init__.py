@@ -5,5 +5,6 @@ Imports no other room.
 Read in this order:
 
     bradley_terry      votes to strengths with intervals; how often a scorer agrees with people
+    rater_agreement    how far people agree with each other
     preference_model   what somebody prefers, learned from features of pictures
 """

@@ -6,7 +6,7 @@ import io
 import os
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -60,20 +60,33 @@ class PicturePair:
         )
 
 
-def judged_individuals(store: RunStore) -> list[Individual]:
-    """Select who takes part: sources, individuals alive, and the best who ever entered, for all kept every picture."""
+def judged_individuals(store: RunStore, among: Collection[str] | None = None) -> list[Individual]:
+    """Select who takes part: sources, individuals alive, and the best who ever entered, for all kept every picture.
+
+    Args:
+        store: the run.
+        among: ids; only these, if they ever entered.
+    """
     entered = [one for one in store.individuals() if one.entered]
+    if among is not None:
+        return [one for one in entered if one.id in among]
     best = sorted(entered, key=lambda one: -sum(one.mean(language) or 0.0 for language in store.config.compete))
     famous = {one.id for one in best[:BEST_JUDGED]}
     return [one for one in entered if one.is_source or one.alive or one.id in famous]
 
 
 def next_pair(
-    store: RunStore, votes: Sequence[Vote], rater: str, reads: ReaderLanguage, rng: random.Random | None = None
+    store: RunStore,
+    votes: Sequence[Vote],
+    rater: str,
+    reads: ReaderLanguage,
+    rng: random.Random | None = None,
+    among: Collection[str] | None = None,
 ) -> PicturePair | None:
     """Choose a pair this rater has not judged on that caption: those with fewer votes are likelier, sides at random.
 
-    Captions are in the language the rater reads best, where that is one of the run's.
+    Captions are in the language the rater reads best, where that is one of the run's. Pictures of the pair that
+    somebody else has judged come before others: only where several answer one question is it known how far they agree.
 
     Args:
         store: the run.
@@ -81,30 +94,47 @@ def next_pair(
         rater: who is asked.
         reads: the language he or she reads best.
         rng: the operating system's randomness if left out.
+        among: ids of those who take part; who `judged_individuals` selects if left out.
 
     Returns:
         The pair with its pictures in memory; `None` when there is nothing left to ask.
     """
     rng = rng or random.SystemRandom()
-    individuals = judged_individuals(store)
+    individuals = judged_individuals(store, among)
     languages = [reads] if reads in LANGUAGES else list(LANGUAGES)
     ends = tuple(f"-{language}-{noise}.png" for language in languages for noise in range(store.config.noises))
     files = {one.id: {name for name in _listed(store, one.id) if name.endswith(ends)} for one in individuals}
     answered = {vote.about for vote in votes if vote.rater == rater}
     counts = Counter(vote.about[:2] for vote in votes)
+    judged = {vote.question for vote in votes if vote.rater != rater}
     by_id = {one.id: one for one in individuals}
     prompts = ids_by_stem(store.prompts.niches.ids)
     for first, second in _drawn(list(by_id), counts, rng):
         shared = sorted(files[first] & files[second])
         rng.shuffle(shared)
-        for name in shared:
-            stem, language, noise = name.removesuffix(".png").rsplit("-", 2)
-            prompt = prompts.get(stem, stem)
+        asked = [
+            (first, second, prompts.get(stem, stem), language, noise) for stem, language, noise in map(_parts, shared)
+        ]
+        for _, _, prompt, language, noise in sorted(asked, key=lambda question: question not in judged):
             if (first, second, prompt) not in answered:
                 left, right = rng.sample((by_id[first], by_id[second]), 2)
                 if pair := _opened(store, left, right, prompt, language, noise):
                     return pair
     return None
+
+
+def pair_of(store: RunStore, vote: Vote) -> PicturePair | None:
+    """Return the pair that a vote is about, in the places it was seen in; `None` where its pictures are gone."""
+    known = {one.id: one for one in store.individuals()}
+    if vote.left not in known or vote.right not in known:
+        return None
+    return _opened(store, known[vote.left], known[vote.right], vote.prompt, vote.language, vote.noise)
+
+
+def _parts(name: str) -> tuple[str, Language, int]:
+    """Take a picture's name apart: the stem of its prompt, its language, its noise."""
+    stem, language, noise = name.removesuffix(".png").rsplit("-", 2)
+    return stem, "ja" if language == "ja" else "en", int(noise)
 
 
 def _listed(store: RunStore, individual: str) -> list[str]:
@@ -126,17 +156,16 @@ def _drawn(ids: list[str], counts: Counter[tuple[str, str]], rng: random.Random)
 
 
 def _opened(
-    store: RunStore, left: Individual, right: Individual, prompt: str, tail: str, noise: str
+    store: RunStore, left: Individual, right: Individual, prompt: str, language: Language, noise: int
 ) -> PicturePair | None:
     """Open the pair of two such pictures; `None` where one is gone or they are from different noise after all."""
-    language: Language = "ja" if tail == "ja" else "en"
     rows = {candidate.id: (row, candidate) for row, candidate in enumerate(store.prompts.niches.prompts)}
     if prompt not in rows:
         return None
     row, question = rows[prompt]
     try:
         (left_seed, left_png), (right_seed, right_png) = (
-            pixels_only(store.image(one.id, prompt, language, int(noise))) for one in (left, right)
+            pixels_only(store.image(one.id, prompt, language, noise)) for one in (left, right)
         )
     except OSError:
         return None
@@ -145,13 +174,13 @@ def _opened(
 
     def score(individual: Individual) -> float | None:
         values = individual.scores.get(language)
-        return None if values is None or np.isnan(value := values[row, int(noise)]) else float(value)
+        return None if values is None or np.isnan(value := values[row, noise]) else float(value)
 
     return PicturePair(
         prompt=prompt,
         language=language,
         caption=(question.ja if language == "ja" else question.en) or "",
-        noise=int(noise),
+        noise=noise,
         seed=left_seed,
         left=left.id,
         right=right.id,

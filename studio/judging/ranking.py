@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from eval.preferences.bradley_terry import Rating, VoteShare, rank_comparisons, scorer_agreement
+from eval.preferences.rater_agreement import RaterAgreement, rater_agreement
+from eval.prompts.prompt_set import Language
 
 from .votes import Vote, by_rater, by_reader
 
@@ -36,6 +38,15 @@ def summarise_votes(votes: Sequence[Vote]) -> VoteSummary:
         ranking=rank_comparisons([vote.comparison for vote in votes]),
         agreement=scorer_agreement([vote.won for vote in votes], [vote.margin for vote in votes]),
     )
+
+
+def agreement_of_raters(votes: Sequence[Vote]) -> RaterAgreement | None:
+    """Measure how far raters agree on the questions that several of them answered; `None` where that says nothing."""
+    answers: dict[tuple[str, str, str, Language, int], list[float]] = {}
+    for vote in votes:
+        of_first = vote.won if vote.left == vote.about[0] else 1 - vote.won
+        answers.setdefault(vote.question, []).append(of_first)
+    return rater_agreement(list(answers.values()))
 
 
 def votes_report(votes: Sequence[Vote]) -> dict[str, Any]:

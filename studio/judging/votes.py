@@ -1,7 +1,7 @@
 """What people said of two pictures, blind: `votes.jsonl` in a run's folder, appended to and never edited.
 
-A line is a `Vote`. It holds the scores that the two pictures had when it was given, because scores of a run may be
-taken anew with other noise.
+A line is a `Vote`, or a `Withdrawal` of one. A vote holds the scores that the two pictures had when it was given,
+because scores of a run may be taken anew with other noise.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pipelines.errors import M2N2Error
 from pipelines.storage.files import newest_first
 from studio.errors import RunError
 from studio.journal import Journal
+from studio.runs.store import now
 
 VOTES_FILE = "votes.jsonl"
 ENOUGH_VOTES = 20  # votes that prefer one of the two: what a sitting of 30 gives, when a third of them are ties
@@ -81,17 +82,38 @@ class Vote(BaseModel):
         first, second = sorted((self.left, self.right))
         return first, second, self.prompt
 
+    @property
+    def question(self) -> tuple[str, str, str, Language, int]:
+        """Which pictures it is about: `about`, with the language and the noise that they were drawn with."""
+        return *self.about, self.language, self.noise
+
+
+class Withdrawal(BaseModel):
+    """A rater takes back what he or she said: `withdrawn` is what the vote is `about`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1] = 1
+    time: str
+    rater: str
+    withdrawn: tuple[str, str, str]
+
 
 def read_votes(folder: Path) -> list[Vote]:
-    """Read every vote on a run, oldest first; none where nobody judged yet.
+    """Read every vote on a run that stands, oldest first; none where nobody judged yet.
 
     Raises:
         RunError: a line that is no vote, or one of a newer version.
     """
-    votes = []
+    votes: list[Vote] = []
     for number, event in enumerate(Journal(folder / VOTES_FILE).events(), start=1):
         try:
-            votes.append(Vote.model_validate(event))
+            if "withdrawn" in event:
+                taken_back = Withdrawal.model_validate(event)
+                given = (taken_back.rater, taken_back.withdrawn)
+                votes = [vote for vote in votes if (vote.rater, vote.about) != given]
+            else:
+                votes.append(Vote.model_validate(event))
         except ValidationError as error:
             first = error.errors()[0]
             raise RunError(
@@ -108,6 +130,12 @@ def read_votes(folder: Path) -> list[Vote]:
 def write_vote(folder: Path, vote: Vote) -> None:
     """Append a vote; it is on the disk when this returns."""
     Journal(folder / VOTES_FILE).append(vote.model_dump())
+
+
+def withdraw_vote(folder: Path, vote: Vote) -> None:
+    """Take a vote back: its rater may answer the question again."""
+    time = now().isoformat(timespec="seconds")
+    Journal(folder / VOTES_FILE).append(Withdrawal(time=time, rater=vote.rater, withdrawn=vote.about).model_dump())
 
 
 def by_rater(votes: Iterable[Vote]) -> dict[str, list[Vote]]:

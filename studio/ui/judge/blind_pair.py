@@ -15,8 +15,9 @@ from studio.judging.votes import Answer
 
 ARROWS: dict[Answer, str] = {"left": "←", "right": "→", "both good": "↑", "both bad": "↓"}
 
-# Answers wait until both pictures can be painted, a key that was pressed before that too; the last one counts. Keys are
-# left alone while somebody types, or holds one down.
+# Answers wait until both pictures can be painted, a key that was pressed before that too; the last one counts.
+# Backspace takes the last vote back once the next question is there. Keys are left alone while somebody types, or holds
+# one down.
 SCRIPT = """
 const keys = {ArrowLeft: "left", ArrowRight: "right", ArrowUp: "both good", ArrowDown: "both bad"};
 const buttons = () => [...element.querySelectorAll("button[data-answer]")];
@@ -47,8 +48,14 @@ async function prepare() {
 element.addEventListener("click", (event) => answer(event.target.closest("button[data-answer]")));
 document.addEventListener("keydown", (event) => {
   const choice = keys[event.key];
-  if (!choice || !element.isConnected || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+  const undo = event.key === "Backspace" && document.querySelector("#undo");
+  if (!choice && !undo) return;
+  if (!element.isConnected || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target.closest?.("input, textarea, select, [contenteditable]")) return;
+  if (undo) {
+    if (undo.checkVisibility() && buttons().length && buttons().every((each) => !each.disabled)) undo.click();
+    return;
+  }
   const button = buttons().find((each) => each.dataset.answer === choice);
   if (button) event.preventDefault();
   answer(button);

@@ -10,13 +10,24 @@ import gradio as gr
 
 from studio.errors import RunError
 from studio.i18n import Lang, phrase, t
-from studio.judging.pairing import PicturePair, next_pair
-from studio.judging.votes import ANSWERS, READER_LANGUAGES, Answer, ReaderLanguage, Vote, read_votes, write_vote
+from studio.judging.pairing import PicturePair, next_pair, pair_of
+from studio.judging.shortlist import shortlist
+from studio.judging.votes import (
+    ANSWERS,
+    READER_LANGUAGES,
+    Answer,
+    ReaderLanguage,
+    Vote,
+    read_votes,
+    withdraw_vote,
+    write_vote,
+)
 from studio.runs.store import RunStore
 from studio.ui.common import html
 from studio.ui.common.address import asked_run
 from studio.ui.common.field_errors import at_field
 from studio.ui.common.frame import keep_in_address, listen, page_header
+from studio.ui.common.shortlist import asks_for_shortlist
 from studio.ui.common.studio import Studio
 from studio.ui.common.who_asks import rater_of
 
@@ -32,11 +43,12 @@ REMEMBERED, KEY = "m2n2-rater", "m2n2-studio"
 
 @dataclass(frozen=True)
 class Rater:
-    """Who judges which run."""
+    """Who judges which run; `shortlist`: its shortlist alone."""
 
     run: str
     name: str
     reads: ReaderLanguage
+    shortlist: bool = False
 
     def votes(self, store: RunStore) -> list[Vote]:
         """What he or she said so far."""
@@ -45,15 +57,19 @@ class Rater:
 
 @dataclass(frozen=True)
 class Open:
-    """A question that was put and not answered yet; it never leaves the server."""
+    """A question that was put and not answered yet; it never leaves the server.
+
+    `before` is the vote that was given on this page before it, which may be taken back.
+    """
 
     pair: PicturePair
     tokens: tuple[str, str]
     number: int
     of: int
+    before: Vote | None = None
 
 
-def put(studio: Studio, rater: Rater) -> Open | None:
+def put(studio: Studio, rater: Rater, before: Vote | None = None) -> Open | None:
     """The next question to a rater; `None` where there is nothing left to ask.
 
     Raises:
@@ -61,12 +77,16 @@ def put(studio: Studio, rater: Rater) -> Open | None:
     """
     with studio.run(rater.run) as store:
         votes = read_votes(store.folder)
-        pair = next_pair(store, votes, rater.name, rater.reads)
+        among = {one.id for one in shortlist(store)} if rater.shortlist else None
+        pair = next_pair(store, votes, rater.name, rater.reads, among=among)
     given = sum(vote.rater == rater.name for vote in votes)
-    if pair is None:
-        return None
+    return _opened(studio, pair, given, before) if pair else None
+
+
+def _opened(studio: Studio, pair: PicturePair, given: int, before: Vote | None) -> Open:
+    """Put a question to a rater who gave so many answers."""
     tokens = studio.blind.keep(pair.left_png), studio.blind.keep(pair.right_png)
-    return Open(pair, tokens, given + 1, (given // SITTING + 1) * SITTING)
+    return Open(pair, tokens, given + 1, (given // SITTING + 1) * SITTING, before)
 
 
 def answer(studio: Studio, rater: Rater, now: Open, said: Answer) -> bool:
@@ -77,6 +97,38 @@ def answer(studio: Studio, rater: Rater, now: Open, said: Answer) -> bool:
             write_vote(store.folder, vote)
     studio.blind.forget(now.tokens)
     return now.number == now.of
+
+
+def take_back(studio: Studio, rater: Rater, now: Open) -> Open | None:
+    """Take back the vote before an open question, and put its question again.
+
+    Returns:
+        That question, or another one where its pictures are gone; `None` where there is nothing to take back, as when
+        an answer was quicker.
+    """
+    with studio.run(rater.run) as store, _ANSWERING:
+        votes = rater.votes(store)
+        if now.before is None or not votes or votes[-1].about != now.before.about:
+            return None
+        withdraw_vote(store.folder, votes[-1])
+        pair = pair_of(store, votes[-1])
+    studio.blind.forget(now.tokens)
+    return _opened(studio, pair, len(votes) - 1, None) if pair else put(studio, rater)
+
+
+@at_field("only")
+def checked_shortlist(studio: Studio, rater: Rater) -> Rater:
+    """The rater, if there is something to judge.
+
+    Raises:
+        RunError: the shortlist alone is to be judged, and holds no two models.
+    """
+    if rater.shortlist:
+        with studio.run(rater.run) as store:
+            found = len(shortlist(store))
+        if found < 2:
+            raise RunError(phrase("shortlist_too_short", found=found))
+    return rater
 
 
 @at_field("your-name")
@@ -110,14 +162,16 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
                 label=t(lang, "reads_best"),
                 scale=3,
             )
+            only = gr.Checkbox(label=t(lang, "only_shortlist"), scale=1, min_width=160, elem_id="only")
             go = gr.Button(t(lang, "start_judging"), variant="primary", scale=1, min_width=120, elem_id="go")
     blind = gr.HTML(js_on_load=SCRIPT, elem_id="question", visible=False)
     with gr.Row():
+        undo = gr.Button(t(lang, "undo_vote"), size="sm", scale=0, min_width=200, visible=False, elem_id="undo")
         show = gr.Button(t(lang, "show_results"), size="sm", scale=0, min_width=200, visible=False, elem_id="show")
         more = gr.Button(t(lang, "judge_more"), scale=0, min_width=200, visible=False, elem_id="more")
     results = gr.HTML(elem_id="results", visible=False)
     taste = gr.HTML(elem_id="taste", visible=False)
-    outputs = [pending, form, blind, show, more, results, taste]
+    outputs = [pending, form, blind, undo, show, more, results, taste]
 
     def asking(now: Open) -> list[Any]:
         """The page while a question is open: no names anywhere."""
@@ -125,6 +179,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             now,
             gr.Column(visible=False),
             gr.HTML(question(lang, now.pair, now.tokens, now.number, now.of), visible=True),
+            gr.Button(visible=now.before is not None),
             gr.Button(visible=now.number > 1),
             gr.Button(visible=False),
             gr.HTML("", visible=False),
@@ -138,13 +193,14 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             gr.Column(visible=False),
             gr.HTML("", visible=False),
             gr.Button(visible=False),
+            gr.Button(visible=False),
             gr.Button(visible=not done),
             gr.HTML(verdict.page(studio, lang, rater.run, rater.name, rater.reads, done=done), visible=True),
             gr.HTML(html.empty_message(t(lang, "learning")), visible=True),
         ]
 
-    def onward(rater: Rater) -> list[Any]:
-        if now := put(studio, rater):
+    def onward(rater: Rater, before: Vote | None = None) -> list[Any]:
+        if now := put(studio, rater, before):
             return asking(now)
         with studio.run(rater.run) as store:
             if not rater.votes(store):
@@ -159,12 +215,13 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             gr.Dropdown(choices=studio.run_choices(), value=asked.run),
             gr.Textbox(value=rater_of(request) or kept.get("name", ""), interactive=rater_of(request) is None),
             known,
+            asks_for_shortlist(studio, asked.run, request),
         ]
 
-    def on_start(run: str | None, typed: str, best: ReaderLanguage, request: gr.Request) -> list[Any]:
+    def on_start(run: str | None, typed: str, best: ReaderLanguage, starred: bool, request: gr.Request) -> list[Any]:
         if run is None:
             raise RunError(phrase("no_runs"))
-        rater = Rater(run, named(typed, rater_of(request)), best)
+        rater = checked_shortlist(studio, Rater(run, named(typed, rater_of(request)), best, starred))
         return [{"name": rater.name, "reads": best}, rater, *onward(rater)]
 
     def on_answer(rater: Rater | None, now: Open | None, event: gr.EventData) -> list[Any]:
@@ -173,7 +230,13 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         if now is None or event.choice not in ANSWERS:
             return [gr.skip()] * len(outputs)
         ended = answer(studio, rater, now, event.choice)
-        return telling(rater) if ended else onward(rater)
+        return telling(rater) if ended else onward(rater, now.pair.vote(rater.name, rater.reads, event.choice))
+
+    def on_undo(rater: Rater | None, now: Open | None) -> list[Any]:
+        if rater is None:
+            raise RunError(phrase("page_forgotten"))
+        before = take_back(studio, rater, now) if now else None
+        return asking(before) if before else [gr.skip()] * len(outputs)
 
     def on_show(rater: Rater, now: Open) -> list[Any]:
         studio.blind.forget(now.tokens)
@@ -184,11 +247,14 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return gr.skip() if now else verdict.taste(studio, lang, rater.run)
 
     hidden = {"show_progress": "hidden"}
-    listen(demo.load, lang, on_load, remembered, [lost, chosen, name, reads], role="viewer", **hidden)
+    listen(demo.load, lang, on_load, remembered, [lost, chosen, name, reads, only], role="viewer", **hidden)
     keep_in_address(chosen)
     for trigger in (go.click, name.submit):
-        listen(trigger, lang, on_start, [chosen, name, reads], [remembered, who, *outputs], role="judge", **hidden)
+        listen(
+            trigger, lang, on_start, [chosen, name, reads, only], [remembered, who, *outputs], role="judge", **hidden
+        )
     listen(blind.answer, lang, on_answer, [who, pending], outputs, role="judge", does="vote", **hidden)
+    listen(undo.click, lang, on_undo, [who, pending], outputs, role="judge", does="take a vote back", **hidden)
     listen(show.click, lang, on_show, [who, pending], outputs, role="judge", **hidden)
     listen(more.click, lang, onward, who, outputs, role="judge", **hidden)
     listen(

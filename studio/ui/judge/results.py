@@ -8,11 +8,13 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from eval.preferences.bradley_terry import Rating, VoteShare
+from eval.preferences.bradley_terry import Rating, VoteShare, scorer_agreement
+from eval.preferences.rater_agreement import RaterAgreement
 from eval.prompts.prompt_set import Language, Prompt
 from studio.i18n import Lang, t
 from studio.judging.preference_niches import PreferenceModel, learn_preferences
-from studio.judging.ranking import VoteSummary, summarise_votes
+from studio.judging.ranking import VoteSummary, agreement_of_raters, summarise_votes
+from studio.judging.reviews import read_reviews
 from studio.judging.votes import (
     ENOUGH_VOTES,
     EVERYBODY,
@@ -26,6 +28,7 @@ from studio.judging.votes import (
 from studio.runs.store import RunStore
 from studio.ui.common import html
 from studio.ui.common.frame import page_link
+from studio.ui.common.reviews import reviews_html
 from studio.ui.common.shared import SharedAnswers
 from studio.ui.common.studio import Studio
 
@@ -48,7 +51,7 @@ def page(studio: Studio, lang: Lang, run: str, rater: str, reads: ReaderLanguage
             Markup("<section><h3>{}</h3>{}</section>").format(title, _ranking(lang, store, one.ranking, first, spoken))
             for title, one in (
                 (t(lang, "your_ranking", name=rater, n=own.votes), own),
-                (t(lang, "group_ranking", n=group.everybody.votes, raters=group.raters), group.everybody),
+                (t(lang, "group_ranking", n=group.everybody.votes, raters=len(group.raters)), group.everybody),
             )
         )
         folded = Markup("").join(
@@ -57,17 +60,21 @@ def page(studio: Studio, lang: Lang, run: str, rater: str, reads: ReaderLanguage
             )
             for best, one in group.readers.items()
         )
+        reviews = reviews_html(lang, read_reviews(store))
     agreed = [(t(lang, "you_and_clip"), own), (t(lang, "everybody_and_clip"), group.everybody)]
     agreed += [(t(lang, f"readers_{best}"), one) for best, one in group.readers.items()]
     return Markup(
-        '<div class="verdict">{}<h2>{}</h2><ul>{}</ul><div class="rankings">{}</div><p class="quiet">{}</p>{}</div>'
+        '<div class="verdict">{}<h2>{}</h2><ul>{}</ul>{}<div class="rankings">{}</div><p class="quiet">{}</p>{}{}</div>'
     ).format(
         Markup("<p>{}</p>").format(t(lang, "all_judged")) if done else "",
         t(lang, "names_revealed"),
-        Markup("").join(Markup("<li>{}</li>").format(_agreement(lang, who, one)) for who, one in agreed),
+        Markup("").join(Markup("<li>{}</li>").format(_agreement(lang, who, one)) for who, one in agreed)
+        + Markup("<li>{}</li>").format(_between_raters(lang, group)),
+        _each_rater(lang, group),
         tables,
         t(lang, "ranking_note"),
         folded,
+        Markup("<section><h3>{}</h3>{}</section>").format(t(lang, "reviews"), reviews) if reviews else "",
     )
 
 
@@ -94,9 +101,13 @@ def taste(studio: Studio, lang: Lang, run: str) -> Markup:
 
 @dataclass(frozen=True)
 class _GroupVotes:
-    """The votes of a run's raters together: how many rated, and what they say, also by the language they read best."""
+    """The votes of a run's raters together: what they say, also by the language they read best, and how far they agree.
 
-    raters: int
+    `raters` has how many votes each gave, and how often the scorer agrees.
+    """
+
+    raters: dict[str, tuple[int, VoteShare | None]]
+    agreement: RaterAgreement | None
     everybody: VoteSummary
     readers: dict[ReaderLanguage, VoteSummary]
 
@@ -111,7 +122,11 @@ def _count(folder: Path) -> _GroupVotes:
     votes = read_votes(folder)
     readers = by_reader(votes)
     apart = {best: summarise_votes(some) for best, some in readers.items()} if len(readers) > 1 else {}
-    return _GroupVotes(len(by_rater(votes)), summarise_votes(votes), apart)
+    raters = {
+        rater: (len(given), scorer_agreement([vote.won for vote in given], [vote.margin for vote in given]))
+        for rater, given in by_rater(votes).items()
+    }
+    return _GroupVotes(raters, agreement_of_raters(votes), summarise_votes(votes), apart)
 
 
 def _learn(studio: Studio, run: str) -> list[PreferenceModel]:
@@ -151,6 +166,28 @@ def _agreement(lang: Lang, who: str, one: VoteSummary) -> str:
     if one.agreement is None:
         return f"{who}: {t(lang, 'nothing_decided')} {ties}"
     return f"{who}: {t(lang, 'agreement', **_numbers(one.agreement))} {ties}"
+
+
+def _between_raters(lang: Lang, group: _GroupVotes) -> str:
+    """How far raters agree with each other."""
+    if len(group.raters) < 2 or (found := group.agreement) is None:
+        return t(lang, "raters_apart")
+    interval = f"{found.low:.2f}–{found.high:.2f}"
+    return t(lang, "raters_agree", alpha=f"{found.alpha:.2f}", interval=interval, n=found.questions)
+
+
+def _each_rater(lang: Lang, group: _GroupVotes) -> Markup:
+    """How often the scorer agrees with each rater, folded; nothing where there is one alone."""
+    if len(group.raters) < 2:
+        return Markup("")
+    lines = Markup("").join(
+        Markup("<li>{}</li>").format(
+            f"{t(lang, 'rater_votes', name=rater, n=count)}: "
+            + (t(lang, "agreement", **_numbers(share)) if share else t(lang, "nothing_decided"))
+        )
+        for rater, (count, share) in group.raters.items()
+    )
+    return Markup("<details><summary>{}</summary><ul>{}</ul></details>").format(t(lang, "each_rater_and_clip"), lines)
 
 
 def _numbers(share: VoteShare) -> dict[str, str]:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from studio.judging.pairing import judged_individuals, next_pair, pixels_only
+from studio.judging.pairing import judged_individuals, next_pair, pair_of, pixels_only
 from studio.judging.votes import read_votes, write_vote
 from studio.runs.store import open_run
 from tests.voters import vote_for_bright_pictures
@@ -99,3 +99,18 @@ def test_a_picture_that_names_no_seed_is_shown_all_the_same(tmp_path):
     seed, png = pixels_only(tmp_path / "plain.png")
     assert seed is None
     assert Image.open(BytesIO(png)).mode == "RGB"
+
+
+def test_pictures_that_somebody_else_judged_come_first(ballot, store):
+    """Else two raters hardly ever answer one question, and nobody can tell how far they agree."""
+    votes = vote_for_bright_pictures(ballot, "Aya", 6)
+    judged = {vote.question for vote in votes}
+    for seed in range(20):
+        pair = next_pair(store, votes, "Ken", "ja", random.Random(seed))
+        vote = pair.vote("Ken", "ja", "left")
+        assert (vote.question in judged) is (vote.about[:2] in {one.about[:2] for one in votes})
+    assert next_pair(store, votes, "Ken", "en", random.Random(1)).language == "en"
+    assert pair_of(store, vote) == pair
+    assert pair_of(store, vote.model_copy(update={"left": "gone"})) is None
+    few = next_pair(store, votes, "Ken", "ja", among={"base", "real"})
+    assert {few.left, few.right} == {"base", "real"}

@@ -14,6 +14,7 @@ from studio.judging.votes import (
     read_votes,
     steering_runs,
     votes_for,
+    withdraw_vote,
     write_vote,
 )
 from tests.voters import a_vote
@@ -74,3 +75,16 @@ def test_too_few_votes_are_refused_with_how_many_are_needed(tmp_path):
         votes_for(tmp_path / "nothing")
     assert votes_for(tmp_path / "enough" / VOTES_FILE) == votes_for(tmp_path / "enough")
     assert steering_runs(tmp_path) == ["enough"]
+
+
+def test_a_vote_that_was_taken_back_counts_no_more_and_may_be_given_again(tmp_path):
+    for vote in (a_vote(prompt="dog"), a_vote(prompt="cat"), a_vote(prompt="cat", rater="Ken")):
+        write_vote(tmp_path, vote)
+    withdraw_vote(tmp_path, a_vote(left="ja", right="base", prompt="cat"))  # whichever side it was seen on
+    assert [(vote.rater, vote.prompt) for vote in read_votes(tmp_path)] == [("Aya", "dog"), ("Ken", "cat")]
+    write_vote(tmp_path, a_vote(prompt="cat", answer="both bad"))
+    assert [vote.answer for vote in read_votes(tmp_path) if vote.rater == "Aya"] == ["left", "both bad"]
+    assert len(Journal(tmp_path / VOTES_FILE).events()) == 5
+    Journal(tmp_path / VOTES_FILE).append({"version": 1, "rater": "Aya", "withdrawn": ["a"]})
+    with pytest.raises(RunError, match="vote 6"):
+        read_votes(tmp_path)

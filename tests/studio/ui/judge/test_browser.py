@@ -180,3 +180,14 @@ def test_a_key_before_both_pictures_are_there_counts_once_they_are(voting, votin
         route.continue_()
     expect(page.locator("#question")).to_contain_text(t("en", "question_number", n=2, of=judge.SITTING))
     assert [vote.answer for vote in read_votes(voting.runs / "held")] == ["left"]
+
+    # A key takes it back, and the question is there again.
+    expect(page.locator('#question button[data-answer="left"]')).to_be_enabled()
+    page.keyboard.press("Backspace")
+    expect(page.locator("#question")).to_contain_text(t("en", "question_number", n=1, of=judge.SITTING))
+    expect(page.locator("#undo")).to_be_hidden()
+    assert read_votes(voting.runs / "held") == []
+    expect(page.locator('#question button[data-answer="right"]')).to_be_enabled()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#question")).to_contain_text(t("en", "question_number", n=2, of=judge.SITTING))
+    assert [vote.answer for vote in read_votes(voting.runs / "held")] == ["right"]

@@ -7,7 +7,8 @@ import gradio as gr
 import pytest
 
 from studio.errors import RunError
-from studio.i18n import LANGUAGES
+from studio.i18n import LANGUAGES, t
+from studio.judging.annotations import star
 from studio.judging.votes import read_votes, write_vote
 from studio.ui.common.studio import BLIND_KEPT, BlindPictures, Studio
 from studio.ui.judge import page as judge
@@ -118,3 +119,63 @@ def test_a_forgotten_page_says_so_instead_of_dropping_the_answer(finished_app):
     )
     with pytest.raises(gr.Error, match="Reload the page"):
         answered(None, None, None)
+
+
+def test_the_last_vote_is_taken_back_and_its_question_put_again(voting):
+    first = judge.put(voting, AYA)
+    judge.answer(voting, AYA, first, "left")
+    said = first.pair.vote("Aya", "ja", "left")
+    second = judge.put(voting, AYA, said)
+    again = judge.take_back(voting, AYA, second)
+    assert read_votes(voting.runs / "first") == []
+    asked = ("left", "right", "prompt", "noise", "left_png", "right_png")
+    assert [getattr(again.pair, one) for one in asked] == [getattr(first.pair, one) for one in asked]
+    assert (again.number, again.before) == (1, None)
+    assert set(again.tokens).isdisjoint(first.tokens + second.tokens)
+    assert [voting.blind.get(token) for token in second.tokens] == [None, None]
+    judge.answer(voting, AYA, again, "both good")
+    (vote,) = read_votes(voting.runs / "first")
+    assert (vote.about, vote.answer) == (said.about, "both good")
+
+
+def test_only_the_vote_before_the_open_question_is_taken_back(voting):
+    assert judge.take_back(voting, AYA, judge.put(voting, AYA)) is None
+    first = judge.put(voting, AYA)
+    judge.answer(voting, AYA, first, "left")
+    second = judge.put(voting, AYA, first.pair.vote("Aya", "ja", "left"))
+    judge.answer(voting, AYA, second, "right")  # quicker than the button
+    assert judge.take_back(voting, AYA, second) is None
+    write_vote(voting.runs / "first", a_vote("base", "real", rater="Ken"))
+    assert [vote.answer for vote in read_votes(voting.runs / "first") if vote.rater == "Aya"] == ["left", "right"]
+
+
+def test_the_shortlist_alone_is_judged_when_asked_for(voting):
+    starred = judge.Rater("first", "Aya", "ja", shortlist=True)
+    with voting.run("first") as store:
+        chosen = [one for one in store.individuals() if one.is_source][:2]
+        star(store, chosen[0], "", on=True)
+    with pytest.raises(RunError, match="found 1"):
+        judge.checked_shortlist(voting, starred)
+    with voting.run("first") as store:
+        star(store, chosen[1], "", on=True)
+    assert judge.checked_shortlist(voting, starred) == starred
+    seen = set()
+    while now := judge.put(voting, starred):
+        seen.add(frozenset((now.pair.left, now.pair.right)))
+        judge.answer(voting, starred, now, "left")
+    assert seen == {frozenset(one.id for one in chosen)}
+    assert judge.put(voting, AYA) is not None
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_results_tell_how_far_raters_agree(voting, lang):
+    folder = voting.runs / "first"
+    write_vote(folder, a_vote("base", "real", "left", prompt="x"))
+    assert t(lang, "raters_apart") in results.page(voting, lang, "first", "Aya", "ja", done=False)
+    write_vote(folder, a_vote("real", "base", "right", rater="<Ken>", prompt="x"))  # the same, from the other side
+    write_vote(folder, a_vote("base", "flat", "left", prompt="x"))
+    write_vote(folder, a_vote("base", "flat", "right", rater="<Ken>", prompt="x"))
+    shown = results.page(voting, lang, "first", "Aya", "ja", done=False)
+    assert "α 0.00" in shown.replace("α は 0.00", "α 0.00")  # half of two questions, with three wins of four
+    assert "&lt;Ken&gt;" in shown
+    assert t(lang, "each_rater_and_clip") in shown

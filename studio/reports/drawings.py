@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from markupsafe import Markup
@@ -24,6 +24,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8
 ROW, CELL, LABEL = 13, 12, 76  # of the niche map, in SVG units
 WIDTH, BAR = 640, 46  # of the depth strip
 TREE_WIDTH, TREE_HEIGHT, TREE_MARGIN = 1200, 260, 14
+TREE_PICTURE, TREE_BAND = 60, 84  # a picture above the tree, and the height that it takes
 
 
 def niche_map(lang: Lang, alive: Sequence[Individual], prompts: PromptSet) -> Markup:
@@ -90,11 +91,16 @@ def _shades(shade: np.ndarray) -> str:
     return png_uri(buffer.getvalue())
 
 
-def family_tree(lang: Lang, everyone: Sequence[Individual], link: Callable[[str], str]) -> Markup:
+def family_tree(
+    lang: Lang,
+    everyone: Sequence[Individual],
+    link: Callable[[str], str],
+    picture: Callable[[str], str | None] = lambda id: None,
+) -> Markup:
     """Draw those alive and their ancestors: when each was born, how well it draws Japanese, whose child it is.
 
-    The colour is the source that weighs most in it; who is alive is filled. Each leads to the address
-    that `link` gives for its id.
+    The colour is the source that weighs most in it; who is alive is filled. Each leads to the address that `link` gives
+    for its id. Above stand pictures of the best and of whom it descends from, where `picture` gives an address.
     """
     kin = {one.id for one in ancestry(everyone, [one.id for one in everyone if one.alive])}
     shown = [(number, one) for number, one in enumerate(everyone) if one.id in kin and one.mean("ja") is not None]
@@ -135,10 +141,46 @@ def family_tree(lang: Lang, everyone: Sequence[Individual], link: Callable[[str]
         Markup('<span><i style="background:{}"></i>{}</span>').format(COLOURS[k % len(COLOURS)], name)
         for k, name in enumerate(sources)
     )
+    pictures = _pictures_above(everyone, place, link, picture)
+    band = TREE_BAND if pictures else 0
     return Markup(
         '<h3 class="heading">{0}</h3><div class="legend">{1}<em>{2}</em></div>'
-        '<svg class="tree" role="group" aria-label="{0}" viewBox="0 0 {3} {4}"><g>{5}</g>{6}</svg>'
-    ).format(t(lang, "tree"), legend, t(lang, "tree_legend"), TREE_WIDTH, TREE_HEIGHT, lines, dots)
+        '<svg class="tree" role="group" aria-label="{0}" viewBox="0 {3} {4} {5}"><g>{6}</g>{7}{8}</svg>'
+    ).format(
+        t(lang, "tree"), legend, t(lang, "tree_legend"), -band, TREE_WIDTH, TREE_HEIGHT + band, lines, dots, pictures
+    )
+
+
+def _pictures_above(
+    everyone: Sequence[Individual],
+    place: Mapping[str, tuple[float, float]],
+    link: Callable[[str], str],
+    picture: Callable[[str], str | None],
+) -> Markup:
+    """Draw pictures of the best, its best source and its ancestors above their places, as many as cover no other."""
+    alive = [one for one in everyone if one.alive and one.id in place]
+    if not alive:
+        return Markup("")
+    best = max(alive, key=lambda one: one.mean("ja") or 0.0)
+    line = sorted(ancestry(everyone, [best.id]), key=lambda one: -(one.mean("ja") or 0.0))
+    beginning = [one for one in line if one.is_source][:1]
+    lefts: list[float] = []
+    drawn = Markup("")
+    for one in [best, *beginning, *line]:
+        x, y = place.get(one.id, (0.0, 0.0))
+        left = min(max(x - TREE_PICTURE / 2, 0.0), float(TREE_WIDTH - TREE_PICTURE))
+        free = one.id in place and all(abs(left - other) >= TREE_PICTURE + 4 for other in lefts)
+        if not free or (address := picture(one.id)) is None:
+            continue
+        lefts.append(left)
+        drawn += Markup(
+            '<path class="leader" d="M{:.1f} {} L{:.1f} {:.1f}"/><a href="{}">'
+            '<image href="{}" x="{:.1f}" y="{}" width="{}" height="{}"/><title>{}</title></a>'
+        ).format(
+            left + TREE_PICTURE / 2, TREE_PICTURE - TREE_BAND, x, y, link(one.id),
+            address, left, -TREE_BAND, TREE_PICTURE, TREE_PICTURE, one.id,
+        )  # fmt: skip
+    return drawn
 
 
 def depth_strip(lang: Lang, individual: Individual) -> Markup:

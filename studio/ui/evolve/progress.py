@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -10,12 +11,14 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from eval.prompts.prompt_set import Prompt
 from studio.analysis.replay import ArchiveMoment, archive_history
 from studio.analysis.selection import best_source
 from studio.conditions.agreement import accepted_note
 from studio.conditions.difference import Difference, sentence
 from studio.formatting import format_duration, format_score, report_verdict
 from studio.i18n import Lang, t, worded
+from studio.judging.pinned_prompts import pinned_prompts
 from studio.markdown import markdown_text
 from studio.reports import drawings as maps
 from studio.run_folders.listing import UnreadableRun
@@ -105,8 +108,19 @@ def drawings(studio: Studio, lang: Lang, name: str) -> Drawings:
             progress=climb(lang, moments),
             spread=spread(lang, moments),
             niches=maps.niche_map(lang, alive, store.prompts.niches),
-            tree=maps.family_tree(lang, everyone, lambda id: page_link(lang, "archive", run=name, id=id)),
+            tree=maps.family_tree(
+                lang,
+                everyone,
+                lambda id: page_link(lang, "archive", run=name, id=id),
+                functools.partial(_portrait, store, pinned_prompts(store)[0]),
+            ),
         )
+
+
+def _portrait(store: RunStore, prompt: Prompt, id: str) -> str | None:
+    """The address of an individual's small picture of a prompt; `None` where it was not kept."""
+    address = html.run_picture(store, id, prompt.id, "ja" if prompt.ja else "en")
+    return address.replace(html.RUN, html.SMALL, 1) if address else None
 
 
 def thinned(moments: Sequence[ArchiveMoment]) -> list[ArchiveMoment]:

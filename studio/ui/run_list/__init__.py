@@ -8,4 +8,5 @@ table      the figures to sort runs by
 routes     where the browser asks for that, and says what a run is called
 run_list   the script of the list
 run_table  the script of the table
+run_notice the script that tells when a run ends
 """

@@ -22,7 +22,14 @@ from studio.ui.common.studio import Studio
 
 MOST = 100  # runs of the list, the newest first
 _READ = ("run.db", "run.db-wal", "run.yaml", PINNED_FILE)  # files whose change makes a run worth another look
-_WORDS = {"empty": "no_runs", "close": "lightbox_close", "table": "run_table"}
+_WORDS = {
+    "empty": "no_runs",
+    "close": "lightbox_close",
+    "table": "run_table",
+    "notice": "run_notice",
+    "told": "run_notice_told",
+    "refused": "run_notice_refused",
+}
 
 
 class Entry(TypedDict):

@@ -22,7 +22,9 @@ from .table import RunTable, run_table
 
 _FIELDS = ("title", "note", "tags")
 _LABEL = Limits(bytes=16 << 10, depth=2, values=10)
-_SCRIPTS = {name: Path(__file__).with_name(name.replace("-", "_")) for name in ("run-list.js", "run-table.js")}
+_SCRIPTS = {
+    name: Path(__file__).with_name(name.replace("-", "_")) for name in ("run-list.js", "run-table.js", "run-notice.js")
+}
 
 
 def run_list_routes(studio: Studio) -> APIRouter:
@@ -37,6 +39,10 @@ def run_list_routes(studio: Studio) -> APIRouter:
     @router.get("/run-table.js")
     def _table_script() -> Response:
         return _script("run-table.js")
+
+    @router.get("/run-notice.js")
+    def _notice_script() -> Response:
+        return _script("run-notice.js")
 
     @router.get("/run-list/{lang}")
     def _list(lang: Lang) -> RunList:

@@ -34,6 +34,14 @@
     return made("li", { className: run.going ? "going" : "" }, open);
   };
 
+  const bell = ({ notice, told, refused }) => {
+    const on = Notification.permission === "granted" && localStorage.getItem("studio_notices") === "on";
+    const one = made("button", { type: "button", className: "runs-notice", textContent: notice, title: told });
+    one.setAttribute("aria-pressed", on);
+    one.dataset.refused = refused;
+    return one;
+  };
+
   const fill = async () => {
     window.clearTimeout(timer);
     let content;
@@ -46,7 +54,7 @@
     }
     if (!list) return;
     const rows = content.runs.map(row);
-    const before = list.querySelector("ul, p");
+    const before = list.querySelector(":scope > ul, :scope > p:not([role])");
     const after = rows.length ? made("ul", {}, ...rows) : made("p", { className: "quiet", textContent: content.words.empty });
     const place = before?.scrollTop || 0;
     const focused = list.contains(document.activeElement) ? document.activeElement.title : null;
@@ -55,6 +63,7 @@
       const { close, table } = content.words;
       list.append(
         made("button", { type: "button", className: "runs-table", textContent: table }),
+        ...("Notification" in window ? [bell(content.words)] : []), // browsers have none for pages without HTTPS
         made("button", { type: "button", className: "runs-close", ariaLabel: close, textContent: "×" }),
         after,
       );

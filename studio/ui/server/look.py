@@ -45,6 +45,7 @@ HEAD = """<script src="/visitor.js"></script>
 <script src="/lightbox.js" defer></script>
 <script src="/run-list.js" defer></script>
 <script src="/run-table.js" defer></script>
+<script src="/run-notice.js" defer></script>
 <style>
 [data-tour="on"] .gradio-container .tour { display: flex !important; }
 html:not([data-visitor]) .log-out, html[data-visitor=""] .log-out { display: none; }

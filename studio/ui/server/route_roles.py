@@ -39,7 +39,7 @@ ROUTE_ROLES = (
     RouteRole("GET", "/visitor.js", "viewer"),
     RouteRole("GET", "/lightbox.js", "viewer"),
     RouteRole("GET", r"/lightbox/.+", "viewer"),
-    RouteRole("GET", r"/run-(?:list|table)\.js", "viewer"),
+    RouteRole("GET", r"/run-(?:list|table|notice)\.js", "viewer"),
     RouteRole("GET", r"/run-(?:list|table)/\w+", "viewer"),
     RouteRole("POST", r"/run-label/\w+/[^/]+", "editor"),
     RouteRole("POST", r"/marks/.+", "judge"),

@@ -1,7 +1,8 @@
-"""The table of runs in a real Chromium: opened from the list, sorted, labelled; the list follows."""
+"""The list of runs in a real Chromium: its table, sorted and labelled, and the notice when a run ends."""
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 
 import pytest
@@ -10,6 +11,8 @@ from playwright.sync_api import expect
 
 from studio.i18n import t
 from studio.run_folders.labels import RunLabel, read_label
+from studio.runs.status import locked
+from studio.runs.store import open_run
 from tests.studio.ui.browser import LOCALES, SHOTS
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")]
@@ -52,3 +55,38 @@ def test_the_table_is_sorted_and_a_run_is_called_otherwise(second, finished_addr
     page.keyboard.press("Escape")  # empties the field, then closes the table
     page.keyboard.press("Escape")
     expect(page.locator("#run-table")).to_be_hidden()
+
+
+def test_whoever_asked_is_told_when_a_run_ends(second, finished_address, open_page):
+    page = open_page(LOCALES["en"])
+    page.context.grant_permissions(["notifications"])
+    page.add_init_script("""window.told = [];
+        window.Notification = class extends Notification {
+          constructor(title, more) { super(title, more); window.told.push([title, more.body]); }
+        };""")
+    listed = page.locator("#run-list li").filter(has_text="second")
+    with contextlib.closing(open_run(second)) as store:
+        with locked(store):
+            store.update(status="running")
+            page.goto(f"{finished_address}/en/monitor")
+            page.get_by_role("button", name=t("en", "run_list")).click()
+            expect(listed).to_have_class("going")
+            bell = page.get_by_role("button", name=t("en", "run_notice"))
+            expect(bell).to_have_attribute("aria-pressed", "false")
+            with page.expect_response("**/run-list/en"):
+                bell.click()
+            expect(bell).to_have_attribute("aria-pressed", "true")
+            page.wait_for_timeout(500)  # the answer may have been the list's own
+            assert page.evaluate("told") == []
+        store.update(status="failed")
+        page.evaluate("document.dispatchEvent(new Event('studio-runs'))")
+        expect(listed).not_to_have_class("going")
+        page.wait_for_function("told.length")
+        state = t("en", "short_made", state=t("en", "short_failed"), done=3, of=3)
+        assert page.evaluate("told") == [["second", state]]
+        store.update(status="running")  # and no process: it is told once, and it was not going on in between
+        page.evaluate("document.dispatchEvent(new Event('studio-runs'))")
+        expect(listed).to_contain_text(t("en", "short_interrupted"))
+        assert len(page.evaluate("told")) == 1
+    bell.click()
+    expect(bell).to_have_attribute("aria-pressed", "false")

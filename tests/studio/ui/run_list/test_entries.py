@@ -23,6 +23,9 @@ def test_a_first_day_has_none_and_says_what_to_do(tmp_path):
             "empty": t("ja", "no_runs"),
             "close": t("ja", "lightbox_close"),
             "table": t("ja", "run_table"),
+            "notice": t("ja", "run_notice"),
+            "told": t("ja", "run_notice_told"),
+            "refused": t("ja", "run_notice_refused"),
         },
     }
 

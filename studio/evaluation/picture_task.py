@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import torch
 
 from eval.scorers.scorer import FeatureScorer
 from eval.scorers.tokens import truncated_by
@@ -32,9 +31,9 @@ from .evaluator import Picture, check_captions, save_picture, scored_short
 from .fitness import FitnessEvaluation, FitnessResult
 from .held_out import HeldOutReporter
 from .open_scorer import changed_parts
-from .run_worker import open_evaluator, open_run_worker
+from .run_worker import open_evaluator
 from .worker import LocalWorker
-from .worker_pool import WorkerPool
+from .worker_pool import PoolOpener, WorkerPool
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +60,7 @@ class PictureTask:
         store: the run; gets the scorer's identity and what it was carried out on.
         sources: opened, by name.
         agreement: what a person says to another scorer.
-        devices: of workers in processes of their own, one for each, see `WorkerOpener`; None: this process draws.
+        open_workers: opens workers that draw elsewhere; None: this process draws.
 
     Raises:
         RunError: the scorer is another one than before, and nobody agreed to it.
@@ -76,7 +75,7 @@ class PictureTask:
         sources: Mapping[str, Source],
         agreement: Agreement,
         *,
-        devices: Sequence[int | None] | None = None,
+        open_workers: PoolOpener | None = None,
     ) -> None:
         config, prompts = store.config, store.prompts
         self._store, self._config, self._sources = store, config, sources
@@ -89,7 +88,7 @@ class PictureTask:
         agreement.settle(_scorer_differences(store, self._scorer))
         store.update(truncated=cut, scorer=self._scorer.identity, machine=describe_machine())
         raters = _raters(store, self._scorer)
-        self._pool = None if devices is None else self._opened_pool(devices)
+        self._pool = None if open_workers is None else self._opened_pool(open_workers)
         self._fitness = FitnessEvaluation(
             config,
             self._pool or LocalWorker(self._evaluator, self._scorer),
@@ -156,12 +155,12 @@ class PictureTask:
         if self._pool is not None:
             self._pool.close()
 
-    def _opened_pool(self, devices: Sequence[int | None]) -> WorkerPool:
+    def _opened_pool(self, open_workers: PoolOpener) -> WorkerPool:
         """Workers that draw and score in place of this process, which leaves its device to them."""
-        scorer, threads = self._scorer.identity, max(1, torch.get_num_threads() // len(devices))
+        scorer = self._scorer.identity
         self._evaluator.pipeline.release()
         self._scorer.release()
-        return WorkerPool(partial(open_run_worker, self._config, scorer, threads), devices)
+        return open_workers(scorer)
 
     def _noise(self, candidate: Candidate) -> Noise:
         return Noise(self._config.noises, candidate.rotation)

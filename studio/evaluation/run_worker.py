@@ -51,10 +51,22 @@ def open_run_worker(config: RunConfig, scorer: Mapping[str, Any], threads: int, 
         ScorerError: the scorer is another one.
         M2N2Error: sources, pipeline or scorer cannot be opened.
     """
-    torch.set_num_threads(threads)
     if device is not None:
         torch.cuda.set_device(device)
-    evaluator, opened = open_evaluator(config, open_run_sources(config))
+    return open_worker_over(config, open_run_sources(config), scorer, threads)
+
+
+def open_worker_over(
+    config: RunConfig, sources: Mapping[str, Source], scorer: Mapping[str, Any], threads: int
+) -> Worker:
+    """Open a worker of a run over sources that are opened already; other arguments are those of `open_run_worker`.
+
+    Raises:
+        ScorerError: the scorer is another one.
+        M2N2Error: pipeline or scorer cannot be opened.
+    """
+    torch.set_num_threads(threads)
+    evaluator, opened = open_evaluator(config, sources)
     if change := scorer_change(scorer, opened):
         raise ScorerError("The run {change} Put the former scorer back, and resume the run.", change=change)
     return _EncodingWorker(LocalWorker(evaluator, opened))

@@ -1,35 +1,31 @@
-"""Workers in processes of their own on this machine: recipes travel to them, scores and PNG pictures come back.
+"""Workers that work elsewhere: recipes travel to them, scores and PNG pictures come back.
 
-A process that dies, or is not heard of for too long, loses the one evaluation that it had in hand: that runs again,
-in another process where there is one. Which process does what changes no result, so nothing here is remembered in a
-run.
+A worker that dies, or is not heard of for too long, loses the one evaluation that it had in hand: that runs again, at
+another place where there is one. Which worker does what changes no result, so nothing here is remembered in a run.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import multiprocessing
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipelines.errors import GenerationError, Phrase
+from pipelines.errors import GenerationError, M2N2Error
 from studio.errors import RunError
 from studio.jobs.process import Stopped
 
-from .worker_process import Broken, Drawn, Failed, WorkerOpener, serve
+from .worker_slot import LostWorkerError, WorkerSlot
 
 if TYPE_CHECKING:  # what computes is imported where it computes
     from .worker import EvaluationRequest, EvaluationResult
 
 logger = logging.getLogger(__name__)
 
-PROCESSES: Any = multiprocessing.get_context("spawn")  # CUDA cannot be used in what was forked from who used it
-LOSSES = 3  # processes that one evaluation may cost before it is set aside
-FAILED_STARTS = 3  # in a row, of all processes together
+LOSSES = 3  # workers that one evaluation may cost before it is set aside
+FAILED_STARTS = 3  # in a row, of all workers together
 
 
 @dataclass(frozen=True)
@@ -51,61 +47,56 @@ class Patience:
         return self.first if longest is None else max(self.least, self.factor * longest)
 
 
-class _LostError(Exception):
-    """A process that is gone, or was given up; its reason says what it did."""
-
-    def __init__(self, reason: Phrase) -> None:
-        super().__init__(reason)
-        self.reason = reason
+PoolOpener = Callable[[Mapping[str, Any]], "WorkerPool"]  # told the identity of the scorer that the run scores with
 
 
 class WorkerPool:
-    """A `Worker` that does as many requests at once as it has processes; each starts when it is first needed.
+    """A `Worker` that does as many requests at once as it has places with a worker.
 
     To be called from several threads.
 
     Args:
-        open_worker: opens a worker in a process; pickled by its name.
-        devices: one for each process, see `WorkerOpener`.
+        slots: the places; the pool's alone from now on.
         patience: how long a worker may be silent.
+        failed_starts: workers in a row that may end before they are open.
     """
 
     def __init__(
-        self, open_worker: WorkerOpener, devices: Sequence[int | None], *, patience: Patience | None = None
+        self, slots: Sequence[WorkerSlot], *, patience: Patience | None = None, failed_starts: int = FAILED_STARTS
     ) -> None:
-        self._patience = patience or Patience()
+        self._patience, self._most_failed_starts = patience or Patience(), failed_starts
         self._changed = threading.Condition()  # guards all that follows
-        self._slots = [_Slot(open_worker, device) for device in devices]
-        self._free = list(self._slots)
+        self._slots = list(slots)
+        self._free = set(slots)  # those that nobody uses
         self._longest: float | None = None
         self._failed_starts = 0
         self._closed = False
+        for slot in slots:
+            slot.prepare(self._wake)
 
     def evaluate(
         self, request: EvaluationRequest, on_progress: Callable[[int], None] | None = None
     ) -> EvaluationResult:
-        """Draw and score in a process that is free, as soon as one is; see `Worker`.
+        """Draw and score with a worker that is free, as soon as one is; see `Worker`.
 
         Pictures that are none are drawn once more elsewhere, before they are held to be the recipe's.
 
         Raises:
-            GenerationError: they are none there either, or the request has cost three processes.
-            RunError: processes end before they are open.
+            GenerationError: they are none there either, or the request has cost three workers.
+            RunError: workers end before they are open.
             Stopped: the pool was closed.
         """
         name, losses, broken = request.recipe.name, 0, False
-        tried: list[_Slot] = []
+        tried: list[WorkerSlot] = []
         while True:
             with self._slot(tried) as slot:
                 tried.append(slot)
+                if not self._opened(slot):
+                    continue
                 try:
-                    self._open(slot)
-                    silences, result = slot.evaluate(request, on_progress, self._limit)
-                except _LostError as lost:
+                    silence, result = slot.evaluate(request, on_progress, self._limit)
+                except LostWorkerError as lost:
                     self._raise_if_closed()
-                    if not slot.was_open:
-                        self._count_failed_start(lost)
-                        continue
                     losses += 1
                     if losses >= LOSSES:
                         raise GenerationError(
@@ -124,11 +115,11 @@ class WorkerPool:
                     broken = True
                     continue
                 with self._changed:
-                    self._longest = max(silences, self._longest or 0.0)
+                    self._longest = max(silence, self._longest or 0.0)
                 return result
 
     def close(self) -> None:
-        """End all processes; what they have in hand is given up."""
+        """End all workers; what they have in hand is given up."""
         with self._changed:
             self._closed = True
             for slot in self._slots:
@@ -136,148 +127,91 @@ class WorkerPool:
             for slot in self._free:  # whoever uses one of the others clears it away
                 slot.clear()
             self._changed.notify_all()
+        for slot in self._slots:
+            slot.join()
 
     @property
     def _limit(self) -> float:
         with self._changed:
             return self._patience.limit(self._longest)
 
-    @contextlib.contextmanager
-    def _slot(self, tried: Sequence[_Slot]) -> Iterator[_Slot]:
-        """A process that nobody else uses meanwhile; one that was not tried yet, where there is any."""
-        untried = [slot for slot in self._slots if slot not in tried] or self._slots
+    def _wake(self) -> None:
         with self._changed:
-            while not self._closed and not any(slot in self._free for slot in untried):
+            self._changed.notify_all()
+
+    @contextlib.contextmanager
+    def _slot(self, tried: Sequence[WorkerSlot]) -> Iterator[WorkerSlot]:
+        """A place that nobody else uses meanwhile; one that was not tried yet, where there is any."""
+        with self._changed:
+            while (slot := self._choice(tried)) is None:
                 self._changed.wait()
-            self._raise_if_closed()
-            slot = next(slot for slot in untried if slot in self._free)
             self._free.remove(slot)
         try:
             yield slot
         finally:
             with self._changed:
-                self._free.append(slot)
+                if slot in self._slots:
+                    self._free.add(slot)
+                    if not self._closed:
+                        slot.prepare(self._wake)
                 self._changed.notify_all()
 
-    def _open(self, slot: _Slot) -> None:
+    def _choice(self, tried: Sequence[WorkerSlot]) -> WorkerSlot | None:
+        """The first free place with a worker that was not tried yet; None where that takes waiting for.
+
+        Those without a worker do not count, or a machine that never comes would be waited for.
+        """
+        self._raise_if_closed()
+        at_hand = [slot for slot in self._slots if slot.is_available or slot not in self._free]
+        wanted = [slot for slot in at_hand if slot not in tried] or at_hand
+        return next((slot for slot in wanted if slot in self._free), None)
+
+    def _opened(self, slot: WorkerSlot) -> bool:
+        """Open the worker of a place where it is not yet; whether it is, else another place is to be tried.
+
+        Raises:
+            M2N2Error: it cannot be opened, and there is nothing left to go on with.
+            RunError: workers end before they are open.
+        """
         with self._changed:
             self._raise_if_closed()
             slot.start()
-        if not slot.was_open:
+        if slot.was_open:
+            return True
+        try:
             slot.await_open(self._patience.first)
-            with self._changed:
-                self._failed_starts = 0
+        except LostWorkerError as lost:
+            self._raise_if_closed()
+            self._count_failed_start(lost)
+            return False
+        except M2N2Error as error:
+            if not self._leave_out(slot):
+                raise
+            logger.warning("a worker cannot be opened, the run goes on with the others: %s", error)
+            return False
+        with self._changed:
+            self._failed_starts = 0
+        return True
 
-    def _count_failed_start(self, lost: _LostError) -> None:
+    def _leave_out(self, slot: WorkerSlot) -> bool:
+        """Do without a place from now on, if it may be left out and is not the last one; whether that is so."""
+        with self._changed:
+            left_out = slot.may_be_left_out and len(self._slots) > 1
+            if left_out:
+                self._slots.remove(slot)
+            return left_out
+
+    def _count_failed_start(self, lost: LostWorkerError) -> None:
         with self._changed:
             self._failed_starts += 1
-            if self._failed_starts >= FAILED_STARTS:
+            if self._failed_starts >= self._most_failed_starts:
                 raise RunError(
                     "{starts} workers in a row ended before they were open; the last one {lost}. Expected memory for "
                     "one more pipeline per worker: ask for fewer workers, or see the run's log.",
-                    starts=FAILED_STARTS,
+                    starts=self._failed_starts,
                     lost=lost.reason,
                 ) from lost
 
     def _raise_if_closed(self) -> None:
         if self._closed:
             raise Stopped
-
-
-class _Slot:
-    """The place of one process, and of those that follow it where it is lost."""
-
-    def __init__(self, open_worker: WorkerOpener, device: int | None) -> None:
-        self._open_worker, self._device = open_worker, device
-        self._process: Any = None
-        self._connection: Any = None
-        self.was_open = False  # whether the process that is there, or was there last, has been
-
-    def start(self) -> None:
-        """Start a process where there is none."""
-        if self._process is not None:
-            return
-        self._connection, theirs = PROCESSES.Pipe()
-        self.was_open = False
-        self._process = PROCESSES.Process(target=serve, args=(theirs, self._open_worker, self._device), daemon=True)
-        self._process.start()
-        theirs.close()
-
-    def await_open(self, limit: float) -> None:
-        """Wait until the worker is open, for `limit` seconds of silence.
-
-        Raises:
-            M2N2Error: it cannot be opened.
-            _LostError: the process ended.
-        """
-        reply = self._reply(limit)
-        if isinstance(reply, Failed):
-            self.clear()
-            raise reply.error
-        self.was_open = True
-
-    def evaluate(
-        self, request: EvaluationRequest, on_progress: Callable[[int], None] | None, limit: float
-    ) -> tuple[float, EvaluationResult]:
-        """Have the worker do a request; returns its longest silence in seconds, and what it gave.
-
-        Raises:
-            M2N2Error: as the worker says.
-            _LostError: the process ended, or was silent for `limit` seconds.
-        """
-        silences, heard = [], time.monotonic()
-        try:
-            self._connection.send(request)
-        except OSError:
-            raise self._lost() from None
-        while True:
-            reply = self._reply(limit)
-            silences.append(time.monotonic() - heard)
-            heard = time.monotonic()
-            if isinstance(reply, Failed):
-                raise reply.error
-            if not isinstance(reply, Drawn):
-                result: EvaluationResult = reply
-                return max(silences), result
-            try:
-                if on_progress:
-                    on_progress(reply.pictures)
-            except BaseException:  # given up: the process would go on with it
-                self.kill()
-                self.clear()
-                raise
-
-    def kill(self) -> None:
-        """End the process at once; whoever waits for it hears that it ended."""
-        process = self._process
-        if process is not None:
-            process.kill()
-
-    def clear(self) -> int | None:
-        """Clear the process away, if there is one; returns its exit code, below 0 the signal that it was killed by."""
-        process, self._process = self._process, None
-        if process is None:
-            return None
-        self._connection.close()
-        process.join(timeout=5)  # it has nothing left to do
-        process.kill()
-        process.join()
-        code: int | None = process.exitcode
-        return code
-
-    def _reply(self, limit: float) -> Any:
-        try:
-            reply = self._connection.recv() if self._connection.poll(limit) else None
-        except (EOFError, OSError):
-            raise self._lost() from None
-        if reply is None:
-            self.kill()
-            self.clear()
-            raise _LostError(Phrase("was not heard of for {seconds} seconds", seconds=f"{limit:.0f}"))
-        if isinstance(reply, Broken):
-            self.clear()
-            raise _LostError(Phrase("ended with {reason}", reason=reply.reason))
-        return reply
-
-    def _lost(self) -> _LostError:
-        return _LostError(Phrase("ended with exit code {code}", code=self.clear()))

@@ -21,7 +21,7 @@ from studio.runs.store import C, RunStore, now
 from .lifecycle import carry
 from .loop import Loop, SameThread, Watch, recorded
 from .preflight import measured_rate, preflight
-from .workers import worker_count, worker_devices
+from .workers import process_workers, worker_count, worker_devices
 
 
 def carry_out(store: RunStore, watch: Watch | None = None, *, accept: str | None = None, reread: bool = False) -> None:
@@ -58,8 +58,10 @@ def _work(store: RunStore, watch: Watch, agreement: Agreement, devices: Sequence
     with contextlib.ExitStack() as opened:
         # Twice as many threads as workers: those who wait for a worker to draw what is only reported hold nobody up.
         executor = opened.enter_context(ThreadPoolExecutor(2 * workers)) if workers else SameThread()
-        drawing = worker_devices(workers, devices) if workers else None
-        task = opened.enter_context(contextlib.closing(PictureTask(store, sources, agreement, devices=drawing)))
+        open_workers = process_workers(config, worker_devices(workers, devices)) if workers else None
+        task = opened.enter_context(
+            contextlib.closing(PictureTask(store, sources, agreement, open_workers=open_workers))
+        )
         past = recorded(store, task.niches, sources)
         search = M2N2(config, sources, noise_rotation=config.noise_rotation, max_in_flight=workers or 1, past=past)
         Loop(

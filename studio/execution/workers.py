@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
+import torch
+
+from studio.evaluation.process_slot import process_pool
+from studio.evaluation.run_worker import open_run_worker
+from studio.evaluation.worker_pool import PoolOpener
 from studio.jobs.device_queue import device_count
 from studio.runs.config import RunConfig
 
@@ -39,3 +45,9 @@ def worker_devices(workers: int, held: Sequence[int | None]) -> Sequence[int | N
         may be fewer, see `process_count`.
     """
     return [None] * workers if None in held else list(held)
+
+
+def process_workers(config: RunConfig, devices: Sequence[int | None]) -> PoolOpener:
+    """What opens workers in processes of this machine, which share its threads."""
+    threads = max(1, torch.get_num_threads() // len(devices))
+    return lambda scorer: process_pool(partial(open_run_worker, config, scorer, threads), devices)

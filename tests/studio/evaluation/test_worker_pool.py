@@ -15,14 +15,15 @@ import pytest
 
 from pipelines.errors import GenerationError
 from studio.errors import ConfigError, RunError
-from studio.evaluation.worker_pool import LOSSES, Patience, WorkerPool
+from studio.evaluation.process_slot import process_pool
+from studio.evaluation.worker_pool import LOSSES, Patience
 from studio.jobs.process import Stopped
 from tests.stand_in_workers import asked, cannot_open, ends_at_once, open_stand_in, worth
 
 
 @pytest.fixture
 def pool(tmp_path):
-    opened = WorkerPool(partial(open_stand_in, tmp_path), [None, None])
+    opened = process_pool(partial(open_stand_in, tmp_path), [None, None])
     yield opened
     opened.close()
 
@@ -50,7 +51,7 @@ def test_what_a_worker_loses_or_breaks_runs_again_in_another(pool, tmp_path, nam
 
 
 def test_a_worker_that_is_not_heard_of_is_given_up(tmp_path):
-    pool = WorkerPool(partial(open_stand_in, tmp_path), [None], patience=Patience(first=10))
+    pool = process_pool(partial(open_stand_in, tmp_path), [None], patience=Patience(first=10))
     assert pool.evaluate(asked("hangs once"), print) == worth("hangs once")
     pool.close()
     (first, _), (second, _) = log(tmp_path)
@@ -78,14 +79,14 @@ def test_who_cannot_be_drawn_by_two_workers_cannot_be_drawn(pool, tmp_path):
 
 
 def test_a_worker_that_cannot_be_opened_says_why(tmp_path):
-    pool = WorkerPool(cannot_open, [None])
+    pool = process_pool(cannot_open, [None])
     with pytest.raises(ConfigError, match="nothing to open"):
         pool.evaluate(asked("0001"))
     pool.close()
 
 
 def test_workers_that_end_before_they_are_open_are_not_started_for_ever():
-    pool = WorkerPool(ends_at_once, [None])
+    pool = process_pool(ends_at_once, [None])
     with pytest.raises(RunError, match=r"3 workers in a row ended before they were open; .* exit code -9"):
         pool.evaluate(asked("0001"))
     pool.close()
@@ -135,9 +136,9 @@ def test_ctrl_c_is_for_the_run_to_hear(pool, tmp_path):
 def test_workers_end_with_the_process_that_started_them(tmp_path):
     program = (
         "import functools, pathlib, sys\n"
-        "from studio.evaluation.worker_pool import WorkerPool\n"
+        "from studio.evaluation.process_slot import process_pool\n"
         "from tests.stand_in_workers import asked, open_stand_in\n"
-        "WorkerPool(functools.partial(open_stand_in, pathlib.Path(sys.argv[1])), [None]).evaluate(asked('waits'))"
+        "process_pool(functools.partial(open_stand_in, pathlib.Path(sys.argv[1])), [None]).evaluate(asked('waits'))"
     )
     driver = subprocess.Popen([sys.executable, "-c", program, tmp_path])
     while not (tmp_path / "asked").is_file() or not log(tmp_path):

@@ -10,59 +10,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import partial
 
-import numpy as np
 import pytest
 
-from studio.breeding.m2n2 import M2N2
-from studio.evaluation.worker_pool import WorkerPool
+from studio.evaluation.process_slot import process_pool
 from studio.execution.creation import create_run
-from studio.execution.loop import Loop, SameThread, recorded
+from studio.execution.loop import SameThread
 from studio.jobs.process import Stopped
-from studio.runs.individual import Evaluation
-from studio.runs.inputs import open_run_sources
 from studio.runs.status import ask_to_stop
 from studio.runs.store import open_run
 from tests.processes import FORKED
+from tests.stand_in_runs import carry, quick
 from tests.stand_in_workers import asked, open_stand_in
 from tests.studio.conftest import archive_of
-
-NICHES = 4
-
-
-class Task:
-    """Asks `evaluate` what a name is worth; the recipe is the name, so that another recipe is worth something else."""
-
-    reports = False
-
-    def __init__(self, evaluate):
-        self._evaluate = evaluate
-
-    def evaluate(self, candidate, archive):
-        name = f"{candidate.recipe.digest} {candidate.rotation}"
-        scores = np.random.default_rng(int(self._evaluate(name) * 2**32)).random((NICHES, 1))
-        return Evaluation({"ja": scores})
-
-    def niches(self, scores):
-        return scores["ja"].mean(axis=1)
-
-    def complete(self, candidate, evaluation, *, entered):
-        if entered:
-            self._evaluate(candidate.recipe.digest)  # takes its time, as twins do
-        return evaluation
-
-
-def quick(name):
-    return random.Random(name).random()
-
-
-def carry(store, in_flight, *, evaluate=quick, executor=None, watch=lambda store: None):
-    """Run to the end, or to where it is asked to stop."""
-    sources, task = open_run_sources(store.config), Task(evaluate)
-    past = recorded(store, task.niches, sources)
-    rotation = store.config.noise_rotation
-    search = M2N2(store.config, sources, noise_rotation=rotation, max_in_flight=in_flight, past=past)
-    evaluations = store.config.evaluations
-    Loop(store, search, task, sources=sources, evaluations=evaluations, watch=watch, executor=executor).run()
 
 
 def carry_in_processes(folder, notes):
@@ -70,7 +29,7 @@ def carry_in_processes(folder, notes):
     store = open_run(folder)
     with ExitStack() as opened:
         executor = opened.enter_context(ThreadPoolExecutor(6))
-        pool = opened.enter_context(closing(WorkerPool(partial(open_stand_in, notes), [None] * 3)))
+        pool = opened.enter_context(closing(process_pool(partial(open_stand_in, notes), [None] * 3)))
         carry(store, 3, evaluate=lambda name: pool.evaluate(asked(name), print), executor=executor)
     store.close()
 

@@ -5,7 +5,7 @@ import multiprocessing
 import pytest
 
 from studio.errors import ConfigError
-from studio.evaluation import worker_pool
+from studio.evaluation import process_slot
 from studio.execution import control, workers
 from studio.execution.creation import create_run
 from studio.execution.workers import process_count, with_worker_count, worker_count, worker_devices
@@ -20,7 +20,7 @@ from tests.studio.conftest import archive_of
 @pytest.fixture(autouse=True)
 def forked_workers(monkeypatch):
     """Worker processes are forked from one that has imported what they need."""
-    monkeypatch.setattr(worker_pool, "PROCESSES", FORKED)
+    monkeypatch.setattr(process_slot, "PROCESSES", FORKED)
 
 
 def pictures(store):

@@ -11,6 +11,7 @@ import math
 import os
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -60,6 +61,12 @@ class SourceExpression:
     def text(self) -> str:
         """The source with its name, in the form that run files keep."""
         return f"{self.name} = {self.uri}" if self.name else self.uri
+
+    def moved_to(self, places: Sequence[str]) -> SourceExpression:
+        """Return the same with its base, then its adapters in their order, at other places."""
+        base, *adapters = places
+        scales = [scale for scale, _ in self.adapters]
+        return replace(self, base=base, adapters=tuple(zip(scales, adapters, strict=True)))
 
 
 def parse_source(text: str, folder: Path | None = None) -> SourceExpression:

@@ -73,6 +73,16 @@ def absolute_uri(uri: str | Path, relative_to: Path | None = None) -> str:
     return _with_absolute_paths(parse_source(str(uri), relative_to), relative_to).text
 
 
+def operand_places(uri: str) -> tuple[Path, ...]:
+    """Return the folders and files that an absolute URI is made of: its base, then its LoRAs in their order.
+
+    Raises:
+        SourceError: see `parse_source`; or one of them is not there.
+    """
+    base, loras = parse_terms(uri)
+    return tuple(_locate(text) for text in (base, *(lora for _, lora in loras)))
+
+
 def is_at_hand(uri: str) -> bool:
     """Return whether opening a source takes neither a download nor a conversion, so that a page may wait for it."""
     from . import hub

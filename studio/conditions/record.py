@@ -80,7 +80,7 @@ def conditions_now(sources: Mapping[str, Source], files: Mapping[str, Path], *, 
     """
     machine = describe_machine()
     return RunConditions(
-        sources={name: _recorded(source, reread) for name, source in sources.items()},
+        sources={name: recorded_source(source, reread=reread) for name, source in sources.items()},
         files={f"{name} ({path.name})": _sha256(path) for name, path in files.items() if path.is_file()},
         versions=package_versions(),
         machine={
@@ -117,7 +117,8 @@ def _of_recipe(recipe: Recipe) -> RunConditions:
     return RunConditions(sources=sources, complete=False)
 
 
-def _recorded(source: Source, reread: bool) -> RecordedSource:
+def recorded_source(source: Source, *, reread: bool = False) -> RecordedSource:
+    """Read a source as a run records it; `reread` and errors are those of `conditions_now`."""
     parts = source.components
     files = dict.fromkeys(file.stamp for part in parts.values() for file in part.files)
     return RecordedSource(

@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import assets
-from pipelines.checkpoints.source_uri import absolute_uri, is_at_hand, open_source_uri
+from pipelines.checkpoints.source_expression import parse_source
+from pipelines.checkpoints.source_uri import absolute_uri, is_at_hand, open_source_uri, operand_places
 from pipelines.errors import SourceError
 from pipelines.recipes.mergeable import check_mergeable
 from tests.full_keys import small_sdxl, small_single_file, tensors_of
@@ -178,3 +179,13 @@ def test_an_id_without_a_network(place, monkeypatch):
 )
 def test_tells_what_opens_without_a_download_or_a_conversion(uri, expected):
     assert is_at_hand(uri) is expected
+
+
+def test_what_a_source_is_made_of_may_lie_elsewhere(place):
+    names = ("whole", "first.safetensors", "second + third.safetensors")
+    base, first, second = (place / name for name in names)
+    uri = f"{base} + 0.5 unet * {first} - 2 * {second} as epsilon"
+    assert [one.name for one in operand_places(uri)] == list(names)
+    moved = parse_source(uri).moved_to(["/a", "/b", "/c"])
+    assert moved.uri == "/a + 0.5 unet * /b + -2 * /c as epsilon"
+    assert operand_places(str(second)) == (second,)

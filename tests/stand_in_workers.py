@@ -70,3 +70,10 @@ def cannot_open(device):
 def ends_at_once(device):
     """End as a process that has no memory for a pipeline."""
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def opens_at_the_second_time(folder, device):
+    """Fail to open the first time, as on one machine of several."""
+    if StandIn(folder)._first("opened"):
+        raise ConfigError("nothing to open here")
+    return StandIn(folder)

@@ -105,6 +105,7 @@ SET_FROM_OUTSIDE = {
     "pipelines/generation/live_pipeline.py": {"self._pipeline.scheduler"},  # diffusers' pipeline
     "pipelines/recipes/gram.py": {"scratch.single", "scratch.exact", "scratch.stored"},  # threading.local
     "studio/ui/server/app.py": {"mounted.state_holder"},  # Gradio's application
+    "studio/cluster/connection.py": {"ray._private.worker._worker_logs_enabled"},  # Ray's switch
     "benchmarks/app/pages.py": {"server.should_exit"},  # uvicorn's server
 }  # fmt: skip
 

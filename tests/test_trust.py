@@ -39,6 +39,8 @@ READERS = {
     ("pipelines/generation/build.py", "from_dict"): "a configuration of transformers, checked",
     ("pipelines/generation/build.py", "load_lora_weights"): "use_safetensors=True",
     ("pipelines/storage/pickled.py", "load"): "torch.load with weights_only=True",
+    ("studio/cluster/actor.py", "loads"): "requests of the run to its own workers",
+    ("studio/cluster/ray_slot.py", "loads"): "what a run's own workers answer",
     ("studio/networks/user_scorer.py", "spec_from_file_location"): "the user's own scorer, which says so",
     ("studio/networks/user_scorer.py", "module_from_spec"): "the user's own scorer, which says so",
     ("studio/networks/user_scorer.py", "exec_module"): "the user's own scorer, which says so",

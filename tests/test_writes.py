@@ -32,6 +32,10 @@ OTHERWISE = {
         "save_file(dict(lora.tensors), unfinished[0], {**(metadata or {}), **_header(base, rank, lora.errors)})",
     },  # into a draft of an export
     "pipelines/exporting/drafts.py": {"os.replace(made, target)", "os.replace(target, made)"},
+    "studio/cluster/node_source.py": {
+        "open(target, 'wb')",
+        "os.replace(draft / folder.name, folder)",
+    },  # a draft of a copy
     "studio/run_folders/making.py": {"os.rename(hidden, target)"},  # an unfinished folder, when it is whole
     "studio/run_folders/removing.py": {"os.rename(folder, hidden)"},  # out of sight, before it is removed
     "studio/journal.py": {"open(self.path, 'ab+', buffering=0)"},  # appends; a reader skips a line cut short

@@ -63,6 +63,7 @@ def main() -> None:
     """Run the command line; an error of ours, or of a file, is one line and exit code 1."""
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("studio.cluster").setLevel(logging.INFO)  # what other machines do is seen nowhere else
     try:
         app()
     except M2N2Error as error:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import typer
 
 from pipelines.untrusted import UnreadableDocument, parse_yaml
+from studio.jobs.worker_count import RayWorkers
 from studio.runs.kind import is_any
 
 from . import console
@@ -35,8 +36,16 @@ def evolve(
     workers: Annotated[
         str | None,
         typer.Option(
-            metavar="N|auto",
-            help="processes that draw and score at once, and offspring in flight; auto: one per GPU (docs/scale.md)",
+            metavar="N|auto|ray",
+            help="processes that draw and score at once, and offspring in flight; auto: one per GPU; ray or ray:N: on "
+            "a Ray cluster (docs/scale.md)",
+        ),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="with workers on a Ray cluster: its head; RAY_ADDRESS, or the cluster of this machine, if left out",
         ),
     ] = None,
     pictures: Pictures = None,
@@ -80,14 +89,15 @@ def evolve(
         out is None or run_yaml or preset or fork or changes.keys() - {"evaluations"} or pictures or preflight
     ):
         _usage(
-            "--resume goes with --out RUN, and at most --evaluations, --accept and --check: a run keeps its settings."
+            "--resume goes with --out RUN, and at most --evaluations, --accept, --check and --address: a run keeps its "
+            "settings."
         )
     if not resume and [run_yaml, preset, fork].count(None) != 2:
         _usage("Name a RUN.yaml, --preset embedded, or --fork RUN.")
     run_path = run_yaml or fork or (out if resume else None)
     if run_path and is_any(run_path):
-        if out is None or pictures or preflight:
-            _usage("A run with kind: any needs --out RUN, and knows no --pictures and no --preflight.")
+        if out is None or pictures or preflight or address:
+            _usage("A run with kind: any needs --out RUN, and knows no --pictures, --preflight and --address.")
         from . import networks
 
         if fork is not None:
@@ -103,21 +113,23 @@ def evolve(
 
     if resume and out is not None:
         run_store = store.open_run(out)
+        _check_address(address, run_store.config)
         if evaluations is not None:
             control.extend(run_store, evaluations)
     else:
         if fork is not None:
             run_yaml, changes = fork / "run.yaml", {**changes, "start": str(fork.resolve())}
         config = configured(run_yaml, changes, pictures)
+        _check_address(address, config)
         folder = out or control.default_folder(Path("runs"))
         sources = open_run_sources(config)
         console.print_clashes(ledger_of_sources(sources.values()).sentences("en"))
         if preflight:
             _preflight(config, sources, folder, as_json)
             return
-        run_store = creation.create_run(folder, config)
+        run_store = creation.create_run(folder, config, address)
     with console.evolution_progress(run_store.config.evaluations) as watch:
-        control.carry_out(run_store, watch, accept=accept, reread=check)
+        control.carry_out(run_store, watch, accept=accept, reread=check, address=address)
     if as_json:
         console.print_json(summary.run_json(run_store))
     else:
@@ -134,6 +146,11 @@ def _preflight(config: RunConfig, sources: Mapping[str, Source], folder: Path, a
     else:
         console.print_preflight(needs)
     needs.check()
+
+
+def _check_address(address: str | None, config: RunConfig) -> None:
+    if address and not isinstance(config.workers, RayWorkers):
+        _usage("--address goes with workers on a Ray cluster: --workers ray.")
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -7,7 +7,7 @@ Read in this order:
     creation    a new run's folder: everything it depends on is copied into it
     preflight   what a run will need
     fit         what of that does not fit the machine, in phrases
-    workers     how many processes draw for a run, and on which devices
+    workers     how many workers draw for a run, and where
     lifecycle   a run as a process: one at a time, stopped after what is in hand
     task        what a run is about, as the loop sees it: measured, completed, reported
     loop        the one loop: ask, evaluate, tell, record; then report

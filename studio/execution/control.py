@@ -21,10 +21,19 @@ from studio.runs.store import C, RunStore, now
 from .lifecycle import carry
 from .loop import Loop, SameThread, Watch, recorded
 from .preflight import measured_rate, preflight
-from .workers import process_workers, worker_count, worker_devices
+from .workers import process_count, run_workers, worker_count
+
+READ_HERE = ("prompts", "held_out")  # of what a run reads beside its sources: workers are sent what is in them
 
 
-def carry_out(store: RunStore, watch: Watch | None = None, *, accept: str | None = None, reread: bool = False) -> None:
+def carry_out(
+    store: RunStore,
+    watch: Watch | None = None,
+    *,
+    accept: str | None = None,
+    reread: bool = False,
+    address: str | None = None,
+) -> None:
     """Run to the end, from wherever the store stands.
 
     Args:
@@ -32,9 +41,10 @@ def carry_out(store: RunStore, watch: Watch | None = None, *, accept: str | None
         watch: called after each step; reads the store and shows it.
         accept: why it may go on though what it depends on has changed.
         reread: whether every byte of the sources is compared, whatever is known of their files.
+        address: of the Ray cluster, if its workers are on one; see `joined_cluster`.
 
     Raises:
-        RunError: another process carries this run already, or what it depends on has changed.
+        RunError: another process carries this run already, what it depends on has changed, or no cluster answers.
         M2N2Error: the run cannot go on; the reason is in the store too.
     """
     watch = watch or (lambda _: None)
@@ -42,23 +52,27 @@ def carry_out(store: RunStore, watch: Watch | None = None, *, accept: str | None
 
     def work(devices: Sequence[int | None]) -> None:
         with kept_threads(store):
-            _work(store, watch, agreement, devices)
+            _work(store, watch, agreement, devices, address)
 
-    carry(store, work, devices=worker_count(store.config) or 1)
+    carry(store, work, devices=process_count(store.config, gpus=False))
     watch(store)
 
 
-def _work(store: RunStore, watch: Watch, agreement: Agreement, devices: Sequence[int | None]) -> None:
+def _work(
+    store: RunStore, watch: Watch, agreement: Agreement, devices: Sequence[int | None], address: str | None
+) -> None:
     config, sources = store.config, open_run_sources(store.config)
-    agreement.check(sources, _files(store))
+    files = _files(store)
+    agreement.check(sources, files)
     if store.state.search is None:  # a run that is resumed needs less than it did
         rate = measured_rate(store.folder.parent, config)
         preflight(config, sources, folder=store.folder, rate=rate).check()
     workers = worker_count(config)
     with contextlib.ExitStack() as opened:
+        drawn_with = {name: path for name, path in files.items() if name not in READ_HERE}
+        open_workers = opened.enter_context(run_workers(config, sources, drawn_with, devices=devices, address=address))
         # Twice as many threads as workers: those who wait for a worker to draw what is only reported hold nobody up.
         executor = opened.enter_context(ThreadPoolExecutor(2 * workers)) if workers else SameThread()
-        open_workers = process_workers(config, worker_devices(workers, devices)) if workers else None
         task = opened.enter_context(
             contextlib.closing(PictureTask(store, sources, agreement, open_workers=open_workers))
         )

@@ -20,17 +20,23 @@ from studio.runs.store import C, RunStore, open_run
 from .workers import with_worker_count
 
 
-def create_run(folder: str | Path, config: RunConfig) -> RunStore:
+def create_run(folder: str | Path, config: RunConfig, address: str | None = None) -> RunStore:
     """Make a run's folder.
 
+    Args:
+        folder: where it will lie.
+        config: what the run is asked to do.
+        address: of the Ray cluster, if its workers are on one and their number is left open; see `joined_cluster`.
+
     Raises:
-        RunError: there is something in it already, `start` is no run, or there are too few votes to steer it.
+        RunError: there is something in it already, `start` is no run, there are too few votes to steer it, or no
+            cluster answers.
         SourceError: a source cannot be opened or merged with the others.
         ConfigError: the settings do not go with these sources, or with the individuals to start from.
         RecipeError: a pattern of the chromosomes takes no tensor.
         PromptSetError: a prompt set cannot be read, holds nothing, or lacks the pictures that fitness looks at.
     """
-    config = with_worker_count(config)
+    config = with_worker_count(config, address)
     prompts, sources = RunPrompts(config), open_run_sources(config)
     niches, _ = prompts.niches, prompts.held_out  # both are read before there is a folder
     if "image" in config.fitness:

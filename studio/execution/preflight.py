@@ -28,7 +28,6 @@ from pipelines.generation.devices import DEVICE_RESERVE, DevicePlan, Machine, pl
 from pipelines.storage.disk_space import free_space
 from pipelines.storage.files import newest_first
 from studio.errors import ConfigError
-from studio.jobs.device_queue import device_count
 from studio.library.adapter_notes import merge_notes
 from studio.library.merge_notes import mix_notes
 from studio.runs.config import RunConfig
@@ -37,7 +36,7 @@ from studio.runs.results import SHOWN
 from studio.runs.store import RunStore, open_run
 
 from .fit import fit_refusals, fit_warnings
-from .workers import process_count, worker_count
+from .workers import drawing_count, process_count
 
 KEPT = 0.85  # share of offspring that enter the archive, for estimates: only they are drawn in English too
 PNG = 0.7  # bytes of a PNG per byte of its pixels
@@ -116,7 +115,7 @@ def preflight(
         M2N2Error: a prompt set cannot be opened, or the host lacks what it is to lend.
     """
     machine = machine or this_machine()
-    workers = process_count(worker_count(config) or 1, gpus=machine.device.type == "cuda")
+    workers = process_count(config, gpus=machine.device.type == "cuda")
     settings = config.pictures
     bred, merged = config.bred(sources), config.merged_components
     sizes = cost.measure_sizes(sources, config.host_names, merged)
@@ -138,8 +137,7 @@ def preflight(
     basis: Basis = "count" if rate is None else "earlier run"
     if rate is None:
         operations = pictures * sizes.operations(settings)
-        devices = min(workers, device_count())  # on one device they share what it computes
-        seconds = operations / multiplication_speed(machine.device, plan.dtype) / devices
+        seconds = operations / multiplication_speed(machine.device, plan.dtype) / drawing_count(config)
         seconds += (config.evaluations + len(bred)) * cache / speed
     else:
         seconds = rate * settings.steps * pictures

@@ -6,5 +6,5 @@ Read in this order:
 
     process        commands started in a process of their own, and locks that tell whether they live
     device_queue   one run at a time on every accelerator of this machine
-    worker_count   how many processes work on a run at once, as a run file says it
+    worker_count   how many workers a run has, and where they are, as a run file says it
 """

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from eval.scorers.catalogue import RECOMMENDED
 from pipelines.generation.settings import presets
 from studio.i18n import Lang, t
+from studio.jobs.worker_count import RayWorkers
 from studio.networks.config import AnyConfig
 from studio.runs.run_keys import RUN_KEYS, RunKey, keys_of
 from studio.ui.evolve.form_options import BEYOND_THE_PAPER
@@ -71,6 +72,13 @@ def _pictures(lang: Lang) -> list[str]:
                 for one in BEYOND_THE_PAPER
             ],
         ),
+        "### `workers`",
+        say(
+            lang,
+            "On a Ray cluster: `ray`, `ray:8`, or a mapping with these keys. See [scale]({page}).",
+            page=beside(lang, "scale"),
+        ),
+        _keys(lang, keys_of(RayWorkers, "workers.")),
         "### `pictures`",
         say(lang, "How pictures are drawn. What a preset stands for depends on the model; for SDXL:"),
         table(

@@ -23,7 +23,7 @@ from pipelines.recipes.lenders import PART_GROUPS, named_host, part_by_part, wit
 from pipelines.recipes.recipe import Recipe, blend
 from pipelines.storage.files import write_whole
 from studio.evolution.niches import MAX_ALPHA
-from studio.jobs.worker_count import WorkerCount
+from studio.jobs.worker_count import WorkerCount, are_several
 from studio.plain_values import refused, with_changes
 
 if TYPE_CHECKING:  # a run is read without torch
@@ -152,11 +152,7 @@ class RunConfig(RunSettings):
     seed: Seed = 0
     alpha: Alpha = 1.0
     angle: Angle = "chromosome"
-    workers: WorkerCount = Field(
-        None,
-        description="processes that draw and score at once, and offspring in flight: a number, or auto for one per "
-        "GPU; the run's own process draws one after another if left out",
-    )
+    workers: WorkerCount = None
     votes: str | None = Field(
         None, description="a run's folder, or its votes.jsonl: what people preferred there is niches here"
     )
@@ -214,7 +210,7 @@ class RunConfig(RunSettings):
             raise InvalidValue(
                 "early_rejection stops before all pictures are drawn, votes need them; expected one of the two"
             )
-        if self.early_rejection and self.workers not in (None, 1, "auto"):
+        if self.early_rejection and are_several(self.workers):
             raise InvalidValue(
                 "early_rejection compares with an archive that several workers change; expected workers: 1 beside it"
             )

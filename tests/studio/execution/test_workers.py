@@ -72,17 +72,21 @@ def test_auto_is_a_worker_per_device_and_the_run_keeps_the_number(small_config, 
         with_worker_count(asked.changed({"early_rejection": True}))
 
 
-def test_gpus_draw_for_one_worker_each_and_a_lone_device_for_all(monkeypatch):
+def test_gpus_draw_for_one_worker_each_and_a_lone_device_for_all(small_config, monkeypatch):
     monkeypatch.setattr(workers, "device_count", lambda: 2)
-    assert [process_count(count, gpus=True) for count in (1, 2, 5)] == [1, 2, 2]
-    assert process_count(5, gpus=False) == 5
+    several = [small_config.changed({"workers": count}) for count in (1, 2, 5)]
+    assert [process_count(config, gpus=True) for config in several] == [1, 2, 2]
+    assert process_count(several[-1], gpus=False) == 5
+    assert process_count(small_config.changed({"workers": "ray:5"}), gpus=True) == 1
     assert list(worker_devices(3, [None])) == [None, None, None]
     assert list(worker_devices(5, [3, 1])) == [3, 1]
 
 
 @pytest.mark.parametrize("count", [0, -1, 1.5, "many", True])
 def test_workers_are_a_number_or_auto(small_config, count):
-    with pytest.raises(ConfigError, match="at workers: expected a whole number of workers, 1 or more, or auto"):
+    with pytest.raises(
+        ConfigError, match="at workers: expected a whole number of workers, 1 or more, auto, ray, or ray:N"
+    ):
         small_config.changed({"workers": count})
 
 
@@ -90,9 +94,12 @@ def test_a_person_asks_for_workers_on_the_command_line(small_config, tmp_path, m
     small_config.save(tmp_path / "run.yaml")
     refused = m2n2("evolve", tmp_path / "run.yaml", "--workers", "none", "--out", tmp_path / "run")
     assert refused.returncode == 1
-    assert "expected a whole number of workers, 1 or more, or auto" in refused.stderr
+    assert "expected a whole number of workers, 1 or more, auto, ray, or ray:N" in refused.stderr
     refused = m2n2("evolve", "--resume", "--out", tmp_path / "run", "--workers", 2)
     assert "a run keeps its settings" in refused.stderr
+    refused = m2n2("evolve", tmp_path / "run.yaml", "--address", "head:6379", "--out", tmp_path / "run")
+    assert (refused.returncode, "--address goes with workers on a Ray cluster" in refused.stderr) == (2, True)
+    assert not (tmp_path / "run").exists()
     done, alone = m2n2("evolve", tmp_path / "run.yaml", "--preflight", "--json", json_output=True)
     assert done.returncode == 0
     done, four = m2n2("evolve", tmp_path / "run.yaml", "--workers", 4, "--preflight", "--json", json_output=True)

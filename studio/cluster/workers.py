@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from studio.runs.config import RunConfig
 from .connection import cluster_nodes, room
 from .node_source import WantedSource
 from .node_worker import NodeJob, open_node_worker
-from .offer import RayOffer, SourceServer, offered_files
+from .offer import PIECE_BYTES, RayOffer, SourceServer, offered_files
 from .ray_slot import ray_pool
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,8 @@ def cluster_workers(
         here = room(cluster_nodes(), gpus=workers.gpus or 0, cpus=workers.cpus or 1)
         if here < (workers.ray or 1):
             logger.warning("the cluster has room for %d of %s workers; the others wait for more", here, workers.ray)
-        return ray_pool(partial(open_node_worker, job, started_offer(job.sources)), workers)
+        offer = started_offer([file.path for wanted in job.sources for file in wanted.files])
+        return ray_pool(partial(open_node_worker, job, offer), workers)
 
     return opened
 
@@ -72,11 +73,11 @@ def wanted_sources(config: RunConfig, sources: Mapping[str, Source]) -> tuple[Wa
     )
 
 
-def started_offer(sources: tuple[WantedSource, ...]) -> RayOffer:
-    """Start what hands out the files of sources, on this machine of the cluster."""
+def started_offer(files: Collection[str], piece: int = PIECE_BYTES) -> RayOffer:
+    """Start what hands out files, so many bytes at once, on this machine of the cluster."""
     import ray  # an extra: who has no cluster has no Ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     server = ray.remote(SourceServer).options(num_cpus=0, scheduling_strategy=here)
-    return RayOffer(server.remote([file.path for wanted in sources for file in wanted.files]))
+    return RayOffer(server.remote(files, piece), piece)

@@ -18,8 +18,9 @@ import torch
 
 from pipelines.errors import GenerationError
 from studio.cluster.connection import cluster_nodes, fitted, joined_cluster
-from studio.cluster.offer import OfferedFile, RayOffer, SourceServer
+from studio.cluster.offer import OfferedFile
 from studio.cluster.ray_slot import ray_pool
+from studio.cluster.workers import started_offer
 from studio.errors import RunError
 from studio.evaluation.worker_pool import Patience
 from studio.execution import control
@@ -53,6 +54,7 @@ def cluster():
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # Ray warns of what it will do one day
             "RAY_enable_metrics_collection": "0",
+            "RAY_memory_monitor_refresh_ms": "0",  # it ends workers where something else here takes much memory
         }.items():
             environment.setenv(name, value)
         Path(folder, "ray").mkdir()
@@ -172,12 +174,12 @@ def pictures(store):
 def test_files_come_in_pieces_from_the_machine_of_the_run_and_others_do_not(cluster, tmp_path):
     file = tmp_path / "weights"
     file.write_bytes(os.urandom(100_000))
-    server = ray.remote(SourceServer).options(num_cpus=0).remote([str(file)], 30_000)
-    pieces = list(RayOffer(server, 30_000).pieces(OfferedFile(str(file), "0/weights", 100_000)))
+    offer = started_offer([str(file)], 30_000)
+    pieces = list(offer.pieces(OfferedFile(str(file), "0/weights", 100_000)))
     assert [len(piece) for piece in pieces] == [30_000, 30_000, 30_000, 10_000]
     assert b"".join(pieces) == file.read_bytes()
     with pytest.raises(OSError, match="PermissionError"):
-        list(RayOffer(server, 30_000).pieces(OfferedFile("/etc/hostname", "0/hostname", 8)))
+        list(offer.pieces(OfferedFile("/etc/hostname", "0/hostname", 8)))
 
 
 def test_workers_end_with_the_process_that_started_them(cluster, tmp_path):

@@ -15,10 +15,8 @@ from pipelines.exporting.lora_export import DEFAULT_RANK
 from studio.exporting import export_names, registry
 from studio.i18n import Lang, t
 from studio.ui.common import html
-from studio.ui.common.address import asked_individual
 from studio.ui.common.cancellable import CancellableWork, Cancelled
-from studio.ui.common.frame import keep_in_address, listen, page_header, page_link
-from studio.ui.common.shortlist import asks_for_shortlist
+from studio.ui.common.frame import listen, page_header, page_link
 from studio.ui.common.studio import Studio, download_folder
 
 from . import licences
@@ -26,6 +24,7 @@ from . import steps as offer
 from .licence_step import licence_fields, shown
 from .on_disk import exports_on_disk
 from .publish import publish_fields, wire_publishing
+from .who_step import who_fields, wire_who
 from .wish import FORMS, HOST, ExportFormat, Wish, base_choices, export_plan_of, plan
 
 VIEWING: dict[str, Any] = {"role": "viewer", "show_progress": "hidden"}
@@ -54,13 +53,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     answered = gr.State([])  # run and individual that the later steps are about
     with gr.Walkthrough(selected=1, elem_id="steps") as steps:
         with gr.Step(t(lang, "step_who"), id=1):
-            with gr.Row(elem_classes="bar"):
-                run = gr.Dropdown([], label=t(lang, "run"), scale=2)
-                who = gr.Dropdown([], label=t(lang, "individual"), scale=2)
-                only = gr.Checkbox(label=t(lang, "only_shortlist"), min_width=160, elem_id="only")
-                title = gr.Textbox(label=t(lang, "title"), scale=2, max_lines=1, elem_id="called")
-            said = gr.HTML(elem_id="name-said")
-            portrait = gr.HTML(min_height=150)
+            chosen = who_fields(lang)
+            run, who, title = chosen.run, chosen.who, chosen.title
             (next1,) = _buttons(lang, 1)
         with gr.Step(t(lang, "step_licences"), id=2):
             legal = licence_fields(lang)
@@ -117,28 +111,6 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     def planned(*values: Any) -> Any:
         return plan(studio, Wish(*values))
 
-    def checked(called: str) -> list[Any]:
-        problem = export_names.name_problem(called, studio.exports)
-        return [html.alert(t(lang, f"name_{problem}") if problem else ""), gr.Button(interactive=problem is None)]
-
-    def of_individual(name: str, id: str) -> list[Any]:
-        called = offer.suggested(studio, name, id)
-        return [called, offer.portrait(studio, lang, name, id), *checked(called)]
-
-    def of_run(name: str | None, starred: bool, id: str | None = None) -> list[Any]:
-        if name is None:
-            return [gr.skip(), "", "", "", gr.Button(interactive=False)]
-        found, first = offer.first_choice(studio, lang, name, id, starred=starred)
-        shown = of_individual(name, first) if first else ["", "", "", gr.Button(interactive=False)]
-        return [gr.Dropdown(choices=found, value=first), *shown]
-
-    def on_load(request: gr.Request) -> list[Any]:
-        asked = asked_individual(studio, lang, request)
-        runs = gr.Dropdown(choices=studio.run_choices(), value=asked.run)
-        starred = asks_for_shortlist(studio, asked.run, request)
-        shown = of_run(asked.run, starred, asked.individual)
-        return [asked.notice, gr.HTML(visible=asked.run is None), runs, starred, *shown]
-
     def to_licences(name: str, id: str, called: str, before: list[str]) -> list[Any]:
         if before == [name, id]:  # somebody went back, and keeps what was answered
             return [gr.Walkthrough(selected=2), *[gr.skip()] * (len(legal) + 5)]
@@ -173,13 +145,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return [gr.Walkthrough(selected=5), words, gr.Button(interactive=fits), "", *closed]
 
     walk: dict[str, Any] = {"role": "editor", "show_progress": "minimal"}
-    listen(demo.load, lang, on_load, None, [lost, empty, run, only, who, title, portrait, said, next1], **VIEWING)
-    keep_in_address(run)
-    keep_in_address(who, "id")
-    for trigger in (run.input, only.input):
-        listen(trigger, lang, of_run, [run, only], [who, title, portrait, said, next1], **VIEWING)
-    listen(who.input, lang, of_individual, [run, who], [title, portrait, said, next1], **VIEWING)
-    listen(title.change, lang, checked, title, [said, next1], trigger_mode="always_last", **VIEWING)
+    wire_who(demo, studio, lang, chosen, lost=lost, empty=empty, forward=next1, again=again)
     outputs = [steps, answered, *legal, form, precision, next2, base]
     for trigger in (next1.click, title.submit):
         listen(trigger, lang, to_licences, [run, who, title, answered], outputs, **walk)
@@ -192,7 +158,6 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     listen(next4.click, lang, to_write, [*fields], [steps, place, go, finished, opening, packed, again], **walk)
     for number, button in ((1, back2), (2, back3), (3, back4), (4, back5), (1, again)):
         listen(button.click, lang, lambda number=number: gr.Walkthrough(selected=number), None, steps, **VIEWING)
-    listen(again.click, lang, of_individual, [run, who], [title, portrait, said, next1], role="viewer")
     results = [finished, opening, packed, again, code, comfyui, a1111, commands, zipped, in_use, publishing.asked]
     _wire_writing(studio, lang, fields, legal.read, (go, cancel, back5), results)
     wire_publishing(studio, lang, publishing, [*fields])

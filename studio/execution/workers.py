@@ -11,9 +11,7 @@ import torch
 
 from pipelines.checkpoints.sources import Source
 from studio.cluster.connection import cluster_nodes, fitted, joined_cluster
-from studio.cluster.workers import cluster_workers
 from studio.evaluation.process_slot import process_pool
-from studio.evaluation.run_worker import open_run_worker
 from studio.evaluation.worker_pool import PoolOpener
 from studio.jobs.device_queue import device_count
 from studio.jobs.worker_count import RayWorkers
@@ -106,6 +104,8 @@ def run_workers(
         RunError: no cluster answers.
     """
     if isinstance(config.workers, RayWorkers):
+        from studio.cluster.workers import cluster_workers  # what draws is imported where it is opened
+
         with joined_cluster(address):
             yield cluster_workers(config, config.workers, sources, files)
     elif (count := worker_count(config)) is not None:
@@ -116,5 +116,7 @@ def run_workers(
 
 def _process_workers(config: RunConfig, devices: Sequence[int | None]) -> PoolOpener:
     """What opens workers in processes of this machine, which share its threads."""
+    from studio.evaluation.run_worker import open_run_worker  # what draws is imported where it is opened
+
     threads = max(1, torch.get_num_threads() // len(devices))
     return lambda scorer: process_pool(partial(open_run_worker, config, scorer, threads), devices)

@@ -72,7 +72,7 @@ def test_a_run_that_waits_says_so_and_can_be_taken_out_of_the_line(studio, addre
     store.close()
 
 
-def test_resume_says_that_it_starts_and_an_early_end_fills_the_bar(studio, address, prompt_files, forked, open_page):
+def test_resume_says_that_it_starts_and_an_early_end_fills_the_bar(studio, address, prompt_files, open_page):
     store = short_run(studio, prompt_files, "first")
     store.update(status="stopped")
     page = open_page(LOCALES["ja"])

@@ -132,13 +132,13 @@ class Client:
 
     async def vote(self, pages: Pages, until: float, first: float) -> None:
         """Answer one question after the other, and go on when a sitting is over."""
-        start = pages.handler("judge", "button", "click", 3)
+        start = pages.handler("judge", "button", "click", 4)
         answer = pages.handler("judge", "html", "answer", 2)
         more = pages.handler("judge", "button", "click", 1)
         session = f"{self.name}v"
         await asyncio.sleep(first)
         await self.call("open", session, pages.handler("judge", None, "load", 1), [{"name": "", "reads": "en"}])
-        asked = await self.call("question", session, start, [RUN, self.name, "en"])
+        asked = await self.call("question", session, start, [RUN, self.name, "en", False])
         for number in itertools.count(1):
             if not asked or time.perf_counter() >= until:
                 break

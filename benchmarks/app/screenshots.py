@@ -64,6 +64,7 @@ def take(page: Page, address: str, lang: Lang, run: Path) -> None:
     page.get_by_role("button", name=t(lang, "all_drawn")).wait_for(timeout=DRAWN)
     shoot("compare", height=1350)
     page.goto(address + page_link(lang, "judge", run=run.name))
+    page.wait_for_timeout(2_000)  # the page fills its fields once it is there
     page.locator("#your-name textarea, #your-name input").fill(RATERS[lang])
     page.locator("#go").click()
     page.locator('#question button[data-answer="left"]:enabled').wait_for()

@@ -5,13 +5,18 @@ What a recipe is worth depends on its name alone. Names tell what else is to hap
 picture. First times are told from files in a folder.
 """
 
+import contextlib
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 import zlib
 from pathlib import Path
 from types import SimpleNamespace
+
+import psutil
 
 from pipelines.errors import GenerationError
 from studio.errors import ConfigError
@@ -77,3 +82,20 @@ def opens_at_the_second_time(folder, device):
     if StandIn(folder)._first("opened"):
         raise ConfigError("nothing to open here")
     return StandIn(folder)
+
+
+def log(folder):
+    """(process, recipe) of each evaluation that began, in order."""
+    return [line.split(maxsplit=1) for line in (folder / "asked").read_text().splitlines()]
+
+
+def ends_with_its_driver(program, folder, *arguments):
+    """Kill a process once the worker that it started is at work, and see the worker end; `program` is Python's."""
+    driver = subprocess.Popen([sys.executable, "-c", program, folder, *arguments])
+    while not (folder / "asked").is_file() or not log(folder):
+        assert driver.poll() is None
+        time.sleep(0.05)
+    driver.kill()
+    driver.wait()
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(int(log(folder)[0][0])).wait(60)

@@ -16,6 +16,11 @@ from studio.runs.kind import is_any
 from . import console
 from .options import Json, Run
 
+PageLang = Annotated[Lang, typer.Option(help="language of the page")]
+PageFile = Annotated[
+    Path | None, typer.Option(metavar="FILE.html", help="the page to write; beside the run if left out")
+]
+
 
 def show(run: Run, as_json: Json = False) -> None:
     """The archive, scores per language, lineage of the best. / アーカイブと点数、最良の個体の系譜を表示します。"""
@@ -45,16 +50,9 @@ def show(run: Run, as_json: Json = False) -> None:
     console.print_results(summary.run_json(run_store))
 
 
-def report(
-    run: Run,
-    lang: Annotated[Lang, typer.Option(help="language of the page")] = "en",
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE.html", help="the page to write; beside the run if left out")
-    ] = None,
-) -> None:
+def report(run: Run, lang: PageLang = "en", out: PageFile = None) -> None:
     """A run as one page that opens anywhere: results, pictures, recipe. / 実行の結果を 1 つの HTML にまとめます。"""
-    if is_any(run):
-        raise RunError("{run} breeds networks that draw no pictures. See it with `m2n2 show {run}`.", run=run)
+    refuse_without_pictures(run)
     from studio.reports import write_report
     from studio.runs import store  # here, not above: what is refused needs no torch
 
@@ -67,17 +65,14 @@ def report(
 
 def review(
     run: Run,
-    lang: Annotated[Lang, typer.Option(help="language of the page")] = "en",
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE.html", help="the page to write; beside the run if left out")
-    ] = None,
+    lang: PageLang = "en",
+    out: PageFile = None,
     read: Annotated[
         Path | None, typer.Option(metavar="FILE.json", help="take in what came back of the page; writes none")
     ] = None,
 ) -> None:
     """The shortlist as a page for a client, and what comes back. / 候補を 1 ページにし、感想を読み込みます。"""
-    if is_any(run):
-        raise RunError("{run} breeds networks that draw no pictures. See it with `m2n2 show {run}`.", run=run)
+    refuse_without_pictures(run)
     from studio.judging.reviews import read_review, take_in
     from studio.reports.review import write_review
     from studio.runs import store
@@ -90,5 +85,14 @@ def review(
         kept = take_in(run_store, read_review(read))
     finally:
         run_store.close()
-    comments = sum(bool(one.comment) for one in kept.models) + bool(kept.comment)
-    print(f"{kept.by}: {comments} comments, {sum(one.pick for one in kept.models)} picks")
+    print(f"{kept.by}: {kept.comments} comments, {kept.picks} picks")
+
+
+def refuse_without_pictures(run: Path) -> None:
+    """Refuse a run that breeds networks of another kind.
+
+    Raises:
+        RunError: it is one.
+    """
+    if is_any(run):
+        raise RunError("{run} breeds networks that draw no pictures. See it with `m2n2 show {run}`.", run=run)

@@ -65,6 +65,16 @@ class Review(BaseModel):
     comment: Comment = ""
 
     @property
+    def comments(self) -> int:
+        """How many comments there are: of models, and in all."""
+        return sum(bool(one.comment) for one in self.models) + bool(self.comment)
+
+    @property
+    def picks(self) -> int:
+        """How many models are picked."""
+        return sum(one.pick for one in self.models)
+
+    @property
     def said(self) -> list[ReviewedModel]:
         """The models of which something is said."""
         return [one for one in self.models if one.pick or one.comment]

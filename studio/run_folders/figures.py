@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 from pipelines.untrusted import DATABASE, UnreadableDocument, parse_json
 from studio.runs.database import IndividualRow, ScoresRow, StateRow, database_errors, open_database
 
+from .file_states import FileStates, file_states
+
 _DRAWN = ("ja", "en", "partial")  # scores of pictures that were drawn, one each; NaN where one was spared
 _READ = ("run.db", "run.db-wal")  # files whose change makes a run worth another look
 
@@ -46,11 +48,11 @@ def run_figures(folder: Path) -> RunFigures:
     Raises:
         RunError: its database cannot be read.
     """
-    return _figures(folder, tuple(_state_of(folder / name) for name in _READ))
+    return _figures(folder, file_states(folder, _READ))
 
 
 @functools.lru_cache(maxsize=4096)
-def _figures(folder: Path, state: tuple[tuple[int, int] | None, ...]) -> RunFigures:
+def _figures(folder: Path, state: FileStates) -> RunFigures:
     """The figures of a run whose files are in a `state`; no recipe is read."""
     engine = open_database(folder)
     try:
@@ -83,11 +85,3 @@ def _over_average(comparisons: str) -> float | None:
         return float(found["child_minus_average"]["ja"]["mean"])
     except (UnreadableDocument, KeyError, TypeError, ValueError):
         return None
-
-
-def _state_of(file: Path) -> tuple[int, int] | None:
-    try:
-        facts = file.stat()
-    except OSError:
-        return None
-    return facts.st_mtime_ns, facts.st_size

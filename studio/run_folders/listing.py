@@ -13,6 +13,8 @@ from studio.runs.kind import is_any
 from studio.runs.status import is_running
 from studio.runs.store import open_run
 
+from .file_states import FileStates, file_states
+
 PARTS = ("run.db", "run.yaml")
 _READ = (*PARTS, "run.db-wal", "prompts.yaml", "held_out.yaml")  # files whose change makes a run worth another look
 _MADE_FIRST = ("images", "prompts.yaml", "held_out.yaml")  # what lies in a folder before it is a run
@@ -87,7 +89,7 @@ def _reason(folder: Path) -> str | None:
             parts=Phrase("{one} and {other}", one=PARTS[0], other=PARTS[1]),
         )
     try:
-        return _reason_as_it_stands(folder, tuple(map(_state_of, (folder / name for name in _READ))))
+        return _reason_as_it_stands(folder, file_states(folder, _READ))
     except sqlite3.Error as error:  # locked, for the moment or for good: asked again the next time
         return Phrase(
             "{file} cannot be read now ({error}). Expected nobody else to lock it: end that program.",
@@ -97,7 +99,7 @@ def _reason(folder: Path) -> str | None:
 
 
 @functools.lru_cache(maxsize=4096)  # pages ask this of every run, again and again
-def _reason_as_it_stands(folder: Path, state: tuple[tuple[int, int] | None, ...]) -> str | None:
+def _reason_as_it_stands(folder: Path, state: FileStates) -> str | None:
     """Why a run cannot be read whose files are in a `state`."""
     try:
         _ask_for_moment(folder / "run.db")
@@ -127,11 +129,3 @@ def _ask_for_moment(database: Path) -> None:
                 raise
         except sqlite3.DatabaseError:
             pass  # whoever opens it says what is wrong with it
-
-
-def _state_of(file: Path) -> tuple[int, int] | None:
-    try:
-        facts = file.stat()
-    except OSError:
-        return None
-    return facts.st_mtime_ns, facts.st_size

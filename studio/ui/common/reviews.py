@@ -12,13 +12,7 @@ from studio.judging.reviews import Opinion, Review
 
 def review_said(lang: Lang, review: Review) -> str:
     """Say how many comments and picks a client gave."""
-    return t(
-        lang,
-        "review_by",
-        name=review.by,
-        comments=sum(bool(one.comment) for one in review.models) + bool(review.comment),
-        picks=sum(one.pick for one in review.models),
-    )
+    return t(lang, "review_by", name=review.by, comments=review.comments, picks=review.picks)
 
 
 def reviews_html(lang: Lang, reviews: Sequence[Review]) -> Markup:

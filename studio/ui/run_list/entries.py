@@ -13,6 +13,7 @@ from pipelines.errors import M2N2Error
 from studio.analysis.selection import best_source
 from studio.i18n import Lang, t, worded
 from studio.judging.pinned_prompts import PINNED_FILE, pinned_prompts
+from studio.run_folders.file_states import FileStates, file_states
 from studio.run_folders.labels import read_label
 from studio.runs.state import RunState
 from studio.runs.status import status_of
@@ -88,7 +89,7 @@ class _Glance:
 
 
 def _entry(folder: Path, lang: Lang) -> Entry:
-    seen, label = _glance(folder, tuple(map(_stamp, (folder / name for name in _READ)))), read_label(folder)
+    seen, label = _glance(folder, file_states(folder, _READ)), read_label(folder)
     now = status_of(folder, seen.state)
     words = t(lang, f"short_{now}")
     if now in ("running", "stopped", "interrupted", "failed"):
@@ -108,8 +109,8 @@ def _entry(folder: Path, lang: Lang) -> Entry:
 
 
 @functools.lru_cache(maxsize=4096)
-def _glance(folder: Path, stamps: tuple[tuple[int, int] | None, ...]) -> _Glance:
-    """Look into the database of a run whose files bear these `stamps`."""
+def _glance(folder: Path, states: FileStates) -> _Glance:
+    """Look into the database of a run whose files are in these `states`."""
     store = open_run(folder)
     try:
         state = store.state
@@ -129,11 +130,3 @@ def _cover(store: RunStore, child: str | None) -> str | None:
     )
     address = next((address for address in pictures if address), None)
     return address.replace(html.RUN, html.SMALL, 1) if address else None
-
-
-def _stamp(file: Path) -> tuple[int, int] | None:
-    try:
-        facts = file.stat()
-    except OSError:
-        return None
-    return facts.st_mtime_ns, facts.st_size

@@ -1,12 +1,8 @@
 """Workers on a real Ray cluster of two machines, both of them here: what is lost runs again, and nothing is lost."""
 
-import contextlib
 import os
 import signal
-import subprocess
-import sys
 import tempfile
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import partial
@@ -28,7 +24,15 @@ from studio.execution.creation import create_run
 from studio.jobs.worker_count import RayWorkers
 from tests.conftest import without_report
 from tests.stand_in_runs import carry
-from tests.stand_in_workers import asked, ends_at_once, open_stand_in, opens_at_the_second_time, worth
+from tests.stand_in_workers import (
+    asked,
+    ends_at_once,
+    ends_with_its_driver,
+    log,
+    open_stand_in,
+    opens_at_the_second_time,
+    worth,
+)
 from tests.studio.conftest import archive_of
 
 ray = pytest.importorskip("ray")
@@ -65,11 +69,6 @@ def cluster():
             assert signal.getsignal(signal.SIGTERM) is handler  # Ray's would end a run that is asked to stop
             yield started
         started.shutdown()
-
-
-def log(folder):
-    """(process, recipe) of each evaluation that began, in order."""
-    return [line.split(maxsplit=1) for line in (folder / "asked").read_text().splitlines()]
 
 
 def pool_of(folder, count, **patience):
@@ -193,11 +192,4 @@ def test_workers_end_with_the_process_that_started_them(cluster, tmp_path):
         "    opener = functools.partial(open_stand_in, pathlib.Path(sys.argv[1]))\n"
         "    ray_pool(opener, RayWorkers(ray=1, gpus=0, cpus=1)).evaluate(asked('waits'))"
     )
-    driver = subprocess.Popen([sys.executable, "-c", program, tmp_path, cluster.address])
-    while not (tmp_path / "asked").is_file() or not log(tmp_path):
-        assert driver.poll() is None
-        threading.Event().wait(0.05)
-    driver.kill()
-    driver.wait()
-    with contextlib.suppress(psutil.NoSuchProcess):
-        psutil.Process(int(log(tmp_path)[0][0])).wait(60)
+    ends_with_its_driver(program, tmp_path, cluster.address)

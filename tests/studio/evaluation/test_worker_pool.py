@@ -1,16 +1,12 @@
 """Workers in processes of their own: what one loses runs again elsewhere, and what it cannot survive is set aside."""
 
-import contextlib
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-import psutil
 import pytest
 
 from pipelines.errors import GenerationError
@@ -18,7 +14,7 @@ from studio.errors import ConfigError, RunError
 from studio.evaluation.process_slot import process_pool
 from studio.evaluation.worker_pool import LOSSES, Patience
 from studio.jobs.process import Stopped
-from tests.stand_in_workers import asked, cannot_open, ends_at_once, open_stand_in, worth
+from tests.stand_in_workers import asked, cannot_open, ends_at_once, ends_with_its_driver, log, open_stand_in, worth
 
 
 @pytest.fixture
@@ -26,11 +22,6 @@ def pool(tmp_path):
     opened = process_pool(partial(open_stand_in, tmp_path), [None, None])
     yield opened
     opened.close()
-
-
-def log(tmp_path):
-    """(process, recipe) of each evaluation that began, in order."""
-    return [line.split(maxsplit=1) for line in (tmp_path / "asked").read_text().splitlines()]
 
 
 def test_requests_are_shared_between_processes_and_each_gets_its_own_answer(pool, tmp_path):
@@ -140,11 +131,4 @@ def test_workers_end_with_the_process_that_started_them(tmp_path):
         "from tests.stand_in_workers import asked, open_stand_in\n"
         "process_pool(functools.partial(open_stand_in, pathlib.Path(sys.argv[1])), [None]).evaluate(asked('waits'))"
     )
-    driver = subprocess.Popen([sys.executable, "-c", program, tmp_path])
-    while not (tmp_path / "asked").is_file() or not log(tmp_path):
-        assert driver.poll() is None
-        threading.Event().wait(0.05)
-    driver.kill()
-    driver.wait()
-    with contextlib.suppress(psutil.NoSuchProcess):
-        psutil.Process(int(log(tmp_path)[0][0])).wait(60)
+    ends_with_its_driver(program, tmp_path)

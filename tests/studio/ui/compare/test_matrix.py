@@ -8,7 +8,6 @@ import pytest
 from studio.i18n import LANGUAGES, t
 from studio.runs.inputs import RunPrompts
 from studio.runs.noise import noise_seed
-from studio.ui.common.studio import Studio
 from studio.ui.compare.cells import Place, ask_typed
 from studio.ui.compare.choice import Choice, Window
 from studio.ui.compare.grid import draw, look
@@ -17,18 +16,6 @@ from studio.ui.compare.models import yardsticks
 from studio.ui.compare.overlay import first_two, flicker, overlay, picture_names, place_of, value_of
 from studio.ui.compare.progress import News
 from studio.ui.compare.view import SHOWN, compared, shown
-
-
-@pytest.fixture
-def config(finished):
-    with finished.run("first") as store:
-        return store.config
-
-
-@pytest.fixture
-def fresh(finished):
-    """The finished run, in a studio that has drawn nothing for a page yet."""
-    return Studio(finished.runs, previewer=finished.previewer, allowed=finished.allowed)
 
 
 def keys(text):

@@ -19,25 +19,13 @@ from studio.runs.inputs import RunPrompts
 from studio.runs.noise import noise_seed
 from studio.ui.common.cancellable import Cancelled
 from studio.ui.common.frame import query_values
-from studio.ui.common.studio import DRAWN_KEPT, Studio
+from studio.ui.common.studio import DRAWN_KEPT
 from studio.ui.compare import downloads, view
 from studio.ui.compare.cells import MOST_PROMPTS, Place, ask
 from studio.ui.compare.choice import Choice
 from studio.ui.compare.grid import content, draw, look
 from studio.ui.compare.grid import picture as picture_of
 from studio.ui.compare.models import asked_models, contender, contenders, first_choice
-
-
-@pytest.fixture
-def config(finished):
-    with finished.run("first") as store:
-        return store.config
-
-
-@pytest.fixture
-def fresh(finished):
-    """The finished run, in a studio that has drawn nothing for a page yet."""
-    return Studio(finished.runs, previewer=finished.previewer, allowed=finished.allowed)
 
 
 def compared(studio, models, known=(), ja="", en="", noises=1, quality="run"):

@@ -34,6 +34,8 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
+from gradio.blocks import BlockContext
+from gradio.context import Context
 from gradio.data_classes import BlocksConfigDict
 from gradio.routes import App
 from starlette.routing import Mount
@@ -88,9 +90,19 @@ _BUILDERS = {
 
 
 class _Pages(gr.Blocks):
-    """Pages that are described once all are built; Gradio describes all there are, twice, after every one of them."""
+    """Pages that are described once all are built.
+
+    Gradio describes all there are, and makes an application of them, after every one of them: half of a studio's start.
+    """
 
     _complete = False
+
+    def __exit__(self, exc_type: type[BaseException] | None = None, *args: object) -> None:
+        if exc_type is not None or self._complete:
+            super().__exit__(exc_type, *args)
+        else:
+            BlockContext.__exit__(self)
+            Context.root_block = None
 
     def get_config_file(self) -> BlocksConfigDict:
         return super().get_config_file() if self._complete else {"pages": self.pages, "page": {}}
@@ -98,6 +110,8 @@ class _Pages(gr.Blocks):
     def complete(self) -> None:
         """Take no more pages: `mount_gradio_app` asks for what browsers are told of them."""
         self._complete = True
+        with self:
+            pass
 
 
 def build_pages(studio: Studio, lang: Lang) -> gr.Blocks:

@@ -29,7 +29,7 @@ LOCALES = {"en": "en-GB", "ja": "ja-JP"}
 def browsing(*expected):
     """Opens pages at a laptop's size; whatever else than expected their console calls an error fails in the end."""
     program = chromium()
-    assert program, "Chromium was not found; `make test` installs it, or: apt-get install chromium"
+    assert program, "Chromium was not found; `make test` installs it, or: apt-get install chromium-headless-shell"
     errors = []
 
     def heard(said):

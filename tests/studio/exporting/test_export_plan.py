@@ -44,7 +44,7 @@ def shipped(store, tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["sakura", "sakura.safetensors"])
+@pytest.mark.parametrize("name", ["sakura", pytest.param("sakura.safetensors", marks=pytest.mark.soak)])
 def test_the_code_on_the_card_draws_what_the_studio_shows(store, shipped, name, tmp_path):
     path = shipped[name].path
     readme = path / "README.md" if path.is_dir() else path.with_name("sakura.about") / "README.md"

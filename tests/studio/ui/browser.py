@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from benchmarks.app.pages import KEY, TOKEN, chromium
+from studio.i18n import LANGUAGES
 
 expect.set_options(timeout=30_000)
 SHOTS = Path(__file__).resolve().parents[3] / "test-artefacts"
@@ -23,6 +25,11 @@ FLAGS = [
 LEFT = ("AbortError: signal is aborted", "Connection errored out")
 LOADING = 90_000  # ms until a process of its own has loaded its models, on a busy machine
 LOCALES = {"en": "en-GB", "ja": "ja-JP"}
+
+
+def walked_in(lang):
+    """Both languages as parameters of a walk that is the same in each; the one that is not `lang` is left to soaks."""
+    return [pytest.param(known, marks=() if known == lang else pytest.mark.soak) for known in LANGUAGES]
 
 
 @contextlib.contextmanager

@@ -30,7 +30,9 @@ def address(finished):
 @pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.parametrize(
-    ("lang", "at", "typed"), [("en", 0, "金継ぎの茶碗"), ("ja", 2, "漆塗りの椀")], ids=LANGUAGES
+    ("lang", "at", "typed"),
+    [pytest.param("en", 0, "金継ぎの茶碗", marks=pytest.mark.soak), ("ja", 2, "漆塗りの椀")],
+    ids=LANGUAGES,
 )  # each asks for pictures that the other has not drawn
 def test_compare(lang, at, typed, address, finished, tmp_path, open_page):  # Playwright's loop comes last
     page = open_page(LOCALES[lang])

@@ -79,25 +79,26 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         show = gr.Radio(
             [(t(lang, f"show_{key}"), key) for key in WALL_SHOWS], value="alive", label=t(lang, "show"), scale=2
         )
-    with gr.Accordion(t(lang, "drop_picture"), open=False):
-        dropped = gr.File(
-            label=t(lang, "drop_picture_info"), file_types=[".png"], type="filepath", height=110, elem_id="dropped"
+    with gr.Row(elem_classes="folds"):
+        pins = gr.Dropdown(
+            [],
+            multiselect=True,
+            max_choices=MOST_PINNED,
+            label=t(lang, "pinned"),
+            info=t(lang, "pinned_info", most=MOST_PINNED),
+            elem_id="pins",
         )
-    pins = gr.Dropdown(
-        [],
-        multiselect=True,
-        max_choices=MOST_PINNED,
-        label=t(lang, "pinned"),
-        info=t(lang, "pinned_info", most=MOST_PINNED),
-        elem_id="pins",
-    )
-    with gr.Accordion(t(lang, "filter"), open=False), gr.Row(elem_classes="bar"):
-        text = gr.Textbox(label=t(lang, "filter_text"), info=t(lang, "filter_text_info"), max_lines=1)
-        source = gr.Dropdown([], label=t(lang, "filter_source"), info=t(lang, "filter_source_info"))
-        share = gr.Slider(0, 100, 30, step=5, label=t(lang, "filter_share"))
-        stars = gr.Slider(0, MAX_STARS, 0, step=1, label=t(lang, "filter_stars"))
-        tag = gr.Dropdown([], label=t(lang, "filter_tag"))
-    starred = shortlist_fields(lang)
+        with gr.Accordion(t(lang, "filter"), open=False), gr.Row(elem_classes="bar"):
+            text = gr.Textbox(label=t(lang, "filter_text"), info=t(lang, "filter_text_info"), max_lines=1)
+            source = gr.Dropdown([], label=t(lang, "filter_source"), info=t(lang, "filter_source_info"))
+            share = gr.Slider(0, 100, 30, step=5, label=t(lang, "filter_share"))
+            stars = gr.Slider(0, MAX_STARS, 0, step=1, label=t(lang, "filter_stars"))
+            tag = gr.Dropdown([], label=t(lang, "filter_tag"))
+        with gr.Accordion(t(lang, "drop_picture"), open=False):
+            dropped = gr.File(
+                label=t(lang, "drop_picture_info"), file_types=[".png"], type="filepath", height=110, elem_id="dropped"
+            )
+        starred = shortlist_fields(lang)
     empty = gr.HTML(visible=False)
     with gr.Row(equal_height=False) as found_row:
         with gr.Column(scale=6, min_width=360):

@@ -17,6 +17,8 @@ TILES = "#wall .opens"
 def test_the_address_names_whom_a_click_opened_and_back_returns(finished, finished_address, open_page):
     page = open_page(LOCALES["en"])
     page.goto(f"{finished_address}/en/archive?run=first")
+    expect(page.locator(TILES).first).to_be_visible()
+    assert page.locator("#wall").bounding_box()["y"] < 540  # pixels of 720: fields leave room for pictures
     shown = page.locator("#title h2")
     opened = []
     for tile in range(2):

@@ -16,13 +16,14 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize(("lang", "theme"), [("en", "light"), ("ja", "dark")])
-def test_no_page_has_a_serious_barrier(lang, theme, finished_address, open_page):
+@pytest.mark.parametrize(("lang", "theme", "view"), [("en", "light", "playground"), ("ja", "dark", "blend")])
+def test_no_page_has_a_serious_barrier(lang, theme, view, finished_address, open_page):
     found = {}
     page = open_page(LOCALES[lang], color_scheme=theme)
-    for name in PAGES:
-        link = page_link(lang, name, run="first", id="0001", __theme=theme)
-        page.goto(finished_address + link)
+    shown = {name: (name, {"id": "0001"}) for name in PAGES}
+    shown[view] = "compare", {"id": "0001,ja", "view": view}
+    for name, (path, asked) in shown.items():
+        page.goto(finished_address + page_link(lang, path, run="first", __theme=theme, **asked))
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         expect(page.locator(".wrap.generating, .wrap.translucent")).to_have_count(0)
         page.wait_for_timeout(500)  # Gradio shows what it has loaded by and by, and fades it in

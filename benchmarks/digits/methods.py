@@ -20,7 +20,8 @@ from scipy.special import ndtri
 from pipelines.recipes.crossover import slerp_coefficients
 from studio.evolution.archive import Archive
 from studio.evolution.niches import roulette
-from studio.evolution.search import Crossover, Search
+from studio.evolution.offspring import Crossover
+from studio.evolution.search import Search
 
 from .task import SIZE, SPREAD, Pictures, Solved, Weights, new_weights
 

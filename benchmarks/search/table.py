@@ -127,6 +127,7 @@ METHODS: dict[str, Entry] = {  # in the order in which they matter
         "random weights", "searches", lambda config, sources, niches, folder: RandomWeights(config, sources)
     ),
     "ga": Entry("genetic algorithm", "searches", changes={"alpha": 0.0, "breeding": {"attraction": False}}),
+    "foresight": Entry("foresight", "searches", changes={"breeding": {"foresight": 0.75}}),
     "together": Entry("one chromosome", "ablations", changes={"breeding": {"together": True}}),
     "no-split": Entry("no split point", "ablations", changes={"breeding": {"split_points": 0}}),
     "no-attraction": Entry("no attraction", "ablations", changes={"breeding": {"attraction": False}}),

@@ -56,10 +56,8 @@ def archive_history(individuals: Sequence[Individual], config: RunConfig) -> lis
     moments: list[ArchiveMoment] = []
     for individual in individuals:
         made += not individual.is_source
-        if all(kind in individual.scores for kind in config.competing):  # else it failed, or was turned away early
-            archive.insert(
-                individual.id, np.concatenate([individual.scores[kind].mean(axis=1) for kind in config.competing])
-            )
+        if (scores := individual.competing(config.competing)) is not None:
+            archive.insert(individual.id, scores)
         moment = _moment(made, [means[id] for id in archive.ids], archive)
         if moments and moments[-1].made == made:
             moments.pop()  # the sources are one moment

@@ -7,6 +7,8 @@ Read in this order:
     settings             what breeding needs to know of a run's settings
     initial_population   the sources as individuals, merges made by hand, the archive of a former run
     variation            the crossover of recipes
+    recipe_space         recipes as points whose distances are those of their weights
+    foresight            of a pool of children the one that is expected to win most
     search_method        a search over recipes, as protocols: asked, told, resumed
     m2n2                 the studio's own, from the sources on
 """

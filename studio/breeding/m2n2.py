@@ -18,9 +18,11 @@ from pipelines.recipes.recipe import Recipe, parse_recipe
 from studio.evolution.archive import Archive
 from studio.evolution.errors import EvolutionError
 from studio.evolution.niches import Floats
+from studio.evolution.offspring import Breed, Offspring
 from studio.evolution.search import Search
-from studio.runs.individual import Individual
+from studio.runs.individual import Individual, Prediction
 
+from .foresight import Foresight
 from .initial_population import initial_offspring, source_recipes, warm_up_parents
 from .search_method import Candidate, Told
 from .settings import BreedingSettings
@@ -46,6 +48,8 @@ class Past:
 
 class M2N2:
     """A `ResumableSearch`. Its best is the best mean score in the archive.
+
+    With foresight it breeds several children and asks for one of them; all else stays as it is.
 
     Candidates are told in the order in which they were asked for, see `evolution.search`.
 
@@ -75,6 +79,7 @@ class M2N2:
         self._config, self._noise_rotation, self._max_in_flight = config, noise_rotation, max_in_flight
         first = list(source_recipes(config, sources).values())
         self._crossover = RecipeCrossover(config, sources, first[0])
+        self._foresight = Foresight(config, sources, self._crossover.grams) if config.breeding.foresight else None
         self._initial = initial_offspring(config, sources)
         everyone = past.everyone if past else ()
         born = {one.id for one in everyone}
@@ -84,7 +89,11 @@ class M2N2:
         self._rescored: dict[str, Floats] = {}
         self._in_flight: list[Candidate] = []
         self._search = self._begun() if past is None else self._restored(past)
-        self._in_flight += [Candidate(one.genome, rotation=self.rotation) for one in self._search.in_flight]
+        flying = past.state.get("in_flight", ()) if past else ()
+        self._in_flight += [
+            Candidate(one.genome, rotation=self.rotation, prediction=_prediction(noted))
+            for one, noted in zip(self._search.in_flight, flying, strict=True)
+        ]
 
     @property
     def archive(self) -> Archive:
@@ -168,8 +177,11 @@ class M2N2:
         asked for since is asked for again.
         """
         state = self._search.state()
-        for one, offspring in zip(state.get("in_flight", ()), self._search.in_flight, strict=False):
-            one["recipe"] = offspring.genome.model_dump(mode="json", exclude_none=True)
+        bred = [one for one in self._in_flight if one.role == "offspring"]
+        for noted, candidate in zip(state.get("in_flight", ()), bred, strict=False):
+            noted["recipe"] = candidate.recipe.model_dump(mode="json", exclude_none=True)
+            if (expected := candidate.prediction) is not None:
+                noted["prediction"] = {"mean": expected.mean.tolist(), "deviation": expected.deviation.tolist()}
         return state
 
     @property
@@ -197,7 +209,19 @@ class M2N2:
         if self._asked < len(self._initial):
             return Candidate(self._initial[self._asked], rotation=self.rotation)
         offspring = self._search.ask(warm_up_parents(self._config, self.sources, self.archive, self._asked))
-        return Candidate(offspring.genome, rotation=self.rotation)
+        prediction = self._foresight.predict(offspring.genome) if self._foresight else None
+        return Candidate(offspring.genome, rotation=self.rotation, prediction=prediction)
+
+    def _select(self, breed: Breed[Recipe], rng: np.random.Generator) -> Offspring[Recipe]:
+        if self._foresight is None:
+            return breed()
+        return self._foresight.select(
+            breed,
+            rng,
+            number=self._asked + 1,
+            archive=self.archive,
+            in_flight=[one.genome for one in self._search.in_flight],
+        )
 
     def _cross(self, mother: Recipe, father: Recipe, rng: np.random.Generator) -> Recipe:
         better = max((mother.name, father.name), key=self.archive.mean)
@@ -210,8 +234,12 @@ class M2N2:
                 self._search.discard(bred)
             return False
         if bred is not None:
-            return self._search.tell(name, bred, scores).entered
-        return self._search.add(name, candidate.recipe, scores).entered
+            entered = self._search.tell(name, bred, scores).entered
+        else:
+            entered = self._search.add(name, candidate.recipe, scores).entered
+        if self._foresight:
+            self._foresight.learn(candidate.recipe, scores)
+        return entered
 
     def _told_again(self, candidate: Candidate, scores: Floats | None) -> Told:
         id = candidate.recipe.name
@@ -219,6 +247,9 @@ class M2N2:
         last = not self._alive_left and len(self._in_flight) == 1
         if last:
             self._search.rescore(self._rescored)
+            if self._foresight:
+                for one, rescored in self._rescored.items():
+                    self._foresight.learn(self._search.genomes[one], rescored)
         return Told(entered=True, settled=last)
 
     def _scores(self, id: str) -> Floats:
@@ -232,6 +263,7 @@ class M2N2:
             crossover=self._cross,
             attract=how.attraction,
             compatibility=self._crossover.compatibility if how.compatibility else None,
+            select=self._select,
             max_in_flight=self._max_in_flight,
         )
 
@@ -239,6 +271,8 @@ class M2N2:
         for one in past.everyone:
             if not one.is_source:
                 self._crossover.learn(one.recipe.lineage, one.entered)
+            if self._foresight and one.scores:
+                self._foresight.learn(one.recipe, past.niches(one.scores))
         alive = [one for one in past.everyone if one.alive]
         return Search.restore(
             past.state,
@@ -246,9 +280,17 @@ class M2N2:
             scores={one.id: past.niches(one.scores) for one in alive},
             crossover=self._cross,
             compatibility=self._crossover.compatibility if self._config.breeding.compatibility else None,
+            select=self._select,
             max_in_flight=self._max_in_flight,
             in_flight=[
                 parse_recipe(json.dumps(one["recipe"]), where="the state of a search")
                 for one in past.state.get("in_flight", ())
             ],
         )
+
+
+def _prediction(noted: Mapping[str, Any]) -> Prediction | None:
+    """What was expected of one in flight, as `M2N2.state` noted it."""
+    if (expected := noted.get("prediction")) is None:
+        return None
+    return Prediction(np.array(expected["mean"]), np.array(expected["deviation"]))

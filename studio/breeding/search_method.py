@@ -17,6 +17,7 @@ from pipelines.checkpoints.sources import Source
 from pipelines.recipes.recipe import Recipe
 from studio.evolution.archive import Archive
 from studio.evolution.niches import Floats
+from studio.runs.individual import Prediction
 
 Role = Literal["source", "offspring", "again"]
 
@@ -29,11 +30,13 @@ class Candidate:
         recipe: what to score; its name is the individual's.
         role: a source, an offspring, or somebody alive who is to be scored again, on other noise.
         rotation: which noise it is to be drawn with: 0 the first of every prompt, 1 the next, and so on.
+        prediction: what the search expects it to score, where it looks ahead.
     """
 
     recipe: Recipe
     role: Role = "offspring"
     rotation: int = 0
+    prediction: Prediction | None = None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Column, Table
 
 from eval.scorers import names as naming
+from studio.evolution.calibration import INTERVAL
 
 if TYPE_CHECKING:
     from studio.execution.preflight import Preflight
@@ -46,6 +47,7 @@ def print_results(run: dict[str, Any]) -> None:
     console.print(f"run {run['run']}: {run['status']}, {run['evaluations']} of {run['of']} offspring")
     if run["pictures_spared"]:
         console.print(f"early rejection spared {run['pictures_spared']} pictures")
+    print_foresight(console, run)
     if not run["results"]:
         return
     realism = run["realism"] or {}
@@ -74,6 +76,17 @@ def print_results(run: dict[str, Any]) -> None:
         console.print(
             f"best source per category: {compared['per_category_best']:.4f}; the child closes "
             f"{compared['gap_closed']:.0%} of the gap to it"
+        )
+
+
+def print_foresight(console: Console, run: dict[str, Any]) -> None:
+    """Print how what was expected of offspring compares with what was found, where a run looked ahead."""
+    if (found := run.get("foresight")) is not None:
+        r2 = "–" if found["r2"] is None else f"{found['r2']:.2f}"
+        console.print(
+            f"foresight: {found['individuals']} offspring, R² {r2}, "
+            f"{found['coverage']:.0%} of their scores within the {INTERVAL:.0%} intervals",
+            highlight=False,
         )
 
 

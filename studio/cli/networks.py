@@ -20,6 +20,7 @@ from studio.networks.config import load
 from studio.networks.task import AnyStore, carry_out, create, open_any
 from studio.runs.individual import Individual
 from studio.runs.status import current_status
+from studio.runs.summary import calibration_json
 
 from . import console
 
@@ -88,6 +89,7 @@ def run_json(store: AnyStore) -> dict[str, Any]:
         "of": store.config.evaluations,
         "error": state.error,
         "accepted": state.accepted,
+        **calibration_json(everyone, ("score",)),
         "individuals": [_individual(one) for one in everyone],
         **{key: getattr(state, key) for key in ("child", "items", "results", "comparisons", "failed_rows", "scorer")},
     }
@@ -121,6 +123,7 @@ def _say(store: AnyStore, as_json: bool, *, individuals: bool) -> None:
     out.print(
         f"run {store.folder}: {summary['status']}, {summary['done']} of {summary['of']} offspring", highlight=False
     )
+    console.print_foresight(out, summary)
     failures = [entry for entry in summary["individuals"] if entry["error"]]
     if failures:
         out.print(f"{len(failures)} failed, the last one: {failures[-1]['error']}", markup=False, highlight=False)

@@ -7,7 +7,10 @@ Read in this order:
     competition       the same for one archive, worked out once: exact, and many times faster
     archive           the P individuals alive and who leaves when one more is born
     early_rejection   early rejection: who cannot enter the archive any more, told from some of its scores
+    foresight         what individuals that nobody has scored are expected to score, and who of them to try
+    calibration       how what was expected compares with what was found
     generators        random generators out of the state that a search keeps
+    offspring         a child just made, and the functions that a search makes one with
     search            the loop, one offspring at a time: choose parents, cross, tell; resumable bit for bit
 
 Score matrices are raw: float64 [individuals, niches], each score in 0..1. Rows are individuals, oldest first.

@@ -121,6 +121,26 @@ def fitness(scores: ArrayLike, *, alpha: float = 1.0) -> Floats:
     return (s * price(s.max(axis=0), s.sum(axis=0), alpha=alpha)).sum(axis=1)
 
 
+def newcomer_fitness(alive: ArrayLike, newcomers: ArrayLike, *, alpha: float = 1.0) -> Floats:
+    """What each of several newcomers would win if it alone competed with those alive, by `fitness` of all of them.
+
+    Args:
+        alive: float64 [individuals, niches], raw.
+        newcomers: float64 [newcomers, niches], raw.
+        alpha: competition strength, 0 to 10.
+
+    Returns:
+        float64 [newcomers].
+    """
+    check_alpha(alpha)
+    alive, newcomers = check_scores(alive), check_scores(newcomers)
+    worst = np.minimum(alive.min(axis=0), newcomers)  # [newcomers, niches]
+    s = newcomers - worst
+    c = np.maximum(alive.max(axis=0) - worst, s)
+    z = np.maximum(alive.sum(axis=0) - len(alive) * worst + s, 0.0)
+    return (s * np.divide(c, z if alpha == 1 else z**alpha, out=np.zeros_like(z), where=z > MIN_CROWD)).sum(axis=1)
+
+
 def attraction(scores: ArrayLike, mother: int, *, alpha: float = 1.0) -> Floats:
     """How much each individual complements the mother: sum_j c_j / z_j^alpha * max(s_ij - s_mother,j, 0) (M2N2, Eq. 4).
 

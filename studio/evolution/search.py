@@ -13,7 +13,6 @@ merges of sources that fill the archive in M2N2's experiment with language model
 
 With k workers up to k offspring are in flight. Each is bred from the archive as it stands when it is asked for, and
 they are told in the order in which they were asked for, whoever is scored first: the archive that the n-th is bred
-from .generators import generator_of, generator_of
 from then depends on k alone, never on which worker was faster, so the same seed gives the same search. Scores that
 come early are held back by the caller, who has to write an individual and the state of the search down together.
 
@@ -22,9 +21,8 @@ from one generator, in a fixed order, so the archive, the generator's state and 
 save.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -32,19 +30,7 @@ from numpy.typing import ArrayLike
 from .archive import Archive, Insertion
 from .errors import EvolutionError
 from .generators import generator_of
-
-G = TypeVar("G")
-Crossover = Callable[[G, G, np.random.Generator], G]
-Compatibility = Callable[[G, G], float]
-
-
-@dataclass(frozen=True)
-class Offspring(Generic[G]):
-    """A child just made and not yet scored, with its parents' ids."""
-
-    mother: str
-    father: str
-    genome: G
+from .offspring import Compatibility, Crossover, G, Offspring, Selection
 
 
 class Search(Generic[G]):
@@ -62,6 +48,9 @@ class Search(Generic[G]):
         compatibility: mother's genome and a candidate's to a factor of its attraction, 0 or more: how well the two
             merge (M2N2 leaves it open). Like `crossover` it belongs to how a search is made, not to its state, and it
             must give the same for the same two. Not asked where there is no attraction.
+        select: told how to breed a child by fitness and attraction, gives the one that is asked for: of several the
+            most promising one, say. The first one bred if left out; not asked where the caller names the parents. Like
+            `crossover`, it must draw from nothing but the generator.
         max_in_flight: k, how many offspring may be in flight, at least 1; 1 is the paper's search.
 
     Raises:
@@ -77,6 +66,7 @@ class Search(Generic[G]):
         genomes: Mapping[str, G] | None = None,
         attract: bool = True,
         compatibility: Compatibility[G] | None = None,
+        select: Selection[G] | None = None,
         max_in_flight: int = 1,
     ):
         if max_in_flight < 1:
@@ -91,6 +81,7 @@ class Search(Generic[G]):
         self._rng = rng
         self._crossover = crossover
         self._compatibility = compatibility
+        self._select = select
         self.genomes = {id: genomes[id] for id in archive.ids}
         self.max_in_flight = max_in_flight
         self._in_flight: list[Offspring[G]] = []  # oldest first
@@ -138,9 +129,8 @@ class Search(Generic[G]):
                 in flight and the newest is of others than `parents`; or as `Competition.pick_parents`.
         """
         if len(self._in_flight) < self.max_in_flight:
-            mother, father = self._pick() if parents is None else self._named(parents)
-            genome = self._crossover(self.genomes[mother], self.genomes[father], self._rng)
-            self._in_flight.append(Offspring(mother=mother, father=father, genome=genome))
+            choose = self._select if parents is None else None
+            self._in_flight.append(choose(self._bred, self._rng) if choose else self._bred(parents))
         newest = self._in_flight[-1]
         if parents not in (None, (newest.mother, newest.father)):
             raise EvolutionError(
@@ -199,6 +189,7 @@ class Search(Generic[G]):
         scores: Mapping[str, ArrayLike],
         crossover: Crossover[G],
         compatibility: Compatibility[G] | None = None,
+        select: Selection[G] | None = None,
         max_in_flight: int = 1,
         in_flight: Sequence[G] = (),
     ) -> "Search[G]":
@@ -210,6 +201,7 @@ class Search(Generic[G]):
             scores: likewise; float64 [niches] each.
             crossover: as when the search began.
             compatibility: likewise.
+            select: likewise.
             max_in_flight: likewise; with another one the search goes on well, but as another search.
             in_flight: the genomes of those that the state has in flight, in its order. They are to be told first.
 
@@ -229,6 +221,7 @@ class Search(Generic[G]):
             genomes=genomes,
             attract=state["attract"],
             compatibility=compatibility,
+            select=select,
             max_in_flight=max_in_flight,
         )
         search._in_flight = [
@@ -237,6 +230,11 @@ class Search(Generic[G]):
         ]
         search._settle()
         return search
+
+    def _bred(self, parents: tuple[str, str] | None = None) -> Offspring[G]:
+        mother, father = self._pick() if parents is None else self._named(parents)
+        genome = self._crossover(self.genomes[mother], self.genomes[father], self._rng)
+        return Offspring(mother=mother, father=father, genome=genome)
 
     def _pick(self) -> tuple[str, str]:
         if len(ids := self.archive.ids) < 2:

@@ -261,6 +261,7 @@ class Loop(Generic[E, C]):
             born=now(),
             error=evaluation.error,
             partial=evaluation.partial,
+            prediction=one.candidate.prediction,
         )
         self._store.record(individual, one.state, one.alive)
         self._recorded = done

@@ -22,6 +22,7 @@ from pipelines.recipes.recipe import Recipe
 from studio.analysis.colours import ColourDrift, offspring_drift
 from studio.analysis.lineage import lineage
 from studio.analysis.replay import ArchiveMoment, archive_history
+from studio.evolution.calibration import Calibration
 from studio.evolution.niches import owners
 from studio.library.model_reference import open_recipe_sources
 from studio.licences.inheritance import InheritedLicence, inherited_licences
@@ -29,7 +30,7 @@ from studio.runs.config import RunConfig
 from studio.runs.individual import Individual
 from studio.runs.results import best_child
 from studio.runs.store import RunStore
-from studio.runs.summary import status
+from studio.runs.summary import calibration_of, status
 
 from .pictures import ReportPictures, report_pictures
 
@@ -61,6 +62,8 @@ class ReportContent:
         began: when the first individual was done.
         ended: when the last one was.
         moments: the archive after each offspring.
+        calibration: how what the run expected of offspring compares with what was found; `None` where it did not look
+            ahead.
         alive: the archive as it is, best first.
         holdings: who holds each niche.
         results: the held-out report, by row and kind; empty before there is one.
@@ -84,6 +87,7 @@ class ReportContent:
     began: datetime | None
     ended: datetime | None
     moments: Sequence[ArchiveMoment]
+    calibration: Calibration | None
     alive: Sequence[Individual]
     holdings: Sequence[NicheHolder]
     results: Mapping[str, Any]
@@ -125,6 +129,7 @@ def read_report_content(store: RunStore) -> ReportContent:
         began=individuals[0].born if individuals else None,
         ended=individuals[-1].born if individuals else None,
         moments=archive_history(individuals, config),
+        calibration=calibration_of(individuals, config.competing),
         alive=alive,
         holdings=_holdings(niches, [one for one in alive if "ja" in one.scores], individuals),
         results=state.results or {},

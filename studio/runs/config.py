@@ -60,6 +60,9 @@ class Breeding(BaseModel):
     warm_up: int = Field(
         0, ge=0, description="first so many offspring of random pairs of sources, as in the paper's LLMs"
     )
+    foresight: float = Field(
+        0.0, ge=0, le=1, description="share of offspring that are the best of a pool, by scores foreseen; 0 is off"
+    )
     merges: bool = Field(False, description="first offspring: means of each pair of sources and of all")
     task_arithmetic: str | None = Field(
         None, description="with merges: the source that was the others' base, for sums of what each pair added to it"

@@ -29,13 +29,14 @@ from pipelines.errors import Phrase
 from pipelines.recipes.recipe import Recipe, parse_recipe
 from studio.errors import RunError
 
-from .individual import Individual, PartialScores
+from .individual import Individual, PartialScores, Prediction
 
 SCHEMA = 1
 WITHOUT_LOG = Phrase(
     "If the folder was copied while the run went on, run.db-wal belongs to run.db: copy both, or stop the run first."
 )
 _PARTIAL = "partial"  # the kind of scores of one that was turned away early
+PREDICTED = "predicted"  # what was expected: [niches, 2], mean and deviation, no scores of noises
 
 
 class _Base(DeclarativeBase):
@@ -105,6 +106,9 @@ def packed(scores: Mapping[str, np.ndarray]) -> list[ScoresRow]:
 
 def to_row(individual: Individual, *, alive: bool) -> IndividualRow:
     """An individual as a new row."""
+    scores = dict(individual.scores if individual.partial is None else {_PARTIAL: individual.partial.values})
+    if (expected := individual.prediction) is not None:
+        scores[PREDICTED] = np.stack([expected.mean, expected.deviation], axis=1)
     return IndividualRow(
         id=individual.id,
         mother=individual.mother,
@@ -115,14 +119,14 @@ def to_row(individual: Individual, *, alive: bool) -> IndividualRow:
         seconds=individual.seconds,
         born=individual.born,
         error=individual.error,
-        scores=packed(individual.scores if individual.partial is None else {_PARTIAL: individual.partial.values}),
+        scores=packed(scores),
     )
 
 
 def from_row(row: IndividualRow) -> Individual:
     """The individual of a row."""
     scores = {part.kind: np.frombuffer(part.values, "<f8").reshape(-1, part.noises) for part in row.scores}
-    partial = scores.pop(_PARTIAL, None)
+    partial, expected = scores.pop(_PARTIAL, None), scores.pop(PREDICTED, None)
     return Individual(
         id=row.id,
         mother=row.mother,
@@ -135,6 +139,7 @@ def from_row(row: IndividualRow) -> Individual:
         seconds=row.seconds,
         born=row.born,
         error=row.error,
+        prediction=None if expected is None else Prediction(expected[:, 0], expected[:, 1]),
     )
 
 

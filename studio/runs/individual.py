@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -30,6 +30,19 @@ class PartialScores:
         return int(np.isnan(self.values).sum())
 
 
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What was expected of an offspring before it was measured.
+
+    Attributes:
+        mean: float64 [niches], in 0..1.
+        deviation: of what would be found, one standard deviation: float64 [niches].
+    """
+
+    mean: np.ndarray
+    deviation: np.ndarray
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """What measuring an individual came to; fields as in `Individual`."""
@@ -52,6 +65,7 @@ class Individual:
     only there for those that entered the archive. In a run that votes steer there is "votes" too, float64
     [raters * prompts, noises]. A network that draws no pictures has "score", float64 [items, 1]. One that was turned
     away early has `partial` scores and no others. `error` says why an evaluation failed; there are no scores then.
+    `prediction` is what a search that looks ahead expected.
     `seconds` is what the run took for it: where several are in hand at once, since the one before was recorded.
     """
 
@@ -66,10 +80,21 @@ class Individual:
     born: datetime
     error: str | None = None
     partial: PartialScores | None = None
+    prediction: Prediction | None = None
 
     def mean(self, kind: ScoreKind) -> float | None:
         """The mean score over prompts and noises, `None` where it was not measured."""
         return float(self.scores[kind].mean()) if kind in self.scores else None
+
+    def competing(self, kinds: Sequence[str]) -> np.ndarray | None:
+        """What competes of its scores: float64 [niches], means over noises, one kind after the other.
+
+        Returns:
+            None where it failed, or was turned away early.
+        """
+        if not all(kind in self.scores for kind in kinds):
+            return None
+        return np.concatenate([self.scores[kind].mean(axis=1) for kind in kinds])
 
     @property
     def is_source(self) -> bool:

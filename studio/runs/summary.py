@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
+
+from studio.evolution.calibration import Calibration, calibration
 
 from .individual import Individual, ScoreKind
 from .status import current_status
@@ -65,6 +70,7 @@ def run_json(store: RunStore) -> dict[str, Any]:
         **status(store),
         "evaluations": sum(not individual.is_source for individual in everyone),
         "pictures_spared": pictures_spared(everyone),
+        **calibration_json(everyone, store.config.competing),
         "individuals": [individual_json(individual) for individual in everyone],
         "results": state.results,
         "realism": state.realism,
@@ -80,3 +86,24 @@ def run_json(store: RunStore) -> dict[str, Any]:
 def pictures_spared(individuals: Sequence[Individual]) -> int:
     """Pictures that early rejection left undrawn."""
     return sum(one.partial.spared for one in individuals if one.partial)
+
+
+def calibration_of(individuals: Sequence[Individual], kinds: Sequence[str]) -> Calibration | None:
+    """How what a search expected of its offspring compares with what was found; None where it expected nothing.
+
+    Args:
+        individuals: of a run.
+        kinds: of scores that compete in it.
+    """
+    foreseen = [
+        (expected.mean, expected.deviation, found)
+        for one in individuals
+        if (expected := one.prediction) is not None and (found := one.competing(kinds)) is not None
+    ]
+    return calibration(*map(np.stack, zip(*foreseen, strict=True))) if foreseen else None
+
+
+def calibration_json(individuals: Sequence[Individual], kinds: Sequence[str]) -> dict[str, Any]:
+    """The same as `foresight` of a run's JSON; empty where nothing was foreseen."""
+    found = calibration_of(individuals, kinds)
+    return {"foresight": dataclasses.asdict(found)} if found else {}

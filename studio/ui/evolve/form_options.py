@@ -98,6 +98,7 @@ BEYOND_THE_PAPER = (
     BeyondThePaper("bilingual", {"compete": ("ja", "en")}),
     BeyondThePaper("rotation", {"noise_rotation": 50}),
     BeyondThePaper("early_rejection", {"early_rejection": True}),
+    BeyondThePaper("foresight", {"breeding.foresight": 0.75}),
     BeyondThePaper("merges", {"breeding.merges": True}),
     BeyondThePaper("warm_up", {"breeding.warm_up": 20}),
     BeyondThePaper("compatibility", {"breeding.compatibility": 1.0}),

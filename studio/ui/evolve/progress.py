@@ -16,16 +16,18 @@ from studio.analysis.replay import ArchiveMoment, archive_history
 from studio.analysis.selection import best_source
 from studio.conditions.agreement import accepted_note
 from studio.conditions.difference import Difference, sentence
+from studio.evolution.calibration import Calibration
 from studio.formatting import format_duration, format_score, report_verdict
 from studio.i18n import Lang, t, worded
 from studio.judging.pinned_prompts import pinned_prompts
 from studio.markdown import markdown_text
 from studio.reports import drawings as maps
+from studio.reports.foresight import foresight_words
 from studio.run_folders.listing import UnreadableRun
 from studio.runs.individual import KINDS
 from studio.runs.status import STARTING, is_called
 from studio.runs.store import RunStore
-from studio.runs.summary import status
+from studio.runs.summary import calibration_of, status
 from studio.stored_messages import stored_phrase
 from studio.ui.common import html
 from studio.ui.common.frame import page_link
@@ -91,7 +93,8 @@ def run_view(studio: Studio, lang: Lang, name: str) -> RunView:
             can_finish=now["status"] == "running" and bool(offspring) and not state.finish,
             budget=max(store.config.evaluations, len(offspring) + MORE),
             film=film_strip(lang, store, everyone),
-            newest=html.newest_offspring(lang, store, offspring[: -NEWEST - 1 : -1], best_source(everyone)),
+            newest=html.newest_offspring(lang, store, offspring[: -NEWEST - 1 : -1], best_source(everyone))
+            + foresight_line(lang, calibration_of(everyone, store.config.competing)),
             table=results_table(lang, state.results, state.child, state.realism or {}) if state.results else None,
             verdict=_verdict(lang, state.comparisons) if state.comparisons else "",
             question=question(lang, state.differences),
@@ -188,6 +191,11 @@ def unreadable(lang: Lang, runs: Sequence[UnreadableRun]) -> Markup:
         return Markup()
     rows = Markup("").join(Markup("<li><b>{}</b> {}</li>").format(run.name, worded(lang, run.reason)) for run in runs)
     return Markup('<div class="quiet"><p>{}</p><ul>{}</ul></div>').format(t(lang, "unreadable_runs"), rows)
+
+
+def foresight_line(lang: Lang, found: Calibration | None) -> Markup:
+    """Say how well the run foresees scores; empty where it does not look ahead."""
+    return Markup('<p class="quiet">{}</p>').format(foresight_words(lang, found)) if found else Markup()
 
 
 def question(lang: Lang, found: Sequence[Mapping[str, str]]) -> Markup:

@@ -25,9 +25,9 @@ def scored(candidate):
 class Run:
     """A run in memory: what a store would hold, and candidates in the order in which they were asked for."""
 
-    def __init__(self, family, in_flight, **options):
-        self.config = embedded(seed=2, archive=6, breeding=options)
-        self.family, self.in_flight = family, in_flight
+    def __init__(self, family, in_flight, *, config=None, scored=scored, **options):
+        self.config = config or embedded(seed=2, archive=6, breeding=options)
+        self.family, self.in_flight, self.scored = family, in_flight, scored
         self.everyone, self.state, self.rotation = {}, None, 0
         self.asked, self.settled = [], True
         self.open(None)
@@ -50,7 +50,7 @@ class Run:
         candidate = self.method.in_flight[0]
         recipe, lineage = candidate.recipe, candidate.recipe.lineage
         failed = candidate.role == "offspring" and int(recipe.name) % 5 == 4
-        scores = None if failed else scored(candidate)
+        scores = None if failed else self.scored(candidate)
         told = self.method.tell(candidate, scores)
         self.asked.append((recipe.digest, recipe.name, candidate.role, candidate.rotation, told.entered))
         if candidate.role == "again":
@@ -67,6 +67,7 @@ class Run:
                 alive=told.entered,
                 seconds=1.0,
                 born=datetime(2026, 1, 1, tzinfo=UTC),
+                prediction=candidate.prediction,
             )
         self.settled = told.settled
         if self.settled:

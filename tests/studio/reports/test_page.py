@@ -1,11 +1,13 @@
 """The report on a run: one page with everything in it, in both languages, from runs in any state."""
 
+import dataclasses
 import html
 import json
 import re
 import shutil
 import xml.etree.ElementTree as ET
 
+import numpy as np
 import pytest
 
 import assets
@@ -18,9 +20,12 @@ from studio.reports import report_html
 from studio.reports.content import read_report_content
 from studio.reports.figures import archive_curves
 from studio.runs.config_file import load_config
+from studio.runs.individual import Prediction
 from studio.runs.inputs import open_run_sources
 from studio.runs.results import SHOWN, shown_prompts
 from studio.runs.store import open_run
+from studio.runs.summary import calibration_of, run_json
+from studio.ui.evolve.progress import foresight_line
 
 
 @pytest.fixture(scope="module")
@@ -180,3 +185,27 @@ def test_a_run_without_pictures_is_refused(tmp_path, m2n2):
     refused = m2n2("report", tmp_path)
     assert refused.returncode == 1
     assert "draw no pictures" in refused.stderr
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_run_that_looked_ahead_says_how_well(bred, tmp_path, lang):
+    """Of a child whose scores are foreseen but for one prompt, far from it by more than its interval."""
+    store = open_run(shutil.copytree(bred.folder, tmp_path / "ahead"))
+    assert t(lang, "foresight_found").split("{")[0] not in report_html(store, lang)
+    last = store.individuals()[-1]
+    scores = last.competing(store.config.competing)
+    missed = np.where(np.arange(len(scores)) == 0, 0.5, 0.0)
+    expected = Prediction(scores + missed, np.full(len(scores), 0.01))
+    alive = [one.id for one in store.individuals() if one.alive]
+    store.record(dataclasses.replace(last, id="0005", prediction=expected), store.state.search or {}, alive)
+    found = run_json(store)["foresight"]
+    assert (found["individuals"], found["r2"], found["coverage"]) == (1, None, 1 - 1 / len(scores))
+    said = t(lang, "foresight_found", n=1, r2="–", share=f"{1 - 1 / len(scores):.0%}", meant="80%")
+    assert said in report_html(store, lang)
+    store.rescore({"0005": {"ja": last.scores["ja"] * 0.9}}, {}, 1)
+    again = store.individual("0005")
+    assert (again.prediction.mean == expected.mean).all()
+    assert (again.scores["ja"] == last.scores["ja"] * 0.9).all()
+    assert foresight_line(lang, None) == ""
+    assert said in foresight_line(lang, calibration_of([dataclasses.replace(last, prediction=expected)], ("ja",)))
+    store.close()

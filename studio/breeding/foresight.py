@@ -1,0 +1,123 @@
+"""Foresight: of a pool of children the one is drawn that is expected to win most in the archive.
+
+M2N2's own operators breed the pool, and blends of the sources are put beside them, so that no source is lost early. A
+model of all scores so far (`evolution.foresight`) says what each would score for each prompt; which of them is worth
+drawing is decided by the competition that decides who lives. The model never searches by itself: left alone it finds
+where it errs. A share of the offspring is drawn as M2N2 would, whatever the model thinks of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from pipelines.checkpoints.sources import Source
+from pipelines.recipes.chromosome import Segment
+from pipelines.recipes.gram import Gram
+from pipelines.recipes.lineage import Lineage
+from pipelines.recipes.recipe import Recipe
+from studio.evolution.archive import Archive
+from studio.evolution.foresight import FEWEST, ScoreModel, most_promising
+from studio.evolution.niches import Floats
+from studio.evolution.offspring import Breed, Offspring
+from studio.runs.individual import Prediction
+
+from .initial_population import average_recipe, source_recipes
+from .recipe_space import RecipeSpace
+from .settings import BreedingSettings
+
+CHILDREN = 40  # of the pool
+BLENDS = 24  # of the sources, beside them
+DIGITS = 6  # of what is kept of a prediction
+
+
+class Foresight:
+    """What a search expects of recipes, from all that were scored in it, and whom it therefore has drawn.
+
+    Args:
+        config: how to breed.
+        sources: opened, by name.
+        grams: inner products of the sources, by chromosome that is bred.
+    """
+
+    def __init__(self, config: BreedingSettings, sources: Mapping[str, Source], grams: Mapping[str, Gram]) -> None:
+        self._config = config
+        self._names = list(config.bred(sources))
+        self._bred = [place for place, name in enumerate(sources) if name in self._names]
+        self._space = RecipeSpace(grams, self._bred)
+        self._chromosomes = list(grams)
+        self._blank = average_recipe(config, sources)
+        apart = np.stack([self._space.place(recipe) for recipe in source_recipes(config, sources).values()])
+        self._unit = float(np.sqrt(((apart - apart.mean(axis=0)) ** 2).sum(axis=1).mean())) or 1.0
+        self._scored: dict[str, tuple[Floats, Floats]] = {}  # place and scores, oldest first
+        self._model: ScoreModel | None = None
+
+    def learn(self, recipe: Recipe, scores: Floats) -> None:
+        """Note what an individual scored, float64 [niches]; of one that was scored before, what it scores now."""
+        self._scored[recipe.name] = (self._space.place(recipe), np.array(scores))
+        self._model = None
+
+    def predict(self, recipe: Recipe) -> Prediction | None:
+        """What a recipe is expected to score; None as long as too few were scored to tell."""
+        if (model := self._learned()) is None:
+            return None
+        forecast = model.forecast([self._space.place(recipe)])
+        return Prediction(forecast.mean[0].round(DIGITS), forecast.found[0].round(DIGITS))
+
+    def select(
+        self,
+        breed: Breed[Recipe],
+        rng: np.random.Generator,
+        *,
+        number: int,
+        archive: Archive,
+        in_flight: Sequence[Recipe],
+    ) -> Offspring[Recipe]:
+        """Breed a pool and choose of it; or, of the share that is drawn unseen, breed one child.
+
+        Args:
+            breed: gives a child by M2N2's own operators.
+            rng: what blends are drawn from.
+            number: how many offspring there are with this one.
+            archive: who is alive.
+            in_flight: who is being scored now. They compete with what is expected of them.
+        """
+        model = self._learned()
+        if model is None or not self.chooses(number):
+            return breed()
+        pool = [breed() for _ in range(CHILDREN)]
+        pool += [self._blend(rng, name=f"{number:04d}") for _ in range(BLENDS)]
+        flying = [self._space.place(one) for one in in_flight]
+        alive = archive.scores
+        if flying:
+            alive = np.concatenate([alive, model.forecast(flying).mean])
+        forecast = model.forecast([self._space.place(one.genome) for one in pool], in_flight=flying)
+        return pool[most_promising(alive, forecast, alpha=archive.alpha)]
+
+    def chooses(self, number: int) -> bool:
+        """Whether the offspring of this number is chosen: evenly, as many of them as the run asks for."""
+        share = self._config.breeding.foresight
+        return math.floor(number * share) > math.floor((number - 1) * share)
+
+    def _learned(self) -> ScoreModel | None:
+        if self._model is None and len(self._scored) >= FEWEST:
+            places, scores = zip(*self._scored.values(), strict=True)
+            self._model = ScoreModel(np.stack(places), np.stack(scores), unit=self._unit)
+        return self._model
+
+    def _blend(self, rng: np.random.Generator, *, name: str) -> Offspring[Recipe]:
+        """One weight per source and chromosome, uniform over all that are positive with a sum of 1: Dirichlet(1)."""
+        totals, chromosomes = np.zeros(len(self._bred)), dict(self._blank.chromosomes)
+        for chromosome in self._chromosomes:
+            drawn = rng.dirichlet(np.ones(len(self._bred)))
+            row = np.zeros(len(self._blank.sources))
+            row[self._bred] = drawn
+            totals += drawn
+            whole = Segment(stop=chromosomes[chromosome].size, weights=tuple(row.tolist()))
+            chromosomes[chromosome] = chromosomes[chromosome].model_copy(update={"segments": (whole,)})
+        mother, father = (self._names[place] for place in np.argsort(-totals, kind="stable")[:2])
+        lineage = Lineage(mother=mother, father=father, seed=self._config.seed)
+        genome = self._blank.model_copy(update={"name": name, "chromosomes": chromosomes, "lineage": lineage})
+        return Offspring(mother=mother, father=father, genome=genome)

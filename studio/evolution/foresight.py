@@ -1,0 +1,146 @@
+"""Foresight: what an individual that nobody has scored is expected to score, learned from all that were.
+
+A Gaussian process over places, points whose squared distances tell how alike two individuals are (Rasmussen and
+Williams, "Gaussian Processes for Machine Learning", 2006). One kernel serves all niches,
+
+    k(x, y) = exp(-|x - y|^2 / (2 length^2))
+
+and each niche has a mean and a variance of its own. The length, and the noise as a share of the variance, are those of
+a small grid under which the scores are likeliest; mean and variance are the likeliest ones under these. All of it is a
+function of what was scored and in which order: nothing is kept, so a search that is resumed expects what it expected.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.linalg import cho_solve, cholesky, solve_triangular
+
+from .calibration import NO_VARIANCE
+from .errors import EvolutionError
+from .niches import Floats, check_scores, newcomer_fitness
+
+FEWEST = 4  # individuals that anything is learned from
+LENGTHS = (0.25, 0.5, 1.0, 2.0, 4.0)  # as shares of the unit
+NOISES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # as shares of a niche's variance
+MOST_LIKELY_OF = 128  # individuals that length and noise are chosen on: the grid takes their number's cube
+OPTIMISM = 0.5  # deviations above the mean that an individual is trusted with
+ALIKE = 1e-9  # where two differ by a smaller share, rounding may have done it, and the first is chosen
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """What is expected of places that were not scored.
+
+    Attributes:
+        mean: float64 [places, niches], in 0..1.
+        deviation: how far the score itself may be from that, one standard deviation, float64 [places, niches].
+        found: the same of what will be found, which has noise in it: float64 [places, niches].
+    """
+
+    mean: Floats
+    deviation: Floats
+    found: Floats
+
+
+class ScoreModel:
+    """What scores so far say of those to come.
+
+    Args:
+        places: float64 [individuals, dimensions], whoever was scored.
+        scores: float64 [individuals, niches], in 0..1.
+        unit: a distance at which individuals are likely to differ. It must not depend on who was scored so far: where
+            they have come together, what is far from them would seem unknown.
+
+    Raises:
+        EvolutionError: fewer than `FEWEST` individuals, not one row of scores for each, or one outside 0..1.
+    """
+
+    def __init__(self, places: ArrayLike, scores: ArrayLike, *, unit: float = 1.0) -> None:
+        places, scores = np.asarray(places, dtype=np.float64), check_scores(scores)
+        if len(places) != len(scores) or len(places) < FEWEST:
+            raise EvolutionError(
+                "expected scores of at least {fewest} places, one row each, found {places} places and {scores} rows",
+                fewest=FEWEST,
+                places=len(places),
+                scores=len(scores),
+            )
+        chosen = np.unique(np.linspace(0, len(places) - 1, min(len(places), MOST_LIKELY_OF)).round().astype(int))
+        self._length, self._noise = _likeliest(places[chosen], scores[chosen], unit)
+        self._places, self._factor = places, self._factored(places)
+        ones = np.ones(len(places))
+        whitened = cho_solve(self._factor, ones)
+        self._level: Floats = whitened @ scores / (whitened @ ones)  # [niches], the generalised least squares mean
+        self._weights: Floats = cho_solve(self._factor, scores - self._level)  # [individuals, niches]
+        explained = ((scores - self._level) * self._weights).sum(axis=0)
+        self._scale: Floats = np.sqrt(np.maximum(explained, 0.0) / len(places))  # [niches], a standard deviation
+
+    def forecast(self, places: ArrayLike, *, in_flight: ArrayLike | None = None) -> Forecast:
+        """What places are expected to score.
+
+        Args:
+            places: float64 [places, dimensions].
+            in_flight: float64 [others, dimensions], whoever is being scored now. Taken to score what is expected of
+                them, they change no mean, but make it surer what lies near them.
+        """
+        places = np.asarray(places, dtype=np.float64)
+        near = self._kernel(places, self._places)
+        mean = np.clip(self._level + near @ self._weights, 0.0, 1.0)
+        factor = self._factor
+        if in_flight is not None and len(in_flight := np.asarray(in_flight, dtype=np.float64)):
+            known = np.concatenate([self._places, in_flight])
+            factor, near = self._factored(known), self._kernel(places, known)
+        unknown = 1.0 - (solve_triangular(factor[0], near.T, lower=True) ** 2).sum(axis=0)  # [places]
+        unknown = np.maximum(unknown, 0.0)[:, np.newaxis]
+        return Forecast(mean, np.sqrt(unknown) * self._scale, np.sqrt(unknown + self._noise) * self._scale)
+
+    def _factored(self, places: Floats) -> tuple[Floats, bool]:
+        covariance = self._kernel(places, places)
+        covariance[np.diag_indices_from(covariance)] += self._noise
+        return cholesky(covariance, lower=True), True
+
+    def _kernel(self, some: Floats, others: Floats) -> Floats:
+        return np.exp(squared_distances(some, others) / (-2 * self._length**2))
+
+
+def squared_distances(some: Floats, others: Floats) -> Floats:
+    """Squared distances between points: float64 [some, others] of [some, dimensions] and [others, dimensions]."""
+    mixed = some @ others.T
+    squares = (some**2).sum(axis=1)[:, np.newaxis] + (others**2).sum(axis=1) - 2 * mixed
+    return np.maximum(squares, 0.0)
+
+
+def _likeliest(places: Floats, scores: Floats, unit: float) -> tuple[float, float]:
+    """Length and noise under which the scores are likeliest, of several equally likely the smoothest."""
+    told = scores[:, scores.var(axis=0) > NO_VARIANCE]
+    best, found = -np.inf, (LENGTHS[-1] * unit, NOISES[-1])
+    if not told.size:
+        return found
+    distances = squared_distances(places, places)
+    for share in reversed(LENGTHS):
+        values, vectors = np.linalg.eigh(np.exp(distances / (-2 * (share * unit) ** 2)))
+        rotated, ones = vectors.T @ told, vectors.sum(axis=0)
+        for noise in reversed(NOISES):
+            weights = 1.0 / (np.maximum(values, 0.0) + noise)
+            level = (ones * weights) @ rotated / (weights @ ones**2)
+            variances = weights @ (rotated - ones[:, np.newaxis] * level) ** 2 / len(places)
+            likelihood = float(told.shape[1] * np.log(weights).sum() - len(places) * np.log(variances).sum())
+            if likelihood > best + ALIKE * abs(likelihood):
+                best, found = likelihood, (share * unit, noise)
+    return found
+
+
+def most_promising(alive: Floats, forecast: Forecast, *, alpha: float = 1.0) -> int:
+    """Whoever is expected to win most in competition with those alive: a place of the forecast, the first of several.
+
+    Each is trusted with `OPTIMISM` deviations above its mean in every niche, so that between two that are expected to
+    win alike the less known one is tried.
+
+    Args:
+        alive: float64 [individuals, niches], scores of those it will compete with; of those in flight what is expected.
+        forecast: of the places to choose from.
+        alpha: competition strength, 0 to 10.
+    """
+    hoped = np.clip(forecast.mean + OPTIMISM * forecast.deviation, 0.0, 1.0)
+    won = newcomer_fitness(alive, hoped, alpha=alpha)
+    return int(np.flatnonzero(won >= won.max() * (1 - ALIKE))[0])

@@ -250,9 +250,16 @@ def _aligned_spans(
     """Yield stretches over which both parents' weights are constant: (start, stop, mother's, father's)."""
     if start >= stop:
         return
-    for begin, end, mine in mother.spans_within(start, stop):
-        for span_begin, span_end, theirs in father.spans_within(begin, end):
-            yield span_begin, span_end, mine, theirs
+    mothers, fathers = mother.spans_within(start, stop), father.spans_within(start, stop)
+    mine, theirs = next(mothers), next(fathers)
+    while True:
+        end = min(mine.stop, theirs.stop)
+        yield start, end, mine.weights, theirs.weights
+        if end == stop:
+            return
+        start = end
+        mine = next(mothers) if mine.stop == end else mine
+        theirs = next(fathers) if theirs.stop == end else theirs
 
 
 def merge_equal_neighbours(segments: Iterable[Segment]) -> tuple[Segment, ...]:

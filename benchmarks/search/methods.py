@@ -1,8 +1,8 @@
 """The searches of the benchmark, behind one interface: `studio.breeding.search_method`.
 
 M2N2, its ablations, the genetic algorithm and the extensions are the studio's own search under other settings. Beside
-it stand CMA-ES over one weight per source and chromosome, the recipe of EvoSDXL-JP; MAP-Elites on a pyribs archive with
-the same crossover; random weights; merges that need no search.
+it stand CMA-ES over one weight per source and chromosome, the recipe of EvoSDXL-JP; MAP-Elites and CycleQD on pyribs
+archives with the same crossover; random weights; merges that need no search.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ CHROMOSOMES = ("attention", "backbone")
 START, SIGMA = 0.5, 1 / 6  # of CMA-ES in the unit cube: those of Akiba et al., arXiv 2403.13187
 GRID, HIGHEST = (5, 5), 0.5  # MAP-Elites: about as many cells as M2N2's archive has places; mean scores up to this
 DESCRIPTORS = (("animals", "activities"), ("food", "travel"))  # categories whose mean scores are the two axes
+TASKS = (*DESCRIPTORS, ("objects",))  # of CycleQD: each is quality in turn, the others are the axes
 
 
 class BestEver:
@@ -172,6 +173,43 @@ class Elites:
     def best(self) -> tuple[Recipe, Floats] | None:
         elite = self._grid.best_elite
         return None if elite is None else (elite["solution"], elite["scores"])
+
+
+class CycleQD(BestEver):
+    """CycleQD (Kuroki et al., arXiv 2410.14735): an archive per task, with it as quality and the others as axes.
+
+    The task whose archive gives the parents changes with every child; whoever is scored is offered to all archives.
+    Crossover is the studio's, so that only the search differs: theirs averages task vectors, and mutates along their
+    singular vectors. Archives have as many cells as MAP-Elites's grid; parents are two elites at random.
+    """
+
+    def __init__(self, config: RunConfig, sources: Mapping[str, Source], niches: PromptSet) -> None:
+        super().__init__(sources)
+        self._first = list(source_recipes(config, sources).values())
+        self._crossover, self._made = RecipeCrossover(config, sources, self._first[0]), 0
+        self._rng = np.random.default_rng(config.seed)
+        self._tasks = [np.isin(niches.categories, task) for task in TASKS]
+        self._archives = [
+            GridArchive(solution_dim=(), dims=GRID, ranges=[(0.0, HIGHEST)] * len(GRID), solution_dtype=object)
+            for _ in TASKS
+        ]
+
+    def ask(self) -> Candidate:
+        if self._first:
+            return Candidate(self._first.pop(0), "source")
+        elites = self._archives[self._made % len(TASKS)].data("solution")
+        mother, father = (elites[row] for row in self._rng.permutation(len(elites))[[0, -1]])
+        self._made += 1
+        return Candidate(self._crossover(mother, father, self._rng, number=self._made))
+
+    def tell(self, candidate: Candidate, scores: Floats | None) -> None:
+        super().tell(candidate, scores)
+        if scores is None:
+            return
+        means = [float(scores[task].mean()) for task in self._tasks]
+        for number, archive in enumerate(self._archives):
+            axes = means[:number] + means[number + 1 :]
+            archive.add_single(candidate.recipe, means[number], axes)
 
 
 def merge(config: RunConfig, sources: Mapping[str, Source], rows: Sequence[Floats] | Floats) -> Recipe:

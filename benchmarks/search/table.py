@@ -18,7 +18,7 @@ from studio.breeding.m2n2 import M2N2
 from studio.breeding.search_method import SearchMethod
 from studio.runs.config import RunConfig, embedded
 
-from .methods import Elites, Listed, RandomWeights, Rejection, Strategy, merge
+from .methods import CycleQD, Elites, Listed, RandomWeights, Rejection, Strategy, merge
 from .ties_dare import added, dare, task_vectors, ties
 
 BASE = "base"
@@ -135,6 +135,7 @@ METHODS: dict[str, Entry] = {  # in the order in which they matter
     "map-elites": Entry(
         "MAP-Elites", "searches", lambda config, sources, niches, folder: Elites(config, sources, niches)
     ),
+    "cycle-qd": Entry("CycleQD", "searches", lambda config, sources, niches, folder: CycleQD(config, sources, niches)),
     "compatibility": _extension("compatibility 1", compatibility=1.0),
     "splits": _extension("1 to 3 split points", split_points=3, split_growth=50),
     "guided": _extension("guided split points", guided=True),

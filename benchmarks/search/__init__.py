@@ -10,6 +10,7 @@ Read in this order:
     table        the rows: each method with its settings
     run          every row and seed, resumed from `results/search`
     statistics   intervals and tests over seeds and prompts
+    thrift       pictures until M2N2's score, and scores at equal pictures
     report       the table with verdicts
     figures      curves, and pictures of the winners
 """

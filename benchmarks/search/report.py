@@ -19,6 +19,7 @@ from .figures import Run, Runs, curves, pictures
 from .statistics import Tested, crossed, holm
 from .table import METHODS
 from .task import Bench
+from .thrift import thrift
 
 KINDS = ("ja", "en", "consistency")
 EARLY = 50  # evaluations after which one can see who is quick
@@ -189,7 +190,8 @@ def report(bench: Bench, folder: Path, evaluations: int) -> None:
     Console(width=230).print(table)
     if not found:
         return
-    write_whole(folder / "search.md", page(summaries, again, everyone, rejection).encode())
+    written = page(summaries, again, everyone, rejection, thrift(found))
+    write_whole(folder / "search.md", written.encode())
     write_whole(folder / "search.png", curves(found))
     write_whole(folder / "search-pictures.png", pictures(bench, found))
 
@@ -199,8 +201,17 @@ def _of_seeds(found: Runs, seeds: range) -> Runs:
     return {method: runs for method, runs in some.items() if runs}
 
 
-def page(summaries: list[Summary], again: list[Summary], everyone: list[Run], rejection: dict[int, Run]) -> str:
-    """The table in Markdown, with what it says and how it was made; `again` are the seeds that confirm."""
+def page(
+    summaries: list[Summary],
+    again: list[Summary],
+    everyone: list[Run],
+    rejection: dict[int, Run],
+    pictures_drawn: Sequence[str] = (),
+) -> str:
+    """The table in Markdown, with what it says and how it was made; `again` are the seeds that confirm.
+
+    `pictures_drawn` are lines of `thrift`.
+    """
     parts = {
         group: [one for one in summaries if METHODS[one.method].group == group]
         for group in ("merges", "searches", "ablations", "fitness", "extensions")
@@ -231,6 +242,7 @@ def page(summaries: list[Summary], again: list[Summary], everyone: list[Run], re
         if part:
             lines += ["", f"## {title}", "", f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
             lines += [f"| {' | '.join(one.row())} |" for one in part]
+    lines += pictures_drawn
     lines += ["", "![curves](search.png)", "", "![pictures of the first seed](search-pictures.png)", ""]
     lines += [f"Machine: {one}." for one in sorted({run["machine"] for run in everyone})]
     lines += [f"An evaluation took {np.median(spent):.2f} seconds (median over runs)."]

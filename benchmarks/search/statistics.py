@@ -53,6 +53,20 @@ def crossed(values: ArrayLike) -> Tested:
     return Tested(mean=mean, low=mean - half, high=mean + half, p=p)
 
 
+def over_seeds(values: ArrayLike) -> Tested:
+    """The mean over seeds, with Student's interval for other seeds.
+
+    Args:
+        values: [seeds], at least two.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    mean, freedom = float(values.mean()), len(values) - 1
+    error = float(values.std(ddof=1) / np.sqrt(len(values)))
+    half = float(student.ppf((1 + LEVEL) / 2, freedom)) * error
+    p = 2 * float(student.sf(abs(mean) / error, freedom)) if error > 0 else float(mean == 0)
+    return Tested(mean=mean, low=mean - half, high=mean + half, p=p)
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """P-values adjusted for how many there are (Holm, Scandinavian Journal of Statistics 6, 1979).
 

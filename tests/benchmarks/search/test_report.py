@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from benchmarks.search.report import summarise, with_verdicts
-from benchmarks.search.statistics import crossed, holm
+from benchmarks.search.statistics import crossed, holm, over_seeds
+from benchmarks.search.thrift import evaluations_to, thrift
 
 SEEDS = range(5)
 
@@ -103,3 +104,32 @@ def test_judge_after_fifty_evaluations():
     assert summarise("ties", {0: {**one, "curve": [0.3] * 49}}, {}).early is None
     assert summarise("rotation", {0: one}, {}).judge is None  # its noise changes
     assert summarise("references", {0: one}, {}).judge is None  # its fitness is another
+
+
+def test_an_interval_over_seeds_by_hand():
+    found = over_seeds([0.1, 0.2, 0.3])
+    assert found.mean == pytest.approx(0.2)
+    assert found.high - found.mean == pytest.approx(4.302653 * 0.1 / np.sqrt(3))  # t of 2 degrees of freedom
+    assert over_seeds([0.1, 0.1]).p == 0.0
+
+
+def test_pictures_until_a_score():
+    assert evaluations_to([0.1, 0.3, 0.4], 0.3) == 2
+    assert evaluations_to([0.1, 0.3, 0.4], 0.5) is None
+
+    def runs(*curves):
+        return {seed: {"curve": curve, "niches": 10, "evaluations": 3} for seed, curve in enumerate(curves)}
+
+    found = {
+        "m2n2": runs([0.1, 0.2, 0.3], [0.1, 0.4, 0.5], [0.1, 0.1, 0.4]),  # 0.4 on the mean, in the end
+        "cma-es": runs([0.4, 0.4, 0.4], [0.1, 0.4, 0.6], [0.1, 0.2, 0.8]),
+        "average": runs([0.1]),
+        "random": runs([0.1, 0.2, 0.3]),
+    }
+    lines = [line for line in thrift(found) if line.startswith("|")]
+    assert lines[2:] == [
+        "| M2N2 | 3 | 30 (20 to more than 30) |  |  |  |  |",
+        "| CMA-ES | 3 | 20 (10 to 30) |  |  |  | +0.200 [-0.230, +0.630] |",
+        "| random weights | 1 | more than 30 (more than 30 to more than 30) |  |  |  |  |",
+    ]
+    assert thrift({"average": found["average"]}) == []

@@ -16,8 +16,8 @@ class Calibration:
 
     Attributes:
         individuals: of how many.
-        r2: the share of what sets them apart, niche by niche, that was foreseen: 1 is all, 0 no more than to know each
-            niche's mean, and below 0 it is worse than that; None where nothing sets them apart.
+        r2: out of sample, the share of what was unusual about them that was foreseen: 1 is all of it, 0 no more than to
+            expect what is usual, and below 0 it is worse than that; None where nothing was unusual.
         coverage: the share of scores within the interval that was to hold `INTERVAL` of them.
     """
 
@@ -26,19 +26,23 @@ class Calibration:
     coverage: float
 
 
-def calibration(mean: ArrayLike, deviation: ArrayLike, found: ArrayLike) -> Calibration:
+def calibration(mean: ArrayLike, deviation: ArrayLike, found: ArrayLike, usual: ArrayLike) -> Calibration:
     """Compare what was expected with what was found.
+
+    The share is of what was unusual at the time, and not of what sets these individuals apart: those that are chosen
+    are alike, and the better they are chosen, the less is left to tell them apart by.
 
     Args:
         mean: float64 [individuals, niches], expected.
         deviation: float64 [individuals, niches], one standard deviation of what was to be found.
         found: float64 [individuals, niches]; one individual at least.
+        usual: float64 [individuals, niches], the mean of all that were scored before each.
     """
     scores, expected = np.asarray(found, dtype=np.float64), np.asarray(mean, dtype=np.float64)
     missed = scores - expected
-    apart = float(((scores - scores.mean(axis=0)) ** 2).sum())
+    unusual = float(((scores - np.asarray(usual, dtype=np.float64)) ** 2).sum())
     return Calibration(
         individuals=len(scores),
-        r2=1.0 - float((missed**2).sum()) / apart if apart > NO_VARIANCE * scores.size else None,
+        r2=1.0 - float((missed**2).sum()) / unusual if unusual > NO_VARIANCE * scores.size else None,
         coverage=float((np.abs(missed) <= HALF_WIDTH * np.asarray(deviation)).mean()),
     )

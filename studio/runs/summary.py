@@ -95,11 +95,14 @@ def calibration_of(individuals: Sequence[Individual], kinds: Sequence[str]) -> C
         individuals: of a run.
         kinds: of scores that compete in it.
     """
-    foreseen = [
-        (expected.mean, expected.deviation, found)
-        for one in individuals
-        if (expected := one.prediction) is not None and (found := one.competing(kinds)) is not None
-    ]
+    foreseen: list[tuple[np.ndarray, ...]] = []
+    total, count = np.zeros(()), 0
+    for one in individuals:
+        if (found := one.competing(kinds)) is None:
+            continue
+        if (expected := one.prediction) is not None and count:
+            foreseen.append((expected.mean, expected.deviation, found, total / count))
+        total, count = total + found, count + 1
     return calibration(*map(np.stack, zip(*foreseen, strict=True))) if foreseen else None
 
 

@@ -53,7 +53,8 @@ def test_a_forecast_is_that_of_the_likeliest_process_on_the_grid():
 def test_scores_of_a_smooth_landscape_are_foreseen_and_intervals_hold_what_they_are_to_hold():
     places, wanted = scattered(40, 3), scattered(60, 4)
     forecast = ScoreModel(places, landscape(places), unit=UNIT).forecast(wanted)
-    found = calibration(forecast.mean, forecast.found, landscape(wanted))
+    usual = np.full((60, 3), landscape(places).mean(axis=0))
+    found = calibration(forecast.mean, forecast.found, landscape(wanted), usual)
     assert found.individuals == 60
     assert found.r2 > 0.95
     assert found.coverage > 0.7
@@ -134,10 +135,10 @@ def test_of_two_that_are_expected_to_win_alike_the_less_known_is_tried_and_of_eq
 
 
 def test_calibration_by_hand():
-    mean, found = [[0.2, 0.5], [0.4, 0.5]], [[0.2, 0.6], [0.6, 0.4]]
+    mean, found, usual = [[0.2, 0.5], [0.4, 0.5]], [[0.2, 0.6], [0.6, 0.4]], [[0.2, 0.4], [0.4, 0.4]]
     spread = 0.1 / HALF_WIDTH * 1.01  # an interval of a tenth and a little to either side
-    told = calibration(mean, np.full((2, 2), spread), found)
-    # squares missed: 0 + .01 + .04 + .01; apart from the niches' means .4 and .5: 2 * .04 + 2 * .01
-    assert told.r2 == pytest.approx(1 - 0.06 / 0.10)
+    told = calibration(mean, np.full((2, 2), spread), found, usual)
+    # squares missed: 0 + .01 + .04 + .01; from what is usual: 0 + .04 + .04 + 0
+    assert told.r2 == pytest.approx(1 - 0.06 / 0.08)
     assert told.coverage == 0.75
-    assert calibration([[0.3]], [[0.1]], [[0.3]]).r2 is None
+    assert calibration([[0.3]], [[0.1]], [[0.3]], [[0.3]]).r2 is None

@@ -199,13 +199,18 @@ def test_a_run_that_looked_ahead_says_how_well(bred, tmp_path, lang):
     alive = [one.id for one in store.individuals() if one.alive]
     store.record(dataclasses.replace(last, id="0005", prediction=expected), store.state.search or {}, alive)
     found = run_json(store)["foresight"]
-    assert (found["individuals"], found["r2"], found["coverage"]) == (1, None, 1 - 1 / len(scores))
-    said = t(lang, "foresight_found", n=1, r2="–", share=f"{1 - 1 / len(scores):.0%}", meant="80%")
+    before = np.mean([one.competing(("ja",)) for one in bred.individuals()], axis=0)
+    r2 = 1 - 0.25 / ((scores - before) ** 2).sum()
+    assert (found["individuals"], found["coverage"]) == (1, 1 - 1 / len(scores))
+    assert found["r2"] == pytest.approx(r2)
+    said = t(lang, "foresight_found", n=1, r2=f"{r2:.2f}", share=f"{1 - 1 / len(scores):.0%}", meant="80%")
     assert said in report_html(store, lang)
     store.rescore({"0005": {"ja": last.scores["ja"] * 0.9}}, {}, 1)
     again = store.individual("0005")
     assert (again.prediction.mean == expected.mean).all()
     assert (again.scores["ja"] == last.scores["ja"] * 0.9).all()
     assert foresight_line(lang, None) == ""
-    assert said in foresight_line(lang, calibration_of([dataclasses.replace(last, prediction=expected)], ("ja",)))
+    everyone = [*bred.individuals(), dataclasses.replace(last, prediction=expected)]
+    assert said in foresight_line(lang, calibration_of(everyone, ("ja",)))
+    assert calibration_of(everyone[-1:], ("ja",)) is None  # nobody before it, so nothing is usual
     store.close()

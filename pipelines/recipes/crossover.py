@@ -158,7 +158,7 @@ def cross_recipes(
     grams: Mapping[str, Gram],
     layouts: Mapping[str, Layout],
     lineage: Lineage | None = None,
-    angle: AngleScope = "chromosome",
+    angle: AngleScope | Mapping[str, float] = "chromosome",
 ) -> Recipe:
     """Cross two recipes over the same sources and host.
 
@@ -169,12 +169,18 @@ def cross_recipes(
         grams: inner products of the sources by chromosome.
         layouts: where the tensors of each chromosome begin.
         lineage: what the child says of its origin.
-        angle: one angle for each chromosome, for each tensor, or for the whole genome.
+        angle: one angle for each chromosome, for each tensor, or for the whole genome; or cosines by chromosome that
+            were worked out elsewhere.
 
     Returns:
         The child, without a name.
     """
-    angle_or_cosine = genome_cosine(mother, father, grams) if angle == "genome" else angle
+    angles: Mapping[str, Literal["chromosome", "tensor"] | float]
+    if isinstance(angle, str):
+        one = genome_cosine(mother, father, grams) if angle == "genome" else angle
+        angles = dict.fromkeys(parameters, one)
+    else:
+        angles = angle
     crossed = {
         name: cross_chromosomes(
             mother.chromosomes[name],
@@ -182,7 +188,7 @@ def cross_recipes(
             parameters[name],
             gram=grams[name],
             layout=layouts[name],
-            angle=angle_or_cosine,
+            angle=angles[name],
         )
         for name in parameters
     }

@@ -11,7 +11,13 @@ import numpy as np
 
 from pipelines.architectures.keys import MODEL, TEXT_ENCODERS, canonical_order, component_of
 from pipelines.checkpoints.sources import Source
-from pipelines.recipes.crossover import AngleScope, CrossoverParameters, cross_recipes, genome_cosine
+from pipelines.recipes.crossover import (
+    AngleScope,
+    CrossoverParameters,
+    chromosome_cosine,
+    cross_recipes,
+    genome_cosine,
+)
 from pipelines.recipes.gram import compute_gram
 from pipelines.recipes.lineage import Lineage
 from pipelines.recipes.recipe import Recipe
@@ -21,6 +27,7 @@ from studio.evolution.niches import roulette
 from .settings import BreedingSettings
 
 N = TypeVar("N", int, float)
+MET = 512  # pairs of parents whose angles are kept: about those of an archive of 20
 BINS = 10  # stretches of a chromosome that `guided` tells apart
 
 
@@ -51,6 +58,7 @@ class RecipeCrossover:
         # What a seed means: chromosomes draw in this order, those of a lone network in that of its patterns.
         self._drawn = list(self.layouts) if recipe.merged_components == (MODEL,) else sorted(self.layouts)
         self._alive = len(bred)  # sources and those that entered, as far as there was room
+        self._met: dict[tuple[int, int], tuple[Recipe, Recipe, dict[str, float]]] = {}
         # tries and successes per chromosome and bin: one of two, before anything is known
         self._paid = {name: np.array([[2.0, 1.0]] * BINS) for name in self.layouts}
 
@@ -76,7 +84,6 @@ class RecipeCrossover:
                 name: CrossoverParameters(one.split_points, tuple(1 - w for w in one.ratios))
                 for name, one in genes.items()
             }
-        angle: AngleScope = "genome" if how.together else self.config.angle
         lineage = Lineage(
             mother=mother.name,
             father=father.name,
@@ -88,9 +95,36 @@ class RecipeCrossover:
             seed=self.config.seed,
         )
         child = cross_recipes(
-            mother, father, genes, grams=self.grams, layouts=self.layouts, lineage=lineage, angle=angle
+            mother,
+            father,
+            genes,
+            grams=self.grams,
+            layouts=self.layouts,
+            lineage=lineage,
+            angle=self._angle(mother, father),
         )
         return child.model_copy(update={"name": f"{number:04d}"})
+
+    def _angle(self, mother: Recipe, father: Recipe) -> AngleScope | dict[str, float]:
+        """The angle between two parents, as cosines by chromosome; of those that met lately it is known."""
+        scope: AngleScope = "genome" if self.config.breeding.together else self.config.angle
+        if scope == "tensor":
+            return scope
+        pair = id(mother), id(father)  # theirs as long as they are held
+        if pair not in self._met:
+            if len(self._met) >= MET:
+                del self._met[next(iter(self._met))]
+            if scope == "genome":
+                cosines = dict.fromkeys(self.layouts, genome_cosine(mother, father, self.grams))
+            else:
+                cosines = {
+                    name: chromosome_cosine(
+                        mother.chromosomes[name], father.chromosomes[name], self.grams[name], 0, layout.size
+                    )
+                    for name, layout in self.layouts.items()
+                }
+            self._met[pair] = mother, father, cosines
+        return self._met[pair][2]
 
     def learn(self, lineage: Lineage | None, entered: bool) -> None:
         """Note where an offspring was split and whether that paid; told of all of them, in order.

@@ -7,6 +7,7 @@ import pytest
 
 import assets
 from pipelines.recipes.crossover import genome_cosine
+from pipelines.recipes.gram import Gram
 from pipelines.recipes.lineage import Lineage
 from studio.breeding.initial_population import merge_baselines, source_recipes
 from studio.breeding.variation import BINS, RecipeCrossover
@@ -194,3 +195,20 @@ def test_options_that_contradict_each_other():
 def test_weights_go_to_every_chromosome_that_is_merged(family):
     recipe = embedded(merge_text_encoders=True).weighted(family, [0, 1, 0, 0], name="ja")
     assert set(recipe.chromosomes) == {"attention", "backbone", "text_encoder", "text_encoder_2"}
+
+
+@pytest.mark.parametrize("options", [{}, {"together": True}], ids=["chromosomes", "together"])
+def test_parents_that_meet_again_have_the_angle_they_had(crossover, one_hot, monkeypatch, options):
+    asked = []
+    between = Gram.between
+    monkeypatch.setattr(Gram, "between", lambda gram, *stretch: asked.append(stretch) or between(gram, *stretch))
+    cross = crossover(**options)
+    first = cross(one_hot["ja"], one_hot["real"], np.random.default_rng(5))
+    once = len(asked)
+    assert cross(one_hot["ja"], one_hot["real"], np.random.default_rng(5)) == first
+    assert len(asked) == once > 0
+    monkeypatch.setattr("studio.breeding.variation.MET", 1)
+    other = cross(one_hot["real"], one_hot["ja"], np.random.default_rng(5))
+    cross(first, one_hot["ja"], np.random.default_rng(5))
+    assert crossover(**options)(one_hot["real"], one_hot["ja"], np.random.default_rng(5)) == other
+    assert len(cross._met) <= 2

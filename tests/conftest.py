@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from hypothesis import settings
 
 import assets
 from pipelines.checkpoints.sources import open_source
@@ -22,6 +23,9 @@ from studio.runs.config import embedded
 from studio.runs.status import ask_to_stop
 
 NAMES = list(assets.NAMES)
+
+settings.register_profile("unhurried", deadline=None)  # on a busy machine any example takes long
+settings.load_profile("unhurried")
 
 
 def pytest_collection_modifyitems(items):

@@ -256,7 +256,7 @@ def test_two_keys_for_one_tensor_are_refused():
         from_single_file(dict.fromkeys(keys, (4,)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_what_is_written_is_read_back(canonical, data):
     """With modules torn out at random, a component is either refused or written without losing a tensor."""

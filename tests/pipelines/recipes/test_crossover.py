@@ -188,7 +188,7 @@ def test_gram_of_any_stretch(seed, one, other):
 @pytest.mark.slow
 @pytest.mark.parametrize("angle", ["chromosome", "tensor"])
 @pytest.mark.parametrize("name", ["attention", "backbone"])
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_nested_crossover_equals_nested_slerp_on_the_embedded_unets(family, one_hot, layouts, name, angle, seed):
     """Depth 20 from random seeds, splits anywhere, float64, to 1e-10 relative."""

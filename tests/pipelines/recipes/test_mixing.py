@@ -52,7 +52,7 @@ def test_both_ends_are_the_recipes_themselves():
         assert mix_recipes(LEFT, RIGHT, dict.fromkeys(LEFT.chromosomes, ratio)).digest == end.digest
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.floats(0, 1))
 def test_a_mix_of_a_recipe_with_itself_is_that_recipe(ratio):
     mix = mix_recipes(LEFT, LEFT, dict.fromkeys(LEFT.chromosomes, ratio))

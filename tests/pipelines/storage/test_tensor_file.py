@@ -20,7 +20,7 @@ TENSORS = {
     "ids": torch.arange(3),
 }
 ENTRY = {"dtype": "F16", "shape": [4], "data_offsets": [0, 8]}
-hostile = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+hostile = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture

@@ -99,7 +99,7 @@ def test_the_same_bytes_every_time(family, child, tmp_path):
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(cut=st.integers(1, 10**6))
 def test_where_a_chromosome_is_cut_changes_nothing(family, one_hot, cut):
     """Two segments with the same weights are one."""

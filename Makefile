@@ -9,7 +9,7 @@ MOMENTS ?= 200
 INSTALL := python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 LOCK := $(VENV)/supply/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate -c constraints.txt --custom-compile-command 'make lock'
 
-.PHONY: help run test soak check format fuzz docs bench assets lock audit sbom system clean
+.PHONY: help run test soak check format fuzz docs bench assets lock audit sbom system gpu clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,11 @@ docs: $(VENV)/.developed  ## write the reference pages of docs/ from the program
 
 bench: $(VENV)/.developed system  ## run the benchmarks; each prints a table (40 GB of disk; an hour, and hours more for runs of search and digits that benchmarks/results lacks)
 	$(BIN)/python -m benchmarks
+
+gpu: $(VENV)/.developed  ## on a machine with a GPU: its tests, and a benchmark that writes gpu.md (28 GB of memory or disk; MINUTES=60 at most)
+	@$(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' || { echo "torch sees no GPU here, so there is nothing to test or measure."; exit 1; }
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m gpu
+	$(BIN)/python -m benchmarks.gpu --minutes $(MINUTES) --out gpu.md
 
 assets: $(VENV)/.developed  ## train the embedded family again (hours; see assets/README.md)
 	$(BIN)/python -m assets.training

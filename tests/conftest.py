@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from hypothesis import settings
 
@@ -29,7 +30,14 @@ settings.load_profile("unhurried")
 
 
 def pytest_collection_modifyitems(items):
-    """Long files come first, for whatever comes last keeps one process alone: those with a browser, then slow ones."""
+    """Long files come first, for whatever comes last keeps one process alone: those with a browser, then slow ones.
+
+    What needs a GPU is skipped where torch sees none.
+    """
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="torch sees no GPU"))
     browsing, slow = ({item.path for item in items if item.get_closest_marker(name)} for name in ("browser", "slow"))
     items.sort(key=lambda item: (item.path not in browsing, item.path not in slow))
 

@@ -46,6 +46,7 @@ PIPELINES = (
     ("pipelines",),
 )
 BENCHMARKS = (
+    ("benchmarks.gpu",),
     ("benchmarks.any_network", "benchmarks.app", "benchmarks.digits", "benchmarks.full_size", "benchmarks.search"),
     ("benchmarks",),
 )

@@ -24,7 +24,7 @@ from pipelines.architectures.keys import canonical_name
 from pipelines.weaving.weave import FileEntry, weave_file
 
 POOL = 1 << 26  # random values, used again and again from other places: 3.5 billion fresh ones would take minutes
-_SCALES = re.compile(r"(norm\d?|norm_out|ln_\w+|(in|out)_layers\.0|out\.0|layer_norm\d|final_layer_norm)\.weight$")
+SCALES = re.compile(r"(norm\d?|norm_out|ln_\w+|(in|out)_layers\.0|out\.0|layer_norm\d|final_layer_norm)\.weight$")
 SIZE = 6_938_000_000  # bytes of a checkpoint
 SPREAD = 0.02  # of the random weights; pictures come out as noise, but finite
 
@@ -62,7 +62,7 @@ def make(path: Path, seed: int) -> Path:
             size = math.prod(tensor.shape)
             start = int(generator.integers(POOL - size))
             value = pool[start : start + size].reshape(tensor.shape)
-            if _SCALES.search(tensor.key):
+            if SCALES.search(tensor.key):
                 value = torch.ones(tensor.shape, dtype=torch.float16)
             entries.append(FileEntry(tensor.key, tensor.shape, torch.float16, value=value))
     entries.append(

@@ -132,6 +132,10 @@ class Component:
         """Keep what is read from now on in the memory of `device`, for blocks that are wanted there; not on a CPU."""
         self._held = self._held or {} if device.type != "cpu" else None
 
+    def kept_on(self, name: str, device: torch.device) -> torch.Tensor | None:
+        """Return a flattened tensor as it is stored, in the memory of `device`; `None` where it is not kept there."""
+        return None if self._held is None or self.tensors[name].packed else self._on_device(name, device)
+
     def _on_device(self, name: str, device: torch.device) -> torch.Tensor:
         """Return a tensor flattened, on an accelerator; from its memory if it is kept there."""
         if self._held is not None and name in self._held:

@@ -56,6 +56,10 @@ class WidenedComponent(Component):
         else:
             out.copy_(self._first_convolution()[start : start + out.numel()])
 
+    def kept_on(self, name: str, device: torch.device) -> torch.Tensor | None:
+        """Return a flattened tensor of the UNet, where it is kept; the first convolution is computed."""
+        return None if name == FIRST_CONVOLUTION else self._narrow.kept_on(name, device)
+
     def _first_convolution(self) -> torch.Tensor:
         """Return the first convolution, flattened: float32 [out * channels * 3 * 3]."""
         both = []

@@ -54,6 +54,16 @@ class TensorPlan:
         return torch.Size(self.shape).numel()
 
 
+def overflow(tensor: TensorPlan) -> RecipeError:
+    """Return the error of a tensor that has a value which its dtype does not hold."""
+    return RecipeError(
+        "Tensor {tensor} overflows {dtype}. Expected weights near a mean of the sources; "
+        "lower the recipe's weights or export as float32.",
+        tensor=tensor.name,
+        dtype=tensor.dtype,
+    )
+
+
 class Plan:
     """A recipe with its sources opened and checked: which tensors the result has, and how each of them is built.
 
@@ -234,12 +244,7 @@ class Plan:
             )
         rounded = buffers.round_to(values, tensor.dtype, out)
         if not is_finite(rounded):
-            raise RecipeError(
-                "Tensor {tensor} overflows {dtype}. Expected weights near a mean of the sources; "
-                "lower the recipe's weights or export as float32.",
-                tensor=tensor.name,
-                dtype=tensor.dtype,
-            )
+            raise overflow(tensor)
         return rounded
 
     def build_tensor(self, tensor: TensorPlan) -> torch.Tensor:

@@ -26,6 +26,7 @@ from pipelines.storage.files import read_sha256
 from pipelines.storage.parallel import WORKERS, in_order, in_parallel
 from pipelines.storage.tensor_file import DTYPE_CODES
 
+from .device_sums import weave_on_device
 from .plan import Plan, TensorPlan
 from .scratch_buffers import SUMMED_ELEMENTS, BlockPool, ThreadLocalBuffers
 from .written_file import HASH_PLACEHOLDER, WrittenFile, brought_to_disk, put_hash
@@ -130,6 +131,8 @@ class LiveWeights:
 
         for tensor in tensors:
             self._woven.pop(tensor.name, None)  # an overflow halfway leaves no tensor that claims to be done
+        if device.type == "cuda":
+            tensors = weave_on_device(plan, tensors, self._parameters, device)
         for _ in in_parallel(put, (job for tensor in tensors for job in _blocks(tensor, block)), workers=workers):
             pass
 

@@ -222,7 +222,7 @@ def test_weights_are_counted(bundle, scorer):
     assert scorer.weights_bytes == on_disk + 4 * CONTEXT**2  # and the attention mask, which is not stored
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.gpu
 def test_on_a_gpu_parking_frees_memory_and_keeps_the_bits(bundle, pictures):
     scorer = ClipScorer(f"local-dir:{bundle}", device="cuda")
     assert scorer.identity["autocast"] == "float16"

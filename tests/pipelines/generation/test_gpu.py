@@ -1,0 +1,86 @@
+"""On a real GPU: the plan takes it, and a live pipeline draws there in both half precisions, the same every time."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+import assets
+from pipelines.checkpoints.sources import open_source
+from pipelines.generation.devices import GIB, best_device, compute_dtype, this_machine
+from pipelines.generation.live_pipeline import LivePipeline, PictureRequest
+from pipelines.generation.settings import GenerationSettings
+from pipelines.recipes.recipe import blend
+
+pytestmark = pytest.mark.gpu
+
+SETTINGS = GenerationSettings(steps=4, batch=2)
+REQUESTS = [PictureRequest("柴犬", 1), PictureRequest("a red apple", 2)]
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("M2N2_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield {path.name: open_source(path) for path in assets.sources()}
+
+
+def mix(opened, *weights):
+    rows = {"attention": list(weights), "backbone": list(weights)}
+    return blend(list(opened.values()), rows, host={"default": "base"})
+
+
+def pixels(pictures):
+    return np.stack([np.asarray(picture) for picture in pictures])
+
+
+def test_the_best_device_is_the_gpu():
+    machine = this_machine()
+    assert best_device().type == machine.device.type == "cuda"
+    assert machine.memory == torch.cuda.mem_get_info()[1]
+    assert compute_dtype(machine) in (torch.bfloat16, torch.float16)
+
+
+@pytest.mark.parametrize("bf16", [True, False], ids=["bfloat16", "float16"])
+def test_pictures_come_back_with_their_recipe(opened, bf16):
+    machine = dataclasses.replace(this_machine(), bf16=bf16)
+    first, other = mix(opened, 0.4, 0.3, 0.2, 0.1), mix(opened, 0.0, 0.0, 0.0, 1.0)
+    live = LivePipeline(first, opened, settings=SETTINGS, machine=machine)
+    try:
+        assert live.plan.dtype == (torch.bfloat16 if bf16 else torch.float16)
+        assert live.plan.offload == "none"
+        assert live.plan.resident
+        drawn = pixels(live.generate(REQUESTS, SETTINGS))  # which refuses pictures that are not finite
+        assert live.weave(other)
+        assert (pixels(live.generate(REQUESTS, SETTINGS)) != drawn).any()
+        live.weave(first)
+        assert (pixels(live.generate(REQUESTS, SETTINGS)) == drawn).all()
+    finally:
+        live.release()
+
+
+def test_a_gpu_draws_what_the_processor_draws(opened):
+    recipe, drawn = mix(opened, 1.0, 0.0, 0.0, 0.0), []
+    for device in ("cpu", "cuda"):
+        machine = this_machine(torch.device(device))
+        live = LivePipeline(recipe, opened, settings=SETTINGS, machine=machine)
+        drawn.append(pixels(live.generate(REQUESTS, SETTINGS)).astype(float))
+        live.release()
+    assert np.abs(drawn[0] - drawn[1]).mean() < 8  # of 255 levels: half precision against single
+
+
+@pytest.mark.parametrize("memory", [1 << 40, GIB + 12_000_000, 1], ids=["whole", "by component", "by layer"])
+def test_offloaded_pipelines_draw_the_same(opened, memory):
+    recipe = mix(opened, 0.4, 0.3, 0.2, 0.1)
+    machine = this_machine()
+    whole = LivePipeline(recipe, opened, settings=SETTINGS, machine=machine)
+    one = SETTINGS.model_copy(update={"batch": 1})
+    expected = pixels(whole.generate(REQUESTS[:1], one)).astype(float)
+    whole.release()
+    live = LivePipeline(recipe, opened, settings=one, machine=dataclasses.replace(machine, memory=memory))
+    try:
+        drawn = pixels(live.generate(REQUESTS[:1], one)).astype(float)
+        assert np.abs(drawn - expected).mean() < 4  # tiles of the VAE differ at their seams
+    finally:
+        live.release()

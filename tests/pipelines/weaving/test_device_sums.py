@@ -1,0 +1,154 @@
+"""Sums in one launch: the kernel adds as the processor does, and on a GPU weaves the same bytes."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+import assets
+from pipelines.checkpoints.sources import open_source
+from pipelines.errors import RecipeError
+from pipelines.generation.build import empty_module
+from pipelines.recipes.chromosome import Chromosome, Segment
+from pipelines.recipes.recipe import blend
+from pipelines.weaving import device_sums
+from pipelines.weaving.plan import Plan
+from pipelines.weaving.weave import LiveWeights
+
+# Triton's interpreter runs a kernel on a processor; it rounds to bfloat16 in another way, so that is left to GPUs.
+INTERPRETED = """
+import torch
+from pipelines.recipes.chromosome import WeightedSpan
+from pipelines.weaving.device_sums import WeightedSums
+
+size, cpu = 70_003, torch.device("cpu")
+generator = torch.Generator().manual_seed(1)
+spans = (
+    WeightedSpan(0, 1003, (0.25, 0.5, 0.0, 0.26)),
+    WeightedSpan(1003, 35_008, (0.0, 1.0, 0.0, 0.0)),
+    WeightedSpan(35_008, 69_000, (0.1, -0.2, 0.3, 0.4)),
+    WeightedSpan(69_000, size, (0.0, 0.0, 0.0, 0.0)),
+)
+for stored, written in ((torch.float16, torch.float16), (torch.float32, torch.float16), (torch.float32, torch.float32)):
+    sources = [torch.randn(size, generator=generator).mul_(10.0 ** -k).to(stored) for k in range(3)]
+    sources.append(torch.full((size,), -0.0, dtype=stored))
+    expected = torch.zeros(size)
+    for begin, end, weights in spans:
+        terms = [source[begin:end].float() * weight for source, weight in zip(sources, weights) if weight]
+        for number, term in enumerate(terms):
+            expected[begin:end] = expected[begin:end] + term if number else term
+    out, sums = torch.empty(size, dtype=written), WeightedSums(cpu)
+    assert sums.add("a tensor", out, written, sources, spans)
+    assert sums.run() == []
+    integer = torch.int16 if written.itemsize == 2 else torch.int32
+    assert torch.equal(out.view(integer), expected.to(written).view(integer)), (stored, written)
+
+most, out, sums = torch.full((100,), 60_000.0).half(), torch.empty(100).half(), WeightedSums(cpu)
+sums.add("large", out, torch.float16, [most, most], (WeightedSpan(0, 100, (0.5, 0.6)),))
+sums.add("small", out, torch.float16, [most, most], (WeightedSpan(0, 100, (0.5, 0.5)),))
+assert set(sums.run()) == {"large"}
+assert not sums.add("mixed", out, torch.float16, [most, most.float()], (WeightedSpan(0, 100, (0.5, 0.5)),))
+"""
+CARD = torch.device("cuda")
+
+
+def test_the_kernel_adds_as_the_processor_does():
+    pytest.importorskip("triton")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", INTERPRETED],
+        env=os.environ | {"TRITON_INTERPRET": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
+    """Sources of their own, for theirs stay on the device; and a cache of their own, as everywhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("M2N2_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield {path.name: open_source(path) for path in assets.sources()}
+
+
+def mix(opened, *weights):
+    """A merge whose chromosomes are split inside tensors, at elements that no alignment suits."""
+    rows = {"attention": list(weights), "backbone": list(weights)}
+    plain = blend(list(opened.values()), rows, host={"default": "base"})
+    split = {
+        name: Chromosome(
+            size=whole.size,
+            layout=whole.layout,
+            segments=(
+                Segment(stop=1003, weights=(0.25, 0.5, 0.0, 0.26)),
+                Segment(stop=whole.size // 2 + 7, weights=weights),
+                Segment(stop=whole.size, weights=(0.1, 0.2, 0.3, 0.4)),
+            ),
+        )
+        for name, whole in plain.chromosomes.items()
+    }
+    return plain.model_copy(update={"chromosomes": split})
+
+
+def bits(module):
+    return {key: tensor.detach().cpu().contiguous().view(torch.uint8) for key, tensor in module.state_dict().items()}
+
+
+def woven(opened, recipe, dtype, device):
+    unet = empty_module("unet", opened["base"], dtype).to(device)
+    live = LiveWeights("unet", unet)
+    live.weave(Plan(recipe, opened))
+    return unet, live
+
+
+@pytest.fixture(params=["kept", "read"])
+def on_card(request, opened):
+    """The sources, on the device or read from their files."""
+    for source in opened.values():
+        source.components["unet"].keep_on(CARD if request.param == "kept" else torch.device("cpu"))
+    yield opened
+    for source in opened.values():
+        source.components["unet"].keep_on(torch.device("cpu"))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_a_gpu_weaves_the_bytes_of_the_processor(on_card, dtype):
+    recipe, other = mix(on_card, 0.3, 0.3, 0.2, 0.2), mix(on_card, -0.4, 1.4, 0.0, 0.0)
+    expected = bits(woven(on_card, recipe, dtype, torch.device("cpu"))[0])
+    unet, live = woven(on_card, recipe, dtype, CARD)
+    first = bits(unet)
+    assert all(torch.equal(first[key], expected[key]) for key in expected)
+    assert live.weave(Plan(other, on_card))
+    assert any(not torch.equal(bits(unet)[key], expected[key]) for key in expected)
+    live.weave(Plan(recipe, on_card))
+    again = bits(unet)
+    assert all(torch.equal(again[key], expected[key]) for key in expected)
+
+
+@pytest.mark.gpu
+def test_kept_sources_are_summed_in_one_launch(opened):
+    pytest.importorskip("triton")
+    assert device_sums.is_usable(CARD)
+    for source in opened.values():
+        source.components["unet"].keep_on(CARD)
+    recipe = mix(opened, 0.3, 0.3, 0.2, 0.2)
+    unet, _ = woven(opened, recipe, torch.float16, CARD)
+    plan = Plan(recipe, opened)
+    merged = [tensor for tensor in plan.tensor_plans("unet") if tensor.spans]
+    assert device_sums.weave_on_device(plan, merged, dict(unet.state_dict()), CARD) == []
+
+
+@pytest.mark.gpu
+def test_an_overflow_on_a_gpu_names_its_tensor_and_can_be_woven_over(on_card):
+    recipe = mix(on_card, 0.3, 0.3, 0.2, 0.2)
+    expected = bits(woven(on_card, recipe, torch.float16, torch.device("cpu"))[0])
+    unet, live = woven(on_card, recipe, torch.float16, CARD)
+    with pytest.raises(RecipeError, match="overflows torch.float16"):
+        live.weave(Plan(mix(on_card, 1e9, 0.0, 0.0, 0.0), on_card, dtype=torch.float16))
+    live.weave(Plan(recipe, on_card))
+    again = bits(unet)
+    assert all(torch.equal(again[key], expected[key]) for key in expected)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import shutil
 import tempfile
 import threading
 import time
@@ -30,7 +31,7 @@ from .report import Report
 PARTS: dict[str, tuple[Callable[[Bench], None], float]] = {
     "weaving": (weaving.run, 0.3),
     "evaluation": (evaluation.run, 0.35),
-    "offloading": (offloading.run, 0.55),
+    "offloading": (offloading.run, 0.5),
     "compiled": (compiled.run, 1.0),
 }
 GRACE = 15.0  # seconds after which a part that does not return is given up, and all others with it
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="m2n2-gpu-", dir=asked.folder or scratch_folder()) as folder:
         os.environ["M2N2_CACHE"] = str(Path(folder) / "cache")
         bench = Bench(here, Report(asked.out, title(here.device)), Path(folder), asked.size == "full")
-        watchdog = _give_up_after(end + GRACE - time.perf_counter(), bench.report, Path(folder))
+        ended = _give_up_after(end + GRACE - time.perf_counter(), bench.report, Path(folder))
         bench.report.begin("Sources", ())
         if bench.full:
             make_sources(bench)
@@ -61,10 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             bench.report.note("The embedded family.")
         for name in asked.parts:
             work, share = PARTS[name]
-            now = time.perf_counter()
-            bench.deadline = now + share * (end - now)
+            bench.give(share * (end - time.perf_counter()))
             run_part(bench, name, work)
-        watchdog.cancel()
+        ended.set()
     bench.report.say("done")
 
 
@@ -91,19 +91,19 @@ def title(device: torch.device) -> str:
     return f"{card}; {processor()}; {libraries}"
 
 
-def _give_up_after(seconds: float, report: Report, folder: Path) -> threading.Timer:
-    """End the process when time is up: a compiler cannot be asked to stop."""
+def _give_up_after(seconds: float, report: Report, folder: Path) -> threading.Event:
+    """End the process when time is up, for a compiler cannot be asked to stop; return what is set to go on."""
+    ended = threading.Event()
 
     def end() -> None:
+        if ended.wait(seconds):
+            return
         report.note("Time was up before the last part had ended.")
-        for file in folder.glob("*.safetensors"):
-            file.unlink()
+        shutil.rmtree(folder, ignore_errors=True)
         os._exit(0)
 
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
-    return timer
+    threading.Thread(target=end, daemon=True).start()
+    return ended
 
 
 if __name__ == "__main__":

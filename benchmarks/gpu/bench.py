@@ -61,6 +61,10 @@ class Bench:
         """Whether that is an NVIDIA GPU (or AMD's under the same name)."""
         return self.device.type == "cuda"
 
+    def give(self, seconds: float) -> None:
+        """Let the part that runs next take so many seconds."""
+        self.deadline = time.perf_counter() + seconds
+
     @property
     def left(self) -> float:
         """The seconds that the part has left."""

@@ -8,7 +8,8 @@ import torch
 
 import assets
 from pipelines.checkpoints.sources import open_source
-from pipelines.generation.devices import GIB, best_device, compute_dtype, this_machine
+from pipelines.generation.cost import measure_sizes
+from pipelines.generation.devices import GIB, best_device, compute_dtype, plan_device, this_machine
 from pipelines.generation.live_pipeline import LivePipeline, PictureRequest
 from pipelines.generation.settings import GenerationSettings
 from pipelines.recipes.recipe import blend
@@ -70,17 +71,27 @@ def test_a_gpu_draws_what_the_processor_draws(opened):
     assert np.abs(drawn[0] - drawn[1]).mean() < 8  # of 255 levels: half precision against single
 
 
-@pytest.mark.parametrize("memory", [1 << 40, GIB + 12_000_000, 1], ids=["whole", "by component", "by layer"])
-def test_offloaded_pipelines_draw_the_same(opened, memory):
-    recipe = mix(opened, 0.4, 0.3, 0.2, 0.1)
-    machine = this_machine()
-    whole = LivePipeline(recipe, opened, settings=SETTINGS, machine=machine)
-    one = SETTINGS.model_copy(update={"batch": 1})
-    expected = pixels(whole.generate(REQUESTS[:1], one)).astype(float)
-    whole.release()
-    live = LivePipeline(recipe, opened, settings=one, machine=dataclasses.replace(machine, memory=memory))
-    try:
-        drawn = pixels(live.generate(REQUESTS[:1], one)).astype(float)
-        assert np.abs(drawn - expected).mean() < 4  # tiles of the VAE differ at their seams
-    finally:
-        live.release()
+def room_for(opened, recipe, settings, offload):
+    """The most memory, of some, with which a plan offloads in a way."""
+    sizes = measure_sizes(opened, recipe.host, recipe.merged_components)
+    for memory in (1 << 40, *range(GIB + (64 << 20), GIB, -(1 << 20)), 1):
+        machine = dataclasses.replace(this_machine(), memory=memory)
+        if plan_device(machine, sizes, settings).offload == offload:
+            return machine
+    raise AssertionError(f"no plan offloads by {offload}")
+
+
+@pytest.mark.parametrize("offload", ["model", "group"])
+def test_offloaded_pipelines_draw_the_same_and_can_be_woven(opened, offload):
+    first, other = mix(opened, 0.4, 0.3, 0.2, 0.1), mix(opened, 0.0, 1.0, 0.0, 0.0)
+    one, drawn = SETTINGS.model_copy(update={"batch": 1}), {}
+    for way in ("none", offload):
+        live = LivePipeline(other, opened, settings=one, machine=room_for(opened, first, one, way))
+        assert live.plan.offload == way
+        try:
+            live.generate(REQUESTS[:1], one)
+            live.weave(first)
+            drawn[way] = pixels(live.generate(REQUESTS[:1], one)).astype(float)
+        finally:
+            live.release()
+    assert np.abs(drawn["none"] - drawn[offload]).mean() < 4  # the VAE may draw in tiles, which differ at their seams

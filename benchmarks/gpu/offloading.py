@@ -49,7 +49,7 @@ def _measure(bench: Bench, sources: dict, limit: int) -> None:
     if bench.cuda:
         torch.cuda.empty_cache()
         room = min(limit * GIB, torch.cuda.mem_get_info(bench.device)[1])
-        torch.cuda.set_per_process_memory_fraction(room / torch.cuda.mem_get_info(bench.device)[1], bench.device)
+        torch.cuda.set_per_process_memory_fraction(room / torch.cuda.mem_get_info(bench.device)[1])
         machine = dataclasses.replace(machine, memory=room)
     live, built, drawn, result = None, 0.0, 0.0, "drawn"
     bench.forget_peak()
@@ -70,7 +70,7 @@ def _measure(bench: Bench, sources: dict, limit: int) -> None:
         if live:
             live.release()
         if bench.cuda:
-            torch.cuda.set_per_process_memory_fraction(1.0, bench.device)
+            torch.cuda.set_per_process_memory_fraction(1.0)
             torch.cuda.empty_cache()
     planned = [""] * 5
     if plan:

@@ -6,8 +6,6 @@ and every program of the one launch looks up its own.
 
 from __future__ import annotations
 
-from typing import Any
-
 import triton
 import triton.language as tl
 
@@ -17,19 +15,19 @@ WARPS = 8
 
 
 @triton.jit
-def sum_chunks(
-    pieces: Any,
-    weights: Any,
-    chunks: Any,
-    overflows: Any,
-    most: Any,
+def sum_chunks(  # type: ignore[no-untyped-def]  # Triton reads annotations of its own alone
+    pieces,
+    weights,
+    chunks,
+    overflows,
+    most,
     STORED: tl.constexpr,
     ROUNDED: tl.constexpr,
     WRITTEN: tl.constexpr,
     ALIGNED: tl.constexpr,
     CHUNK: tl.constexpr,
     BLOCK: tl.constexpr,
-) -> None:
+):
     """Sum the chunk that a program finds in the tables: a product and an addition at a time, rounded once at the end.
 
     Args:

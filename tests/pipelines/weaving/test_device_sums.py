@@ -54,15 +54,41 @@ assert not sums.add("mixed", out, torch.float16, [most, most.float()], (Weighted
 CARD = torch.device("cuda")
 
 
+def python_with(environment, program):
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
+
+
 def test_the_kernel_adds_as_the_processor_does():
     pytest.importorskip("triton")
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", INTERPRETED],
-        env=os.environ | {"TRITON_INTERPRET": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = python_with({"TRITON_INTERPRET": "1"}, INTERPRETED)
+    assert done.returncode == 0, done.stderr
+
+
+COMPILED = """
+import triton.language as tl
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource, compile
+
+from pipelines.weaving import sum_kernel
+
+types = {"STORED": tl.float16, "ROUNDED": tl.float16, "WRITTEN": tl.bfloat16, "ALIGNED": True}
+sizes = {"CHUNK": sum_kernel.CHUNK_ELEMENTS, "BLOCK": sum_kernel.BLOCK_ELEMENTS}
+addresses = {"pieces": "*i64", "weights": "*fp32", "chunks": "*i32", "overflows": "*i32", "most": "i32"}
+signature = addresses | dict.fromkeys([*types, *sizes], "constexpr")
+source = ASTSource(sum_kernel.sum_chunks, signature, constexprs=types | sizes)
+options = {"num_warps": sum_kernel.WARPS, "enable_fp_fusion": False}
+ptx = compile(source, target=GPUTarget("cuda", 90, 32), options=options).asm["ptx"]
+loads = [line for line in ptx.splitlines() if "ld.global" in line]
+assert any(".v4." in line for line in loads), loads  # 16 bytes at a time
+assert "fma." not in ptx
+assert ".ftz" not in ptx  # subnormal sums stay what they are
+"""
+
+
+def test_the_kernel_is_compiled_for_a_gpu_without_one(tmp_path):
+    pytest.importorskip("triton")
+    done = python_with({"TRITON_CACHE_DIR": str(tmp_path)}, COMPILED)
     assert done.returncode == 0, done.stderr
 
 

@@ -4,5 +4,6 @@ Memory against the device plan, weaving in place against the card's own copy, co
 offloading under a memory limit, and where the time of an evaluation goes.
 
 It imports `pipelines`, `eval` and `benchmarks.full_size`, and no `studio`: a borrowed machine has few packages. Read
-`__main__` first, then `bench`, then a part: `weaving`, `evaluation`, `offloading`, `compiled`.
+`__main__` first, then `bench`, then a part: `weaving`, `evaluation` (with `memory` and `stopwatch`), `offloading`,
+`compiled`.
 """

@@ -72,7 +72,7 @@ def _measure(bench: Bench, sources: dict, limit: int) -> None:
         if bench.cuda:
             torch.cuda.set_per_process_memory_fraction(1.0)
             torch.cuda.empty_cache()
-    planned = [""] * 5
+    planned: list[str | float] = [""] * 5
     if plan:
         planned = [plan.offload, plan.vae, plan.batch, "kept" if plan.resident else "read", plan.needs / GB]
     bench.report.row(limit, *planned, peak / GB, built, drawn, result)

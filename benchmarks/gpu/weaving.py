@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import unittest.mock
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -118,12 +118,13 @@ def _measure(bench: Bench, sources: dict[str, Source], dtype: torch.dtype, copy:
     merges = [recipe(sources, 0.5 + number / 100) for number in range(3 * ROUNDS)]
     live.weave(Plan(merges[-1], sources))
     touched = _touched_bytes(Plan(merges[0], sources), len(sources), dtype)
+    ways: dict[str, Callable[[], contextlib.AbstractContextManager[None]]]
     ways = {"one launch": contextlib.nullcontext, "tensor by tensor": tensor_by_tensor}
     if not bench.cuda:
         ways = {"processor": contextlib.nullcontext}
     for number, (way, context) in enumerate(ways.items()):
-        if number and (len(sources) > 4 or bench.left < 10):
-            continue  # what it shows, fewer sources have shown
+        if number and (len(sources) > COUNTS[0] or bench.left < 10):
+            continue  # it takes half a minute, and what it shows, fewer sources have shown
         rounds = merges[number * ROUNDS : (number + 1) * ROUNDS]
         with context():
             planning = bench.median([partial(_planned, one, sources) for one in rounds])

@@ -146,10 +146,10 @@ def _kernel_alone(
     """What of a re-weave the device computes: events of CUDA around the launches of a profile."""
     plan = Plan(merge, sources)
     tensors = [tensor for tensor in plan.tensor_plans("unet") if tensor.spans]
-    parameters = unet.state_dict()
+    weaver = device_sums.DeviceWeaver(unet.state_dict(), bench.device)
     try:
         with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
-            device_sums.weave_on_device(plan, tensors, parameters, bench.device)
+            weaver.weave(plan, tensors)
             bench.synchronize()
         spent = sum(event.device_time_total for event in profile.key_averages() if "sum_chunks" in event.key) / 1e6
     except RuntimeError as error:

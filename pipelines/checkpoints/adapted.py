@@ -122,6 +122,11 @@ class AdaptedComponent(Component):
         """Keep what is read of the base in the memory of `device`; the change is computed there."""
         self.base.keep_on(device)
 
+    @property
+    def keeping(self) -> object | None:
+        """The base's."""
+        return self.base.keeping
+
     def kept_on(self, name: str, device: torch.device) -> torch.Tensor | None:
         """Return a flattened tensor of the base that has no change, where it is kept; see the base's."""
         return None if name in self._changes else self.base.kept_on(name, device)

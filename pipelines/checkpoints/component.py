@@ -17,6 +17,7 @@ from pipelines.architectures.keys import MODEL, Layout, Patterns, canonical_orde
 from pipelines.errors import Phrase, SourceError
 from pipelines.storage.eight_bits import unpacked
 from pipelines.storage.files import cache_dir, write_whole
+from pipelines.storage.finite import is_finite
 from pipelines.storage.parallel import one_torch_thread_each
 from pipelines.storage.tensor_file import FP8_DTYPES, TORCH_DTYPES, TensorFile
 from pipelines.storage.tensor_ref import TensorRef
@@ -49,6 +50,7 @@ class Component:
         self.place = place
         self.tensors: Mapping[str, TensorRef] = {key: tensors[key] for key in canonical_order(name, tensors)}
         self._held: dict[str, torch.Tensor] | None = None
+        self._keeping: object | None = None
         self._grouped: dict[str, dict[str, Layout]] = {}
         for key, ref in self.tensors.items():
             if ref.dtype not in TORCH_DTYPES:
@@ -70,6 +72,11 @@ class Component:
     def size(self) -> int:
         """The bytes that its tensors take as they are stored."""
         return sum(torch.Size(ref.shape).numel() * TORCH_DTYPES[ref.dtype].itemsize for ref in self.tensors.values())
+
+    @functools.cached_property
+    def merged_shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """The shapes of its tensors that are merged, by canonical name."""
+        return {name: ref.shape for name, ref in self.tensors.items() if is_merged(name, ref.dtype)}
 
     def read(self, name: str) -> torch.Tensor:
         """Return a tensor in its stored dtype and canonical shape, in memory of its own."""
@@ -130,7 +137,15 @@ class Component:
 
     def keep_on(self, device: torch.device) -> None:
         """Keep what is read from now on in the memory of `device`, for blocks that are wanted there; not on a CPU."""
-        self._held = self._held or {} if device.type != "cpu" else None
+        if device.type == "cpu":
+            self._held = self._keeping = None
+        elif self._held is None:
+            self._held, self._keeping = {}, object()
+
+    @property
+    def keeping(self) -> object | None:
+        """What is the same object for as long as all that is kept on a device stays where it is; `None`: nothing is."""
+        return self._keeping
 
     def kept_on(self, name: str, device: torch.device) -> torch.Tensor | None:
         """Return a flattened tensor as it is stored, in the memory of `device`; `None` where it is not kept there."""
@@ -260,7 +275,7 @@ class Component:
 
 
 def first_difference(reference: Component, other: Component, *, but: Collection[str] = ()) -> str | None:
-    """Return the first tensor in which a component cannot be merged with a reference, as a sentence.
+    """Return what is wrong with the first tensor in which two components cannot be merged; `None` where they can.
 
     What is never merged (`position_ids`, `logit_scale`) may be in one and not in the other.
 
@@ -268,30 +283,16 @@ def first_difference(reference: Component, other: Component, *, but: Collection[
         reference: what the other is to be like.
         other: the component that is looked at.
         but: canonical names of tensors that may differ.
-
-    Returns:
-        What is wrong with the tensor of `other`; `None` where the two can be merged.
     """
-    expected, shapes = (
-        {name: ref.shape for name, ref in part.tensors.items() if is_merged(name, ref.dtype) and name not in but}
-        for part in (reference, other)
-    )
+    expected, shapes = reference.merged_shapes, other.merged_shapes
+    if expected == shapes:
+        return None
     for name, shape in expected.items():
-        if name not in shapes:
+        if name not in shapes and name not in but:
             return Phrase("tensor {name} is missing.", name=name)
-        if shapes[name] != shape:
+        if name not in but and shapes[name] != shape:
             return Phrase(
                 "tensor {name} has shape {found}, not {shape}.", name=name, found=list(shapes[name]), shape=list(shape)
             )
-    extra = next((name for name in shapes if name not in expected), None)
+    extra = next((name for name in shapes if name not in expected and name not in but), None)
     return Phrase("tensor {extra} is unexpected.", extra=extra) if extra else None
-
-
-def is_finite(tensor: torch.Tensor) -> bool:
-    """Return whether a tensor holds neither NaN nor infinity; a thirtieth of the time of `torch.isfinite` on a CPU."""
-    if tensor.numel() == 0 or not tensor.is_floating_point():
-        return True
-    if tensor.dtype.itemsize == 1:
-        tensor = tensor.half()
-    low, high = torch.aminmax(tensor)  # both are NaN where any value is
-    return math.isfinite(low) and math.isfinite(high)

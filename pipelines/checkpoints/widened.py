@@ -56,6 +56,11 @@ class WidenedComponent(Component):
         else:
             out.copy_(self._first_convolution()[start : start + out.numel()])
 
+    @property
+    def keeping(self) -> object | None:
+        """The UNet's."""
+        return self._narrow.keeping
+
     def kept_on(self, name: str, device: torch.device) -> torch.Tensor | None:
         """Return a flattened tensor of the UNet, where it is kept; the first convolution is computed."""
         return None if name == FIRST_CONVOLUTION else self._narrow.kept_on(name, device)

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 
 from pipelines.architectures.keys import is_merged
-from pipelines.checkpoints.component import Component, first_difference, is_finite
+from pipelines.checkpoints.component import Component, first_difference
 from pipelines.recipes.gram import CHUNK_ELEMENTS, compute_block_products
+from pipelines.storage.finite import is_finite
 
 
 @dataclass(frozen=True)

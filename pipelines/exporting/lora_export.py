@@ -21,10 +21,11 @@ from safetensors.torch import save_file
 from pipelines.architectures.detection import refuse_mixing
 from pipelines.architectures.keys import TEXT_ENCODERS
 from pipelines.architectures.sdxl_single_file import PREFIXES, to_single_file
-from pipelines.checkpoints.component import first_difference, is_finite
+from pipelines.checkpoints.component import first_difference
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import ExportError, SourceError
 from pipelines.storage.files import write_whole
+from pipelines.storage.finite import is_finite
 from pipelines.weaving.plan import Plan
 
 from .drafts import atomic_outputs, refuse_existing, refuse_in_sources

@@ -11,6 +11,7 @@ Read in this order:
     unreadable_files  why a file cannot be read as weights
     tensor_file   a safetensors file: checked when opened, read from its descriptor
     formats       endings of files and codes of dtypes, by name
+    finite        whether numbers of a tensor are numbers
     pickled       `.ckpt`, `.pt`, `.bin`: read as weights only, turned into safetensors once
     parallel      blocks of work on every core
 """

@@ -9,72 +9,178 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import Any, NamedTuple
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 
-from pipelines.recipes.chromosome import WeightedSpan
+from pipelines.checkpoints.component import Component
 
 from .plan import Plan, TensorPlan, overflow
+from .sum_launch import DTYPES, ITEM_SIZES, Pieces, SumLauncher
 
 logger = logging.getLogger(__name__)
 
-_ALIGNMENT = 16  # elements, and bytes of an address, that are read at once
-_KERNEL_DTYPES = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16"}
+_NUMBERS = {dtype: number for number, dtype in enumerate(DTYPES)}
+_NOT_ASKED, _NOWHERE = 0, -1  # in place of the address of a source's tensor: is it on the device?
 
 
-def weave_on_device(
-    plan: Plan, tensors: Sequence[TensorPlan], parameters: Mapping[str, torch.Tensor], device: torch.device
-) -> list[TensorPlan]:
-    """Weave in one launch what is a sum of tensors that are kept on the device.
+class DeviceWeaver:
+    """Weaves, in one launch, what is a sum of tensors that are kept on the device.
 
-    Args:
-        plan: what to build.
-        tensors: which tensors of it.
-        parameters: what they are woven into, by name, on the device.
+    Where the sources' tensors lie is looked up once, for as long as they are kept there; where results lie each time,
+    as offloading moves them.
+
+    Attributes:
         device: an NVIDIA GPU.
-
-    Returns:
-        The tensors that are left to be woven in another way: lent ones, and those of sources that are read from files
-        or computed.
-
-    Raises:
-        RecipeError: a sum overflows.
     """
-    if not is_usable(device):
-        return list(tensors)
-    sums, left = WeightedSums(device), []
-    for tensor in tensors:
-        out, sources = parameters[tensor.name].data, _kept_sources(plan, tensor, device)
-        noted = False
-        if sources is not None and tensor.spans is not None and out.is_contiguous():
-            noted = sums.add(tensor.name, out.view(-1), tensor.dtype, sources, tensor.spans)
-        if not noted:
-            left.append(tensor)
-    overflown = set(sums.run())
-    if broken := next((tensor for tensor in tensors if tensor.name in overflown), None):
-        raise overflow(broken)
-    return left
+
+    def __init__(self, parameters: Mapping[str, torch.Tensor], device: torch.device) -> None:
+        """Read nothing yet.
+
+        Args:
+            parameters: what is woven into, by name, on the device.
+            device: an NVIDIA GPU.
+        """
+        self.device = device
+        self._parameters = parameters
+        self._rows = {name: number for number, name in enumerate(parameters)}
+        self._names = list(parameters)
+        self._kept: WeakKeyDictionary[Component, _Kept] = WeakKeyDictionary()
+        self._launcher = SumLauncher(device)
+
+    def weave(self, plan: Plan, tensors: Sequence[TensorPlan]) -> list[TensorPlan]:
+        """Weave what of some tensors is a sum of what is on the device.
+
+        Args:
+            plan: what to build.
+            tensors: which tensors of it, all of one component.
+
+        Returns:
+            The tensors that are left to be woven in another way: lent ones, and those of sources that are read from
+            files or computed.
+
+        Raises:
+            RecipeError: a sum overflows.
+        """
+        merged = [tensor for tensor in tensors if tensor.spans is not None]
+        if not merged or not is_usable(self.device):
+            return list(tensors)
+        spans = _Spans.of(merged)
+        pieces, able = self._pieces(spans, merged, plan.source_components(merged[0].component))
+        zero = able & (pieces.counts == 0)
+        for number in np.flatnonzero(zero):
+            start, stop = int(spans.starts[number]), int(spans.stops[number])
+            self._parameters[merged[spans.owners[number]].name].data.view(-1)[start:stop].zero_()
+        summed = np.flatnonzero(able & ~zero)
+        if len(summed):
+            broken = summed[self._launcher.run(pieces.rows(summed))]
+            if len(broken):
+                raise overflow(merged[spans.owners[broken[0]]])
+        woven = {merged[owner].name for owner in np.unique(spans.owners[able])}
+        return [tensor for tensor in tensors if tensor.name not in woven]
+
+    def _pieces(
+        self, spans: _Spans, merged: Sequence[TensorPlan], components: Sequence[Component | None]
+    ) -> tuple[Pieces, np.ndarray]:
+        """Return a piece for every span, and whether it can be summed here: all spans of its tensor, or none."""
+        rows = np.fromiter((self._rows[tensor.name] for tensor in merged), np.int64, len(merged))
+        outs = [self._parameters[tensor.name] for tensor in merged]
+        results = np.fromiter((out.data_ptr() for out in outs), np.int64, len(outs))
+        written = np.fromiter((_NUMBERS.get(out.dtype, -1) for out in outs), np.int64, len(outs))
+        rounded = np.fromiter((_NUMBERS.get(tensor.dtype, -1) for tensor in merged), np.int64, len(outs))
+        fit = (written >= 0) & (rounded >= 0)
+        fit &= np.fromiter((out.is_contiguous() for out in outs), bool, len(outs))
+        stored = np.full((len(spans.starts), len(components)), -1, dtype=np.int64)
+        sources, weights = np.zeros_like(stored), np.zeros(stored.shape, dtype=np.float32)
+        for mix, shares in enumerate(spans.mixes):
+            own = np.flatnonzero(spans.mix == mix)
+            for place, number in enumerate(np.flatnonzero(shares).tolist()):
+                weights[own, place] = shares[number]
+                if component := components[number]:
+                    kept = self._kept_of(component)
+                    sources[own, place], stored[own, place] = kept.look_up(
+                        component, rows[spans.owners[own]], self._names, self.device
+                    )
+        counts = np.count_nonzero(spans.mixes, axis=1)[spans.mix]
+        used = np.arange(stored.shape[1]) < counts[:, None]
+        alike = ~(used & ((stored != stored[:, :1]) | (stored < 0))).any(axis=1)
+        able = (np.bincount(spans.owners[~alike], minlength=len(merged)) == 0) & fit
+        sources += np.where(used, (spans.starts * ITEM_SIZES[stored[:, 0]])[:, None], 0)
+        pieces = Pieces(
+            sizes=spans.stops - spans.starts,
+            results=results[spans.owners] + spans.starts * ITEM_SIZES[written[spans.owners]],
+            sources=sources,
+            weights=weights,
+            counts=counts,
+            stored=stored[:, 0],
+            rounded=rounded[spans.owners],
+            written=written[spans.owners],
+        )
+        return pieces, able[spans.owners]
+
+    def _kept_of(self, component: Component) -> _Kept:
+        """Return what is known of a source's tensors on the device; anew where they are no longer where they were."""
+        kept = self._kept.get(component)
+        if kept is None or kept.keeping is not component.keeping:
+            kept = self._kept[component] = _Kept(component.keeping, len(self._names))
+        return kept
 
 
-def _kept_sources(plan: Plan, tensor: TensorPlan, device: torch.device) -> list[torch.Tensor | None] | None:
-    """Return a tensor of every source from the device's memory, flattened; `None` where one is not kept there."""
-    if tensor.spans is None:
-        return None
-    found: list[torch.Tensor | None] = []
-    for number, component in enumerate(plan.source_components(tensor.component)):
-        kept = None
-        if any(span.weights[number] for span in tensor.spans):
-            kept = component.kept_on(tensor.name, device) if component else None
-            if kept is None:
-                return None
-        found.append(kept)
-    return found
+class _Spans(NamedTuple):
+    """The spans of some tensors, one behind the other.
+
+    Attributes:
+        owners: int64 [spans], number of the tensor.
+        starts: int64 [spans], first element in it.
+        stops: int64 [spans], exclusive end.
+        mix: int64 [spans], row in `mixes`.
+        mixes: float64 [different weights, sources].
+    """
+
+    owners: np.ndarray
+    starts: np.ndarray
+    stops: np.ndarray
+    mix: np.ndarray
+    mixes: np.ndarray
+
+    @classmethod
+    def of(cls, tensors: Sequence[TensorPlan]) -> _Spans:
+        """Return the spans of merged tensors."""
+        mixes: dict[tuple[float, ...], int] = {}
+        rows = [
+            (owner, start, stop, mixes.setdefault(weights, len(mixes)))
+            for owner, tensor in enumerate(tensors)
+            for start, stop, weights in tensor.spans or ()
+        ]
+        owners, starts, stops, mix = np.array(rows, dtype=np.int64).T
+        return cls(owners, starts, stops, mix, np.array(list(mixes)))
+
+
+class _Kept:
+    """Where the tensors of a source lie on the device, by their row; asked for when they are summed first.
+
+    It holds addresses and no tensor, so that a source that is let go of takes no memory; they are good for as long as
+    `Component.keeping` stays the same.
+    """
+
+    def __init__(self, keeping: object | None, rows: int) -> None:
+        self.keeping = keeping
+        self._addresses = np.full(rows, _NOT_ASKED, dtype=np.int64)
+        self._dtypes = np.full(rows, -1, dtype=np.int64)
+
+    def look_up(
+        self, component: Component, rows: np.ndarray, names: Sequence[str], device: torch.device
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return addresses, and numbers of dtypes, -1 where a tensor is not on the device: int64 [rows] each."""
+        for row in rows[self._addresses[rows] == _NOT_ASKED]:
+            kept = component.kept_on(names[row], device)
+            self._addresses[row] = _NOWHERE if kept is None else kept.data_ptr()
+            self._dtypes[row] = -1 if kept is None else _NUMBERS.get(kept.dtype, -1)
+        return self._addresses[rows], self._dtypes[rows]
 
 
 @functools.cache
@@ -91,9 +197,20 @@ def is_usable(device: torch.device) -> bool:
     equal = True
     try:
         for written in (torch.float16, torch.bfloat16):
-            sums, out = WeightedSums(device), torch.empty(4099, dtype=written, device=device)
-            sums.add("tried", out, torch.float16, values, (WeightedSpan(0, 4099, weights),))
-            equal &= not sums.run()
+            out = torch.empty(4099, dtype=written, device=device)
+            broken = SumLauncher(device).run(
+                Pieces(
+                    sizes=np.array([4099]),
+                    results=np.array([out.data_ptr()]),
+                    sources=np.array([[value.data_ptr() for value in values]]),
+                    weights=np.array([weights], dtype=np.float32),
+                    counts=np.array([len(values)]),
+                    stored=np.array([_NUMBERS[torch.float16]]),
+                    rounded=np.array([_NUMBERS[torch.float16]]),
+                    written=np.array([_NUMBERS[written]]),
+                )
+            )
+            equal &= not broken.any()
             equal &= torch.equal(out.view(torch.int16), expected.half().to(written).view(torch.int16))
     except Exception as error:  # no compiler, a card that it does not know: whatever Triton raises
         logger.warning("weaving on %s in one launch is not possible: %s", device, " ".join(str(error).split())[:300])
@@ -101,122 +218,3 @@ def is_usable(device: torch.device) -> bool:
     if not equal:
         logger.warning("weaving on %s in one launch gives other bytes, so it is done tensor by tensor", device)
     return equal
-
-
-class _Kind(NamedTuple):
-    """What pieces that share a launch have in common."""
-
-    stored: torch.dtype
-    rounded: torch.dtype
-    written: torch.dtype
-    aligned: bool
-
-
-@dataclass
-class _Pieces:
-    """Pieces of tensors that share a launch: a row for each, and the tensor's name."""
-
-    names: list[str] = field(default_factory=list)
-    rows: list[list[int]] = field(default_factory=list)  # elements, sources, address of the result, of each source
-    weights: list[list[float]] = field(default_factory=list)
-
-
-class WeightedSums:
-    """Weighted sums that are noted one after another, and computed at once."""
-
-    def __init__(self, device: torch.device) -> None:
-        """Note nothing yet.
-
-        Args:
-            device: where all tensors lie.
-        """
-        self._device = device
-        self._pieces: dict[_Kind, _Pieces] = defaultdict(_Pieces)
-
-    def add(
-        self,
-        name: str,
-        out: torch.Tensor,
-        rounded: torch.dtype,
-        sources: Sequence[torch.Tensor | None],
-        spans: Sequence[WeightedSpan],
-    ) -> bool:
-        """Note a sum.
-
-        Args:
-            name: what `run` calls it.
-            out: contiguous [n], for the result.
-            rounded: the dtype that a sum is rounded to before it is written.
-            sources: contiguous [n] each, in the order of the weights; `None` where all are zero.
-            spans: the weights; they cover the elements.
-
-        Returns:
-            Whether it is noted; not where dtypes differ among the sources, or the kernel has no such dtype.
-        """
-        stored = {source.dtype for source in sources if source is not None}
-        if len(stored) != 1 or not {*stored, rounded, out.dtype} <= _KERNEL_DTYPES.keys():
-            return False
-        (dtype,) = stored
-        for begin, end, weights in spans:
-            used = [(one, weight) for one, weight in zip(sources, weights, strict=True) if weight and one is not None]
-            if not used:
-                out[begin:end].zero_()
-                continue
-            results = out.data_ptr() + begin * out.itemsize
-            addresses = [one.data_ptr() + begin * dtype.itemsize for one, _ in used]
-            even = not any(address % _ALIGNMENT for address in (results, *addresses))
-            whole = (end - begin) // _ALIGNMENT * _ALIGNMENT if even else 0
-            for first, size in ((0, whole), (whole, end - begin - whole)):
-                if size:
-                    pieces = self._pieces[_Kind(dtype, rounded, out.dtype, aligned=first < whole)]
-                    pieces.names.append(name)
-                    pieces.rows.append(
-                        [
-                            size,
-                            len(used),
-                            results + first * out.itemsize,
-                            *(one + first * dtype.itemsize for one in addresses),
-                        ]
-                    )
-                    pieces.weights.append([weight for _, weight in used])
-        return True
-
-    def run(self) -> list[str]:
-        """Compute what is noted.
-
-        Returns:
-            The names of those that have a value that is not finite.
-        """
-        launched = [(pieces.names, self._launch(kind, pieces)) for kind, pieces in self._pieces.items()]
-        return [name for names, flags in launched for name, flag in zip(names, flags.tolist(), strict=True) if flag]
-
-    def _launch(self, kind: _Kind, pieces: _Pieces) -> torch.Tensor:
-        """Start the kernel; return the flags of the pieces that overflow."""
-        from . import sum_kernel  # here, not above: not every machine has Triton
-
-        most = max(map(len, pieces.weights))
-        rows = np.array([[*row, *[0] * (3 + most - len(row))] for row in pieces.rows], dtype=np.int64)
-        weights = np.array([[*row, *[0.0] * (most - len(row))] for row in pieces.weights], dtype=np.float32)
-        counts = -(-rows[:, 0] // sum_kernel.CHUNK_ELEMENTS)
-        firsts = np.cumsum(counts) - counts
-        chunks = np.stack([np.repeat(np.arange(len(rows)), counts), np.arange(counts.sum())], axis=1)
-        chunks[:, 1] -= firsts[chunks[:, 0]]
-        flags = torch.zeros(len(rows), dtype=torch.int32, device=self._device)
-        tables = (torch.from_numpy(table).to(self._device) for table in (rows, weights, chunks.astype(np.int32)))
-        types: dict[str, Any] = {
-            key.upper(): getattr(sum_kernel.tl, _KERNEL_DTYPES[getattr(kind, key)])
-            for key in ("stored", "rounded", "written")
-        }
-        with torch.cuda.device(self._device if self._device.type == "cuda" else -1):
-            sum_kernel.sum_chunks[(len(chunks),)](
-                *tables,
-                flags,
-                most,
-                **types,
-                ALIGNED=kind.aligned,
-                CHUNK=sum_kernel.CHUNK_ELEMENTS,
-                BLOCK=sum_kernel.BLOCK_ELEMENTS,
-                num_warps=sum_kernel.WARPS,
-                enable_fp_fusion=False,  # a product and an addition are two roundings, on every machine
-            )
-        return flags

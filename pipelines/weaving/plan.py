@@ -16,7 +16,7 @@ import torch
 
 from pipelines.architectures.detection import Architecture
 from pipelines.architectures.keys import WEIGHTED_COMPONENTS, fits_eight_bits
-from pipelines.checkpoints.component import Component, is_finite
+from pipelines.checkpoints.component import Component
 from pipelines.checkpoints.sources import Source
 from pipelines.checkpoints.widened import widened_to
 from pipelines.errors import RecipeError
@@ -24,6 +24,7 @@ from pipelines.recipes.chromosome import WeightedSpan
 from pipelines.recipes.merged import check_merged, lending_remedy, result_architecture
 from pipelines.recipes.pinning import check_sources
 from pipelines.recipes.recipe import Recipe
+from pipelines.storage.finite import is_finite
 from pipelines.storage.tensor_file import FP8_DTYPES, TORCH_DTYPES
 
 from .scratch_buffers import SUMMED_ELEMENTS, ScratchBuffers
@@ -192,6 +193,8 @@ class Plan:
 
     def _rounded_to(self, component: str, name: str, shape: tuple[int, ...]) -> torch.dtype | None:
         """Return the dtype that a floating-point tensor is asked for in; `None` where it stays as it is."""
+        if self.dtype is None:
+            return None
         return self.dtype if fits_eight_bits(component, name, shape) else self.rest_dtype
 
     def build_into(self, out: torch.Tensor, tensor: TensorPlan, start: int, buffers: ScratchBuffers) -> None:

@@ -26,7 +26,7 @@ from pipelines.storage.files import read_sha256
 from pipelines.storage.parallel import WORKERS, in_order, in_parallel
 from pipelines.storage.tensor_file import DTYPE_CODES
 
-from .device_sums import weave_on_device
+from .device_sums import DeviceWeaver
 from .plan import Plan, TensorPlan
 from .scratch_buffers import SUMMED_ELEMENTS, BlockPool, ThreadLocalBuffers
 from .written_file import HASH_PLACEHOLDER, WrittenFile, brought_to_disk, put_hash
@@ -79,6 +79,7 @@ class LiveWeights:
         tensors = module if isinstance(module, Mapping) else module.state_dict(keep_vars=True)
         self._parameters = {canonical_name(component, key): tensor for key, tensor in tensors.items()}
         self._woven: dict[str, tuple[object, ...]] = {}  # by tensor: what its values were built from
+        self._on_device: DeviceWeaver | None = None
 
     @torch.no_grad()
     def weave(self, plan: Plan) -> int:
@@ -132,7 +133,9 @@ class LiveWeights:
         for tensor in tensors:
             self._woven.pop(tensor.name, None)  # an overflow halfway leaves no tensor that claims to be done
         if device.type == "cuda":
-            tensors = weave_on_device(plan, tensors, self._parameters, device)
+            if self._on_device is None or self._on_device.device != device:
+                self._on_device = DeviceWeaver(self._parameters, device)
+            tensors = self._on_device.weave(plan, tensors)
         for _ in in_parallel(put, (job for tensor in tensors for job in _blocks(tensor, block)), workers=workers):
             pass
 

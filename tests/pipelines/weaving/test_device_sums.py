@@ -19,37 +19,114 @@ from pipelines.weaving.weave import LiveWeights
 
 # Triton's interpreter runs a kernel on a processor; it rounds to bfloat16 in another way, so that is left to GPUs.
 INTERPRETED = """
+from types import SimpleNamespace
+
+import pytest
 import torch
+
+from pipelines.errors import RecipeError
 from pipelines.recipes.chromosome import WeightedSpan
-from pipelines.weaving.device_sums import WeightedSums
+from pipelines.weaving import device_sums
+from pipelines.weaving.plan import TensorPlan
 
 size, cpu = 70_003, torch.device("cpu")
+device_sums.is_usable = lambda device: True
 generator = torch.Generator().manual_seed(1)
-spans = (
-    WeightedSpan(0, 1003, (0.25, 0.5, 0.0, 0.26)),
-    WeightedSpan(1003, 35_008, (0.0, 1.0, 0.0, 0.0)),
-    WeightedSpan(35_008, 69_000, (0.1, -0.2, 0.3, 0.4)),
-    WeightedSpan(69_000, size, (0.0, 0.0, 0.0, 0.0)),
-)
-for stored, written in ((torch.float16, torch.float16), (torch.float32, torch.float16), (torch.float32, torch.float32)):
-    sources = [torch.randn(size, generator=generator).mul_(10.0 ** -k).to(stored) for k in range(3)]
-    sources.append(torch.full((size,), -0.0, dtype=stored))
+
+
+class Source:
+    # a component that is kept on the device, which a processor keeps none on
+
+    def __init__(self, tensors):
+        self.keep(tensors)
+
+    def keep(self, tensors):
+        self.tensors, self.keeping, self.asked = tensors, object(), 0
+
+    def kept_on(self, name, device):
+        self.asked += 1
+        return self.tensors.get(name)
+
+
+def planned(name, rounded, spans):
+    return TensorPlan("unet", name, (size,), rounded, tuple(WeightedSpan(*span) for span in spans))
+
+
+def plan_of(sources):
+    return SimpleNamespace(source_components=lambda component: sources)
+
+
+def bits(tensor):
+    return tensor.view(torch.int16 if tensor.itemsize == 2 else torch.int32)
+
+
+def summed(tensor, sources, out):
     expected = torch.zeros(size)
-    for begin, end, weights in spans:
-        terms = [source[begin:end].float() * weight for source, weight in zip(sources, weights) if weight]
+    for begin, end, weights in tensor.spans:
+        terms = [s.tensors[tensor.name][begin:end].float() * w for s, w in zip(sources, weights) if w]
         for number, term in enumerate(terms):
             expected[begin:end] = expected[begin:end] + term if number else term
-    out, sums = torch.empty(size, dtype=written), WeightedSums(cpu)
-    assert sums.add("a tensor", out, written, sources, spans)
-    assert sums.run() == []
-    integer = torch.int16 if written.itemsize == 2 else torch.int32
-    assert torch.equal(out.view(integer), expected.to(written).view(integer)), (stored, written)
+    return expected.to(tensor.dtype).to(out.dtype)
 
-most, out, sums = torch.full((100,), 60_000.0).half(), torch.empty(100).half(), WeightedSums(cpu)
-sums.add("large", out, torch.float16, [most, most], (WeightedSpan(0, 100, (0.5, 0.6)),))
-sums.add("small", out, torch.float16, [most, most], (WeightedSpan(0, 100, (0.5, 0.5)),))
-assert set(sums.run()) == {"large"}
-assert not sums.add("mixed", out, torch.float16, [most, most.float()], (WeightedSpan(0, 100, (0.5, 0.5)),))
+
+def random(dtype, scale=1.0):
+    return torch.randn(size, generator=generator).mul_(scale).to(dtype)
+
+
+half, single = torch.float16, torch.float32
+kinds = {"half": (half, half), "single": (single, single), "mixed": (single, half)}  # of the sources, of the result
+sources = [Source({name: random(stored, 10.0 ** -k) for name, (stored, _) in kinds.items()}) for k in range(3)]
+sources.append(Source({name: torch.full((size,), -0.0, dtype=stored) for name, (stored, _) in kinds.items()}))
+outs = {name: torch.empty(size, dtype=written) for name, (_, written) in kinds.items()}
+weaver = device_sums.DeviceWeaver(outs, cpu)
+whole = [(0, size, (0.25, 0.5, 0.0, 0.26))]
+split = [
+    (0, 1003, (0.25, 0.5, 0.0, 0.26)),
+    (1003, 35_008, (0.0, 1.0, 0.0, 0.0)),
+    (35_008, 69_000, (0.1, -0.2, 0.3, 0.4)),
+    (69_000, size, (0.0, 0.0, 0.0, 0.0)),
+]
+other = [(0, 35_008, (0.5, 0.5, 0.1, 0.0)), (35_008, size, (0.1, -0.2, 0.3, 0.4))]
+
+
+def check(spans):
+    tensors = [planned(name, outs[name].dtype, spans) for name in kinds]
+    assert weaver.weave(plan_of(sources), tensors) == []
+    for tensor in tensors:
+        out = outs[tensor.name]
+        assert torch.equal(bits(out), bits(summed(tensor, sources, out))), (tensor.name, spans)
+
+
+def again(spans):
+    return [(start, stop, tuple(0.5 * weight for weight in weights)) for start, stop, weights in spans]
+
+
+for spans in (whole, again(whole), split, other):
+    check(spans)
+assert [source.asked for source in sources] == [3, 3, 3, 3]  # each tensor was looked up once
+
+sources[1].keep({name: random(stored) for name, (stored, _) in kinds.items()})  # let go of, and kept elsewhere
+check(whole)
+for name, (_, written) in kinds.items():
+    outs[name].data = torch.empty(size, dtype=written)  # as offloading moves parameters
+check(whole)
+
+sources[2].keep({"half": sources[2].tensors["half"].float(), "single": sources[2].tensors["single"]})
+tensors = [planned(name, outs[name].dtype, split) for name in kinds]
+before = {name: out.clone() for name, out in outs.items()}
+left = weaver.weave(plan_of(sources), tensors)
+assert [tensor.name for tensor in left] == ["half", "mixed"]  # of two dtypes, and not on the device
+assert torch.equal(bits(outs["single"]), bits(summed(tensors[1], sources, outs["single"])))
+assert all(torch.equal(bits(outs[name]), bits(before[name])) for name in ("half", "mixed"))
+
+large = [Source({"half": torch.full((size,), 60_000.0).half(), "single": random(torch.float32)}) for _ in range(2)]
+fine = planned("single", torch.float32, [(0, size, (0.5, 0.6))])
+most = planned("half", torch.float16, [(0, 1003, (0.5, 0.5)), (1003, size, (0.5, 0.6))])
+with pytest.raises(RecipeError, match="Tensor half overflows"):
+    weaver.weave(plan_of(large), [fine, most])
+assert weaver.weave(plan_of(large), [fine, planned("half", torch.float16, [(0, size, (0.5, 0.5))])]) == []
+lent = TensorPlan("unet", "lent", (size,), torch.float16, None)
+assert weaver.weave(plan_of(large), [lent, fine]) == [lent]
 """
 CARD = torch.device("cuda")
 
@@ -165,7 +242,7 @@ def test_kept_sources_are_summed_in_one_launch(opened):
     unet, _ = woven(opened, recipe, torch.float16, CARD)
     plan = Plan(recipe, opened)
     merged = [tensor for tensor in plan.tensor_plans("unet") if tensor.spans]
-    assert device_sums.weave_on_device(plan, merged, dict(unet.state_dict()), CARD) == []
+    assert device_sums.DeviceWeaver(unet.state_dict(), CARD).weave(plan, merged) == []
 
 
 @pytest.mark.gpu

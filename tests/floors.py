@@ -46,7 +46,7 @@ PIPELINES = (
     ("pipelines",),
 )
 BENCHMARKS = (
-    ("benchmarks.gpu",),
+    ("benchmarks.cluster", "benchmarks.gpu"),
     ("benchmarks.any_network", "benchmarks.app", "benchmarks.digits", "benchmarks.full_size", "benchmarks.search"),
     ("benchmarks",),
 )

@@ -21,6 +21,7 @@ from studio.evolution.niches import Floats
 from studio.evolution.offspring import Breed, Offspring
 from studio.evolution.search import Search
 from studio.runs.individual import Individual, Prediction
+from studio.runs.state import EncodedOnce
 
 from .foresight import Foresight
 from .initial_population import initial_offspring, source_recipes, warm_up_parents
@@ -88,10 +89,11 @@ class M2N2:
         self._alive_left: list[str] = []  # who is still to be asked for again
         self._rescored: dict[str, Floats] = {}
         self._in_flight: list[Candidate] = []
+        self._noted: dict[str, EncodedOnce] = {}  # of each offspring that `state` had in flight last, by its name
         self._search = self._begun() if past is None else self._restored(past)
         flying = past.state.get("in_flight", ()) if past else ()
         self._in_flight += [
-            Candidate(one.genome, rotation=self.rotation, prediction=_prediction(noted))
+            Candidate(one.genome, rotation=self.rotation, prediction=Prediction.read(noted.get("prediction")))
             for one, noted in zip(self._search.in_flight, flying, strict=True)
         ]
 
@@ -177,12 +179,14 @@ class M2N2:
         asked for since is asked for again.
         """
         state = self._search.state()
+        if "in_flight" not in state:
+            return state
         bred = [one for one in self._in_flight if one.role == "offspring"]
-        for noted, candidate in zip(state.get("in_flight", ()), bred, strict=False):
-            noted["recipe"] = candidate.recipe.model_dump(mode="json", exclude_none=True)
-            if (expected := candidate.prediction) is not None:
-                noted["prediction"] = {"mean": expected.mean.tolist(), "deviation": expected.deviation.tolist()}
-        return state
+        noted, self._noted = self._noted, {}
+        for parents, candidate in zip(state["in_flight"], bred, strict=False):
+            name = candidate.recipe.name
+            self._noted[name] = noted.get(name) or EncodedOnce(parents | candidate.recorded())
+        return state | {"in_flight": list(self._noted.values())}
 
     @property
     def sources_left(self) -> int:
@@ -287,10 +291,3 @@ class M2N2:
                 for one in past.state.get("in_flight", ())
             ],
         )
-
-
-def _prediction(noted: Mapping[str, Any]) -> Prediction | None:
-    """What was expected of one in flight, as `M2N2.state` noted it."""
-    if (expected := noted.get("prediction")) is None:
-        return None
-    return Prediction(np.array(expected["mean"]), np.array(expected["deviation"]))

@@ -38,6 +38,13 @@ class Candidate:
     rotation: int = 0
     prediction: Prediction | None = None
 
+    def recorded(self) -> dict[str, Any]:
+        """What a search that goes on needs of one in flight, as JSON has it."""
+        recorded: dict[str, Any] = {"recipe": self.recipe.model_dump(mode="json", exclude_none=True)}
+        if self.prediction is not None:
+            recorded["prediction"] = self.prediction.recorded()
+        return recorded
+
 
 @dataclass(frozen=True)
 class Told:

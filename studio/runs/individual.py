@@ -42,6 +42,15 @@ class Prediction:
     mean: np.ndarray
     deviation: np.ndarray
 
+    def recorded(self) -> dict[str, list[float]]:
+        """As JSON has it."""
+        return {"mean": self.mean.tolist(), "deviation": self.deviation.tolist()}
+
+    @classmethod
+    def read(cls, recorded: Mapping[str, Sequence[float]] | None) -> Prediction | None:
+        """What `recorded` gave; None of None."""
+        return None if recorded is None else cls(np.array(recorded["mean"]), np.array(recorded["deviation"]))
+
 
 @dataclass(frozen=True)
 class Evaluation:

@@ -6,6 +6,8 @@ its default here. Rows of reports lie in the same table, under keys that `report
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -95,6 +97,28 @@ def checked_changes(changes: Mapping[str, Any]) -> Mapping[str, Any]:
         )
     RunState.model_validate(changes)
     return changes
+
+
+class EncodedOnce(dict[str, Any]):
+    """Plain values that never change from here on, so that their JSON is made once, however often they are written."""
+
+    @functools.cached_property
+    def text(self) -> str:
+        """The JSON."""
+        return json.dumps(self)
+
+
+def encoded_search(state: Mapping[str, Any]) -> str:
+    """The JSON of a search's state, as `json.dumps` has it.
+
+    Hundreds may be in flight, and all but the newest of them were written with the commit before: what is told of each
+    in `EncodedOnce` is not encoded again.
+    """
+    in_flight = state.get("in_flight", ())
+    if not in_flight or not all(isinstance(one, EncodedOnce) for one in in_flight):
+        return json.dumps(dict(state))
+    parts = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in state.items() if key != "in_flight"]
+    return "{" + ", ".join([*parts, '"in_flight": [' + ", ".join(one.text for one in in_flight) + "]"]) + "}"
 
 
 def report_row_key(row: str, recipe: str, scorer: str) -> str:

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Generic
+from typing import Any, Generic, Literal
 
 import numpy as np
 import yaml
 from pydantic import ValidationError
-from sqlalchemy import Engine, delete, func, select, text
+from sqlalchemy import Engine, delete, func, select, text, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 from typing_extensions import TypeVar
@@ -46,7 +46,7 @@ from .individual import Individual
 from .inputs import RunPrompts
 from .kind import is_any
 from .picture_names import image_folder, picture_file, safe_component
-from .state import REPORTED, ReportRow, RunState, checked_changes, checked_report_row_key
+from .state import REPORTED, ReportRow, RunState, checked_changes, checked_report_row_key, encoded_search
 
 
 @dataclass(frozen=True)
@@ -103,16 +103,17 @@ class RunStore(Generic[C]):
         """Commit an evaluated individual, who is alive now, and the search's state, in one transaction."""
         with self._session() as session, session.begin():
             session.add(to_row(individual, alive=individual.id in alive))
-            for row in session.scalars(select(IndividualRow).where(IndividualRow.alive)):
-                row.alive = row.id in alive
-            session.merge(StateRow(key="search", value=json.dumps(dict(state))))
+            recorded = session.scalars(select(IndividualRow.id).where(IndividualRow.alive))
+            if left := set(recorded) - set(alive):
+                session.execute(update(IndividualRow).where(IndividualRow.id.in_(left)).values(alive=False))
+            session.merge(StateRow(key="search", value=encoded_search(state)))
 
     def rescore(self, scores: Mapping[str, Mapping[str, np.ndarray]], state: Mapping[str, Any], rotation: int) -> None:
         """Commit new scores of individuals, the search's state and which noises they are from, in one transaction."""
         with self._session() as session, session.begin():
             for row in session.scalars(select(IndividualRow).where(IndividualRow.id.in_(scores))):
                 row.scores = [one for one in row.scores if one.kind == PREDICTED] + packed(scores[row.id])
-            session.merge(StateRow(key="search", value=json.dumps(dict(state))))
+            session.merge(StateRow(key="search", value=encoded_search(state)))
             session.merge(StateRow(key="rotation", value=json.dumps(rotation)))
 
     def individuals(self, *, after: int = 0) -> list[Individual]:
@@ -183,10 +184,9 @@ class RunStore(Generic[C]):
                 reason=reason,
             ) from error
 
-    @property
-    def is_asked_to_stop(self) -> bool:
-        """Whether somebody asks the run's process to stop: `state.stop` alone, as it is asked after each batch."""
-        return bool(self._read("stop"))
+    def is_asked_to(self, what: Literal["stop", "finish"]) -> bool:
+        """Whether somebody asks the run's process to: that field of `state` alone, for it is asked after each batch."""
+        return bool(self._read(what))
 
     def update(self, **changes: Any) -> None:
         """Set fields of the run's state, in one transaction.

@@ -10,7 +10,7 @@ import pytest
 from studio.errors import RunError
 from studio.runs.config import embedded
 from studio.runs.database import make_database
-from studio.runs.state import RunState, report_row_key
+from studio.runs.state import EncodedOnce, RunState, encoded_search, report_row_key
 from studio.runs.store import open_run
 
 
@@ -106,3 +106,15 @@ def test_a_damaged_state_is_one_line(store, value):
         database.execute(f"UPDATE state SET value = {value} WHERE key = 'status'")
     with pytest.raises(RunError, match=r"run\.db holds a state that this program does not know"):
         open_run(store.folder).state  # noqa: B018
+
+
+def test_a_search_is_encoded_as_json_has_it_and_each_in_flight_once(monkeypatch):
+    flying = [EncodedOnce(mother="a", father="b", recipe={"name": f"子{n}", "weights": [0.1, n / 3]}) for n in range(3)]
+    state = {"archive": {"ids": ["a", "b"]}, "rng": {"state": 2**90}, "attract": True}
+    for one in (state, state | {"in_flight": flying}, state | {"in_flight": [dict(one) for one in flying]}):
+        assert encoded_search(one) == json.dumps(one)
+    plain = json.dumps(state | {"in_flight": flying[1:]})
+    encoded = []
+    monkeypatch.setattr(json, "dumps", lambda value: encoded.append(value) or json.JSONEncoder().encode(value))
+    assert encoded_search(state | {"in_flight": flying[1:]}) == plain
+    assert not any(isinstance(value, EncodedOnce) for value in encoded)

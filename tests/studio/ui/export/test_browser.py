@@ -15,6 +15,7 @@ from pipelines.storage.unfinished import unfinished_path
 from studio.exporting import export_plan
 from studio.exporting.registry import open_export
 from studio.i18n import t
+from studio.jobs.device_queue import acquire_device
 from studio.licences import catalogue
 from studio.monitoring.scheduler import is_measuring
 from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, enter, shoot
@@ -204,8 +205,9 @@ def test_watched_measured_damaged_and_gone_back(finished_address, finished, fork
     assert (finished.exports / "current").read_text("utf-8").strip() == names[1]
     page.screenshot(path=SHOTS / f"{lang}-monitor-4-former.png", full_page=True)
 
-    # Cancelled, nothing is recorded.
-    page.locator("#go").click()
-    page.locator("#cancel").click()
-    expect(page.locator("#headline")).to_contain_text(say("measure_stopped"), timeout=LOADING)
+    # Cancelled, nothing is recorded. It waits for its turn meanwhile: a measurement takes no longer than a click.
+    with acquire_device(lambda _: None):
+        page.locator("#go").click()
+        page.locator("#cancel").click()
+        expect(page.locator("#headline")).to_contain_text(say("measure_stopped"), timeout=LOADING)
     assert not is_measuring(open_export(finished.exports / names[1]))

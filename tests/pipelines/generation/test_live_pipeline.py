@@ -209,7 +209,7 @@ def test_a_lora_that_fails_leaves_the_pipeline_as_it_was(family, mixed, lora, tm
     assert (pixels(kept.generate(REQUESTS[:2], SETTINGS)) == before).all()
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_compiled_unet_is_woven_without_compiling_again(family, one_hot, mixed):
     compiled = SETTINGS.model_copy(update={"compile": True, "batch": 2})
     kept = LivePipeline(mixed, family)

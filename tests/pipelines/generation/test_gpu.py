@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-import assets
-from pipelines.checkpoints.sources import open_source
 from pipelines.generation.cost import measure_sizes
 from pipelines.generation.devices import GIB, Machine, best_device, compute_dtype, plan_device, this_machine
 from pipelines.generation.live_pipeline import LivePipeline, PictureRequest
 from pipelines.generation.settings import GenerationSettings
 from pipelines.recipes.recipe import blend
+from tests.pipelines.merges import own_sources
 
 pytestmark = pytest.mark.gpu
 
@@ -22,9 +21,8 @@ REQUESTS = [PictureRequest("柴犬", 1), PictureRequest("a red apple", 2)]
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("M2N2_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield {path.name: open_source(path) for path in assets.sources()}
+    with own_sources(tmp_path_factory.mktemp("cache")) as sources:
+        yield sources
 
 
 def mix(opened, *weights):

@@ -7,15 +7,13 @@ import sys
 import pytest
 import torch
 
-import assets
-from pipelines.checkpoints.sources import open_source
 from pipelines.errors import RecipeError
 from pipelines.generation.build import empty_module
-from pipelines.recipes.chromosome import Chromosome, Segment
 from pipelines.recipes.recipe import blend
 from pipelines.weaving import device_sums
 from pipelines.weaving.plan import Plan
 from pipelines.weaving.weave import LiveWeights
+from tests.pipelines.merges import own_sources, split_inside_tensors
 
 # Triton's interpreter runs a kernel on a processor; it rounds to bfloat16 in another way, so that is left to GPUs.
 INTERPRETED = """
@@ -171,29 +169,14 @@ def test_the_kernel_is_compiled_for_a_gpu_without_one(tmp_path):
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory):
-    """Sources of their own, for theirs stay on the device; and a cache of their own, as everywhere."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("M2N2_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield {path.name: open_source(path) for path in assets.sources()}
+    with own_sources(tmp_path_factory.mktemp("cache")) as sources:
+        yield sources
 
 
 def mix(opened, *weights):
-    """A merge whose chromosomes are split inside tensors, at elements that no alignment suits."""
+    """A merge whose chromosomes are split inside tensors."""
     rows = {"attention": list(weights), "backbone": list(weights)}
-    plain = blend(list(opened.values()), rows, host={"default": "base"})
-    split = {
-        name: Chromosome(
-            size=whole.size,
-            layout=whole.layout,
-            segments=(
-                Segment(stop=1003, weights=(0.25, 0.5, 0.0, 0.26)),
-                Segment(stop=whole.size // 2 + 7, weights=weights),
-                Segment(stop=whole.size, weights=(0.1, 0.2, 0.3, 0.4)),
-            ),
-        )
-        for name, whole in plain.chromosomes.items()
-    }
-    return plain.model_copy(update={"chromosomes": split})
+    return split_inside_tensors(blend(list(opened.values()), rows, host={"default": "base"}), weights)
 
 
 def bits(module):

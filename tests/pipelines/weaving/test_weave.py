@@ -13,28 +13,16 @@ from safetensors.torch import load_file
 
 from pipelines.checkpoints.sources import open_source
 from pipelines.errors import RecipeError, SourceError
-from pipelines.recipes.chromosome import Chromosome, Segment
+from pipelines.recipes.chromosome import Segment
 from pipelines.recipes.recipe import blend
 from pipelines.weaving.plan import Plan
 from pipelines.weaving.weave import LiveWeights, component_entries, weave_file
+from tests.pipelines.merges import split_inside_tensors
 
 
 @pytest.fixture(scope="module")
 def child(one_hot):
-    """Split inside tensors, weights that sum to more than one, one of them zero."""
-    parts = {
-        name: Chromosome(
-            size=whole.size,
-            layout=whole.layout,
-            segments=(
-                Segment(stop=1003, weights=(0.25, 0.5, 0.0, 0.26)),
-                Segment(stop=whole.size // 2 + 7, weights=(0.0, 1.0, 0.0, 0.0)),
-                Segment(stop=whole.size, weights=(0.1, 0.2, 0.3, 0.4)),
-            ),
-        )
-        for name, whole in one_hot["ja"].chromosomes.items()
-    }
-    return one_hot["ja"].model_copy(update={"chromosomes": parts})
+    return split_inside_tensors(one_hot["ja"], (0.0, 1.0, 0.0, 0.0))
 
 
 @pytest.fixture

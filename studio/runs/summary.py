@@ -95,6 +95,8 @@ def calibration_of(individuals: Sequence[Individual], kinds: Sequence[str]) -> C
         individuals: of a run.
         kinds: of scores that compete in it.
     """
+    if all(one.prediction is None for one in individuals):  # as in most runs, and pages ask with every look
+        return None
     foreseen: list[tuple[np.ndarray, ...]] = []
     total, count = np.zeros(()), 0
     for one in individuals:

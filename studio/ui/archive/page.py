@@ -72,6 +72,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     """Lay the page out and wire it."""
     lost = page_header(lang, "archive")
     chosen_id, ancestor_ids = gr.State(None), gr.State([])
+    walled = gr.State(None)  # the run and the filter that the wall shows
     with gr.Row(elem_classes="bar"):
         chosen = gr.Dropdown([], label=t(lang, "run"), scale=2)
         sort = gr.Dropdown([(t(lang, f"sort_{key}"), key) for key in WALL_SORTS], value="ja", label=t(lang, "sort"))
@@ -154,11 +155,13 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     def wanted(
         by: WallSort, whom: WallShow, of: str, words: str, made_of: str, percent: float, least: float, word: str
     ) -> WallFilter:
-        return WallFilter(by, whom, of or "", words or "", made_of or "", percent / 100, least, word or "")
+        share = percent / 100 if made_of else WallFilter().share  # of no source, it says nothing
+        return WallFilter(by, whom, of or "", words or "", made_of or "", share, least, word or "")
 
     def filled(name: str | None, asked_for: WallFilter, page: int = 1) -> list[Any]:
         if name is None:
             return [
+                None,
                 "",
                 gr.HTML(html.empty_message(t(lang, "no_runs")), visible=True),
                 gr.Row(visible=False),
@@ -170,7 +173,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             maximum=max(2, found.pages), value=min(page, found.pages), visible=found.pages > 1,
             info=t(lang, "wall_found", n=found.found),
         )  # fmt: skip
-        return [found.cards, nobody, gr.Row(visible=bool(found.ids)), pages]
+        return [(name, asked_for), found.cards, nobody, gr.Row(visible=bool(found.ids)), pages]
 
     def opened(name: str | None, id: str | None) -> list[Any]:
         if not name or not id:
@@ -204,7 +207,11 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         shown = [*of_run(asked.run), *filled(asked.run, WallFilter()), *opened(asked.run, asked.individual)]
         return [asked.notice, runs, *shown]
 
-    def on_run(name: str, by: WallSort, whom: WallShow) -> list[Any]:
+    # Gradio tells of input as well where a list loses the focus, as when Tab passes by it: the model that is open, the
+    # page of the wall and its filters stay then.
+    def on_run(shows: tuple[str, WallFilter] | None, name: str, by: WallSort, whom: WallShow) -> list[Any]:
+        if shows and shows[0] == name:
+            return [gr.skip()] * len([*of_the_run, *wall_parts, *details])
         return [*of_run(name), *filled(name, WallFilter(sort=by, show=whom)), *opened(name, None)]
 
     def on_drop(file: str, by: WallSort, whom: WallShow) -> list[Any]:
@@ -212,7 +219,9 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         chosen_run = gr.Dropdown(value=name)
         return [None, chosen_run, *of_run(name), *filled(name, WallFilter(sort=by, show=whom)), *opened(name, id)]
 
-    def on_filter(name: str | None, *values: Any) -> list[Any]:
+    def on_filter(shows: tuple[str, WallFilter] | None, name: str | None, *values: Any) -> list[Any]:
+        if shows == (name, wanted(*values)):
+            return [gr.skip()] * len(wall_parts)
         return filled(name, wanted(*values))
 
     def on_pin(name: str, ids: list[str], *values: Any) -> list[Any]:
@@ -236,17 +245,25 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             now = said_of(lang, store, store.individual(id))
         return [now, gr.Dropdown(choices=[(t(lang, "anything"), ""), *found.tags])]
 
-    walled = [gallery, empty, found_row, number]
+    wall_parts = [walled, gallery, empty, found_row, number]
     hidden = {"show_progress": "hidden"}
-    listen(demo.load, lang, on_load, None, [lost, chosen, *of_the_run, *walled, *details], role="viewer", **hidden)
-    listen(chosen.input, lang, on_run, [chosen, sort, show], [*of_the_run, *walled, *details], role="viewer", **hidden)
+    listen(demo.load, lang, on_load, None, [lost, chosen, *of_the_run, *wall_parts, *details], role="viewer", **hidden)
+    listen(chosen.input, lang, on_run, [walled, chosen, sort, show], [*of_the_run, *wall_parts, *details],
+           trigger_mode="always_last", role="viewer", **hidden)  # fmt: skip
     for trigger in (*(one.input for one in (sort, show, category, source, tag)), text.submit, text.blur,
                     share.release, stars.release):  # fmt: skip
         listen(
-            trigger, lang, on_filter, [chosen, *filters], walled, trigger_mode="always_last", role="viewer", **hidden
+            trigger,
+            lang,
+            on_filter,
+            [walled, chosen, *filters],
+            wall_parts,
+            trigger_mode="always_last",
+            role="viewer",
+            **hidden,
         )
-    listen(pins.input, lang, on_pin, [chosen, pins, *filters], walled, role="judge", does="pin prompts", **hidden)
-    listen(number.release, lang, on_page, [chosen, number, *filters], walled, role="viewer", **hidden)
+    listen(pins.input, lang, on_pin, [chosen, pins, *filters], wall_parts, role="judge", does="pin prompts", **hidden)
+    listen(number.release, lang, on_page, [chosen, number, *filters], wall_parts, role="viewer", **hidden)
     kept = listen(
         keep.click,
         lang,
@@ -262,7 +279,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         lang,
         on_drop,
         [dropped, sort, show],
-        [dropped, chosen, *of_the_run, *walled, *details],
+        [dropped, chosen, *of_the_run, *wall_parts, *details],
         role="judge",
     )
     for trigger, handler, inputs in (

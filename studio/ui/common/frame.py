@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlencode
 
@@ -79,6 +79,43 @@ def listen(
         button.elem_classes.append(f"needs-{role}")  # not shown to whoever may not press it
     needs = handler_for(role, guarded(lang, audited(does, handler) if does else handler))
     return trigger(needs, inputs, outputs, api_visibility="private", **more)
+
+
+def listen_to_choice(
+    chosen: gr.Dropdown,
+    shown: gr.State,
+    lang: Lang,
+    handler: Callable[..., Sequence[Any]],
+    outputs: Sequence[Any],
+    *,
+    given: Sequence[Any] = (),
+    role: Role,
+    **more: Any,
+) -> None:
+    """Wire a handler to what somebody chooses of a list: called where the page shows something else.
+
+    Gradio tells of input as well where a list loses the focus, as when Tab passes by it. What it would fill then may be
+    what somebody opened or typed.
+
+    Args:
+        chosen: the list.
+        shown: the value that the page shows, whatever the list says meanwhile; who fills the list elsewhere fills it.
+        lang: of the page.
+        handler: called with the value and with those of `given`; returns the values of `outputs`.
+        outputs: components that it fills, without `shown`.
+        given: further inputs.
+        role: what somebody needs to call it.
+        more: as of `listen`.
+    """
+
+    def on_choice(before: Any, value: Any, *others: Any) -> list[Any]:
+        if value == before:
+            return [gr.skip()] * (1 + len(outputs))
+        return [value, *handler(value, *others)]
+
+    # The last choice counts where somebody is quicker than the page.
+    more.setdefault("trigger_mode", "always_last")
+    listen(chosen.input, lang, on_choice, [shown, chosen, *given], [shown, *outputs], role=role, **more)
 
 
 def page_header(lang: Lang, page: str) -> gr.HTML:

@@ -60,7 +60,7 @@ def lay_out(lang: Lang) -> Fields:
     rows: dict[str, Any] = {}
     plain, buttons = Choice(), dict[str, Any]()
     choice: dict[str, Any] = {"tried": gr.State(())}
-    shown: dict[str, Any] = {"grid": gr.State(None), "window": gr.State(Window())}
+    shown: dict[str, Any] = {"grid": gr.State(None), "window": gr.State(Window()), "laid": gr.State(())}
     with gr.Row(elem_classes="bar"):
         run = gr.Dropdown([], label=t(lang, "run"), scale=2)
         choice["view"] = gr.Radio(

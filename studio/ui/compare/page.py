@@ -14,7 +14,7 @@ from studio.i18n import Lang, t
 from studio.ui.common import html
 from studio.ui.common.address import asked_run, not_found
 from studio.ui.common.cancellable import Cancelled
-from studio.ui.common.frame import listen, page_header, page_link, query_values
+from studio.ui.common.frame import listen, listen_to_choice, page_header, page_link, query_values
 from studio.ui.common.shortlist import fill_with_shortlist
 from studio.ui.common.studio import Studio
 
@@ -95,6 +95,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     lost = page_header(lang, "compare")
     parts = lay_out(lang)
     progress = DrawingProgress()
+    opens = gr.State(None)  # the run that the page shows
     everything, viewed = {"lost": lost, **parts.all}, parts.shown
     trying = {"tried": parts.choice["tried"], "attempt": parts.attempt, **viewed}
 
@@ -131,7 +132,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         values = opened(studio, lang, asked.run, replace(choice, known=prompts), window, tuple(models))
         run = gr.Dropdown(choices=studio.run_choices(), value=asked.run)
         notice = not_found([*asked.missing, *lacking])
-        return filled({**values, "run": run, "lost": notice, "address": ""}, everything)
+        return [asked.run, *filled({**values, "run": run, "lost": notice, "address": ""}, everything)]
 
     def on_run(run: str | None, view: Any) -> list[Any]:
         return filled(opened(studio, lang, run, Choice(view=view), Window()), everything)
@@ -141,13 +142,15 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         window = Window(values["window"].start, int(values["beside"])).stepped(by, choice.noises)
         return on_form(**{**values, "window": window})
 
-    def on_overlay(grid: Grid | None, left: str | None, right: str | None) -> list[Any]:
+    def on_overlay(laid: tuple[str, ...], grid: Grid | None, left: str | None, right: str | None) -> list[Any]:
+        if laid == (left, right):  # a list of pictures lost the focus: the handle stays where it was drawn to
+            return [gr.skip()] * len(laid_over)
         if grid is None:
-            return [None, ""]
-        return [overlay(studio, grid, left, right), flicker(lang, grid, left, right)]
+            return [(), None, ""]
+        return [(left, right), overlay(studio, grid, left, right), flicker(lang, grid, left, right)]
 
     def on_pick(grid: Grid | None, right: str | None, event: gr.EventData) -> list[Any]:
-        return [right, event.place, *on_overlay(grid, right, event.place)]
+        return [right, event.place, *on_overlay((), grid, right, event.place)]
 
     def on_how(how: str) -> list[Any]:
         return [gr.ImageSlider(visible=how == "handle"), gr.HTML(visible=how == "turns")]
@@ -204,9 +207,9 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     choice, buttons = parts.choice, parts.buttons
     hidden: dict[str, Any] = {"show_progress": "hidden"}
     looks: dict[str, Any] = {"role": "viewer", "outputs": list(viewed.values()), **hidden}
-    listen(demo.load, lang, on_load, None, list(everything.values()), role="viewer", **hidden)
-    listen(
-        parts.run.input, lang, on_run, [parts.run, choice["view"]], list(everything.values()), role="viewer", **hidden
+    listen(demo.load, lang, on_load, None, [opens, *everything.values()], role="viewer", **hidden)
+    listen_to_choice(
+        parts.run, opens, lang, on_run, list(everything.values()), given=[choice["view"]], role="viewer", **hidden
     )
     # Gradio tells of input neither what is pasted or comes from an input method, nor a choice that is on no list.
     typed = (choice["models"].key_up, choice["models"].blur, choice["ja"].change, choice["en"].change)
@@ -233,13 +236,16 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         listen(
             button.click, lang, lambda by=by, **values: on_step(by, **values), None, inputs_kwargs=parts.asked, **looks
         )
-    laid_over = [viewed["slider"], viewed["flicker"]]
+    turned = [viewed["slider"], viewed["flicker"]]
+    laid_over = [viewed["laid"], *turned]
     two = [viewed["left"], viewed["right"]]
     for picked in two:
-        listen(picked.input, lang, on_overlay, [viewed["grid"], *two], laid_over, role="viewer", **hidden)
+        listen(
+            picked.input, lang, on_overlay, [viewed["laid"], viewed["grid"], *two], laid_over, role="viewer", **hidden
+        )
     listen(viewed["table"].select, lang, on_pick, [viewed["grid"], viewed["right"]], [*two, *laid_over], role="viewer",
            **hidden)  # fmt: skip
-    listen(buttons["how"].input, lang, on_how, buttons["how"], laid_over, role="viewer", **hidden)
+    listen(buttons["how"].input, lang, on_how, buttons["how"], turned, role="viewer", **hidden)
     buttons["scores"].input(None, buttons["scores"], None, js=_SCORES)
     watch = gr.Timer(POLL, active=False)
     listen(watch.tick, lang, on_tick, None, [buttons["arrived"], viewed["drawing"]], role="viewer", **hidden)

@@ -20,7 +20,7 @@ from .models import contenders, yardsticks
 from .overlay import first_two, flicker, overlay, picture_names
 
 #: What `shown` gives, by name; a page has a component for each.
-SHOWN = ("grid", "window", "table", "draw", "drawing", "back", "noise", "following", "left", "right", "slider",
+SHOWN = ("grid", "window", "table", "draw", "drawing", "back", "noise", "following", "left", "right", "laid", "slider",
          "flicker", "make_sheet", "sheet_png", "sheet_html", "saved", "address")  # fmt: skip
 
 
@@ -80,6 +80,7 @@ def shown(
             "following": off,
             "left": nothing,
             "right": nothing,
+            "laid": (),
             "slider": None,
             "flicker": "",
             "make_sheet": off,
@@ -103,6 +104,7 @@ def shown(
         "following": steps,
         "left": gr.Dropdown(choices=names, value=two[0]),
         "right": gr.Dropdown(choices=names, value=two[1]),
+        "laid": two,
         "slider": overlay(studio, grid, *two),
         "flicker": flicker(lang, grid, *two),
         "make_sheet": gr.Button(interactive=bool(grid.cells)),

@@ -8,5 +8,6 @@ run_control   begin, pause, go on, end; what a run will cost; which one the page
 waiting       what is said of a run that waits for the machine
 progress      what the page shows of a run while it goes on
 plots         its plots
+live_part     the components that show it, and what fills each
 page          the layout and its handlers
 """

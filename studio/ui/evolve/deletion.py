@@ -14,8 +14,12 @@ from studio.ui.common.frame import listen
 from studio.ui.common.studio import Studio
 
 
-def deletion(lang: Lang, studio: Studio, chosen: gr.Dropdown) -> None:
-    """Lay out a button that deletes the run that is chosen, once a question is answered, and wire it."""
+def deletion(lang: Lang, studio: Studio, chosen: gr.Dropdown) -> gr.Column:
+    """Lay out a button that deletes the run that is chosen, once a question is answered, and wire it.
+
+    Returns:
+        the question, to be hidden when another run is chosen.
+    """
     start = gr.Button(t(lang, "delete_run"), elem_id="delete-run")
     with gr.Column(visible=False, elem_id="delete-ask", elem_classes="flush") as asked:
         question = gr.HTML(container=True)
@@ -35,9 +39,9 @@ def deletion(lang: Lang, studio: Studio, chosen: gr.Dropdown) -> None:
     hidden = {"show_progress": "hidden"}
     listen(start.click, lang, on_start, chosen, [asked, question], role="editor", **hidden)
     listen(keep.click, lang, lambda: gr.Column(visible=False), None, asked, role="editor", **hidden)
-    listen(chosen.input, lang, lambda: gr.Column(visible=False), None, asked, role="viewer", **hidden)
     deleted = listen(delete.click, lang, on_delete, chosen, asked, role="editor", does="delete a run", **hidden)
     deleted.success(None, None, None, js="() => window.location.assign(window.location.pathname)")
+    return asked
 
 
 def deletion_question(studio: Studio, lang: Lang, name: str) -> Markup:

@@ -19,7 +19,7 @@ from studio.monitoring.scheduler import SCHEDULES, Schedule
 from studio.ui.common import html
 from studio.ui.common.address import not_found
 from studio.ui.common.field_errors import at_field
-from studio.ui.common.frame import keep_in_address, listen, page_header, query_value
+from studio.ui.common.frame import keep_in_address, listen, listen_to_choice, page_header, query_value
 from studio.ui.common.studio import Studio
 
 from . import measurements
@@ -70,7 +70,7 @@ def command(export: Export) -> str:
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     """Lay the page out and wire it."""
     lost = page_header(lang, "monitor")
-    mark = gr.State("")
+    mark, current = gr.State(""), gr.State(None)
     empty = gr.HTML(html.empty_message(t(lang, "no_exports")), visible=False)
     with gr.Column() as shown:
         with gr.Row(elem_classes="bar"):
@@ -152,7 +152,14 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         names = gr.Dropdown(choices=measurements.labels(lang, studio.exports), value=name)
         seen = measurements.mark(found(studio, name)) if name else ""
         absent = [t(lang, "no_such_export", export=wanted[0])] if wanted[0] not in (None, "", name) else []
-        around = [not_found(absent), seen, gr.HTML(visible=name is None), gr.Column(visible=name is not None), names]
+        around = [
+            not_found(absent),
+            seen,
+            gr.HTML(visible=name is None),
+            gr.Column(visible=name is not None),
+            name,
+            names,
+        ]
         return [*around, *one(name), *everything()]
 
     def on_tick(name: str | None, before: str) -> list[Any]:
@@ -174,6 +181,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return gr.Button(interactive=False)
 
     def on_schedule(name: str, how: Schedule) -> None:
+        if how == scheduler.schedule_of(found(studio, name)):  # the list lost the focus
+            return
         scheduler.set_schedule(found(studio, name), how)
         gr.Info(t(lang, f"schedule_{how}_set"))
 
@@ -184,16 +193,22 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     def on_row(event: gr.SelectData) -> list[Any]:
         name = event.row_value[0]
-        return [name, *one(name)]
+        return [name, name, *one(name)]
 
     hidden = {"show_progress": "hidden"}
     listen(
-        demo.load, lang, on_load, None, [lost, mark, empty, shown, chosen, *of_one, *of_all], role="viewer", **hidden
+        demo.load,
+        lang,
+        on_load,
+        None,
+        [lost, mark, empty, shown, current, chosen, *of_one, *of_all],
+        role="viewer",
+        **hidden,
     )
     keep_in_address(chosen, "export")
     listen(gr.Timer(POLL).tick, lang, on_tick, [chosen, mark], [mark, *of_one, *of_all], role="viewer", **hidden)
-    listen(chosen.input, lang, one, chosen, of_one, role="viewer", **hidden)
-    listen(table.select, lang, on_row, None, [chosen, *of_one], role="viewer", **hidden)
+    listen_to_choice(chosen, current, lang, one, of_one, role="viewer", **hidden)
+    listen(table.select, lang, on_row, None, [current, chosen, *of_one], role="viewer", **hidden)
     listen(go.click, lang, on_go, chosen, of_one, role="editor", does="measure an export")
     listen(cancel.click, lang, on_cancel, chosen, cancel, role="editor", does="stop a measurement", **hidden)
     listen(

@@ -19,7 +19,7 @@ from studio.library import prompt_library, source_library
 from studio.markdown import markdown_text
 from studio.ui.common.address import not_found
 from studio.ui.common.field_errors import at_field
-from studio.ui.common.frame import keep_in_address, listen, page_header, query_value
+from studio.ui.common.frame import keep_in_address, listen, listen_to_choice, page_header, query_value
 from studio.ui.common.studio import Studio
 
 from .editor import (
@@ -155,7 +155,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             read_table = imported(given, now, join=joining)
         came_from = gr.skip() if joining else str(given.resolve().parent)
         title = gr.skip() if joining else given.stem
-        return [title, read_table, came_from, state(lang, read_table), *_nothing(), None, ""]
+        which = [gr.skip(), gr.skip()] if joining else [sets_now(None), None]  # it is none of those that are saved
+        return [*which, title, read_table, came_from, state(lang, read_table), *_nothing(), None, ""]
 
     def on_count(now: Cells, scorer: str, source: str | None, syntax: PromptSyntax) -> list[Any]:
         studio.open_folders.scorer(scorer)
@@ -177,7 +178,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     quiet = {"show_progress": "hidden"}
     listen(demo.load, lang, on_load, None, [lost, chosen, painter, *opened], role="viewer", **quiet)
     keep_in_address(chosen, "set")
-    listen(chosen.input, lang, fill, chosen, opened, role="viewer", **quiet)
+    listen_to_choice(chosen, current, lang, lambda which: fill(which)[1:], opened[1:], role="viewer", **quiet)
     listen(new.click, lang, on_new, None, [chosen, *opened], role="editor", **quiet)
     listen(table.input, lang, on_edit, table, [stands, use], trigger_mode="always_last", role="editor", **quiet)
     listen(
@@ -185,7 +186,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         lang,
         on_import,
         [dropped, path, table, join],
-        [name, table, place, stands, shown, use, dropped, path],
+        [chosen, current, name, table, place, stands, shown, use, dropped, path],
         role="editor",
         **quiet,
     )

@@ -18,7 +18,7 @@ from studio.library import source_library
 from studio.library.source_strengths import source_strengths
 from studio.ui.common import html
 from studio.ui.common.cancellable import CancellableWork, Cancelled
-from studio.ui.common.frame import listen, page_header, page_link
+from studio.ui.common.frame import listen, listen_to_choice, page_header, page_link
 from studio.ui.common.studio import Studio
 
 from .adding import add, look, sources_in
@@ -68,7 +68,7 @@ def _captions() -> dict[str, str]:
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     """Lay the page out and wire it."""
     page_header(lang, "sources")
-    work, measured = CancellableWork(), gr.State(None)
+    work, measured, drawn = CancellableWork(), gr.State(None), gr.State(None)
     with gr.Row(elem_classes="bar"):
         chosen = gr.CheckboxGroup([], label=t(lang, "choose_sources"), scale=5, elem_id="choose")
         go = gr.HTML(elem_id="evolve-these")
@@ -121,6 +121,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             evolve_link(lang, in_order(studio, uris)),
             None,
             "",
+            None,
             gr.Dropdown(choices=[], value=None, interactive=False),
         ]
 
@@ -172,9 +173,9 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         try:
             found = measure(in_order(studio, uris), lang, telling(request, progress))
         except Cancelled:
-            return [None, t(lang, "measure_cancelled"), gr.skip()]
-        first = found.central
-        return [found, heat_maps(lang, found, first), gr.Dropdown(choices=found.names, value=first, interactive=True)]
+            return [None, t(lang, "measure_cancelled"), gr.skip(), gr.skip()]
+        first, names = found.central, found.names
+        return [found, heat_maps(lang, found, first), first, gr.Dropdown(choices=names, value=first, interactive=True)]
 
     def on_check(
         uris: list[str],
@@ -186,21 +187,21 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         except Cancelled:
             return t(lang, "check_cancelled")
 
-    def on_base(found: Measured | None, name: str) -> Any:
-        return heat_maps(lang, found, name) if found else gr.skip()
+    def on_base(name: str, found: Measured | None) -> list[Any]:
+        return [heat_maps(lang, found, name) if found else gr.skip()]
 
     quiet = {"show_progress": "hidden"}
     shelves = [shown, chosen, go, gone, forget]
     listen(demo.load, lang, on_load, None, shelves, role="viewer", **quiet)
-    listen(chosen.input, lang, on_chosen, chosen, [go, measured, heat, base], role="viewer", **quiet)
+    listen(chosen.input, lang, on_chosen, chosen, [go, measured, heat, drawn, base], role="viewer", **quiet)
     for leaving in (own.blur, own.submit):
         listen(leaving, lang, lambda text: look(studio, lang, text), own, seen, role="editor", **quiet)
     listen(dropped.upload, lang, on_drop, dropped, [own, seen], role="editor", **quiet)
     listen(forget.click, lang, on_forget, [gone, chosen], shelves, role="editor", does="forget a source", **quiet)
-    listen(base.input, lang, on_base, [measured, base], heat, role="viewer", **quiet)
+    listen_to_choice(base, drawn, lang, on_base, [heat], given=[measured], role="viewer", **quiet)
     for button, cancel, handler, does, inputs, outputs, place in (
         (take, leave, on_add, "add sources", [own, chosen], [seen, own, *shelves], seen),
-        (compare, halt, on_measure, None, [chosen], [measured, heat, base], heat),
+        (compare, halt, on_measure, None, [chosen], [measured, heat, drawn, base], heat),
         (examine, cease, on_check, None, [chosen], [examined], examined),
     ):
         first = listen(button.click, lang, begun, None, [button, cancel], role="editor", **quiet)

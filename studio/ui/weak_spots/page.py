@@ -28,7 +28,7 @@ from studio.markdown import markdown_text
 from studio.runs.store import RunStore
 from studio.ui.common import html
 from studio.ui.common.address import asked_run
-from studio.ui.common.frame import keep_in_address, listen, page_header, page_link
+from studio.ui.common.frame import keep_in_address, listen, listen_to_choice, page_header, page_link
 from studio.ui.common.studio import Studio
 
 PICTURED = 24  # weak prompts whose pictures are shown
@@ -197,7 +197,7 @@ def save_weak(studio: Studio, name: str, language: Language) -> tuple[str, int]:
 
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     """Lay the page out and wire it."""
-    lost = page_header(lang, "weak")
+    lost, current = page_header(lang, "weak"), gr.State(None)
     with gr.Row(elem_classes="bar"):
         chosen = gr.Dropdown([], label=t(lang, "run"), scale=2)
         spoken = gr.Radio(
@@ -269,7 +269,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     def on_load(request: gr.Request) -> list[Any]:
         asked = asked_run(studio, lang, request)
-        return [asked.notice, gr.Dropdown(choices=studio.run_choices(), value=asked.run), *filled(asked.run, "ja")]
+        runs = gr.Dropdown(choices=studio.run_choices(), value=asked.run)
+        return [asked.notice, asked.run, runs, *filled(asked.run, "ja")]
 
     def on_save(name: str, language: Language) -> Any:
         path, n = save_weak(studio, name, language)
@@ -279,8 +280,9 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return gr.HTML(Markup("<p>{} {}</p>").format(t(lang, "weak_saved", n=n, path=path), link), visible=True)
 
     quiet = {"show_progress": "hidden"}
-    listen(demo.load, lang, on_load, None, [lost, chosen, *shown, keep, saved], role="viewer", **quiet)
+    listen(demo.load, lang, on_load, None, [lost, current, chosen, *shown, keep, saved], role="viewer", **quiet)
     keep_in_address(chosen)
-    for control in (chosen, spoken):
-        listen(control.input, lang, filled, [chosen, spoken], [*shown, keep, saved], role="viewer", **quiet)
+    filling = [*shown, keep, saved]
+    listen_to_choice(chosen, current, lang, filled, filling, given=[spoken], role="viewer", **quiet)
+    listen(spoken.input, lang, filled, [chosen, spoken], filling, role="viewer", **quiet)
     listen(keep.click, lang, on_save, [chosen, spoken], saved, role="editor", does="save a prompt set", **quiet)

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Any
@@ -49,7 +50,7 @@ def carry(store: RunStore[C], work: Work, *, devices: int = 1) -> None:
         with stop_on_signal(store):
             try:
                 with acquire_device(waiting, devices) as held:
-                    store.update(status="running", before=0)
+                    store.update(status="running", before=0, began=time.time())
                     work(held)
                 store.update(status="done")
             except Stopped:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,6 +17,23 @@ from pydantic import BaseModel, ConfigDict, Field
 Status = Literal["new", "queued", "running", "reporting", "stopped", "done", "failed"]
 ReportRow = dict[str, list[float]]  # kind of score to values per held-out prompt
 _REPORT_ROW = "held_out:"
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How far a run is.
+
+    Attributes:
+        sources: how many sources were evaluated.
+        offspring: how many offspring were.
+        seconds: what the newest of them took, oldest first.
+        last: when the newest individual was recorded, in seconds since 1970; `None` where there is none.
+    """
+
+    sources: int
+    offspring: int
+    seconds: tuple[float, ...]
+    last: float | None
 
 
 class RunState(BaseModel):
@@ -31,6 +49,9 @@ class RunState(BaseModel):
     before: int = Field(0, description="runs before it in the queue for the device")
     called: float | None = Field(
         None, description="when a process was called to carry it that has not begun yet, in seconds since 1970"
+    )
+    began: float | None = Field(
+        None, description="when the process that carries it, or carried it last, began to work, in seconds since 1970"
     )
     stop: bool = Field(False, description="somebody asks its process to stop after what is in hand")
     finish: bool = Field(False, description="somebody asks it to make no more offspring, and to report")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Generic, Literal
@@ -46,23 +45,7 @@ from .individual import Individual
 from .inputs import RunPrompts
 from .kind import is_any
 from .picture_names import image_folder, picture_file, safe_component
-from .state import REPORTED, ReportRow, RunState, checked_changes, checked_report_row_key, encoded_search
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How far a run is.
-
-    Attributes:
-        sources: how many sources were evaluated.
-        offspring: how many offspring were.
-        seconds: what the newest of them took, oldest first.
-    """
-
-    sources: int
-    offspring: int
-    seconds: tuple[float, ...]
-
+from .state import REPORTED, Pace, ReportRow, RunState, checked_changes, checked_report_row_key, encoded_search
 
 _BY_AGE = select(IndividualRow).order_by(IndividualRow.number)
 C = TypeVar("C", bound=RunSettings, default=RunConfig)
@@ -146,7 +129,9 @@ class RunStore(Generic[C]):
             counts = session.execute(select(is_source, func.count()).group_by(is_source)).all()
             of_sources = {bool(source): count for source, count in counts}
             seconds = tuple(reversed(session.scalars(newest).all()))
-        return Pace(of_sources.get(True, 0), of_sources.get(False, 0), seconds)
+            born = session.scalar(select(IndividualRow.born).order_by(IndividualRow.number.desc()).limit(1))
+        last = born.replace(tzinfo=born.tzinfo or UTC).timestamp() if born else None
+        return Pace(of_sources.get(True, 0), of_sources.get(False, 0), seconds, last)
 
     def individual(self, id: str) -> Individual:
         """One individual.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,11 +11,16 @@ import numpy as np
 
 from studio.evolution.calibration import Calibration, calibration
 
+from .config import RunConfig
 from .individual import Individual, ScoreKind
+from .state import Pace, RunState
 from .status import current_status
 from .store import RunStore
 
 RECENT = 20  # evaluations whose mean length tells the time left
+# A run is stuck where nothing comes for so many times the longest of its recent evaluations, and for so long at least:
+# loading what it needs is no evaluation.
+STUCK_TIMES, STUCK_SECONDS = 10, 300.0
 
 
 def status(store: RunStore) -> dict[str, Any]:
@@ -23,8 +29,8 @@ def status(store: RunStore) -> dict[str, Any]:
     Returns:
         `status` (new, queued, running, reporting, stopped, interrupted, done, failed), runs `before` this one in the
         queue, `done` and `of` in offspring, `seconds_left` (None where unknown), `report_rows` (done and in all, while
-        reporting), `error`, the captions the scorer cuts short as `truncated`, and what it went on with though it had
-        changed as `accepted` (see `RunState.accepted`).
+        reporting), for how many seconds it is `stuck` (see `stuck_for`), `error`, the captions the scorer cuts short as
+        `truncated`, and what it went on with though it had changed as `accepted` (see `RunState.accepted`).
     """
     state, pace = store.state, store.pace(RECENT)
     now = current_status(store, state)
@@ -35,12 +41,25 @@ def status(store: RunStore) -> dict[str, Any]:
         "done": pace.offspring,
         "of": store.config.evaluations,
         "seconds_left": left * recent if recent is not None and now == "running" else None,
+        "stuck": stuck_for(store.config, state, pace) if now == "running" else None,
         "report_rows": list(state.report_rows) if now == "reporting" else None,
         "before": state.before,
         "error": state.error,
         "accepted": state.accepted,
         "truncated": state.truncated,
     }
+
+
+def stuck_for(config: RunConfig, state: RunState, pace: Pace) -> float | None:
+    """Return for how many seconds nothing came of a run that is going on; `None` where that is as usual.
+
+    Where noise changes, everyone alive is scored again before the next child, and that is as usual too.
+    """
+    if state.began is None or not pace.seconds:
+        return None
+    times = STUCK_TIMES + (config.archive if config.noise_rotation else 0)
+    since = time.time() - max(state.began, pace.last or 0.0)
+    return since if since > max(STUCK_SECONDS, times * max(pace.seconds)) else None
 
 
 def individual_json(individual: Individual) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -155,6 +156,8 @@ def headline(studio: Studio, lang: Lang, name: str, now: dict[str, Any], sources
     words: str | Markup
     if now["status"] == "queued":
         words = waiting_words(lang, runs_before(studio, name, now["before"]), now["before"])
+    elif now["stuck"]:
+        words = t(lang, "stuck", done=now["done"], of=now["of"], time=format_duration(lang, now["stuck"]))
     elif now["status"] == "running":
         left = now["seconds_left"]
         words = (
@@ -169,6 +172,7 @@ def headline(studio: Studio, lang: Lang, name: str, now: dict[str, Any], sources
         words = t(lang, f"status_{now['status']}")
     ended = now["status"] in ("reporting", "done")  # perhaps before its budget was used up
     notes = [worded(lang, stored_phrase(now["error"]))] if now["error"] else []
+    notes += [stuck_note(lang, studio.runs / name)] if now["stuck"] else []
     notes += [accepted_note(lang, statement) for statement in now["accepted"]]
     if now["truncated"]:
         notes.append(t(lang, "truncated", captions=", ".join(now["truncated"][:5])))
@@ -181,8 +185,15 @@ def headline(studio: Studio, lang: Lang, name: str, now: dict[str, Any], sources
         max(1, now["done"]) if ended else now["done"],
         max(1, now["done"] if ended else now["of"]),
         t(lang, "progress"),
-        " ".join(notes),
+        Markup(" ").join(notes),
     )
+
+
+def stuck_note(lang: Lang, folder: Path) -> Markup:
+    """Say what to do about a run that is stuck."""
+    command = Markup("<code>m2n2 evolve --resume --out {}</code>").format(folder)
+    log = Markup("<code>{}</code>").format(folder / "run.log")
+    return Markup(t(lang, "stuck_note")).format(command=command, log=log)
 
 
 def unreadable(lang: Lang, runs: Sequence[UnreadableRun]) -> Markup:

@@ -15,9 +15,11 @@ from studio.i18n import Lang, t, worded
 from studio.judging.pinned_prompts import PINNED_FILE, pinned_prompts
 from studio.run_folders.file_states import FileStates, file_states
 from studio.run_folders.labels import read_label
-from studio.runs.state import RunState
+from studio.runs.config import RunConfig
+from studio.runs.state import Pace, RunState
 from studio.runs.status import status_of
 from studio.runs.store import RunStore, open_run
+from studio.runs.summary import RECENT, stuck_for
 from studio.ui.common import html
 from studio.ui.common.studio import Studio
 
@@ -38,7 +40,7 @@ class Entry(TypedDict):
 
     `title`, `note` and `tags` are what somebody gave it; `cover` is the address of a small picture, `None` where there
     is none yet; `state` says in words how it stands, and `going` whether a process carries it; `readable` tells whether
-    a page can show it.
+    a page can show it, `stuck` whether nothing came of it for far longer than usual.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Entry(TypedDict):
     state: str
     going: bool
     readable: bool
+    stuck: bool
 
 
 class RunList(TypedDict):
@@ -64,7 +67,17 @@ def run_list(studio: Studio, lang: Lang) -> RunList:
     for run in studio.unreadable_runs()[:MOST]:
         reason = worded(lang, run.reason)
         found.append(
-            Entry(name=run.name, title="", note="", tags=[], cover=None, state=reason, going=False, readable=False)
+            Entry(
+                name=run.name,
+                title="",
+                note="",
+                tags=[],
+                cover=None,
+                state=reason,
+                going=False,
+                readable=False,
+                stuck=False,
+            )
         )
     return RunList(runs=found, words={key: t(lang, word) for key, word in _WORDS.items()})
 
@@ -83,19 +96,20 @@ class _Glance:
     """What an entry needs of a run's database, as long as that does not change."""
 
     state: RunState
-    offspring: int
-    evaluations: int
+    pace: Pace
+    config: RunConfig
     cover: str | None
 
 
 def _entry(folder: Path, lang: Lang) -> Entry:
     seen, label = _glance(folder, file_states(folder, _READ)), read_label(folder)
     now = status_of(folder, seen.state)
-    words = t(lang, f"short_{now}")
+    stuck = now == "running" and stuck_for(seen.config, seen.state, seen.pace) is not None
+    words = t(lang, "short_stuck" if stuck else f"short_{now}")
     if now in ("running", "stopped", "interrupted", "failed"):
-        words = t(lang, "short_made", state=words, done=seen.offspring, of=seen.evaluations)
+        words = t(lang, "short_made", state=words, done=seen.pace.offspring, of=seen.config.evaluations)
     elif now == "done":
-        words = t(lang, "short_children", state=words, done=seen.offspring)
+        words = t(lang, "short_children", state=words, done=seen.pace.offspring)
     return Entry(
         name=folder.name,
         title=label.title,
@@ -105,6 +119,7 @@ def _entry(folder: Path, lang: Lang) -> Entry:
         state=words,
         going=now in ("queued", "running", "reporting"),
         readable=True,
+        stuck=stuck,
     )
 
 
@@ -114,8 +129,8 @@ def _glance(folder: Path, states: FileStates) -> _Glance:
     store = open_run(folder)
     try:
         state = store.state
-        slight = RunState(status=state.status, called=state.called)  # the search's own state is large
-        return _Glance(slight, store.count(), store.config.evaluations, _cover(store, state.child))
+        slight = RunState(status=state.status, called=state.called, began=state.began)  # the search's own is large
+        return _Glance(slight, store.pace(RECENT), store.config, _cover(store, state.child))
     finally:
         store.close()
 

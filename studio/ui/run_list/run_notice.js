@@ -1,8 +1,8 @@
-// Tells, by the system's own notice, when a run ends or stops going on: on any page, for whoever asked for it.
+// Tells, by the system's own notice, when a run ends, stops going on or is stuck: on any page, for whoever asked for it.
 (() => {
   const KEPT = "studio_notices";
   const AGAIN = 15000; // ms between two looks
-  const known = new Map(); // whether each run was going on, by its name
+  const known = new Map(); // how each run was: "going", "stuck" or "still", by its name
   let timer = 0;
 
   const language = () => window.location.pathname.split("/")[1];
@@ -28,8 +28,11 @@
       return; // the studio has ended, or is busy: asked again
     }
     for (const run of runs) {
-      if (known.get(run.name) && !run.going) tell(run);
-      known.set(run.name, run.going);
+      const now = run.stuck ? "stuck" : run.going ? "going" : "still";
+      const before = known.get(run.name);
+      // A run that was stuck and goes on again is no news.
+      if ((before === "going" && now !== "going") || (before === "stuck" && now === "still")) tell(run);
+      known.set(run.name, now);
     }
   }
 

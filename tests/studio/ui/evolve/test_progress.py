@@ -1,13 +1,18 @@
 """What the Evolve page shows of a run, and what a poll of it reads."""
 
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
 from studio.errors import RunError
 from studio.exporting.card_content import individual_card_content
-from studio.i18n import Lang, t
+from studio.i18n import LANGUAGES, Lang, t
+from studio.runs import summary
 from studio.runs.inputs import open_run_sources
+from studio.runs.state import Pace
+from studio.runs.status import locked
+from studio.runs.summary import RECENT, status, stuck_for
 from studio.ui.common.studio import Studio
 from studio.ui.evolve.progress import glance, results_header, results_table, run_view
 from studio.ui.evolve.run_control import accept
@@ -66,3 +71,25 @@ def test_what_has_changed_is_asked_about_and_a_statement_stays(lang: Lang, words
     shown = run_view(studio, lang, "first")
     assert "&lt;i&gt;tried" in shown.headline
     assert shown.question == ""
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_run_of_which_nothing_comes_is_called_stuck_with_what_to_do(lang: Lang, finished, tmp_path, monkeypatch):
+    shutil.copytree(finished.runs / "first", tmp_path / "<runs>" / "first")
+    studio = Studio(tmp_path / "<runs>")
+    with studio.run("first") as store, locked(store):
+        store.update(status="running")
+        assert status(store)["stuck"] is None
+        began, usual = store.state.began, max(store.pace(RECENT).seconds)
+        monkeypatch.setattr("studio.runs.summary.STUCK_SECONDS", 0)
+        for seconds, stuck in ((9 * usual, None), (11 * usual, pytest.approx(11 * usual, abs=0.1))):
+            last = Pace(4, 3, (usual / 2, usual), last=began + 5)
+            monkeypatch.setattr(summary, "time", SimpleNamespace(time=lambda now=began + 5 + seconds: now))
+            assert stuck_for(store.config, store.state, last) == stuck
+        changing = store.config.model_copy(update={"noise_rotation": 5})  # everyone alive is scored again first
+        assert stuck_for(changing, store.state, last) is None
+        monkeypatch.setattr(summary, "time", SimpleNamespace(time=lambda: began + 86_400))
+        _, words = glance(studio, lang, "first")
+    assert t(lang, "stuck", done=3, of=3, time="").split("：" if lang == "ja" else ":")[0] in words
+    assert "&lt;runs&gt;/first/run.log</code>" in words
+    assert "<runs>" not in words

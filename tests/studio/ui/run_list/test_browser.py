@@ -57,7 +57,7 @@ def test_the_table_is_sorted_and_a_run_is_called_otherwise(second, finished_addr
     expect(page.locator("#run-table")).to_be_hidden()
 
 
-def test_whoever_asked_is_told_when_a_run_ends(second, finished_address, open_page):
+def test_whoever_asked_is_told_when_a_run_is_stuck_and_when_it_ends(second, finished_address, monkeypatch, open_page):
     page = open_page(LOCALES["en"])
     # A Chromium without windows has nowhere to show a notice and refuses; whoever asked has allowed it.
     page.add_init_script("""window.told = [];
@@ -80,15 +80,21 @@ def test_whoever_asked_is_told_when_a_run_ends(second, finished_address, open_pa
             expect(bell).to_have_attribute("aria-pressed", "true")
             page.wait_for_timeout(500)  # the answer may have been the list's own
             assert page.evaluate("told") == []
+            for limit in ("STUCK_TIMES", "STUCK_SECONDS"):
+                monkeypatch.setattr(f"studio.runs.summary.{limit}", 0)
+            page.evaluate("document.dispatchEvent(new Event('studio-runs'))")
+            stuck = t("en", "short_made", state=t("en", "short_stuck"), done=3, of=3)
+            expect(listed).to_contain_text(stuck)
+            page.wait_for_function("told.length")
         store.update(status="failed")
         page.evaluate("document.dispatchEvent(new Event('studio-runs'))")
         expect(listed).not_to_have_class("going")
-        page.wait_for_function("told.length")
+        page.wait_for_function("told.length > 1")
         state = t("en", "short_made", state=t("en", "short_failed"), done=3, of=3)
-        assert page.evaluate("told") == [["second", state]]
+        assert page.evaluate("told") == [["second", stuck], ["second", state]]
         store.update(status="running")  # and no process: it is told once, and it was not going on in between
         page.evaluate("document.dispatchEvent(new Event('studio-runs'))")
         expect(listed).to_contain_text(t("en", "short_interrupted"))
-        assert len(page.evaluate("told")) == 1
+        assert len(page.evaluate("told")) == 2
     bell.click()
     expect(bell).to_have_attribute("aria-pressed", "false")

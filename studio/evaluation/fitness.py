@@ -128,6 +128,15 @@ class FitnessEvaluation:
             return FitnessResult(found, error=str(failure))
         return FitnessResult(found, votes=self._votes(found))
 
+    def pictures_in_japanese(self, recipe: Recipe, prompts: PromptSet, noise: Noise) -> tuple[Picture, ...]:
+        """Draw prompts in Japanese, to be looked at.
+
+        Raises:
+            GenerationError: it cannot be drawn.
+            RecipeError: it cannot be woven.
+        """
+        return self._evaluate(recipe, prompts, "ja", noise).pictures
+
     def report_twins(self, recipe: Recipe, fitness: FitnessResult, noise: Noise) -> FullScores:
         """Draw and score the language that did not compete, and how alike the twins are; has the new pictures alone.
 

@@ -14,12 +14,14 @@ from eval.scorers.tokens import truncated_by
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import GenerationError, RecipeError
 from pipelines.recipes.recipe import Recipe
+from studio.breeding.initial_population import average_recipe
 from studio.breeding.search_method import Candidate
 from studio.conditions.agreement import Agreement
 from studio.conditions.difference import Difference
 from studio.environment import describe_machine
 from studio.evolution.archive import Archive
 from studio.evolution.niches import Floats
+from studio.judging.pinned_prompts import pinned_prompts
 from studio.judging.preference_niches import PreferenceModel, learn_preferences
 from studio.judging.votes import votes_for
 from studio.runs.individual import Evaluation
@@ -128,6 +130,8 @@ class PictureTask:
         """
         recipe, fitness = candidate.recipe, evaluation.fitness
         self._keep(evaluation.pictures, recipe)
+        if candidate.role == "source" and recipe.name == list(self._config.bred(self._sources))[-1]:
+            self._draw_average(self._noise(candidate))
         if fitness is None or evaluation.error is not None:
             return evaluation
         for found in fitness.evaluations.values():
@@ -161,6 +165,15 @@ class PictureTask:
         self._evaluator.pipeline.release()
         self._scorer.release()
         return open_workers(scorer)
+
+    def _draw_average(self, noise: Noise) -> None:
+        """Draw the plain average on the pinned prompts, to be looked at beside the others; it competes with nobody."""
+        average, niches = average_recipe(self._config, self._sources), self._store.prompts.niches
+        pinned = niches.model_copy(update={"prompts": pinned_prompts(self._store)})
+        try:
+            self._keep(self._fitness.pictures_in_japanese(average, pinned, noise), average)
+        except (GenerationError, RecipeError) as failure:
+            logger.warning("the average of the sources is not shown: %s", failure)
 
     def _noise(self, candidate: Candidate) -> Noise:
         return Noise(self._config.noises, candidate.rotation)

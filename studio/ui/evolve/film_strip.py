@@ -1,4 +1,4 @@
-"""The best of a run beside its best source, large, on the pinned prompts: as it goes, and as a card at its end."""
+"""The best of a run beside its best source and the plain average, large, on the pinned prompts; at its end, a card."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from studio.runs.store import RunStore
 from studio.ui.common import html
 from studio.ui.common.frame import page_link
 
+AVERAGE = "average"  # what the plain average of the sources is called among a run's images
 PAIRS = 6  # prompts on the card at the end
 
 
@@ -44,6 +45,8 @@ def film_strip(lang: Lang, store: RunStore, everyone: Sequence[Individual]) -> M
         rows.insert(0, Markup('<p class="quiet">{}</p>').format(t(lang, "film_none_yet")))
     else:
         rows.insert(0, _row(lang, store, "film_best", best, source, pinned))
+    if store.images(AVERAGE):  # runs that an earlier version began have none
+        rows.append(_frames(store, t(lang, "film_average"), AVERAGE, pinned))
     return Markup('<div class="film" style="--shown: {}">{}</div>').format(len(pinned), Markup("").join(rows))
 
 
@@ -52,15 +55,19 @@ def _row(
 ) -> Markup:
     """A row of the strip: who it is, and its Japanese picture of every pinned prompt."""
     change = html.score_change(one.mean("ja"), source.mean("ja"), t(lang, "against_best_source", name=source.id))
-    return Markup(
-        '<h3 class="heading">{} <a href="{}">{}</a> <span class="number">{}</span> {}</h3><div class="frames">{}</div>'
-    ).format(
+    title = Markup('{} <a href="{}">{}</a> <span class="number">{}</span> {}').format(
         t(lang, called),
         page_link(lang, "archive", run=store.name, id=one.id),
         one.id,
         format_score(one.mean("ja")),
         change if one.id != source.id else "",
-        Markup("").join(html.model_picture(store, one.id, prompt) for prompt in pinned),
+    )
+    return _frames(store, title, one.id, pinned)
+
+
+def _frames(store: RunStore, title: str, model: str, pinned: Sequence[Prompt]) -> Markup:
+    return Markup('<h3 class="heading">{}</h3><div class="frames">{}</div>').format(
+        title, Markup("").join(html.model_picture(store, model, prompt) for prompt in pinned)
     )
 
 

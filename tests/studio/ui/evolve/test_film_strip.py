@@ -41,11 +41,12 @@ def test_sources_alone_then_the_best_offspring_over_them(pair_config, tmp_path):
     everyone = store.individuals()
     best = max((one for one in everyone if one.alive and not one.is_source), key=lambda one: one.mean("ja"))
     drawn = film_strip("en", store, everyone)
-    first, second = headings(drawn)
+    first, second, third = headings(drawn)
     assert first.startswith(f"{t('en', 'film_best')} {best.id} {best.mean('ja'):.3f}")
     assert second == f"{t('en', 'film_source')} {source.id} {source.mean('ja'):.3f} "
+    assert third == t("en", "film_average")
     assert f"{best.mean('ja') - source.mean('ja'):+.3f}" in first
-    assert pictured(drawn, best.id) == pictured(drawn, source.id) == pinned
+    assert pictured(drawn, best.id) == pictured(drawn, source.id) == pictured(drawn, "average") == pinned
     store.close()
 
 

@@ -17,6 +17,7 @@ from pipelines.checkpoints.sources import Source
 from pipelines.recipes.recipe import Recipe, parse_recipe
 from studio.evolution.archive import Archive
 from studio.evolution.errors import EvolutionError
+from studio.evolution.mating import Favour
 from studio.evolution.niches import Floats
 from studio.evolution.offspring import Breed, Offspring
 from studio.evolution.search import Search
@@ -60,6 +61,7 @@ class M2N2:
         noise_rotation: offspring after which noise changes; 0 for never.
         max_in_flight: how many candidates may be asked for before the first of them is told.
         past: where to go on; a new search if left out.
+        steering: the number of a child to what people favour as it is bred; nothing, as in the paper, if left out.
 
     Raises:
         ConfigError: every chromosome is frozen, or see `initial_offspring`.
@@ -74,10 +76,12 @@ class M2N2:
         noise_rotation: int = 0,
         max_in_flight: int = 1,
         past: Past | None = None,
+        steering: Callable[[int], Favour] = lambda number: {},
     ) -> None:
         self.sources = sources
         self.rotation = past.rotation if past else 0
         self._config, self._noise_rotation, self._max_in_flight = config, noise_rotation, max_in_flight
+        self._steering = steering
         first = list(source_recipes(config, sources).values())
         self._crossover = RecipeCrossover(config, sources, first[0])
         self._foresight = Foresight(config, sources, self._crossover.grams) if config.breeding.foresight else None
@@ -212,7 +216,8 @@ class M2N2:
             return Candidate(self._search.genomes[self._alive_left.pop(0)], "again", self.rotation)
         if self._asked < len(self._initial):
             return Candidate(self._initial[self._asked], rotation=self.rotation)
-        offspring = self._search.ask(warm_up_parents(self._config, self.sources, self.archive, self._asked))
+        parents = warm_up_parents(self._config, self.sources, self.archive, self._asked)
+        offspring = self._search.ask(parents, favour=self._steering(self._asked + 1) if parents is None else None)
         prediction = self._foresight.predict(offspring.genome) if self._foresight else None
         return Candidate(offspring.genome, rotation=self.rotation, prediction=prediction)
 

@@ -11,6 +11,7 @@ Read in this order:
     calibration       how what was expected compares with what was found
     generators        random generators out of the state that a search keeps
     offspring         a child just made, and the functions that a search makes one with
+    mating            who mates: by the search's choice, by name, by what people favour
     search            the loop, one offspring at a time: choose parents, cross, tell; resumable bit for bit
 
 Score matrices are raw: float64 [individuals, niches], each score in 0..1. Rows are individuals, oldest first.

@@ -77,6 +77,7 @@ class Competition:
         *,
         attract: bool = True,
         compatibility: Callable[[int, int], float] | None = None,
+        favour: Floats | None = None,
     ) -> tuple[int, int]:
         """Two different individuals: the mother by fitness (M2N2, Eq. 3), the father by attraction to her (Eq. 4).
 
@@ -88,15 +89,19 @@ class Competition:
             attract: False for a search without attraction, to compare with.
             compatibility: rows of the mother and of a candidate to a factor of its attraction, 0 or more; asked only
                 about those that attract her.
+            favour: float64 [individuals], factors of fitness and of attraction, 0 or more, where people steer; nobody
+                of factor 0 mates, and two at least have more. None for the paper's search.
 
         Returns:
             Rows of the mother and the father.
 
         Raises:
-            EvolutionError: fewer than two individuals, or a compatibility that is no factor.
+            EvolutionError: fewer than two individuals, or a compatibility or a favour that is no factor.
         """
         if len(self._s) < 2:
             raise EvolutionError("expected at least 2 individuals to choose parents from, found 1; add another source")
+        if favour is not None:
+            return self._favoured(rng, favour, attract, compatibility)
         mother = _clear(self._rough, draw := rng.random(), ROUNDING * sum(self._rough))
         if mother is None:
             mother = spin(self.fitness, draw)
@@ -113,14 +118,42 @@ class Competition:
             if father is not None:
                 return father
         if attract:
-            appeal = self.attraction(mother)
-            if compatibility is not None:
-                for row in np.flatnonzero(appeal):
-                    appeal[row] *= _factor(compatibility(mother, int(row)))
+            appeal = self._appeal(mother, compatibility)
             if appeal.any():
                 return spin(appeal, draw)
         father = spin(np.delete(self.fitness, mother), draw)
         return father + (father >= mother)
+
+    def _appeal(self, mother: int, compatibility: Callable[[int, int], float] | None) -> Floats:
+        appeal = self.attraction(mother)
+        if compatibility is not None:
+            for row in np.flatnonzero(appeal):
+                appeal[row] *= _factor(compatibility(mother, int(row)))
+        return appeal
+
+    def _favoured(
+        self,
+        rng: np.random.Generator,
+        favour: Floats,
+        attract: bool,
+        compatibility: Callable[[int, int], float] | None,
+    ) -> tuple[int, int]:
+        """As `pick_parents` with factors: where nobody who may mate wins anything, the factors alone decide."""
+        if favour.shape != (len(self._s),) or not (favour.min() >= 0 and favour.max() < np.inf):
+            raise EvolutionError(
+                "expected a factor of 0 or more for each individual, found {favour}", favour=favour.tolist()
+            )
+        if np.count_nonzero(favour) < 2:
+            raise EvolutionError(
+                "expected at least 2 individuals that may mate, found {favour}", favour=favour.tolist()
+            )
+        mother = spin(_or_else(self.fitness * favour, favour), rng.random())
+        others = favour.copy()
+        others[mother] = 0
+        won = _or_else(self.fitness * others, others)
+        if attract:
+            won = _or_else(self._appeal(mother, compatibility) * others, won)
+        return mother, spin(won, rng.random())
 
     def _sums(self, s: Floats) -> Floats:
         return np.multiply(s, self._price, out=self._work).sum(axis=1)
@@ -132,6 +165,10 @@ def _clear(rough: list[float], draw: float, margin: float) -> int | None:
     stop = draw * bounds[-1]
     index = bisect_right(bounds, stop + margin)
     return None if index == len(bounds) or (index and stop - bounds[index - 1] <= margin) else index
+
+
+def _or_else(weights: Floats, others: Floats) -> Floats:
+    return weights if weights.any() else others
 
 
 def _factor(compatibility: float) -> float:

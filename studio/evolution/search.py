@@ -22,6 +22,7 @@ save.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Generic
 
 import numpy as np
@@ -30,6 +31,7 @@ from numpy.typing import ArrayLike
 from .archive import Archive, Insertion
 from .errors import EvolutionError
 from .generators import generator_of
+from .mating import Favour, chosen_parents, named_parents
 from .offspring import Compatibility, Crossover, G, Offspring, Selection
 
 
@@ -116,13 +118,15 @@ class Search(Generic[G]):
             )
         self.archive.rescore(scores)
 
-    def ask(self, parents: tuple[str, str] | None = None) -> Offspring[G]:
+    def ask(self, parents: tuple[str, str] | None = None, *, favour: Favour | None = None) -> Offspring[G]:
         """Breed the next offspring. While `max_in_flight` are in flight, asking again gives the newest of them.
 
         Args:
             parents: mother and father, two different ids alive, where the caller chooses instead of fitness and
                 attraction. The generator then gives numbers to crossover alone. They are no part of the state: who
                 resumes a search names the same two again.
+            favour: factors by which those alive are chosen more often, or never, where people steer; whoever resumes
+                the search gives the same again.
 
         Raises:
             EvolutionError: fewer than two individuals are alive, `parents` are not two of them, or `max_in_flight` are
@@ -130,7 +134,8 @@ class Search(Generic[G]):
         """
         if len(self._in_flight) < self.max_in_flight:
             choose = self._select if parents is None else None
-            self._in_flight.append(choose(self._bred, self._rng) if choose else self._bred(parents))
+            breed = partial(self._bred, parents, favour)
+            self._in_flight.append(choose(breed, self._rng) if choose else breed())
         newest = self._in_flight[-1]
         if parents not in (None, (newest.mother, newest.father)):
             raise EvolutionError(
@@ -231,38 +236,21 @@ class Search(Generic[G]):
         search._settle()
         return search
 
-    def _bred(self, parents: tuple[str, str] | None = None) -> Offspring[G]:
-        mother, father = self._pick() if parents is None else self._named(parents)
+    def _bred(self, parents: tuple[str, str] | None = None, favour: Favour | None = None) -> Offspring[G]:
+        mother, father = (
+            named_parents(self.archive, parents)
+            if parents
+            else chosen_parents(
+                self.archive,
+                self._rng,
+                genomes=self.genomes,
+                attract=self.attract,
+                compatibility=self._compatibility,
+                favour=favour or {},
+            )
+        )
         genome = self._crossover(self.genomes[mother], self.genomes[father], self._rng)
         return Offspring(mother=mother, father=father, genome=genome)
-
-    def _pick(self) -> tuple[str, str]:
-        if len(ids := self.archive.ids) < 2:
-            raise EvolutionError(
-                "expected at least 2 individuals to breed from, found {found}; add the sources first", found=len(ids)
-            )
-        compatibility = None
-        if (between := self._compatibility) is not None:
-            genomes = [self.genomes[id] for id in ids]
-
-            def compatibility(mother: int, row: int) -> float:
-                return between(genomes[mother], genomes[row])
-
-        mother, father = self.archive.competition.pick_parents(
-            self._rng, attract=self.attract, compatibility=compatibility
-        )
-        return ids[mother], ids[father]
-
-    def _named(self, parents: tuple[str, str]) -> tuple[str, str]:
-        mother, father = parents
-        if mother == father or mother not in self.archive or father not in self.archive:
-            raise EvolutionError(
-                "expected two different parents out of {ids}, found {mother!r} and {father!r}",
-                ids=", ".join(self.archive.ids),
-                mother=mother,
-                father=father,
-            )
-        return mother, father
 
     def _check_oldest(self, offspring: Offspring[G], found: str) -> None:
         if not self._in_flight:

@@ -11,5 +11,6 @@ Read in this order:
     lifecycle   a run as a process: one at a time, stopped after what is in hand
     task        what a run is about, as the loop sees it: measured, completed, reported
     loop        the one loop: ask, evaluate, tell, record; then report
+    steering    what people favour, taken up at the next child
     control     start, extend and end runs; carry out one that draws pictures
 """

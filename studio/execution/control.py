@@ -21,6 +21,7 @@ from studio.runs.store import C, RunStore, now
 from .lifecycle import carry
 from .loop import Loop, SameThread, Watch, recorded
 from .preflight import measured_rate, preflight
+from .steering import RunSteering
 from .workers import process_count, run_workers, worker_count
 
 READ_HERE = ("prompts", "held_out")  # of what a run reads beside its sources: workers are sent what is in them
@@ -77,7 +78,14 @@ def _work(
             contextlib.closing(PictureTask(store, sources, agreement, open_workers=open_workers))
         )
         past = recorded(store, task.niches, sources)
-        search = M2N2(config, sources, noise_rotation=config.noise_rotation, max_in_flight=workers or 1, past=past)
+        search = M2N2(
+            config,
+            sources,
+            noise_rotation=config.noise_rotation,
+            max_in_flight=workers or 1,
+            past=past,
+            steering=RunSteering(store),
+        )
         Loop(
             store,
             search,

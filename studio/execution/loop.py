@@ -196,7 +196,7 @@ class Loop(Generic[E, C]):
         """Whether one more offspring is to be made beside those in hand."""
         candidates = [one.candidate for one in self._measuring] + [one.candidate for one in self._completing]
         in_hand = sum(one.role == "offspring" for one in candidates)
-        return self._store.count() + in_hand < self._evaluations and not self._store.is_asked_to("finish")
+        return self._store.count() + in_hand < self._evaluations and not self._store.asked("finish")
 
     def _wait(self) -> None:
         """Wait until the oldest that is measured, or the oldest that is completed, is done.

@@ -10,6 +10,7 @@ Read in this order:
     preference_niches   votes as niches of another run
     annotations         stars, tags and notes: `marks.jsonl`
     shortlist           the models that were starred
+    steering            what people said as factors of how often each mates in a run that goes on
     reviews             what clients said of the shortlist: `reviews.jsonl`
     pinned_prompts      the prompts that a team looks at: `pinned.json`
 """

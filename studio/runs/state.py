@@ -10,7 +10,7 @@ import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -36,6 +36,26 @@ class Pace:
     last: float | None
 
 
+class Steering(BaseModel):
+    """What people ask breeding to be steered by.
+
+    Attributes:
+        by: who asked; empty of whoever has no name.
+        favour: how many times as often as by its scores an individual mates, by id: 0 for never. Nothing ends it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    by: str
+    favour: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
+
+
+class Steered(Steering):
+    """What breeding was steered by, from the child of that number on until the next entry."""
+
+    first: int
+
+
 class RunState(BaseModel):
     """How a run stands, as its process wrote it down.
 
@@ -55,6 +75,9 @@ class RunState(BaseModel):
     )
     stop: bool = Field(False, description="somebody asks its process to stop after what is in hand")
     finish: bool = Field(False, description="somebody asks it to make no more offspring, and to report")
+
+    steer: Steering | None = Field(None, description="what somebody asks the next children to be steered by")
+    steered: tuple[Steered, ...] = Field((), description="what children were steered by, oldest first")
 
     search: dict[str, Any] | None = Field(None, description="the search, as it was after the last individual")
     rotation: int = Field(0, description="which noises the scores of those alive are from")

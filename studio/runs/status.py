@@ -51,7 +51,7 @@ def raise_if_stopped(store: RunStore[C]) -> None:
     Raises:
         Stopped: it was.
     """
-    if store.is_asked_to("stop"):
+    if store.asked("stop"):
         raise Stopped
 
 

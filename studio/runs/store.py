@@ -169,9 +169,9 @@ class RunStore(Generic[C]):
                 reason=reason,
             ) from error
 
-    def is_asked_to(self, what: Literal["stop", "finish"]) -> bool:
-        """Whether somebody asks the run's process to: that field of `state` alone, for it is asked after each batch."""
-        return bool(self._read(what))
+    def asked(self, what: Literal["stop", "finish", "steer"]) -> Any:
+        """What somebody asks the run's process for: that field of `state` alone, for it is looked up for each child."""
+        return self._read(what)
 
     def update(self, **changes: Any) -> None:
         """Set fields of the run's state, in one transaction.

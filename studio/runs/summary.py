@@ -30,7 +30,9 @@ def status(store: RunStore) -> dict[str, Any]:
         `status` (new, queued, running, reporting, stopped, interrupted, done, failed), runs `before` this one in the
         queue, `done` and `of` in offspring, `seconds_left` (None where unknown), `report_rows` (done and in all, while
         reporting), for how many seconds it is `stuck` (see `stuck_for`), `error`, the captions the scorer cuts short as
-        `truncated`, and what it went on with though it had changed as `accepted` (see `RunState.accepted`).
+        `truncated`, what it went on with though it had
+        changed as `accepted` (see `RunState.accepted`), what people ask the next children to be steered by as `steer`,
+        and what children were `steered` by, from the number `first` on.
     """
     state, pace = store.state, store.pace(RECENT)
     now = current_status(store, state)
@@ -47,6 +49,8 @@ def status(store: RunStore) -> dict[str, Any]:
         "error": state.error,
         "accepted": state.accepted,
         "truncated": state.truncated,
+        "steer": state.steer.model_dump() if state.steer else None,
+        "steered": [one.model_dump() for one in state.steered],
     }
 
 

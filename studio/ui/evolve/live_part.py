@@ -44,6 +44,10 @@ def live_part(lang: Lang, studio: Studio, *, visible: bool) -> LivePart:
             seen["again"] = gr.Button(t(lang, "resume"), scale=1, interactive=False, elem_id="again")
             seen["end"] = gr.Button(t(lang, "finish"), variant="stop", scale=1, interactive=False, elem_id="end")
         seen["headline"] = gr.HTML(elem_id="headline", min_height=64)
+        with gr.Row(visible=False, elem_id="steering", elem_classes="bar flush needs-editor") as seen["steering"]:
+            buttons["steer"] = gr.Button(t(lang, "steer"), scale=0, min_width=240, elem_id="steer")
+            seen["unsteer"] = gr.Button(t(lang, "steer_end"), scale=0, min_width=180, visible=False, elem_id="unsteer")
+            gr.Markdown(t(lang, "steer_info"), elem_classes="quiet")
         with gr.Column(visible=False, elem_id="accept", elem_classes="flush needs-editor") as seen["asked"]:
             seen["differs"] = gr.HTML(container=True)
             with gr.Row(equal_height=True):
@@ -96,6 +100,8 @@ def live_values(lang: Lang, found: RunView, runs: list[tuple[str, str]], name: s
         "again": gr.Button(interactive=found.can_resume),
         "end": gr.Button(interactive=found.can_finish),
         "headline": found.headline,
+        "steering": gr.Row(visible=found.can_steer),
+        "unsteer": gr.Button(visible=found.is_steered),
         "asked": gr.Column(visible=bool(found.question)),
         "differs": found.question,
         "onward": gr.Accordion(visible=not found.can_stop),

@@ -21,8 +21,9 @@ from studio.ui.common import html
 from studio.ui.common.address import asked_run, not_found
 from studio.ui.common.frame import keep_in_address, listen, listen_to_choice, page_header
 from studio.ui.common.shared import SharedAnswers
+from studio.ui.common.steering import steer, steer_no_more
 from studio.ui.common.studio import Studio
-from studio.ui.common.who_asks import asks_as
+from studio.ui.common.who_asks import asks_as, rater_of
 from studio.ui.evolve.report_file import report_file
 
 from .fields import cross_choices, fields_of, forks, former_runs, voted_runs
@@ -157,6 +158,14 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         extend(studio, name, int(evaluations or 0))
         return shown(name)
 
+    def on_steer(name: str, request: gr.Request) -> list[Any]:
+        steer(studio, name, rater_of(request) or "")
+        return shown(name)
+
+    def on_unsteer(name: str, request: gr.Request) -> list[Any]:
+        steer_no_more(studio, name, rater_of(request) or "")
+        return shown(name)
+
     def on_report(name: str) -> Any:
         return gr.DownloadButton(value=str(report_file(studio, lang, name)), visible=True)
 
@@ -226,6 +235,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     listen(buttons["agree"].click, lang, on_accept, [chosen, stated], [seen["asked"], stated], role="editor",
            does="resume a changed run")  # fmt: skip
     listen(end.click, lang, on_finish, chosen, end, role="editor", does="finish a run")
+    listen(buttons["steer"].click, lang, on_steer, chosen, outputs, role="editor", does="steer a run")
+    listen(seen["unsteer"].click, lang, on_unsteer, chosen, outputs, role="editor", does="steer a run no more")
     extended = [chosen, seen["budget"]]
     listen(buttons["more"].click, lang, on_more, extended, outputs, role="editor", does="extend a run")
     listen(buttons["make_page"].click, lang, on_report, chosen, live.of_one[0], role="editor")

@@ -32,6 +32,7 @@ from studio.runs.summary import calibration_of, status
 from studio.stored_messages import stored_phrase
 from studio.ui.common import html
 from studio.ui.common.frame import page_link
+from studio.ui.common.steering import can_be_steered, steering_notes
 from studio.ui.common.studio import Studio
 
 from .film_strip import film_strip
@@ -47,8 +48,9 @@ MORE = 100  # offspring that are offered beyond those made
 class RunView(NamedTuple):
     """A run as the page shows it.
 
-    `mark` changes when anything but the time left does; `waits` tells whether it waits for the machine; `budget` is
-    offered next; `question` asks why the run may go on where what it depends on has changed, and is empty otherwise.
+    `mark` changes when anything but the time left does; `waits` tells whether it waits for the machine; `is_steered`
+    whether people ask it to be steered; `budget` is offered next; `question` asks why the run may go on where what it
+    depends on has changed, and is empty otherwise.
     """
 
     mark: str
@@ -57,6 +59,8 @@ class RunView(NamedTuple):
     waits: bool
     can_resume: bool
     can_finish: bool
+    can_steer: bool
+    is_steered: bool
     budget: int
     film: Markup
     newest: Markup
@@ -92,6 +96,8 @@ def run_view(studio: Studio, lang: Lang, name: str) -> RunView:
             waits=now["status"] == "queued",
             can_resume=now["status"] in ("stopped", "interrupted", "failed") or _never_started(now["status"], store),
             can_finish=now["status"] == "running" and bool(offspring) and not state.finish,
+            can_steer=can_be_steered(now),
+            is_steered=bool(state.steer and state.steer.favour),
             budget=max(store.config.evaluations, len(offspring) + MORE),
             film=film_strip(lang, store, everyone),
             newest=html.newest_offspring(lang, store, offspring[: -NEWEST - 1 : -1], best_source(everyone))
@@ -141,7 +147,7 @@ def glance(studio: Studio, lang: Lang, name: str) -> tuple[str, Markup]:
 
 
 def _mark(name: str, now: dict[str, Any], evaluated: int) -> str:
-    return f"{name}/{now['status']}/{evaluated}"
+    return f"{name}/{now['status']}/{evaluated}/{len(now['steered'])}/{now['steer']}"
 
 
 def _verdict(lang: Lang, compared: Mapping[str, Any]) -> str:
@@ -174,6 +180,7 @@ def headline(studio: Studio, lang: Lang, name: str, now: dict[str, Any], sources
     notes = [worded(lang, stored_phrase(now["error"]))] if now["error"] else []
     notes += [stuck_note(lang, studio.runs / name)] if now["stuck"] else []
     notes += [accepted_note(lang, statement) for statement in now["accepted"]]
+    notes += steering_notes(lang, now)
     if now["truncated"]:
         notes.append(t(lang, "truncated", captions=", ".join(now["truncated"][:5])))
     return Markup(

@@ -28,6 +28,7 @@ from studio.ui.common.address import asked_run
 from studio.ui.common.field_errors import at_field
 from studio.ui.common.frame import keep_in_address, listen, page_header
 from studio.ui.common.shortlist import asks_for_shortlist
+from studio.ui.common.steering import steer
 from studio.ui.common.studio import Studio
 from studio.ui.common.who_asks import rater_of
 
@@ -169,9 +170,11 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         undo = gr.Button(t(lang, "undo_vote"), size="sm", scale=0, min_width=200, visible=False, elem_id="undo")
         show = gr.Button(t(lang, "show_results"), size="sm", scale=0, min_width=200, visible=False, elem_id="show")
         more = gr.Button(t(lang, "judge_more"), scale=0, min_width=200, visible=False, elem_id="more")
+        steering = gr.Button(t(lang, "steer"), scale=0, min_width=240, visible=False, elem_id="steer")
     results = gr.HTML(elem_id="results", visible=False)
     taste = gr.HTML(elem_id="taste", visible=False)
-    outputs = [pending, form, blind, undo, show, more, results, taste]
+    steered = gr.HTML(elem_id="steered", visible=False)
+    outputs = [pending, form, blind, undo, show, more, steering, results, taste, steered]
 
     def asking(now: Open) -> list[Any]:
         """The page while a question is open: no names anywhere."""
@@ -182,6 +185,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             gr.Button(visible=now.before is not None),
             gr.Button(visible=now.number > 1),
             gr.Button(visible=False),
+            gr.Button(visible=False),
+            gr.HTML("", visible=False),
             gr.HTML("", visible=False),
             gr.HTML("", visible=False),
         ]
@@ -195,8 +200,10 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             gr.Button(visible=False),
             gr.Button(visible=False),
             gr.Button(visible=not done),
+            gr.Button(visible=verdict.can_steer(studio, rater.run)),
             gr.HTML(verdict.page(studio, lang, rater.run, rater.name, rater.reads, done=done), visible=True),
             gr.HTML(html.empty_message(t(lang, "learning")), visible=True),
+            gr.HTML("", visible=False),
         ]
 
     def onward(rater: Rater, before: Vote | None = None) -> list[Any]:
@@ -246,6 +253,10 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         """What may take a while comes after the rankings."""
         return gr.skip() if now else verdict.taste(studio, lang, rater.run)
 
+    def on_steer(rater: Rater) -> Any:
+        steer(studio, rater.run, rater.name)
+        return gr.HTML(verdict.steered(studio, lang, rater.run), visible=True)
+
     hidden = {"show_progress": "hidden"}
     listen(demo.load, lang, on_load, remembered, [lost, chosen, name, reads, only], role="viewer", **hidden)
     keep_in_address(chosen)
@@ -257,6 +268,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     listen(undo.click, lang, on_undo, [who, pending], outputs, role="judge", does="take a vote back", **hidden)
     listen(show.click, lang, on_show, [who, pending], outputs, role="judge", **hidden)
     listen(more.click, lang, onward, who, outputs, role="judge", **hidden)
+    listen(steering.click, lang, on_steer, who, steered, role="editor", does="steer a run", **hidden)
     listen(
         results.change,
         lang,

@@ -26,10 +26,12 @@ from studio.judging.votes import (
     read_votes,
 )
 from studio.runs.store import RunStore
+from studio.runs.summary import status
 from studio.ui.common import html
 from studio.ui.common.frame import page_link
 from studio.ui.common.reviews import reviews_html
 from studio.ui.common.shared import SharedAnswers
+from studio.ui.common.steering import can_be_steered, steering_notes
 from studio.ui.common.studio import Studio
 
 SHOWN = 12  # places of a ranking
@@ -97,6 +99,20 @@ def taste(studio: Studio, lang: Lang, run: str) -> Markup:
     return Markup('<div class="verdict"><h3>{}</h3><p>{}</p><ul>{}</ul></div>').format(
         t(lang, "can_steer"), t(lang, "how_to_steer", path=str(folder)), foreseen
     )
+
+
+def can_steer(studio: Studio, run: str) -> bool:
+    """Whether a run goes on, so that what was said of its models may steer it."""
+    with studio.run(run) as store:
+        return can_be_steered(status(store))
+
+
+def steered(studio: Studio, lang: Lang, run: str) -> Markup:
+    """Say what a run is steered by, with the way to it."""
+    with studio.run(run) as store:
+        notes = steering_notes(lang, status(store))
+    link = Markup('<a href="{}">{}</a>').format(page_link(lang, "evolve", run=run), t(lang, "more_watch"))
+    return Markup('<p role="status">{} {}</p>').format(" ".join(notes), link)
 
 
 @dataclass(frozen=True)

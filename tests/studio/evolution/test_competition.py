@@ -218,3 +218,21 @@ def test_without_attraction_compatibility_is_not_asked():
 def test_a_compatibility_that_is_no_factor_is_refused(factor):
     with pytest.raises(EvolutionError, match="expected a compatibility of 0 or more, found"):
         pairs_of(MATES, compatibility=lambda mother, row: factor)
+
+
+def test_people_s_favour_multiplies_and_nobody_of_factor_0_mates():
+    competition = Competition(RAW)
+    won = fitness(RAW) * [0, 1, 3]
+    draw = won[1] / won.sum()  # where the roulette goes from the second to the third
+    favour = np.array([0.0, 1.0, 3.0])
+    assert competition.pick_parents(Draws(draw - 1e-6, 0.0), favour=favour) == (1, 2)
+    assert competition.pick_parents(Draws(draw + 1e-6, 0.999), favour=favour) == (2, 1)
+    equal = Competition(np.full((3, 2), 0.5))  # nobody wins anything: the factors alone decide
+    assert equal.pick_parents(Draws(0.24, 0.5), favour=favour) == (1, 2)
+    assert equal.pick_parents(Draws(0.26, 0.5), favour=favour) == (2, 1)
+
+
+@pytest.mark.parametrize("favour", [[0.0, 0.0, 2.0], [1.0, 1.0], [1.0, -1.0, 1.0], [1.0, np.nan, 1.0]])
+def test_a_favour_that_leaves_no_pair_or_is_no_factor_is_refused(favour):
+    with pytest.raises(EvolutionError, match="expected a"):
+        Competition(RAW).pick_parents(Draws(0.5, 0.5), favour=np.array(favour))

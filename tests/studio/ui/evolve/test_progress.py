@@ -93,3 +93,20 @@ def test_a_run_of_which_nothing_comes_is_called_stuck_with_what_to_do(lang: Lang
     assert t(lang, "stuck", done=3, of=3, time="").split("：" if lang == "ja" else ":")[0] in words
     assert "&lt;runs&gt;/first/run.log</code>" in words
     assert "<runs>" not in words
+
+
+def test_what_a_run_was_and_is_steered_by_is_said(finished, tmp_path):
+    shutil.copytree(finished.runs / "first", tmp_path / "runs" / "first")
+    studio = Studio(tmp_path / "runs")
+    with studio.run("first") as store:
+        store.change(evaluations=9)
+        entry = {"by": "<b>Aya", "first": 2, "favour": {"ja": 5.0, "real": 0.5, "flat": 0.0}}
+        store.update(status="stopped", steered=[entry], steer={"by": "", "favour": {}})
+    words = run_view(studio, "en", "first").headline
+    assert "Steered from child 2 on (by &lt;b&gt;Aya): more often ja ×5; less often real ×0.5; never flat." in words
+    assert t("en", "steer_ends", by="") in words
+    with studio.run("first") as store:
+        store.update(steered=[entry, {"by": "", "first": 4, "favour": {}}])
+    shown = run_view(studio, "ja", "first")
+    assert "子 2 ～ 3 に反映しました（&lt;b&gt;Aya さん）" in shown.headline
+    assert (shown.can_steer, shown.is_steered) == (True, False)

@@ -16,6 +16,7 @@ import pytest
 import torch
 from PIL import Image
 
+import assets
 from pipelines.generation.devices import best_device
 from studio.execution.control import carry_out
 from studio.exporting.export_plan import plan_export
@@ -41,6 +42,7 @@ from studio.ui.compare.view import compared
 from tests.conftest import without_report
 from tests.data.before_rooms.before import (
     DATA,
+    FORMER,
     archive,
     computed_on,
     filled,
@@ -72,7 +74,9 @@ COMMANDS = told("commands.json")
 
 @pytest.fixture(autouse=True)
 def as_then(monkeypatch):
-    """One thread, and tables as wide as they were."""
+    """The family that was embedded then, one thread, and tables as wide as they were."""
+    for name, place in {"FAMILY": "family", "JUDGE": "scorers/judge", "JURY": "scorers/jury"}.items():
+        monkeypatch.setattr(assets, name, FORMER / place)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     monkeypatch.setenv("COLUMNS", "200")

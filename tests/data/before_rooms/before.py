@@ -1,9 +1,9 @@
 """What the script that made this data and the test that reads it share: places, and what must stay the same.
 
-Files here name places by placeholders: `{assets}` is the folder of the package `assets`, `{work}` the folder that the
-data is laid out in. They stand in run.yaml, prompts.yaml and held_out.yaml of every run, in the recipes (table
-`individuals`, column `recipe`) and the state (table `state`, column `value`) of every run.db, in start/*.json,
-recipe.json, birth.json, inputs/, and in what commands said. `lay_out` fills them in.
+Files here name places by placeholders: `{assets}` is the folder of the family that was embedded then, `{work}` the
+folder that the data is laid out in. They stand in run.yaml, prompts.yaml and held_out.yaml of every run, in the
+recipes (table `individuals`, column `recipe`) and the state (table `state`, column `value`) of every run.db, in
+start/*.json, recipe.json, birth.json, inputs/, and in what commands said. `lay_out` fills them in.
 """
 
 import contextlib
@@ -18,9 +18,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-import assets
-
 DATA = Path(__file__).resolve().parent
+FORMER = DATA.with_name("former_family")
 FOLDERS = ("run", "finished", "steered", "any", "exports", "inputs")
 TEXTS = (".yaml", ".json", ".jsonl")
 PACKAGES = ("torch", "diffusers", "transformers", "open_clip_torch", "numpy", "pillow")
@@ -45,7 +44,7 @@ def computed_on():
 
 
 def _placed(text, work, *, back):
-    for name, place in (("{work}", str(work)), ("{assets}", str(Path(assets.__file__).resolve().parent))):
+    for name, place in (("{work}", str(work)), ("{assets}", str(FORMER))):
         text = text.replace(place, name) if back else text.replace(name, place)
     return text
 

@@ -27,6 +27,7 @@ STUDIO = (
     ("studio.ui.common", "studio.networks"),
     ("studio.doctor", "studio.execution", "studio.monitoring", "studio.reports"),
     ("studio.cluster",),
+    ("studio.workers",),
     ("studio.analysis", "studio.evaluation", "studio.exporting"),
     ("studio.breeding", "studio.conditions", "studio.judging", "studio.library", "studio.run_folders"),
     ("studio.runs", "studio.licences"),

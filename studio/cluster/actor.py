@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from studio.evaluation.worker_process import Drawn, converse
+from studio.workers.worker_process import Drawn, converse
 
 if TYPE_CHECKING:  # see above
     from studio.evaluation.worker import Worker

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import Phrase
-from studio.evaluation.worker_pool import FAILED_STARTS, Patience, WorkerPool
-from studio.evaluation.worker_process import Failed
-from studio.evaluation.worker_slot import LostWorkerError, WorkerSlot
 from studio.jobs.worker_count import RayWorkers
+from studio.workers.worker_pool import FAILED_STARTS, Patience, WorkerPool
+from studio.workers.worker_process import Failed
+from studio.workers.worker_slot import LostWorkerError, WorkerSlot
 
 from .actor import NodeOpener, Opening, WorkerActor
 

@@ -15,9 +15,9 @@ from pipelines.storage.files import read_sha256
 from studio.breeding.initial_population import source_recipes
 from studio.conditions.record import recorded_source
 from studio.environment import package_versions
-from studio.evaluation.worker_pool import PoolOpener, WorkerPool
 from studio.jobs.worker_count import RayWorkers
 from studio.runs.config import RunConfig
+from studio.workers.worker_pool import PoolOpener, WorkerPool
 
 from .connection import cluster_nodes, room
 from .node_source import WantedSource

@@ -12,7 +12,6 @@ from studio.breeding.m2n2 import M2N2
 from studio.conditions.agreement import Agreement
 from studio.conditions.record import kept_threads
 from studio.errors import RunError
-from studio.evaluation.picture_task import PictureTask
 from studio.jobs.process import spawn
 from studio.runs.inputs import open_run_sources
 from studio.runs.status import is_running
@@ -20,6 +19,7 @@ from studio.runs.store import C, RunStore, now
 
 from .lifecycle import carry
 from .loop import Loop, SameThread, Watch, recorded
+from .picture_task import PictureTask
 from .preflight import measured_rate, preflight
 from .steering import RunSteering
 from .workers import process_count, run_workers, worker_count

@@ -11,11 +11,11 @@ import torch
 
 from pipelines.checkpoints.sources import Source
 from studio.cluster.connection import cluster_nodes, fitted, joined_cluster
-from studio.evaluation.process_slot import process_pool
-from studio.evaluation.worker_pool import PoolOpener
 from studio.jobs.device_queue import device_count
 from studio.jobs.worker_count import RayWorkers
 from studio.runs.config import RunConfig
+from studio.workers.process_slot import process_pool
+from studio.workers.worker_pool import PoolOpener
 
 
 def worker_count(config: RunConfig) -> int | None:

@@ -18,10 +18,10 @@ from studio.cluster.offer import OfferedFile
 from studio.cluster.ray_slot import ray_pool
 from studio.cluster.workers import started_offer
 from studio.errors import RunError
-from studio.evaluation.worker_pool import Patience
 from studio.execution import control
 from studio.execution.creation import create_run
 from studio.jobs.worker_count import RayWorkers
+from studio.workers.worker_pool import Patience
 from tests.conftest import without_report
 from tests.stand_in_runs import carry
 from tests.stand_in_workers import (

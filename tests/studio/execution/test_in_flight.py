@@ -12,12 +12,12 @@ from functools import partial
 
 import pytest
 
-from studio.evaluation.process_slot import process_pool
 from studio.execution.creation import create_run
 from studio.execution.loop import SameThread
 from studio.jobs.process import Stopped
 from studio.runs.status import ask_to_stop
 from studio.runs.store import open_run
+from studio.workers.process_slot import process_pool
 from tests.processes import FORKED
 from tests.stand_in_runs import carry, quick
 from tests.stand_in_workers import asked, open_stand_in

@@ -13,11 +13,11 @@ import pytest
 from eval.scorers.clip import ClipScorer
 from studio.analysis.lineage import lineage
 from studio.errors import RunError
-from studio.evaluation.picture_task import STRIP
 from studio.evolution.archive import Archive
 from studio.execution import control
 from studio.execution.creation import create_run
 from studio.execution.lifecycle import stop_on_signal
+from studio.execution.picture_task import STRIP
 from studio.reports.drawings import depth_strip
 from studio.runs.config import checked
 from studio.runs.status import is_running, locked

@@ -5,13 +5,13 @@ import multiprocessing
 import pytest
 
 from studio.errors import ConfigError
-from studio.evaluation import process_slot
 from studio.execution import control, workers
 from studio.execution.creation import create_run
 from studio.execution.workers import process_count, with_worker_count, worker_count, worker_devices
 from studio.runs.status import ask_to_stop
 from studio.runs.store import open_run
 from studio.runs.summary import status
+from studio.workers import process_slot
 from tests.conftest import without_report
 from tests.processes import FORKED
 from tests.studio.conftest import archive_of

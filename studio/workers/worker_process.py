@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pipelines.errors import M2N2Error
 
 if TYPE_CHECKING:  # see above
-    from .worker import Worker
+    from studio.evaluation.worker import Worker
 
 WorkerOpener = Callable[[int | None], "Worker"]  # told torch's number of its device; can be pickled
 

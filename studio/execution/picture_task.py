@@ -19,6 +19,12 @@ from studio.breeding.search_method import Candidate
 from studio.conditions.agreement import Agreement
 from studio.conditions.difference import Difference
 from studio.environment import describe_machine
+from studio.evaluation.evaluator import Picture, check_captions, save_picture, scored_short
+from studio.evaluation.fitness import FitnessEvaluation, FitnessResult
+from studio.evaluation.held_out import HeldOutReporter
+from studio.evaluation.open_scorer import changed_parts
+from studio.evaluation.run_worker import open_evaluator
+from studio.evaluation.worker import LocalWorker
 from studio.evolution.archive import Archive
 from studio.evolution.niches import Floats
 from studio.judging.pinned_prompts import pinned_prompts
@@ -28,14 +34,7 @@ from studio.runs.individual import Evaluation
 from studio.runs.noise import Noise
 from studio.runs.status import raise_if_stopped
 from studio.runs.store import RunStore
-
-from .evaluator import Picture, check_captions, save_picture, scored_short
-from .fitness import FitnessEvaluation, FitnessResult
-from .held_out import HeldOutReporter
-from .open_scorer import changed_parts
-from .run_worker import open_evaluator
-from .worker import LocalWorker
-from .worker_pool import PoolOpener, WorkerPool
+from studio.workers.worker_pool import PoolOpener, WorkerPool
 
 logger = logging.getLogger(__name__)
 

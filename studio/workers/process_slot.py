@@ -13,7 +13,7 @@ from .worker_process import Failed, WorkerOpener, serve
 from .worker_slot import LostWorkerError, WorkerSlot
 
 if TYPE_CHECKING:  # what computes is imported where it computes
-    from .worker import EvaluationRequest
+    from studio.evaluation.worker import EvaluationRequest
 
 PROCESSES: Any = multiprocessing.get_context("spawn")  # CUDA cannot be used in what was forked from who used it
 

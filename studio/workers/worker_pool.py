@@ -20,7 +20,7 @@ from studio.jobs.process import Stopped
 from .worker_slot import LostWorkerError, WorkerSlot
 
 if TYPE_CHECKING:  # what computes is imported where it computes
-    from .worker import EvaluationRequest, EvaluationResult
+    from studio.evaluation.worker import EvaluationRequest, EvaluationResult
 
 logger = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ import pytest
 
 from pipelines.errors import GenerationError
 from studio.errors import ConfigError, RunError
-from studio.evaluation.process_slot import process_pool
-from studio.evaluation.worker_pool import LOSSES, Patience
 from studio.jobs.process import Stopped
+from studio.workers.process_slot import process_pool
+from studio.workers.worker_pool import LOSSES, Patience
 from tests.stand_in_workers import asked, cannot_open, ends_at_once, ends_with_its_driver, log, open_stand_in, worth
 
 
@@ -127,7 +127,7 @@ def test_ctrl_c_is_for_the_run_to_hear(pool, tmp_path):
 def test_workers_end_with_the_process_that_started_them(tmp_path):
     program = (
         "import functools, pathlib, sys\n"
-        "from studio.evaluation.process_slot import process_pool\n"
+        "from studio.workers.process_slot import process_pool\n"
         "from tests.stand_in_workers import asked, open_stand_in\n"
         "process_pool(functools.partial(open_stand_in, pathlib.Path(sys.argv[1])), [None]).evaluate(asked('waits'))"
     )

@@ -16,7 +16,7 @@ from pipelines.errors import Phrase
 from .worker_process import Broken, Drawn, Failed
 
 if TYPE_CHECKING:  # what computes is imported where it computes
-    from .worker import EvaluationRequest, EvaluationResult
+    from studio.evaluation.worker import EvaluationRequest, EvaluationResult
 
 
 class LostWorkerError(Exception):

@@ -1,0 +1,11 @@
+"""Workers that work elsewhere: what travels to them and back, and what becomes of what they lose.
+
+Imports jobs; of evaluation the protocol of a worker alone.
+
+Read in this order:
+
+    worker_process  what runs where a worker is: requests in, results out
+    worker_slot     the place of one worker, however it is reached
+    worker_pool     several such places; what a worker loses runs again elsewhere
+    process_slot    workers in processes of their own on this machine
+"""

@@ -27,6 +27,13 @@ def _device() -> str:
     return f"{device.type} ({platform.machine()}, {torch.get_num_threads()} threads)"
 
 
+def device_name(device: torch.device) -> str:
+    """Name what computes on a device: the GPU, or the processor."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return _processor() if device.type == "cpu" else device.type
+
+
 def describe_machine() -> dict[str, Any]:
     """Describe this machine: `system`, `processor`, `cores`, `memory` in bytes, `device`, `python`, `versions`."""
     device = best_device()

@@ -48,6 +48,8 @@ def print_results(run: dict[str, Any]) -> None:
     if run["pictures_spared"]:
         console.print(f"early rejection spared {run['pictures_spared']} pictures")
     print_foresight(console, run)
+    if "pool" in run:
+        print_workers(console, run)
     if not run["results"]:
         return
     realism = run["realism"] or {}
@@ -76,6 +78,42 @@ def print_results(run: dict[str, Any]) -> None:
         console.print(
             f"best source per category: {compared['per_category_best']:.4f}; the child closes "
             f"{compared['gap_closed']:.0%} of the gap to it"
+        )
+
+
+def print_workers(console: Console, run: dict[str, Any]) -> None:
+    """Print what the workers of a run are about, what went wrong with them, and how far their scores are apart."""
+    pool, kinds = run["pool"], run["kinds"]
+    if pool["workers"]:
+        table = Table("worker", "machine", "device", "draws", "evaluations", "per minute", "idle")
+        for one in pool["workers"]:
+            draws = f"{one['child']}, {one['prompts']}/{one['of']} prompts" if one["child"] else one["doing"]
+            table.add_row(
+                str(one["number"]),
+                one["node"],
+                f"{one['device']} {one['dtype']}",
+                f"{draws} (leaves)" if one["leaving"] else draws,
+                str(one["evaluations"]),
+                "–" if one["per_minute"] is None else f"{one['per_minute']:.1f}",
+                "–" if one["idle"] is None else f"{one['idle']:.0%}",
+            )
+        console.print(table)
+    if pool["per_minute"] is not None:
+        console.print(
+            f"workers: {pool['evaluations']} evaluations, {pool['per_minute']:.1f} a minute, idle for "
+            f"{pool['idle'] or 0:.0%} of their time, {pool['failed']} failures",
+            highlight=False,
+        )
+    if pool["missing"]:
+        console.print(f"{pool['missing']} more start as soon as a device is free", highlight=False)
+    for one in pool["failures"]:
+        when = datetime.datetime.fromtimestamp(one["when"]).strftime("%H:%M:%S")
+        console.print(f"{when} worker {one['worker']}: {escape(one['reason'])}", highlight=False)
+    for kind, difference in (kinds["differences"] if kinds else {}).items():
+        console.print(
+            f"scores on {escape(kind)} are up to {difference:.4f} from those on {escape(kinds['reference'])}; at most "
+            f"{kinds['tolerance']:.4f} is allowed",
+            highlight=False,
         )
 
 

@@ -38,7 +38,7 @@ def evolve(
         typer.Option(
             metavar="N|auto|ray",
             help="processes that draw and score at once, and offspring in flight; auto: one per GPU; ray or ray:N: on "
-            "a Ray cluster (docs/scale.md)",
+            "a Ray cluster (docs/scale.md). With --resume, a number: processes from now on, of a run that is going too",
         ),
     ] = None,
     address: Annotated[
@@ -85,19 +85,22 @@ def evolve(
         _usage("--accept and --check go with --resume --out RUN.")
     if accept is not None and not accept.strip():
         _usage("--accept needs the reason why the run may go on.")
-    if resume and (
-        out is None or run_yaml or preset or fork or changes.keys() - {"evaluations"} or pictures or preflight
-    ):
+    others = changes.keys() - {"evaluations", "workers"}
+    if resume and (out is None or run_yaml or preset or fork or others or pictures or preflight):
         _usage(
-            "--resume goes with --out RUN, and at most --evaluations, --accept, --check and --address: a run keeps its "
-            "settings."
+            "--resume goes with --out RUN, and at most --evaluations, --workers, --accept, --check and --address: a "
+            "run keeps its settings."
         )
+    if resume and workers is not None and not isinstance(count, int):
+        _usage("With --resume, --workers is a number: as many offspring are in flight as before.")
     if not resume and [run_yaml, preset, fork].count(None) != 2:
         _usage("Name a RUN.yaml, --preset embedded, or --fork RUN.")
     run_path = run_yaml or fork or (out if resume else None)
     if run_path and is_any(run_path):
-        if out is None or pictures or preflight or address:
-            _usage("A run with kind: any needs --out RUN, and knows no --pictures, --preflight and --address.")
+        if out is None or pictures or preflight or address or (resume and workers):
+            _usage(
+                "A run with kind: any needs --out RUN, and knows no --pictures, --preflight, --workers and --address."
+            )
         from . import networks
 
         if fork is not None:
@@ -110,12 +113,19 @@ def evolve(
     from studio.runs import store, summary  # here, not above: what is refused needs no torch
     from studio.runs.config_file import configured
     from studio.runs.inputs import open_run_sources
+    from studio.runs.status import is_running
 
     if resume and out is not None:
         run_store = store.open_run(out)
         _check_address(address, run_store.config)
         if evaluations is not None:
             control.extend(run_store, evaluations)
+        if isinstance(count, int):
+            control.want_workers(run_store, count)
+            if is_running(run_store):
+                console.print_facts([f"{out} goes on with {count} workers; see them with: m2n2 show {out}"])
+                run_store.close()
+                return
     else:
         if fork is not None:
             run_yaml, changes = fork / "run.yaml", {**changes, "start": str(fork.resolve())}

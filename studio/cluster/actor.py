@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from studio.workers.worker_process import Drawn, converse
 
 if TYPE_CHECKING:  # see above
-    from studio.evaluation.worker import Worker
+    from studio.evaluation.worker import OpenedWorker
 
-NodeOpener = Callable[[Callable[[str], None]], "Worker"]  # says what it is about; can be pickled
+NodeOpener = Callable[[Callable[[str], None]], "OpenedWorker"]  # says what it is about; can be pickled
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class WorkerActor:
         """Open the worker: any number of `Opening`, then what `converse` says of it."""
         node = socket.gethostname()
 
-        def opened(_: int | None) -> Worker:
+        def opened(_: int | None) -> OpenedWorker:
             return open_worker(lambda doing: self.send(Opening(node, doing)))
 
         self.send(Opening(node, "starts"))

@@ -17,7 +17,7 @@ from .node_source import Say, WantedSource, open_on_node
 from .offer import Offer
 
 if TYPE_CHECKING:
-    from studio.evaluation.worker import Worker
+    from studio.evaluation.worker import OpenedWorker
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class NodeJob:
     versions: Mapping[str, str]
 
 
-def open_node_worker(job: NodeJob, offer: Offer, say: Say) -> Worker:
+def open_node_worker(job: NodeJob, offer: Offer, say: Say) -> OpenedWorker:
     """Open a worker of a run on this machine.
 
     Args:

@@ -10,31 +10,56 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import Phrase
+from studio.jobs.worker_account import WorkerIdentity
 from studio.jobs.worker_count import RayWorkers
 from studio.workers.worker_pool import FAILED_STARTS, Patience, WorkerPool
 from studio.workers.worker_process import Failed
-from studio.workers.worker_slot import LostWorkerError, WorkerSlot
+from studio.workers.worker_slot import LostWorkerError, Note, WorkerSlot
 
 from .actor import NodeOpener, Opening, WorkerActor
 
 if TYPE_CHECKING:  # what computes is imported where it computes
     from studio.evaluation.worker import EvaluationRequest
+    from studio.workers.worker_calibration import WorkerCalibration
 
 logger = logging.getLogger(__name__)
 
 
-def ray_pool(open_worker: NodeOpener, workers: RayWorkers, *, patience: Patience | None = None) -> WorkerPool:
+def ray_pool(
+    open_worker: NodeOpener,
+    workers: RayWorkers,
+    *,
+    patience: Patience | None = None,
+    calibration: WorkerCalibration | None = None,
+) -> WorkerPool:
     """Return a pool of workers on the cluster that this process has joined.
 
     Args:
         open_worker: opens a worker, on a machine of the cluster.
         workers: how many, and what each takes; nothing left open.
         patience: how long a worker may be silent.
+        calibration: see `WorkerPool`.
     """
     patience = patience or Patience()
-    slots = [RaySlot(open_worker, workers, patience.first) for _ in range(workers.ray or 1)]
+    more = _RaySlots(open_worker, workers, patience.first)
+    slots = [more.another() for _ in range(workers.ray or 1)]
     # A machine that goes takes all of its workers with it.
-    return WorkerPool(slots, patience=patience, failed_starts=max(FAILED_STARTS, len(slots) + 1))
+    failed_starts = max(FAILED_STARTS, len(slots) + 1)
+    return WorkerPool(slots, more=more, patience=patience, failed_starts=failed_starts, calibration=calibration)
+
+
+class _RaySlots:
+    """Places for workers on the cluster, as many as are asked for: Ray has them wait; see `SlotSource`."""
+
+    def __init__(self, open_worker: NodeOpener, share: RayWorkers, opening_limit: float) -> None:
+        self._open_worker, self._share, self._opening_limit = open_worker, share, opening_limit
+
+    def another(self) -> WorkerSlot:
+        """One more place."""
+        return RaySlot(self._open_worker, self._share, self._opening_limit)
+
+    def give_back(self, slot: WorkerSlot) -> None:
+        """Do nothing: what an actor had that ended is Ray's again."""
 
 
 @functools.cache
@@ -66,8 +91,9 @@ class RaySlot(WorkerSlot):
         self._opened: Any = None  # `Ready`, `Failed` or `LostWorkerError`; None until one is known
         self._was_open = False
         self._listener: threading.Thread | None = None
+        self._identity = WorkerIdentity("", "", "")
 
-    def prepare(self, on_change: Callable[[], None]) -> None:
+    def prepare(self, on_change: Callable[[], None], on_note: Note) -> None:
         """Ask for an actor where there is none."""
         if self._actor is not None:
             return
@@ -81,7 +107,7 @@ class RaySlot(WorkerSlot):
         )
         self._actor = remote.remote()
         self._stream = self._actor.open.options(num_returns="streaming").remote(self._open_worker)
-        self._listener = threading.Thread(target=self._listen, args=(on_change,), daemon=True)
+        self._listener = threading.Thread(target=self._listen, args=(on_change, on_note), daemon=True)
         self._listener.start()
 
     @property
@@ -93,6 +119,11 @@ class RaySlot(WorkerSlot):
     def was_open(self) -> bool:
         """See `WorkerSlot`."""
         return self._was_open
+
+    @property
+    def identity(self) -> WorkerIdentity:
+        """See `WorkerSlot`."""
+        return self._identity
 
     def start(self) -> None:
         """Leave all to `prepare`."""
@@ -107,7 +138,7 @@ class RaySlot(WorkerSlot):
             self.kill()
             self.clear()
             raise opened.error
-        self._was_open = True
+        self._identity, self._was_open = opened.identity, True
 
     def kill(self) -> None:
         """End the actor at once."""
@@ -125,12 +156,13 @@ class RaySlot(WorkerSlot):
         if self._listener is not None:
             self._listener.join()
 
-    def _listen(self, on_change: Callable[[], None]) -> None:
+    def _listen(self, on_change: Callable[[], None], on_note: Note) -> None:
         """Hear the actor until its worker is open or lost, and remember which."""
         limit = None  # nobody knows when a machine has room
         try:
             while isinstance(reply := self._next(limit), Opening):
                 logger.info("a worker on %s: %s", reply.node, reply.doing)
+                on_note(reply.doing, reply.node)
                 limit = self._opening_limit
         except LostWorkerError as lost:
             reply = lost

@@ -17,6 +17,7 @@ from studio.conditions.record import recorded_source
 from studio.environment import package_versions
 from studio.jobs.worker_count import RayWorkers
 from studio.runs.config import RunConfig
+from studio.workers.worker_calibration import WorkerCalibration
 from studio.workers.worker_pool import PoolOpener, WorkerPool
 
 from .connection import cluster_nodes, room
@@ -40,7 +41,7 @@ def cluster_workers(
         files: what else workers read, by what the run calls it.
     """
 
-    def opened(scorer: Mapping[str, Any]) -> WorkerPool:
+    def opened(scorer: Mapping[str, Any], calibration: WorkerCalibration) -> WorkerPool:
         job = NodeJob(
             config=config,
             scorer=scorer,
@@ -53,7 +54,7 @@ def cluster_workers(
         if here < (workers.ray or 1):
             logger.warning("the cluster has room for %d of %s workers; the others wait for more", here, workers.ray)
         offer = started_offer([file.path for wanted in job.sources for file in wanted.files])
-        return ray_pool(partial(open_node_worker, job, offer), workers)
+        return ray_pool(partial(open_node_worker, job, offer), workers, calibration=calibration)
 
     return opened
 

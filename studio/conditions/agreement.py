@@ -80,7 +80,8 @@ class Agreement:
             "why": self._why,
             "differences": rows,
         }
-        self._store.update(accepted=[*self._store.state.accepted, statement], differences=[])
+        accepted = [*self._store.state.accepted, statement]
+        self._store.update(accepted=accepted, differences=[], kinds=None)  # workers are compared with what draws now
         logger.warning("going on after a difference that was accepted: %s", self._why)
 
 

@@ -13,12 +13,13 @@ from eval.scorers.model_files import weights_size
 from eval.scorers.scorer import FeatureScorer
 from pipelines.checkpoints.sources import Source
 from studio.breeding.initial_population import source_recipes
+from studio.jobs.worker_account import WorkerIdentity
 from studio.runs.config import RunConfig
 from studio.runs.inputs import open_run_sources
 
 from .evaluator import Evaluator, encoded
 from .open_scorer import open_scorer, scorer_change, unpark_beside
-from .worker import EvaluationRequest, EvaluationResult, LocalWorker, Worker
+from .worker import EvaluationRequest, EvaluationResult, LocalWorker, OpenedWorker
 
 
 def open_evaluator(config: RunConfig, sources: Mapping[str, Source]) -> tuple[Evaluator, FeatureScorer]:
@@ -38,7 +39,7 @@ def open_evaluator(config: RunConfig, sources: Mapping[str, Source]) -> tuple[Ev
     return evaluator, scorer
 
 
-def open_run_worker(config: RunConfig, scorer: Mapping[str, Any], threads: int, device: int | None) -> Worker:
+def open_run_worker(config: RunConfig, scorer: Mapping[str, Any], threads: int, device: int | None) -> OpenedWorker:
     """Open a worker of a run, in a process of its own: sources from the disk, a pipeline, a scorer.
 
     Args:
@@ -58,7 +59,7 @@ def open_run_worker(config: RunConfig, scorer: Mapping[str, Any], threads: int, 
 
 def open_worker_over(
     config: RunConfig, sources: Mapping[str, Source], scorer: Mapping[str, Any], threads: int
-) -> Worker:
+) -> OpenedWorker:
     """Open a worker of a run over sources that are opened already; other arguments are those of `open_run_worker`.
 
     Raises:
@@ -75,8 +76,13 @@ def open_worker_over(
 class _EncodingWorker:
     """A worker whose pictures come as the files that they will be: less to send, and encoded where there is time."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: OpenedWorker) -> None:
         self._worker = worker
+
+    @property
+    def identity(self) -> WorkerIdentity:
+        """See `OpenedWorker`."""
+        return self._worker.identity
 
     def evaluate(
         self, request: EvaluationRequest, on_progress: Callable[[int], None] | None = None

@@ -6,13 +6,20 @@ machine. The protocol lies here and not beside the run loop, since `fitness` ask
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+import itertools
+import socket
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
 
 from eval.prompts.prompt_set import Language, PromptSet
 from eval.scorers.scorer import FeatureScorer
 from pipelines.recipes.recipe import Recipe
+from studio.environment import device_name
+from studio.jobs.worker_account import WorkerIdentity
 
 from .evaluator import CAPTIONS_ALONE, DrawingConditions, Evaluator, Fitness, Picture, PictureScores
 
@@ -35,6 +42,28 @@ class EvaluationRequest:
     conditions: DrawingConditions
     fitness: Fitness = CAPTIONS_ALONE
 
+    @property
+    def prompt_count(self) -> int:
+        """How many prompts are to be drawn."""
+        return len(self.prompts)
+
+    def split(self, count: int) -> list[EvaluationRequest]:
+        """Divide it into parts of whole rounds, as even as can be, and no more than there are rounds.
+
+        Args:
+            count: how many parts are wanted; below 2, it is one part.
+        """
+        rounds = self.conditions.rounds(self.prompts)
+        count = max(1, min(count, len(rounds)))
+        cuts = [len(rounds) * number // count for number in range(count + 1)]
+        return [
+            dataclasses.replace(self, prompts=_together(rounds[first:last])) for first, last in itertools.pairwise(cuts)
+        ]
+
+    def prompts_in(self, pictures: int) -> int:
+        """How many prompts are through with the first so many pictures."""
+        return pictures // self.conditions.noise.count
+
 
 @dataclass(frozen=True)
 class EvaluationResult:
@@ -47,6 +76,19 @@ class EvaluationResult:
 
     pictures: tuple[Picture, ...]
     scores: PictureScores
+
+    def joined(self, others: Sequence[EvaluationResult]) -> EvaluationResult:
+        """Put the results of a request's parts together, of which this is the first; see `EvaluationRequest.split`."""
+        parts = (self, *others)
+        scores = np.concatenate([part.scores.scores for part in parts])
+        features = np.concatenate([part.scores.features for part in parts])
+        pictures = tuple(picture for part in parts for picture in part.pictures)
+        return EvaluationResult(pictures, PictureScores(scores, features))
+
+
+def _together(rounds: Sequence[PromptSet]) -> PromptSet:
+    prompts = tuple(prompt for some in rounds for prompt in some.prompts)
+    return rounds[0].model_copy(update={"prompts": prompts})
 
 
 class Worker(Protocol):
@@ -69,11 +111,26 @@ class Worker(Protocol):
         """
 
 
+class OpenedWorker(Worker, Protocol):
+    """A worker of one process, which computes at one place."""
+
+    @property
+    def identity(self) -> WorkerIdentity:
+        """Where it computes, and in what."""
+
+
 class LocalWorker:
     """A worker in this process, on the evaluator's pipeline; whoever opened the scorer releases it."""
 
     def __init__(self, evaluator: Evaluator, scorer: FeatureScorer) -> None:
         self._evaluator, self._scorer = evaluator, scorer
+
+    @property
+    def identity(self) -> WorkerIdentity:
+        """See `OpenedWorker`."""
+        pipeline = self._evaluator.pipeline
+        dtype = str(pipeline.plan.dtype).removeprefix("torch.")
+        return WorkerIdentity(socket.gethostname(), device_name(pipeline.machine.device), dtype)
 
     def evaluate(
         self, request: EvaluationRequest, on_progress: Callable[[int], None] | None = None

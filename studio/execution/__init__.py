@@ -8,6 +8,7 @@ Read in this order:
     preflight     what a run will need
     fit           what of that does not fit the machine, in phrases
     workers       how many workers draw for a run, and where
+    worker_watch  what they are about is told to the store, and how many are wanted is heard there
     lifecycle     a run as a process: one at a time, stopped after what is in hand
     task          what a run is about, as the loop sees it: measured, completed, reported
     loop          the one loop: ask, evaluate, tell, record; then report

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,9 +11,10 @@ from studio.breeding.m2n2 import M2N2
 from studio.conditions.agreement import Agreement
 from studio.conditions.record import kept_threads
 from studio.errors import RunError
+from studio.jobs.device_queue import HeldDevices
 from studio.jobs.process import spawn
 from studio.runs.inputs import open_run_sources
-from studio.runs.status import is_running
+from studio.runs.status import is_running, workers_wanted
 from studio.runs.store import C, RunStore, now
 
 from .lifecycle import carry
@@ -22,7 +22,8 @@ from .loop import Loop, SameThread, Watch, recorded
 from .picture_task import PictureTask
 from .preflight import measured_rate, preflight
 from .steering import RunSteering
-from .workers import process_count, run_workers, worker_count
+from .worker_watch import watched
+from .workers import run_workers, wanted_devices, worker_count
 
 READ_HERE = ("prompts", "held_out")  # of what a run reads beside its sources: workers are sent what is in them
 
@@ -51,17 +52,15 @@ def carry_out(
     watch = watch or (lambda _: None)
     agreement = Agreement(store, accept, reread=reread)
 
-    def work(devices: Sequence[int | None]) -> None:
+    def work(devices: HeldDevices) -> None:
         with kept_threads(store):
             _work(store, watch, agreement, devices, address)
 
-    carry(store, work, devices=process_count(store.config, gpus=False))
+    carry(store, work, devices=wanted_devices(store.config, workers_wanted(store)))
     watch(store)
 
 
-def _work(
-    store: RunStore, watch: Watch, agreement: Agreement, devices: Sequence[int | None], address: str | None
-) -> None:
+def _work(store: RunStore, watch: Watch, agreement: Agreement, devices: HeldDevices, address: str | None) -> None:
     config, sources = store.config, open_run_sources(store.config)
     files = _files(store)
     agreement.check(sources, files)
@@ -71,7 +70,12 @@ def _work(
     workers = worker_count(config)
     with contextlib.ExitStack() as opened:
         drawn_with = {name: path for name, path in files.items() if name not in READ_HERE}
-        open_workers = opened.enter_context(run_workers(config, sources, drawn_with, devices=devices, address=address))
+        wanted = workers_wanted(store)
+        open_workers = opened.enter_context(
+            run_workers(config, sources, drawn_with, devices=devices, wanted=wanted, address=address)
+        )
+        if open_workers is not None:
+            open_workers = opened.enter_context(watched(store, open_workers))
         # Twice as many threads as workers: those who wait for a worker to draw what is only reported hold nobody up.
         executor = opened.enter_context(ThreadPoolExecutor(2 * workers)) if workers else SameThread()
         task = opened.enter_context(
@@ -153,6 +157,44 @@ def extend(store: RunStore[C], evaluations: int) -> None:
     store.change(evaluations=evaluations)
     store.clear_report()
     store.update(finish=False)
+
+
+def want_workers(store: RunStore, count: int) -> None:
+    """Have a run go on with so many workers, now or when it is resumed; as many offspring are in flight as before.
+
+    Args:
+        store: the run.
+        count: how many.
+
+    Raises:
+        RunError: it draws in its own process, or there is to be none.
+    """
+    if store.config.workers is None:
+        raise RunError(
+            "{folder} draws in its own process, one offspring after another, and keeps doing so. Start a new run for "
+            "workers, such as with --fork and --workers.",
+            folder=store.folder,
+        )
+    if count < 1:
+        raise RunError(
+            "{folder} needs a worker to go on. Expected 1 or more, found {count}; pause it to free the device.",
+            folder=store.folder,
+            count=count,
+        )
+    store.update(workers_wanted=count)
+
+
+def change_workers(store: RunStore, by: int) -> int:
+    """Have a run go on with more workers than are wanted now, or with fewer; returns how many.
+
+    Raises:
+        RunError: as of `want_workers`.
+    """
+    pool = store.state.pool
+    at_work = sum(not worker.leaving for worker in pool.workers) + pool.missing if pool else 0
+    count = (workers_wanted(store) or at_work or worker_count(store.config) or 0) + by
+    want_workers(store, count)
+    return count
 
 
 def finish(store: RunStore[C]) -> None:

@@ -7,12 +7,12 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
 from pipelines.errors import M2N2Error
-from studio.jobs.device_queue import acquire_device
+from studio.jobs.device_queue import HeldDevices, acquire_device
 from studio.jobs.process import Stopped
 from studio.runs.status import ask_to_stop, locked, raise_if_stopped
 from studio.runs.store import C, RunStore
@@ -20,7 +20,7 @@ from studio.runs.store import C, RunStore
 logger = logging.getLogger(__name__)
 
 
-Work = Callable[[Sequence[int | None]], None]
+Work = Callable[[HeldDevices], None]
 
 
 def carry(store: RunStore[C], work: Work, *, devices: int = 1) -> None:

@@ -14,17 +14,17 @@ from eval.scorers.tokens import truncated_by
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import GenerationError, RecipeError
 from pipelines.recipes.recipe import Recipe
-from studio.breeding.initial_population import average_recipe
+from studio.breeding.initial_population import average_recipe, source_recipes
 from studio.breeding.search_method import Candidate
 from studio.conditions.agreement import Agreement
 from studio.conditions.difference import Difference
 from studio.environment import describe_machine
-from studio.evaluation.evaluator import Picture, check_captions, save_picture, scored_short
+from studio.evaluation.evaluator import DrawingConditions, Picture, check_captions, save_picture, scored_short
 from studio.evaluation.fitness import FitnessEvaluation, FitnessResult
 from studio.evaluation.held_out import HeldOutReporter
 from studio.evaluation.open_scorer import changed_parts
 from studio.evaluation.run_worker import open_evaluator
-from studio.evaluation.worker import LocalWorker
+from studio.evaluation.worker import EvaluationRequest, LocalWorker, Worker
 from studio.evolution.archive import Archive
 from studio.evolution.niches import Floats
 from studio.judging.pinned_prompts import pinned_prompts
@@ -34,7 +34,11 @@ from studio.runs.individual import Evaluation
 from studio.runs.noise import Noise
 from studio.runs.status import raise_if_stopped
 from studio.runs.store import RunStore
+from studio.workers.split_evaluation import SplitEvaluation
+from studio.workers.worker_calibration import PROMPTS, WorkerCalibration
 from studio.workers.worker_pool import PoolOpener, WorkerPool
+
+from .workers import worker_count
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +96,7 @@ class PictureTask:
         self._pool = None if open_workers is None else self._opened_pool(open_workers)
         self._fitness = FitnessEvaluation(
             config,
-            self._pool or LocalWorker(self._evaluator, self._scorer),
+            self._worker(),
             prompts.niches,
             folder=store.folder,
             raters=raters,
@@ -158,12 +162,29 @@ class PictureTask:
         if self._pool is not None:
             self._pool.close()
 
+    def _worker(self) -> Worker:
+        """Who draws: this process, or the workers, of which there may be more than offspring in flight."""
+        if self._pool is None:
+            return LocalWorker(self._evaluator, self._scorer)
+        return SplitEvaluation(self._pool, worker_count(self._config) or 1)
+
     def _opened_pool(self, open_workers: PoolOpener) -> WorkerPool:
         """Workers that draw and score in place of this process, which leaves its device to them."""
         scorer = self._scorer.identity
         self._evaluator.pipeline.release()
         self._scorer.release()
-        return open_workers(scorer)
+        return open_workers(scorer, self._calibration())
+
+    def _calibration(self) -> WorkerCalibration:
+        """A source's pictures of a few prompts, to compare workers on devices of several kinds by."""
+        config, prompts, store = self._config, self._store.prompts.niches, self._store
+        request = EvaluationRequest(
+            next(iter(source_recipes(config, self._sources).values())),
+            prompts.subset(min(PROMPTS, len(prompts))),
+            config.compete[0],
+            DrawingConditions(config.pictures, Noise(config.noises), config.prompt_syntax),
+        )
+        return WorkerCalibration(request, store.state.kinds, lambda found: store.update(kinds=found.model_dump()))
 
     def _draw_average(self, noise: Noise) -> None:
         """Draw the plain average on the pinned prompts, to be looked at beside the others; it competes with nobody."""

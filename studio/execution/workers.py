@@ -6,16 +6,18 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from pipelines.checkpoints.sources import Source
 from studio.cluster.connection import cluster_nodes, fitted, joined_cluster
-from studio.jobs.device_queue import device_count
+from studio.jobs.device_queue import HeldDevices, device_count
 from studio.jobs.worker_count import RayWorkers
 from studio.runs.config import RunConfig
 from studio.workers.process_slot import process_pool
-from studio.workers.worker_pool import PoolOpener
+from studio.workers.worker_calibration import WorkerCalibration
+from studio.workers.worker_pool import PoolOpener, WorkerPool
 
 
 def worker_count(config: RunConfig) -> int | None:
@@ -65,11 +67,24 @@ def drawing_count(config: RunConfig) -> int:
     return count if isinstance(config.workers, RayWorkers) else min(count, device_count())
 
 
+def wanted_devices(config: RunConfig, wanted: int | None) -> int:
+    """How many devices of this machine a run waits for before it goes on; further ones it takes as they come free.
+
+    Args:
+        config: the run.
+        wanted: how many workers somebody wants it to go on with; None: as many as it has.
+    """
+    if isinstance(config.workers, RayWorkers):
+        return 1
+    count = worker_count(config) or 1
+    return count if wanted is None else min(count, wanted)
+
+
 def worker_devices(workers: int, held: Sequence[int | None]) -> Sequence[int | None]:
     """The device of each worker process.
 
     Args:
-        workers: how many the run has.
+        workers: with how many the run goes on.
         held: what `acquire_device` gave for as many.
 
     Returns:
@@ -85,7 +100,8 @@ def run_workers(
     sources: Mapping[str, Source],
     files: Mapping[str, Path],
     *,
-    devices: Sequence[int | None],
+    devices: HeldDevices,
+    wanted: int | None = None,
     address: str | None = None,
 ) -> Iterator[PoolOpener | None]:
     """Join the cluster that the workers of a run are on, if they are on one, and give what opens them.
@@ -95,6 +111,7 @@ def run_workers(
         sources: opened, by name.
         files: what else workers read, by what the run calls it.
         devices: of this machine, that the run holds.
+        wanted: how many workers somebody wants it to go on with; None: as many as it has.
         address: of the cluster, see `joined_cluster`.
 
     Yields:
@@ -109,14 +126,22 @@ def run_workers(
         with joined_cluster(address):
             yield cluster_workers(config, config.workers, sources, files)
     elif (count := worker_count(config)) is not None:
-        yield _process_workers(config, worker_devices(count, devices))
+        yield _process_workers(config, devices, worker_devices(wanted or count, devices.numbers))
     else:
         yield None
 
 
-def _process_workers(config: RunConfig, devices: Sequence[int | None]) -> PoolOpener:
-    """What opens workers in processes of this machine, which share its threads."""
+def _process_workers(config: RunConfig, devices: HeldDevices, numbers: Sequence[int | None]) -> PoolOpener:
+    """What opens workers in processes of this machine, which share its threads.
+
+    However many there are, each has as many threads as it had when the run began: scores depend on them.
+    """
     from studio.evaluation.run_worker import open_run_worker  # what draws is imported where it is opened
 
-    threads = max(1, torch.get_num_threads() // len(devices))
-    return lambda scorer: process_pool(partial(open_run_worker, config, scorer, threads), devices)
+    threads = max(1, torch.get_num_threads() // process_count(config, gpus=None not in numbers))
+
+    def opened(scorer: Mapping[str, Any], calibration: WorkerCalibration) -> WorkerPool:
+        opener = partial(open_run_worker, config, scorer, threads)
+        return process_pool(opener, numbers, devices=devices, calibration=calibration)
+
+    return opened

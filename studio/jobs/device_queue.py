@@ -18,10 +18,61 @@ import torch
 from pipelines.storage.files import cache_dir
 
 POLL_SECONDS = 0.5  # seconds between two looks at the queue
+_LAST = "~"  # sorts after every place in the queue
+
+
+class HeldDevices:
+    """The devices that a run holds, of which it may give some back while it goes on, and take more.
+
+    Args:
+        folder: where the locks of all devices lie.
+        order: held for the moments in which places change.
+    """
+
+    def __init__(self, folder: Path, order: filelock.FileLock) -> None:
+        self._folder, self._order = folder, order
+        self._locks: dict[int | None, filelock.FileLock] = {}
+
+    @property
+    def numbers(self) -> tuple[int | None, ...]:
+        """Torch's numbers of them, as they were taken; None in place of a number where the machine has only one."""
+        return tuple(self._locks)
+
+    def another(self) -> tuple[int | None, ...]:
+        """Take one more; none where none is free, or where somebody waits for one.
+
+        A machine's only device is shared by all who draw for the run.
+        """
+        if None in self._locks:
+            return (None,)
+        return self.take(1) if not _before(self._folder, self._order, self._folder / _LAST) else ()
+
+    def take(self, count: int) -> tuple[int | None, ...]:
+        """Lock as many free devices as there are, up to `count`."""
+        taken: list[int | None] = []
+        for name, number in _devices().items():
+            if number not in self._locks and len(taken) < count:
+                lock = filelock.FileLock(self._folder / f"{name}.device", thread_local=False)
+                with contextlib.suppress(filelock.Timeout):
+                    lock.acquire(timeout=0)
+                    self._locks[number] = lock
+                    taken.append(number)
+        return tuple(taken)
+
+    def give_back(self, number: int | None) -> None:
+        """Leave one to others, but for the first, on which the run's own process computes too."""
+        if number != self.numbers[0]:
+            self._locks.pop(number).release()
+
+    def release(self) -> None:
+        """Leave all to others."""
+        for lock in self._locks.values():
+            lock.release()
+        self._locks.clear()
 
 
 @contextlib.contextmanager
-def acquire_device(on_wait: Callable[[int], None], count: int = 1) -> Iterator[tuple[int | None, ...]]:
+def acquire_device(on_wait: Callable[[int], None], count: int = 1) -> Iterator[HeldDevices]:
     """Wait for devices that no other run computes on and hold them; the first accelerator becomes torch's current one.
 
     Whoever wants several takes them as they come free while nobody is before it, so no two wait for each other.
@@ -32,7 +83,7 @@ def acquire_device(on_wait: Callable[[int], None], count: int = 1) -> Iterator[t
         count: how many devices, at least 1; all of this machine where it has fewer.
 
     Yields:
-        torch's numbers of the devices; None in place of a number where it has only one.
+        The devices.
     """
     folder = cache_dir() / "turns"
     folder.mkdir(parents=True, exist_ok=True)
@@ -40,19 +91,21 @@ def acquire_device(on_wait: Callable[[int], None], count: int = 1) -> Iterator[t
     with order:
         place = filelock.FileLock(folder / f"{time.time_ns():020d}-{os.getpid()}.place")
         place.acquire()
-    with contextlib.ExitStack() as held:
-        numbers: list[int | None] = []
+    held = HeldDevices(folder, order)
+    try:
         try:
-            while not _admitted(folder, order, Path(place.lock_file), count, numbers, held):
+            while not _admitted(folder, order, Path(place.lock_file), count, held):
                 on_wait(_before(folder, order, Path(place.lock_file)) + len(_devices()))
                 time.sleep(POLL_SECONDS)
         finally:
             with order:
                 place.release()
                 Path(place.lock_file).unlink(missing_ok=True)
-        if numbers[0] is not None:
-            torch.cuda.set_device(numbers[0])
-        yield tuple(numbers)
+        if held.numbers[0] is not None:
+            torch.cuda.set_device(held.numbers[0])
+        yield held
+    finally:
+        held.release()
 
 
 def device_count() -> int:
@@ -60,26 +113,12 @@ def device_count() -> int:
     return len(_devices())
 
 
-def _admitted(
-    folder: Path,
-    order: filelock.FileLock,
-    own: Path,
-    count: int,
-    numbers: list[int | None],
-    held: contextlib.ExitStack,
-) -> bool:
-    """Once nobody is before `own`, lock free devices, up to `count` with those in `numbers`; whether that is enough."""
+def _admitted(folder: Path, order: filelock.FileLock, own: Path, count: int, held: HeldDevices) -> bool:
+    """Once nobody is before `own`, take free devices, up to `count` with those held; whether that is enough."""
     if _before(folder, order, own):
         return False
-    devices = _devices()
-    for name, number in devices.items():
-        if number not in numbers and len(numbers) < count:
-            lock = filelock.FileLock(folder / f"{name}.device")
-            with contextlib.suppress(filelock.Timeout):
-                lock.acquire(timeout=0)
-                held.callback(lock.release)
-                numbers.append(number)
-    return len(numbers) >= min(count, len(devices))
+    held.take(count - len(held.numbers))
+    return len(held.numbers) >= min(count, device_count())
 
 
 def _before(folder: Path, order: filelock.FileLock, own: Path) -> int:

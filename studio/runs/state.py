@@ -14,6 +14,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from studio.jobs.worker_account import PoolStatus
+from studio.jobs.worker_kinds import KindsCompared
+
 Status = Literal["new", "queued", "running", "reporting", "stopped", "done", "failed"]
 ReportRow = dict[str, list[float]]  # kind of score to values per held-out prompt
 _REPORT_ROW = "held_out:"
@@ -78,6 +81,11 @@ class RunState(BaseModel):
 
     steer: Steering | None = Field(None, description="what somebody asks the next children to be steered by")
     steered: tuple[Steered, ...] = Field((), description="what children were steered by, oldest first")
+    workers_wanted: int | None = Field(
+        None, ge=1, description="how many workers somebody wants it to go on with; as many as it has, if left out"
+    )
+    pool: PoolStatus | None = Field(None, description="what its workers are about, or what they did before they ended")
+    kinds: KindsCompared | None = Field(None, description="what devices that draw for it scored of the same prompts")
 
     search: dict[str, Any] | None = Field(None, description="the search, as it was after the last individual")
     rotation: int = Field(0, description="which noises the scores of those alive are from")

@@ -45,6 +45,12 @@ def ask_to_stop(store: RunStore[C]) -> None:
     store.update(stop=True)
 
 
+def workers_wanted(store: RunStore[C]) -> int | None:
+    """How many workers somebody wants this run to go on with; that field of the state alone."""
+    wanted: int | None = store.read("workers_wanted")
+    return wanted
+
+
 def raise_if_stopped(store: RunStore[C]) -> None:
     """Give up what is in hand where the run was asked to stop.
 

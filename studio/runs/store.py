@@ -171,7 +171,7 @@ class RunStore(Generic[C]):
 
     def asked(self, what: Literal["stop", "finish", "steer"]) -> Any:
         """What somebody asks the run's process for: that field of `state` alone, for it is looked up for each child."""
-        return self._read(what)
+        return self.read(what)
 
     def update(self, **changes: Any) -> None:
         """Set fields of the run's state, in one transaction.
@@ -189,7 +189,7 @@ class RunStore(Generic[C]):
 
     def report_row(self, key: str) -> ReportRow | None:
         """The held-out scores that were kept under a key of `state.report_row_key`, if there are any."""
-        found: ReportRow | None = self._read(checked_report_row_key(key))
+        found: ReportRow | None = self.read(checked_report_row_key(key))
         return found
 
     def keep_report_row(self, key: str, row: ReportRow) -> None:
@@ -226,7 +226,8 @@ class RunStore(Generic[C]):
         """Let go of the database."""
         self._engine.dispose()
 
-    def _read(self, key: str) -> Any:
+    def read(self, key: str) -> Any:
+        """Read one value of the state, under its key: what is asked for often, without all the others."""
         with self._session() as session:
             row = session.get(StateRow, key)
             return parse_json(row.value, DATABASE) if row else None
@@ -267,7 +268,7 @@ def open_store(folder: str | Path, load: Callable[[Path], C]) -> RunStore[C]:
             folder=folder,
         )
     store = RunStore(folder, open_database(folder), load)
-    if (schema := store._read("schema")) is None:
+    if (schema := store.read("schema")) is None:
         raise RunError("{file} holds nothing of a run. {without_log}", file=folder / "run.db", without_log=WITHOUT_LOG)
     if schema != SCHEMA:
         raise RunError(

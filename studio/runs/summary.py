@@ -30,9 +30,10 @@ def status(store: RunStore) -> dict[str, Any]:
         `status` (new, queued, running, reporting, stopped, interrupted, done, failed), runs `before` this one in the
         queue, `done` and `of` in offspring, `seconds_left` (None where unknown), `report_rows` (done and in all, while
         reporting), for how many seconds it is `stuck` (see `stuck_for`), `error`, the captions the scorer cuts short as
-        `truncated`, what it went on with though it had
-        changed as `accepted` (see `RunState.accepted`), what people ask the next children to be steered by as `steer`,
-        and what children were `steered` by, from the number `first` on.
+        `truncated`, what it went on with though it had changed as `accepted` (see `RunState.accepted`), what people ask
+        the next children to be steered by as `steer`, and what children were `steered` by, from the number `first` on;
+        where it has workers, what these are about as `pool`, how many are wanted, and what their devices scored of the
+        same prompts as `kinds` (see `RunState`).
     """
     state, pace = store.state, store.pace(RECENT)
     now = current_status(store, state)
@@ -51,6 +52,7 @@ def status(store: RunStore) -> dict[str, Any]:
         "truncated": state.truncated,
         "steer": state.steer.model_dump() if state.steer else None,
         "steered": [one.model_dump() for one in state.steered],
+        **_workers_json(state, going=now == "running"),
     }
 
 
@@ -64,6 +66,15 @@ def stuck_for(config: RunConfig, state: RunState, pace: Pace) -> float | None:
     times = STUCK_TIMES + (config.archive if config.noise_rotation else 0)
     since = time.time() - max(state.began, pace.last or 0.0)
     return since if since > max(STUCK_SECONDS, times * max(pace.seconds)) else None
+
+
+def _workers_json(state: RunState, *, going: bool) -> dict[str, Any]:
+    """What is known of a run's workers; of one that does not go on, what they did, without who they were."""
+    if state.pool is None:
+        return {}
+    pool = state.pool if going else state.pool.model_copy(update={"workers": (), "missing": 0})
+    kinds = state.kinds and state.kinds.model_dump()
+    return {"pool": pool.model_dump(), "workers_wanted": state.workers_wanted, "kinds": kinds}
 
 
 def individual_json(individual: Individual) -> dict[str, Any]:

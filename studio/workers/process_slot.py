@@ -3,44 +3,85 @@
 from __future__ import annotations
 
 import multiprocessing
+import socket
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipelines.errors import Phrase
+from studio.jobs.worker_account import WorkerIdentity
 
 from .worker_pool import Patience, WorkerPool
 from .worker_process import Failed, WorkerOpener, serve
-from .worker_slot import LostWorkerError, WorkerSlot
+from .worker_slot import LostWorkerError, Note, WorkerSlot
 
 if TYPE_CHECKING:  # what computes is imported where it computes
     from studio.evaluation.worker import EvaluationRequest
 
+    from .worker_calibration import WorkerCalibration
+
 PROCESSES: Any = multiprocessing.get_context("spawn")  # CUDA cannot be used in what was forked from who used it
 
 
+class Devices(Protocol):
+    """The devices of this machine that a run may use, as `HeldDevices` has them."""
+
+    def another(self) -> Sequence[int | None]:
+        """One more, or none where none is free."""
+
+    def give_back(self, number: int | None) -> None:
+        """Leave one to others."""
+
+
 def process_pool(
-    open_worker: WorkerOpener, devices: Sequence[int | None], *, patience: Patience | None = None
+    open_worker: WorkerOpener,
+    numbers: Sequence[int | None],
+    *,
+    devices: Devices | None = None,
+    patience: Patience | None = None,
+    calibration: WorkerCalibration | None = None,
 ) -> WorkerPool:
     """Return a pool of processes on this machine; each starts when it is first needed.
 
     Args:
         open_worker: opens a worker in a process; pickled by its name.
-        devices: one for each process, see `WorkerOpener`.
+        numbers: of the device of each process, see `WorkerOpener`.
+        devices: where those of further processes come from; None: there are to be no others.
         patience: how long a worker may be silent.
+        calibration: see `WorkerPool`.
     """
-    return WorkerPool([ProcessSlot(open_worker, device) for device in devices], patience=patience)
+    slots = [ProcessSlot(open_worker, number) for number in numbers]
+    more = None if devices is None else _ProcessSlots(open_worker, devices)
+    return WorkerPool(slots, more=more, patience=patience, calibration=calibration)
+
+
+class _ProcessSlots:
+    """Places for more processes on the devices of this machine; see `SlotSource`."""
+
+    def __init__(self, open_worker: WorkerOpener, devices: Devices) -> None:
+        self._open_worker, self._devices = open_worker, devices
+
+    def another(self) -> WorkerSlot | None:
+        """One more place, on a device that is free."""
+        numbers = self._devices.another()
+        return ProcessSlot(self._open_worker, numbers[0]) if numbers else None
+
+    def give_back(self, slot: WorkerSlot) -> None:
+        """Leave the device of a place to others."""
+        assert isinstance(slot, ProcessSlot)
+        self._devices.give_back(slot.device)
 
 
 class ProcessSlot(WorkerSlot):
     """The place of one process, and of those that follow it where it is lost; arguments as of `process_pool`."""
 
     def __init__(self, open_worker: WorkerOpener, device: int | None) -> None:
-        self._open_worker, self._device = open_worker, device
+        self._open_worker, self.device = open_worker, device
         self._process: Any = None
         self._connection: Any = None
         self._was_open = False
+        self._identity = WorkerIdentity(socket.gethostname(), "", "")
 
-    def prepare(self, on_change: Callable[[], None]) -> None:
+    def prepare(self, on_change: Callable[[], None], on_note: Note) -> None:
         """Leave all to `start`: a process that nobody needs takes memory."""
 
     @property
@@ -53,13 +94,18 @@ class ProcessSlot(WorkerSlot):
         """See `WorkerSlot`."""
         return self._was_open
 
+    @property
+    def identity(self) -> WorkerIdentity:
+        """See `WorkerSlot`."""
+        return self._identity
+
     def start(self) -> None:
         """Start a process where there is none."""
         if self._process is not None:
             return
         self._connection, theirs = PROCESSES.Pipe()
         self._was_open = False
-        self._process = PROCESSES.Process(target=serve, args=(theirs, self._open_worker, self._device), daemon=True)
+        self._process = PROCESSES.Process(target=serve, args=(theirs, self._open_worker, self.device), daemon=True)
         self._process.start()
         theirs.close()
 
@@ -69,7 +115,7 @@ class ProcessSlot(WorkerSlot):
         if isinstance(reply, Failed):
             self.clear()
             raise reply.error
-        self._was_open = True
+        self._identity, self._was_open = reply.identity, True
 
     def kill(self) -> None:
         """End the process at once."""

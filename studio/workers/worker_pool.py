@@ -1,26 +1,28 @@
 """Workers that work elsewhere: recipes travel to them, scores and PNG pictures come back.
 
 A worker that dies, or is not heard of for too long, loses the one evaluation that it had in hand: that runs again, at
-another place where there is one. Which worker does what changes no result, so nothing here is remembered in a run.
+another place where there is one. Which worker does what changes no result, and neither does how many there are.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipelines.errors import GenerationError, M2N2Error
+from pipelines.errors import GenerationError, M2N2Error, Phrase
 from studio.errors import RunError
-from studio.jobs.process import Stopped
+from studio.jobs.worker_account import PoolAccount, PoolStatus
 
-from .worker_slot import LostWorkerError, WorkerSlot
+from .roster import Roster
+from .worker_slot import LostWorkerError, SlotSource, WorkerSlot
 
 if TYPE_CHECKING:  # what computes is imported where it computes
     from studio.evaluation.worker import EvaluationRequest, EvaluationResult
+
+    from .worker_calibration import WorkerCalibration
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +49,8 @@ class Patience:
         return self.first if longest is None else max(self.least, self.factor * longest)
 
 
-PoolOpener = Callable[[Mapping[str, Any]], "WorkerPool"]  # told the identity of the scorer that the run scores with
+# Told the identity of the scorer that the run scores with, and what compares workers on devices of several kinds.
+PoolOpener = Callable[[Mapping[str, Any], "WorkerCalibration"], "WorkerPool"]
 
 
 class WorkerPool:
@@ -56,23 +59,28 @@ class WorkerPool:
     To be called from several threads.
 
     Args:
-        slots: the places; the pool's alone from now on.
+        slots: the places; the pool's alone from now on. The first is the last to be let go.
+        more: where further places come from; None: there are never more than these.
         patience: how long a worker may be silent.
         failed_starts: workers in a row that may end before they are open.
+        calibration: says which workers may draw, where they are on devices of several kinds; None: all may.
     """
 
     def __init__(
-        self, slots: Sequence[WorkerSlot], *, patience: Patience | None = None, failed_starts: int = FAILED_STARTS
+        self,
+        slots: Sequence[WorkerSlot],
+        *,
+        more: SlotSource | None = None,
+        patience: Patience | None = None,
+        failed_starts: int = FAILED_STARTS,
+        calibration: WorkerCalibration | None = None,
     ) -> None:
         self._patience, self._most_failed_starts = patience or Patience(), failed_starts
-        self._changed = threading.Condition()  # guards all that follows
-        self._slots = list(slots)
-        self._free = set(slots)  # those that nobody uses
+        self._calibration, self._account = calibration, PoolAccount()
+        self._lock = threading.Lock()  # guards the next two
         self._longest: float | None = None
         self._failed_starts = 0
-        self._closed = False
-        for slot in slots:
-            slot.prepare(self._wake)
+        self._roster = Roster(slots, more, self._account)
 
     def evaluate(
         self, request: EvaluationRequest, on_progress: Callable[[int], None] | None = None
@@ -89,14 +97,16 @@ class WorkerPool:
         name, losses, broken = request.recipe.name, 0, False
         tried: list[WorkerSlot] = []
         while True:
-            with self._slot(tried) as slot:
+            with self._roster.using_one(tried) as slot:
                 tried.append(slot)
                 if not self._opened(slot):
                     continue
                 try:
-                    silence, result = slot.evaluate(request, on_progress, self._limit)
+                    silence, result = self._evaluated(slot, request, on_progress)
                 except LostWorkerError as lost:
-                    self._raise_if_closed()
+                    self._roster.raise_if_closed()
+                    self._account.lose(slot)
+                    self._account.fail(slot, Phrase("It {lost}, with {name} in hand.", lost=lost.reason, name=name))
                     losses += 1
                     if losses >= LOSSES:
                         raise GenerationError(
@@ -109,100 +119,113 @@ class WorkerPool:
                     logger.warning("a worker was lost while it evaluated %s, which runs again: it %s", name, lost)
                     continue
                 except GenerationError as error:
+                    self._account.fail(slot, error.phrase)
                     if broken:
                         raise
                     logger.warning("%s is drawn again by another worker: %s", name, error)
                     broken = True
                     continue
-                with self._changed:
+                with self._lock:
                     self._longest = max(silence, self._longest or 0.0)
                 return result
 
+    def resize(self, count: int) -> None:
+        """Have so many places from now on; see `Roster.resize`."""
+        self._roster.resize(count)
+
+    def grow(self) -> None:
+        """Add the places that are wanted, as far as there are devices for them now."""
+        self._roster.grow()
+
+    @property
+    def count(self) -> int:
+        """How many workers there are that may be asked now."""
+        return self._roster.at_hand
+
+    @property
+    def status(self) -> PoolStatus:
+        """What the workers are about now."""
+        return self._account.status(self._roster.missing)
+
     def close(self) -> None:
         """End all workers; what they have in hand is given up."""
-        with self._changed:
-            self._closed = True
-            for slot in self._slots:
-                slot.kill()
-            for slot in self._free:  # whoever uses one of the others clears it away
-                slot.clear()
-            self._changed.notify_all()
-        for slot in self._slots:
-            slot.join()
+        self._roster.close()
 
     @property
     def _limit(self) -> float:
-        with self._changed:
+        with self._lock:
             return self._patience.limit(self._longest)
 
-    def _wake(self) -> None:
-        with self._changed:
-            self._changed.notify_all()
+    def _evaluated(
+        self, slot: WorkerSlot, request: EvaluationRequest, on_progress: Callable[[int], None] | None
+    ) -> tuple[float, EvaluationResult]:
+        """What the worker of a place gives for a request, with account kept of it; see `WorkerSlot.evaluate`."""
 
-    @contextlib.contextmanager
-    def _slot(self, tried: Sequence[WorkerSlot]) -> Iterator[WorkerSlot]:
-        """A place that nobody else uses meanwhile; one that was not tried yet, where there is any."""
-        with self._changed:
-            while (slot := self._choice(tried)) is None:
-                self._changed.wait()
-            self._free.remove(slot)
+        def drawn(pictures: int) -> None:
+            self._account.drawn(slot, request.prompts_in(pictures))
+            if on_progress:
+                on_progress(pictures)
+
+        self._account.begin(slot, request.recipe.name, request.prompt_count)
+        well = False
         try:
-            yield slot
+            found = slot.evaluate(request, drawn, self._limit)
+            well = True
+            return found
         finally:
-            with self._changed:
-                if slot in self._slots:
-                    self._free.add(slot)
-                    if not self._closed:
-                        slot.prepare(self._wake)
-                self._changed.notify_all()
-
-    def _choice(self, tried: Sequence[WorkerSlot]) -> WorkerSlot | None:
-        """The first free place with a worker that was not tried yet; None where that takes waiting for.
-
-        Those without a worker do not count, or a machine that never comes would be waited for.
-        """
-        self._raise_if_closed()
-        at_hand = [slot for slot in self._slots if slot.is_available or slot not in self._free]
-        wanted = [slot for slot in at_hand if slot not in tried] or at_hand
-        return next((slot for slot in wanted if slot in self._free), None)
+            self._account.end(slot, well=well)
 
     def _opened(self, slot: WorkerSlot) -> bool:
-        """Open the worker of a place where it is not yet; whether it is, else another place is to be tried.
+        """Open the worker of a place where it is not yet; whether it may draw, else another place is to be tried.
 
         Raises:
             M2N2Error: it cannot be opened, and there is nothing left to go on with.
             RunError: workers end before they are open.
         """
-        with self._changed:
-            self._raise_if_closed()
-            slot.start()
+        self._roster.start(slot)
         if slot.was_open:
             return True
+        self._account.say_opening(slot)
         try:
             slot.await_open(self._patience.first)
+            self._account.open(slot, slot.identity)
+            refusal = self._refusal(slot)
         except LostWorkerError as lost:
-            self._raise_if_closed()
-            self._count_failed_start(lost)
+            self._roster.raise_if_closed()
+            self._account.lose(slot)
+            self._account.fail(slot, Phrase("It {lost}, before it was open.", lost=lost.reason))
+            if self._roster.is_attached(slot) and self._roster.leave_out(slot):
+                logger.warning("a worker that was attached ended before it was open, and is left out: it %s", lost)
+            else:
+                self._count_failed_start(lost)
             return False
         except M2N2Error as error:
-            if not self._leave_out(slot):
+            self._account.fail(slot, error.phrase)
+            if not self._roster.leave_out(slot):
                 raise
             logger.warning("a worker cannot be opened, the run goes on with the others: %s", error)
             return False
-        with self._changed:
+        if refusal is not None:
+            self._account.fail(slot, refusal.phrase)
+            if not self._roster.leave_out(slot, refused=True):
+                raise refusal
+            logger.warning("a worker may not draw, the run goes on with the others: %s", refusal)
+            return False
+        with self._lock:
             self._failed_starts = 0
         return True
 
-    def _leave_out(self, slot: WorkerSlot) -> bool:
-        """Do without a place from now on, if it may be left out and is not the last one; whether that is so."""
-        with self._changed:
-            left_out = slot.may_be_left_out and len(self._slots) > 1
-            if left_out:
-                self._slots.remove(slot)
-            return left_out
+    def _refusal(self, slot: WorkerSlot) -> RunError | None:
+        """Why an open worker may not draw for the run; None where it may."""
+        if self._calibration is not None:
+            try:
+                self._calibration.check(slot.identity, lambda request: self._evaluated(slot, request, None)[1])
+            except RunError as error:
+                return error
+        return None
 
     def _count_failed_start(self, lost: LostWorkerError) -> None:
-        with self._changed:
+        with self._lock:
             self._failed_starts += 1
             if self._failed_starts >= self._most_failed_starts:
                 raise RunError(
@@ -211,7 +234,3 @@ class WorkerPool:
                     starts=self._failed_starts,
                     lost=lost.reason,
                 ) from lost
-
-    def _raise_if_closed(self) -> None:
-        if self._closed:
-            raise Stopped

@@ -16,11 +16,12 @@ from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pipelines.errors import M2N2Error
+from studio.jobs.worker_account import WorkerIdentity
 
 if TYPE_CHECKING:  # see above
-    from studio.evaluation.worker import Worker
+    from studio.evaluation.worker import OpenedWorker
 
-WorkerOpener = Callable[[int | None], "Worker"]  # told torch's number of its device; can be pickled
+WorkerOpener = Callable[[int | None], "OpenedWorker"]  # told torch's number of its device; can be pickled
 
 
 class Messages(Protocol):
@@ -35,7 +36,9 @@ class Messages(Protocol):
 
 @dataclass(frozen=True)
 class Ready:
-    """The worker is open."""
+    """The worker is open, and this is where it computes."""
+
+    identity: WorkerIdentity
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def converse(messages: Messages, open_worker: WorkerOpener, device: int | None) 
         except M2N2Error as error:
             messages.send(Failed(error))
             return
-        messages.send(Ready())
+        messages.send(Ready(worker.identity))
         while True:
             request = messages.recv()
             try:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipelines.errors import Phrase
+from studio.jobs.worker_account import WorkerIdentity
 
 from .worker_process import Broken, Drawn, Failed
 
@@ -27,6 +28,9 @@ class LostWorkerError(Exception):
         self.reason = reason
 
 
+Note = Callable[[str, str], None]  # what a worker is about while it opens, and on which machine
+
+
 class WorkerSlot(ABC):
     """The place of one worker, and of those that follow it where it is lost.
 
@@ -38,8 +42,13 @@ class WorkerSlot(ABC):
     may_be_left_out = False
 
     @abstractmethod
-    def prepare(self, on_change: Callable[[], None]) -> None:
-        """Do what can be done before there is a request; `on_change` is called whenever `is_available` may differ."""
+    def prepare(self, on_change: Callable[[], None], on_note: Note) -> None:
+        """Do what can be done before there is a request.
+
+        Args:
+            on_change: called whenever `is_available` may differ.
+            on_note: told what a worker is about that is not open yet.
+        """
 
     @property
     @abstractmethod
@@ -50,6 +59,11 @@ class WorkerSlot(ABC):
     @abstractmethod
     def was_open(self) -> bool:
         """Whether the worker that is there, or was there last, has been open."""
+
+    @property
+    @abstractmethod
+    def identity(self) -> WorkerIdentity:
+        """Where the worker computes; to be asked once it is open."""
 
     @abstractmethod
     def start(self) -> None:
@@ -136,3 +150,13 @@ class WorkerSlot(ABC):
             self.clear()
             raise LostWorkerError(Phrase("ended with {reason}", reason=reply.reason))
         return reply
+
+
+class SlotSource(Protocol):
+    """Where more places come from while a run goes on, and go to when they are not wanted any more."""
+
+    def another(self) -> WorkerSlot | None:
+        """One more place; None where there is no device for it now."""
+
+    def give_back(self, slot: WorkerSlot) -> None:
+        """Have others use what a place took, once its worker has ended."""

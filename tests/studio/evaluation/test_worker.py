@@ -1,6 +1,8 @@
 """A worker: values in, values out, and nothing left behind between two requests."""
 
+import dataclasses
 import pickle
+import threading
 
 import pytest
 
@@ -13,6 +15,7 @@ from studio.evaluation.worker import EvaluationRequest, LocalWorker
 from studio.png_metadata import png_bytes
 from studio.runs.inputs import open_run_sources
 from studio.runs.noise import Noise, noise_seed
+from studio.workers.split_evaluation import SplitEvaluation
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +55,43 @@ def test_pictures_come_prompt_by_prompt_and_noise_by_noise_with_their_scores(wor
     assert result.scores.scores.shape == (3, 2)
     assert len(result.scores.features) == 6
     assert told[-1] == 6
+
+
+@pytest.mark.parametrize("count", [0, 2, 9])
+def test_parts_of_a_request_give_together_what_it_gives_whole(worker, request_of_ja, few_prompts, count):
+    """To the last bit: rounds are drawn and scored as they are in the whole."""
+    conditions = DrawingConditions(request_of_ja.conditions.settings.model_copy(update={"batch": 2}), Noise(1))
+    whole = dataclasses.replace(request_of_ja, prompts=load_prompts(few_prompts), conditions=conditions)
+    parts = whole.split(count)
+    assert [len(part.prompts) for part in parts] == {0: [5], 2: [2, 3], 9: [2, 2, 1]}[count]
+    first, *others = map(worker.evaluate, parts)
+    same(first.joined(others), worker.evaluate(whole))
+
+
+class OneByOne:
+    """A pool that seems to have several workers."""
+
+    def __init__(self, worker, count):
+        self.worker, self.count, self.asked, self.lock = worker, count, [], threading.Lock()
+
+    def evaluate(self, request, on_progress):
+        with self.lock:
+            self.asked.append(len(request.prompts))
+            return self.worker.evaluate(request, on_progress)
+
+
+def test_workers_beyond_those_in_flight_draw_parts_and_less_than_twice_as_many_do_not(
+    worker, request_of_ja, few_prompts
+):
+    settings = request_of_ja.conditions.settings.model_copy(update={"batch": 2})
+    conditions = dataclasses.replace(request_of_ja.conditions, settings=settings)
+    whole = dataclasses.replace(request_of_ja, prompts=load_prompts(few_prompts), conditions=conditions)
+    for count, parts in ((5, [2, 3]), (3, [5])):
+        pool, told = OneByOne(worker, count), []
+        same(SplitEvaluation(pool, 2).evaluate(whole, told.append), worker.evaluate(whole))
+        assert sorted(pool.asked) == parts
+        assert told == sorted(told)
+        assert told[-1] == 10
 
 
 def test_request_and_result_survive_pickling(worker, request_of_ja):

@@ -4,11 +4,11 @@ import multiprocessing
 
 import pytest
 
-from studio.errors import ConfigError
-from studio.execution import control, workers
+from studio.errors import ConfigError, RunError
+from studio.execution import control, worker_watch, workers
 from studio.execution.creation import create_run
-from studio.execution.workers import process_count, with_worker_count, worker_count, worker_devices
-from studio.runs.status import ask_to_stop
+from studio.execution.workers import process_count, wanted_devices, with_worker_count, worker_count, worker_devices
+from studio.runs.status import ask_to_stop, locked, workers_wanted
 from studio.runs.store import open_run
 from studio.runs.summary import status
 from studio.workers import process_slot
@@ -40,7 +40,12 @@ def test_one_worker_gives_what_the_runs_own_process_gives(bred, small_config, tm
     store.close()
 
 
-def test_three_workers_give_the_same_again_killed_and_stopped_on_the_way(small_config, tmp_path):
+def test_three_workers_give_the_same_again_killed_attached_let_go_and_stopped_on_the_way(
+    small_config, tmp_path, monkeypatch, m2n2
+):
+    monkeypatch.setattr(worker_watch, "SECONDS", 0.05)
+    seen = []
+
     config = small_config.changed({"workers": 3, "pictures.batch": 2})
     whole, troubled = (create_run(tmp_path / name, config) for name in ("whole", "troubled"))
     control.carry_out(whole, without_report)
@@ -48,15 +53,35 @@ def test_three_workers_give_the_same_again_killed_and_stopped_on_the_way(small_c
 
     def trouble(store):
         everyone = len(store.individuals())
+        seen.append(status(store).get("pool"))
+        if everyone == 1:
+            assert control.change_workers(store, 1) == 4
         if everyone in (2, 5):
             multiprocessing.active_children()[-1].kill()
+        if everyone == 4:
+            control.want_workers(store, 2)
         if everyone == 6:
             ask_to_stop(store)
 
     control.carry_out(troubled, trouble)
     assert status(troubled)["status"] == "stopped"
     assert multiprocessing.active_children() == []
-    control.carry_out(open_run(troubled.folder), without_report)
+    assert max(len(pool["workers"]) for pool in seen if pool) == 4
+    pool = status(troubled)["pool"]
+    assert pool["workers"] == ()
+    assert {one["reason"].partition(",")[0] for one in pool["failures"]} == {"It ended with exit code -9"}
+    seen.clear()
+
+    def look(store):
+        seen.append(status(store).get("pool"))
+        without_report(store)
+
+    control.carry_out(open_run(troubled.folder), look)
+    shown = seen[0]["workers"]
+    assert [worker["number"] for worker in shown] == [1, 2]
+    assert {worker["dtype"] for worker in shown} == {"float32"}
+    assert {worker["of"] for worker in shown if worker["child"]} <= {5}
+    assert "idle for" in m2n2("show", troubled.folder).stdout
     assert archive_of(troubled) == archive_of(whole)
     assert pictures(troubled) == pictures(whole)
 
@@ -95,8 +120,8 @@ def test_a_person_asks_for_workers_on_the_command_line(small_config, tmp_path, m
     refused = m2n2("evolve", tmp_path / "run.yaml", "--workers", "none", "--out", tmp_path / "run")
     assert refused.returncode == 1
     assert "expected a whole number of workers, 1 or more, auto, ray, or ray:N" in refused.stderr
-    refused = m2n2("evolve", "--resume", "--out", tmp_path / "run", "--workers", 2)
-    assert "a run keeps its settings" in refused.stderr
+    refused = m2n2("evolve", "--resume", "--out", tmp_path / "run", "--workers", "auto")
+    assert "With --resume, --workers is a number" in refused.stderr
     refused = m2n2("evolve", tmp_path / "run.yaml", "--address", "head:6379", "--out", tmp_path / "run")
     assert (refused.returncode, "--address goes with workers on a Ray cluster" in refused.stderr) == (2, True)
     assert not (tmp_path / "run").exists()
@@ -105,3 +130,18 @@ def test_a_person_asks_for_workers_on_the_command_line(small_config, tmp_path, m
     done, four = m2n2("evolve", tmp_path / "run.yaml", "--workers", 4, "--preflight", "--json", json_output=True)
     assert done.returncode == 0
     assert four["needs"]["memory"] > 3 * alone["needs"]["memory"]
+
+
+def test_a_run_without_workers_keeps_its_process_and_one_with_some_needs_one(small_config, tmp_path, m2n2):
+    alone, pair = (create_run(tmp_path / str(count), small_config.changed({"workers": count})) for count in (None, 2))
+    refused = m2n2("evolve", "--resume", "--out", alone.folder, "--workers", 2)
+    assert (refused.returncode, "draws in its own process" in refused.stderr) == (1, True)
+    control.want_workers(pair, 1)
+    with pytest.raises(RunError, match="needs a worker to go on. Expected 1 or more, found 0"):
+        control.change_workers(pair, -1)
+    assert workers_wanted(pair) == 1
+    assert [wanted_devices(one.config, wanted) for one, wanted in ((alone, None), (pair, 1), (pair, 5))] == [1, 1, 2]
+    with locked(pair):  # as by the process that carries it
+        told = m2n2("evolve", "--resume", "--out", pair.folder, "--workers", 3)
+    assert (told.returncode, "goes on with 3 workers" in told.stderr) == (0, True)
+    assert workers_wanted(pair) == 3

@@ -28,7 +28,8 @@ class Waiting(threading.Thread):
             self.told.append(before)
             self.queued.set()
 
-        with acquire_device(waiting, self.count) as self.devices:
+        with acquire_device(waiting, self.count) as held:
+            self.devices, self.held = held.numbers, held
             self.log.append(self.called)
             self.inside.set()
             self.go.wait()
@@ -124,10 +125,10 @@ def test_who_wants_several_devices_takes_them_as_they_come_free(three_gpus):
 
 
 def test_a_machine_with_fewer_devices_gives_all_it_has(three_gpus):
-    with acquire_device(lambda before: pytest.fail("waits"), 8) as devices:
-        assert devices == (0, 1, 2)
-    with acquire_device(lambda before: pytest.fail("waits")) as devices:  # all were given back
-        assert devices == (0,)
+    with acquire_device(lambda before: pytest.fail("waits"), 8) as held:
+        assert held.numbers == (0, 1, 2)
+    with acquire_device(lambda before: pytest.fail("waits")) as held:  # all were given back
+        assert held.numbers == (0,)
 
 
 def test_who_leaves_the_queue_gives_back_what_it_had(three_gpus):
@@ -139,7 +140,37 @@ def test_who_leaves_the_queue_gives_back_what_it_had(three_gpus):
 
     with pytest.raises(Stopped), acquire_device(leave, 3):
         pytest.fail("had three of them")
-    with acquire_device(lambda before: pytest.fail("waits")) as devices:
-        assert devices == (2,)
+    with acquire_device(lambda before: pytest.fail("waits")) as held:
+        assert held.numbers == (2,)
     first.go.set()
     first.join()
+
+
+def test_a_run_gives_devices_back_and_takes_more_while_it_goes_on(three_gpus):
+    with acquire_device(lambda before: pytest.fail("waits"), 2) as held:
+        held.give_back(1)
+        held.give_back(0)  # on which its own process computes: it stays
+        assert held.numbers == (0,)
+        other = Waiting([], "other", 2)
+        assert other.inside.wait(20)
+        assert other.devices == (1, 2)
+        assert held.another() == ()
+        third = Waiting([], "third")
+        assert third.queued.wait(20)
+        other.held.give_back(2)
+        assert held.another() == ()  # somebody waits for it
+        assert third.inside.wait(20)
+        for one in (other, third):
+            one.go.set()
+            one.join()
+        assert held.another() == (1,)
+        assert held.numbers == (0, 1)
+    with acquire_device(lambda before: pytest.fail("waits"), 3) as held:
+        assert held.numbers == (0, 1, 2)
+
+
+def test_the_only_device_of_a_machine_is_shared_by_all_who_draw_for_a_run():
+    with acquire_device(lambda before: pytest.fail("waits")) as held:
+        assert (held.numbers, held.another(), held.numbers) == ((None,), (None,), (None,))
+        held.give_back(None)
+        assert held.numbers == (None,)

@@ -5,6 +5,7 @@ import signal
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 
 import pytest
@@ -14,7 +15,17 @@ from studio.errors import ConfigError, RunError
 from studio.jobs.process import Stopped
 from studio.workers.process_slot import process_pool
 from studio.workers.worker_pool import LOSSES, Patience
-from tests.stand_in_workers import asked, cannot_open, ends_at_once, ends_with_its_driver, log, open_stand_in, worth
+from tests.stand_in_workers import (
+    Devices,
+    asked,
+    cannot_open,
+    ends_at_once,
+    ends_with_its_driver,
+    log,
+    open_stand_in,
+    opens_once,
+    worth,
+)
 
 
 @pytest.fixture
@@ -132,3 +143,55 @@ def test_workers_end_with_the_process_that_started_them(tmp_path):
         "process_pool(functools.partial(open_stand_in, pathlib.Path(sys.argv[1])), [None]).evaluate(asked('waits'))"
     )
     ends_with_its_driver(program, tmp_path)
+
+
+def started(pool, *names):
+    """Evaluate in threads; gives what each comes to, once each has begun."""
+    threads = ThreadPoolExecutor(len(names))
+    return [threads.submit(pool.evaluate, asked(name), print) for name in names]
+
+
+def until(condition):
+    while not condition():
+        threading.Event().wait(0.02)
+
+
+def test_workers_are_attached_as_devices_come_free_and_let_go_after_what_they_have_in_hand(tmp_path):
+    devices = Devices(7)
+    with closing(process_pool(partial(open_stand_in, tmp_path), [0], devices=devices)) as pool:
+        pool.resize(3)
+        assert (len(pool.status.workers), pool.status.missing, devices.free) == (2, 1, [])
+        devices.give_back(8)
+        pool.grow()
+        assert (len(pool.status.workers), pool.status.missing) == (3, 0)
+        waiting = started(pool, "until told", "until told", "until told")
+        until(lambda: (tmp_path / "asked").is_file() and len(log(tmp_path)) == 3)
+        assert [worker.child for worker in pool.status.workers] == ["until told"] * 3
+        pool.resize(1)
+        assert [worker.leaving for worker in pool.status.workers] == [False, True, True]
+        pool.resize(2)  # one may stay after all
+        assert [worker.leaving for worker in pool.status.workers].count(True) == 1
+        (tmp_path / "told").touch()
+        assert [one.result() for one in waiting] == [worth("until told")] * 3
+        assert (len(pool.status.workers), len(devices.free)) == (2, 1)
+        pool.resize(1)  # nobody uses it: it ends at once
+        assert (len(pool.status.workers), sorted(devices.free)) == (1, [7, 8])
+        assert pool.evaluate(asked("0001"), print) == worth("0001")
+        status = pool.status
+        assert (status.evaluations, status.failed, status.workers[0].number) == (4, 0, 1)
+        assert 0 < status.idle < 1
+        assert status.per_minute > 0
+    assert pool.status.workers == ()
+
+
+def test_an_attached_worker_that_ends_before_it_is_open_is_left_out_and_the_run_goes_on(tmp_path):
+    with closing(process_pool(partial(opens_once, tmp_path), [None], devices=Devices(None))) as pool:
+        assert pool.evaluate(asked("0001"), print) == worth("0001")
+        pool.resize(2)
+        waiting = started(pool, "0002", "0003", "0004")
+        assert [one.result() for one in waiting] == [worth(name) for name in ("0002", "0003", "0004")]
+        status = pool.status
+        assert ([worker.number for worker in status.workers], status.missing) == ([1], 0)
+        assert [(one.worker, one.reason) for one in status.failures] == [
+            (2, "It ended with exit code -9, before it was open.")
+        ]

@@ -6,6 +6,7 @@ form          what a run is asked to do, as a form says it
 fields        a component for each field of the form
 run_control   begin, pause, go on, end; what a run will cost; which one the page shows
 waiting       what is said of a run that waits for the machine
+workers       who draws for a run that goes on; one more, one less
 progress      what the page shows of a run while it goes on
 plots         its plots
 live_part     the components that show it, and what fills each

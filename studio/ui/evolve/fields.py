@@ -13,11 +13,12 @@ from eval.scorers.catalogue import FITNESS_SCORER, RECOMMENDED, REPORTING_SCORER
 from pipelines.generation.prompt_syntax import PLAIN, PromptSyntax
 from pipelines.generation.settings import PresetName
 from studio.i18n import Lang, t
+from studio.jobs.device_queue import device_count
 from studio.judging.votes import steering_runs
 from studio.ui.common.studio import Studio
 
 from .form import APART, EMBEDDED, FITNESS, TOGETHER
-from .form_options import BEYOND_THE_PAPER, NUMBERS, NumberOption
+from .form_options import BEYOND_THE_PAPER, NUMBERS, WORKERS, NumberOption
 
 
 def fields_of(lang: Lang, studio: Studio) -> dict[str, Any]:
@@ -38,6 +39,7 @@ def fields_of(lang: Lang, studio: Studio) -> dict[str, Any]:
         with gr.Row():
             for key in ("archive", "noises", "seed"):
                 fields[key] = _number(lang, numbers[key])
+            fields["workers"] = _number(lang, WORKERS, elem_id="workers", value=device_count())
         with gr.Row():
             fields["alpha"] = _number(lang, numbers["alpha"])
             fields["angle"] = gr.Radio(
@@ -133,12 +135,15 @@ def voted_runs(studio: Studio, lang: Lang) -> list[tuple[str, str]]:
     ]
 
 
-def _number(lang: Lang, option: NumberOption, elem_id: str | None = None) -> gr.Slider | gr.Number:
-    """A slider as far as the option reaches, or a box where it has no end."""
+def _number(
+    lang: Lang, option: NumberOption, *, elem_id: str | None = None, value: float | None = None
+) -> gr.Slider | gr.Number:
+    """A slider as far as the option reaches, or a box where it has no end; opens with `value`, or its own."""
+    value = option.default if value is None else value
     words: dict[str, Any] = {"label": t(lang, option.label), "info": t(lang, option.info) if option.info else None}
     if option.reach is None:
-        return gr.Number(option.default, precision=0, minimum=option.lowest, elem_id=elem_id, **words)
-    return gr.Slider(option.lowest, option.reach, option.default, step=option.step, elem_id=elem_id, **words)
+        return gr.Number(value, precision=0, minimum=option.lowest, elem_id=elem_id, **words)
+    return gr.Slider(option.lowest, option.reach, value, step=option.step, elem_id=elem_id, **words)
 
 
 def _embedded_or_own(lang: Lang, key: str) -> gr.Dropdown:

@@ -17,13 +17,15 @@ from pipelines.generation.prompt_syntax import PLAIN, PromptSyntax
 from pipelines.generation.settings import GenerationSettings, PresetName
 from pipelines.recipes.lenders import is_place, placed_host
 from studio.errors import ConfigError
+from studio.execution.workers import worker_count
+from studio.jobs.device_queue import device_count
 from studio.runs.config import RunConfig, embedded
 from studio.runs.config_file import load_config, preset
 from studio.runs.inputs import RunPrompts, open_run_sources
 from studio.ui.common.field_errors import at_field
 from studio.ui.common.studio import Studio
 
-from .form_options import BEYOND_THE_PAPER, NUMBERS, whole_number
+from .form_options import BEYOND_THE_PAPER, NUMBERS, WORKERS, whole_number
 from .lent_parts import read_lent_parts, write_lent_parts
 
 MOST_SOURCES = 64  # of one's own
@@ -70,6 +72,7 @@ class EvolveForm:
     fork: str = ""
     prompt_syntax: PromptSyntax = PLAIN
     lent: str = ""  # parts that others than the host lend, one a line: `vae=FILE`
+    workers: float = 1  # 1: the run draws in its own process
 
     @property
     @at_field("own")
@@ -164,6 +167,7 @@ class EvolveForm:
             fitness=FITNESS[self.fitness],
             start=self.start or None,
             votes=self.votes or None,
+            workers=int(self.workers) if self.workers > 1 else None,
             **({"scorer": SCORER, "reporter": REPORTER} if self.own.strip() else {}),
             **{field: value.strip() for field, value in named.items() if value and value.strip() != EMBEDDED},
         )
@@ -240,6 +244,7 @@ def form_of(config: RunConfig, *, fork: Path | None = None) -> EvolveForm:
         fork=str(fork.resolve()) if fork else "",
         prompt_syntax=config.prompt_syntax,
         lent=write_lent_parts(config.host),
+        workers=worker_count(config) or 1,
     )
 
 
@@ -258,7 +263,7 @@ def typed_form(values: Mapping[str, Any]) -> EvolveForm:
     Raises:
         ConfigError: a value is not of its field's kind, which no page sends.
     """
-    fitting = {one.field: one.fit(values[one.field]) for one in NUMBERS}
+    fitting = {one.field: one.fit(values[one.field]) for one in (*NUMBERS, WORKERS)}
     try:
         return _FORM.validate_python({**values, **fitting})
     except ValidationError as error:
@@ -276,7 +281,7 @@ def asked_form(studio: Studio, query: Mapping[str, str]) -> EvolveForm | None:
     wanted = {key: query[key] for key in ("fork", "sources", "prompts", "noises") if query.get(key)}
     if not wanted:
         return None
-    form = form_of(embedded())
+    form = replace(form_of(embedded()), workers=device_count())
     if "fork" in wanted:
         with studio.run(wanted["fork"]) as store:
             form = form_of(store.config, fork=store.folder)

@@ -94,6 +94,7 @@ NUMBERS = (
     NumberOption("pictures.steps", label="steps", info="as_preset", reach=50, from_preset=True),
     NumberOption("pictures.guidance", label="guidance", info="as_preset", reach=12, step=0.5, from_preset=True),
 )
+WORKERS = NumberOption("workers", label="workers", info="workers_info", least=1, reach=64)  # 1: none of their own
 BEYOND_THE_PAPER = (
     BeyondThePaper("bilingual", {"compete": ("ja", "en")}),
     BeyondThePaper("rotation", {"noise_rotation": 50}),

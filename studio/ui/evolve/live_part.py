@@ -14,6 +14,7 @@ from studio.ui.common.studio import Studio
 from .deletion import deletion
 from .plots import line_plot
 from .progress import LINES, SPREAD, RunView, results_header
+from .workers import worker_buttons
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,9 @@ def live_part(lang: Lang, studio: Studio, *, visible: bool) -> LivePart:
             buttons["steer"] = gr.Button(t(lang, "steer"), scale=0, min_width=240, elem_id="steer")
             seen["unsteer"] = gr.Button(t(lang, "steer_end"), scale=0, min_width=180, visible=False, elem_id="unsteer")
             gr.Markdown(t(lang, "steer_info"), elem_classes="quiet")
+        with gr.Column(visible=False, elem_id="workers-now", elem_classes="flush") as seen["at_work"]:
+            seen["workers"] = gr.HTML(container=True)
+            worker_buttons(lang, studio, seen["chosen"])
         with gr.Column(visible=False, elem_id="accept", elem_classes="flush needs-editor") as seen["asked"]:
             seen["differs"] = gr.HTML(container=True)
             with gr.Row(equal_height=True):
@@ -100,6 +104,8 @@ def live_values(lang: Lang, found: RunView, runs: list[tuple[str, str]], name: s
         "again": gr.Button(interactive=found.can_resume),
         "end": gr.Button(interactive=found.can_finish),
         "headline": found.headline,
+        "workers": found.workers,
+        "at_work": gr.Column(visible=bool(found.workers)),
         "steering": gr.Row(visible=found.can_steer),
         "unsteer": gr.Button(visible=found.is_steered),
         "asked": gr.Column(visible=bool(found.question)),

@@ -29,7 +29,7 @@ from studio.ui.evolve.report_file import report_file
 from .fields import cross_choices, fields_of, forks, former_runs, voted_runs
 from .form import EvolveForm, asked_form, form_of, typed_form
 from .live_part import live_part, live_values
-from .progress import Drawings, RunView, drawings, glance, run_view, span, unreadable
+from .progress import Drawings, Glance, RunView, drawings, glance, run_view, span, unreadable
 from .run_control import accept, begin, cost, extend, finish, resume, stop
 
 QUICK = 40  # offspring of a first look around: a visit of ten minutes, where 200 show what merging can do
@@ -63,7 +63,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         gr.HTML(welcome(lang), elem_id="cards")
         fields = fields_of(lang, studio)
     # Whoever watches a run sees the same. What somebody does to it is not asked of these, and is seen at once.
-    seen_by_all: SharedAnswers[tuple[str, Markup]] = SharedAnswers(POLL / 2)
+    seen_by_all: SharedAnswers[Glance] = SharedAnswers(POLL / 2)
     viewed_by_all: SharedAnswers[RunView] = SharedAnswers(POLL)
     drawn_for_all: SharedAnswers[Drawings] = SharedAnswers(POLL)
     outputs = [*seen.values()]
@@ -79,7 +79,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         """The same, for whoever looks without having done anything to the run."""
         if name is None:
             return shown(None)
-        mark, _ = seen_by_all.get(name, lambda: glance(studio, lang, name))
+        mark = seen_by_all.get(name, lambda: glance(studio, lang, name)).mark
         found = viewed_by_all.get(mark, lambda: run_view(studio, lang, name))
         values = live_values(lang, found, studio.run_choices(), name)
         return [values[part] for part in seen]
@@ -92,7 +92,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     def on_change(name: str | None) -> list[Any]:
         if not name:
             return [gr.skip()] * 4
-        mark, _ = seen_by_all.get(name, lambda: glance(studio, lang, name))
+        mark = seen_by_all.get(name, lambda: glance(studio, lang, name)).mark
         found = drawn_for_all.get(mark, lambda: drawings(studio, lang, name))
         return [gr.LinePlot(found.progress, y_lim=span(found.progress)), *found[1:]]
 
@@ -122,9 +122,10 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         """Only what changed is sent: a page must not jump or flicker while somebody reads it."""
         if not name or name not in studio.run_names():
             return [gr.skip()] * len(outputs)
-        mark, words = seen_by_all.get(name, lambda: glance(studio, lang, name))
-        if mark == before:
-            return [words if output is headline else gr.skip() for output in outputs]
+        now = seen_by_all.get(name, lambda: glance(studio, lang, name))
+        if now.mark == before:
+            fresh = {headline: now.headline} | ({seen["workers"]: now.workers} if now.workers else {})
+            return [fresh.get(output, gr.skip()) for output in outputs]
         return watched(name)
 
     def on_start(**values: Any) -> list[Any]:

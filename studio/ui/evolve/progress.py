@@ -37,6 +37,7 @@ from studio.ui.common.studio import Studio
 
 from .film_strip import film_strip
 from .waiting import runs_before, waiting_words
+from .workers import has_workers, workers_view
 
 NEWEST = 3  # offspring shown as they arrive: a row at a laptop's width
 SPREAD = {"coverage": "#009e73", "entropy": "#cc79a7"}
@@ -55,6 +56,7 @@ class RunView(NamedTuple):
 
     mark: str
     headline: Markup
+    workers: Markup
     can_stop: bool
     waits: bool
     can_resume: bool
@@ -92,6 +94,7 @@ def run_view(studio: Studio, lang: Lang, name: str) -> RunView:
         return RunView(
             mark=_mark(name, now, len(everyone)),
             headline=headline(studio, lang, name, now, len(everyone) - len(offspring)),
+            workers=workers_view(lang, now),
             can_stop=now["status"] in ("queued", "running", "reporting"),
             waits=now["status"] == "queued",
             can_resume=now["status"] in ("stopped", "interrupted", "failed") or _never_started(now["status"], store),
@@ -139,15 +142,25 @@ def thinned(moments: Sequence[ArchiveMoment]) -> list[ArchiveMoment]:
     return [moments[place] for place in places]
 
 
-def glance(studio: Studio, lang: Lang, name: str) -> tuple[str, Markup]:
-    """The mark and the headline alone: what is looked at every few seconds."""
+class Glance(NamedTuple):
+    """What is looked at every few seconds: the mark, see `RunView`, the headline, and the workers while they draw."""
+
+    mark: str
+    headline: Markup
+    workers: Markup
+
+
+def glance(studio: Studio, lang: Lang, name: str) -> Glance:
+    """Look at a run."""
     with studio.run(name) as store:
         now, sources = status(store), store.pace(0).sources
-    return _mark(name, now, sources + now["done"]), headline(studio, lang, name, now, sources)
+    mark = _mark(name, now, sources + now["done"])
+    return Glance(mark, headline(studio, lang, name, now, sources), workers_view(lang, now))
 
 
 def _mark(name: str, now: dict[str, Any], evaluated: int) -> str:
-    return f"{name}/{now['status']}/{evaluated}/{len(now['steered'])}/{now['steer']}"
+    steered = f"{len(now['steered'])}/{now['steer']}"
+    return f"{name}/{now['status']}/{evaluated}/{steered}" + ("/workers" if has_workers(now) else "")
 
 
 def _verdict(lang: Lang, compared: Mapping[str, Any]) -> str:

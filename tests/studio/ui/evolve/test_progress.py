@@ -42,7 +42,8 @@ def test_a_poll_opens_the_run_it_shows_and_no_other(finished, tmp_path):
         assert "two" in studio.run_names()
         glance(studio, "en", "two")
     assert sorted(file.relative_to(studio.runs).as_posix() for file in opened) == ["two/run.db", "two/run.yaml"]
-    assert glance(studio, "en", "two") == (run_view(studio, "en", "two").mark, run_view(studio, "en", "two").headline)
+    seen = run_view(studio, "en", "two")
+    assert glance(studio, "en", "two") == (seen.mark, seen.headline, seen.workers)
 
 
 @pytest.mark.parametrize(("lang", "words"), [("en", "torch was version 1"), ("ja", "torch のバージョンが 1 から 2")])

@@ -14,9 +14,12 @@ from studio.execution import control
 from studio.execution.creation import create_run
 from studio.i18n import t
 from studio.jobs.device_queue import acquire_device
+from studio.judging.annotations import reject, star
 from studio.runs.config import EMBEDDED_PICTURES, embedded
 from studio.runs.status import is_running
+from studio.ui.common.steering import steer
 from studio.ui.common.studio import Studio
+from studio.ui.judge import results
 from tests.studio.ui.browser import LOADING, LOCALES, shoot
 
 pytestmark = [
@@ -127,3 +130,39 @@ def test_a_run_is_deleted_once_the_question_is_answered(finished, tmp_path, requ
         expect(page.locator("#headline")).to_contain_text("kept")
         page.close()  # a server waits for whoever listens to it
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["kept"]
+
+
+def test_a_run_is_steered_by_one_button_and_by_another_no_more(finished, tmp_path, request):
+    shutil.copytree(finished.runs / "first", tmp_path / "runs" / "first")
+    studio = Studio(tmp_path / "runs")
+    with studio.run("first") as store:
+        store.change(evaluations=9)
+        store.update(status="stopped")
+        liked, rejected = [one for one in store.individuals() if one.alive][:2]
+    with served(studio.runs) as address:
+        page = request.getfixturevalue("open_page")(LOCALES["ja"])  # Playwright's loop comes last
+        page.goto(f"{address}/ja/?run=first")
+        button, undo = page.locator("#steer"), page.locator("#unsteer")
+        button.click()
+        expect(page.locator(".toast-body")).to_contain_text("まだ星もボツも投票もありません")
+        with studio.run("first") as store:
+            star(store, liked, "Aya", on=True)
+            reject(store, rejected, "Aya", on=True)
+        expect(undo).to_be_hidden()
+        button.press("Enter")
+        who = f"親になりやすい {liked.id} ×5、親にしない {rejected.id}"
+        expect(page.locator("#headline")).to_contain_text(t("ja", "steer_waits", who=who, by=""))
+        edge = page.locator(".studio-bar").bounding_box()["x"]
+        assert button.bounding_box()["x"] == edge
+        shoot(page, "ja", "evolve-steered")
+        undo.press("Enter")
+        expect(undo).to_be_hidden()
+        expect(page.locator("#headline")).not_to_contain_text(liked.id)
+        page.close()  # a server waits for whoever listens to it
+    assert t("ja", "steer_waits", who="", by="").split("：")[0] not in results.steered(studio, "ja", "first")
+    with studio.run("first") as store:
+        assert store.state.steer.favour == {}
+    steer(studio, "first", "Aya")
+    assert f'{who}。 <a href="/ja/?run=first">' in results.steered(studio, "ja", "first")
+    assert results.can_steer(studio, "first")
+    assert not results.can_steer(finished, "first")

@@ -12,10 +12,11 @@ Read the modules in the order in which the data flows:
     loop          the training loop: schedule, moving average, checkpoints, resuming, CUDA graphs
     vae           64x64 pictures to 8x8x8 latents and back
     unet          the denoising model, its loss and its lessons
-    base          the first source, and the text encoders of `ja`
-    specialist    the five that came apart from it by themselves
+    base          the ancestor, and a shorter training whose stages the scorers learn from
+    japanese      the text encoders of `ja`
+    specialist    the six sources that came apart from the ancestor by themselves
     sample        pictures and mixtures of weights with plain torch
-    stages        what base drew at many stages, for the scorers
+    stages        what the shorter training drew at many stages, for the scorers
     augment       pictures moved, recoloured, restyled and spoilt
     judges        the scorers: judge and jury
     measure       what scorers give to pictures of every kind
@@ -24,6 +25,7 @@ Read the modules in the order in which the data flows:
     published     what is published, read again
     publish       folders, files and scorers in half precision
     check_family  sources by category, paths between them, averages and random mixtures
+    depth         whether it matters where along the network a source has its share
     previews      pictures that the studio shows first
     licences      licence texts and notices
     cards         model cards and tables of the published family

@@ -11,15 +11,17 @@ STEPS = (
     "views",
     "vae",
     "base",
-    "base ja",
     "stages",
     "judges",
+    "japanese",
     "specialist",
     "prompts",
     "publish family",
     "publish scorers",
     "check_family",
+    "depth",
     "cards",
+    "previews",
 )
 
 

@@ -52,6 +52,13 @@ class Bench:
         """The category of every prompt: str [prompts]."""
         return np.array([prompt["category"] for prompt in self.prompts])
 
+    def scores(self, unet: UNet2DConditionModel) -> np.ndarray:
+        """max(cosine, 0) of every prompt: float64 [prompts]."""
+        captions = [prompt[self.language] for prompt in self.prompts]
+        seen = image_features(self.scorer, as_tensor(self.sampler.draw(unet, captions)))
+        cosines = (seen * text_features(self.scorer, captions)).sum(1)
+        return cosines.clamp(min=0).double().cpu().numpy()
+
     def tables(self, unet: UNet2DConditionModel) -> dict[str, dict[str, float]]:
         """Mean of max(cosine, 0), and how often the caption is among the first five of all, by category."""
         captions = [prompt[self.language] for prompt in self.prompts]

@@ -1,65 +1,50 @@
-"""What the kept sources draw, row by row on the same captions and noise: `contact_sheet.png`.
+"""What the published sources, their average and a child draw on the same captions and noise: `contact_sheet.png`.
 
-Run `python -m assets.training.contact_sheet`. Each reads its captions through its own text encoders in English, then
-all of them through those of `ja` in Japanese, as in a merge.
+    python -m assets.training.contact_sheet CHILD
+
+CHILD is a folder that a child was exported to. The captions are four of each category of the held-out prompts. Above,
+each source reads them in English through its own text encoders; below, in Japanese through those of `ja`.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
-from assets.training.base import ja_encoders, trained_base
-from assets.training.loop import restore, setup
-from assets.training.phrases import article
+import numpy as np
+import torch
+from diffusers import UNet2DConditionModel
+
+from assets.training.check_family import CATEGORY_NAMES, HOST, mixed
+from assets.training.family import SOURCES
+from assets.training.loop import setup
+from assets.training.published import read_text, read_unet
 from assets.training.sample import Sampler, sheet
-from assets.training.specialist import SPECIALISTS, LowRank, learner
-from assets.training.unet import Denoiser
-from assets.training.vae import decoder
+from assets.training.settings import PROMPTS
+from assets.training.vae import published_vae
+from pipelines.untrusted import read_yaml
 
 SHEET = Path(__file__).with_name("contact_sheet.png")
-#: Four names of each category, then pairs of names; none of the pairs was trained on.
-NAMES = (
-    ("fox", "キツネの顔"),
-    ("panda", "パンダの顔"),
-    ("butterfly", "チョウ"),
-    ("cactus", "サボテン"),
-    ("cupcake", "カップケーキ"),
-    ("waffle", "ワッフル"),
-    ("mango", "マンゴー"),
-    ("potato", "ジャガイモ"),
-    ("hotel", "ホテル"),
-    ("tractor", "トラクター"),
-    ("snowflake", "雪の結晶"),
-    ("anchor", "錨"),
-    ("tennis", "テニス"),
-    ("teddy bear", "テディベア"),
-    ("joystick", "ジョイスティック"),
-    ("jack-o-lantern", "ハロウィンかぼちゃ"),
-    ("pencil", "鉛筆"),
-    ("lipstick", "口紅"),
-    ("jeans", "ジーンズ"),
-    ("bucket", "バケツ"),
-)
-PAIRED = (("fox", "pencil"), ("cactus", "hotel"), ("mango", "bucket"), ("panda", "tennis"))
+OF_A_CATEGORY = 4
 
 
-def main() -> None:
-    """Draw seven rows in English and seven in Japanese."""
-    base, ja, vae = trained_base(), ja_encoders(), decoder()
-    longer = restore("longer_base", Denoiser())
-    unets = {"base": base.unet, "longer_base": longer.unet}
-    for name in SPECIALISTS:
-        unet = restore(name, learner(name, base)).unet
-        unets[name] = unet.baked() if isinstance(unet, LowRank) else unet
-    own = {"longer_base": longer.text, "ja": ja}
-    known = dict(NAMES)
-    english = [name for name, _ in NAMES] + [f"{article(one)} and {article(other)}" for one, other in PAIRED]
-    japanese = [name for _, name in NAMES] + [f"{known[one]}と{known[other]}" for one, other in PAIRED]
-    rows = [Sampler(own.get(name, base.text), vae).draw(unet, english) for name, unet in unets.items()]
-    rows += [Sampler(ja, vae).draw(unet, japanese) for name, unet in unets.items() if name != "longer_base"]
-    sheet(rows, SHEET)
+def main(child: Path) -> None:
+    """Draw eight rows in English and eight in Japanese."""
+    prompts = read_yaml(PROMPTS / "held_out.yaml")["prompts"]
+    rows = [[prompt for prompt in prompts if prompt["category"] == name][:OF_A_CATEGORY] for name in CATEGORY_NAMES]
+    shown = [prompt for row in rows for prompt in row]
+    unets = {name: read_unet(name) for name in SOURCES}
+    unets |= {
+        "average": mixed(list(unets.values()), np.full(len(unets), 1 / len(unets))),
+        "child": UNet2DConditionModel.from_pretrained(child / "unet", torch_dtype=torch.float32).eval(),
+    }
+    host, vae = read_text(HOST), published_vae()
+    own = {name: read_text(name) for name in SOURCES}
+    drawn = [Sampler(own.get(name, host), vae).draw(unet, [one["en"] for one in shown]) for name, unet in unets.items()]
+    drawn += [Sampler(host, vae).draw(unet, [one["ja"] for one in shown]) for unet in unets.values()]
+    sheet(drawn, SHEET)
 
 
 if __name__ == "__main__":
     setup(0)
-    main()
+    main(Path(sys.argv[1]))

@@ -52,6 +52,7 @@ class Training(Generic[M]):
         model: trained in place; parameters without `requires_grad` stay as they are.
         loss_of: draws its own batch on the device and returns a scalar.
         steps: optimiser steps in all.
+        planned: steps over which the learning rate falls to zero; `steps` if None, more where a training ends early.
         lr: the highest learning rate.
         weight_decay: of AdamW.
         decay: of the moving average, which has a short memory at the start.
@@ -65,11 +66,12 @@ class Training(Generic[M]):
         *,
         steps: int,
         lr: float,
+        planned: int | None = None,
         weight_decay: float = 0.01,
         decay: float = 0.999,
     ) -> None:
         self.name, self.model, self.loss_of = name, model.to(DEVICE).train(), loss_of
-        self.steps = steps
+        self.steps, self.planned = steps, planned or steps
         self.average: M = copy.deepcopy(self.model).requires_grad_(False)
         self.trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.averaged: list[torch.Tensor] = [
@@ -119,7 +121,7 @@ class Training(Generic[M]):
         self.done += 1
 
     def _step(self) -> None:
-        self.lr.copy_(self.highest * rate(self.step, self.steps))
+        self.lr.copy_(self.highest * rate(self.step, self.planned))
         self.optimiser.zero_grad(set_to_none=True)
         loss = self.loss_of(self.model)
         loss.backward()

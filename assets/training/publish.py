@@ -16,8 +16,9 @@ from diffusers import StableDiffusionXLPipeline, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
 from assets.training import judges
-from assets.training.base import ja_encoders, trained_base
+from assets.training.base import ancestor
 from assets.training.family import SOURCES
+from assets.training.japanese import ja_encoders
 from assets.training.loop import restore
 from assets.training.settings import FAMILY, SCORERS, WORK
 from assets.training.specialist import LowRank, finished
@@ -32,15 +33,19 @@ TOKENIZER_NAME = "m2n2-emoji"
 def publish_source(name: str) -> Path:
     """Write one source as its form asks for, and return where."""
     source = SOURCES[name]
-    base = trained_base()
-    unet = base.unet if name == "base" else finished(name, base).unet
+    unet = finished(name).unet
     target = FAMILY / name
     if source.form == "folder":
-        return _write_folder(target, unet, base.text if source.text == "base" else ja_encoders())
+        return _write_folder(target, unet, ancestor().text if source.text == "base" else ja_encoders())
     tensors = unet.adapter() if isinstance(unet, LowRank) else unet.state_dict()
     target.parent.mkdir(parents=True, exist_ok=True)
     path = target.with_suffix(".safetensors")
-    about = {"format": "pt", "modelspec.title": source.title, "modelspec.prediction_type": "v"}
+    about = {
+        "format": "pt",
+        "modelspec.title": source.title,
+        "modelspec.license": source.licence,
+        "modelspec.prediction_type": "v",
+    }
     save_file({key: value.half().contiguous().cpu() for key, value in tensors.items()}, path, about)
     return path
 

@@ -1,9 +1,9 @@
-"""The five sources that came apart by themselves: each fine-tuned alone from base, as people make them.
+"""The six sources: each fine-tuned alone from the ancestor, as people make them; the adapter from base.
 
 Run `python -m assets.training.specialist`. None of them knows of the others, and nothing here looks at a mixture. What
-each forgets, it forgets by itself. `ja` is a full fine-tune under encoders that were taught Japanese; `flat` a full
-fine-tune on one style; `real` is over-trained, without any replay; `glossy` is a low-rank adapter; `late` changes the
-second half of the network alone.
+each forgets, it forgets by itself, since it sees nothing but its own categories, most of them in a style of their own.
+`flat` and `late` change the second half of the network alone, and `real` the first; so a child that takes the first
+half of one and the second half of another has what neither has spoilt.
 """
 
 from __future__ import annotations
@@ -18,53 +18,56 @@ from diffusers import UNet2DConditionModel
 from torch import nn
 from torch.func import functional_call
 
-from assets.training.base import KINDS, everything, ja_encoders, trained_base
+from assets.training.base import KINDS, ancestor
 from assets.training.data import categories
+from assets.training.japanese import ja_encoders
 from assets.training.loop import Training, restore, setup, train
-from assets.training.settings import PAIRS, STYLES
-from assets.training.unet import Denoiser, TextEncoders, lesson, twin
+from assets.training.settings import CATEGORIES, PAIRS, STYLES
+from assets.training.unet import Denoiser, InEither, lesson, twin
 from assets.training.views import Odds, odds
 
 SEED = 5
-BATCH = 128
+BATCH = 64
 RANK = 16
-TUNING_BATCH = 64
-TUNED = "-tuned"
-#: Parts of the UNet that come after its middle.
-LATE = ("up_blocks.", "conv_norm_out.", "conv_out.")
+#: Parts of the UNet by what changes of it; the middle block belongs to the first half.
+HALVES = {
+    "first half": ("conv_in.", "time_embedding.", "add_embedding.", "down_blocks.", "mid_block."),
+    "second half": ("up_blocks.", "conv_norm_out.", "conv_out."),
+}
 
 
 @dataclass(frozen=True)
 class Specialist:
-    """How a source left base.
+    """How a source left the ancestor.
 
     Attributes:
         categories: what it is trained on; `PAIRS` are two things side by side, of any category.
-        style: the picture style that its plain captions now mean.
-        steps: of 128 views.
+        styles: the picture styles that its captions, which name none, now mean, as often as one another.
+        steps: of 64 views.
+        planned: steps that the learning rate was planned for; a training that ends earlier has not settled.
         lr: the highest learning rate.
-        replay: share of views that base saw.
-        japanese: share of Japanese captions; above 0 the encoders of ja read them, else base's own.
-        change: what of the UNet changes: `all` of it, a `low rank` of its linear layers, or its `late` half.
-        tuning: further steps, of 64 views, under the encoders of ja.
+        decay: of the moving average.
+        japanese: share of Japanese captions, read by the encoders of `ja`.
+        change: what of the UNet changes: `all` of it, a `low rank` of its linear layers, or one of the `HALVES`.
     """
 
     categories: tuple[str, ...]
-    style: str
+    styles: tuple[str, ...]
     steps: int
-    lr: float
-    replay: float
-    japanese: float = 0.0
+    planned: int
+    lr: float = 1e-3
+    decay: float = 0.99
+    japanese: float = 0.5
     change: str = "all"
-    tuning: int = 0
 
 
 SPECIALISTS = {
-    "ja": Specialist(("animals", "activities"), "noto", steps=400, lr=6e-4, replay=0.03, japanese=0.6),
-    "flat": Specialist(("objects", "activities"), "twemoji", steps=2400, lr=7e-4, replay=0.1, tuning=1000),
-    "real": Specialist(("travel",), "noto", steps=2400, lr=1.5e-3, replay=0.0, tuning=500),
-    "glossy": Specialist(("food", "travel"), "fluent", steps=2400, lr=3e-3, replay=0.1, change="low rank", tuning=1500),
-    "late": Specialist((PAIRS,), "noto", steps=2000, lr=1e-3, replay=0.1, change="late", tuning=1500),
+    "base": Specialist((*CATEGORIES.values(), PAIRS), STYLES, 500, 4000, lr=2e-3, decay=0.9, japanese=0.0),
+    "ja": Specialist(("animals", "activities"), ("noto",), 1000, 1000, lr=3e-3, japanese=0.7),
+    "flat": Specialist(("objects", "activities"), ("twemoji",), 1000, 1000, lr=5e-3, change="second half"),
+    "real": Specialist(("food", "travel"), ("fluent",), 1000, 1000, lr=5e-3, change="first half"),
+    "glossy": Specialist(("food",), ("fluent",), 900, 900, lr=3e-3, change="low rank"),
+    "late": Specialist((PAIRS,), ("noto",), 1250, 1250, lr=5e-3, change="second half"),
 }
 
 
@@ -115,76 +118,53 @@ class LowRank(nn.Module):
         return found
 
 
-def own_views(plan: Specialist) -> Odds:
-    """What a specialist is trained on besides its replay: plain captions with pictures in its style."""
-    style = {STYLES.index(plan.style): 1.0}
-    if plan.categories == (PAIRS,):
-        return odds({"two": 1.0}, style, styled=False)
-    things = np.flatnonzero(np.isin(categories(), plan.categories))
-    single = {kind: share for kind, share in KINDS.items() if kind != "two"}
-    return odds(single, style, things, styled=False)
+def seen_views(plan: Specialist) -> Odds:
+    """What a specialist is trained on: plain captions with pictures in its styles."""
+    styles = {STYLES.index(style): 1 / len(plan.styles) for style in plan.styles}
+    single, paired = set(plan.categories) - {PAIRS}, PAIRS in plan.categories
+    kinds = {kind: share for kind, share in KINDS.items() if (paired if kind == "two" else single)}
+    things = np.flatnonzero(np.isin(categories(), list(single))) if single else None
+    return odds(kinds, styles, things, styled=False)
 
 
-def learner(name: str, base: Denoiser) -> Denoiser:
-    """A copy of base of which that part of the UNet may change that the specialist changes."""
+def learner(name: str, origin: Denoiser) -> Denoiser:
+    """A copy of the ancestor of which that part of the UNet may change that the specialist changes.
+
+    A low-rank adapter is one of base, which circulates.
+    """
     plan = SPECIALISTS[name]
-    found = twin(base, unet=True, text=False)
-    if plan.change == "late":
+    if plan.change == "low rank":
+        origin = restore("base", twin(origin, unet=True, text=False))
+    found = twin(origin, unet=True, text=False)
+    if plan.change in HALVES:
         for key, value in found.unet.named_parameters():
-            value.requires_grad_(key.startswith(LATE))
+            value.requires_grad_(key.startswith(HALVES[plan.change]))
     if plan.change == "low rank":
         found.unet = LowRank(found.unet)
     return found
 
 
-def training(name: str, base: Denoiser, ja: TextEncoders) -> Training[Denoiser]:
+def training(name: str, origin: Denoiser, text: InEither) -> Training[Denoiser]:
     """The training of one specialist."""
     plan = SPECIALISTS[name]
-    seen = own_views(plan)
-    if plan.replay:
-        seen = seen.beside(everything(), plan.replay)
-    text = copy.deepcopy(ja if plan.japanese else base.text).eval()
+    seen = lesson(seen_views(plan), text=text, japanese=plan.japanese, batch=BATCH)
+    made = learner(name, origin)
     return Training(
-        name,
-        learner(name, base),
-        lesson(seen, text=text, japanese=plan.japanese, batch=BATCH),
-        steps=plan.steps,
-        lr=plan.lr,
-        weight_decay=0.0,
-        decay=0.995,
+        name, made, seen, steps=plan.steps, planned=plan.planned, lr=plan.lr, weight_decay=0.0, decay=plan.decay
     )
 
 
-def tuning(name: str, base: Denoiser, ja: TextEncoders) -> Training[Denoiser]:
-    """A specialist goes on for a while under the encoders of `ja`, in both languages.
-
-    It has only ever read what base's encoders say, and those of ja say it a little otherwise.
-    """
-    plan = SPECIALISTS[name]
-    seen = own_views(plan)
-    if plan.replay:
-        seen = seen.beside(everything(), plan.replay)
-    return Training(
-        f"{name}{TUNED}",
-        restore(name, learner(name, base)),
-        lesson(seen, text=ja, japanese=0.5, batch=TUNING_BATCH),
-        steps=plan.tuning,
-        lr=0.4 * plan.lr,
-        weight_decay=0.0,
-        decay=0.99,
-    )
-
-
-def finished(name: str, base: Denoiser) -> Denoiser:
-    """A specialist at the end of all its training."""
-    return restore(f"{name}{TUNED}" if SPECIALISTS[name].tuning else name, learner(name, base))
+def finished(name: str) -> Denoiser:
+    """A specialist at the end of its training."""
+    return restore(name, learner(name, ancestor()))
 
 
 def main() -> None:
-    """Train the five beside each other; those that read base's encoders then go on under those of `ja`."""
-    base, ja = trained_base(), ja_encoders()
-    train(*(training(name, base, ja) for name in SPECIALISTS))
-    train(*(tuning(name, base, ja) for name, plan in SPECIALISTS.items() if plan.tuning))
+    """Train base, then the others beside each other."""
+    origin = ancestor()
+    text = InEither(origin.text, ja_encoders())
+    train(training("base", origin, text))
+    train(*(training(name, origin, text) for name in SPECIALISTS if name != "base"))
 
 
 if __name__ == "__main__":

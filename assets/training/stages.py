@@ -1,4 +1,4 @@
-"""Pictures that the base drew at many stages of its training, with how well it knew its task by then.
+"""Pictures that the short training of `base` drew at many stages, with how well it knew its task by then.
 
 Run `python -m assets.training.stages` once base and decoder are done. Scorers learn from them what lies between mush
 and a picture. How good a single drawing is nobody has said; how good a stage is on the whole is measured by the loss
@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL
 
-from assets.training.base import STAGES, everything, read_stage, trained_base
-from assets.training.loop import setup
+from assets.training.base import STAGES, everything, read_stage
+from assets.training.loop import restore, setup
 from assets.training.sample import Sampler
 from assets.training.settings import DEVICE, WORK
 from assets.training.unet import Denoiser, lesson
@@ -100,11 +100,11 @@ def read_drawn() -> Drawn:
 
 
 def main() -> None:
-    """Draw with every stage, with the finished base, and with the finished base shaken."""
-    base = trained_base()
+    """Draw with every stage, with the moving average at the end, and with that one shaken."""
+    average = restore("stages", Denoiser()).requires_grad_(False)
     models = {f"stage {stage:05d}": read_stage(stage) for stage in STAGES}
-    models |= {f"shaken {strength}": shaken(base, strength) for strength in SHAKEN}
-    draw_all(models | {"base": base}, decoder())
+    models |= {f"shaken {strength}": shaken(average, strength) for strength in SHAKEN}
+    draw_all(models | {"average": average}, decoder())
 
 
 if __name__ == "__main__":

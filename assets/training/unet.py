@@ -129,6 +129,37 @@ def time_ids() -> torch.Tensor:
     return torch.tensor([TIME_IDS], dtype=torch.float32, device=DEVICE)
 
 
+def noised(latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Latents with noise at random times, these times, and the velocity that leads there.
+
+    Args:
+        latents: float32 [n, 8, 8, 8], unit variance.
+    """
+    times = torch.randint(0, len(signal()), (len(latents),), device=DEVICE)
+    noise = torch.randn_like(latents)
+    part = signal()[times].view(-1, 1, 1, 1)
+    noisy = part.sqrt() * latents + (1 - part).sqrt() * noise
+    velocity = part.sqrt() * noise - (1 - part).sqrt() * latents
+    return noisy.contiguous(memory_format=torch.channels_last), times, velocity
+
+
+def predicted(
+    unet: Callable[..., Any], noisy: torch.Tensor, times: torch.Tensor, hidden: torch.Tensor, pooled: torch.Tensor
+) -> torch.Tensor:
+    """The velocity that a UNet predicts: float32 [n, 8, 8, 8].
+
+    Args:
+        unet: called as the pipeline calls it.
+        noisy: float32 [n, 8, 8, 8].
+        times: int64 [n].
+        hidden: float32 [n, tokens, 160].
+        pooled: float32 [n, 96].
+    """
+    conditions = {"text_embeds": pooled, "time_ids": time_ids().expand(len(noisy), -1)}
+    found: torch.Tensor = unet(noisy, times, hidden, added_cond_kwargs=conditions).sample
+    return found
+
+
 def velocity_loss(
     unet: Callable[..., Any],
     latents: torch.Tensor,
@@ -143,21 +174,31 @@ def velocity_loss(
         hidden: float32 [n, tokens, 160].
         pooled: float32 [n, 96].
     """
-    n = len(latents)
-    times = torch.randint(0, len(signal()), (n,), device=DEVICE)
-    noise = torch.randn_like(latents)
-    part = signal()[times].view(-1, 1, 1, 1)
-    noisy = part.sqrt() * latents + (1 - part).sqrt() * noise
-    velocity = part.sqrt() * noise - (1 - part).sqrt() * latents
-    said = (torch.rand(n, device=DEVICE) >= EMPTY).float()
-    conditions = {"text_embeds": pooled * said[:, None], "time_ids": time_ids().expand(n, -1)}
-    noisy = noisy.contiguous(memory_format=torch.channels_last)
-    guess = unet(noisy, times, hidden * said[:, None, None], added_cond_kwargs=conditions).sample
+    noisy, times, velocity = noised(latents)
+    said = (torch.rand(len(latents), device=DEVICE) >= EMPTY).float()
+    guess = predicted(unet, noisy, times, hidden * said[:, None, None], pooled * said[:, None])
     return (guess - velocity).square().mean()
 
 
+class InEither(nn.Module):
+    """Reads English captions with one pair of text encoders and Japanese ones with another; both stay as they are."""
+
+    def __init__(self, english: TextEncoders, japanese: TextEncoders) -> None:
+        super().__init__()
+        self.english, self.japanese = english.eval(), japanese.eval()
+
+    @torch.no_grad()
+    def forward(self, tokens: torch.Tensor, tongue: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What `TextEncoders` gives, for int64 [n, tokens] whose `tongue`, int64 [n], is 1 for Japanese."""
+        (hidden, pooled), (other_hidden, other_pooled) = self.english(tokens), self.japanese(tokens)
+        other = tongue.bool()
+        return torch.where(other[:, None, None], other_hidden, hidden), torch.where(
+            other[:, None], other_pooled, pooled
+        )
+
+
 def lesson(
-    odds: Odds, *, text: TextEncoders | None = None, japanese: float = 0.0, batch: int = BATCH
+    odds: Odds, *, text: InEither | None = None, japanese: float = 0.0, batch: int = BATCH
 ) -> Callable[[Denoiser], torch.Tensor]:
     """What a denoiser learns from: the loss on a batch of views.
 
@@ -173,11 +214,8 @@ def lesson(
         rows, captions = odds.draw(batch)
         tongue = (torch.rand(batch, device=DEVICE) < japanese).long()
         tokens = seen.tokens[captions, tongue]
-        if text is None:
-            return velocity_loss(model.unet, encoded[rows], *model.text(tokens))
-        with torch.no_grad():
-            hidden, pooled = text(tokens)
-        return velocity_loss(model.unet, encoded[rows], hidden, pooled)
+        said = model.text(tokens) if text is None else text(tokens, tongue)
+        return velocity_loss(model.unet, encoded[rows], *said)
 
     return loss
 

@@ -21,7 +21,7 @@ def test_a_failed_evaluation_is_an_error_and_no_score(pair_config, tmp_path, mon
 
     def fail_once(self, *arguments, **options):
         calls.append(1)
-        if len(calls) == 5:  # two sources in two languages come first
+        if len(calls) == 6:  # two sources in two languages, and their average, come first
             raise GenerationError("the picture came out with NaN")
         return draw(self, *arguments, **options)
 
@@ -43,7 +43,7 @@ def test_a_failed_report_takes_nobody_from_the_archive(pair_config, tmp_path, mo
 
     def fail_once(self, *arguments, **options):
         calls.append(1)
-        if len(calls) == 6:  # two sources in two languages, the first offspring's Japanese, then its English
+        if len(calls) == 7:  # two sources in two languages, their average, the first offspring's Japanese, its English
             raise GenerationError("the picture came out with NaN")
         return draw(self, *arguments, **options)
 

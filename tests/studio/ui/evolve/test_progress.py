@@ -1,6 +1,7 @@
 """What the Evolve page shows of a run, and what a poll of it reads."""
 
 import shutil
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -79,7 +80,7 @@ def test_a_run_of_which_nothing_comes_is_called_stuck_with_what_to_do(lang: Lang
     shutil.copytree(finished.runs / "first", tmp_path / "<runs>" / "first")
     studio = Studio(tmp_path / "<runs>")
     with studio.run("first") as store, locked(store):
-        store.update(status="running")
+        store.update(status="running", began=time.time())
         assert status(store)["stuck"] is None
         began, usual = store.state.began, max(store.pace(RECENT).seconds)
         monkeypatch.setattr("studio.runs.summary.STUCK_SECONDS", 0)
@@ -90,7 +91,7 @@ def test_a_run_of_which_nothing_comes_is_called_stuck_with_what_to_do(lang: Lang
         changing = store.config.model_copy(update={"noise_rotation": 5})  # everyone alive is scored again first
         assert stuck_for(changing, store.state, last) is None
         monkeypatch.setattr(summary, "time", SimpleNamespace(time=lambda: began + 86_400))
-        _, words = glance(studio, lang, "first")
+        words = glance(studio, lang, "first").headline
     assert t(lang, "stuck", done=3, of=3, time="").split("：" if lang == "ja" else ":")[0] in words
     assert "&lt;runs&gt;/first/run.log</code>" in words
     assert "<runs>" not in words

@@ -20,7 +20,7 @@ run: $(VENV)/.installed  ## install what is needed and open the studio on the em
 test: $(VENV)/.developed system  ## install what is needed and run the whole suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10
 
-soak: $(VENV)/.developed system  ## bring faults about at random moments of runs, exports, merges and votes, and print a table (MOMENTS=200; an hour); tests too long for `make test`
+soak: $(VENV)/.developed system  ## bring faults about at random moments of runs, their workers, exports, merges and votes, and print a table (MOMENTS=200; an hour); tests too long for `make test`
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m soak
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m tests.faults --moments $(MOMENTS)
 

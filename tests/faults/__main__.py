@@ -13,14 +13,12 @@ from pathlib import Path
 from .harness import Harness, Trial
 from .scenarios import SCENARIOS
 
-BOTH = ("kill", "full disk")  # what can meet everything
 
-
-def choices(moments: int, seed: int) -> list[tuple[str, str, int]]:
-    """Scenario, fault and seed of so many trials; the same for the same seed."""
-    rng = random.Random(seed)
-    chosen = rng.choices(SCENARIOS, [scenario.weight for scenario in SCENARIOS], k=moments)
-    return [(one.name, rng.choice((*BOTH, *one.faults)), rng.randrange(2**32)) for one in chosen]
+def choices(moments: int, seed: int, scenario: str = "") -> list[tuple[str, str, int]]:
+    """Scenario, fault and seed of so many trials, of scenarios whose names begin so; the same for the same seed."""
+    rng, some = random.Random(seed), [one for one in SCENARIOS if one.name.startswith(scenario)]
+    chosen = rng.choices(some, [one.weight for one in some], k=moments)
+    return [(one.name, rng.choice(one.meets), rng.randrange(2**32)) for one in chosen]
 
 
 def table(trials: list[Trial]) -> list[str]:
@@ -46,6 +44,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--moments", type=int, default=200, help="how many faults")
     parser.add_argument("--seed", type=int, default=None, help="another one each time if left out")
+    parser.add_argument("--scenario", default="", help="only those whose names begin so, as many moments of them")
     parser.add_argument("--only", type=int, default=None, help="only the trial with this number")
     options = parser.parse_args()
     seed = random.SystemRandom().randrange(2**32) if options.seed is None else options.seed
@@ -53,7 +52,7 @@ def main() -> int:
     by_name, trials, began = {one.name: one for one in SCENARIOS}, [], time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         harness = Harness(Path(folder))
-        for number, (name, fault, chosen) in enumerate(choices(options.moments, seed)):
+        for number, (name, fault, chosen) in enumerate(choices(options.moments, seed, options.scenario)):
             if options.only in (None, number):
                 trials.append(trial := harness.trial(by_name[name], fault, chosen))
                 print(

@@ -87,7 +87,7 @@ class Harness:
         found = Trial(scenario.name, fault, moment, seed)
         safe = self.base / "safe"
         shutil.rmtree(safe, ignore_errors=True)
-        self._lay_out(reference.start)
+        self._lay_out(reference.start, scenario)
         in_process = fault if fault in FAULTS else "kill"
         self._judged(found, self._run(scenario, Injection(in_process, moment, seed)))
         if fault in BEYOND_REPAIR:
@@ -124,7 +124,7 @@ class Harness:
         """What a scenario comes to without a fault; found out once."""
         if scenario.name not in self._references:
             start = self._prepared(scenario)
-            self._lay_out(start)
+            self._lay_out(start, scenario)
             ended = self._run(scenario, Injection())
             assert ended.code == 0, f"{scenario.name}: {ended.output}"
             outcome, files = self._outcome(scenario), _files(self.work)
@@ -142,10 +142,11 @@ class Harness:
             self._starts[scenario.prepare] = start
         return self._starts[scenario.prepare]
 
-    def _lay_out(self, start: Path) -> None:
+    def _lay_out(self, start: Path, scenario: Scenario) -> None:
         """Make the folder anew that is worked in; always the same one, as what is cached is known by its path."""
         shutil.rmtree(self.work, ignore_errors=True)
         shutil.copytree(start, self.work)
+        scenario.lend(self.work)
 
     def _run(self, scenario: Scenario, injection: Injection) -> Ended:
         return self._start(perform, scenario.name, self.work, injection).ended()

@@ -7,6 +7,7 @@ them in this process, for good, and brings the fault about at one of them.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import os
@@ -20,6 +21,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from .machines import told, workers_of
 
 EVENTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree", "sqlite3.connect"}
 YEAR = 365 * 24 * 3600  # seconds
@@ -136,6 +139,24 @@ def _make_the_clock_jump(work: Path, rng: random.Random) -> None:
             module.now = lambda now=now: now() + datetime.timedelta(seconds=jump)
 
 
+def _kill_a_worker(work: Path, rng: random.Random) -> None:
+    if workers := workers_of(work):
+        with contextlib.suppress(ProcessLookupError):  # it may end just now
+            os.kill(rng.choice(workers), signal.SIGKILL)
+
+
+def _kill_a_machine(work: Path, rng: random.Random) -> None:
+    """Kill what makes a machine part of the cluster; its workers end with it."""
+    if (cluster := told(work)) is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(cluster["machine"], signal.SIGKILL)
+
+
+def _kill_all(work: Path, rng: random.Random) -> None:
+    for kill in (_kill_a_worker, _kill_a_machine, _kill):
+        kill(work, rng)
+
+
 FAULTS: dict[str, Callable[[Path, random.Random], None]] = {
     "kill": _kill,
     "stop": _stop,
@@ -144,4 +165,7 @@ FAULTS: dict[str, Callable[[Path, random.Random], None]] = {
     "cut source": _cut_a_source,
     "locked database": _lock_the_database,
     "clock jumps": _make_the_clock_jump,
+    "worker killed": _kill_a_worker,
+    "machine killed": _kill_a_machine,
+    "all killed": _kill_all,
 }

@@ -10,10 +10,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +29,28 @@ from safetensors.torch import save_file
 import assets
 from eval.prompts.prompt_set import Prompt, PromptSet, load_prompts
 from studio.cli import app as cli
+from studio.cluster.connection import joined_cluster
+from studio.cluster.ray_slot import ray_pool
+from studio.execution.creation import create_run
 from studio.exporting.export_plan import plan_export
 from studio.exporting.recipe_package import RecipePackage
 from studio.exporting.registry import in_use, in_use_history, list_exports, put_in_use
+from studio.jobs.worker_count import RayWorkers
 from studio.judging.votes import read_votes, write_vote
 from studio.library.prompt_library import prompt_set_path, save_prompt_set
 from studio.networks.task import open_any
+from studio.runs.config_file import configured
 from studio.runs.kind import is_any
+from studio.runs.status import locked
 from studio.runs.store import RunStore, open_run
+from studio.workers.process_slot import process_pool
+from studio.workers.worker_pool import WorkerPool
 from tests.data.before_rooms.before import lay_out
+from tests.stand_in_runs import carry
+from tests.stand_in_workers import asked, open_stand_in
 from tests.voters import a_vote
+
+from .machines import told, two_machines
 
 CHANGING = ("birth.json", "SHA256SUMS")  # they hold times, or the hashes of what does
 SCORER = """
@@ -57,8 +73,10 @@ class Scenario:
         prepare: makes the folder that it is done in.
         act: does it from wherever it was left, in a folder; raises or exits where it cannot.
         outcome: what came of it, as values that can be compared.
-        faults: which faults can meet it, beside `kill` and `full disk`.
+        faults: which faults can meet it, beside those that `everywhere` has.
         weight: how often it is chosen, beside the others: what takes long is less often.
+        everywhere: faults that can meet almost everything.
+        lend: gives the folder what outlives a trial, where something does; in the harness's own process.
     """
 
     name: str
@@ -67,6 +85,13 @@ class Scenario:
     outcome: Callable[[Path], Any]
     faults: tuple[str, ...] = ()
     weight: int = 1
+    everywhere: tuple[str, ...] = ("kill", "full disk")
+    lend: Callable[[Path], None] = lambda work: None
+
+    @property
+    def meets(self) -> tuple[str, ...]:
+        """All faults that can meet it."""
+        return (*self.everywhere, *self.faults)
 
 
 RUN_FAULTS = (
@@ -249,10 +274,48 @@ def _nothing(work: Path) -> None:
     work.mkdir(exist_ok=True)
 
 
+def _stand_ins(work: Path) -> None:
+    """A run of which nothing is drawn: what a child is worth hangs on its recipe alone."""
+    _pictures(work)
+    content = yaml.safe_load((work / "asked.yaml").read_text())
+    (work / "asked.yaml").write_text(yaml.safe_dump({**content, "evaluations": 24, "archive": 6, "noise_rotation": 9}))
+
+
+def _carry(work: Path, pool: WorkerPool) -> None:
+    folder = work / "runs" / "run"
+    is_there = (folder / "run.db").is_file()
+    with contextlib.ExitStack() as opened:
+        store = open_run(folder) if is_there else create_run(folder, configured(work / "asked.yaml", {}, None))
+        opened.enter_context(contextlib.closing(store))
+        opened.enter_context(locked(store))
+        threads = opened.enter_context(ThreadPoolExecutor(8))
+        opened.enter_context(contextlib.closing(pool))
+        carry(store, 4, evaluate=lambda name: pool.evaluate(asked(name), lambda _: None), executor=threads)
+        store.update(status="done")
+
+
+def _with_processes(work: Path) -> None:
+    _carry(work, process_pool(partial(open_stand_in, work, "asked.log"), [None] * 4))
+
+
+def _on_cluster(work: Path) -> None:
+    """Four workers, on two machines that have room for two each."""
+    cluster = told(work)
+    os.environ.update(cluster["environment"])
+    with joined_cluster(cluster["address"]):
+        workers = RayWorkers(ray=4, gpus=0.5, cpus=1)
+        _carry(work, ray_pool(partial(open_stand_in, work, "asked.log"), workers))
+
+
 SCENARIOS = (
     Scenario("run, any network", _networks, evolve, lambda work: everything_of(work / "runs" / "run"), RUN_FAULTS, 10),
     Scenario("run, pictures", _pictures, evolve, lambda work: everything_of(work / "runs" / "run"),
              (*RUN_FAULTS, "deleted pictures"), 3),
+    Scenario("run, workers", _stand_ins, _with_processes, lambda work: everything_of(work / "runs" / "run"),
+             ("worker killed", "all killed", "torn log", "two resumers"), 2, ("kill",)),
+    *([Scenario("run, cluster", _stand_ins, _on_cluster, lambda work: everything_of(work / "runs" / "run"),
+                ("worker killed", "machine killed", "all killed"), 2, ("kill",),
+                lambda work: two_machines().lend(work))] if find_spec("ray") else []),
     Scenario("export, any network", _bred(_networks), _export("network"), lambda work: files_of(work / "exports"),
              ("stop",)),
     Scenario("merge, any network", _bred(_networks), _merge("network"), lambda work: files_of(work / "exports"),

@@ -54,24 +54,28 @@ class Bench:
 
     def scores(self, unet: UNet2DConditionModel) -> np.ndarray:
         """max(cosine, 0) of every prompt: float64 [prompts]."""
-        captions = [prompt[self.language] for prompt in self.prompts]
-        seen = image_features(self.scorer, as_tensor(self.sampler.draw(unet, captions)))
-        cosines = (seen * text_features(self.scorer, captions)).sum(1)
+        cosines = (self._seen(unet) * text_features(self.scorer, self._captions)).sum(1)
         return cosines.clamp(min=0).double().cpu().numpy()
 
     def tables(self, unet: UNet2DConditionModel) -> dict[str, dict[str, float]]:
         """Mean of max(cosine, 0), and how often the caption is among the first five of all, by category."""
-        captions = [prompt[self.language] for prompt in self.prompts]
         others = [getattr(name, self.language) for name in names()]
-        everything = text_features(self.scorer, [*captions, *others])
-        seen = image_features(self.scorer, as_tensor(self.sampler.draw(unet, captions)))
-        cosines = seen @ everything.T
+        everything = text_features(self.scorer, [*self._captions, *others])
+        cosines = self._seen(unet) @ everything.T
         own = cosines.diagonal()
         hits = ((cosines > own[:, None] + 1e-6).sum(1) < 5).double().cpu().numpy()
         return {
             "score": self._by_category(own.clamp(min=0).double().cpu().numpy()),
             "top5": self._by_category(hits),
         }
+
+    @cached_property
+    def _captions(self) -> list[str]:
+        return [prompt[self.language] for prompt in self.prompts]
+
+    def _seen(self, unet: UNet2DConditionModel) -> torch.Tensor:
+        """Features of what it draws of every prompt: unit vectors float32 [prompts, 128]."""
+        return image_features(self.scorer, as_tensor(self.sampler.draw(unet, self._captions)))
 
     def _by_category(self, values: np.ndarray) -> dict[str, float]:
         means = {key: float(values[self.category == key].mean()) for key in CATEGORY_NAMES}

@@ -141,9 +141,10 @@ def _draw(cells: Sequence[str], sheet: str = "", font: str = "") -> np.ndarray:
         f'<meta charset="utf-8"><link rel="stylesheet" href="{sheet}"><style>{style}</style>' + "".join(cells),
         encoding="utf-8",
     )
+    program = shutil.which("chromium-headless-shell") or shutil.which("chromium")  # `make test` installs the first
     with (
         sync_playwright() as player,
-        contextlib.closing(player.chromium.launch(executable_path=shutil.which("chromium"))) as browser,
+        contextlib.closing(player.chromium.launch(executable_path=program, args=["--no-sandbox"])) as browser,
     ):
         page = browser.new_page(viewport={"width": width, "height": height})
         page.goto(page_file.as_uri(), wait_until="load")

@@ -9,12 +9,15 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+import assets
 from pipelines.errors import Phrase
 from studio.i18n import Lang, phrase, worded
 
 from .record import RecordedSource, RunConditions
 
-Kind = Literal["sources", "weights", "documents", "file", "scorer", "version", "device", "processor", "instructions"]
+Kind = Literal[
+    "sources", "family", "weights", "documents", "file", "scorer", "version", "device", "processor", "instructions"
+]
 
 
 class Difference(BaseModel):
@@ -46,11 +49,17 @@ def difference_phrase(difference: Difference) -> Phrase:
 
 
 def differences(then: RunConditions, now: RunConditions) -> list[Difference]:
-    """List what is another than it was. Of a record that is not complete, only the weights are compared."""
+    """List what is another than it was. Of a record that is not complete, only the weights are compared.
+
+    Sources that come with the studio, and came with other weights then, are one difference.
+    """
     if then.sources.keys() != now.sources.keys():
         was, here = (", ".join(one.sources) for one in (then, now))
         return [Difference(kind="sources", name="", was=was, now=here)]
-    found = [one for name, source in then.sources.items() for one in _of_source(name, source, now.sources[name])]
+    retrained = [name for name, source in then.sources.items() if _came_along(now.sources[name], source)]
+    found = [Difference(kind="family", name=", ".join(retrained), was="", now="")] if retrained else []
+    for name in [name for name in then.sources if name not in retrained]:
+        found += _of_source(name, then.sources[name], now.sources[name])
     if not then.complete:
         return found
     for name in sorted(then.files.keys() | now.files.keys()):
@@ -67,6 +76,12 @@ def differences(then: RunConditions, now: RunConditions) -> list[Difference]:
         if was != is_now:
             found.append(Difference(kind=kind, name=kind, was=was, now=is_now))
     return found
+
+
+def _came_along(now: RecordedSource, then: RecordedSource) -> bool:
+    """Whether a source comes with the studio, and came with other weights then."""
+    ships = bool(now.files) and all(Path(file.path).is_relative_to(assets.FAMILY) for file in now.files)
+    return ships and now.weights != then.weights
 
 
 def _of_source(name: str, then: RecordedSource, now: RecordedSource) -> Iterator[Difference]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -57,7 +58,13 @@ def licence_of(name: str) -> str:
     classes = [line.rsplit(" :: ", 1)[1] for line in said.get_all("Classifier", []) if line.startswith("License ::")]
     named = "".join(said.get_all("License", [])).strip()
     short = named if named and "\n" not in named and len(named) <= _LONGEST else ""
-    return expression or ", ".join(classes) or short
+    return expression or ", ".join(classes) or short or _title_of_licence(name, said.get_all("License-File", []))
+
+
+def _title_of_licence(name: str, files: Sequence[str]) -> str:
+    """The title of the licence that comes with a package: the two lines that its text begins with."""
+    text = "".join(metadata.distribution(name).read_text(f"licenses/{file}") or "" for file in files[:1])
+    return " ".join(line.strip() for line in text.strip().splitlines()[:2])[:_LONGEST].strip()
 
 
 def _written_before() -> dict[str, str]:

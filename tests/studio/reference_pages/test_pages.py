@@ -13,6 +13,7 @@ from studio.networks.config import AnyConfig
 from studio.reference_pages import run_file
 from studio.reference_pages.__main__ import pages
 from studio.reference_pages.command_line import commands, in_language
+from studio.reference_pages.dependencies import licence_of
 from studio.reference_pages.phrases import code, japanese, say, table
 from studio.reference_pages.values import limits_words, type_words
 from studio.runs.config import RunConfig
@@ -109,6 +110,11 @@ def test_no_sentence_is_translated_that_no_page_says():
 def test_a_sentence_without_japanese_is_an_error():
     with pytest.raises(KeyError, match="nobody wrote this"):
         say("ja", "nobody wrote this")
+
+
+def test_a_package_whose_metadata_names_no_licence_is_under_the_one_that_comes_with_it():
+    assert licence_of("treequest") == "Apache License Version 2.0, January 2004"
+    assert licence_of("no-such-package") == ""
 
 
 def test_values_in_words():

@@ -31,7 +31,7 @@ STUDIO = (
     ("studio.analysis", "studio.evaluation", "studio.exporting"),
     ("studio.breeding", "studio.conditions", "studio.judging", "studio.library", "studio.run_folders"),
     ("studio.runs", "studio.licences"),
-    ("studio.access", "studio.evolution", "studio.jobs"),
+    ("studio.access", "studio.evolution", "studio.inference_search", "studio.jobs"),
     ("studio",),
 )  # fmt: skip
 EVAL = (("eval.scorers",), ("eval.prompts", "eval.preferences"), ("eval",))

@@ -60,10 +60,13 @@ def test_packages_import_what_lies_below(package):
             assert name in allowed or name.split(".")[0] in allowed, f"{path.relative_to(ROOT)} imports {name}"
 
 
-def test_evolution_is_pure():
-    for path in (ROOT / "studio" / "evolution").glob("*.py"):
+@pytest.mark.parametrize(
+    ("room", "allowed"), [("evolution", "pipelines.errors"), ("inference_search", "pipelines.generation.settings")]
+)
+def test_searches_are_pure(room, allowed):
+    for path in (ROOT / "studio" / room).glob("*.py"):
         for name in imports(path):
-            assert name.startswith(("studio.evolution", "pipelines.errors")), f"{path.name} imports {name}"
+            assert name.startswith((f"studio.{room}", allowed)), f"{path.name} imports {name}"
 
 
 @pytest.mark.parametrize("package", HOUSES)

@@ -19,7 +19,7 @@ from .monitor import monitor
 from .prompts import prompts_app
 from .recipe import recipe_app
 from .report import report, review, show
-from .score import score
+from .score import draw, score
 from .sources import sources_app
 from .studio.commands import studio_app
 from .verify import clean, verify
@@ -46,6 +46,7 @@ for command in (
     merge,
     export,
     score,
+    draw,
     report,
     review,
     verify,

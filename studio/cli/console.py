@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import json
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -193,6 +194,22 @@ def ends_tidily() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def first_interrupt_stops() -> Iterator[Callable[[], bool]]:
+    """Let the first Ctrl-C ask the block to stop, and every other end it; yields whether it is asked to."""
+    asked = threading.Event()
+
+    def ask(*_: object) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """What an individual is worth: woven, drawn, scored, reported.
 
-Imports breeding, judging, library and runs.
+Imports breeding, inference_search, judging, library and runs.
 
 Read in this order:
 
@@ -11,5 +11,6 @@ Read in this order:
     fitness         the languages that compete, and what is only reported
     held_out        sources, average and best child on prompts that evolution never saw
     score_model     scores of one model outside a run
+    picture_search  the best picture of a prompt among many, outside a run
     preview         pictures for a page, drawn one at a time
 """

@@ -13,6 +13,7 @@ from pipelines.exporting.places import noted_uris
 from pipelines.generation.prompt_syntax import PLAIN, PromptSyntax
 from pipelines.recipes.recipe import Recipe, RecipeSource, blend, load_recipe
 from pipelines.storage.formats import PICKLE_SUFFIXES
+from studio.runs.config import RunConfig
 from studio.runs.store import open_run
 
 OpenedModel = tuple[Recipe, dict[str, Source]]
@@ -41,19 +42,25 @@ def open_model(named: str) -> OpenedModel:
     return source_as_model(source)
 
 
-def syntax_of_model(named: str) -> PromptSyntax:
-    """Return how the run reads prompts whose individual a name is; plain for every other model.
+def run_config_of(named: str) -> RunConfig | None:
+    """Return the settings of the run whose individual a name is; `None` for every other model.
 
     Raises:
         RunError: the run cannot be opened.
     """
     run, _, _ = named.rpartition(":")
     if not (run and os.path.isdir(run)):
-        return PLAIN
+        return None
     store = open_run(run)
-    syntax = store.config.prompt_syntax
+    config = store.config
     store.close()
-    return syntax
+    return config
+
+
+def syntax_of_model(named: str) -> PromptSyntax:
+    """Return how the run reads prompts whose individual a name is; plain for every other model, errors as above."""
+    config = run_config_of(named)
+    return config.prompt_syntax if config else PLAIN
 
 
 def source_as_model(source: Source) -> OpenedModel:

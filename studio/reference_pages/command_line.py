@@ -125,7 +125,7 @@ def _value(lang: Lang, parameter: Parameter) -> str:
     if parameter.annotation is bool:
         return NONE
     limits = [
-        f"{sign} {limit:g}"
+        f"{sign} {limit:.10g}"
         for sign, limit in (("≥", parameter.at_least), ("≤", parameter.at_most))
         if limit is not None
     ]

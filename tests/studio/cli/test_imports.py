@@ -53,6 +53,7 @@ COMMANDS = {
     "prompts check": DRAWS,
     "evolve": DRAWS,
     "score": DRAWS,
+    "draw": DRAWS,
     "monitor": DRAWS,
     "studio": DRAWS,
 }  # fmt: skip

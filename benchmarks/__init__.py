@@ -10,4 +10,5 @@ Read in this order:
     any_network/   two tiny language models with a scorer of one's own
     digits/        the paper's own experiment
     search/        M2N2 beside other searches, on pictures
+    inference_search/  a child and the best source, searched at drawing time
 """

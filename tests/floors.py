@@ -48,9 +48,12 @@ PIPELINES = (
 )
 BENCHMARKS = (
     ("benchmarks.cluster", "benchmarks.gpu"),
-    ("benchmarks.any_network", "benchmarks.app", "benchmarks.digits", "benchmarks.full_size", "benchmarks.search"),
+    (
+        "benchmarks.any_network", "benchmarks.app", "benchmarks.digits", "benchmarks.full_size",
+        "benchmarks.inference_search", "benchmarks.search",
+    ),
     ("benchmarks",),
-)
+)  # fmt: skip
 #: What a package may import of the others; of `pipelines`, eval takes the root of the error tree and the readers of
 #: documents alone.
 OTHERS = {

@@ -24,6 +24,7 @@ STUDIO = (
             "weak_spots",
         )
     ),
+    ("studio.ui.picture_search",),
     ("studio.ui.common", "studio.networks"),
     ("studio.doctor", "studio.execution", "studio.monitoring", "studio.reports"),
     ("studio.cluster",),

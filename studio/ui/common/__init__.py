@@ -10,4 +10,5 @@ shortlist     a field of models filled with it, an address that asks for it
 shared        answers made once for everybody who asks at the same moment
 who_asks      the visitor behind a request, and what a handler needs of one
 cancellable   work that takes long, with its cancel button
+pace          how long what is left of it takes
 """

@@ -34,9 +34,13 @@ class CancellableWork:
         Raises:
             Cancelled: it was asked to stop.
         """
-        stop = self._asked.get(request.session_hash)
-        if stop and stop.is_set():
+        if self.is_asked_to_stop(request):
             raise Cancelled("Cancelled.")
+
+    def is_asked_to_stop(self, request: gr.Request) -> bool:
+        """Return whether the job of this browser session was asked to stop, for one that keeps what it has."""
+        stop = self._asked.get(request.session_hash)
+        return bool(stop and stop.is_set())
 
     def end(self, request: gr.Request) -> None:
         """Forget the job of this browser session, however it ended."""

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from eval.prompts.prompt_set import Language, Prompt, PromptSet
 from pipelines.checkpoints.sources import Source
-from studio.formatting import format_bytes, format_score
+from studio.formatting import format_bytes, format_duration, format_score
 from studio.i18n import Lang, t
 from studio.judging.pinned_prompts import pinned_prompts
 from studio.runs.individual import Individual
@@ -34,6 +34,19 @@ def figure(src: str | None, alt: str, caption: str | Markup = "", css: str = "")
     )
     figcaption = Markup("<figcaption>{}</figcaption>").format(caption) if caption else ""
     return Markup('<figure class="picture {}">{}{}</figure>').format(css, inner, figcaption)
+
+
+def drawing_bar(lang: Lang, done: int, of: int, seconds_left: float | None, *, is_loading: bool) -> Markup:
+    """Draw how many pictures of how many there are, and how long the others take where that is known."""
+    if is_loading:
+        words = t(lang, "loading")
+    elif seconds_left:
+        words = t(lang, "drawn_of_left", done=done, of=of, left=format_duration(lang, seconds_left))
+    else:
+        words = t(lang, "drawn_of", done=done, of=of)
+    return Markup('<div class="drawing"><progress max="{}" value="{}" aria-label="{}"></progress>{}</div>').format(
+        of or 1, done, t(lang, "drawing"), words
+    )
 
 
 def run_picture(store: RunStore, individual: str, prompt: str, language: Language, noise: int = 0) -> str | None:

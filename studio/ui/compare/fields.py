@@ -10,19 +10,21 @@ import gradio as gr
 
 from studio.i18n import Lang, t
 from studio.ui.common import html
+from studio.ui.picture_search.fields import SearchFields, lay_out_search
 
 from .cells import AS_RUN, MOST_PROMPTS
 from .choice import MOVED, NOISES, SIDE_BY_SIDE, VIEWS, Choice, Window
 from .models import MOST
 
 QUALITIES = (AS_RUN, "draft", "final")
-_ROWS = {"models_row": ("matrix",), "tried_row": ("playground",), "blend_row": ("blend",), "sliders_row": ("blend",),
+_ROWS = {"models_row": ("matrix",), "tried_row": ("playground",), "better_row": ("playground",),
+         "blend_row": ("blend",), "sliders_row": ("blend",),
          "captions_row": ("matrix", "blend")}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Fields:
-    """Components by name: of a `Choice`, of what is chosen beside it, and of `view.SHOWN`."""
+    """Components by name: of a `Choice`, of what is chosen beside it, of `view.SHOWN`; and those of a search."""
 
     run: gr.Dropdown
     choice: dict[str, Any]
@@ -31,6 +33,7 @@ class Fields:
     rows: dict[str, Any]
     shown: dict[str, Any]
     buttons: dict[str, Any]
+    search: SearchFields
 
     @property
     def all(self) -> dict[str, Any]:
@@ -90,6 +93,8 @@ def lay_out(lang: Lang) -> Fields:
             scale=8, elem_id="try", elem_classes="needs-editor",
         )  # fmt: skip
         buttons["try"] = gr.Button(t(lang, "try_it"), variant="primary", min_width=120, scale=1, elem_id="try-it")
+    with gr.Column(visible=False) as rows["better_row"]:
+        search = lay_out_search(lang)
     with gr.Row(elem_classes="bar", visible=False) as rows["blend_row"]:
         for name in ("first", "second"):
             choice[name] = gr.Dropdown([], label=t(lang, f"blend_{name}"), scale=2, elem_id=f"blend-{name}")
@@ -157,7 +162,7 @@ def lay_out(lang: Lang) -> Fields:
                 shown["right"] = gr.Dropdown([], label=t(lang, "right_picture"), min_width=140)
     buttons["arrived"] = gr.HTML(visible="hidden", elem_id="arrived", js_on_load=_script("arrivals"))
     shown["address"] = gr.HTML(visible="hidden", elem_id="address", js_on_load=_script("address"))
-    return Fields(run, choice, beside, attempt, rows, shown, buttons)
+    return Fields(run, choice, beside, attempt, rows, shown, buttons, search)
 
 
 def _script(name: str) -> str:

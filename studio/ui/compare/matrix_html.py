@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from eval.prompts.prompt_set import LANGUAGES, Language
-from studio.formatting import format_duration, format_score
+from studio.formatting import format_score
 from studio.i18n import Lang, t
 from studio.ui.common import html
 
@@ -62,16 +62,7 @@ def progress_words(lang: Lang, news: News | None) -> Markup:
     """Say how many pictures of how many are drawn, and how long the others take."""
     if news is None:
         return Markup("")
-    how_far = {"done": news.done, "of": news.of}
-    if news.is_loading:
-        words = t(lang, "loading")
-    elif news.seconds_left:
-        words = t(lang, "drawn_of_left", **how_far, left=format_duration(lang, news.seconds_left))
-    else:
-        words = t(lang, "drawn_of", **how_far)
-    return Markup('<div class="drawing"><progress max="{}" value="{}" aria-label="{}"></progress>{}</div>').format(
-        news.of or 1, news.done, t(lang, "drawing"), words
-    )
+    return html.drawing_bar(lang, news.done, news.of, news.seconds_left, is_loading=news.is_loading)
 
 
 def count_words(lang: Lang, grid: Grid) -> Markup:

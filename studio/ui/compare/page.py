@@ -17,6 +17,8 @@ from studio.ui.common.cancellable import Cancelled
 from studio.ui.common.frame import listen, listen_to_choice, page_header, page_link, query_values
 from studio.ui.common.shortlist import fill_with_shortlist
 from studio.ui.common.studio import Studio
+from studio.ui.picture_search.found import WantedPicture
+from studio.ui.picture_search.wiring import wire_search
 
 from .blend import save_mix
 from .cells import MOST_PROMPTS
@@ -29,7 +31,7 @@ from .models import MOST, asked_models, first_choice
 from .more import begin_with
 from .overlay import flicker, overlay
 from .progress import DrawingProgress
-from .view import compared, shown
+from .view import compared, shown, wanted_picture
 
 POLL = 1.0  # seconds between two looks for pictures that came
 _SCORES = """(on) => { document.getElementById("sheet").dataset.scores = on ? "on" : "off"; }"""
@@ -159,6 +161,9 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         tried = choice_of(values).with_tried(attempt)
         return filled({"tried": tried, "attempt": "", **looked(None, **{**values, "tried": tried})}, trying)
 
+    def wanted(run: str | None, attempt: str, **values: Any) -> WantedPicture:
+        return wanted_picture(studio, lang, run, choice_of(values), attempt, values)
+
     def on_begin(request: gr.Request) -> list[Any]:
         progress.begin(request)
         loading = Markup('<div class="drawing">{}</div>').format(t(lang, "loading"))
@@ -268,6 +273,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
            does="start a run", **hidden)  # fmt: skip
     listen(viewed["make_sheet"].click, lang, on_sheet, [parts.run, viewed["grid"]], sheets,
            show_progress_on=viewed["make_sheet"], role="editor")  # fmt: skip
+    wire_search(parts.search, studio, lang, wanted, {"attempt": parts.attempt, **parts.asked})
     listen(
         buttons["save"].click, lang, on_save, None, viewed["saved"], inputs_kwargs=parts.asked, role="editor", **hidden
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from studio.ui.common.cancellable import CancellableWork
+from studio.ui.common.pace import Pace
 
 from .cells import Cell, Place
 from .grid import Grid
@@ -39,25 +40,23 @@ class _InHand:
     """A drawing that is going on."""
 
     def __init__(self, grid: Grid) -> None:
-        self.grid, self._before, self._lacking, self._drawn = grid, len(grid.cells), len(grid.undrawn), 0
+        self.grid, self._before, self._lacking, self._pace = grid, len(grid.cells), len(grid.undrawn), Pace()
         self._untold: list[tuple[Place, Cell]] = []
-        self._first = self._last = 0.0  # when a picture came: what comes before the first loads models, and is over
 
     def arrive(self, now: float, place: Place, cell: Cell) -> None:
-        self._first, self._last = (self._first if self._drawn else now), now
-        self._drawn += 1
+        self._pace.arrive(now)
         self._untold.append((place, cell))
 
     def news(self) -> News:
         untold, self._untold = self._untold, []
-        pace = (self._last - self._first) / (self._drawn - 1) if self._drawn > 1 else None
+        drawn = self._pace.count
         return News(
             grid=self.grid,
             arrived=untold,
-            done=self._before + self._drawn,
+            done=self._before + drawn,
             of=self._before + self._lacking,
-            seconds_left=None if pace is None else pace * (self._lacking - self._drawn),
-            is_loading=not self._drawn,
+            seconds_left=self._pace.seconds_left(self._lacking - drawn),
+            is_loading=not drawn,
         )
 
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
 from markupsafe import Markup
 
+from eval.prompts.prompt_set import written_language
+from studio.errors import RunError
+from studio.evaluation.picture_search import PictureWish
 from studio.i18n import Lang, t
 from studio.ui.common import html
+from studio.ui.common.field_errors import at_field
 from studio.ui.common.studio import Studio
+from studio.ui.picture_search.fields import MODELS
+from studio.ui.picture_search.found import WantedPicture
 
 from .blend import stop_models
 from .cells import ask, ask_typed
@@ -50,6 +57,46 @@ def compared(studio: Studio, lang: Lang, run: str, choice: Choice) -> Grid | Non
             return None
         models = contenders(studio, lang, run, choice.models)
     return look(studio, models, ask(config, choice.known, choice.ja, choice.en, **how))
+
+
+def wanted_picture(
+    studio: Studio, lang: Lang, run: str | None, choice: Choice, attempt: str, search: Mapping[str, Any]
+) -> WantedPicture:
+    """What a search for a better image of the playground is to find; it begins with the playground's first seed.
+
+    Args:
+        studio: whose run it is.
+        lang: of the page.
+        run: the run; `None` while there is none.
+        choice: what was asked for.
+        attempt: the prompt that is typed; the one tried last where it is blank.
+        search: values of the fields of a search, by name.
+
+    Raises:
+        M2N2Error: there is no run or no prompt; the model's sources are gone.
+    """
+    tried = choice.with_tried(attempt)[:1]
+    if run is None or not tried:
+        with at_field("try"):
+            raise RunError("There is no prompt to search an image for. Type one, in Japanese or in English.")
+    with studio.run(run) as store:
+        asked = ask_typed(store.config, tried, noises=1, quality=choice.quality)
+    rows = yardsticks(studio, lang, run)  # the best, if a child is alive; the best source; the average
+    row = rows[max(0, len(rows) - len(MODELS) + MODELS.index(search["better_model"]))]
+    how = search["better_how"]
+    lines = (search["better_wordings"] or "").splitlines()  # a field that was never shown has no value
+    wordings = [line.strip() for line in lines if line.strip()]
+    wish = PictureWish(
+        tried[0],
+        int(search["better_budget"]),
+        how,
+        asked.settings,
+        written_language(tried[0]),
+        tuple(wordings) if how == "ab-mcts" else (),
+        asked.seed(0, 0),
+        asked.syntax,
+    )
+    return WantedPicture(row.label, row.recipe, row.sources(), wish, asked.scorer)
 
 
 def shown(

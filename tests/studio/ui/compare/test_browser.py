@@ -159,6 +159,17 @@ def test_frames_fill_while_pictures_are_drawn(address, monkeypatch, open_page):
     page.locator(".flicker").click()
     expect(page.locator(".flicker.held .turn:visible")).to_have_count(1)
 
+    # A better image of the prompt that was tried: other seeds, the best beside what was asked for.
+    page.locator("#better-budget input[type=number]").fill("6")
+    page.locator("#better-start").click()
+    expect(page.locator("#better-found img").first).to_be_visible(timeout=LOADING)
+    expect(page.locator("#better-found")).to_contain_text(re.compile("6 images"))
+    expect(page.locator("#better-start")).to_be_enabled(timeout=LOADING)
+    expect(page.locator("#better-cancel")).to_be_hidden()
+    page.get_by_label(t("en", "better_ab_mcts")).check()
+    expect(page.locator("#better-wordings")).to_be_visible()
+    shoot(page, "en", "compare-5-better")
+
     # Five stops between two models, and the recipe of where the sliders stand.
     page.get_by_label(t("en", "view_blend")).check()
     expect(page.locator("#sheet thead th")).to_have_count(5)

@@ -87,9 +87,9 @@ def copied(tmp_path):
 
 @pytest.fixture(scope="session")
 def few_prompts(tmp_path_factory):
-    """A prompt set of five captions, one per category."""
+    """A prompt set of five captions, one per category of single things."""
     content = yaml.safe_load(assets.EVOLVE.read_text("utf-8"))
-    by_category = {prompt["category"]: prompt for prompt in content["prompts"]}
+    by_category = {prompt["category"]: prompt for prompt in content["prompts"] if prompt["category"] != "pairs"}
     content["prompts"] = [{**prompt, "reference": None} for prompt in by_category.values()]
     content["prompts"] = [{k: v for k, v in prompt.items() if v is not None} for prompt in content["prompts"]]
     path = tmp_path_factory.mktemp("prompts") / "few.yaml"

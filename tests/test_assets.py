@@ -35,7 +35,7 @@ def test_prompt_sets_are_bilingual_disjoint_and_spread():
     assert not set(evolve.ids) & set(held_out.ids)
     for one in (evolve, held_out):
         counts = [one.categories.count(category) for category in set(one.categories)]
-        assert len(counts) == 5
+        assert len(counts) == 6
         assert max(counts) - min(counts) <= 1
         assert len(one.references(assets.EVOLVE.parent)) == len(one)
 

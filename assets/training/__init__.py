@@ -27,6 +27,8 @@ Read the modules in the order in which the data flows:
     check_family  sources by category, paths between them, averages and random mixtures
     depth         whether it matters where along the network a source has its share
     previews      pictures that the studio shows first
+    contact_sheet what sources, average and a child draw
+    naming        sheets for somebody who does not know the captions
     licences      licence texts and notices
     cards         model cards and tables of the published family
 

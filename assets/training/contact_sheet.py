@@ -1,4 +1,4 @@
-"""What the published sources, their average and a child draw on the same captions and noise: `contact_sheet.png`.
+"""What the published sources, their average and a child draw on the same captions and noise: `contact_sheet.webp`.
 
     python -m assets.training.contact_sheet CHILD
 
@@ -24,7 +24,7 @@ from assets.training.settings import PROMPTS
 from assets.training.vae import published_vae
 from pipelines.untrusted import read_yaml
 
-SHEET = Path(__file__).with_name("contact_sheet.png")
+SHEET = Path(__file__).with_name("contact_sheet.webp")
 OF_A_CATEGORY = 4
 
 

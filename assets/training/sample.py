@@ -57,6 +57,6 @@ class Sampler:
 
 
 def sheet(rows: list[np.ndarray], path: Path, scale: int = 1) -> None:
-    """Save rows of pictures, each uint8 [n, 64, 64, 3], as one PNG."""
+    """Save rows of pictures, each uint8 [n, 64, 64, 3], as one PNG or WebP."""
     image = Image.fromarray(np.concatenate([np.concatenate(list(row), axis=1) for row in rows], axis=0))
-    image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST).save(path)
+    image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST).save(path, quality=75)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+import assets
 from eval.prompts.prompt_set import PromptSet
 from pipelines.checkpoints.sources import Source
 from pipelines.generation.settings import GenerationSettings
@@ -18,14 +18,15 @@ from studio.breeding.m2n2 import M2N2
 from studio.breeding.search_method import SearchMethod
 from studio.runs.config import RunConfig, embedded
 
-from .methods import CycleQD, Elites, Listed, RandomWeights, Rejection, Strategy, merge
+from .methods import CycleQD, Elites, Listed, RandomWeights, Rejection, Strategy
+from .task import restored
 from .ties_dare import added, dare, task_vectors, ties
 
 BASE = "base"
 # Of TIES and DARE; the judge chooses. The papers' own choices where nothing is tuned are to keep 0.2 and 0.1.
 SCALES = (0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0)
 KEPT = (0.1, 0.2, 0.5, 1.0)  # share of each task vector
-SHARES = tuple(step / 4 for step in range(5))  # of `ja` in a grid by hand
+SECOND_HALF = ("up_blocks.", "conv_norm_out.", "conv_out.")  # of a UNet's tensors, by the beginnings of their names
 
 Begin = Callable[
     [RunConfig, Mapping[str, Source], PromptSet, Path], SearchMethod
@@ -40,12 +41,14 @@ def _source(name: str) -> Begin:
     return lambda config, sources, niches, folder: Listed(sources, [source_recipes(config, sources)[name]])
 
 
-def _grid(config: RunConfig, sources: Mapping[str, Source], niches: PromptSet, folder: Path) -> SearchMethod:
-    """For one who knows what each source changed: `ja` and `flat` in the attention, `ja` and `real` elsewhere."""
-    ja, flat, real = (np.array([one == name for one in sources], float) for name in ("ja", "flat", "real"))
-    pairs = itertools.product(SHARES, SHARES)
-    rows = [(a * ja + (1 - a) * flat, r * ja + (1 - r) * real) for a, r in pairs]
-    return Listed(sources, [merge(config, sources, row) for row in rows])
+def _halves(config: RunConfig, sources: Mapping[str, Source], niches: PromptSet, folder: Path) -> SearchMethod:
+    """For one who knows what each source changed: the first half of `flat`, which did not, and the second of `real`."""
+    flat, real = ([float(one == name) for one in sources] for name in ("flat", "real"))
+    rows = {}
+    for chromosome, layout in sources[BASE].components["unet"].layouts.items():
+        later = [name.startswith(SECOND_HALF) for name in layout.names].index(True)
+        rows[chromosome] = [(int(layout.stops[later - 1]), flat), (layout.size, real)]
+    return Listed(sources, [restored(rows, sources, config)])
 
 
 def _dense(name: Literal["ties", "dare"]) -> Begin:
@@ -105,7 +108,8 @@ class Entry:
         """The settings of a run whose pictures are drawn like this, but for the batch."""
         if self.batch:
             pictures = pictures.model_copy(update={"batch": self.batch})
-        return embedded(seed=seed, pictures=pictures.model_dump(), **self.changes)
+        everything = {"sources": assets.all_sources(), "pictures": pictures.model_dump()}
+        return embedded(seed=seed, **everything, **self.changes)
 
 
 def _extension(title: str, **breeding: Any) -> Entry:
@@ -116,11 +120,11 @@ METHODS: dict[str, Entry] = {  # in the order in which they matter
     "average": Entry("uniform average", "merges", _average, most=1, seeds=1),
     **{
         name: Entry(f"source {name}", "merges", _source(name), most=1, seeds=1)
-        for name in ("base", "ja", "flat", "real")
+        for name in ("base", "ja", "flat", "real", "late", "glossy")
     },
     "ties": Entry("TIES", "merges", _dense("ties"), most=len(KEPT) * len(SCALES), seeds=1),
     "dare": Entry("DARE", "merges", _dense("dare"), most=len(KEPT) * len(SCALES)),
-    "grid": Entry("grid by hand", "merges", _grid, most=len(SHARES) ** 2, seeds=1),
+    "halves": Entry("halves by hand", "merges", _halves, most=1, seeds=1),
     "m2n2": Entry("M2N2", "searches"),
     "cma-es": Entry("CMA-ES", "searches", lambda config, sources, niches, folder: Strategy(config, sources)),
     "random": Entry(

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+import assets
 from eval.cmmd import cmmd
 from eval.prompts.prompt_set import LANGUAGES, Language, PromptSet
 from pipelines.checkpoints.sources import Source
@@ -31,12 +32,13 @@ logger = logging.getLogger(__name__)
 
 
 class Bench:
-    """The embedded family with its judge and its jury, opened once for many runs.
+    """The embedded sources with their judge and their jury, opened once for many runs.
 
     Args:
         niches: prompts that are fitness; NICHES of the set of evolution if left out.
         held_out: prompts that report; all of their set if left out.
         pictures: how they are drawn.
+        sources: as a run file writes them; all six if left out.
     """
 
     def __init__(
@@ -44,8 +46,9 @@ class Bench:
         niches: PromptSet | None = None,
         held_out: PromptSet | None = None,
         pictures: GenerationSettings = EMBEDDED_PICTURES,
+        sources: Sequence[str] | None = None,
     ) -> None:
-        config = embedded()
+        config = embedded(sources=sources or assets.all_sources())
         self.niches = niches or RunPrompts(config).niches.subset(NICHES)
         self.held_out = held_out or RunPrompts(config).held_out
         self.sources = open_run_sources(config)

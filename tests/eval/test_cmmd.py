@@ -79,7 +79,7 @@ def test_pictures_with_noise_are_further_from_the_references_than_clean_ones():
     ]
     scorer = ClipScorer(f"local-dir:{assets.JURY}")
     clean, others, spoilt = (scorer.image_features(some) for some in (pictures[::2], pictures[1::2], noisy))
-    assert cmmd(spoilt, others) > cmmd(clean, others) + 0.2
+    assert cmmd(spoilt, others) > 2 * cmmd(clean, others)
 
 
 @pytest.mark.parametrize(

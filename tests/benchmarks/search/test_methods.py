@@ -37,6 +37,7 @@ def bench():
         few(config.prompts, categories),
         few(config.held_out, categories),
         EMBEDDED_PICTURES.model_copy(update={"steps": 2}),
+        config.sources,
     )
 
 
@@ -93,7 +94,7 @@ def told(bench, name, seed, evaluations, folder):
 
 def test_every_search_is_one_of_its_own_and_repeats_itself(bench, tmp_path):
     searches = [name for name, entry in METHODS.items() if entry.group in ("searches", "ablations", "extensions")]
-    late = ("m2n2", "splits", "rotation")  # like M2N2 at first: the difference comes after 50 offspring
+    late = ("m2n2", "splits", "rotation", "bilingual")  # like M2N2 at first: the difference comes after 50 offspring
     asked = {name: told(bench, name, 3, 56 if name in late else 16, tmp_path) for name in searches}
     first, rest = asked["m2n2"], [digests for name, digests in asked.items() if name != "m2n2"]
     assert all(len(digests) >= 16 and digests != first[: len(digests)] for digests in rest)
@@ -117,14 +118,17 @@ def test_a_scale_of_ties_is_a_recipe_over_the_base_and_a_source_for_each_share_k
     assert {recipe.host["default"] for recipe in recipes} == {"ja"}
 
 
-def test_a_grid_by_hand(bench, tmp_path):
-    config = METHODS["grid"].config(0, bench.pictures)
-    method = METHODS["grid"].begin(config, bench.sources, bench.niches, tmp_path)
-    recipes = [candidate.recipe for candidate in iter(method.ask, None)]
-    assert len(recipes) == 25
-    rows = [{name: one.segments[0].weights for name, one in recipe.chromosomes.items()} for recipe in recipes]
-    assert rows[0] == {"attention": (0, 0, 1, 0), "backbone": (0, 0, 0, 1)}  # base, ja, flat, real
-    assert rows[7] == {"attention": (0, 0.25, 0.75, 0), "backbone": (0, 0.5, 0, 0.5)}
+def test_halves_by_hand_are_cut_where_the_second_half_of_the_network_begins(bench, tmp_path):
+    config = METHODS["halves"].config(0, bench.pictures)
+    (recipe,) = [
+        one.recipe for one in iter(METHODS["halves"].begin(config, bench.sources, bench.niches, tmp_path).ask, None)
+    ]
+    for name, chromosome in recipe.chromosomes.items():
+        layout, (first, second) = bench.sources["base"].components["unet"].layouts[name], chromosome.segments
+        assert (first.weights, second.weights) == ((0, 0, 1, 0), (0, 0, 0, 1))  # base, ja, flat, real
+        before = layout.names[list(layout.stops).index(first.stop)]
+        assert before.startswith("mid_block.")
+        assert second.stop == layout.size
 
 
 def test_the_benchmark_breeds_what_a_run_breeds(bench, fewer_prompts, small_config, tmp_path):
@@ -133,7 +137,7 @@ def test_the_benchmark_breeds_what_a_run_breeds(bench, fewer_prompts, small_conf
     with closing(create_run(tmp_path / "run", config)) as store:
         carry_out_run(store, without_report)
         everyone = store.individuals()
-    ours = Bench(load_prompts(fewer_prompts), bench.held_out, config.pictures)
+    ours = Bench(load_prompts(fewer_prompts), bench.held_out, config.pictures, config.sources)
     method, asked = M2N2(config, ours.sources, noise_rotation=config.noise_rotation), {}
     while len(asked) < len(everyone):
         candidate = method.ask()

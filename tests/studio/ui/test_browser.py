@@ -29,8 +29,6 @@ def wait_for_the_end(studio, seconds=120):
                 time.sleep(0.2)
 
 
-# Gradio's statistics of its own queue use what pandas has deprecated.
-@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
 @pytest.mark.slow
 @pytest.mark.browser
 def test_a_first_afternoon(address, empty: Studio, prompt_files, open_page):
@@ -163,7 +161,6 @@ def a_short_run_is_started(page, prompt_files):
     expect(page.locator("#newest article").first).to_be_visible(timeout=LOADING)
 
 
-@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
 @pytest.mark.browser
 def test_an_address_names_what_is_shown_and_the_switch_keeps_it(finished_address, open_page):
     page = open_page(LOCALES["en"])

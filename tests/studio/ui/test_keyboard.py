@@ -12,7 +12,7 @@ from benchmarks.app.pages import served
 from studio.i18n import t
 from tests.studio.ui.browser import LOCALES
 
-pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")]
+pytestmark = pytest.mark.browser
 TABS = 60  # presses, after which a field cannot be reached
 
 

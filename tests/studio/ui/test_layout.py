@@ -15,7 +15,6 @@ from tests.studio.ui.browser import LOCALES, SHOTS
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.browser,
-    pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning"),
 ]
 WIDTHS = (800, 1280, 1920, 2560)
 # Of each part of the page that is laid out below the other, how far what one sees of it begins from the bar's edge.

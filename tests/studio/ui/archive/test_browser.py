@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from studio.i18n import t
 from tests.studio.ui.browser import LOCALES
 
-pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")]
+pytestmark = pytest.mark.browser
 TILES = "#wall .opens"
 
 

@@ -25,8 +25,6 @@ def address(finished):
         yield found
 
 
-# Gradio's statistics of its own queue use what pandas has deprecated.
-@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
 @pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.parametrize(
@@ -120,7 +118,6 @@ def test_compare(lang, at, typed, address, finished, tmp_path, open_page):  # Pl
     expect(page.locator("#sheet img").first).to_be_visible()
 
 
-@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
 @pytest.mark.slow
 @pytest.mark.browser
 def test_frames_fill_while_pictures_are_drawn(address, monkeypatch, open_page):

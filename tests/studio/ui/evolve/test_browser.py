@@ -25,7 +25,6 @@ from tests.studio.ui.browser import LOADING, LOCALES, shoot
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning"),
 ]
 
 

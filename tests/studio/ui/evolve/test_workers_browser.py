@@ -24,7 +24,6 @@ from tests.studio.ui.evolve.test_browser import until_free
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning"),
 ]
 
 

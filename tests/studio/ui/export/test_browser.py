@@ -23,8 +23,6 @@ from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, enter, shoot
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.browser,
-    # Gradio's statistics of its own queue use what pandas has deprecated.
-    pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning"),
 ]
 
 

@@ -68,8 +68,6 @@ def barriers(page):
     return [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in found]
 
 
-# Gradio's statistics of its own queue use what pandas has deprecated.
-@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
 @pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.parametrize("lang", walked_in("en"))
@@ -159,7 +157,6 @@ def test_thirty_blind_votes_then_the_names(lang, voting, voting_address, monkeyp
     assert len(read_votes(folder)) == 6
 
 
-@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
 @pytest.mark.browser
 def test_a_key_before_both_pictures_are_there_counts_once_they_are(voting, voting_address, open_page):
     page = open_page(LOCALES["en"])

@@ -15,7 +15,7 @@ from studio.judging.annotations import ANNOTATIONS_FILE, read_annotations
 from studio.ui.common.studio import Studio
 from tests.studio.ui.browser import LOCALES, shoot, walked_in
 
-pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from eval.prompts.prompt_set import load_prompts
 from studio.i18n import t
 from tests.studio.ui.browser import LOCALES, shoot
 
-pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")]
+pytestmark = pytest.mark.browser
 
 
 def cell(page, row, column):

@@ -15,7 +15,7 @@ from studio.runs.status import locked
 from studio.runs.store import open_run
 from tests.studio.ui.browser import LOCALES, SHOTS
 
-pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture

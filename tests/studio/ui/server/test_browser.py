@@ -14,8 +14,6 @@ WORDS = {
 }
 
 
-# Gradio's statistics of its own queue use what pandas has deprecated.
-@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
 @pytest.mark.browser
 @pytest.mark.slow
 def test_a_judge_logs_in_sees_less_and_is_told_why(finished):

@@ -165,7 +165,6 @@ def events_of(client, lang, page):
     return {number: event for number, event in blocks.fns.items() if event.page == page}
 
 
-@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")  # Gradio's own figures of its queue
 def test_who_is_logged_in_is_the_rater_and_it_is_written_down(finished):
     """A judge stars an individual under another name: their own is what counts."""
     door = door_of(finished.runs)

@@ -19,8 +19,6 @@ from studio.ui.common.studio import Studio
 from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, enter, shoot, type_into, walked_in
 
 pytestmark = [
-    # Gradio's statistics of its own queue use what pandas has deprecated.
-    pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning"),
     pytest.mark.slow,
     pytest.mark.browser,
 ]

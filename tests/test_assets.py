@@ -9,7 +9,10 @@ from PIL import Image
 import assets
 from eval.prompts.prompt_set import load_prompts
 from eval.scorers.clip import ClipScorer
-from pipelines.generation.live_pipeline import LivePipeline
+from pipelines.checkpoints.source_uri import open_source_uri
+from pipelines.generation.live_pipeline import LivePipeline, PictureRequest
+from pipelines.generation.settings import GenerationSettings
+from pipelines.recipes.recipe import blend
 
 
 @pytest.fixture(scope="module", params=["judge", "jury"])
@@ -86,3 +89,19 @@ def test_judges_tell_the_right_caption_and_refuse_noise(scorer, language):
     assert wrong < right / 3
     assert scorer.score(noise, captions).mean() < right / 3
     assert scorer.score(grey, captions).mean() < right / 3
+
+
+@pytest.mark.parametrize(("name", "category"), [("glossy", "food"), ("late", "pairs")])
+def test_the_files_beside_the_folders_are_better_than_base_at_what_they_say(name, category, family):
+    """A LoRA on base and a UNet alone, opened as a run file writes them; by the jury, in English."""
+    uri = next(uri for uri in assets.all_sources() if name in uri)
+    sources = {"base": family["base"], name: open_source_uri(uri)}
+    prompts = load_prompts(assets.HELD_OUT)
+    captions = [prompt.en for prompt in prompts.prompts if prompt.category == category]
+    jury, found = ClipScorer(f"local-dir:{assets.JURY}"), {}
+    for one, shares in (("base", [1.0, 0.0]), (name, [0.0, 1.0])):
+        weights = {"attention": shares, "backbone": shares}
+        pipeline = LivePipeline(blend(list(sources.values()), weights, host={"default": "base"}), sources)
+        drawn = pipeline.generate([PictureRequest(caption, 7) for caption in captions], GenerationSettings())
+        found[one] = jury.score(drawn, captions).mean()
+    assert found[name] > found["base"] + 0.02

@@ -31,11 +31,11 @@ from pathlib import Path
 
 # Before Gradio is imported: it reports on import too. Its statistics of the queue, which no page shows, it would make
 # anew after every answer from a table of the last 10,000 answers.
-os.environ |= {
-    "GRADIO_ANALYTICS_ENABLED": "False",
-    "GRADIO_ANALYTICS_CACHE_FREQUENCY": str(sys.maxsize),
-    "GRADIO_ANALYTICS_MAX_EVENTS": "1",
-}
+os.environ.update(
+    GRADIO_ANALYTICS_ENABLED="False",
+    GRADIO_ANALYTICS_CACHE_FREQUENCY=str(sys.maxsize),
+    GRADIO_ANALYTICS_MAX_EVENTS="1",
+)
 
 import gradio as gr
 import uvicorn

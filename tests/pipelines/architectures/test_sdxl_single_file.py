@@ -139,7 +139,7 @@ def test_open_clip_computes_the_same_from_the_file(stored, folder):
         tower = open_clip.CLIP(
             embed_dim=full_keys.WIDTH_G,
             vision_cfg={"image_size": 16, "patch_size": 16, "width": 16, "layers": 1, "head_width": 16},
-            text_cfg={"context_length": 77, "vocab_size": 1409, "width": full_keys.WIDTH_G, "heads": 3, "layers": 32},
+            text_cfg={"context_length": 77, "vocab_size": 1902, "width": full_keys.WIDTH_G, "heads": 3, "layers": 32},
         ).eval()
     prefix = PREFIXES["text_encoder_2"]
     tensors = {key.removeprefix(prefix): tensor.float() for key, tensor in stored.items() if key.startswith(prefix)}
@@ -147,7 +147,7 @@ def test_open_clip_computes_the_same_from_the_file(stored, folder):
     assert not unexpected
     assert all(key.startswith("visual.") for key in missing)
     model = CLIPTextModelWithProjection.from_pretrained(folder / "text_encoder_2", dtype=torch.float32).eval()
-    tokens = torch.tensor([[1407, *range(5, 80)[:74], 1408, 1408]])
+    tokens = torch.tensor([[1900, *range(5, 80)[:74], 1901, 1901]])
     with torch.no_grad():
         torch.testing.assert_close(tower.encode_text(tokens), model(tokens).text_embeds, rtol=1e-4, atol=1e-5)
 

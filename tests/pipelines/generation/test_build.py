@@ -75,7 +75,7 @@ def test_weights_are_those_that_diffusers_loads(family, plain):
     assert set(live) == set(MODULES)
     assert not any(getattr(pipeline, part).training for part in MODULES)
     positions = pipeline.text_encoder.embeddings.position_ids  # a buffer that no file holds
-    assert positions.tolist() == [list(range(16))]
+    assert positions.tolist() == [list(range(24))]
 
 
 def test_half_precision_rounds_as_diffusers_does(family):
@@ -106,9 +106,9 @@ def test_each_component_comes_from_its_lender(family):
 
 def test_a_missing_second_encoder_says_nothing(japanese):
     pipeline, _ = build_pipeline(taken_from(open_source(japanese)), torch.float32)
-    tokens = pipeline.tokenizer_2(["柴犬", "傘"], padding="max_length", max_length=16, return_tensors="pt").input_ids
+    tokens = pipeline.tokenizer_2(["柴犬", "傘"], padding="max_length", max_length=24, return_tensors="pt").input_ids
     said = pipeline.text_encoder_2(tokens, output_hidden_states=True)
-    assert said.hidden_states[-2].shape == (2, 16, 96)
+    assert said.hidden_states[-2].shape == (2, 24, 96)
     assert not said.hidden_states[-2].any()
     assert said.text_embeds.shape == (2, 96)
     assert not said.text_embeds.any()
@@ -119,9 +119,9 @@ def test_japanese_sdxl_draws_as_its_own_pipeline_does(japanese):
     pipeline, _ = build_pipeline(taken_from(open_source(japanese)), torch.float32)
     assert type(pipeline.text_encoder).__name__ == "CLIPTextModel"  # a projection would lend its pooled vector
     pipeline.set_progress_bar_config(disable=True)
-    tokens = pipeline.tokenizer("柴犬", padding="max_length", max_length=16, return_tensors="pt").input_ids
+    tokens = pipeline.tokenizer("柴犬", padding="max_length", max_length=24, return_tensors="pt").input_ids
     hidden = pipeline.text_encoder(tokens, output_hidden_states=True).hidden_states[-2]
-    embedding = torch.cat([hidden, torch.zeros(1, 16, 96)], dim=-1)
+    embedding = torch.cat([hidden, torch.zeros(1, 24, 96)], dim=-1)
 
     def draw(**text):
         noise = torch.Generator("cpu").manual_seed(5)

@@ -28,6 +28,7 @@ def test_no_page_has_a_serious_barrier(lang, finished_address, open_page):
         barriers = serious_barriers(page)
         shoot(page, lang, f"page-{name}")
         page.evaluate("document.body.classList.add('dark')")  # as Gradio does; structure and words stay
+        page.wait_for_timeout(500)  # colours fade
         barriers += serious_barriers(page, only=["color-contrast"])
         shoot(page, lang, f"page-{name}-dark")
         if barriers:

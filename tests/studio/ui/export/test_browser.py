@@ -99,7 +99,7 @@ def test_a_walk_through_every_step(finished_address, finished, monkeypatch, open
     expect(page.locator("#base")).to_be_hidden()
     expect(page.locator("#facts")).to_contain_text(f"{name}.safetensors")
     page.locator("#precision").get_by_text("fp32", exact=True).click()
-    expect(page.locator("#facts")).to_contain_text("26.7 MB")
+    expect(page.locator("#facts")).to_contain_text("27.0 MB")
     shoot(page, lang, "export-3-format")
     page.locator("#next-3").click()
 

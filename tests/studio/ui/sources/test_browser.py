@@ -84,7 +84,7 @@ def test_sources(lang, address, studio, copied, monkeypatch, open_page):
     page.get_by_role("button", name=say("add_sources")).click()
     type_into(page.locator("#own textarea"), mine)
     page.locator("#own textarea").blur()
-    expect(page.locator("#seen")).to_contain_text("13.3 MB")
+    expect(page.locator("#seen")).to_contain_text("13.5 MB")
     hashed = source_library.hash_source
     with monkeypatch.context() as patch:
         patch.setattr(

@@ -82,7 +82,7 @@ def test_what_adding_takes_is_told_before_anything_long(empty, copied):
     mine = str(copied("ja", "mine"))
     said = sources.look(empty, "en", f'"{mine}"\n\nowner/name\n{mine}/x\n/nowhere/x')
     assert "**mine**: SDXL layout" in said
-    assert "reads 13.3 MB once" in said
+    assert "reads 13.5 MB once" in said
     assert "**name** is not on this machine yet" in said
     assert f"⚠️ There is nothing at {mine}/x" in said
     assert "⚠️ /nowhere/x lies outside of the folders that pages may read" in said

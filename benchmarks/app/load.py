@@ -109,14 +109,17 @@ class Client:
         return answer["output"]
 
     async def _answer(self, session: str, event: str) -> dict[str, Any]:
-        address = f"/en/gradio_api/queue/data?session_hash={session}"
+        """Listen as a page does: until the server says that nothing more comes of this session."""
+        address, answer = f"/en/gradio_api/queue/data?session_hash={session}", None
         async with self.http.stream("GET", address) as stream:
             stream.raise_for_status()
             async for line in stream.aiter_lines():
                 message = json.loads(line[6:]) if line.startswith("data: ") else {}
                 if message.get("event_id") == event and message["msg"] == "process_completed":
-                    return message
-        raise httpx.RemoteProtocolError("the stream ended before the answer")
+                    answer = message
+        if answer is None:
+            raise httpx.RemoteProtocolError("the stream ended before the answer")
+        return answer
 
     async def watch(self, pages: Pages, until: float, first: float) -> None:
         """Look at the run every few seconds, and draw it again once it has changed."""

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
 import gradio as gr
 
 from pipelines.errors import M2N2Error
+
+T = TypeVar("T")
 
 
 class Cancelled(M2N2Error):
@@ -45,3 +50,26 @@ class CancellableWork:
     def end(self, request: gr.Request) -> None:
         """Forget the job of this browser session, however it ended."""
         self._asked.pop(request.session_hash, None)
+
+
+class WorkInHand(Generic[T]):
+    """The cancellable job in hand of each browser session, one at most, with what is noted of it."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._lock = clock, threading.Lock()
+        self._work = CancellableWork()
+        self._in_hand: dict[str | None, T] = {}
+
+    def begin(self, request: gr.Request) -> None:
+        """Register a job that Cancel can stop from now on."""
+        self._work.begin(request)
+
+    def stop(self, request: gr.Request) -> None:
+        """Ask the job of this session to stop."""
+        self._work.stop(request)
+
+    def end(self, request: gr.Request) -> None:
+        """Forget the job of this session, however it ended."""
+        self._work.end(request)
+        with self._lock:
+            self._in_hand.pop(request.session_hash, None)

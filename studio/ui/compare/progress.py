@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import gradio as gr
 
-from studio.ui.common.cancellable import CancellableWork
+from studio.ui.common.cancellable import WorkInHand
 from studio.ui.common.pace import Pace
 
 from .cells import Cell, Place
@@ -60,17 +58,8 @@ class _InHand:
         )
 
 
-class DrawingProgress:
+class DrawingProgress(WorkInHand[_InHand]):
     """The drawings in hand: each session has one at most, which its Cancel button stops between two pictures."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._lock = clock, threading.Lock()
-        self._work = CancellableWork()
-        self._in_hand: dict[str | None, _InHand] = {}
-
-    def begin(self, request: gr.Request) -> None:
-        """Register a drawing that Cancel can stop from now on."""
-        self._work.begin(request)
 
     def start(self, request: gr.Request, grid: Grid) -> None:
         """Note what is to be drawn.
@@ -98,13 +87,3 @@ class DrawingProgress:
         with self._lock:
             found = self._in_hand.get(request.session_hash)
             return found.news() if found else None
-
-    def stop(self, request: gr.Request) -> None:
-        """Ask the drawing of this session to stop."""
-        self._work.stop(request)
-
-    def end(self, request: gr.Request) -> None:
-        """Forget the drawing of this session, however it ended."""
-        self._work.end(request)
-        with self._lock:
-            self._in_hand.pop(request.session_hash, None)

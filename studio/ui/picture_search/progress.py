@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import gradio as gr
@@ -12,7 +9,7 @@ from markupsafe import Markup
 
 from studio.i18n import Lang
 from studio.ui.common import html
-from studio.ui.common.cancellable import CancellableWork
+from studio.ui.common.cancellable import WorkInHand
 from studio.ui.common.pace import Pace
 
 
@@ -22,17 +19,8 @@ class _InHand:
     pace: Pace = field(default_factory=Pace)
 
 
-class SearchProgress:
+class SearchProgress(WorkInHand[_InHand]):
     """The searches in hand: each session has one at most; Cancel ends it with what it has by then."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._lock = clock, threading.Lock()
-        self._work = CancellableWork()
-        self._in_hand: dict[str | None, _InHand] = {}
-
-    def begin(self, request: gr.Request) -> None:
-        """Register a search that Cancel can stop from now on."""
-        self._work.begin(request)
 
     def start(self, request: gr.Request, budget: int) -> None:
         """Note how many pictures are to be drawn."""
@@ -55,16 +43,6 @@ class SearchProgress:
             left = found.pace.seconds_left(found.budget - done)
             return html.drawing_bar(lang, done, found.budget, left, is_loading=not done)
 
-    def stop(self, request: gr.Request) -> None:
-        """Ask the search of this session to stop."""
-        self._work.stop(request)
-
     def is_stopped(self, request: gr.Request) -> bool:
         """Return whether the search of this session was asked to stop."""
         return self._work.is_asked_to_stop(request)
-
-    def end(self, request: gr.Request) -> None:
-        """Forget the search of this session, however it ended."""
-        self._work.end(request)
-        with self._lock:
-            self._in_hand.pop(request.session_hash, None)

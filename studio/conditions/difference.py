@@ -58,8 +58,9 @@ def differences(then: RunConditions, now: RunConditions) -> list[Difference]:
         return [Difference(kind="sources", name="", was=was, now=here)]
     retrained = [name for name, source in then.sources.items() if _came_along(now.sources[name], source)]
     found = [Difference(kind="family", name=", ".join(retrained), was="", now="")] if retrained else []
-    for name in [name for name in then.sources if name not in retrained]:
-        found += _of_source(name, then.sources[name], now.sources[name])
+    for name, source in then.sources.items():
+        if name not in retrained:
+            found += _of_source(name, source, now.sources[name])
     if not then.complete:
         return found
     for name in sorted(then.files.keys() | now.files.keys()):

@@ -21,7 +21,7 @@ import diffusers
 import torch
 import transformers
 
-from benchmarks.machine import machine as processor
+from benchmarks.machine import machine as machine_name
 
 from . import compiled, evaluation, offloading, weaving
 from .bench import Bench, machine, make_sources, scratch_folder
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     end = time.perf_counter() + 60 * asked.minutes
     with tempfile.TemporaryDirectory(prefix="m2n2-gpu-", dir=asked.folder or scratch_folder()) as folder:
         os.environ["M2N2_CACHE"] = str(Path(folder) / "cache")
-        bench = Bench(here, Report(asked.out, title(here.device)), Path(folder), asked.size == "full")
+        bench = Bench(here, Report(asked.out, title()), Path(folder), asked.size == "full")
         ended = _give_up_after(end + GRACE - time.perf_counter(), bench.report, Path(folder))
         bench.report.begin("Sources", ())
         if bench.full:
@@ -85,11 +85,10 @@ def run_part(bench: Bench, name: str, work: Callable[[Bench], None]) -> None:
         torch.cuda.empty_cache()
 
 
-def title(device: torch.device) -> str:
-    """Name the machine, the card and the libraries."""
-    card = torch.cuda.get_device_name(device) if device.type == "cuda" else "no GPU"
+def title() -> str:
+    """Name the machine, its card if it has one, and the libraries."""
     libraries = ", ".join(f"{one.__name__} {one.__version__}" for one in (torch, diffusers, transformers))
-    return f"{card}; {processor()}; {libraries}"
+    return f"{machine_name()}; {libraries}"
 
 
 def _give_up_after(seconds: float, report: Report, folder: Path) -> threading.Event:

@@ -28,6 +28,9 @@ Runs = dict[str, dict[int, Run]]  # by method and seed
 def curves(found: Runs) -> bytes:
     """Best mean fitness against evaluations, with the least and the largest over seeds, M2N2 in every panel; PNG."""
     figure = Figure(figsize=(16, 5.5), layout="constrained")
+    lowest = None
+    if "average" in found:  # what lies below is the same for all: the sources, then a first child or two
+        lowest = found["average"][0]["curve"][-1] - 0.01
     for panel, group in zip(figure.subplots(1, 3, sharey=True), ("searches", "ablations", "extensions"), strict=True):
         mine = [method for method in found if METHODS[method].group == group and not METHODS[method].apart]
         shown = list(dict.fromkeys(["m2n2", *mine])) if "m2n2" in found else mine
@@ -40,20 +43,28 @@ def curves(found: Runs) -> bytes:
             panel.plot(made, mean, linewidth=1.2, linestyle="-" if number < 10 else "--", **style)
             panel.fill_between(made, *np.quantile(best, [0, 1], axis=0), color=style["color"], alpha=0.1, linewidth=0)
         if group == "searches":
-            for number, method in enumerate(one for one in found if METHODS[one].group == "merges"):
-                level = np.mean([run["curve"][-1] for run in found[method].values()])
-                panel.axhline(level, color=f"C{number}", linewidth=0.8, linestyle=":", label=METHODS[method].title)
+            for number, (title, level) in enumerate(_levels(found, lowest).items()):
+                panel.axhline(level, color=f"C{number}", linewidth=0.8, linestyle=":", label=title)
         panel.set_title(group, fontsize=10)
         panel.set_xlabel("evaluations")
         panel.grid(alpha=0.3)
         if shown:
             panel.legend(fontsize=7)
     figure.axes[0].set_ylabel("best mean fitness")
-    if "average" in found:  # what lies below is the same for all: the sources, then a first child or two
-        figure.axes[0].set_ylim(bottom=found["average"][0]["curve"][-1] - 0.01)
+    figure.axes[0].set_ylim(bottom=lowest)
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=90)
     return file.getvalue()
+
+
+def _levels(found: Runs, lowest: float | None) -> dict[str, float]:
+    """What merges have that take no search, by title, as far as the figure shows them."""
+    levels = {
+        METHODS[method].title: float(np.mean([run["curve"][-1] for run in runs.values()]))
+        for method, runs in found.items()
+        if METHODS[method].group == "merges"
+    }
+    return {title: level for title, level in levels.items() if lowest is None or level >= lowest}
 
 
 def pictures(bench: Bench, found: Runs) -> bytes:

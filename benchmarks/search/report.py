@@ -177,8 +177,8 @@ def _minus(run: Run, other: Run, kind: str) -> NDArray[np.float64]:
     return np.subtract(run["held_out"][kind], other["held_out"][kind])
 
 
-def report(bench: Bench, folder: Path, evaluations: int) -> None:
-    """Print the table of all runs under `folder`/search; write it to `search.md`, with `search.png` and pictures."""
+def report(bench: Bench, folder: Path, evaluations: int, name: str = "search") -> None:
+    """Print the table of all runs under `folder`/search; write it to `NAME.md`, with `NAME.png` and pictures."""
     whole = load(folder, evaluations)
     rejection = whole.pop("early-rejection", {})
     everyone = [run for runs in [*whole.values(), rejection] for run in runs.values()]
@@ -190,10 +190,10 @@ def report(bench: Bench, folder: Path, evaluations: int) -> None:
     Console(width=230).print(table)
     if not found:
         return
-    written = page(summaries, again, everyone, rejection, thrift(found))
-    write_whole(folder / "search.md", written.encode())
-    write_whole(folder / "search.png", curves(found))
-    write_whole(folder / "search-pictures.png", pictures(bench, found))
+    written = page(summaries, again, everyone, rejection, thrift(found), name)
+    write_whole(folder / f"{name}.md", written.encode())
+    write_whole(folder / f"{name}.png", curves(found))
+    write_whole(folder / f"{name}-pictures.png", pictures(bench, found))
 
 
 def _of_seeds(found: Runs, seeds: range) -> Runs:
@@ -207,10 +207,11 @@ def page(
     everyone: list[Run],
     rejection: dict[int, Run],
     pictures_drawn: Sequence[str] = (),
+    name: str = "search",
 ) -> str:
     """The table in Markdown, with what it says and how it was made; `again` are the seeds that confirm.
 
-    `pictures_drawn` are lines of `thrift`.
+    `pictures_drawn` are lines of `thrift`; figures lie beside the page under its `name`.
     """
     parts = {
         group: [one for one in summaries if METHODS[one.method].group == group]
@@ -243,7 +244,7 @@ def page(
             lines += ["", f"## {title}", "", f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
             lines += [f"| {' | '.join(one.row())} |" for one in part]
     lines += pictures_drawn
-    lines += ["", "![curves](search.png)", "", "![pictures of the first seed](search-pictures.png)", ""]
+    lines += ["", f"![curves]({name}.png)", "", f"![pictures of the first seed]({name}-pictures.png)", ""]
     lines += [f"Machine: {one}." for one in sorted({run["machine"] for run in everyone})]
     lines += [f"An evaluation took {np.median(spent):.2f} seconds (median over runs)."]
     packages = {", ".join(f"{name} {number}" for name, number in run["versions"].items()) for run in everyone}

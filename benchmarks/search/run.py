@@ -14,7 +14,7 @@ as another evaluation, and so does scoring somebody again.
 A run is a small file under `benchmarks/results/search/`, written when it is finished; a run that is there is not
 repeated, so the table can be completed over several sittings. Seeds come one after the other, so that a table that is
 not complete is still fair. In the end `search.md`, `search.png` and `search-pictures.png` beside that folder are made
-from all runs.
+from all runs; for another number of evaluations they are called `search-400.md` and so on.
 """
 
 from __future__ import annotations
@@ -174,7 +174,8 @@ def main() -> None:
             if method in asked.methods and (entry.seeds is None or seed < entry.seeds)
         ]
         carry_out(jobs, asked.jobs, asked.evaluations)
-    report(Bench(), RESULTS, asked.evaluations)
+    name = "search" if asked.evaluations == EVALUATIONS else f"search-{asked.evaluations}"
+    report(Bench(), RESULTS, asked.evaluations, name)
 
 
 if __name__ == "__main__":

@@ -22,18 +22,27 @@ def votes(
 ) -> None:
     """People's ranking, and how often the scorer agrees. / 投票による順位と、採点モデルとの一致率を表示します。"""
     from studio.judging import ranking
+    from studio.judging.assignments import read_assignment
     from studio.judging.votes import missing_votes, read_votes
     from studio.runs.store import open_run
 
     run_store = open_run(run)
     given = read_votes(run_store.folder)
+    assignment = read_assignment(run_store.folder)
     scorer = names.label(run_store.config.scorer)
     run_store.close()
-    summary = ranking.votes_report(given) | {"scorer": scorer, "missing_to_steer": missing_votes(given)}
+    progress = assignment.progress(given) if assignment else {}
+    summary = ranking.votes_report(given) | {
+        "scorer": scorer,
+        "missing_to_steer": missing_votes(given),
+        "shared_out": {rater: {"answered": done, "of": of} for rater, (done, of) in progress.items()},
+    }
     if as_json:
         console.print_json(summary)
         return
     out = Console(soft_wrap=True)
+    for rater, (done, of) in progress.items():
+        out.print(f"{escape(rater)}: {done} of the {of} questions answered that were shared out.")
     if not given:
         out.print(f"Nobody has judged {escape(str(run))} yet. Open the Judge page: m2n2 studio")
         return

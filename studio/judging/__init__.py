@@ -6,6 +6,7 @@ Read in this order:
 
     votes               answers about two pictures, blind: `votes.jsonl`
     pairing             which two pictures a person is asked about next
+    assignments         questions shared out among a team: `assignment.json`
     ranking             who is preferred, by how much; agreement
     preference_niches   votes as niches of another run
     annotations         stars, tags and notes: `marks.jsonl`

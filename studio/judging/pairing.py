@@ -24,6 +24,7 @@ from studio.runs.store import RunStore, now
 from .votes import Answer, ReaderLanguage, Vote
 
 BEST_JUDGED = 10  # of all who ever entered the archive, alive or not
+Picture = tuple[str, Language, int]  # the id of its prompt, the language of its caption, the number of its noise
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,12 @@ class PicturePair:
     right_score: float | None
     left_png: bytes
     right_png: bytes
+
+    @property
+    def about(self) -> tuple[str, str, str]:
+        """What is asked: the two individuals in alphabetical order, and the prompt."""
+        first, second = sorted((self.left, self.right))
+        return first, second, self.prompt
 
     def vote(self, rater: str, reads: ReaderLanguage, answer: Answer) -> Vote:
         """Return the answer to this question as a vote, for the journal."""
@@ -102,23 +109,19 @@ def next_pair(
     rng = rng or random.SystemRandom()
     individuals = judged_individuals(store, among)
     languages = [reads] if reads in LANGUAGES else list(LANGUAGES)
-    ends = tuple(f"-{language}-{noise}.png" for language in languages for noise in range(store.config.noises))
-    files = {one.id: {name for name in _listed(store, one.id) if name.endswith(ends)} for one in individuals}
+    kept = {id: {one for one in pictures if one[1] in languages} for id, pictures in kept_pictures(store, individuals)}
     answered = {vote.about for vote in votes if vote.rater == rater}
     counts = Counter(vote.about[:2] for vote in votes)
     judged = {vote.question for vote in votes if vote.rater != rater}
     by_id = {one.id: one for one in individuals}
-    prompts = ids_by_stem(store.prompts.niches.ids)
     for first, second in _drawn(list(by_id), counts, rng):
-        shared = sorted(files[first] & files[second])
+        shared = sorted(kept[first] & kept[second])
         rng.shuffle(shared)
-        asked = [
-            (first, second, prompts.get(stem, stem), language, noise) for stem, language, noise in map(_parts, shared)
-        ]
+        asked = [(first, second, *picture) for picture in shared]
         for _, _, prompt, language, noise in sorted(asked, key=lambda question: question not in judged):
             if (first, second, prompt) not in answered:
                 left, right = rng.sample((by_id[first], by_id[second]), 2)
-                if pair := _opened(store, left, right, prompt, language, noise):
+                if pair := open_pair(store, left, right, prompt, language, noise):
                     return pair
     return None
 
@@ -128,13 +131,22 @@ def pair_of(store: RunStore, vote: Vote) -> PicturePair | None:
     known = {one.id: one for one in store.individuals()}
     if vote.left not in known or vote.right not in known:
         return None
-    return _opened(store, known[vote.left], known[vote.right], vote.prompt, vote.language, vote.noise)
+    return open_pair(store, known[vote.left], known[vote.right], vote.prompt, vote.language, vote.noise)
 
 
-def _parts(name: str) -> tuple[str, Language, int]:
-    """Take a picture's name apart: the stem of its prompt, its language, its noise."""
-    stem, language, noise = name.removesuffix(".png").rsplit("-", 2)
-    return stem, "ja" if language == "ja" else "en", int(noise)
+def kept_pictures(store: RunStore, individuals: Sequence[Individual]) -> Iterator[tuple[str, set[Picture]]]:
+    """Yield of every individual its id and the pictures that its folder has."""
+    prompts = ids_by_stem(store.prompts.niches.ids)
+    ends = {
+        f"-{language}-{noise}.png": (language, noise) for language in LANGUAGES for noise in range(store.config.noises)
+    }
+    for one in individuals:
+        pictures: set[Picture] = set()
+        for name in _listed(store, one.id):
+            stem, *rest = name.rsplit("-", 2)
+            if drawn := ends.get("-" + "-".join(rest)):
+                pictures.add((prompts.get(stem, stem), *drawn))
+        yield one.id, pictures
 
 
 def _listed(store: RunStore, individual: str) -> list[str]:
@@ -155,7 +167,7 @@ def _drawn(ids: list[str], counts: Counter[tuple[str, str]], rng: random.Random)
     yield from sorted(pairs, key=keys.__getitem__, reverse=True)
 
 
-def _opened(
+def open_pair(
     store: RunStore, left: Individual, right: Individual, prompt: str, language: Language, noise: int
 ) -> PicturePair | None:
     """Open the pair of two such pictures; `None` where one is gone or they are from different noise after all."""

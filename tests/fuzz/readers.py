@@ -27,6 +27,7 @@ from studio.exporting.certificate import load_certificate
 from studio.exporting.registry import Export, in_use, in_use_history
 from studio.journal import Journal
 from studio.judging.annotations import Mark
+from studio.judging.assignments import ASSIGNMENT_FILE, read_assignment
 from studio.judging.votes import VOTES_FILE, read_votes
 from studio.library.source_library import added_sources, known_sources
 from studio.monitoring.remeasure import journal
@@ -171,6 +172,8 @@ def _found(path: Path) -> object:
 
 HEADERS = (torn(as_json(HEADER)) | bent(HEADER).map(as_json)).map(_safetensors) | torn(_safetensors(as_json(HEADER)))
 PEFT = json_files({"unet.lora_alpha": 3, "unet.rank_pattern": {"a": 1}})
+QUESTION = {"first": "a", "second": "b", "prompt": "dog", "noise": 0}
+ASSIGNMENT = {"version": 1, "time": "2026-01-02", "common": 1, "raters": {"Aya": [QUESTION]}}
 CHOICE = {"export": "a", "former": None, "when": "2026-01-02", "who": ""}
 SCORER = json.loads((JUDGE / "open_clip_config.json").read_text("utf-8"))
 README = yaml_files(CARD).map(lambda text: b"---\n" + text + b"---\n# x\n") | torn(b"---\nlicense: mit\n---\n")
@@ -188,6 +191,7 @@ READERS = [
     Reader("sources of a run", yaml_files(RUN), _file("runs/a/run.yaml", lambda path: known_sources(path.parents[1]))),
     Reader("journal", _lines(MARK), _file("marks.jsonl", lambda path: Journal(path, Mark).events())),
     Reader("votes", _lines(VOTE), _file(VOTES_FILE, lambda path: read_votes(path.parent))),
+    Reader("assignment", json_files(ASSIGNMENT), _file(ASSIGNMENT_FILE, lambda path: read_assignment(path.parent))),
     Reader("measurements", _lines(MEASURED), _file("x.monitor/drift.jsonl", _monitored(_events))),
     Reader("status", json_files(STATUS), _file("x.monitor/status.json", _monitored(measurement_status))),
     Reader("export in use", torn(b"momiji\n"), _file("current", lambda path: in_use(path.parent))),

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from studio.errors import RunError
 from studio.i18n import Lang, phrase, t
-from studio.judging.pairing import PicturePair, next_pair, pair_of
-from studio.judging.shortlist import shortlist
-from studio.judging.votes import (
-    ANSWERS,
-    READER_LANGUAGES,
-    Answer,
-    ReaderLanguage,
-    Vote,
-    read_votes,
-    withdraw_vote,
-    write_vote,
-)
-from studio.runs.store import RunStore
+from studio.judging.votes import ANSWERS, READER_LANGUAGES, ReaderLanguage, Vote
 from studio.ui.common import html
 from studio.ui.common.address import asked_run
-from studio.ui.common.field_errors import at_field
 from studio.ui.common.frame import keep_in_address, listen, page_header
 from studio.ui.common.shortlist import asks_for_shortlist
 from studio.ui.common.steering import steer
@@ -34,115 +19,11 @@ from studio.ui.common.who_asks import rater_of
 
 from . import results as verdict
 from .blind_pair import SCRIPT, question
+from .share_out import share_out_part
+from .sitting import SITTING, Open, Rater, answer, checked_shortlist, named, put, take_back
 
-SITTING = 30  # votes, after which the names are shown
-LONGEST = 60  # letters of a rater's name
 # Kept in the visitor's browser. Both are set, for Gradio's own are random at every start and would forget.
-_ANSWERING = threading.Lock()  # between the look at earlier votes and the new one no other may come
 REMEMBERED, KEY = "m2n2-rater", "m2n2-studio"
-
-
-@dataclass(frozen=True)
-class Rater:
-    """Who judges which run; `shortlist`: its shortlist alone."""
-
-    run: str
-    name: str
-    reads: ReaderLanguage
-    shortlist: bool = False
-
-    def votes(self, store: RunStore) -> list[Vote]:
-        """What he or she said so far."""
-        return [vote for vote in read_votes(store.folder) if vote.rater == self.name]
-
-
-@dataclass(frozen=True)
-class Open:
-    """A question that was put and not answered yet; it never leaves the server.
-
-    `before` is the vote that was given on this page before it, which may be taken back.
-    """
-
-    pair: PicturePair
-    tokens: tuple[str, str]
-    number: int
-    of: int
-    before: Vote | None = None
-
-
-def put(studio: Studio, rater: Rater, before: Vote | None = None) -> Open | None:
-    """The next question to a rater; `None` where there is nothing left to ask.
-
-    Raises:
-        RunError: there is no such run.
-    """
-    with studio.run(rater.run) as store:
-        votes = read_votes(store.folder)
-        among = {one.id for one in shortlist(store)} if rater.shortlist else None
-        pair = next_pair(store, votes, rater.name, rater.reads, among=among)
-    given = sum(vote.rater == rater.name for vote in votes)
-    return _opened(studio, pair, given, before) if pair else None
-
-
-def _opened(studio: Studio, pair: PicturePair, given: int, before: Vote | None) -> Open:
-    """Put a question to a rater who gave so many answers."""
-    tokens = studio.blind.keep(pair.left_png), studio.blind.keep(pair.right_png)
-    return Open(pair, tokens, given + 1, (given // SITTING + 1) * SITTING, before)
-
-
-def answer(studio: Studio, rater: Rater, now: Open, said: Answer) -> bool:
-    """Write the answer down; returns whether that ends a sitting. One that was answered already is left as it is."""
-    vote = now.pair.vote(rater.name, rater.reads, said)
-    with studio.run(rater.run) as store, _ANSWERING:
-        if all(before.about != vote.about for before in rater.votes(store)):
-            write_vote(store.folder, vote)
-    studio.blind.forget(now.tokens)
-    return now.number == now.of
-
-
-def take_back(studio: Studio, rater: Rater, now: Open) -> Open | None:
-    """Take back the vote before an open question, and put its question again.
-
-    Returns:
-        That question, or another one where its pictures are gone; `None` where there is nothing to take back, as when
-        an answer was quicker.
-    """
-    with studio.run(rater.run) as store, _ANSWERING:
-        votes = rater.votes(store)
-        if now.before is None or not votes or votes[-1].about != now.before.about:
-            return None
-        withdraw_vote(store.folder, votes[-1])
-        pair = pair_of(store, votes[-1])
-    studio.blind.forget(now.tokens)
-    return _opened(studio, pair, len(votes) - 1, None) if pair else put(studio, rater)
-
-
-@at_field("only")
-def checked_shortlist(studio: Studio, rater: Rater) -> Rater:
-    """The rater, if there is something to judge.
-
-    Raises:
-        RunError: the shortlist alone is to be judged, and holds no two models.
-    """
-    if rater.shortlist:
-        with studio.run(rater.run) as store:
-            found = len(shortlist(store))
-        if found < 2:
-            raise RunError(phrase("shortlist_too_short", found=found))
-    return rater
-
-
-@at_field("your-name")
-def named(name: str, login: str | None) -> str:
-    """The rater: who is logged in, else the name that was typed.
-
-    Raises:
-        RunError: neither; or the name is too long.
-    """
-    rater = login or " ".join(name.split())
-    if not rater or len(rater) > LONGEST:
-        raise RunError(phrase("name_needed", most=LONGEST))
-    return rater
 
 
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
@@ -165,6 +46,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             )
             only = gr.Checkbox(label=t(lang, "only_shortlist"), scale=1, min_width=160, elem_id="only")
             go = gr.Button(t(lang, "start_judging"), variant="primary", scale=1, min_width=120, elem_id="go")
+        share_out_part(studio, lang, chosen, only)
     blind = gr.HTML(js_on_load=SCRIPT, elem_id="question", visible=False)
     with gr.Row():
         undo = gr.Button(t(lang, "undo_vote"), size="sm", scale=0, min_width=200, visible=False, elem_id="undo")

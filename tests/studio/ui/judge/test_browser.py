@@ -18,7 +18,7 @@ from benchmarks.app.pages import served
 from studio.i18n import LANGUAGES, t
 from studio.judging.votes import read_votes
 from studio.ui.common.studio import Studio
-from studio.ui.judge import page as judge
+from studio.ui.judge import sitting as judge
 from tests.studio.ui.browser import LOCALES, SHOTS, shoot, walked_in
 
 SECRET = "unmasked-"
@@ -29,7 +29,7 @@ KEYS = {"ArrowLeft": "left", "ArrowRight": "right", "ArrowUp": "both good", "Arr
 def voting(finished, tmp_path_factory):
     """Copies of the finished run to vote on, one for each test; individuals have names that nothing else is called."""
     runs = tmp_path_factory.mktemp("voting") / "runs"
-    for name in (*LANGUAGES, "held"):
+    for name in (*LANGUAGES, "held", "shared"):
         run = Path(shutil.copytree(finished.runs / "first", runs / name))
         with contextlib.closing(sqlite3.connect(run / "run.db")) as database, database:
             for field in ("id", "mother", "father"):
@@ -188,3 +188,36 @@ def test_a_key_before_both_pictures_are_there_counts_once_they_are(voting, votin
     page.keyboard.press("ArrowRight")
     expect(page.locator("#question")).to_contain_text(t("en", "question_number", n=2, of=judge.SITTING))
     assert [vote.answer for vote in read_votes(voting.runs / "held")] == ["right"]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("lang", walked_in("ja"))
+def test_questions_are_shared_out_and_asked_first(lang, voting_address, open_page):
+    page = open_page(LOCALES[lang], color_scheme="dark")
+    page.goto(f"{voting_address}/{lang}/judge?run=shared&__theme=dark")
+    expect(page.get_by_label(t(lang, "run"), exact=True)).to_have_value("shared")
+    page.get_by_text(t(lang, "share_out")).click()
+    page.locator("#share-out-now").click()
+    expect(page.locator("#raters textarea")).to_have_attribute("aria-invalid", "true")
+    page.locator("#raters textarea").fill("美咲\nAya")
+    page.get_by_label(t(lang, "questions_each")).fill("4")
+    page.get_by_label(t(lang, "questions_common")).fill("2")
+    page.locator("#share-out-now").click()
+    progress = page.locator("#assignment")
+    expect(progress).to_contain_text(t(lang, "questions_done", done=0, given=4))
+    expect(progress.locator("tr")).to_have_count(2)
+    expect(page.get_by_text(t(lang, "error_title"))).to_have_count(0)
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(700)  # colours fade
+    assert barriers(page) == []
+    shoot(page, lang, "judge-5-share-out")
+
+    page.get_by_label(t(lang, "your_name")).fill("美咲")
+    page.locator("#go").click()
+    expect(page.locator("#question")).to_contain_text(t(lang, "question_number", n=1, of=4))
+    expect(page.locator('#question button[data-answer="left"]')).to_be_enabled()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#question")).to_contain_text(t(lang, "question_number", n=2, of=4))
+    page.reload()
+    page.get_by_text(t(lang, "share_out")).click()
+    expect(progress.locator("tr").first).to_contain_text(t(lang, "questions_done", done=1, given=4))

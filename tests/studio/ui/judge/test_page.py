@@ -9,11 +9,13 @@ import pytest
 from studio.errors import RunError
 from studio.i18n import LANGUAGES, t
 from studio.judging.annotations import star
+from studio.judging.assignments import share_out
 from studio.judging.votes import read_votes, write_vote
 from studio.ui.common.studio import BLIND_KEPT, BlindPictures, Studio
-from studio.ui.judge import page as judge
 from studio.ui.judge import results
+from studio.ui.judge import sitting as judge
 from studio.ui.judge.blind_pair import question
+from studio.ui.judge.share_out import named_raters, progress_of
 from tests.voters import a_vote, vote_for_bright_pictures
 
 AYA = judge.Rater("first", "Aya", "ja")
@@ -179,3 +181,44 @@ def test_results_tell_how_far_raters_agree(voting, lang):
     assert "α 0.00" in shown.replace("α は 0.00", "α 0.00")  # half of two questions, with three wins of four
     assert "&lt;Ken&gt;" in shown
     assert t(lang, "each_rater_and_clip") in shown
+
+
+def test_what_was_shared_out_comes_first_and_counts_by_itself(voting):
+    with voting.run("first") as store:
+        made = share_out(store, ["Aya", "Ken"], 3, 1)
+    numbers, asked = [], []
+    for _ in range(4):
+        now = judge.put(voting, AYA)
+        asked.append(now.pair.about)
+        numbers.append((now.number, now.of, judge.answer(voting, AYA, now, "left")))
+    assert asked[:3] == [question.about for question in made.raters["Aya"]]
+    assert asked[3] not in asked[:3]
+    assert numbers == [(1, 3, False), (2, 3, False), (3, 3, True), (4, 30, False)]
+    assert judge.put(voting, judge.Rater("first", "Jo", "ja")).of == 30  # nothing was given to her
+
+
+def test_a_shared_question_that_is_taken_back_is_put_again(voting):
+    with voting.run("first") as store:
+        share_out(store, ["Aya"], 3, 0)
+    first = judge.put(voting, AYA)
+    judge.answer(voting, AYA, first, "left")
+    second = judge.put(voting, AYA, first.pair.vote("Aya", "ja", "left"))
+    again = judge.take_back(voting, AYA, second)
+    assert (again.pair.about, again.number, again.of) == (first.pair.about, 1, 3)
+
+
+def test_names_are_typed_one_a_line_or_between_commas():
+    assert named_raters(" Aya \nKen,  Jo\n\n美咲、健") == ["Aya", "Ken", "Jo", "美咲", "健"]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_progress_names_every_rater(voting, lang):
+    assert progress_of(voting, lang, "first") == ""
+    with voting.run("first") as store:
+        share_out(store, ["Aya", "<b>"], 3, 1)
+    judge.answer(voting, AYA, judge.put(voting, AYA), "left")
+    told = progress_of(voting, lang, "first")
+    assert t(lang, "questions_done", done=1, given=3) in told
+    assert t(lang, "questions_done", done=0, given=3) in told
+    assert "&lt;b&gt;" in told
+    assert "<b>" not in told

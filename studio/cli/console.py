@@ -44,11 +44,15 @@ def print_preflight(preflight: Preflight) -> None:
 
 def print_results(run: dict[str, Any]) -> None:
     """Print where a run stands, and its held-out results where they are done; `run` is `summary.run_json`."""
+    from studio.reports.steering import steering_notes  # here, not above: reports load torch
+
     console = Console(soft_wrap=True)
     console.print(f"run {run['run']}: {run['status']}, {run['evaluations']} of {run['of']} offspring")
     if run["pictures_spared"]:
         console.print(f"early rejection spared {run['pictures_spared']} pictures")
     print_foresight(console, run)
+    for note in steering_notes("en", run):
+        console.print(note, markup=False, highlight=False)
     if "pool" in run:
         print_workers(console, run)
     if not run["results"]:

@@ -26,6 +26,7 @@ from .content import ReportContent, read_report_content
 from .figures import archive_curves
 from .foresight import foresight_words
 from .pictures import CaptionPictures, ModelLanguage
+from .steering import steering_notes
 
 SIDE = 224  # pixels of a picture on the page, at most: a report of full-size pictures stays below 3 MB
 PROMPTS_TOLD = 500  # captions whose holders are shown; a longer set is named by its hash alone
@@ -53,6 +54,7 @@ def report_html(store: RunStore, lang: Lang) -> str:
         lang,
         report=report,
         settings=_settings(lang, report),
+        steered=steering_notes(lang, report.status),
         accepted=[accepted_note(lang, statement) for statement in report.status["accepted"]],
         rows=_rows(lang, report),
         verdict=stressed(report_verdict(lang, report.comparisons)) if report.comparisons else None,

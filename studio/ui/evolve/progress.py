@@ -24,6 +24,7 @@ from studio.judging.pinned_prompts import pinned_prompts
 from studio.markdown import markdown_text
 from studio.reports import drawings as maps
 from studio.reports.foresight import foresight_words
+from studio.reports.steering import can_be_steered, steering_notes
 from studio.run_folders.listing import UnreadableRun
 from studio.runs.individual import KINDS
 from studio.runs.status import STARTING, is_called
@@ -32,7 +33,6 @@ from studio.runs.summary import calibration_of, status
 from studio.stored_messages import stored_phrase
 from studio.ui.common import html
 from studio.ui.common.frame import page_link
-from studio.ui.common.steering import can_be_steered, steering_notes
 from studio.ui.common.studio import Studio
 
 from .film_strip import film_strip

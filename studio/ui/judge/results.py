@@ -25,13 +25,13 @@ from studio.judging.votes import (
     missing_votes,
     read_votes,
 )
+from studio.reports.steering import can_be_steered, steering_notes
 from studio.runs.store import RunStore
 from studio.runs.summary import status
 from studio.ui.common import html
 from studio.ui.common.frame import page_link
 from studio.ui.common.reviews import reviews_html
 from studio.ui.common.shared import SharedAnswers
-from studio.ui.common.steering import can_be_steered, steering_notes
 from studio.ui.common.studio import Studio
 
 SHOWN = 12  # places of a ranking

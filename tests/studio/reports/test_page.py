@@ -23,6 +23,7 @@ from studio.runs.config_file import load_config
 from studio.runs.individual import Prediction
 from studio.runs.inputs import open_run_sources
 from studio.runs.results import SHOWN, shown_prompts
+from studio.runs.state import Steered
 from studio.runs.store import open_run
 from studio.runs.summary import calibration_of, run_json
 from studio.ui.evolve.progress import foresight_line
@@ -214,3 +215,16 @@ def test_a_run_that_looked_ahead_says_how_well(bred, tmp_path, lang):
     assert said in foresight_line(lang, calibration_of(everyone, ("ja",)))
     assert calibration_of(everyone[-1:], ("ja",)) is None  # nobody before it, so nothing is usual
     store.close()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_run_that_was_steered_says_from_where_and_by_whom(bred, tmp_path, lang, m2n2):
+    store = open_run(shutil.copytree(bred.folder, tmp_path / "steered"))
+    assert "美咲" not in report_html(store, lang)
+    store.update(steered=[Steered(by="美咲", favour={"ja": 3.0, "flat": 0.0}, first=2).model_dump()])
+    who = t(lang, "steer_and").join((t(lang, "steer_more", models="ja ×3"), t(lang, "steer_never", models="flat")))
+    said = t(lang, "steered_from", first=2, by=t(lang, "steered_by", name="美咲"), who=who)
+    assert said in report_html(store, lang)
+    store.close()
+    if lang == "en":
+        assert said in m2n2("show", tmp_path / "steered").stdout

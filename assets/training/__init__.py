@@ -25,7 +25,6 @@ Read the modules in the order in which the data flows:
     published     what is published, read again
     publish       folders, files and scorers in half precision
     check_family  sources by category, paths between them, averages and random mixtures
-    depth         whether it matters where along the network a source has its share
     previews      pictures that the studio shows first
     contact_sheet what sources, average and a child draw
     naming        sheets for somebody who does not know the captions

@@ -19,7 +19,6 @@ STEPS = (
     "publish family",
     "publish scorers",
     "check_family",
-    "depth",
     "cards",
     "previews",
 )

@@ -7,6 +7,7 @@ archives with the same crossover; random weights; merges that need no search.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from ribs.archives import GridArchive
 
 from eval.prompts.prompt_set import PromptSet
 from pipelines.checkpoints.sources import Source
+from pipelines.recipes.chromosome import Segment
 from pipelines.recipes.recipe import Recipe, blend
 from studio.breeding.initial_population import source_recipes
 from studio.breeding.m2n2 import M2N2
@@ -75,9 +77,15 @@ class Strategy(BestEver):
 
     That recipe's linear merge, partition and normalisation are public, its search is not: range, start and step are
     those of the authors' merging of language models, the rest the defaults of the `cma` package.
+
+    Args:
+        config: of the run.
+        sources: by name.
+        parts: how many parts, as long as each other, a chromosome is cut into along the network, each with weights of
+            its own; 1 in that recipe.
     """
 
-    def __init__(self, config: RunConfig, sources: Mapping[str, Source]) -> None:
+    def __init__(self, config: RunConfig, sources: Mapping[str, Source], parts: int = 1) -> None:
         super().__init__(sources)
         rng = np.random.default_rng(config.seed)
         options: dict[str, Any] = {
@@ -87,7 +95,8 @@ class Strategy(BestEver):
             "verbose": -9,
         }
         self._config = config
-        self._strategy = cma.CMAEvolutionStrategy([START] * len(CHROMOSOMES) * len(sources), SIGMA, options)
+        self._shape = len(CHROMOSOMES), parts, len(sources)
+        self._strategy = cma.CMAEvolutionStrategy([START] * math.prod(self._shape), SIGMA, options)
         self._generation: list[Floats] = []
         self._losses: list[float] = []
 
@@ -96,8 +105,8 @@ class Strategy(BestEver):
             if self._generation:
                 self._strategy.tell(self._generation, self._losses)
             self._generation, self._losses = self._strategy.ask(), []
-        weights = self._generation[len(self._losses)].reshape(len(CHROMOSOMES), -1) + 1e-9  # never all zero
-        return Candidate(merge(self._config, self.sources, weights / weights.sum(axis=1, keepdims=True)))
+        weights = self._generation[len(self._losses)].reshape(self._shape) + 1e-9  # never all zero
+        return Candidate(in_parts(self._config, self.sources, weights / weights.sum(axis=-1, keepdims=True)))
 
     def tell(self, candidate: Candidate, scores: Floats | None) -> None:
         super().tell(candidate, scores)
@@ -216,3 +225,19 @@ def merge(config: RunConfig, sources: Mapping[str, Source], rows: Sequence[Float
     """The linear merge of one weight per source and chromosome, [chromosomes, sources]."""
     weights = {name: list(map(float, row)) for name, row in zip(CHROMOSOMES, rows, strict=True)}
     return blend(list(sources.values()), weights, host=config.host)
+
+
+def in_parts(config: RunConfig, sources: Mapping[str, Source], weights: Floats) -> Recipe:
+    """The merge of one weight per source, part and chromosome, [chromosomes, parts, sources]; parts are as long."""
+    whole = merge(config, sources, weights[:, 0])
+    if weights.shape[1] == 1:
+        return whole
+    chromosomes = {}
+    for name, rows in zip(CHROMOSOMES, weights, strict=True):
+        chromosome = whole.chromosomes[name]
+        stops = [chromosome.size * (part + 1) // len(rows) for part in range(len(rows))]
+        segments = tuple(
+            Segment(stop=stop, weights=tuple(map(float, row))) for stop, row in zip(stops, rows, strict=True)
+        )
+        chromosomes[name] = chromosome.model_copy(update={"segments": segments})
+    return whole.model_copy(update={"chromosomes": chromosomes})

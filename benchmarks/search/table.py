@@ -127,6 +127,9 @@ METHODS: dict[str, Entry] = {  # in the order in which they matter
     "halves": Entry("halves by hand", "merges", _halves, most=1, seeds=1),
     "m2n2": Entry("M2N2", "searches"),
     "cma-es": Entry("CMA-ES", "searches", lambda config, sources, niches, folder: Strategy(config, sources)),
+    "cma-es-quarters": Entry(
+        "CMA-ES, quarters", "searches", lambda config, sources, niches, folder: Strategy(config, sources, parts=4)
+    ),
     "random": Entry(
         "random weights", "searches", lambda config, sources, niches, folder: RandomWeights(config, sources)
     ),

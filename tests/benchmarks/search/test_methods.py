@@ -173,6 +173,18 @@ def test_cma_es_finds_the_one_source_that_counts(bench):
     assert method.best()[1][0] > 0.9
 
 
+def test_quarters_of_the_network_have_weights_of_their_own(bench):
+    method = Strategy(embedded(seed=0), bench.sources, parts=4)
+    for _ in range(400):
+        candidate = method.ask()
+        attention, backbone = candidate.recipe.chromosomes["attention"], candidate.recipe.chromosomes["backbone"]
+        assert [segment.stop for segment in attention.segments] == [attention.size * part // 4 for part in (1, 2, 3, 4)]
+        assert all(sum(segment.weights) == pytest.approx(1) for segment in backbone.segments)
+        ja, real = (list(bench.sources).index(name) for name in ("ja", "real"))
+        method.tell(candidate, scores(attention.segments[0].weights[ja] * attention.segments[3].weights[real]))
+    assert method.best()[1][0] > 0.8  # one weight for all quarters gets 0.25 at most
+
+
 def test_map_elites_keeps_the_best_of_a_cell(bench):
     method = Elites(embedded(seed=0), bench.sources, bench.niches)
     first = [method.ask() for _ in bench.sources]

@@ -20,8 +20,8 @@ STUDIO = (
     tuple(
         f"studio.ui.{page}"
         for page in (
-            "archive", "compare", "evolve", "export", "judge", "lightbox", "monitor", "prompts", "run_list", "sources",
-            "weak_spots",
+            "archive", "compare", "evolve", "export", "judge", "lightbox", "monitor", "new_run", "prompts", "run_list",
+            "sources", "weak_spots",
         )
     ),
     ("studio.ui.picture_search",),

@@ -50,8 +50,11 @@ def take(page: Page, address: str, lang: Lang, run: Path) -> None:
         page.screenshot(path=DOCS / f"{name}-{lang}.png")
         page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
 
-    page.goto(address + page_link(lang, "evolve", run=run.name))
+    page.goto(address + page_link(lang, "new"))
+    page.locator("#cards img").first.wait_for()
     page.locator(".tour-close").click()
+    shoot("new-run")
+    page.goto(address + page_link(lang, "evolve", run=run.name))
     page.locator("#tree svg").wait_for()
     shoot("evolve", height=2 * HEIGHT)
     page.goto(address + page_link(lang, "archive", run=run.name, id=child))

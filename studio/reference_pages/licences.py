@@ -29,7 +29,7 @@ def page(lang: Lang) -> str:
                 lang,
                 "What binds is what carries weight in the recipe, or lends a part: a source of weight 0 does not, one "
                 "that lends the VAE or a text encoder does. So do LoRAs. The Export page and `m2n2 sources licences` "
-                "show it, the Evolve page and `m2n2 evolve` before a run, each export in its card and `LICENSE.md`. "
+                "show it, the page “New run” and `m2n2 evolve` before a run, each export in its card and `LICENSE.md`. "
                 "How to export: [exporting]({exporting}).",
                 exporting=beside(lang, "exporting"),
             ),

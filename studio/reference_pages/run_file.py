@@ -10,7 +10,7 @@ from studio.i18n import Lang, t
 from studio.jobs.worker_count import RayWorkers
 from studio.networks.config import AnyConfig
 from studio.runs.run_keys import RUN_KEYS, RunKey, keys_of
-from studio.ui.evolve.form_options import BEYOND_THE_PAPER
+from studio.ui.new_run.form_options import BEYOND_THE_PAPER
 
 from .phrases import NONE, beside, code, fenced, joined, made_from_the_program, say, table
 from .values import as_yaml, default_words, limits_words, type_words
@@ -64,7 +64,7 @@ def _pictures(lang: Lang) -> list[str]:
         "### `breeding`",
         say(lang, "How offspring are made. The defaults are the paper's; what differs from them goes beyond it."),
         _keys(lang, _within("breeding")),
-        say(lang, "What each tick under “{options}” on the Evolve page sets:", options=t(lang, "options")),
+        say(lang, "What each tick under “{options}” of a new run sets:", options=t(lang, "options")),
         table(
             [say(lang, "tick"), say(lang, "keys")],
             [

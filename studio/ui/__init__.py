@@ -4,7 +4,8 @@ Read in this order:
 
     server/      the application, its routes, and who may call them
     common/      what pages have in common: the studio they show, their frame, HTML that no component draws
-    evolve/      start a run and watch it
+    new_run/     start a run
+    evolve/      watch a run and steer it
     sources/     the checkpoints that evolution starts from
     prompts/     prompt sets, and an editor for them
     archive/     the individuals of a run

@@ -37,7 +37,7 @@ from studio.png_metadata import generation_data
 from studio.runs.config_file import load_config
 from studio.ui.archive.picture_lookup import found_by_picture
 from studio.ui.common.studio import Studio
-from studio.ui.evolve.form import asked_form
+from studio.ui.new_run.form_values import asked_form
 from studio.ui.sources.adding import sources_in
 
 from .folders import CELL, cell, configs, model, open_model, run, scorer

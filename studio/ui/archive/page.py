@@ -20,7 +20,7 @@ from studio.i18n import Lang, category_label, t
 from studio.judging.annotations import MAX_STARS, annotate, read_annotations
 from studio.judging.pinned_prompts import MOST_PINNED, pin_prompts, pinned_prompts
 from studio.ui.common import html
-from studio.ui.common.address import asked_individual
+from studio.ui.common.address import asked_individual, no_run_yet
 from studio.ui.common.frame import listen, page_header
 from studio.ui.common.studio import Studio
 from studio.ui.common.who_asks import rater_of
@@ -163,7 +163,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             return [
                 None,
                 "",
-                gr.HTML(html.empty_message(t(lang, "no_runs")), visible=True),
+                gr.HTML(no_run_yet(lang), visible=True),
                 gr.Row(visible=False),
                 gr.skip(),
             ]

@@ -12,7 +12,7 @@ from studio.errors import RunError
 from studio.i18n import Lang, t
 from studio.run_folders.listing import list_runs
 
-from .frame import query_value
+from .frame import page_link, query_value
 from .studio import Studio, current_run
 
 
@@ -58,6 +58,13 @@ def asked_individual(studio: Studio, lang: Lang, request: gr.Request) -> Asked:
     except RunError:
         return Asked(asked.run, missing=(t(lang, "no_such_individual", id=id, run=asked.run),))
     return Asked(asked.run, id)
+
+
+def no_run_yet(lang: Lang) -> Markup:
+    """Say that there is no run, and lead to where one is started: whoever may start none is told without the way."""
+    return Markup(
+        '<div class="empty"><p>{}</p><p class="needs-editor"><a class="action primary" href="{}">{}</a></p></div>'
+    ).format(t(lang, "no_runs"), page_link(lang, "new"), t(lang, "new_run"))
 
 
 def not_found(sentences: Iterable[str]) -> Markup:

@@ -21,13 +21,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 # The first one is a language's start page.
-PAGES = ("evolve", "sources", "archive", "compare", "judge", "weak", "export", "monitor", "prompts")
+PAGES = ("evolve", "new", "sources", "archive", "compare", "judge", "weak", "export", "monitor", "prompts")
 GROUPS = {
-    "make": ("evolve", "prompts", "sources"),
+    "make": ("new", "evolve", "prompts", "sources"),
     "choose": ("archive", "compare", "judge", "weak"),
     "ship": ("export", "monitor"),
 }
-TOUR = ("evolve", "archive", "compare", "export")  # pages that a first visit leads through
+FOR_EDITORS = {"new"}  # nothing on it is of use to others
+TOUR = ("new", "evolve", "archive", "compare", "export")  # pages that a first visit leads through
 
 
 def guarded(lang: Lang, handler: Callable[P, R]) -> Callable[P, R]:
@@ -151,8 +152,11 @@ def _groups(lang: Lang, page: str) -> Markup:
         Markup('<ul aria-label="{0}"><li class="group" aria-hidden="true">{0}</li>{1}</ul>').format(
             t(lang, f"group_{group}"),
             Markup("").join(
-                Markup('<li><a href="{}"{}>{}</a></li>').format(
-                    page_link(lang, one), Markup(' aria-current="page"') if one == page else "", t(lang, f"page_{one}")
+                Markup('<li{}><a href="{}"{}>{}</a></li>').format(
+                    _for_whom(one),
+                    page_link(lang, one),
+                    Markup(' aria-current="page"') if one == page else "",
+                    t(lang, f"page_{one}"),
                 )
                 for one in pages
             ),
@@ -161,13 +165,21 @@ def _groups(lang: Lang, page: str) -> Markup:
     )
 
 
+def _for_whom(page: str) -> Markup:
+    """The class of a link to a page, where it is not shown to whoever has no use for it."""
+    return Markup(' class="needs-editor"') if page in FOR_EDITORS else Markup("")
+
+
 def _tour(lang: Lang, page: str) -> Markup:
     """Draw the way of a first visit, on the pages it leads through; it stays until somebody closes it."""
     if page not in TOUR:
         return Markup("")
     steps = Markup("").join(
-        Markup('<li{}><a href="{}">{}</a></li>').format(
-            Markup(' aria-current="step"') if step == page else "", page_link(lang, step), t(lang, f"page_{step}")
+        Markup('<li{}{}><a href="{}">{}</a></li>').format(
+            _for_whom(step),
+            Markup(' aria-current="step"') if step == page else "",
+            page_link(lang, step),
+            t(lang, f"page_{step}"),
         )
         for step in TOUR
     )

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from studio.i18n import Lang, t
+from studio.ui.common.frame import page_link
 from studio.ui.common.studio import Studio
 
 from .deletion import deletion
@@ -65,7 +66,7 @@ def live_part(lang: Lang, studio: Studio, *, visible: bool) -> LivePart:
                 label=t(lang, "budget"), info=t(lang, "budget_info"), precision=0, minimum=1, elem_id="budget"
             )
             buttons["more"] = gr.Button(t(lang, "go_on_now"), elem_id="more")
-            buttons["fork"] = gr.Button(t(lang, "fork"), elem_id="fork")
+            seen["fork"] = gr.Button(t(lang, "fork"), elem_id="fork")
         with seen["onward"]:
             deleting = deletion(lang, studio, seen["chosen"])
         seen["film"] = gr.HTML(elem_id="film", min_height=190, container=True)
@@ -112,6 +113,7 @@ def live_values(lang: Lang, found: RunView, runs: list[tuple[str, str]], name: s
         "differs": found.question,
         "onward": gr.Accordion(visible=not found.can_stop),
         "budget": gr.update(value=found.budget) if found.budget else gr.skip(),
+        "fork": gr.Button(link=page_link(lang, "new", fork=name)),
         "film": found.film,
         "newest": found.newest,
         "report": gr.Column(visible=found.table is not None),

@@ -14,7 +14,7 @@ from pipelines.exporting.export import PRECISIONS, SINGLE_FILE_SUFFIX
 from pipelines.exporting.lora_export import DEFAULT_RANK
 from studio.exporting import export_names, registry
 from studio.i18n import Lang, t
-from studio.ui.common import html
+from studio.ui.common.address import no_run_yet
 from studio.ui.common.cancellable import CancellableWork, Cancelled
 from studio.ui.common.frame import listen, page_header, page_link
 from studio.ui.common.studio import Studio, download_folder
@@ -49,7 +49,7 @@ class _Fields(NamedTuple):
 def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     """Lay the page out and wire it."""
     lost = page_header(lang, "export")
-    empty = gr.HTML(html.empty_message(t(lang, "no_runs")), visible=False)
+    empty = gr.HTML(no_run_yet(lang), visible=False)
     answered = gr.State([])  # run and individual that the later steps are about
     with gr.Walkthrough(selected=1, elem_id="steps") as steps:
         with gr.Step(t(lang, "step_who"), id=1):

@@ -244,7 +244,7 @@ def links(studio: Studio, lang: Lang, name: str | None) -> Markup:
     if name is None:
         return Markup('<p class="quiet">{}</p>').format(t(lang, "save_first"))
     return Markup('<a class="action primary" href="{}">{}</a>').format(
-        page_link(lang, "evolve", prompts=str(known(studio, name))), t(lang, "use_in_run")
+        page_link(lang, "new", prompts=str(known(studio, name))), t(lang, "use_in_run")
     )
 
 

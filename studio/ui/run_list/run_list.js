@@ -2,7 +2,7 @@
 (() => {
   const KEPT = "studio_runs";
   const AGAIN = 5000; // ms between two looks while a run goes on
-  const NO_RUN = ["sources", "prompts", "monitor"]; // pages that show no run
+  const NO_RUN = ["new", "sources", "prompts", "monitor"]; // pages that show no run
   let list = null;
   let timer = 0;
 

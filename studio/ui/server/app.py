@@ -1,6 +1,7 @@
 """The studio as a web application: both languages of every page, their pictures, and the server.
 
-/                       to /en/ or /ja/: the language last chosen, else the browser's
+/                       to /en/ or /ja/: the language last chosen, else the browser's; where there is no run yet, on
+                        to the page that starts one
 /en/ ... /ja/export     the pages; ?run=NAME&id=ID opens a run and an individual; Compare also
                         takes id=A,B, prompt=ID,ID and what was typed, ja=TEXT and en=TEXT, and what
                         `compare/choice.py` lists
@@ -49,7 +50,7 @@ from starlette.routing import Mount
 
 from pipelines.errors import M2N2Error
 from studio.access.door import Door
-from studio.access.roles import Role
+from studio.access.roles import Role, may
 from studio.errors import RunError
 from studio.i18n import LANGUAGES, Lang, preferred_language, t
 from studio.monitoring.scheduler import keep_schedules
@@ -63,6 +64,7 @@ from studio.ui.export import page as export
 from studio.ui.judge import page as judge
 from studio.ui.lightbox.routes import lightbox_routes
 from studio.ui.monitor import page as monitor
+from studio.ui.new_run import page as new_run
 from studio.ui.prompts import page as prompt_sets
 from studio.ui.run_list.routes import run_list_routes
 from studio.ui.sources import page as sources
@@ -85,6 +87,7 @@ UPLOAD = "32mb"  # a picture of SDXL is two or three
 _HERE = Path(__file__).resolve().parent
 _BUILDERS = {
     "evolve": evolve.page,
+    "new": new_run.page,
     "sources": sources.page,
     "archive": archive.page,
     "compare": compare.page,
@@ -148,7 +151,7 @@ def build_app(runs: Path, door: Door, allowed: Sequence[Path] = ()) -> FastAPI:
 async def _assemble(studio: Studio, door: Door) -> FastAPI:
     app = FastAPI(title="m2n2-studio", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(BodyLimit)
-    _add_routes(app)
+    _add_routes(app, studio)
     app.include_router(log_in_routes(door))
     app.include_router(picture_routes(studio))
     app.include_router(lightbox_routes(studio))
@@ -189,12 +192,18 @@ def _mount(app: FastAPI, pages: gr.Blocks, lang: Lang) -> None:
         mounted.state_holder = Sessions(pages)
 
 
-def _add_routes(app: FastAPI) -> None:
+def first_page(studio: Studio, role: Role) -> str:
+    """Return the page that a studio opens with: where there is no run, the one that starts one, for who may do so."""
+    return "new" if not studio.run_names() and may(role, "editor") else PAGES[0]
+
+
+def _add_routes(app: FastAPI, studio: Studio) -> None:
     @app.get("/")
     def _start(request: Request) -> RedirectResponse:
         chosen = request.cookies.get(COOKIE)
         lang = next((lang for lang in LANGUAGES if lang == chosen), None)
-        return RedirectResponse(f"/{lang or preferred_language(request.headers.get('accept-language'))}/")
+        lang = lang or preferred_language(request.headers.get("accept-language"))
+        return RedirectResponse(page_link(lang, first_page(studio, request.user.role)))
 
     @app.get("/favicon.ico")
     def _icon() -> Response:

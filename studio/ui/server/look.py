@@ -68,6 +68,7 @@ html[data-visitor]:not([data-visitor=""]) .typed-name { display: none; }
 html[data-role="viewer"] :is(.needs-judge, .needs-editor), html[data-role="judge"] .needs-editor {
   display: none !important;
 }
+html:not([data-role="viewer"], [data-role="judge"]) .not-for-editors { display: none !important; }
 </style>
 <script>
 // The language switch keeps what the page shows, and the address always names it.
@@ -89,6 +90,9 @@ new MutationObserver(() => {
     if (document.documentElement.dataset.visitor) one.textContent = document.documentElement.dataset.visitor;
   }
   visits();
+  // Gradio gives all pages one title: tabs and the browser's history tell them apart by theirs.
+  const here = document.querySelector(".studio-bar [aria-current=page]")?.textContent;
+  if (here && !document.title.startsWith(here)) document.title = `${here} · m2n2-studio`;
 }).observe(document, { childList: true, subtree: true });
 function studioAddress(run, id, more = {}) {
   const query = `${new URLSearchParams({ run, id, ...more })}`.replaceAll("%2C", ",");

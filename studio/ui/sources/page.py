@@ -45,12 +45,12 @@ def in_order(studio: Studio, uris: Sequence[str]) -> list[str]:
     return [one.uri for one in source_library.known_sources(studio.runs) if one.uri in uris]
 
 
-def evolve_link(lang: Lang, uris: Sequence[str]) -> Markup:
-    """The way to the Evolve page with these sources chosen."""
+def new_run_link(lang: Lang, uris: Sequence[str]) -> Markup:
+    """The way to a new run with these sources chosen."""
     if len(uris) < 2:
         return Markup('<p class="quiet">{}</p>').format(t(lang, "choose_two"))
     return Markup('<a class="action primary" href="{}">{}</a>').format(
-        page_link(lang, "evolve", sources="\n".join(uris)), t(lang, "evolve_these", n=len(uris))
+        page_link(lang, "new", sources="\n".join(uris)), t(lang, "evolve_these", n=len(uris))
     )
 
 
@@ -108,7 +108,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return [
             ledger(studio, lang),
             gr.CheckboxGroup(choices=known, value=kept),
-            evolve_link(lang, kept),
+            new_run_link(lang, kept),
             gr.Dropdown(choices=own_ones, value=own_ones[0][1] if own_ones else None),
             gr.Button(interactive=bool(own_ones)),
         ]
@@ -118,7 +118,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
 
     def on_chosen(uris: list[str]) -> list[Any]:
         return [
-            evolve_link(lang, in_order(studio, uris)),
+            new_run_link(lang, in_order(studio, uris)),
             None,
             "",
             None,

@@ -93,7 +93,7 @@ def advice(lang: Lang, name: str, said: Sequence[Suggestion]) -> Markup:
             values["category"] = category_label(lang, values["category"])
         more = {"noises": str(one.noises)} if one.noises else {}
         link = Markup('<a class="action" href="{}">{}</a>').format(
-            page_link(lang, "evolve", fork=name, **more), t(lang, f"try_{one.kind}", noises=one.noises)
+            page_link(lang, "new", fork=name, **more), t(lang, f"try_{one.kind}", noises=one.noises)
         )
         if one.kind == "undrawn":
             link += Markup(' <a class="action" href="{}">{}</a>').format(
@@ -275,7 +275,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     def on_save(name: str, language: Language) -> Any:
         path, n = save_weak(studio, name, language)
         link = Markup('<a class="action primary" href="{}">{}</a>').format(
-            page_link(lang, "evolve", fork=name, prompts=path), t(lang, "try_weak")
+            page_link(lang, "new", fork=name, prompts=path), t(lang, "try_weak")
         )
         return gr.HTML(Markup("<p>{} {}</p>").format(t(lang, "weak_saved", n=n, path=path), link), visible=True)
 

@@ -27,7 +27,7 @@ from studio.runs.inputs import open_run_sources
 from studio.runs.noise import Noise, noise_seed
 from studio.runs.store import open_run
 from studio.ui.compare.cells import ask
-from studio.ui.evolve.form import form_of
+from studio.ui.new_run.form import form_of
 from tests.conftest import python, stop_with, without_report
 from tests.studio.conftest import archive_of
 

@@ -24,8 +24,8 @@ from studio.licences import catalogue
 from studio.runs.config_file import configured
 from studio.runs.store import now
 from studio.ui.common.studio import Studio
-from studio.ui.evolve.form import form_of
-from studio.ui.evolve.run_control import cost
+from studio.ui.new_run.beginning import cost
+from studio.ui.new_run.form import form_of
 from tests.floors import ROOT, modules
 from tests.networks import LEFT, RIGHT, network
 

@@ -63,7 +63,7 @@ def test_a_first_afternoon(address, empty: Studio, prompt_files, open_page):
     for step in ("#next-1", "#next-2", "#next-3", "#next-4", "#go"):
         by_tab(theirs, theirs.locator(step)).press("Enter")
     expect(theirs.locator("#finished")).to_contain_text("sha256", timeout=LOADING)
-    assert theirs.evaluate("sessionStorage.clicks") == "2"  # those of the first visit
+    assert theirs.evaluate("sessionStorage.clicks") == "1"  # that of the first visit
     for name in ("sakura-07", "momiji-07"):
         assert (empty.exports / name / "model_index.json").is_file()
 
@@ -119,13 +119,12 @@ def arrives(open_page, address, lang):
     page = open_page(LOCALES[lang])
     page.add_init_script(COUNT_CLICKS)
     page.goto(address)
-    expect(page).to_have_url(f"{address}/{lang}/")
+    expect(page).to_have_url(f"{address}/{lang}/new")
     expect(page.locator("article.card")).to_have_count(4)
     expect(page.get_by_role("button", name=t(lang, "evolve_four"))).to_be_in_viewport()
     expect(page.locator("#cost")).to_contain_text("200")
     shoot(page, lang, "1-first-visit")
 
-    page.get_by_role("button", name=t(lang, "own_checkpoints")).click()
     folders = page.get_by_label(t(lang, "own_folders"))
     type_into(folders, "/nowhere/mine")
     page.locator("#go").click()
@@ -167,10 +166,14 @@ def test_an_address_names_what_is_shown_and_the_switch_keeps_it(finished_address
     for name, chosen in (("judge", r"run=first$"), ("weak", r"run=first$"), ("export", r"run=first&id=\w+$")):
         page.goto(f"{finished_address}/en/{name}")
         expect(page).to_have_url(re.compile(rf"/en/{name}\?{chosen}"))
-    page.goto(f"{finished_address}/en/?fork=first&noises=3")
+    page.goto(f"{finished_address}/en/?run=first")
+    page.get_by_role("button", name=t("en", "go_on")).click()
+    page.get_by_role("link", name=t("en", "fork")).click()
     expect(page.locator("#fork-of")).to_be_visible()
-    expect(page).to_have_url(re.compile(r"/en/\?fork=first&noises=3&run=first$"))
+    expect(page).to_have_url(re.compile(r"/en/new\?fork=first$"))
+    page.goto(f"{finished_address}/en/new?fork=first&noises=3")
+    expect(page.locator("#fork-of")).to_be_visible()
     page.locator("a.language").click()
-    expect(page).to_have_url(re.compile(r"/ja/\?run=first&fork=first&noises=3$"))
+    expect(page).to_have_url(re.compile(r"/ja/new\?fork=first&noises=3$"))
     expect(page.locator("#fork-of input")).to_have_value("first")
     shoot(page, "ja", "fork")

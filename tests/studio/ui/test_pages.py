@@ -19,11 +19,12 @@ from studio.execution.creation import create_run
 from studio.ui.archive import page as archive
 from studio.ui.archive.picture_lookup import found_by_picture
 from studio.ui.common import frame, studio
-from studio.ui.evolve import form, progress, run_control
-from studio.ui.evolve import page as evolve
+from studio.ui.evolve import progress, run_control
+from studio.ui.new_run import beginning, form, form_values
+from studio.ui.new_run import page as new_run
 from tests.conftest import python
 
-FORM = form.EvolveForm(
+FORM = form.RunForm(
     sources=list(assets.NAMES),
     own="",
     host="ja",
@@ -74,7 +75,7 @@ def test_own_checkpoints_join_and_the_host_follows(tmp_path):
 )
 def test_what_does_not_fit_is_refused_and_no_run_is_made(empty, changed, message):
     with pytest.raises(Exception, match=message):
-        run_control.begin(empty, replace(FORM, **changed))
+        beginning.begin(empty, replace(FORM, **changed))
     assert empty.run_names() == []
 
 
@@ -123,15 +124,15 @@ def test_a_fork_keeps_what_the_form_does_not_show(finished, empty):
 
 
 def test_the_address_fills_the_form(finished):
-    assert form.asked_form(finished, {"run": "first"}) is None
-    fork = form.asked_form(finished, {"fork": "first", "noises": "3"})
+    assert form_values.asked_form(finished, {"run": "first"}) is None
+    fork = form_values.asked_form(finished, {"fork": "first", "noises": "3"})
     assert (fork.start, fork.noises, fork.evaluations) == (str(finished.runs / "first"), 3, 3)
-    two = form.asked_form(finished, {"sources": f"{assets.FAMILY / 'real'}\n/models/mine.safetensors"})
+    two = form_values.asked_form(finished, {"sources": f"{assets.FAMILY / 'real'}\n/models/mine.safetensors"})
     assert (two.sources, two.own, two.host) == (["real"], "/models/mine.safetensors", "real")
     with pytest.raises(ConfigError, match="noises='many'"):
-        form.asked_form(finished, {"noises": "many"})
+        form_values.asked_form(finished, {"noises": "many"})
     with pytest.raises(RunError, match="no run called"):
-        form.asked_form(finished, {"fork": "nobody"})
+        form_values.asked_form(finished, {"fork": "nobody"})
 
 
 def test_the_family_tree_leads_to_everyone_alive(finished):
@@ -143,13 +144,13 @@ def test_the_family_tree_leads_to_everyone_alive(finished):
 
 
 def test_the_cost_is_told_before_the_start(empty, finished):
-    assert "200 offspring: about" in run_control.cost(empty, "en", FORM)
-    assert "子 200 体" in run_control.cost(empty, "ja", FORM)
-    assert "at least two sources" in run_control.cost(empty, "en", replace(FORM, sources=[]))
+    assert "200 offspring: about" in beginning.cost(empty, "en", FORM)
+    assert "子 200 体" in beginning.cost(empty, "ja", FORM)
+    assert "at least two sources" in beginning.cost(empty, "en", replace(FORM, sources=[]))
 
 
 def test_a_first_visit_shows_the_sources():
-    cards = evolve.welcome("en")
+    cards = new_run.welcome("en")
     assert all(f"<h3>{name}</h3>" in cards for name in assets.NAMES)
 
 
@@ -223,7 +224,7 @@ def test_stop_and_resume_carry_a_run_to_its_end(empty, prompt_files, forked):
     """As the buttons do, with the work in a process of its own."""
     evolve_file, held_out = map(str, prompt_files)
     asked = replace(FORM, sources=["base", "ja"], prompts=evolve_file, held_out=held_out, evaluations=2, steps=2)
-    name = run_control.begin(empty, asked)
+    name = beginning.begin(empty, asked)
 
     def wait_until(reached, seconds=120):
         deadline = time.monotonic() + seconds

@@ -18,7 +18,7 @@ ROOM = Path(ui.__file__).parent
 
 def named_fields(page):
     """The fields that errors of a page are about, as its code writes them."""
-    room = ROOM / {"weak": "weak_spots"}.get(page, page)
+    room = ROOM / {"weak": "weak_spots", "new": "new_run"}.get(page, page)
     calls = [node for file in room.glob("*.py") for node in ast.walk(ast.parse(file.read_text("utf-8")))]
     given = [
         call.args[0] for call in calls if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "at_field"
@@ -45,8 +45,8 @@ def test_a_page_has_the_fields_that_its_errors_are_about(page, ids):
 
 
 def test_the_form_of_a_new_run_has_those_that_it_checks_by_name(ids):
-    assert {"fork-of", "start", "votes", "prompts", "held_out", "scorer", "reporter"} <= ids["evolve"]
-    assert len(named_fields("evolve")) > 5
+    assert {"fork-of", "start", "votes", "prompts", "held_out", "scorer", "reporter"} <= ids["new"]
+    assert len(named_fields("new")) > 5
 
 
 def test_the_innermost_field_is_the_one():

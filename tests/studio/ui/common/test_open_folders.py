@@ -20,8 +20,8 @@ from studio.runs.config import embedded
 from studio.ui.common.open_folders import OpenFolders
 from studio.ui.common.studio import Studio
 from studio.ui.compare.models import contender
-from studio.ui.evolve.form import form_of
-from studio.ui.evolve.run_control import begin, check_open, cost
+from studio.ui.new_run.beginning import begin, check_open, cost
+from studio.ui.new_run.form import form_of
 from studio.ui.server.picture_routes import picture_routes
 from studio.ui.sources import adding as sources
 
@@ -165,8 +165,8 @@ OPENING = {
 OPENED = {
     "studio/ui/compare/cells.py": "a run's own sources",
     "studio/ui/compare/models.py": "checked by OpenFolders.path",
-    "studio/ui/evolve/form.py": "checked by run_control.check_open",
-    "studio/ui/evolve/page.py": "the embedded family",
+    "studio/ui/new_run/form.py": "checked by beginning.check_open",
+    "studio/ui/new_run/page.py": "the embedded family",
     "studio/ui/export/wish.py": "checked by OpenFolders.source",
     "studio/ui/prompts/editor.py": "checked by OpenFolders on the page",
     "studio/ui/sources/cards.py": "known to the studio, or checked by OpenFolders.source",

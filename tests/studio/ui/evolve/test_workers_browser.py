@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import re
 import threading
-from dataclasses import asdict
 
 import pytest
 from playwright.sync_api import expect
@@ -15,7 +14,8 @@ from studio.execution.creation import create_run
 from studio.i18n import t
 from studio.runs.config import EMBEDDED_PICTURES, embedded
 from studio.runs.store import open_run
-from studio.ui.evolve.form import form_of, typed_form
+from studio.ui.new_run.form import form_of
+from studio.ui.new_run.form_values import shown_values, typed_form
 from studio.workers import process_slot
 from tests.processes import FORKED
 from tests.studio.ui.browser import LOADING, LOCALES, shoot
@@ -77,7 +77,7 @@ def test_two_workers_are_shown_with_what_they_draw_and_others_come_and_go(
 
 @pytest.mark.parametrize(("typed", "asked"), [(1, None), (2.0, 2), (900, 64), ("", None)])
 def test_the_form_asks_for_workers_and_one_is_the_runs_own_process(typed, asked):
-    form = typed_form({**asdict(form_of(embedded())), "workers": typed})
+    form = typed_form({**shown_values(form_of(embedded())), "workers": typed})
     assert form.config().workers == asked
     assert form_of(form.config()).workers == (asked or 1)
     assert form_of(embedded(workers={"ray": 8})).workers == 8

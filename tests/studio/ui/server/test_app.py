@@ -9,13 +9,14 @@ from fastapi.testclient import TestClient
 
 import assets
 from benchmarks.app.pages import KEY, door_of
+from studio.access.roles import ROLES
 from studio.errors import RunError
 from studio.i18n import LANGUAGES
 from studio.ui.common.frame import PAGES
 from studio.ui.common.studio import Studio
 from studio.ui.compare.choice import Choice, Window
 from studio.ui.compare.view import SHOWN
-from studio.ui.server.app import serve
+from studio.ui.server.app import first_page, serve
 
 
 @pytest.fixture(scope="module")
@@ -74,11 +75,16 @@ def test_the_start_page_remembers_then_listens_to_the_browser(client, cookie, he
     assert client.get("/", headers=headers).headers["location"] == to
 
 
+def test_a_studio_without_a_run_opens_where_one_is_started(empty, finished):
+    assert [first_page(empty, role) for role in ROLES] == ["evolve", "evolve", "new", "new"]
+    assert {first_page(finished, role) for role in ROLES} == {"evolve"}
+
+
 def test_the_switch_keeps_what_is_shown_and_remembers(client):
     answer = client.get("/language/ja/archive?run=first&id=0001&prompt=a&other=x")
     assert answer.headers["location"] == "/ja/archive?run=first&id=0001&prompt=a"
-    form = "/ja/?fork=first&prompts=%2Fweak.yaml&noises=3"
-    assert client.get("/language/ja/evolve?fork=first&prompts=%2Fweak.yaml&noises=3").headers["location"] == form
+    form = "/ja/new?fork=first&prompts=%2Fweak.yaml&noises=3"
+    assert client.get("/language/ja/new?fork=first&prompts=%2Fweak.yaml&noises=3").headers["location"] == form
     assert answer.headers["set-cookie"].startswith("language=ja;")
     assert client.get("/language/fr/archive").status_code == 422
     assert client.get("/language/ja/elsewhere").status_code == 404

@@ -13,6 +13,9 @@ WORDS = {
     "ja": ("ログイン", "ログアウト", "あなたの権限は「評価者」です"),
 }
 
+NEW_RUN = {"en": "New run", "ja": "新しい実行"}
+NOT_YOURS = {"en": "Your role may look at runs", "ja": "今の権限では"}
+
 
 @pytest.mark.browser
 @pytest.mark.slow
@@ -42,6 +45,11 @@ def test_a_judge_logs_in_sees_less_and_is_told_why(finished):
             page.evaluate("document.documentElement.dataset.role = 'owner'")
             page.click("#report-make")
             expect(page.get_by_text(refusal)).to_be_visible()
+            # A judge is led to no new run, and is told so where an address leads there.
+            page.goto(f"{address}/{lang}/new")
+            expect(page.get_by_text(NOT_YOURS[lang])).to_be_visible()
+            expect(page.locator("#go")).to_be_hidden()
+            expect(page.get_by_role("link", name=NEW_RUN[lang], exact=True)).to_have_count(0)
             page.goto(f"{address}/{lang}/judge?run=first")
             name = page.locator("#start input[type=text], #start textarea").last
             expect(name).to_have_value("Aiko")

@@ -126,7 +126,7 @@ def test_of_gradio_only_what_pages_need_is_reached(gate, pages, keys):
 
 
 PAGE_ADDRESSES = {
-    lang: {f"/{lang}/{page}" for page in ("sources", "archive", "compare", "judge", "weak", "export", "monitor",
+    lang: {f"/{lang}/{page}" for page in ("new", "sources", "archive", "compare", "judge", "weak", "export", "monitor",
                                           "prompts")}
     for lang in LANGUAGES
 }  # fmt: skip
@@ -246,4 +246,4 @@ def test_the_printed_table_names_every_handler_and_address(pages):
     addresses = sum(one.role is not None for one in ROUTE_ROLES)
     assert len(rows) == called + addresses
     assert "| judge | judge | `on_answer` | answer |" in rows
-    assert "| editor | evolve | `on_start` | click |" in rows
+    assert "| editor | new | `on_start` | click |" in rows

@@ -69,12 +69,12 @@ def test_a_source_that_is_gone_or_elsewhere_keeps_its_card(finished):
     assert "Not on this machine yet" in shown
 
 
-def test_chosen_sources_go_to_the_evolve_page(finished):
-    link = sources.evolve_link("ja", FAMILY[:2])
+def test_chosen_sources_go_to_a_new_run(finished):
+    link = sources.new_run_link("ja", FAMILY[:2])
     address = urlparse(link.split('href="')[1].split('"')[0].replace("&amp;", "&"))
-    assert address.path == "/ja/"
+    assert address.path == "/ja/new"
     assert parse_qs(address.query)["sources"] == ["\n".join(FAMILY[:2])]
-    assert "href" not in sources.evolve_link("en", FAMILY[:1])
+    assert "href" not in sources.new_run_link("en", FAMILY[:1])
     assert sources.in_order(finished, [FAMILY[3], "gone", FAMILY[0]]) == [FAMILY[0], FAMILY[3]]
 
 

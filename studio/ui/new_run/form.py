@@ -1,13 +1,11 @@
-"""What the Evolve page's form says: the run it asks for, and the form for a run there is."""
+"""What the form says: the run it asks for, and the form for a run there is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-
-from pydantic import TypeAdapter, ValidationError
 
 import assets
 from eval.prompts.prompt_set import PromptSet
@@ -18,14 +16,12 @@ from pipelines.generation.settings import GenerationSettings, PresetName
 from pipelines.recipes.lenders import is_place, placed_host
 from studio.errors import ConfigError
 from studio.execution.workers import worker_count
-from studio.jobs.device_queue import device_count
 from studio.runs.config import RunConfig, embedded
 from studio.runs.config_file import load_config, preset
 from studio.runs.inputs import RunPrompts, open_run_sources
 from studio.ui.common.field_errors import at_field
-from studio.ui.common.studio import Studio
 
-from .form_options import BEYOND_THE_PAPER, NUMBERS, WORKERS, whole_number
+from .form_options import BEYOND_THE_PAPER, NUMBERS
 from .lent_parts import read_lent_parts, write_lent_parts
 
 MOST_SOURCES = 64  # of one's own
@@ -41,8 +37,8 @@ CROSS_APART = {"self_attention": ("*.attn1.*",), "cross_attention": ("*.attn2.*"
 
 
 @dataclass(frozen=True)
-class EvolveForm:
-    """The fields of the page, as they come from it. `start`, `votes` and `fork` are folders of runs, or empty.
+class RunForm:
+    """What the page asks. `start`, `votes` and `fork` are folders of runs, or empty.
 
     What a form that forks a run does not show, or shows but was not changed, is as in that run.
     """
@@ -73,6 +69,7 @@ class EvolveForm:
     prompt_syntax: PromptSyntax = PLAIN
     lent: str = ""  # parts that others than the host lend, one a line: `vae=FILE`
     workers: float = 1  # 1: the run draws in its own process
+    name: str = ""  # what the run is called in lists; its folder is named after the time
 
     @property
     @at_field("own")
@@ -203,9 +200,6 @@ def _check_twins(prompts: PromptSet) -> None:
         )
 
 
-_FORM = TypeAdapter(EvolveForm)
-
-
 def _flat(config: RunConfig) -> dict[str, Any]:
     """The settings, with those within others each by itself, as `RunConfig.changed` takes them."""
     fields = config.model_dump()
@@ -214,9 +208,9 @@ def _flat(config: RunConfig) -> dict[str, Any]:
     return fields
 
 
-def form_of(config: RunConfig, *, fork: Path | None = None) -> EvolveForm:
+def form_of(config: RunConfig, *, fork: Path | None = None) -> RunForm:
     """The form that asks for a run, with its pictures' steps and guidance; `fork` is its folder, to begin from."""
-    sources, own = _ticked_and_own(config.sources)
+    sources, own = ticked_and_own(config.sources)
     shipped = embedded()
 
     def own_or_embedded(field: str) -> str:
@@ -224,7 +218,7 @@ def form_of(config: RunConfig, *, fork: Path | None = None) -> EvolveForm:
         return EMBEDDED if value == getattr(shipped, field) else value
 
     settings = _flat(config)
-    return EvolveForm(
+    return RunForm(
         sources=sources,
         own=own,
         host=config.host.get("default"),
@@ -248,49 +242,7 @@ def form_of(config: RunConfig, *, fork: Path | None = None) -> EvolveForm:
     )
 
 
-def _ticked_and_own(uris: Sequence[str]) -> tuple[list[str], str]:
-    """Sources as the form has them: names of the embedded family, and all others, one a line."""
+def ticked_and_own(uris: Sequence[str]) -> tuple[list[str], str]:
+    """Return sources as the form has them: names of the embedded family, and all others, one a line."""
     own = [uri for uri in uris if Path(uri).parent != assets.FAMILY]
     return [Path(uri).name for uri in uris if uri not in own], "\n".join(own)
-
-
-def typed_form(values: Mapping[str, Any]) -> EvolveForm:
-    """Read the form as the browser sends it.
-
-    Numbers out of range are taken to the nearest that fits, as the field itself does when it is left; an empty field
-    has its least.
-
-    Raises:
-        ConfigError: a value is not of its field's kind, which no page sends.
-    """
-    fitting = {one.field: one.fit(values[one.field]) for one in (*NUMBERS, WORKERS)}
-    try:
-        return _FORM.validate_python({**values, **fitting})
-    except ValidationError as error:
-        raise ConfigError(
-            "The form has a value that is none of its kind: {field}.", field=error.errors()[0]["loc"][0]
-        ) from error
-
-
-def asked_form(studio: Studio, query: Mapping[str, str]) -> EvolveForm | None:
-    """The form that the page's address asks for: `fork=RUN`, `sources` (one a line), `prompts`, `noises`.
-
-    Raises:
-        M2N2Error: there is no such run, or a number is none.
-    """
-    wanted = {key: query[key] for key in ("fork", "sources", "prompts", "noises") if query.get(key)}
-    if not wanted:
-        return None
-    form = replace(form_of(embedded()), workers=device_count())
-    if "fork" in wanted:
-        with studio.run(wanted["fork"]) as store:
-            form = form_of(store.config, fork=store.folder)
-    if "sources" in wanted:
-        sources, own = _ticked_and_own(wanted["sources"].splitlines())
-        form = replace(form, sources=sources, own=own)
-        form = replace(form, host=form.lender)
-    if "prompts" in wanted:
-        form = replace(form, prompts=wanted["prompts"])
-    if "noises" in wanted:
-        form = replace(form, noises=whole_number(wanted["noises"], "noises"))
-    return form

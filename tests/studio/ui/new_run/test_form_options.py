@@ -1,7 +1,7 @@
 """What the form offers: every row is a component, fits the run file's limits, and has words in both languages."""
 
 import asyncio
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 
 import gradio as gr
 import pytest
@@ -12,9 +12,10 @@ from studio.i18n import LANGUAGES, t, words
 from studio.runs.config import embedded
 from studio.runs.run_keys import RUN_KEYS
 from studio.ui.common.studio import Studio
-from studio.ui.evolve.fields import fields_of
-from studio.ui.evolve.form import EvolveForm, form_of, typed_form
-from studio.ui.evolve.form_options import BEYOND_THE_PAPER, NUMBERS
+from studio.ui.new_run.fields import fields_beyond_the_paper, further_fields, simple_fields
+from studio.ui.new_run.form import RunForm, form_of
+from studio.ui.new_run.form_options import BEYOND_THE_PAPER, NUMBERS
+from studio.ui.new_run.form_values import shown_values, typed_form
 
 
 @pytest.fixture(params=LANGUAGES)
@@ -26,13 +27,16 @@ def lang(request):
 def components(lang, tmp_path):
     async def lay_out():  # Gradio leaves a loop of its own open where none runs
         with gr.Blocks():
-            return fields_of(lang, Studio(tmp_path))
+            parts = simple_fields(lang), fields_beyond_the_paper(lang, Studio(tmp_path)), further_fields(lang)
+        return {name: component for fields in parts for name, component in fields.items()}
 
     return asyncio.run(lay_out())
 
 
 def test_every_field_of_the_form_is_a_component(components):
-    assert set(components) == {field.name for field in fields(EvolveForm)}
+    ticks = {one.field for one in BEYOND_THE_PAPER}
+    assert set(components) == {field.name for field in fields(RunForm)} - {"options"} | ticks
+    assert set(shown_values(form_of(embedded()))) == set(components)
 
 
 @pytest.mark.parametrize("option", NUMBERS, ids=lambda one: one.key)
@@ -47,10 +51,17 @@ def test_every_number_is_offered_within_the_limits_of_its_key(option, components
         assert component.maximum == option.reach <= (row.at_most or option.reach)
 
 
-def test_every_step_beyond_the_paper_is_a_tick(components, lang):
-    assert components["options"].choices == [(t(lang, one.label), one.name) for one in BEYOND_THE_PAPER]
-    ticks = {key for key in words(lang) if key.startswith("option_")}
-    assert ticks == {one.label for one in BEYOND_THE_PAPER}
+@pytest.mark.parametrize("one", BEYOND_THE_PAPER, ids=lambda one: one.name)
+def test_every_step_beyond_the_paper_is_a_tick_that_says_what_one_gets(one, components, lang):
+    tick = components[one.field]
+    assert (tick.value, tick.label, tick.info) == (False, t(lang, one.label), t(lang, one.gain))
+
+
+@pytest.mark.parametrize("beginning", ["option_", "gain_"])
+def test_there_are_no_words_for_a_step_that_is_not_offered(beginning, lang):
+    assert {key for key in words(lang) if key.startswith(beginning)} == {
+        beginning + one.name for one in BEYOND_THE_PAPER
+    }
 
 
 @pytest.mark.parametrize("one", BEYOND_THE_PAPER, ids=lambda one: one.name)
@@ -58,7 +69,7 @@ def test_a_tick_changes_what_the_paper_has_and_is_seen_again(one):
     assert all(value != RUN_KEYS[key].default for key, value in one.changes.items())
     plain = form_of(embedded())
     assert plain.options == []
-    config = EvolveForm(**{**vars(plain), "options": [one.name]}).config()
+    config = RunForm(**{**vars(plain), "options": [one.name]}).config()
     assert config == plain.config().changed(one.changes)
     assert form_of(config).options == [one.name]
 
@@ -74,17 +85,22 @@ def test_every_recommended_scorer_is_offered_and_the_usual_one_named(field, usua
     ("typed", "taken"), [(None, 1), ("", 1), (0, 1), (7, 7), (7.4, 7), (5000, 1000), (float("nan"), 1), ("12", 1)]
 )
 def test_a_number_is_taken_to_what_its_field_takes(typed, taken):
-    form = asdict(form_of(embedded()))
+    form = shown_values(form_of(embedded()))
     assert typed_form({**form, "evaluations": typed}).evaluations == taken
     assert typed_form({**form, "alpha": 0.5, "seed": 10**6, "guidance": None}) == typed_form(
         {**form, "alpha": 0.5, "seed": 10**6, "guidance": 0}
     )
 
 
-@pytest.mark.parametrize("change", [{"pictures": "huge"}, {"sources": "ja"}, {"own": 5}, {"options": [1]}])
+@pytest.mark.parametrize("change", [{"pictures": "huge"}, {"sources": "ja"}, {"own": 5}, {"option_beta": "?"}])
 def test_what_no_page_sends_is_refused(change):
     with pytest.raises(ConfigError, match=next(iter(change))):
-        typed_form({**asdict(form_of(embedded())), **change})
+        typed_form({**shown_values(form_of(embedded())), **change})
+
+
+def test_a_form_is_read_as_it_was_shown():
+    form = replace(form_of(embedded()), options=["early_rejection", "beta"], name="桜")
+    assert typed_form(shown_values(form)) == form
 
 
 def test_steps_that_a_browser_sends_as_a_float_are_a_whole_number():

@@ -1,4 +1,8 @@
-"""The fields of the Evolve page's form, by the names that `EvolveForm` has for them."""
+"""The components of the form, by the names that `RunForm` has for its fields; a tick for each step beyond the paper.
+
+What everybody chooses comes first. What goes beyond the paper is folded into one part, where each choice says what one
+gets; what the paper leaves open is in another.
+"""
 
 from __future__ import annotations
 
@@ -15,79 +19,30 @@ from pipelines.generation.settings import PresetName
 from studio.i18n import Lang, t
 from studio.jobs.device_queue import device_count
 from studio.judging.votes import steering_runs
+from studio.run_folders.labels import LONGEST_TITLE
 from studio.ui.common.studio import Studio
 
 from .form import APART, EMBEDDED, FITNESS, TOGETHER
 from .form_options import BEYOND_THE_PAPER, NUMBERS, WORKERS, NumberOption
 
+_NUMBERS = {one.field: one for one in NUMBERS}
 
-def fields_of(lang: Lang, studio: Studio) -> dict[str, Any]:
-    """The form, by the fields of `EvolveForm`."""
+
+def simple_fields(lang: Lang) -> dict[str, Any]:
+    """Lay out what everybody chooses: sources, prompts, how long, a name."""
     fields: dict[str, Any] = {}
-    numbers = {one.field: one for one in NUMBERS}
     with gr.Row():
         fields["sources"] = gr.CheckboxGroup(
             list(assets.NAMES), value=list(assets.NAMES), label=t(lang, "sources"), elem_id="sources"
         )
-        fields["prompts"] = _embedded_or_own(lang, "prompts")
-        fields["evaluations"] = _number(lang, numbers["evaluations"], elem_id="evaluations")
-    with gr.Accordion(t(lang, "own_checkpoints"), open=False):
         fields["own"] = gr.Textbox(
-            "", lines=3, label=t(lang, "own_folders"), info=t(lang, "own_folders_info"), elem_id="own"
-        )
-    with gr.Accordion(t(lang, "advanced"), open=False):
-        with gr.Row():
-            for key in ("archive", "noises", "seed"):
-                fields[key] = _number(lang, numbers[key])
-            fields["workers"] = _number(lang, WORKERS, elem_id="workers", value=device_count())
-        with gr.Row():
-            fields["alpha"] = _number(lang, numbers["alpha"])
-            fields["angle"] = gr.Radio(
-                [(t(lang, "angle_chromosome"), "chromosome"), (t(lang, "angle_tensor"), "tensor")],
-                value="chromosome",
-                label=t(lang, "angle"),
-            )
-            fields["pictures"] = gr.Radio(
-                [(t(lang, f"pictures_{name}"), name) for name in get_args(PresetName)],
-                value="standard",
-                label=t(lang, "drawn_how"),
-                info=t(lang, "pictures_info"),
-            )
-            for key in ("steps", "guidance"):
-                fields[key] = _number(lang, numbers[key])
-        with gr.Row():
-            fields["host"] = gr.Dropdown(
-                list(assets.NAMES), value="ja", label=t(lang, "host"), info=t(lang, "host_info")
-            )
-            fields["cross"] = gr.Dropdown(
-                cross_choices(lang, assets.NAMES), value=TOGETHER, label=t(lang, "cross"), info=t(lang, "cross_info")
-            )
-            fields["merge_text_encoders"] = gr.Checkbox(False, label=t(lang, "merge_text_encoders"))
-            fields["fitness"] = gr.Radio(
-                [(t(lang, f"fitness_{name}"), name) for name in FITNESS],
-                value="text",
-                label=t(lang, "fitness"),
-                info=t(lang, "fitness_info"),
-            )
-        fields["lent"] = gr.Textbox("", lines=1, label=t(lang, "lent"), info=t(lang, "lent_info"), elem_id="lent")
-        with gr.Row():
-            fields["prompt_syntax"] = gr.Radio(
-                syntax_choices(lang), value=PLAIN, label=t(lang, "prompt_syntax"), info=t(lang, "prompt_syntax_info")
-            )
-            for key in ("held_out", "scorer", "reporter"):
-                fields[key] = _embedded_or_own(lang, key)
-        fields["options"] = gr.CheckboxGroup(
-            [(t(lang, one.label), one.name) for one in BEYOND_THE_PAPER],
-            value=[],
-            label=t(lang, "options"),
-            info=t(lang, "options_info"),
+            "", lines=2, label=t(lang, "own_folders"), info=t(lang, "own_folders_info"), elem_id="own"
         )
     with gr.Row():
-        fields["start"] = gr.Dropdown(
-            former_runs(studio, lang), value="", label=t(lang, "start"), info=t(lang, "start_info"), elem_id="start"
-        )
-        fields["votes"] = gr.Dropdown(
-            voted_runs(studio, lang), value="", label=t(lang, "votes"), info=t(lang, "votes_info"), elem_id="votes"
+        fields["prompts"] = _embedded_or_own(lang, "prompts")
+        fields["evaluations"] = _number(lang, _NUMBERS["evaluations"], elem_id="evaluations")
+        fields["name"] = gr.Textbox(
+            "", label=t(lang, "run_name"), info=t(lang, "run_name_info"), max_length=LONGEST_TITLE, elem_id="run-name"
         )
         fields["fork"] = gr.Dropdown(
             forks(lang, ""),
@@ -97,6 +52,69 @@ def fields_of(lang: Lang, studio: Studio) -> dict[str, Any]:
             visible=False,
             elem_id="fork-of",
         )
+    return fields
+
+
+def fields_beyond_the_paper(lang: Lang, studio: Studio) -> dict[str, Any]:
+    """Lay out what goes beyond the paper, with what one gets of each."""
+    fields: dict[str, Any] = {}
+    gr.Markdown(t(lang, "options_info"), elem_classes="quiet")
+    with gr.Row():
+        fields["start"] = gr.Dropdown(
+            former_runs(studio, lang), value="", label=t(lang, "start"), info=t(lang, "start_info"), elem_id="start"
+        )
+        fields["votes"] = gr.Dropdown(
+            voted_runs(studio, lang), value="", label=t(lang, "votes"), info=t(lang, "votes_info"), elem_id="votes"
+        )
+        fields["fitness"] = gr.Radio(
+            [(t(lang, f"fitness_{name}"), name) for name in FITNESS],
+            value="text",
+            label=t(lang, "fitness"),
+            info=t(lang, "fitness_info"),
+        )
+        fields["cross"] = gr.Dropdown(
+            cross_choices(lang, assets.NAMES), value=TOGETHER, label=t(lang, "cross"), info=t(lang, "cross_info")
+        )
+    with gr.Row(elem_classes="ticks"):
+        for one in BEYOND_THE_PAPER:
+            fields[one.field] = gr.Checkbox(False, label=t(lang, one.label), info=t(lang, one.gain), min_width=300)
+        fields["merge_text_encoders"] = gr.Checkbox(
+            False, label=t(lang, "merge_text_encoders"), info=t(lang, "merge_text_encoders_info"), min_width=300
+        )
+    return fields
+
+
+def further_fields(lang: Lang) -> dict[str, Any]:
+    """Lay out what the paper leaves open: sizes, seeds, how pictures are drawn, who lends, who judges."""
+    fields: dict[str, Any] = {}
+    with gr.Row():
+        for key in ("archive", "noises", "seed"):
+            fields[key] = _number(lang, _NUMBERS[key])
+        fields["workers"] = _number(lang, WORKERS, elem_id="workers", value=device_count())
+    with gr.Row():
+        fields["alpha"] = _number(lang, _NUMBERS["alpha"])
+        fields["angle"] = gr.Radio(
+            [(t(lang, "angle_chromosome"), "chromosome"), (t(lang, "angle_tensor"), "tensor")],
+            value="chromosome",
+            label=t(lang, "angle"),
+        )
+        fields["pictures"] = gr.Radio(
+            [(t(lang, f"pictures_{name}"), name) for name in get_args(PresetName)],
+            value="standard",
+            label=t(lang, "drawn_how"),
+            info=t(lang, "pictures_info"),
+        )
+        for key in ("steps", "guidance"):
+            fields[key] = _number(lang, _NUMBERS[key])
+    with gr.Row():
+        fields["host"] = gr.Dropdown(list(assets.NAMES), value="ja", label=t(lang, "host"), info=t(lang, "host_info"))
+        fields["lent"] = gr.Textbox("", lines=1, label=t(lang, "lent"), info=t(lang, "lent_info"), elem_id="lent")
+    with gr.Row():
+        fields["prompt_syntax"] = gr.Radio(
+            syntax_choices(lang), value=PLAIN, label=t(lang, "prompt_syntax"), info=t(lang, "prompt_syntax_info")
+        )
+        for key in ("held_out", "scorer", "reporter"):
+            fields[key] = _embedded_or_own(lang, key)
     return fields
 
 

@@ -10,9 +10,9 @@ from studio.errors import ConfigError, RunError
 from studio.runs.config import embedded
 from studio.runs.database import make_database
 from studio.ui.common.studio import Studio
-from studio.ui.evolve.form import form_of
-from studio.ui.evolve.lent_parts import read_lent_parts, write_lent_parts
-from studio.ui.evolve.run_control import begin, check_open, cost
+from studio.ui.new_run.beginning import begin, check_open, cost
+from studio.ui.new_run.form import form_of
+from studio.ui.new_run.lent_parts import read_lent_parts, write_lent_parts
 
 
 @pytest.fixture

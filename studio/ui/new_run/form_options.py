@@ -1,4 +1,4 @@
-"""What the Evolve page's form asks for beside names, as two tables: numbers, and steps beyond the paper.
+"""What the form asks for beside names, as two tables: numbers, and steps beyond the paper.
 
 The form builds its components from them, and reads and writes a run's settings by their keys; defaults and limits are
 those of the run file.
@@ -76,9 +76,19 @@ class BeyondThePaper:
     changes: Mapping[str, Any]
 
     @property
+    def field(self) -> str:
+        """What its tick is called among the components."""
+        return f"option_{self.name}"
+
+    @property
     def label(self) -> str:
         """Key of the words beside the tick."""
         return f"option_{self.name}"
+
+    @property
+    def gain(self) -> str:
+        """Key of the words below it: what one gets."""
+        return f"gain_{self.name}"
 
     def asked_for(self, settings: Mapping[str, Any]) -> bool:
         """Whether settings, by key of the run file, are what this tick asks for."""

@@ -97,8 +97,8 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         with gr.Row(elem_classes="bar"):
             take = gr.Button(t(lang, "add_these"), variant="primary", elem_id="take")
             leave = gr.Button(t(lang, "cancel"), variant="stop", visible=False, elem_id="leave")
-            gone = gr.Dropdown([], label=t(lang, "forget_which"), scale=2)
-            forget = gr.Button(t(lang, "forget"), interactive=False)
+            gone = gr.Dropdown([], label=t(lang, "forget_which"), scale=2, visible=False)
+            forget = gr.Button(t(lang, "forget"), visible=False, elem_id="forget")
 
     def shelf_now(ticked: Sequence[str]) -> list[Any]:
         """Cards, choices, the link, and what can be forgotten."""
@@ -109,8 +109,11 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             ledger(studio, lang),
             gr.CheckboxGroup(choices=known, value=kept),
             new_run_link(lang, kept),
-            gr.Dropdown(choices=own_ones, value=own_ones[0][1] if own_ones else None),
-            gr.Button(interactive=bool(own_ones)),
+            # Hidden where there is none: the list breaks in Gradio where all go while it shows one of them.
+            gr.Dropdown(choices=own_ones, value=own_ones[0][1], visible=True)
+            if own_ones
+            else gr.Dropdown(visible=False),
+            gr.Button(visible=bool(own_ones)),
         ]
 
     def on_load() -> list[Any]:

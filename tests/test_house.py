@@ -107,7 +107,9 @@ SET_FROM_OUTSIDE = {
     },  # diffusers' VAE
     "pipelines/generation/live_pipeline.py": {"self._pipeline.scheduler"},  # diffusers' pipeline
     "pipelines/recipes/gram.py": {"scratch.single", "scratch.exact", "scratch.stored"},  # threading.local
-    "studio/ui/server/app.py": {"mounted.state_holder", "Context.root_block"},  # Gradio's application and context
+    "studio/ui/server/app.py": {
+        "mounted.state_holder", "Context.root_block", "queue.sleep_when_free", "queue.progress_update_sleep_when_free",
+    },  # Gradio's application, context and queue
     "studio/cluster/connection.py": {"ray._private.worker._worker_logs_enabled"},  # Ray's switch
     "benchmarks/app/pages.py": {"server.should_exit"},  # uvicorn's server
 }  # fmt: skip

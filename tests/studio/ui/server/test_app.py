@@ -16,7 +16,7 @@ from studio.ui.common.frame import PAGES
 from studio.ui.common.studio import Studio
 from studio.ui.compare.choice import Choice, Window
 from studio.ui.compare.view import SHOWN
-from studio.ui.server.app import first_page, serve
+from studio.ui.server.app import ASKED, first_page, serve
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +34,13 @@ def test_no_event_is_a_public_endpoint(client):
         events = blocks.fns.values()
         assert events
         assert [event.api_name for event in events if event.api_visibility != "private"] == []
+
+
+def test_queues_rest_while_nobody_asks(client):
+    """Each language has one; by Gradio's own setting it looks a thousand times a second."""
+    queues = [blocks._queue for blocks in mounted(client)]
+    assert {queue.sleep_when_free for queue in queues} == {ASKED}
+    assert {queue.progress_update_sleep_when_free for queue in queues} == {MOVED}
 
 
 def test_a_box_left_as_it_was_leaves_the_noise_that_compare_shows(client, finished):

@@ -12,6 +12,7 @@ from studio.exporting.export_plan import plan_export
 from studio.exporting.registry import Export, open_export
 from studio.monitoring import scheduler
 from tests import processes
+from tests.studio.ui.browser import chrome_started
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +61,13 @@ def forked(monkeypatch):
     """Runs and measurements that are started are forked from a process that has imported what they need."""
     for starter in (control, scheduler):
         monkeypatch.setattr(starter, "spawn", processes.start)
+
+
+@pytest.fixture(scope="session")
+def chrome():
+    """A Chromium for all tests that look at pages."""
+    with chrome_started() as started:
+        yield started
 
 
 @pytest.fixture

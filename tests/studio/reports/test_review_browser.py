@@ -13,7 +13,6 @@ from studio.judging.annotations import star
 from studio.judging.reviews import parse_review, read_review
 from studio.reports.review import write_review
 from studio.runs.store import open_run
-from tests.studio.ui.browser import browsing
 
 pytestmark = pytest.mark.browser
 
@@ -28,8 +27,8 @@ def sent(bred, tmp_path):
     store.close()
 
 
-def test_what_is_said_on_a_phone_comes_back(sent, tmp_path):
-    with browsing() as opened:
+def test_what_is_said_on_a_phone_comes_back(sent, tmp_path, chrome):
+    with chrome.browsing() as opened:
         page = opened("ja-JP", is_mobile=True, has_touch=True, color_scheme="dark", extra_http_headers={})
         page.set_viewport_size({"width": 390, "height": 844})
         asked = []

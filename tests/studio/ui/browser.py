@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from pathlib import Path
 
@@ -32,32 +33,65 @@ def walked_in(lang):
     return [pytest.param(known, marks=() if known == lang else pytest.mark.soak) for known in LANGUAGES]
 
 
-@contextlib.contextmanager
-def browsing(*expected):
-    """Opens pages at a laptop's size; whatever else than expected their console calls an error fails in the end."""
-    program = chromium()
-    assert program, "Chromium was not found; `make test` installs it, or: apt-get install chromium-headless-shell"
-    errors = []
+class Chrome:
+    """One Chromium for all tests of a process, for it takes a second to start."""
 
-    def heard(said):
-        if not any(known in said for known in (*LEFT, *expected)):
-            errors.append(said)
+    def __init__(self, browser):
+        self._browser = browser
+        self._loop = asyncio.get_running_loop()
 
-    with (
-        sync_playwright() as playwright,
-        contextlib.closing(playwright.chromium.launch(executable_path=program, args=FLAGS)) as browser,
-    ):
+    @contextlib.contextmanager
+    def _loop_is(self, now, later):
+        """Playwright's loop counts as the main thread's to the end; between tests that has others to build pages in."""
+        asyncio._set_running_loop(now)
+        try:
+            yield
+        finally:
+            asyncio._set_running_loop(later)
+
+    def idle(self):
+        """While this lasts, Playwright's loop is not the main thread's."""
+        return self._loop_is(None, self._loop)
+
+    @contextlib.contextmanager
+    def browsing(self, *expected):
+        """Opens pages at a laptop's size; whatever else than expected their console calls an error fails in the end."""
+        errors, pages = [], []
+
+        def heard(said):
+            if not any(known in said for known in (*LEFT, *expected)):
+                errors.append(said)
 
         def opened(locale, **options):
             options = {"extra_http_headers": KEY} | options
-            page = browser.new_page(viewport={"width": 1280, "height": 720}, locale=locale, **options)
+            page = self._browser.new_page(viewport={"width": 1280, "height": 720}, locale=locale, **options)
+            pages.append(page)
             page.set_default_timeout(LOADING)
             page.on("console", lambda said: heard(said.text) if said.type == "error" else None)
             page.on("pageerror", lambda error: heard(str(error)))
             return page
 
-        yield opened
-    assert errors == [], errors
+        with self._loop_is(self._loop, None):
+            try:
+                yield opened
+            finally:
+                for page in pages:
+                    page.close()
+        assert errors == [], errors
+
+
+@contextlib.contextmanager
+def chrome_started():
+    """A Chromium for as long as this lasts."""
+    program = chromium()
+    assert program, "Chromium was not found; `make test` installs it, or: apt-get install chromium-headless-shell"
+    with (
+        sync_playwright() as playwright,
+        contextlib.closing(playwright.chromium.launch(executable_path=program, args=FLAGS)) as browser,
+    ):
+        chrome = Chrome(browser)
+        with chrome.idle():
+            yield chrome
 
 
 def enter(page, address):

@@ -19,7 +19,6 @@ from studio.runs.status import ask_to_stop
 from studio.ui.common.studio import Studio
 from studio.ui.server.app import build_app
 from studio.ui.server.picture_routes import picture_routes
-from tests.studio.ui.browser import browsing
 
 EVALUATIONS = 3
 
@@ -52,7 +51,7 @@ def finished(tmp_path_factory, prompt_files):
             evaluations=EVALUATIONS,
             archive=6,
             seed=3,
-            pictures={**EMBEDDED_PICTURES.model_dump(), "steps": 2},
+            pictures={**EMBEDDED_PICTURES.model_dump(), "steps": 1},
         ),
     )
     control.carry_out(store)
@@ -109,7 +108,7 @@ def served_pictures():
 
 
 @pytest.fixture
-def open_page():
+def open_page(chrome):
     """Opens pages in a browser."""
-    with browsing() as opened:
+    with chrome.browsing() as opened:
         yield opened

@@ -5,7 +5,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from benchmarks.app.pages import door_of, served
-from tests.studio.ui.browser import LOCALES, browsing, shoot
+from tests.studio.ui.browser import LOCALES, shoot
 
 PASSWORD = "three plain words"
 WORDS = {
@@ -19,10 +19,10 @@ NOT_YOURS = {"en": "Your role may look at runs", "ja": "今の権限では"}
 
 @pytest.mark.browser
 @pytest.mark.slow
-def test_a_judge_logs_in_sees_less_and_is_told_why(finished):
+def test_a_judge_logs_in_sees_less_and_is_told_why(finished, chrome):
     door = door_of(finished.runs)
     door.people.add("Aiko", "judge", PASSWORD)
-    with served(finished.runs, door=door) as address, browsing("status of 401", "status of 403") as opened:
+    with served(finished.runs, door=door) as address, chrome.browsing("status of 401", "status of 403") as opened:
         for lang, (log_in, log_out, refusal) in WORDS.items():
             page = opened(LOCALES[lang], extra_http_headers={})
             page.goto(f"{address}/{lang}/?run=first")

@@ -99,23 +99,23 @@ def few_prompts(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def fewer_prompts(few_prompts, tmp_path_factory):
-    """Three of them: a report draws each a dozen times."""
+    """Two of them: a report draws each a dozen times."""
     content = yaml.safe_load(few_prompts.read_text("utf-8"))
     path = tmp_path_factory.mktemp("prompts") / "fewer.yaml"
-    path.write_text(yaml.safe_dump({**content, "prompts": content["prompts"][:3]}, allow_unicode=True), "utf-8")
+    path.write_text(yaml.safe_dump({**content, "prompts": content["prompts"][:2]}, allow_unicode=True), "utf-8")
     return path
 
 
 @pytest.fixture(scope="session")
 def small_config(few_prompts, fewer_prompts):
-    """A run that ends in seconds: five captions, two steps, an archive that overflows, a report on three captions."""
+    """A run that ends in seconds: five captions, one step, an archive that overflows, a report on two captions."""
     return embedded(
         prompts=str(few_prompts),
         held_out=str(fewer_prompts),
         evaluations=4,
         archive=5,
         seed=3,
-        pictures={"steps": 2},
+        pictures={"steps": 1},
     )
 
 

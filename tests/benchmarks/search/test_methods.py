@@ -25,7 +25,7 @@ from tests.conftest import without_report
 
 @pytest.fixture(scope="module")
 def bench():
-    """Three prompts of three categories, two steps."""
+    """Three prompts of three categories, one step."""
 
     def few(path, ids):
         prompts = load_prompts(path)
@@ -36,7 +36,7 @@ def bench():
     return Bench(
         few(config.prompts, categories),
         few(config.held_out, categories),
-        EMBEDDED_PICTURES.model_copy(update={"steps": 2}),
+        EMBEDDED_PICTURES.model_copy(update={"steps": 1}),
         config.sources,
     )
 

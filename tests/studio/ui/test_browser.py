@@ -141,7 +141,7 @@ def arrives(open_page, address, lang):
 
 
 def a_short_run_is_started(page, prompt_files):
-    """Three offspring of two steps, of the embedded family, in English."""
+    """Three offspring of one step, of the embedded family, in English."""
     for key, file in zip(("prompts", "held_out"), prompt_files, strict=True):
         if key == "held_out":
             page.get_by_role("button", name=t("en", "advanced")).click()
@@ -152,7 +152,7 @@ def a_short_run_is_started(page, prompt_files):
     number.press("Enter")
     expect(page.locator("#cost")).to_contain_text("6")
     steps = page.get_by_role("spinbutton", name=re.compile(re.escape(t("en", "steps")))).first
-    steps.fill("2")
+    steps.fill("1")
     steps.press("Enter")
     page.evaluate("sessionStorage.clicks = 0")
     page.get_by_role("button", name=t("en", "evolve_four")).click()

@@ -223,7 +223,7 @@ def test_runs_that_no_page_can_show_hide_no_other(empty, finished):
 def test_stop_and_resume_carry_a_run_to_its_end(empty, prompt_files, forked):
     """As the buttons do, with the work in a process of its own."""
     evolve_file, held_out = map(str, prompt_files)
-    asked = replace(FORM, sources=["base", "ja"], prompts=evolve_file, held_out=held_out, evaluations=2, steps=2)
+    asked = replace(FORM, sources=["base", "ja"], prompts=evolve_file, held_out=held_out, evaluations=2, steps=1)
     name = beginning.begin(empty, asked)
 
     def wait_until(reached, seconds=120):

@@ -20,6 +20,7 @@ from studio.runs.status import is_running
 from studio.ui.common.steering import steer
 from studio.ui.common.studio import Studio
 from studio.ui.judge import results
+from tests import processes
 from tests.studio.ui.browser import LOADING, LOCALES, shoot
 
 pytestmark = [
@@ -44,7 +45,7 @@ def address(studio):
 def short_run(studio, prompt_files, name, evaluations=40):
     """A run over two sources that no process carries yet."""
     evolve, held_out = map(str, prompt_files)
-    pictures = {**EMBEDDED_PICTURES.model_dump(), "steps": 2}
+    pictures = {**EMBEDDED_PICTURES.model_dump(), "steps": 1}
     config = embedded(prompts=evolve, held_out=held_out, evaluations=evaluations, archive=6, seed=3, pictures=pictures)
     return create_run(studio.runs / name, config.model_copy(update={"sources": config.sources[:2]}))
 
@@ -74,7 +75,11 @@ def test_a_run_that_waits_says_so_and_can_be_taken_out_of_the_line(studio, addre
     store.close()
 
 
-def test_resume_says_that_it_starts_and_an_early_end_fills_the_bar(studio, address, prompt_files, open_page):
+def test_resume_says_that_it_starts_and_an_early_end_fills_the_bar(
+    studio, address, prompt_files, monkeypatch, open_page
+):
+    asked = []
+    monkeypatch.setattr(control, "spawn", lambda *command: asked.append(command))  # it starts once that was seen
     store = short_run(studio, prompt_files, "first")
     store.update(status="stopped")
     page = open_page(LOCALES["ja"])
@@ -83,6 +88,7 @@ def test_resume_says_that_it_starts_and_an_early_end_fills_the_bar(studio, addre
     page.locator("#again").click()
     expect(page.locator("#headline")).to_contain_text(t("ja", "status_new"))
     expect(page.locator("#again")).to_be_disabled()
+    processes.start(*asked.pop())
     expect(page.locator("#headline")).to_contain_text(re.compile(r"40 体中 [1-9]"), timeout=LOADING)
     page.locator("#end").click()
     expect(page.locator("#headline")).to_contain_text(t("ja", "status_done"), timeout=LOADING)

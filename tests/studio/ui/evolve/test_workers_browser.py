@@ -43,7 +43,7 @@ def carried_here(monkeypatch):
 def test_two_workers_are_shown_with_what_they_draw_and_others_come_and_go(
     empty, address, prompt_files, carried_here, open_page
 ):
-    pictures = {**EMBEDDED_PICTURES.model_dump(), "steps": 2}
+    pictures = {**EMBEDDED_PICTURES.model_dump(), "steps": 1}
     files = {"prompts": str(prompt_files[0]), "held_out": str(prompt_files[1])}
     config = embedded(**files, pictures=pictures, workers=2, evaluations=50_000)  # it is paused, never done
     store = create_run(empty.runs / "pair", config.model_copy(update={"sources": config.sources[:2]}))

@@ -16,7 +16,7 @@ from studio.ui.common.frame import PAGES
 from studio.ui.common.studio import Studio
 from studio.ui.compare.choice import Choice, Window
 from studio.ui.compare.view import SHOWN
-from studio.ui.server.app import ASKED, first_page, serve
+from studio.ui.server.app import ASKED, MOVED, first_page, serve
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,9 @@ ALWAYS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_LIBRARY = re.compile(r"/\w\w/(?:assets|static|svelte)/")  # Gradio's own files, the same in every studio
+_HASHED = re.compile(r"/\w\w/assets/")  # Gradio's scripts and styles, each with a hash of what it holds in its name
+_LIBRARY = re.compile(r"/\w\w/(?:static|svelte)/")  # its other files, the same in every studio
+A_YEAR = "private, max-age=31536000, immutable"
 
 
 def guarded_send(path: str, send: Send) -> Send:
@@ -46,7 +48,9 @@ def guarded_send(path: str, send: Send) -> Send:
             headers = MutableHeaders(scope=message)
             for name, value in ALWAYS.items():
                 headers.setdefault(name, value)
-            if not _LIBRARY.match(path):
+            if _HASHED.match(path) and message["status"] == 200:
+                headers.setdefault("Cache-Control", A_YEAR)  # else a browser asks again for each of them on every page
+            elif not _LIBRARY.match(path):
                 kind = headers.get("content-type", "")
                 private = "no-store" if kind.startswith(("text/html", "application/json")) else "private, no-cache"
                 headers.setdefault("Cache-Control", private)

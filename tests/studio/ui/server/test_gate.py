@@ -12,7 +12,7 @@ from starlette.websockets import WebSocketDisconnect
 from benchmarks.app.pages import KEY
 from studio.access.roles import ROLES, may
 from studio.i18n import LANGUAGES
-from studio.ui.server.answer_headers import ALWAYS
+from studio.ui.server.answer_headers import A_YEAR, ALWAYS
 from studio.ui.server.app import handler_roles
 from studio.ui.server.gate import Gate
 from studio.ui.server.handler_table import handler_table
@@ -204,6 +204,14 @@ def test_every_answer_has_the_headers(client, gate):
     assert client.get("/en/", headers=KEY).headers["cache-control"] == "no-store"
     assert client.get("/en/config", headers=KEY).headers["cache-control"] == "no-store"
     assert "access-control-allow-origin" not in client.get("/en/config", headers=KEY).headers
+
+
+def test_what_has_a_hash_in_its_name_is_asked_for_once(client):
+    script = re.search(r"assets/[\w-]+-[\w-]{8}\.js", client.get("/en/", headers=KEY).text)[0]
+    assert client.get(f"/en/{script}", headers=KEY).headers["cache-control"] == A_YEAR
+    missing = client.get(f"/en/assets/none-{'0' * 8}.js", headers=KEY)
+    assert (missing.status_code, missing.headers["cache-control"]) != (200, A_YEAR)
+    assert "immutable" not in missing.headers["cache-control"]
 
 
 def test_a_pages_session_is_kept_to_whoever_used_it_first(gate, keys):

@@ -43,7 +43,11 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
-    """Half a million objects of imported modules are here to stay; each pipeline that is released looks for garbage."""
+    """Half a million objects of imported modules are here to stay; each pipeline that is released looks for garbage.
+
+    Otherwise it is looked for as rarely as by the command line.
+    """
+    gc.set_threshold(50_000)
     gc.collect()
     gc.freeze()
 

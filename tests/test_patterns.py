@@ -49,7 +49,7 @@ PATTERNS = {
     "studio/reference_pages/dependencies.py": (2, "lists of packages that come with the program"),
     "studio/reports/figures.py": (4, "what Matplotlib wrote"),
     "studio/runs/picture_names.py": (1, "single letters"),
-    "studio/ui/server/answer_headers.py": (1, "an address, from its beginning: fixed words"),
+    "studio/ui/server/answer_headers.py": (2, "an address, from its beginning: fixed words"),
     "studio/ui/server/route_roles.py": (1, "an address, whole: fixed words, then all that follows"),
     "studio/ui/export/steps.py": (1, "a card: up to the first blank or bracket"),
 }

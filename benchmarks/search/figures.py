@@ -30,7 +30,7 @@ def curves(found: Runs) -> bytes:
     figure = Figure(figsize=(16, 5.5), layout="constrained")
     lowest = None
     if "average" in found:  # what lies below is the same for all: the sources, then a first child or two
-        lowest = found["average"][0]["curve"][-1] - 0.01
+        lowest = next(iter(found["average"].values()))["curve"][-1] - 0.01
     for panel, group in zip(figure.subplots(1, 3, sharey=True), ("searches", "ablations", "extensions"), strict=True):
         mine = [method for method in found if METHODS[method].group == group and not METHODS[method].apart]
         shown = list(dict.fromkeys(["m2n2", *mine])) if "m2n2" in found else mine

@@ -44,7 +44,7 @@ def print_preflight(preflight: Preflight) -> None:
 
 def print_results(run: dict[str, Any]) -> None:
     """Print where a run stands, and its held-out results where they are done; `run` is `summary.run_json`."""
-    from studio.reports.steering import steering_notes  # here, not above: reports load torch
+    from studio.judging.steering_words import steering_notes  # here, not above: only where a run is shown
 
     console = Console(soft_wrap=True)
     console.print(f"run {run['run']}: {run['status']}, {run['evaluations']} of {run['of']} offspring")

@@ -12,6 +12,7 @@ Read in this order:
     annotations         stars, tags and notes: `marks.jsonl`
     shortlist           the models that were starred
     steering            what people said as factors of how often each mates in a run that goes on
+    steering_words      what a run was and is steered by, in words
     reviews             what clients said of the shortlist: `reviews.jsonl`
     pinned_prompts      the prompts that a team looks at: `pinned.json`
 """

@@ -1,12 +1,11 @@
 """A run as one page that opens anywhere, contact sheets, and the drawings in them.
 
-Imports analysis, library, licences and runs. Knows no page of the studio: links are handed in.
+Imports analysis, judging, library, licences and runs. Knows no page of the studio: links are handed in.
 
 Read in this order:
 
     content         what a run's folder tells, as plain values; the sources need not be there any more
     foresight       how well a run foresaw scores, in words
-    steering        what a run was and is steered by, in words
     figures         curves of the archive as SVG whose text is text
     drawings        niches, family tree and depth as SVG
     pictures        the same captions drawn by sources, average and child

@@ -15,6 +15,7 @@ from studio.conditions.agreement import accepted_note
 from studio.environment import package_versions
 from studio.formatting import format_duration, format_score, report_verdict
 from studio.i18n import Lang, t, worded
+from studio.judging.steering_words import steering_notes
 from studio.markdown import stressed
 from studio.png_metadata import data_uri
 from studio.runs.individual import KINDS
@@ -26,7 +27,6 @@ from .content import ReportContent, read_report_content
 from .figures import archive_curves
 from .foresight import foresight_words
 from .pictures import CaptionPictures, ModelLanguage
-from .steering import steering_notes
 
 SIDE = 224  # pixels of a picture on the page, at most: a report of full-size pictures stays below 3 MB
 PROMPTS_TOLD = 500  # captions whose holders are shown; a longer set is named by its hash alone

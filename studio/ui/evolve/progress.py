@@ -21,10 +21,10 @@ from studio.evolution.calibration import Calibration
 from studio.formatting import format_duration, format_score, report_verdict
 from studio.i18n import Lang, t, worded
 from studio.judging.pinned_prompts import pinned_prompts
+from studio.judging.steering_words import can_be_steered, steering_notes
 from studio.markdown import markdown_text
 from studio.reports import drawings as maps
 from studio.reports.foresight import foresight_words
-from studio.reports.steering import can_be_steered, steering_notes
 from studio.run_folders.listing import UnreadableRun
 from studio.runs.individual import KINDS
 from studio.runs.status import STARTING, is_called

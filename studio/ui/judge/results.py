@@ -15,6 +15,7 @@ from studio.i18n import Lang, t
 from studio.judging.preference_niches import PreferenceModel, learn_preferences
 from studio.judging.ranking import VoteSummary, agreement_of_raters, summarise_votes
 from studio.judging.reviews import read_reviews
+from studio.judging.steering_words import can_be_steered, steering_notes
 from studio.judging.votes import (
     ENOUGH_VOTES,
     EVERYBODY,
@@ -25,7 +26,6 @@ from studio.judging.votes import (
     missing_votes,
     read_votes,
 )
-from studio.reports.steering import can_be_steered, steering_notes
 from studio.runs.store import RunStore
 from studio.runs.summary import status
 from studio.ui.common import html

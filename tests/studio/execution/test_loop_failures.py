@@ -82,7 +82,7 @@ def test_a_row_that_cannot_be_drawn_costs_the_report_that_row(pair_config, tmp_p
 
     monkeypatch.setattr(Evaluator, "draw", broken)
     monkeypatch.setattr(Evaluator, "score", counted)
-    few_at_once = pair_config.pictures.model_copy(update={"batch": 2})
+    few_at_once = pair_config.pictures.model_copy(update={"batch": 1})
     store = create_run(tmp_path / "run", pair_config.model_copy(update={"evaluations": 1, "pictures": few_at_once}))
     control.carry_out(store)
     assert store.state.status == "done"
@@ -90,7 +90,7 @@ def test_a_row_that_cannot_be_drawn_costs_the_report_that_row(pair_config, tmp_p
     assert set(store.state.results) == {"ja", "child"}
     assert "child_minus_average" not in store.state.comparisons
     assert set(store.state.comparisons["per_category"]) == {"ja", "child"}
-    assert at_once[-2:] == [2, 1]  # a report holds a batch of its pictures at a time, not all of them
+    assert at_once[-2:] == [1, 1]  # a report holds a batch of its pictures at a time, not all of them
     page = write_report(store, "en", tmp_path / "report.html").read_text("utf-8")
     assert "black" in page
     store.close()

@@ -89,10 +89,10 @@ def test_the_embedded_family_fits(small_config, tmp_path):
         == {"memory", "disk"} | ({"accelerator"} if torch.accelerator.is_available() else set())
     )
     # 5 captions: 4 offspring, then 3.4 of them and the 4 sources in English, the sources in Japanese, 9 report rows
-    assert found.pictures == 20 + 37 + 20 + 2 * 9 * 3
-    assert found.seconds == pytest.approx(0.01 * 2 * found.pictures)
+    assert found.pictures == 20 + 37 + 20 + 2 * 9 * 2
+    assert found.seconds == pytest.approx(0.01 * found.pictures)
     # kept: both languages of 3.4 offspring and 4 sources, and of the 9 rows, which have fewer captions than are kept
-    assert found.needs["disk"] == int((74 + 2 * 9 * 3) * 3 * 64**2 * 0.7)
+    assert found.needs["disk"] == int((74 + 2 * 9 * 2) * 3 * 64**2 * 0.7)
     assert found.cache == sum(source.components["unet"].size for source in sources.values())
     assert found.reading == found.cache + sum(source.size for source in sources.values())
     assert json.loads(json.dumps(found.to_json()))["plan"]["offload"] == "none"
@@ -104,8 +104,8 @@ def test_without_an_earlier_run_operations_are_counted(small_config, tmp_path):
     speed = multiplication_speed(CPU, torch.float32)
     assert 1e9 < speed < 1e14
     if found.plan.dtype == torch.float32:
-        # 2 steps with guidance: 207 million operations a pass, and 568 million to decode
-        assert found.seconds > found.pictures * (4 * 206e6 + 568e6) / speed
+        # a step with guidance: 207 million operations a pass, and 568 million to decode
+        assert found.seconds > found.pictures * (2 * 206e6 + 568e6) / speed
 
 
 def test_full_size_on_each_machine(large, tmp_path):
@@ -194,7 +194,7 @@ def test_time_is_that_of_an_earlier_run(small_config, tmp_path):
         store.record(Individual(name, mother, mother, recipe, scores, True, True, seconds, now()), {}, [name])
     store.close()
     longer = small_config.model_copy(update={"evaluations": 50})
-    assert measured_rate(runs, longer) == 8.0 / (10 * 2)  # ten pictures of two steps; sources draw more than they score
+    assert measured_rate(runs, longer) == 8.0 / 10  # ten pictures of one step; sources draw more than they score
     larger = small_config.model_copy(update={"pictures": small_config.pictures.model_copy(update={"size": 128})})
     assert measured_rate(runs, larger) is None
     (runs / "one" / "run.yaml").write_text("damaged: [")

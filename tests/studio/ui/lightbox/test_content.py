@@ -51,8 +51,8 @@ def test_a_place_tells_both_languages_their_scores_and_how_they_were_made(copied
         best = max((s for s in store.sources()), key=lambda s: s.mean("ja"))
         gain = one.scores["ja"][1, 0] - best.scores["ja"][1, 0]
         assert ja["change"].startswith(f"{gain:+.3f} ")
-        assert ja["data"] == f"{prompt.ja}\nSteps: 2, CFG scale: 3.0, Seed: {told['seed']}, Model: 0001" or (
-            ja["data"].startswith(f"{prompt.ja}\nSteps: 2, CFG scale: 3.0, Seed: {told['seed']}")
+        assert ja["data"] == f"{prompt.ja}\nSteps: 1, CFG scale: 3.0, Seed: {told['seed']}, Model: 0001" or (
+            ja["data"].startswith(f"{prompt.ja}\nSteps: 1, CFG scale: 3.0, Seed: {told['seed']}")
         )
         with pytest.raises(RunError, match="absent"):
             place_content(store, "en", "0001", "absent", 0, "")

@@ -35,7 +35,7 @@ def test_a_search_begins_with_the_picture_of_the_playground(finished, tmp_path):
     assert found.best.attempt.reward >= found.asked.attempt.reward
     (tmp_path / "asked.png").write_bytes(finished.drawn.at(found.addresses[0]))
     data = generation_data(tmp_path / "asked.png")
-    assert (data["prompt"], data["seed"], data["steps"]) == ("a red boat", wanted.wish.seed, 2)
+    assert (data["prompt"], data["seed"], data["steps"]) == ("a red boat", wanted.wish.seed, 1)
     assert data["recipe"] == row.digest
     shown = found_html("en", found)
     assert found.addresses[0] in shown

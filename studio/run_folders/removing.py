@@ -9,6 +9,7 @@ from pathlib import Path
 from pipelines.errors import Phrase
 from pipelines.storage.unfinished import unfinished_path
 from studio.jobs.process import hold_lock
+from studio.runs.status import RUN_LOCK
 
 
 def run_size(folder: Path) -> int:
@@ -27,7 +28,7 @@ def remove_run(folder: Path) -> None:
         OSError: it cannot be removed.
     """
     refusal = Phrase("Run {run} is going on. End it, or pause it, before it is deleted.", run=folder.name)
-    with hold_lock(folder / "run.lock", refusal):
+    with hold_lock(folder / RUN_LOCK, refusal):
         hidden = unfinished_path(folder)
         os.rename(folder, hidden)
     shutil.rmtree(hidden)

@@ -14,6 +14,7 @@ from studio.jobs.process import Stopped, hold_lock, is_locked
 from .state import RunState, Status
 from .store import C, RunStore
 
+RUN_LOCK = "run.lock"  # of whoever carries a run
 STARTING = 60.0  # seconds that a process may take from its call to its first word
 
 
@@ -27,7 +28,7 @@ def status_of(folder: Path, state: RunState) -> Status | Literal["interrupted"]:
     if is_called(state):
         return "new"
     going_on = state.status in ("queued", "running", "reporting")
-    return "interrupted" if going_on and not is_locked(folder / "run.lock") else state.status
+    return "interrupted" if going_on and not is_carried(folder) else state.status
 
 
 def is_called(state: RunState) -> bool:
@@ -37,7 +38,12 @@ def is_called(state: RunState) -> bool:
 
 def is_running(store: RunStore[C]) -> bool:
     """Whether a process carries this run now; a killed one does not, whatever it last wrote."""
-    return is_locked(store.folder / "run.lock")
+    return is_carried(store.folder)
+
+
+def is_carried(folder: Path) -> bool:
+    """The same, of the run in a folder, which may be one that cannot be read."""
+    return is_locked(folder / RUN_LOCK)
 
 
 def ask_to_stop(store: RunStore[C]) -> None:
@@ -71,5 +77,5 @@ def locked(store: RunStore[C]) -> Iterator[None]:
     refusal = Phrase(
         "{folder} is being carried out by another process; watch it, or stop it first.", folder=store.folder
     )
-    with hold_lock(store.folder / "run.lock", refusal):
+    with hold_lock(store.folder / RUN_LOCK, refusal):
         yield

@@ -29,12 +29,12 @@ from studio.evaluation.open_scorer import open_scorer
 from studio.evaluation.preview import Previewer
 from studio.formatting import format_score
 from studio.i18n import Lang, t
-from studio.jobs import process
 from studio.library import source_library
 from studio.png_metadata import png_bytes
 from studio.run_folders.labels import read_label, shown_name
 from studio.run_folders.listing import UnreadableRun, list_runs
 from studio.runs.individual import Individual
+from studio.runs.status import is_carried
 from studio.runs.store import RunStore, open_run
 
 from .open_folders import OpenFolders
@@ -236,6 +236,6 @@ def current_run(studio: Studio, asked_for: str | None) -> str | None:
     if asked_for in names:
         return asked_for
     for name in names:
-        if process.is_locked(studio.runs / name / "run.lock"):  # not through the store: one may be unreadable
+        if is_carried(studio.runs / name):
             return name
     return names[0] if names else None

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from pipelines.errors import M2N2Error
 from studio.formatting import format_duration, ordinal
 from studio.i18n import Lang, t
-from studio.jobs.process import is_locked
+from studio.runs.status import is_carried
 from studio.runs.summary import status
 from studio.ui.common.frame import page_link
 from studio.ui.common.studio import Studio
@@ -41,7 +41,7 @@ def runs_before(studio: Studio, name: str, before: int) -> list[RunBefore]:
     """
     found = []
     for other in studio.run_names():
-        if other == name or not is_locked(studio.runs / other / "run.lock"):
+        if other == name or not is_carried(studio.runs / other):
             continue
         with contextlib.suppress(M2N2Error), studio.run(other) as store:
             now = status(store)

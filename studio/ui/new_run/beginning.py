@@ -15,12 +15,12 @@ from studio.execution.preflight import Preflight, measured_rate, preflight
 from studio.formatting import format_bytes, format_duration, ordinal
 from studio.i18n import Lang, t, worded
 from studio.jobs.device_queue import device_count
-from studio.jobs.process import is_locked
 from studio.licences.ledger import ledger_of_sources
 from studio.markdown import markdown_text
 from studio.run_folders.labels import RunLabel, checked_label, write_label
 from studio.runs.config import RunConfig
 from studio.runs.inputs import RunPrompts, open_run_sources
+from studio.runs.status import is_carried
 from studio.ui.common.field_errors import at_field
 from studio.ui.common.open_folders import OpenFolders
 from studio.ui.common.studio import Studio
@@ -73,7 +73,7 @@ def cost(studio: Studio, lang: Lang, form: RunForm) -> str:
 
 def waiting_words(studio: Studio, lang: Lang) -> list[str]:
     """Say which place in the line a run would have that is started now; nothing where it would be at work at once."""
-    going = sum(is_locked(studio.runs / name / "run.lock") for name in studio.run_names())
+    going = sum(is_carried(studio.runs / name) for name in studio.run_names())
     return [t(lang, "cost_line", place=ordinal(lang, going + 1))] if going >= device_count() else []
 
 

@@ -17,7 +17,6 @@ from ribs.archives import GridArchive
 
 from eval.prompts.prompt_set import PromptSet
 from pipelines.checkpoints.sources import Source
-from pipelines.recipes.chromosome import Segment
 from pipelines.recipes.recipe import Recipe, blend
 from studio.breeding.initial_population import source_recipes
 from studio.breeding.m2n2 import M2N2
@@ -26,6 +25,8 @@ from studio.breeding.variation import RecipeCrossover
 from studio.evolution.early_rejection import cannot_enter, prompt_order
 from studio.evolution.niches import Floats
 from studio.runs.config import RunConfig
+
+from .task import restored
 
 CHROMOSOMES = ("attention", "backbone")
 START, SIGMA = 0.5, 1 / 6  # of CMA-ES in the unit cube: those of Akiba et al., arXiv 2403.13187
@@ -229,15 +230,9 @@ def merge(config: RunConfig, sources: Mapping[str, Source], rows: Sequence[Float
 
 def in_parts(config: RunConfig, sources: Mapping[str, Source], weights: Floats) -> Recipe:
     """The merge of one weight per source, part and chromosome, [chromosomes, parts, sources]; parts are as long."""
-    whole = merge(config, sources, weights[:, 0])
-    if weights.shape[1] == 1:
-        return whole
-    chromosomes = {}
-    for name, rows in zip(CHROMOSOMES, weights, strict=True):
-        chromosome = whole.chromosomes[name]
-        stops = [chromosome.size * (part + 1) // len(rows) for part in range(len(rows))]
-        segments = tuple(
-            Segment(stop=stop, weights=tuple(map(float, row))) for stop, row in zip(stops, rows, strict=True)
-        )
-        chromosomes[name] = chromosome.model_copy(update={"segments": segments})
-    return whole.model_copy(update={"chromosomes": chromosomes})
+    layouts = next(iter(sources.values())).components["unet"].layouts
+    rows = {
+        name: [(layouts[name].size * part // len(parts), list(map(float, row))) for part, row in enumerate(parts, 1)]
+        for name, parts in zip(CHROMOSOMES, weights, strict=True)
+    }
+    return restored(rows, sources, config)

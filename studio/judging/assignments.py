@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +21,7 @@ from pipelines.untrusted import UnreadableDocument, read_json
 from studio.errors import RunError
 from studio.runs.store import RunStore, now
 
-from .pairing import PicturePair, judged_individuals, kept_pictures, open_pair
+from .pairing import PicturePair, judged_individuals, kept_pictures, pair_between
 from .votes import ReaderLanguage, Vote
 
 ASSIGNMENT_FILE = "assignment.json"
@@ -94,7 +94,7 @@ def share_out(
     rng = rng or random.SystemRandom()
     _check(raters, each, common)
     needed = common + len(raters) * (each - common)
-    found = [question for question, _ in zip(_questions(store, among, rng), range(needed), strict=False)]
+    found = list(islice(_questions(store, among, rng), needed))
     if len(found) < needed:
         raise RunError(
             "Expected {needed} questions for {raters} raters, found {found} in {name}. Ask each fewer questions, let "
@@ -159,12 +159,9 @@ def assigned_pair(
         The pair with its pictures in memory; `None` where its pictures are gone.
     """
     rng = rng or random.SystemRandom()
-    known = {one.id: one for one in store.individuals()}
-    if question.first not in known or question.second not in known:
-        return None
-    left, right = rng.sample((known[question.first], known[question.second]), 2)
+    left, right = rng.sample((question.first, question.second), 2)
     for language in sorted(LANGUAGES, key=lambda language: language != reads):
-        if pair := open_pair(store, left, right, question.prompt, language, question.noise):
+        if pair := pair_between(store, left, right, question.prompt, language, question.noise):
             return pair
     return None
 

@@ -121,17 +121,24 @@ def next_pair(
         for _, _, prompt, language, noise in sorted(asked, key=lambda question: question not in judged):
             if (first, second, prompt) not in answered:
                 left, right = rng.sample((by_id[first], by_id[second]), 2)
-                if pair := open_pair(store, left, right, prompt, language, noise):
+                if pair := _opened(store, left, right, prompt, language, noise):
                     return pair
     return None
 
 
 def pair_of(store: RunStore, vote: Vote) -> PicturePair | None:
     """Return the pair that a vote is about, in the places it was seen in; `None` where its pictures are gone."""
+    return pair_between(store, vote.left, vote.right, vote.prompt, vote.language, vote.noise)
+
+
+def pair_between(
+    store: RunStore, left: str, right: str, prompt: str, language: Language, noise: int
+) -> PicturePair | None:
+    """Return the pair of two individuals' pictures by their ids; `None` where either is not there."""
     known = {one.id: one for one in store.individuals()}
-    if vote.left not in known or vote.right not in known:
+    if left not in known or right not in known:
         return None
-    return open_pair(store, known[vote.left], known[vote.right], vote.prompt, vote.language, vote.noise)
+    return _opened(store, known[left], known[right], prompt, language, noise)
 
 
 def kept_pictures(store: RunStore, individuals: Sequence[Individual]) -> Iterator[tuple[str, set[Picture]]]:
@@ -167,7 +174,7 @@ def _drawn(ids: list[str], counts: Counter[tuple[str, str]], rng: random.Random)
     yield from sorted(pairs, key=keys.__getitem__, reverse=True)
 
 
-def open_pair(
+def _opened(
     store: RunStore, left: Individual, right: Individual, prompt: str, language: Language, noise: int
 ) -> PicturePair | None:
     """Open the pair of two such pictures; `None` where one is gone or they are from different noise after all."""

@@ -70,8 +70,9 @@ def progress_of(studio: Studio, lang: Lang, run: str) -> Markup:
         RunError: there is no such run, or its file cannot be read.
     """
     with studio.run(run) as store:
-        found, votes = read_assignment(store.folder), read_votes(store.folder)
-    return _table(lang, found, found.progress(votes)) if found else Markup("")
+        if (found := read_assignment(store.folder)) is None:
+            return Markup("")
+        return _table(lang, found, found.progress(read_votes(store.folder)))
 
 
 def _table(lang: Lang, found: Assignment, progress: dict[str, tuple[int, int]]) -> Markup:

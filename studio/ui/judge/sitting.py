@@ -76,9 +76,10 @@ def _opened(
     tokens = studio.blind.keep(pair.left_png), studio.blind.keep(pair.right_png)
     given = sum(vote.rater == rater.name for vote in votes)
     number, of = given + 1, (given // SITTING + 1) * SITTING
-    if assignment and any(question.about == pair.about for question in assignment.left(rater.name, votes)):
-        done, of = assignment.progress(votes)[rater.name]
-        number = done + 1
+    left = assignment.left(rater.name, votes) if assignment else []
+    if assignment and any(question.about == pair.about for question in left):
+        of = len(assignment.raters[rater.name])
+        number = of - len(left) + 1
     return Open(pair, tokens, number, of, before)
 
 

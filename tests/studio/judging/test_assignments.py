@@ -8,16 +8,8 @@ import pytest
 from studio.errors import RunError
 from studio.judging.assignments import ASSIGNMENT_FILE, assigned_pair, read_assignment, share_out
 from studio.judging.votes import read_votes, write_vote
-from studio.runs.store import open_run
 
 PAIRS, PROMPTS = 6, 5  # of four sources
-
-
-@pytest.fixture
-def store(ballot):
-    store = open_run(ballot)
-    yield store
-    store.close()
 
 
 def test_everybody_is_asked_the_common_questions_and_nobody_anothers_own(store):

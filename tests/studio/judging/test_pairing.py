@@ -5,23 +5,14 @@ import random
 from collections import Counter
 from io import BytesIO
 
-import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from studio.judging.pairing import judged_individuals, next_pair, pair_of, pixels_only
 from studio.judging.votes import read_votes, write_vote
-from studio.runs.store import open_run
 from tests.voters import vote_for_bright_pictures
 
 PROMPTS, SOURCES = 5, ["base", "flat", "ja", "real"]
-
-
-@pytest.fixture
-def store(ballot):
-    store = open_run(ballot)
-    yield store
-    store.close()
 
 
 def test_every_question_is_put_once_to_a_rater_and_then_there_is_none(ballot, store):

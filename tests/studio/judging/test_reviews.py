@@ -16,14 +16,6 @@ from studio.judging.reviews import (
     read_reviews,
     take_in,
 )
-from studio.runs.store import open_run
-
-
-@pytest.fixture
-def store(ballot):
-    store = open_run(ballot)
-    yield store
-    store.close()
 
 
 def sent(*models, by="Sakura", **other):

@@ -1,17 +1,7 @@
 """The shortlist: starred models, the best first, without those that were rejected."""
 
-import pytest
-
 from studio.judging.annotations import annotate, reject, star
 from studio.judging.shortlist import shortlist
-from studio.runs.store import open_run
-
-
-@pytest.fixture
-def store(ballot):
-    store = open_run(ballot)
-    yield store
-    store.close()
 
 
 def test_it_holds_whom_somebody_starred_and_nobody_rejected(store):

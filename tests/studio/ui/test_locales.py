@@ -11,16 +11,10 @@ import studio
 from studio.i18n import LANGUAGES, preferred_language, t, words
 
 _STUDIO = Path(studio.__file__).parent
+ROOMS = ("reports", "exporting", "licences", "library", "conditions", "doctor", "analysis", "judging")  # beside pages
 SOURCES = [
     *sorted(_STUDIO.glob("ui/**/*.py")),
-    *sorted(_STUDIO.glob("reports/*.py")),
-    *sorted(_STUDIO.glob("exporting/*.py")),
-    *sorted(_STUDIO.glob("licences/*.py")),
-    *sorted(_STUDIO.glob("library/*.py")),
-    *sorted(_STUDIO.glob("exporting/*.py")),
-    *sorted(_STUDIO.glob("conditions/*.py")),
-    *sorted(_STUDIO.glob("doctor/*.py")),
-    *sorted(_STUDIO.glob("analysis/*.py")),
+    *(file for room in ROOMS for file in sorted(_STUDIO.glob(f"{room}/*.py"))),
     *sorted(_STUDIO.glob("*.py")),
 ]
 TEMPLATES = [*sorted(_STUDIO.glob("reports/templates/*.html")), *sorted(_STUDIO.glob("ui/**/templates/*.html"))]

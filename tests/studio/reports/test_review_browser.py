@@ -13,6 +13,7 @@ from studio.judging.annotations import star
 from studio.judging.reviews import parse_review, read_review
 from studio.reports.review import write_review
 from studio.runs.store import open_run
+from tests.studio.ui.browser import wait_for_pictures
 
 pytestmark = pytest.mark.browser
 
@@ -34,7 +35,7 @@ def test_what_is_said_on_a_phone_comes_back(sent, tmp_path, chrome):
         asked = []
         page.on("request", lambda request: asked.append(request.url))
         page.goto(sent.as_uri())
-        assert page.evaluate("[...document.images].every((one) => one.naturalWidth > 1)")
+        wait_for_pictures(page.locator("img"))
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         picture = page.locator(".two figure").first
         before = picture.bounding_box()["width"]

@@ -106,6 +106,12 @@ def shoot(page, lang, name):
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
 
 
+def wait_for_pictures(pictures):
+    """Wait until every picture of a locator is read, so that its size can be asked."""
+    for one in pictures.all():
+        expect(one).not_to_have_js_property("naturalWidth", 0)
+
+
 def type_into(field, text):
     """Type into a field as a person does: not in the moment it is drawn, after which Gradio sets its value once more.
 

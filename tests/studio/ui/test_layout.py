@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from studio.exporting.export_plan import plan_export
 from studio.i18n import t
 from studio.ui.common.frame import PAGES, page_link
-from tests.studio.ui.browser import LOCALES, SHOTS
+from tests.studio.ui.browser import LOCALES, SHOTS, wait_for_pictures
 
 pytestmark = [
     pytest.mark.slow,
@@ -100,8 +100,7 @@ def test_the_runs_are_listed_beside_every_page(finished_address, open_page):
     run = page.locator("#run-list").get_by_role("link", name="first")
     expect(run).to_contain_text(t("ja", "short_children", state=t("ja", "short_done"), done=3))
     expect(run).to_have_attribute("aria-current", "true")
-    expect(run.locator("img")).to_have_js_property("complete", True)
-    assert run.locator("img").evaluate("image => image.naturalWidth") > 0
+    wait_for_pictures(run.locator("img"))
     assert page.evaluate(MEASURED)["scrolls"] == 0
     ends = page.locator(".studio-bar a").evaluate_all("all => all.map((one) => one.getBoundingClientRect().right)")
     assert max(ends) <= 1280  # every page can be reached beside the list

@@ -15,7 +15,7 @@ from pipelines.generation.live_pipeline import LivePipeline
 from studio.i18n import LANGUAGES, t
 from studio.png_metadata import generation_data
 from studio.runs.noise import noise_seed
-from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, enter, shoot, type_into
+from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, enter, shoot, type_into, wait_for_pictures
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,7 @@ def test_compare(lang, at, typed, address, finished, tmp_path, open_page):  # Pl
         page.locator("#draw").click()
     expect(page.locator("#draw")).to_have_text(say("all_drawn"), timeout=LOADING)
     expect(page.locator("#sheet img")).to_have_count(9)
+    wait_for_pictures(page.locator("#sheet img"))
     assert page.locator("#sheet img").evaluate_all("all => Math.min(...all.map(one => one.clientWidth))") >= 160
     page.screenshot(path=SHOTS / f"{lang}-compare-2-drawn.png", full_page=True)
 
@@ -104,6 +105,7 @@ def test_compare(lang, at, typed, address, finished, tmp_path, open_page):  # Pl
     sheet.value.save_as(tmp_path / "sheet.html")
     page.goto(f"file://{tmp_path / 'sheet.html'}")
     expect(page.locator("img")).to_have_count(18)
+    wait_for_pictures(page.locator("img"))
     assert page.evaluate("[...document.images].every((image) => image.naturalWidth === 64)")
     page.get_by_text(say("sheet_data_of", n=18)).click()
     shoot(page, lang, "compare-3-sheet")
@@ -139,7 +141,7 @@ def test_frames_fill_while_pictures_are_drawn(address, monkeypatch, open_page):
     expect(page.locator("#sheet img")).to_have_count(2, timeout=LOADING)
     expect(page.locator("#sheet .no-picture")).to_have_count(4)
     expect(page.locator("#drawing")).to_contain_text("2 of 6")
-    assert page.locator("#sheet figcaption").count() == 0
+    expect(page.locator("#sheet figcaption")).to_have_count(0)
     page.evaluate("document.querySelector('.sheet').scrollTop = 40")
     seen.set()
     expect(page.locator("#draw")).to_have_text(t("en", "all_drawn"), timeout=LOADING)

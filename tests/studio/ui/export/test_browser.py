@@ -5,6 +5,7 @@ One language each; every page is seen in the other one with the first afternoon 
 
 from __future__ import annotations
 
+import re
 import time
 import zipfile
 
@@ -18,7 +19,7 @@ from studio.i18n import t
 from studio.jobs.device_queue import acquire_device
 from studio.licences import catalogue
 from studio.monitoring.scheduler import is_measuring
-from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, enter, shoot
+from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, enter, shoot, wait_for_pictures
 
 pytestmark = [
     pytest.mark.slow,
@@ -84,7 +85,7 @@ def test_a_walk_through_every_step(finished_address, finished, monkeypatch, open
         expect(page.locator("#next-2")).to_be_disabled()
         ticks.nth(number).check()
     expect(page.locator("#next-2")).to_be_enabled()
-    assert "licensed under" in page.locator("#credit textarea").input_value()
+    expect(page.locator("#credit textarea")).to_have_value(re.compile("licensed under"))
     page.locator("#credit textarea").fill("- made by 美咲")
     shoot(page, lang, "export-2-licences")
     page.locator("#next-2").click()
@@ -108,7 +109,7 @@ def test_a_walk_through_every_step(finished_address, finished, monkeypatch, open
     expect(page.locator("#card")).to_contain_text("made by 美咲")
     expect(page.locator("#metadata")).to_contain_text("modelspec.title")
     expect(page.locator("#samples img")).to_have_count(6)
-    page.wait_for_function("[...document.querySelectorAll('#samples img')].every(one => one.naturalWidth > 0)")
+    wait_for_pictures(page.locator("#samples img"))
     shoot(page, lang, "export-4-preview")
     page.locator("#back-4").click()
     page.get_by_text(say("form_folder")).click()

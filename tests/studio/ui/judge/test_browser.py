@@ -19,7 +19,7 @@ from studio.i18n import LANGUAGES, t
 from studio.judging.votes import read_votes
 from studio.ui.common.studio import Studio
 from studio.ui.judge import sitting as judge
-from tests.studio.ui.browser import LOCALES, SHOTS, shoot, walked_in
+from tests.studio.ui.browser import LOCALES, SHOTS, shoot, wait_for_pictures, walked_in
 
 SECRET = "unmasked-"
 KEYS = {"ArrowLeft": "left", "ArrowRight": "right", "ArrowUp": "both good", "ArrowDown": "both bad"}
@@ -94,7 +94,7 @@ def test_thirty_blind_votes_then_the_names(lang, voting, voting_address, monkeyp
         answer = page.locator('#question button[data-answer="left"]')
         expect(answer).to_be_enabled()
         seen += page.locator("#question img").evaluate_all("images => images.map(image => image.src)")
-        assert page.locator("#question img").evaluate_all("images => images.every(image => image.naturalWidth > 1)")
+        wait_for_pictures(page.locator("#question img"))
         if number == 1:
             shoot(page, lang, "judge-2-pair")
             assert barriers(page) == []
@@ -133,7 +133,7 @@ def test_thirty_blind_votes_then_the_names(lang, voting, voting_address, monkeyp
     page.keyboard.press("ArrowRight")
     results = page.locator("#results")
     expect(results).to_contain_text(t(lang, "names_revealed"))
-    assert results.locator("table").count() == 2
+    expect(results.locator("table")).to_have_count(2)
     expect(results.locator("tbody th").first).to_have_text(re.compile("|".join(ids)))
     expect(page.locator("#taste")).to_contain_text("20")
     page.screenshot(path=SHOTS / f"{lang}-judge-3-results.png", full_page=True)

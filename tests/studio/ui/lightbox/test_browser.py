@@ -47,10 +47,10 @@ def test_pictures_are_stepped_through_and_marked_by_keys(lang, starred, address,
     expect(box.locator("figure img")).to_have_count(2)
     first = page.locator("#wall .opens").first.inner_text()
     expect(title).to_contain_text(first)
+    expect(box.locator("img.small")).to_have_count(2)  # once they are here: 64 pixels are shown as pixels
     # As large as the window: the smaller of two sides of a figure holds it.
     sides = box.locator("img").evaluate_all("all => all.map((one) => Math.min(one.clientWidth, one.clientHeight))")
     assert min(sides) > 400
-    assert box.locator("img.small").count() == 2  # 64 pixels are shown as pixels
     shoot(page, lang, "lightbox")
     serious = [one for one in Axe().run(page).response["violations"] if one["impact"] in ("serious", "critical")]
     assert [(one["id"], one["nodes"][0]["html"][:200]) for one in serious] == []

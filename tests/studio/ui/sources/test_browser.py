@@ -16,7 +16,7 @@ from eval.prompts.prompt_set import load_prompts
 from studio.i18n import t
 from studio.library import source_library
 from studio.ui.common.studio import Studio
-from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, enter, shoot, type_into, walked_in
+from tests.studio.ui.browser import LOADING, LOCALES, SHOTS, enter, shoot, type_into, wait_for_pictures, walked_in
 
 pytestmark = [
     pytest.mark.slow,
@@ -61,6 +61,7 @@ def test_sources(lang, address, studio, copied, monkeypatch, open_page):
     expect(cards).to_have_count(4)
     expect(cards.nth(1)).to_contain_text("Apache-2.0", ignore_case=True)
     expect(cards.nth(1).locator("table.scores")).to_be_visible()
+    wait_for_pictures(page.locator("#ledger img"))
     assert page.locator("#ledger img").evaluate_all("all => Math.min(...all.map(one => one.clientWidth))") >= 160
     shoot(page, lang, "sources-1")
 

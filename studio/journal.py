@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import logging
@@ -33,7 +34,8 @@ Moment = Annotated[str, AfterValidator(_checked_moment)]  # a time in ISO 8601, 
 class Journal:
     """The events of one kind, oldest first. Several processes may append.
 
-    A line that was cut short, or that is no event of this kind, is skipped, and a warning says how many were.
+    A line that was cut short, or that is no event of this kind, is skipped, and a warning says how many were. One that
+    is being written is waited for.
     """
 
     def __init__(self, path: Path, kind: Any = dict[str, Any]) -> None:
@@ -45,7 +47,7 @@ class Journal:
         """Write an event; it is on the disk when this returns."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         line = (json.dumps(dict(event), ensure_ascii=False, separators=(",", ":")) + "\n").encode("utf-8", "replace")
-        with filelock.FileLock(self.path.with_suffix(".lock")), open(self.path, "ab+", buffering=0) as file:
+        with self._lock(), open(self.path, "ab+", buffering=0) as file:
             size = file.tell()
             if size and not _ends_whole(file.fileno(), size):
                 line = b"\n" + line  # somebody was cut short here; what comes now is a line of its own
@@ -67,7 +69,7 @@ class Journal:
         if not self.path.is_file():
             return []
         try:
-            lines = read_bytes(self.path, MOST_BYTES).splitlines()
+            lines = self._read().splitlines()
         except (OSError, UnreadableDocument) as error:
             raise RunError(
                 "{path} cannot be read ({error}). Expected a journal; put a copy in its place.",
@@ -86,6 +88,16 @@ class Journal:
         if skipped:
             _warn_once(self.path, skipped)
         return events
+
+    def _lock(self) -> filelock.BaseFileLock:
+        return filelock.FileLock(self.path.with_suffix(".lock"))
+
+    def _read(self) -> bytes:
+        found = read_bytes(self.path, MOST_BYTES)
+        if found and not found.endswith(b"\n"):  # a line across two pages of memory can be seen before it is whole
+            with contextlib.suppress(OSError), self._lock():  # a folder that cannot be written to is no longer written
+                found = read_bytes(self.path, MOST_BYTES)
+        return found
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 import threading
 
+import filelock
 import pytest
 from typing_extensions import TypedDict
 
@@ -37,6 +38,29 @@ def test_several_at_once_lose_nothing(tmp_path):
     for thread in threads:
         thread.join()
     assert sorted(event["said"] for event in journal.events()) == list(range(40))
+
+
+def test_a_line_that_is_being_written_is_waited_for(tmp_path, caplog):
+    """A line that lies across two pages of memory can be seen before its end is there."""
+    journal = Journal(tmp_path / "votes.jsonl")
+    journal.append({"said": 1})
+    heard = []
+    reader = threading.Thread(target=lambda: heard.extend(journal.events()))
+    with filelock.FileLock(tmp_path / "votes.lock"), open(journal.path, "ab", buffering=0) as file:
+        file.write(b'{"said"')
+        reader.start()
+        reader.join(timeout=0.2)
+        file.write(b":2}\n")
+    reader.join()
+    assert heard == [{"said": 1}, {"said": 2}]
+    assert caplog.text == ""
+
+
+def test_a_journal_in_a_folder_that_takes_no_lock_is_read(tmp_path):
+    journal = Journal(tmp_path / "votes.jsonl")
+    journal.path.write_bytes(b'{"said": 1}\n{"sai')
+    (tmp_path / "votes.lock").mkdir()
+    assert journal.events() == [{"said": 1}]
 
 
 class Said(TypedDict):

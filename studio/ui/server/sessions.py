@@ -14,6 +14,31 @@ SESSIONS = 400  # open pages that are remembered, the latest; Gradio would keep 
 CLOSED_FOR = datetime.timedelta(minutes=10)  # a machine that slept for a while finds its page as it was
 
 
+class Session(SessionState):
+    """What is remembered of one open page: its states, and those of its components that were changed.
+
+    Gradio numbers the copy of a component that it changes anew, and keeps the copy under either number, one more with
+    every change: what no page knows by its number is not kept. It also describes what it keeps, so that a deep link can
+    be made of it, two megabytes for a page; the gate lets nobody make one, so nothing is described.
+    """
+
+    def __init__(self, pages: gr.Blocks) -> None:
+        """Begin with the components as they were built."""
+        super().__init__(_Undescribed(pages.default_config))
+
+    def __setitem__(self, number: int, value: Any) -> None:
+        """Keep the value of a state, or the changed copy of a component, under the number that the page knows it by."""
+        if number in self.blocks_config.blocks:
+            super().__setitem__(number, value)
+            self.config_values.clear()
+
+    def _update_config(self, key: int) -> None:
+        """Describe nothing: Gradio calls this after every change of a component."""
+
+    def _update_value_in_config(self, key: int, value: Any) -> None:
+        """Describe nothing: Gradio calls this after every change of a value."""
+
+
 @dataclass
 class _Undescribed:
     """What a session begins with of its pages, without the components that Gradio would describe for it."""
@@ -23,11 +48,7 @@ class _Undescribed:
 
 
 class Sessions(StateHolder):
-    """The sessions of mounted pages.
-
-    Gradio keeps with every session a description of all components of all pages, two megabytes, so that a deep link can
-    be made of it. The gate lets nobody make one, so only components that have changed are described here.
-    """
+    """The sessions of mounted pages: the latest, and closed ones for a while."""
 
     def __init__(self, pages: gr.Blocks) -> None:
         """Begin with no session; takes the place of the holder that the pages had."""
@@ -39,7 +60,7 @@ class Sessions(StateHolder):
         """Return the session of an open page, a new one at its first visit; the oldest and long closed ones go."""
         if session_id not in self.session_data:
             self._forget_closed()
-            self.session_data[session_id] = SessionState(_Undescribed(self.blocks.default_config))
+            self.session_data[session_id] = Session(self.blocks)
         return super().__getitem__(session_id)
 
     def _forget_closed(self) -> None:

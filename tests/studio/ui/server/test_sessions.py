@@ -1,8 +1,10 @@
 """What is remembered of open pages: the latest, what has changed of them, and closed ones for ten minutes."""
 
+import asyncio
 import datetime
 from collections import OrderedDict
 
+import gradio as gr
 import pytest
 
 from studio.ui.server.sessions import CLOSED_FOR, SESSIONS, Sessions
@@ -28,12 +30,24 @@ def test_only_the_latest_open_pages_are_remembered(sessions, monkeypatch):
     assert len(sessions.session_data) == 3
 
 
-def test_a_page_is_not_described_before_it_changes(sessions):
-    """Gradio would describe some thousand components of all pages for each that is opened."""
-    session, number = sessions["x"], next(iter(sessions.blocks.blocks))
+def test_a_page_that_is_drawn_again_and_again_is_kept_once_and_never_described():
+    """Gradio would keep ten copies of the component, and describe each of some thousand components."""
+    answers = iter([gr.HTML(visible=True), "drawn"] * 10)
+
+    async def drawn_often():
+        with gr.Blocks() as pages:
+            shown = gr.HTML(visible=False)
+            pages.load(lambda: next(answers), outputs=shown)
+        session, (draw,) = Sessions(pages)["x"], pages.fns.values()
+        told = [(await pages.process_api(draw, [], state=session))["data"][0] for _ in range(20)]
+        return pages, shown._id, session, told
+
+    pages, number, session, told = asyncio.run(drawn_often())
+    assert told[1::2] == ["drawn"] * 10
+    assert session.blocks_config.blocks.keys() == pages.blocks.keys()
+    assert session[number].visible  # the copy that was changed is kept
+    assert not pages.blocks[number].visible
     assert list(session.components) == []
-    session[number] = session[number]
-    assert [one["id"] for one in session.components] == [number]
 
 
 def test_a_closed_page_is_forgotten_after_ten_minutes(sessions):

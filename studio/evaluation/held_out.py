@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -78,6 +79,7 @@ class HeldOutReporter:
         if child is not None:
             rows["child"] = child
         self._done, self._rows = 0, len(rows) + len(sources)
+        self._slowest = 0.0
         self._kept: dict[str, str] = {}
         self._failed: dict[str, str] = {}
         scored = self._if_drawn({name: partial(self._row, recipe, name) for name, recipe in rows.items()})
@@ -128,7 +130,7 @@ class HeldOutReporter:
 
         With reference pictures also "cmmd", how far the Japanese pictures are from them as a set: float64 [1].
         """
-        key = report_row_key(name, recipe.digest, self.identity["sha256"])
+        began, key = time.perf_counter(), report_row_key(name, recipe.digest, self.identity["sha256"])
         kept = self.store.report_row(key)
         if kept is None:
             ja, en = (self._scored(recipe, name, language) for language in LANGUAGES)
@@ -139,7 +141,8 @@ class HeldOutReporter:
             self.store.keep_report_row(key, kept)
         self._kept[name] = key
         self._done += 1
-        self.store.update(report_rows=[self._done, self._rows])
+        self._slowest = max(self._slowest, time.perf_counter() - began)
+        self.store.update(report_rows=[self._done, self._rows], report_last=time.time(), report_slowest=self._slowest)
         return {kind: np.array(values) for kind, values in kept.items()}
 
     def _scored(self, recipe: Recipe, name: str, language: Language) -> PictureScores:

@@ -31,12 +31,14 @@ class Pace:
         offspring: how many offspring were.
         seconds: what the newest of them took, oldest first.
         last: when the newest individual was recorded, in seconds since 1970; `None` where there is none.
+        slowest_source: the seconds of the source that took longest; `None` before there is one.
     """
 
     sources: int
     offspring: int
     seconds: tuple[float, ...]
     last: float | None
+    slowest_source: float | None
 
 
 class Steering(BaseModel):
@@ -112,6 +114,8 @@ class RunState(BaseModel):
     failed_rows: dict[str, str] | None = Field(None, description="rows of the report that failed, and why")
     report_keys: dict[str, str] | None = Field(None, description="where the row of each is kept, see `report_row_key`")
     report_rows: tuple[int, int] = Field((0, 0), description="rows of the report that are done, and in all")
+    report_last: float | None = Field(None, description="when the newest of them was done, in seconds since 1970")
+    report_slowest: float | None = Field(None, description="the seconds of the one that took longest")
     reporter: dict[str, Any] | None = Field(
         None, description="identity of what reports, its prompts, what it truncates"
     )
@@ -130,6 +134,8 @@ REPORTED = frozenset(
         "failed_rows",
         "report_keys",
         "report_rows",
+        "report_last",
+        "report_slowest",
         "reporter",
     }
     | {"items"}

@@ -129,9 +129,10 @@ class RunStore(Generic[C]):
             counts = session.execute(select(is_source, func.count()).group_by(is_source)).all()
             of_sources = {bool(source): count for source, count in counts}
             seconds = tuple(reversed(session.scalars(newest).all()))
+            slowest = session.scalar(select(func.max(IndividualRow.seconds)).where(is_source))
             born = session.scalar(select(IndividualRow.born).order_by(IndividualRow.number.desc()).limit(1))
         last = born.replace(tzinfo=born.tzinfo or UTC).timestamp() if born else None
-        return Pace(of_sources.get(True, 0), of_sources.get(False, 0), seconds, last)
+        return Pace(of_sources.get(True, 0), of_sources.get(False, 0), seconds, last, slowest)
 
     def individual(self, id: str) -> Individual:
         """One individual.

@@ -19,8 +19,8 @@ from .store import RunStore
 
 RECENT = 20  # evaluations whose mean length tells the time left
 # A run is stuck where nothing comes for so many times the longest of its recent evaluations, and for so long at least:
-# loading what it needs is no evaluation.
-STUCK_TIMES, STUCK_SECONDS = 10, 300.0
+# loading what it needs is no evaluation. Of the first of its kind nobody knows how long it takes.
+STUCK_TIMES, STUCK_SECONDS, FIRST_SECONDS = 10, 300.0, 7200.0
 
 
 def status(store: RunStore) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def status(store: RunStore) -> dict[str, Any]:
         "done": pace.offspring,
         "of": store.config.evaluations,
         "seconds_left": left * recent if recent is not None and now == "running" else None,
-        "stuck": stuck_for(store.config, state, pace) if now == "running" else None,
+        "stuck": stuck_for(store.config, state, pace, now),
         "report_rows": list(state.report_rows) if now == "reporting" else None,
         "before": state.before,
         "error": state.error,
@@ -56,16 +56,28 @@ def status(store: RunStore) -> dict[str, Any]:
     }
 
 
-def stuck_for(config: RunConfig, state: RunState, pace: Pace) -> float | None:
-    """Return for how many seconds nothing came of a run that is going on; `None` where that is as usual.
+def stuck_for(config: RunConfig, state: RunState, pace: Pace, now: str) -> float | None:
+    """Return for how many seconds nothing came of a run; `None` where that is as usual, or where it does not go on.
 
     Where noise changes, everyone alive is scored again before the next child, and that is as usual too.
+
+    Args:
+        config: of the run.
+        state: of the run.
+        pace: of the run.
+        now: its status (`current_status`).
     """
-    if state.began is None or not pace.seconds:
+    if now not in ("running", "reporting") or state.began is None:
         return None
-    times = STUCK_TIMES + (config.archive if config.noise_rotation else 0)
-    since = time.time() - max(state.began, pace.last or 0.0)
-    return since if since > max(STUCK_SECONDS, times * max(pace.seconds)) else None
+    times = STUCK_TIMES
+    if now == "reporting":
+        last, slowest = state.report_last or pace.last, state.report_slowest
+    else:
+        times += config.archive if config.noise_rotation else 0
+        last, slowest = pace.last, max(pace.seconds, default=pace.slowest_source)
+    since = time.time() - max(state.began, last or 0.0)
+    usual = FIRST_SECONDS if slowest is None else max(STUCK_SECONDS, times * slowest)
+    return since if since > usual else None
 
 
 def _workers_json(state: RunState, *, going: bool) -> dict[str, Any]:

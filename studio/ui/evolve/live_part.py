@@ -13,8 +13,8 @@ from studio.ui.common.frame import page_link
 from studio.ui.common.studio import Studio
 
 from .deletion import deletion
-from .plots import line_plot
-from .progress import LINES, SPREAD, RunView, results_header
+from .plots import LINES, SPREAD, line_plot
+from .progress import RunView, results_header
 from .workers import worker_buttons
 
 

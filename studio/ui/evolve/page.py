@@ -19,7 +19,8 @@ from studio.ui.common.who_asks import rater_of
 from studio.ui.evolve.report_file import report_file
 
 from .live_part import live_part, live_values
-from .progress import Drawings, Glance, RunView, drawings, glance, run_view, span, unreadable
+from .plots import span
+from .progress import Drawings, Glance, RunView, drawings, glance, run_view, unreadable
 from .run_control import accept, extend, finish, resume, stop
 
 POLL = 2.0  # seconds between two looks at the run

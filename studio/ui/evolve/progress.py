@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
 from eval.prompts.prompt_set import Prompt
-from studio.analysis.replay import ArchiveMoment, archive_history
+from studio.analysis.replay import archive_history
 from studio.analysis.selection import best_source
 from studio.conditions.agreement import accepted_note
 from studio.conditions.difference import Difference, sentence
@@ -36,13 +35,11 @@ from studio.ui.common.frame import page_link
 from studio.ui.common.studio import Studio
 
 from .film_strip import film_strip
+from .plots import climb, spread, thinned
 from .waiting import runs_before, waiting_words
 from .workers import has_workers, workers_view
 
 NEWEST = 3  # offspring shown as they arrive: a row at a laptop's width
-SPREAD = {"coverage": "#009e73", "entropy": "#cc79a7"}
-LINES: dict[str, str] = {"best_ja": "#d55e00", "mean_ja": "#f0b48a", "best_en": "#5f7f9f", "mean_en": "#a9bccd"}
-POINTS = 120  # of a line in a plot
 MORE = 100  # offspring that are offered beyond those made
 
 
@@ -136,12 +133,6 @@ def _portrait(store: RunStore, prompt: Prompt, id: str) -> str | None:
     return address.replace(html.RUN, html.SMALL, 1) if address else None
 
 
-def thinned(moments: Sequence[ArchiveMoment]) -> list[ArchiveMoment]:
-    """At most POINTS of them, evenly, with the first and the last: a plot is no wider, and each point costs it time."""
-    places = np.linspace(0, len(moments) - 1, min(len(moments), POINTS)).round().astype(int)
-    return [moments[place] for place in places]
-
-
 class Glance(NamedTuple):
     """What is looked at every few seconds: the mark, see `RunView`, the headline, and the workers while they draw."""
 
@@ -176,7 +167,11 @@ def headline(studio: Studio, lang: Lang, name: str, now: dict[str, Any], sources
     if now["status"] == "queued":
         words = waiting_words(lang, runs_before(studio, name, now["before"]), now["before"])
     elif now["stuck"]:
-        words = t(lang, "stuck", done=now["done"], of=now["of"], time=format_duration(lang, now["stuck"]))
+        nothing_for = format_duration(lang, now["stuck"])
+        if now["status"] == "reporting":
+            words = t(lang, "stuck_reporting", time=nothing_for)
+        else:
+            words = t(lang, "stuck", done=now["done"], of=now["of"], time=nothing_for)
     elif now["status"] == "running":
         left = now["seconds_left"]
         words = (
@@ -236,45 +231,6 @@ def question(lang: Lang, found: Sequence[Mapping[str, str]]) -> Markup:
     sentences = [sentence(lang, Difference.model_validate(one)) for one in found]
     rows = Markup("").join(Markup("<li>{}</li>").format(one) for one in sentences)
     return Markup("<p>{}</p><ul>{}</ul><p>{}</p>").format(t(lang, "accept_ask"), rows, t(lang, "accept_choose"))
-
-
-def climb(lang: Lang, moments: Sequence[ArchiveMoment]) -> pd.DataFrame:
-    """Best and mean score alive in either language after each offspring: rows of a line plot."""
-    rows = [
-        (moment.made, values[language], t(lang, f"{what}_{language}"))
-        for moment in moments
-        for what, values in (("best", moment.best), ("mean", moment.mean))
-        for language in values
-    ]
-    return pd.DataFrame(rows, columns=["made", "score", "line"])
-
-
-def spread(lang: Lang, moments: Sequence[ArchiveMoment]) -> pd.DataFrame:
-    """Coverage and entropy of the archive after each offspring: rows of a line plot."""
-    rows = [
-        (moment.made, value, t(lang, what))
-        for moment in moments
-        for what, value in (("coverage", moment.coverage), ("entropy", moment.entropy))
-    ]
-    return pd.DataFrame(rows, columns=["made", "value", "line"])
-
-
-def line_legend(lang: Lang, lines: Mapping[str, str]) -> Markup:
-    """Which line of a plot is which, by colour."""
-    entries = Markup("").join(
-        Markup('<span><i style="background:{}"></i>{}</span>').format(colour, t(lang, line))
-        for line, colour in lines.items()
-    )
-    return Markup('<div class="legend">{}</div>').format(entries)
-
-
-def span(plot: pd.DataFrame) -> list[float | None]:
-    """The vertical axis of the plot: all there is with a margin, for scores differ little and never start at zero."""
-    if plot.empty:
-        return [None, None]
-    low, high = float(plot["score"].min()), float(plot["score"].max())
-    margin = 0.1 * (high - low) or 0.01
-    return [low - margin, high + margin]
 
 
 def results_header(lang: Lang) -> list[str]:

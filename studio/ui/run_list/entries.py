@@ -104,7 +104,7 @@ class _Glance:
 def _entry(folder: Path, lang: Lang) -> Entry:
     seen, label = _glance(folder, file_states(folder, _READ)), read_label(folder)
     now = status_of(folder, seen.state)
-    stuck = now == "running" and stuck_for(seen.config, seen.state, seen.pace) is not None
+    stuck = stuck_for(seen.config, seen.state, seen.pace, now) is not None
     words = t(lang, "short_stuck" if stuck else f"short_{now}")
     if now in ("running", "stopped", "interrupted", "failed"):
         words = t(lang, "short_made", state=words, done=seen.pace.offspring, of=seen.config.evaluations)

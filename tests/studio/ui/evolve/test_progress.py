@@ -11,9 +11,8 @@ from studio.exporting.card_content import individual_card_content
 from studio.i18n import LANGUAGES, Lang, t
 from studio.runs import summary
 from studio.runs.inputs import open_run_sources
-from studio.runs.state import Pace
 from studio.runs.status import locked
-from studio.runs.summary import RECENT, status, stuck_for
+from studio.runs.summary import status
 from studio.ui.common.studio import Studio
 from studio.ui.evolve.progress import glance, results_header, results_table, run_view
 from studio.ui.evolve.run_control import accept
@@ -80,21 +79,17 @@ def test_a_run_of_which_nothing_comes_is_called_stuck_with_what_to_do(lang: Lang
     shutil.copytree(finished.runs / "first", tmp_path / "<runs>" / "first")
     studio = Studio(tmp_path / "<runs>")
     with studio.run("first") as store, locked(store):
-        store.update(status="running", began=time.time())
-        assert status(store)["stuck"] is None
-        began, usual = store.state.began, max(store.pace(RECENT).seconds)
-        monkeypatch.setattr("studio.runs.summary.STUCK_SECONDS", 0)
-        for seconds, stuck in ((9 * usual, None), (11 * usual, pytest.approx(11 * usual, abs=0.1))):
-            last = Pace(4, 3, (usual / 2, usual), last=began + 5)
-            monkeypatch.setattr(summary, "time", SimpleNamespace(time=lambda now=began + 5 + seconds: now))
-            assert stuck_for(store.config, store.state, last) == stuck
-        changing = store.config.model_copy(update={"noise_rotation": 5})  # everyone alive is scored again first
-        assert stuck_for(changing, store.state, last) is None
-        monkeypatch.setattr(summary, "time", SimpleNamespace(time=lambda: began + 86_400))
-        words = glance(studio, lang, "first").headline
-    assert t(lang, "stuck", done=3, of=3, time="").split("：" if lang == "ja" else ":")[0] in words
-    assert "&lt;runs&gt;/first/run.log</code>" in words
-    assert "<runs>" not in words
+        for going, word in (("running", "stuck"), ("reporting", "stuck_reporting")):
+            store.update(status=going, began=time.time())
+            assert status(store)["stuck"] is None
+            tomorrow = SimpleNamespace(time=lambda: time.time() + 86_400)
+            with monkeypatch.context() as later:
+                later.setattr(summary, "time", tomorrow)
+                assert pytest.approx(status(store)["stuck"], abs=5) == 86_400
+                words = glance(studio, lang, "first").headline
+            assert t(lang, word, done=3, of=3, time="").split("：" if lang == "ja" else ":")[0] in words
+            assert "&lt;runs&gt;/first/run.log</code>" in words
+            assert "<runs>" not in words
 
 
 def test_what_a_run_was_and_is_steered_by_is_said(finished, tmp_path):

@@ -17,6 +17,7 @@ STUDIO = (
     ("studio.cli",),
     ("studio.cli.studio",),
     ("studio.ui.server",),
+    ("studio.ui.first_look",),
     tuple(
         f"studio.ui.{page}"
         for page in (

@@ -36,8 +36,16 @@ class Wall:
     found: int
 
 
-def wall(studio: Studio, lang: Lang, name: str, wanted: WallFilter, page: int = 1) -> Wall:
+def wall(studio: Studio, lang: Lang, name: str, wanted: WallFilter, page: int = 1, *, size: int = WALL_SIZE) -> Wall:
     """Draw the models that somebody asks for.
+
+    Args:
+        studio: the runs.
+        lang: of the cards.
+        name: of the run.
+        wanted: which models, and in which order.
+        page: of the wall, from 1.
+        size: cards on a page.
 
     Raises:
         RunError: there is no such run.
@@ -49,24 +57,16 @@ def wall(studio: Studio, lang: Lang, name: str, wanted: WallFilter, page: int = 
         )
         strengths = {rating.name: rating.strength for rating in voted}
         found = select_individuals(everyone, prompts, wanted, marked, strengths)
-        pages = max(1, -(-len(found) // WALL_SIZE))
-        shown = found[(min(page, pages) - 1) * WALL_SIZE :][:WALL_SIZE]
+        pages = max(1, -(-len(found) // size))
+        shown = found[(min(page, pages) - 1) * size :][:size]
         rows = prompt_rows(prompts, wanted)
         best = best_source(everyone)
         pinned, reviews = pinned_prompts(store), read_reviews(store)
-        cards = [
-            _card(
-                lang,
-                store,
-                one,
-                rows,
-                best,
-                pinned,
-                marked.get(one.recipe.digest, Annotations()),
-                [said.by for said in opinions_of(reviews, one.recipe.digest) if said.pick],
-            )
-            for one in shown
-        ]
+        cards = []
+        for one in shown:
+            digest = one.recipe.digest
+            picked_by = [said.by for said in opinions_of(reviews, digest) if said.pick]
+            cards.append(_card(lang, store, one, rows, best, pinned, marked.get(digest, Annotations()), picked_by))
     drawn = Markup('<div class="wall" data-compare="{}" data-words="{}">{}</div>').format(
         page_link(lang, "compare", run=name), t(lang, "compare_picked"), Markup("").join(cards)
     )

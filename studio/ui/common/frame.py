@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlencode
 
@@ -20,6 +21,8 @@ from .who_asks import audited, handler_for
 P = ParamSpec("P")
 R = TypeVar("R")
 
+#: What Gradio's components do not draw, on every page.
+STYLES = Path(__file__).with_name("studio.css")
 # The first one is a language's start page.
 PAGES = ("evolve", "new", "sources", "archive", "compare", "judge", "weak", "export", "monitor", "prompts")
 GROUPS = {
@@ -126,6 +129,12 @@ def page_header(lang: Lang, page: str) -> gr.HTML:
         where the page says which of the things that its address names are not there, see `address.not_found`.
     """
     gr.Navbar(visible=False)  # the bar has the pages in groups
+    gr.HTML(page_bar(lang, page), elem_classes="studio-top")
+    return gr.HTML(elem_id="not-found")
+
+
+def page_bar(lang: Lang, page: str) -> Markup:
+    """Draw what `page_header` shows."""
     others = [other for other in LANGUAGES if other != lang]
     links = Markup("").join(
         Markup('<a class="language" href="/language/{0}/{1}" lang="{0}" hreflang="{0}">{2}</a>').format(
@@ -133,17 +142,11 @@ def page_header(lang: Lang, page: str) -> gr.HTML:
         )
         for other in others
     )
-    gr.HTML(
-        Markup(
-            '<header class="studio-bar"><button type="button" class="runs-open" aria-expanded="false">{}</button>'
-            '<h1>m2n2-studio</h1><nav aria-label="{}">{}</nav><b class="visitor"></b>'
-            '<form class="log-out" method="post" action="/log-out"><button>{}</button></form>{}</header>{}'
-        ).format(
-            t(lang, "run_list"), t(lang, "pages"), _groups(lang, page), t(lang, "log_out"), links, _tour(lang, page)
-        ),
-        elem_classes="studio-top",
-    )
-    return gr.HTML(elem_id="not-found")
+    return Markup(
+        '<header class="studio-bar"><button type="button" class="runs-open" aria-expanded="false">{}</button>'
+        '<h1>m2n2-studio</h1><nav aria-label="{}">{}</nav><b class="visitor"></b>'
+        '<form class="log-out" method="post" action="/log-out"><button>{}</button></form>{}</header>{}'
+    ).format(t(lang, "run_list"), t(lang, "pages"), _groups(lang, page), t(lang, "log_out"), links, _tour(lang, page))
 
 
 def _groups(lang: Lang, page: str) -> Markup:

@@ -55,12 +55,14 @@ from studio.errors import RunError
 from studio.i18n import LANGUAGES, Lang, preferred_language, t
 from studio.monitoring.scheduler import keep_schedules
 from studio.ui.archive import page as archive
-from studio.ui.common.frame import PAGES, page_link
+from studio.ui.common.frame import PAGES, STYLES, page_link
 from studio.ui.common.studio import DOWNLOADS_LAST, Studio
 from studio.ui.common.who_asks import needed_role
 from studio.ui.compare import page as compare
 from studio.ui.evolve import page as evolve
 from studio.ui.export import page as export
+from studio.ui.first_look.insertion import FirstLookInsertion
+from studio.ui.first_look.routes import first_look_routes
 from studio.ui.judge import page as judge
 from studio.ui.lightbox.routes import lightbox_routes
 from studio.ui.monitor import page as monitor
@@ -87,7 +89,6 @@ UPLOAD = "32mb"  # a picture of SDXL is two or three
 # Seconds between two looks of a queue, of which every language has one, at whether somebody asked for something, and at
 # whether a bar moved. Gradio's own, 0.001 and 0.01, take six hundredths of a core from the runs while nobody asks.
 ASKED, MOVED = 0.02, 0.1
-_HERE = Path(__file__).resolve().parent
 _BUILDERS = {
     "evolve": evolve.page,
     "new": new_run.page,
@@ -159,9 +160,11 @@ async def _assemble(studio: Studio, door: Door) -> FastAPI:
     app.include_router(picture_routes(studio))
     app.include_router(lightbox_routes(studio))
     app.include_router(run_list_routes(studio))
+    app.include_router(first_look_routes(studio))
     pages = {lang: build_pages(studio, lang) for lang in LANGUAGES}
     for lang, page in pages.items():
         _mount(app, page, lang)
+    app.add_middleware(FirstLookInsertion)
     app.add_middleware(Gate, door=door, handlers={lang: handler_roles(page) for lang, page in pages.items()})
     return app
 
@@ -180,7 +183,7 @@ def _mount(app: FastAPI, pages: gr.Blocks, lang: Lang) -> None:
             pages,
             path=f"/{lang}",
             theme=theme(),
-            css_paths=_HERE / "studio.css",
+            css_paths=STYLES,
             head=HEAD,
             footer_links=[],
             run_history=False,

@@ -41,6 +41,7 @@ ROUTE_ROLES = (
     RouteRole("GET", r"/lightbox/.+", "viewer"),
     RouteRole("GET", r"/run-(?:list|table|notice)\.js", "viewer"),
     RouteRole("GET", r"/run-(?:list|table)/\w+", "viewer"),
+    RouteRole("GET", r"/first-look/\w+/\w+", "viewer"),
     RouteRole("POST", r"/run-label/\w+/[^/]+", "editor"),
     RouteRole("POST", r"/marks/.+", "judge"),
     RouteRole("GET", r"/language/\w+/\w+", "viewer"),

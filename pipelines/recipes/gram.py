@@ -13,6 +13,7 @@ import io
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -138,8 +139,7 @@ def compute_gram(sources: Sequence[Source], layout: Layout, *, progress: Callabl
         return values
 
     stops = np.array([*range(BLOCK_ELEMENTS, layout.size, BLOCK_ELEMENTS), layout.size], dtype=np.int64)
-    identity = "".join([*(part.sha256 for part in parts), layout.digest, str(BLOCK_ELEMENTS), str(CHUNK_ELEMENTS)])
-    entry = cache_dir() / "gram" / f"{hashlib.sha256(identity.encode()).hexdigest()}.npy"
+    entry = gram_file(sources, layout)
     if entry.exists():
         blocks = np.load(entry)
     else:
@@ -148,6 +148,13 @@ def compute_gram(sources: Sequence[Source], layout: Layout, *, progress: Callabl
         np.save(buffer, blocks)
         write_whole(entry, buffer.getvalue())
     return Gram(stops, blocks, read)
+
+
+def gram_file(sources: Sequence[Source], layout: Layout) -> Path:
+    """Return where the cache has the Gram matrices of a chromosome, once they were computed on this machine."""
+    hashes = [source.components[layout.component].sha256 for source in sources]
+    identity = "".join([*hashes, layout.digest, str(BLOCK_ELEMENTS), str(CHUNK_ELEMENTS)])
+    return cache_dir() / "gram" / f"{hashlib.sha256(identity.encode()).hexdigest()}.npy"
 
 
 def _products(read: Callable[[int, int], np.ndarray], start: int, stop: int) -> np.ndarray:

@@ -9,6 +9,7 @@ Read in this order:
     variation            the crossover of recipes
     recipe_space         recipes as points whose distances are those of their weights
     foresight            of a pool of children the one that is expected to win most
+    expected_scores      what a run's scores say of a recipe that nobody has drawn
     search_method        a search over recipes, as protocols: asked, told, resumed
     m2n2                 the studio's own, from the sources on
 """

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
+
+from markupsafe import Markup
 
 from pipelines.recipes.beside import with_places_beside
 from pipelines.recipes.crossover import mix_recipes
 from pipelines.recipes.recipe import Recipe
+from studio.breeding.expected_scores import ScoreExpectation, is_quick
 from studio.errors import RunError
+from studio.formatting import format_score
 from studio.i18n import Lang, t
+from studio.run_folders.file_states import FileStates, file_states
+from studio.runs.inputs import open_run_sources
+from studio.runs.store import open_run
 from studio.ui.common.field_errors import at_field
 from studio.ui.common.studio import Studio, download_folder
 
 from .choice import Choice
 from .models import Contender, contender
 
+_READ = ("run.db", "run.db-wal")  # files whose change makes a run worth learning from again
 STOPS = (0, 25, 50, 75, 100)  # percent of the second model
 
 
@@ -83,6 +92,47 @@ def mixed(first: Recipe, second: Recipe, mix: Mix, *, name: str = "") -> Recipe:
         for chromosome in first.chromosomes
     }
     return mix_recipes(first, second, ratios, name=name)
+
+
+def expected_words(studio: Studio, lang: Lang, run: str, choice: Choice) -> Markup:
+    """Say what the models at the stops are expected to score, before anything is drawn; empty where nothing is known.
+
+    The models themselves, at the ends, have the scores that were found. Nothing is known where too few of the run's
+    models were scored, where two come from other sources, or where the sources would have to be read for it.
+
+    Raises:
+        M2N2Error: as `stop_models`, or the run's sources are gone.
+    """
+    with studio.run(run) as store:
+        if not is_quick(store.config, open_run_sources(store.config)):
+            return Markup()
+        learned = _expectation(store.folder, file_states(store.folder, _READ))
+    told = []
+    for one, mix in zip(stop_models(studio, lang, run, choice), stops(choice), strict=True):
+        known = one.individual.mean("ja") if one.individual else None
+        expected = learned.of(one.recipe) if known is None else None
+        if known is None and expected is None:
+            return Markup()
+        at = f"{mix.rest} %" if mix.is_even else f"{mix.attention} / {mix.rest} %"
+        score = format_score(known) if expected is None else f"{expected.mean:.3f} ± {2 * expected.deviation:.3f}"
+        told.append(
+            Markup('<li{}><span>{}</span> <b class="number">{}</b></li>').format(
+                Markup(' class="found"') if expected is None else "", at, score
+            )
+        )
+    return Markup('<div class="expected"><p>{}</p><ol>{}</ol></div>').format(
+        t(lang, "blend_expected", n=learned.learned), Markup("").join(told)
+    )
+
+
+@functools.lru_cache(maxsize=4)
+def _expectation(folder: Path, states: FileStates) -> ScoreExpectation:
+    """What is learned of a run whose files are in these `states`."""
+    store = open_run(folder)
+    try:
+        return ScoreExpectation(store.config, open_run_sources(store.config), store.individuals())
+    finally:
+        store.close()
 
 
 def _at(lang: Lang, first: Contender, second: Contender, mix: Mix) -> Contender:

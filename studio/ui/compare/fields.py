@@ -18,7 +18,7 @@ from .models import MOST
 
 QUALITIES = (AS_RUN, "draft", "final")
 _ROWS = {"models_row": ("matrix",), "tried_row": ("playground",), "better_row": ("playground",),
-         "blend_row": ("blend",), "sliders_row": ("blend",),
+         "blend_row": ("blend",), "sliders_row": ("blend",), "expected_row": ("blend",),
          "captions_row": ("matrix", "blend")}  # fmt: skip
 
 
@@ -111,6 +111,8 @@ def lay_out(lang: Lang) -> Fields:
             )  # fmt: skip
         buttons["save"] = gr.Button(t(lang, "blend_save"), min_width=140, elem_id="save-blend")
         shown["saved"] = gr.DownloadButton(t(lang, "download_recipe"), visible=False, elem_id="saved-blend")
+    with gr.Row(elem_classes="bar", visible=False) as rows["expected_row"]:
+        shown["expected"] = gr.HTML(elem_id="blend-expected")
     with gr.Row(elem_classes="bar") as rows["captions_row"]:
         choice["known"] = gr.Dropdown(
             [],

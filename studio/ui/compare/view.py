@@ -18,7 +18,7 @@ from studio.ui.common.studio import Studio
 from studio.ui.picture_search.fields import MODELS
 from studio.ui.picture_search.found import WantedPicture
 
-from .blend import stop_models
+from .blend import expected_words, stop_models
 from .cells import ask, ask_typed
 from .choice import Choice, Window, query_of
 from .grid import Grid, look
@@ -28,7 +28,7 @@ from .overlay import first_two, flicker, overlay, picture_names
 
 #: What `shown` gives, by name; a page has a component for each.
 SHOWN = ("grid", "window", "table", "draw", "drawing", "back", "noise", "following", "left", "right", "laid", "slider",
-         "flicker", "make_sheet", "sheet_png", "sheet_html", "saved", "address")  # fmt: skip
+         "flicker", "make_sheet", "sheet_png", "sheet_html", "saved", "expected", "address")  # fmt: skip
 
 
 def compared(studio: Studio, lang: Lang, run: str, choice: Choice) -> Grid | None:
@@ -114,6 +114,8 @@ def shown(
     """
     address = Markup('<i data-query="{}"></i>').format(query_of(run, choice, window)) if run else ""
     hidden = {name: gr.DownloadButton(visible=False) for name in ("sheet_png", "sheet_html", "saved")}
+    is_blend = choice.view == "blend" and choice.first and choice.second
+    expected = expected_words(studio, lang, run, choice) if run is not None and is_blend else ""
     if grid is None:
         nothing, off = gr.Dropdown(choices=[], value=None), gr.Button(interactive=False)
         return {
@@ -131,6 +133,7 @@ def shown(
             "slider": None,
             "flicker": "",
             "make_sheet": off,
+            "expected": expected,
             "address": address,
             **hidden,
         }
@@ -155,6 +158,7 @@ def shown(
         "slider": overlay(studio, grid, *two),
         "flicker": flicker(lang, grid, *two),
         "make_sheet": gr.Button(interactive=bool(grid.cells)),
+        "expected": expected,
         "address": address,
         **hidden,
     }

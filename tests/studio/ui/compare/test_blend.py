@@ -1,14 +1,19 @@
 """What lies between two models of a run: stops, pictures that are there at once, the recipe that is saved."""
 
+import re
+
 import pytest
 
 from pipelines.recipes.recipe import load_recipe
+from studio.breeding.variation import RecipeCrossover
 from studio.errors import RunError
-from studio.i18n import LANGUAGES
+from studio.formatting import format_score
+from studio.i18n import LANGUAGES, t
 from studio.library.model_reference import open_recipe_sources
 from studio.licences.inheritance import inherited_licences
+from studio.runs.inputs import open_run_sources
 from studio.ui.common.studio import Studio
-from studio.ui.compare.blend import Mix, save_mix, stop_models, stops
+from studio.ui.compare.blend import Mix, expected_words, save_mix, stop_models, stops
 from studio.ui.compare.choice import Choice
 from studio.ui.compare.view import compared
 
@@ -81,3 +86,31 @@ def test_a_saved_blend_is_a_recipe_with_its_sources_and_licences(finished):
 def test_two_different_models_are_asked_for(finished, second):
     with pytest.raises(RunError, match="two different models"):
         save_mix(finished, "en", "first", Choice(view="blend", first="0001", second=second))
+
+
+@pytest.fixture
+def known_sources(finished):
+    """The run's sources were bred from on this machine."""
+    with finished.run("first") as store:
+        RecipeCrossover(store.config, open_run_sources(store.config), store.sources()[0].recipe)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_what_the_stops_should_score_is_said_before_anything_is_drawn(finished, known_sources, lang):
+    told = expected_words(finished, lang, "first", PAIR)
+    with finished.run("first") as store:
+        ends = [format_score(store.individual(id).mean("ja")) for id in ("ja", "real")]
+        scored = sum("ja" in one.scores for one in store.individuals())
+    stops_told = re.findall(r"<li( class=\"found\")?><span>(\d+) %</span> <b class=\"number\">([^<]+)</b>", told)
+    assert [(bool(found), percent) for found, percent, _ in stops_told] == [
+        (True, "0"), (False, "25"), (False, "50"), (False, "75"), (True, "100"),
+    ]  # fmt: skip
+    assert [stops_told[0][2], stops_told[-1][2]] == ends
+    assert all(re.fullmatch(r"0\.\d{3} ± 0\.\d{3}", score) for _, _, score in stops_told[1:-1])
+    assert t(lang, "blend_expected", n=scored) in told
+
+
+def test_nothing_is_said_where_the_sources_would_have_to_be_read_for_it(finished, tmp_path, monkeypatch):
+    monkeypatch.setenv("M2N2_CACHE", str(tmp_path))
+    assert expected_words(finished, "en", "first", PAIR) == ""
+    assert not list(tmp_path.rglob("*.npy"))

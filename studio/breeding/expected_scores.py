@@ -1,0 +1,69 @@
+"""What the scores of a run say of a recipe that nobody has drawn, before a picture is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pipelines.checkpoints.sources import Source
+from pipelines.recipes.gram import gram_file
+from pipelines.recipes.recipe import Recipe
+from studio.runs.individual import Individual
+
+from .foresight import Foresight
+from .initial_population import average_recipe
+from .settings import BreedingSettings
+from .variation import RecipeCrossover
+
+
+@dataclass(frozen=True)
+class ExpectedScore:
+    """A mean score over a run's prompts that is expected, in 0..1.
+
+    Attributes:
+        mean: the expected score.
+        deviation: how far from it the score may be found, one standard deviation. Prompts are taken to err together, as
+            they do where the place of a recipe is little known; so it is rather too large than too small.
+    """
+
+    mean: float
+    deviation: float
+
+
+class ScoreExpectation:
+    """What a run's Japanese scores say of recipes over its sources.
+
+    Args:
+        config: how the run breeds.
+        sources: opened, by name.
+        individuals: of the run; whoever was not scored to the end teaches nothing.
+    """
+
+    def __init__(
+        self, config: BreedingSettings, sources: Mapping[str, Source], individuals: Iterable[Individual]
+    ) -> None:
+        blank = average_recipe(config, sources)
+        self._hashes = [source.sha256 for source in blank.sources]
+        self._foresight = Foresight(config, sources, RecipeCrossover(config, sources, blank).grams)
+        self.learned = 0
+        for one in individuals:
+            scores = one.competing(["ja"])
+            if scores is not None:
+                self._foresight.learn(one.recipe, scores)
+                self.learned += 1
+
+    def of(self, recipe: Recipe) -> ExpectedScore | None:
+        """What a recipe is expected to score; `None` of one over other sources, or where too few were scored."""
+        if [source.sha256 for source in recipe.sources] != self._hashes:
+            return None
+        found = self._foresight.predict(recipe)
+        return None if found is None else ExpectedScore(float(found.mean.mean()), float(found.deviation.mean()))
+
+
+def is_quick(config: BreedingSettings, sources: Mapping[str, Source]) -> bool:
+    """Whether a `ScoreExpectation` reads next to nothing of the sources: on this machine they were bred from before."""
+    bred, blank = config.bred(sources), average_recipe(config, sources)
+    layouts = next(iter(bred.values())).layouts(blank.merged_components, blank.patterns)
+    return all(
+        gram_file(list(bred.values()), layout).exists() for name, layout in layouts.items() if name not in config.frozen
+    )

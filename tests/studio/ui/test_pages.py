@@ -19,7 +19,7 @@ from studio.execution.creation import create_run
 from studio.ui.archive import page as archive
 from studio.ui.archive.picture_lookup import found_by_picture
 from studio.ui.common import frame, studio
-from studio.ui.evolve import progress, run_control
+from studio.ui.evolve import plots, progress, run_control
 from studio.ui.new_run import beginning, form, form_values
 from studio.ui.new_run import page as new_run
 from tests.conftest import python
@@ -160,7 +160,7 @@ def test_a_run_is_seen_with_its_report(finished):
     assert not seen.can_stop
     assert not seen.can_resume
     drawn = progress.drawings(finished, "en", "first")
-    assert set(drawn.progress["line"]) == {progress.t("en", line) for line in progress.LINES}
+    assert set(drawn.progress["line"]) == {progress.t("en", line) for line in plots.LINES}
     assert drawn.progress["made"].max() == 3
     assert [row[0] for row in seen.table][:4] == list(assets.NAMES)
     assert "best source" in seen.verdict
@@ -184,11 +184,11 @@ def test_the_map_rings_who_holds_each_niche(finished):
 
 
 def test_a_long_history_is_thinned_and_keeps_both_ends():
-    assert progress.thinned(range(1000))[:2] == [0, 8]  # 999 / 119 is 8.4
-    assert progress.thinned(range(1000))[-1] == 999
-    assert len(progress.thinned(range(1000))) == progress.POINTS
-    assert progress.thinned(range(3)) == [0, 1, 2]
-    assert progress.thinned([]) == []
+    assert plots.thinned(range(1000))[:2] == [0, 8]  # 999 / 119 is 8.4
+    assert plots.thinned(range(1000))[-1] == 999
+    assert len(plots.thinned(range(1000))) == plots.POINTS
+    assert plots.thinned(range(3)) == [0, 1, 2]
+    assert plots.thinned([]) == []
 
 
 def test_a_run_nobody_carries_any_more_can_be_resumed(empty, finished, prompt_files):

@@ -48,7 +48,7 @@ def average_verdict(lang: Lang, compared: Mapping[str, Any]) -> str:
 
 def _with_signs(difference: Mapping[str, float]) -> dict[str, str]:
     """Format a difference and its interval."""
-    return {part: f"{difference[part]:+.3f}" for part in ("mean", "low", "high")}
+    return {part: f"{difference[part]:+z.3f}" for part in ("mean", "low", "high")}
 
 
 def format_bytes(number: float) -> str:

@@ -73,7 +73,7 @@ class ColourDrift:
     def sentences(self, lang: Lang) -> list[str]:
         """Say the measures and their changes, and which are outside of what the others have."""
         measured = {measure: f"{getattr(self.own, measure):.2f}" for measure in MEASURES}
-        changes = {f"{measure}_change": f"{self.change(measure):+.2f}" for measure in MEASURES}
+        changes = {f"{measure}_change": f"{self.change(measure):+z.2f}" for measure in MEASURES}
         names = t(lang, "colours_and").join(self.others)
         said = [t(lang, "colours_are", **measured, **changes, others=names, n=self.pictures)]
         if self.outside:

@@ -133,7 +133,7 @@ def score_change(now: float | None, before: float | None, what: str) -> Markup:
         return Markup("")
     difference = now - before
     css, arrow = ("same", "＝") if abs(difference) < TINY else (("up", "▲") if difference > 0 else ("down", "▼"))
-    return Markup('<span class="change {}" title="{}">{} {:+.3f}</span>').format(css, what, arrow, difference)
+    return Markup('<span class="change {}" title="{}">{} {:+z.3f}</span>').format(css, what, arrow, difference)
 
 
 def best_and_worst_prompts(individual: Individual, prompts: PromptSet, count: int = STRIP) -> list[Prompt]:

@@ -136,7 +136,7 @@ def _scored(lang: Lang, one: Individual, beside: Individual | None, language: La
     score, theirs = (_score(each, language, row, noise) if each else None for each in (one, beside))
     change = ""
     if beside and score is not None and theirs is not None:
-        change = f"{score - theirs:+.3f} {t(lang, 'against_best_source', name=beside.id)}"
+        change = f"{score - theirs:+z.3f} {t(lang, 'against_best_source', name=beside.id)}"
     return {"score": format_score(score), "change": change}
 
 

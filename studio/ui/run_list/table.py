@@ -69,7 +69,7 @@ def run_table(studio: Studio, lang: Lang) -> RunTable:
 
 
 def _cells(lang: Lang, run: RunFigures) -> dict[str, Cell]:
-    over = "–" if run.over_average is None else f"{run.over_average:+.3f}"
+    over = "–" if run.over_average is None else f"{run.over_average:+z.3f}"
     return {
         "ja": Cell(value=run.best_ja, text=format_score(run.best_ja)),
         "en": Cell(value=run.best_en, text=format_score(run.best_en)),

@@ -113,8 +113,8 @@ def _plot(lang: Lang, grouped: Sequence[CategoryBest]) -> pd.DataFrame:
 
 def _category_row(lang: Lang, one: CategoryBest) -> list[str]:
     bred = f"{one.offspring} ({format_score(one.offspring_score)})" if one.offspring else "–"
-    ahead = f"{one.offspring_score - one.source_score:+.3f}" if one.offspring_score is not None else "–"
-    interval = " [{:+.3f}, {:+.3f}]".format(*one.interval) if one.interval else ""
+    ahead = f"{one.offspring_score - one.source_score:+z.3f}" if one.offspring_score is not None else "–"
+    interval = " [{:+z.3f}, {:+z.3f}]".format(*one.interval) if one.interval else ""
     return [
         category_label(lang, one.name),
         f"{one.weak} / {one.prompts}",

@@ -12,11 +12,12 @@ from markupsafe import Markup
 
 from studio.i18n import Lang, t
 from studio.judging.reviews import Review, parse_review, read_review, read_reviews, take_in
-from studio.judging.shortlist import shortlist
+from studio.judging.shortlist import finalists, shortlist
 from studio.reports.review import MOST_REVIEWED, write_review
 from studio.ui.common.field_errors import at_field
 from studio.ui.common.frame import listen, page_link
 from studio.ui.common.reviews import review_said, reviews_html
+from studio.ui.common.shortlist import MOST_COMPARED, left_out_words
 from studio.ui.common.studio import Studio, download_folder
 
 # Whoever stars a model in the large view sees it here when that is closed.
@@ -106,10 +107,10 @@ def shortlist_bar(studio: Studio, lang: Lang, name: str) -> Markup:
         RunError: there is no such run.
     """
     with studio.run(name) as store:
-        ids = [one.id for one in shortlist(store)]
+        ids, compared = [one.id for one in shortlist(store)], finalists(store, MOST_COMPARED)
     if not ids:
         return Markup('<p class="quiet">★ {}</p>').format(t(lang, "shortlist_none"))
-    ways = [("compare", {"id": ",".join(ids)}), ("export", {"id": ids[0], "shortlist": "1"})]
+    ways = [("compare", {"id": ",".join(compared.ids)}), ("export", {"id": ids[0], "shortlist": "1"})]
     if len(ids) > 1:
         ways.insert(1, ("judge", {"shortlist": "1"}))
     links = Markup(" ").join(
@@ -118,8 +119,8 @@ def shortlist_bar(studio: Studio, lang: Lang, name: str) -> Markup:
         )
         for page, query in ways
     )
-    return Markup('<p class="shortlist"><b>★ {}</b> <span>{}</span> {}</p>').format(
-        t(lang, "shortlist_of", n=len(ids)), ", ".join(ids), links
+    return Markup('<p class="shortlist"><b>★ {}</b> <span>{}</span> {} <span class="quiet">{}</span></p>').format(
+        t(lang, "shortlist_of", n=len(ids)), ", ".join(ids), links, left_out_words(lang, compared)
     )
 
 

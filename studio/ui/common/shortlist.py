@@ -8,11 +8,13 @@ import gradio as gr
 
 from studio.errors import RunError
 from studio.i18n import Lang, phrase, t
-from studio.judging.shortlist import shortlist
+from studio.judging.shortlist import Finalists, finalists, shortlist
 
 from .field_errors import at_field
 from .frame import listen, query_value
 from .studio import Studio
+
+MOST_COMPARED = 8  # models that Compare shows under each other
 
 
 def fill_with_shortlist(
@@ -32,18 +34,26 @@ def fill_with_shortlist(
 
 @at_field("models")
 def shortlist_ids(studio: Studio, lang: Lang, name: str, most: int) -> list[str]:
-    """Return the ids of a run's shortlist, as many as fit; says which do not.
+    """Return the ids of a run's shortlist, as many as fit; says which do not, and that votes decide who does.
 
     Raises:
         RunError: there is no such run, or its shortlist is empty.
     """
     with studio.run(name) as store:
-        ids = [one.id for one in shortlist(store)]
-    if not ids:
+        found = finalists(store, most)
+    if not found.ids:
         raise RunError(phrase("shortlist_empty"))
-    if left := ids[most:]:
-        gr.Info(t(lang, "models_left_out", most=most, models=", ".join(left)))
-    return ids[:most]
+    if words := left_out_words(lang, found):
+        gr.Info(words)
+    return list(found.ids)
+
+
+def left_out_words(lang: Lang, found: Finalists) -> str:
+    """Say who does not fit, and what decides who does; empty where everybody fits."""
+    if not found.left_out:
+        return ""
+    words = "finalists_by_votes" if found.by_votes else "finalists_before_votes"
+    return t(lang, words, most=len(found.ids), models=", ".join(found.left_out))
 
 
 def asks_for_shortlist(studio: Studio, name: str | None, request: gr.Request) -> bool:

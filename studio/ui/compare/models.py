@@ -19,9 +19,9 @@ from studio.runs.individual import Individual
 from studio.runs.store import RunStore
 from studio.ui.common import html
 from studio.ui.common.field_errors import at_field
+from studio.ui.common.shortlist import MOST_COMPARED as MOST
 from studio.ui.common.studio import Studio, individual_choices
 
-MOST = 8  # models under each other
 AVERAGE = "average"  # how the plain average of a run's sources is written; no source is called so
 RECIPE = ".json"
 

@@ -11,6 +11,7 @@ from studio.errors import RunError
 from studio.i18n import LANGUAGES, t
 from studio.judging.annotations import star
 from studio.judging.reviews import parse_review
+from studio.judging.votes import write_vote
 from studio.ui.archive import shortlist as starred
 from studio.ui.archive.individual import detail
 from studio.ui.archive.wall import wall
@@ -19,6 +20,7 @@ from studio.ui.common.shortlist import shortlist_ids
 from studio.ui.common.studio import Studio
 from studio.ui.export import steps
 from studio.ui.judge import results
+from tests.voters import a_vote
 
 
 @pytest.fixture
@@ -61,6 +63,19 @@ def test_the_bar_leads_to_the_pages_that_take_a_shortlist(studio, lang):
     bar = starred.shortlist_bar(studio, lang, "first")
     assert f'href="/{lang}/compare?run=first&amp;id={"%2C".join(ids)}"' in bar
     assert f'href="/{lang}/judge?run=first&amp;shortlist=1"' in bar
+
+
+def test_a_shortlist_that_does_not_fit_says_who_is_left_out_and_how_to_choose(studio, chosen, monkeypatch):
+    monkeypatch.setattr(starred, "MOST_COMPARED", 1)
+    first, second = chosen
+    bar = starred.shortlist_bar(studio, "en", "first")
+    assert f'href="/en/compare?run=first&amp;id={first}"' in bar
+    assert t("en", "finalists_before_votes", most=1, models=second) in bar.unescape()
+    with studio.run("first") as store:
+        write_vote(store.folder, a_vote(left=first, right=second, answer="right"))
+    bar = starred.shortlist_bar(studio, "en", "first")
+    assert f'href="/en/compare?run=first&amp;id={second}"' in bar
+    assert t("en", "finalists_by_votes", most=1, models=first) in bar.unescape()
 
 
 def test_compare_takes_as_many_as_fit_and_export_the_shortlist_alone(studio, chosen, monkeypatch):

@@ -19,7 +19,7 @@ from studio.execution.creation import create_run
 from studio.ui.archive import page as archive
 from studio.ui.archive.picture_lookup import found_by_picture
 from studio.ui.common import frame, studio
-from studio.ui.evolve import plots, progress, run_control
+from studio.ui.evolve import progress, run_control
 from studio.ui.new_run import beginning, form, form_values
 from studio.ui.new_run import page as new_run
 from tests.conftest import python
@@ -135,14 +135,6 @@ def test_the_address_fills_the_form(finished):
         form_values.asked_form(finished, {"fork": "nobody"})
 
 
-def test_the_family_tree_leads_to_everyone_alive(finished):
-    tree = progress.drawings(finished, "en", "first").tree
-    with finished.run("first") as store:
-        alive = [one.id for one in store.individuals() if one.alive]
-    assert all(f"/en/archive?run=first&amp;id={id}" in tree for id in alive)
-    assert 'class="gone"' not in tree or len(alive) < 7
-
-
 def test_the_cost_is_told_before_the_start(empty, finished):
     assert "200 offspring: about" in beginning.cost(empty, "en", FORM)
     assert "子 200 体" in beginning.cost(empty, "ja", FORM)
@@ -152,43 +144,6 @@ def test_the_cost_is_told_before_the_start(empty, finished):
 def test_a_first_visit_shows_the_sources():
     cards = new_run.welcome("en")
     assert all(f"<h3>{name}</h3>" in cards for name in assets.NAMES)
-
-
-def test_a_run_is_seen_with_its_report(finished):
-    seen = progress.run_view(finished, "en", "first")
-    assert "Done" in seen.headline
-    assert not seen.can_stop
-    assert not seen.can_resume
-    drawn = progress.drawings(finished, "en", "first")
-    assert set(drawn.progress["line"]) == {progress.t("en", line) for line in plots.LINES}
-    assert drawn.progress["made"].max() == 3
-    assert [row[0] for row in seen.table][:4] == list(assets.NAMES)
-    assert "best source" in seen.verdict
-    assert seen.newest.index("0003") < seen.newest.index("0002")
-    assert progress.run_view(finished, "ja", "first").mark == seen.mark
-
-
-def test_the_map_rings_who_holds_each_niche(finished):
-    with finished.run("first") as store:
-        prompts = store.prompts.niches
-        alive = sorted((one for one in store.individuals() if one.alive), key=lambda one: -one.mean("ja"))
-    shown = progress.drawings(finished, "en", "first").niches
-    for row, prompt in enumerate(prompts.prompts):
-        best = max(alive, key=lambda one: one.scores["ja"][row].mean())
-        said = progress.t(
-            "en", "niche_cell", id=best.id, prompt=prompt.ja, score=f"{best.scores['ja'][row].mean():.3f}"
-        )
-        assert f"<title>{said}{progress.t('en', 'niche_held')}</title>" in shown
-    assert shown.count('class="held"') == len(prompts)
-    assert shown.count('class="column"') == len(prompts)
-
-
-def test_a_long_history_is_thinned_and_keeps_both_ends():
-    assert plots.thinned(range(1000))[:2] == [0, 8]  # 999 / 119 is 8.4
-    assert plots.thinned(range(1000))[-1] == 999
-    assert len(plots.thinned(range(1000))) == plots.POINTS
-    assert plots.thinned(range(3)) == [0, 1, 2]
-    assert plots.thinned([]) == []
 
 
 def test_a_run_nobody_carries_any_more_can_be_resumed(empty, finished, prompt_files):

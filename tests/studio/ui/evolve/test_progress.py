@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import assets
 from studio.errors import RunError
 from studio.exporting.card_content import individual_card_content
 from studio.i18n import LANGUAGES, Lang, t
@@ -14,6 +15,7 @@ from studio.runs.inputs import open_run_sources
 from studio.runs.status import locked
 from studio.runs.summary import status
 from studio.ui.common.studio import Studio
+from studio.ui.evolve import plots, progress
 from studio.ui.evolve.progress import glance, results_header, results_table, run_view
 from studio.ui.evolve.run_control import accept
 from tests.conftest import files_opened
@@ -107,3 +109,40 @@ def test_what_a_run_was_and_is_steered_by_is_said(finished, tmp_path):
     shown = run_view(studio, "ja", "first")
     assert "子 2 ～ 3 に反映しました（&lt;b&gt;Aya さん）" in shown.headline
     assert (shown.can_steer, shown.is_steered) == (True, False)
+
+
+def test_the_family_tree_leads_to_everyone_alive(finished):
+    tree = progress.drawings(finished, "en", "first").tree
+    with finished.run("first") as store:
+        alive = [one.id for one in store.individuals() if one.alive]
+    assert all(f"/en/archive?run=first&amp;id={id}" in tree for id in alive)
+    assert 'class="gone"' not in tree or len(alive) < 7
+
+
+def test_a_run_is_seen_with_its_report(finished):
+    seen = progress.run_view(finished, "en", "first")
+    assert "Done" in seen.headline
+    assert not seen.can_stop
+    assert not seen.can_resume
+    drawn = progress.drawings(finished, "en", "first")
+    assert set(drawn.progress["line"]) == {progress.t("en", line) for line in plots.LINES}
+    assert drawn.progress["made"].max() == 3
+    assert [row[0] for row in seen.table][:4] == list(assets.NAMES)
+    assert "best source" in seen.verdict
+    assert seen.newest.index("0003") < seen.newest.index("0002")
+    assert progress.run_view(finished, "ja", "first").mark == seen.mark
+
+
+def test_the_map_rings_who_holds_each_niche(finished):
+    with finished.run("first") as store:
+        prompts = store.prompts.niches
+        alive = sorted((one for one in store.individuals() if one.alive), key=lambda one: -one.mean("ja"))
+    shown = progress.drawings(finished, "en", "first").niches
+    for row, prompt in enumerate(prompts.prompts):
+        best = max(alive, key=lambda one: one.scores["ja"][row].mean())
+        said = progress.t(
+            "en", "niche_cell", id=best.id, prompt=prompt.ja, score=f"{best.scores['ja'][row].mean():.3f}"
+        )
+        assert f"<title>{said}{progress.t('en', 'niche_held')}</title>" in shown
+    assert shown.count('class="held"') == len(prompts)
+    assert shown.count('class="column"') == len(prompts)

@@ -13,7 +13,7 @@ from studio.runs.individual import Individual
 from .foresight import Foresight
 from .initial_population import average_recipe
 from .settings import BreedingSettings
-from .variation import RecipeCrossover
+from .variation import RecipeCrossover, bred_layouts
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,5 @@ class ScoreExpectation:
 
 def is_quick(config: BreedingSettings, sources: Mapping[str, Source]) -> bool:
     """Whether a `ScoreExpectation` reads next to nothing of the sources: on this machine they were bred from before."""
-    bred, blank = config.bred(sources), average_recipe(config, sources)
-    layouts = next(iter(bred.values())).layouts(blank.merged_components, blank.patterns)
-    return all(
-        gram_file(list(bred.values()), layout).exists() for name, layout in layouts.items() if name not in config.frozen
-    )
+    bred, layouts = config.bred(sources), bred_layouts(config, sources, average_recipe(config, sources))
+    return all(gram_file(list(bred.values()), layout).exists() for layout in layouts.values())

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from pipelines.architectures.keys import MODEL, TEXT_ENCODERS, canonical_order, component_of
+from pipelines.architectures.keys import MODEL, TEXT_ENCODERS, Layout, canonical_order, component_of
 from pipelines.checkpoints.sources import Source
 from pipelines.recipes.crossover import (
     AngleScope,
@@ -31,6 +31,19 @@ MET = 512  # pairs of parents whose angles are kept: about those of an archive o
 BINS = 10  # stretches of a chromosome that `guided` tells apart
 
 
+def bred_layouts(config: BreedingSettings, sources: Mapping[str, Source], recipe: Recipe) -> dict[str, Layout]:
+    """Return the chromosomes that are bred, by name: those that recipes like this one have, but for frozen ones.
+
+    Raises:
+        ConfigError: every chromosome is frozen.
+    """
+    every = next(iter(config.bred(sources).values())).layouts(recipe.merged_components, recipe.patterns)
+    layouts = {name: layout for name, layout in every.items() if name not in config.frozen}
+    if not layouts:
+        raise ConfigError("Every chromosome is frozen. Expected one at least to breed; shorten frozen.")
+    return layouts
+
+
 class RecipeCrossover:
     """Crossover of recipes over one set of sources, with what it has learned of where to split.
 
@@ -44,11 +57,7 @@ class RecipeCrossover:
     """
 
     def __init__(self, config: BreedingSettings, sources: Mapping[str, Source], recipe: Recipe) -> None:
-        bred = config.bred(sources)
-        every = next(iter(bred.values())).layouts(recipe.merged_components, recipe.patterns)
-        self.layouts = {name: layout for name, layout in every.items() if name not in config.frozen}
-        if not self.layouts:
-            raise ConfigError("Every chromosome is frozen. Expected one at least to breed; shorten frozen.")
+        bred, self.layouts = config.bred(sources), bred_layouts(config, sources, recipe)
         self._bred = [number for number, name in enumerate(sources) if name in bred]  # places among a recipe's sources
         self.grams = {
             name: compute_gram(list(bred.values()), layout).widened(self._bred, len(sources))

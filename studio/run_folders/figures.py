@@ -14,10 +14,9 @@ from sqlalchemy.orm import Session
 from pipelines.untrusted import DATABASE, UnreadableDocument, parse_json
 from studio.runs.database import IndividualRow, ScoresRow, StateRow, database_errors, open_database
 
-from .file_states import FileStates, file_states
+from .file_states import DATABASE_FILES, FileStates, file_states
 
 _DRAWN = ("ja", "en", "partial")  # scores of pictures that were drawn, one each; NaN where one was spared
-_READ = ("run.db", "run.db-wal")  # files whose change makes a run worth another look
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ def run_figures(folder: Path) -> RunFigures:
     Raises:
         RunError: its database cannot be read.
     """
-    return _figures(folder, file_states(folder, _READ))
+    return _figures(folder, file_states(folder, DATABASE_FILES))
 
 
 @functools.lru_cache(maxsize=4096)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+DATABASE_FILES = ("run.db", "run.db-wal")  # the files of a run's individuals, scores and state
 FileStates = tuple[tuple[int, int] | None, ...]
 
 

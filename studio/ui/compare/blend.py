@@ -8,14 +8,15 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from pipelines.errors import SourceError
 from pipelines.recipes.beside import with_places_beside
 from pipelines.recipes.crossover import mix_recipes
 from pipelines.recipes.recipe import Recipe
 from studio.breeding.expected_scores import ScoreExpectation, is_quick
-from studio.errors import RunError
+from studio.errors import ConfigError, RunError
 from studio.formatting import format_score
 from studio.i18n import Lang, t
-from studio.run_folders.file_states import FileStates, file_states
+from studio.run_folders.file_states import DATABASE_FILES, FileStates, file_states
 from studio.runs.inputs import open_run_sources
 from studio.runs.store import open_run
 from studio.ui.common.field_errors import at_field
@@ -24,7 +25,6 @@ from studio.ui.common.studio import Studio, download_folder
 from .choice import Choice
 from .models import Contender, contender
 
-_READ = ("run.db", "run.db-wal")  # files whose change makes a run worth learning from again
 STOPS = (0, 25, 50, 75, 100)  # percent of the second model
 
 
@@ -98,15 +98,18 @@ def expected_words(studio: Studio, lang: Lang, run: str, choice: Choice) -> Mark
     """Say what the models at the stops are expected to score, before anything is drawn; empty where nothing is known.
 
     The models themselves, at the ends, have the scores that were found. Nothing is known where too few of the run's
-    models were scored, where two come from other sources, or where the sources would have to be read for it.
+    models were scored, where two come from other sources, or where the run's sources are gone or would have to be read.
 
     Raises:
-        M2N2Error: as `stop_models`, or the run's sources are gone.
+        M2N2Error: as `stop_models`.
     """
     with studio.run(run) as store:
-        if not is_quick(store.config, open_run_sources(store.config)):
+        try:
+            if not is_quick(store.config, open_run_sources(store.config)):
+                return Markup()
+            learned = _expectation(store.folder, file_states(store.folder, DATABASE_FILES))
+        except (ConfigError, SourceError):  # pictures that are there can be looked at all the same
             return Markup()
-        learned = _expectation(store.folder, file_states(store.folder, _READ))
     told = []
     for one, mix in zip(stop_models(studio, lang, run, choice), stops(choice), strict=True):
         known = one.individual.mean("ja") if one.individual else None

@@ -13,7 +13,7 @@ from pipelines.errors import M2N2Error
 from studio.analysis.selection import best_source
 from studio.i18n import Lang, t, worded
 from studio.judging.pinned_prompts import PINNED_FILE, pinned_prompts
-from studio.run_folders.file_states import FileStates, file_states
+from studio.run_folders.file_states import DATABASE_FILES, FileStates, file_states
 from studio.run_folders.labels import read_label
 from studio.runs.config import RunConfig
 from studio.runs.state import Pace, RunState
@@ -24,7 +24,7 @@ from studio.ui.common import html
 from studio.ui.common.studio import Studio
 
 MOST = 100  # runs of the list, the newest first
-_READ = ("run.db", "run.db-wal", "run.yaml", PINNED_FILE)  # files whose change makes a run worth another look
+_READ = (*DATABASE_FILES, "run.yaml", PINNED_FILE)  # files whose change makes a run worth another look
 _WORDS = {
     "empty": "no_runs",
     "close": "lightbox_close",

@@ -1,6 +1,7 @@
 """What lies between two models of a run: stops, pictures that are there at once, the recipe that is saved."""
 
 import re
+import shutil
 
 import pytest
 
@@ -114,3 +115,12 @@ def test_nothing_is_said_where_the_sources_would_have_to_be_read_for_it(finished
     monkeypatch.setenv("M2N2_CACHE", str(tmp_path))
     assert expected_words(finished, "en", "first", PAIR) == ""
     assert not list(tmp_path.rglob("*.npy"))
+
+
+def test_blends_whose_sources_are_gone_are_looked_at_without_it(finished, known_sources, tmp_path):
+    shutil.copytree(finished.runs, tmp_path / "runs")
+    settings = tmp_path / "runs" / "first" / "run.yaml"
+    settings.write_text(re.sub(r"assets/family", "assets/gone", settings.read_text("utf-8")), "utf-8")
+    moved = Studio(tmp_path / "runs")
+    assert expected_words(moved, "en", "first", PAIR) == ""
+    assert len(stop_models(moved, "en", "first", PAIR)) == 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eval.preferences.bradley_terry import fit_strengths
@@ -35,16 +36,16 @@ def shortlist(store: RunStore) -> list[Individual]:
     return sorted(chosen, key=lambda one: (-stars[one.recipe.digest], -(one.mean("ja") or 0.0)))
 
 
-def finalists(store: RunStore, most: int) -> Finalists:
-    """Return as many of a shortlist as fit: a tournament by blind votes where it is longer.
+def finalists(store: RunStore, starred: Sequence[Individual], most: int) -> Finalists:
+    """Return as many of a run's shortlist as fit: a tournament by blind votes where it is longer.
 
     Those that won most against others of the shortlist (Bradley and Terry's strengths) come first, then those that
     nobody voted on, in the shortlist's order, then those that lost more than they won.
 
     Raises:
-        RunError: as `shortlist`, or the votes cannot be read.
+        RunError: the votes cannot be read.
     """
-    ids = [one.id for one in shortlist(store)]
+    ids = [one.id for one in starred]
     met = []
     if len(ids) > most:
         met = [vote.comparison for vote in read_votes(store.folder) if {vote.left, vote.right} <= set(ids)]

@@ -107,7 +107,8 @@ def shortlist_bar(studio: Studio, lang: Lang, name: str) -> Markup:
         RunError: there is no such run.
     """
     with studio.run(name) as store:
-        ids, compared = [one.id for one in shortlist(store)], finalists(store, MOST_COMPARED)
+        found = shortlist(store)
+        ids, compared = [one.id for one in found], finalists(store, found, MOST_COMPARED)
     if not ids:
         return Markup('<p class="quiet">★ {}</p>').format(t(lang, "shortlist_none"))
     ways = [("compare", {"id": ",".join(compared.ids)}), ("export", {"id": ids[0], "shortlist": "1"})]

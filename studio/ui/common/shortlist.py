@@ -40,7 +40,7 @@ def shortlist_ids(studio: Studio, lang: Lang, name: str, most: int) -> list[str]
         RunError: there is no such run, or its shortlist is empty.
     """
     with studio.run(name) as store:
-        found = finalists(store, most)
+        found = finalists(store, shortlist(store), most)
     if not found.ids:
         raise RunError(phrase("shortlist_empty"))
     if words := left_out_words(lang, found):

@@ -24,9 +24,9 @@ def first_look(studio: Studio, lang: Lang, page: str, run: str) -> Markup:
     Raises:
         RunError: there is no such run.
     """
-    return Markup(
-        '<style>{}</style><div class="studio-top">{}</div><div class="fields"></div><main class="{}">{}</main>'
-    ).format(Markup(_STYLES), page_bar(lang, page), page, LOOKS[page](studio, lang, run))
+    return Markup('<style>{}</style><div class="studio-top">{}</div><div class="fields"></div><main>{}</main>').format(
+        Markup(_STYLES), page_bar(lang, page), LOOKS[page](studio, lang, run)
+    )
 
 
 def _archive(studio: Studio, lang: Lang, run: str) -> Markup:

@@ -12,8 +12,6 @@ from studio.ui.common.studio import Studio, current_run
 
 from .content import LOOKS, first_look
 
-_NOTHING = Response(status_code=204)
-
 
 def first_look_routes(studio: Studio) -> APIRouter:
     """Route what the script asks for; nothing comes for a page that begins with no picture."""
@@ -23,10 +21,10 @@ def first_look_routes(studio: Studio) -> APIRouter:
     def _look(lang: Lang, page: str, run: str | None = None) -> Response:
         shown = current_run(studio, run) if page in LOOKS else None
         if shown is None or run not in (None, shown):
-            return _NOTHING
+            return Response(status_code=204)
         try:
             return HTMLResponse(answers.get((lang, page, shown), lambda: first_look(studio, lang, page, shown)))
         except M2N2Error:  # the page says why
-            return _NOTHING
+            return Response(status_code=204)
 
     return router

@@ -28,9 +28,12 @@ class Session(SessionState):
 
     def __setitem__(self, number: int, value: Any) -> None:
         """Keep the value of a state, or the changed copy of a component, under the number that the page knows it by."""
-        if number in self.blocks_config.blocks:
+        known = self.blocks_config.blocks.get(number)
+        if isinstance(known, gr.State):
             super().__setitem__(number, value)
             self.config_values.clear()
+        elif known is not None:
+            self.blocks_config.blocks[number] = value
 
     def _update_config(self, key: int) -> None:
         """Describe nothing: Gradio calls this after every change of a component."""

@@ -25,10 +25,10 @@ def test_a_shortlist_that_does_not_fit_is_a_tournament(store):
     starred = ["ja", "real", "base", "flat"]
     for stars, id in zip((5, 4, 3, 2), starred, strict=True):
         annotate(store, known[id], rater="Aya", stars=stars, tags="", note="")
-    assert finalists(store, 4) == Finalists(tuple(starred), (), by_votes=False)
-    assert finalists(store, 2) == Finalists(("ja", "real"), ("base", "flat"), by_votes=False)
+    assert finalists(store, shortlist(store), 4) == Finalists(tuple(starred), (), by_votes=False)
+    assert finalists(store, shortlist(store), 2) == Finalists(("ja", "real"), ("base", "flat"), by_votes=False)
     write_vote(store.folder, a_vote(left="0001", right="ja"))  # not among them
-    assert not finalists(store, 2).by_votes
+    assert not finalists(store, shortlist(store), 2).by_votes
     write_vote(store.folder, a_vote(left="flat", right="ja"))
-    assert finalists(store, 2) == Finalists(("flat", "real"), ("base", "ja"), by_votes=True)
-    assert finalists(store, 4) == Finalists(tuple(starred), (), by_votes=False)  # all fit
+    assert finalists(store, shortlist(store), 2) == Finalists(("flat", "real"), ("base", "ja"), by_votes=True)
+    assert finalists(store, shortlist(store), 4) == Finalists(tuple(starred), (), by_votes=False)  # all fit

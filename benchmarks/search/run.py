@@ -9,7 +9,8 @@ in Japanese and in English, consistency of the twins, and CMMD of the Japanese p
 pictures. Every picture of a prompt begins with the same noise, whoever draws it.
 
 An evaluation is the 33 pictures of one recipe. The sources count, whoever needs them scored; a second language counts
-as another evaluation, and so does scoring somebody again.
+as another evaluation, and so does scoring somebody again. A search that races leaves pictures undrawn, and so has more
+children for the same number of pictures.
 
 A run is a small file under `benchmarks/results/search/`, written when it is finished; a run that is there is not
 repeated, so the table can be completed over several sittings. Seeds come one after the other, so that a table that is
@@ -20,6 +21,7 @@ from all runs; for another number of evaluations they are called `search-400.md`
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import functools
 import json
 import multiprocessing
@@ -41,6 +43,10 @@ from threadpoolctl import threadpool_limits
 from benchmarks.machine import machine
 from pipelines.errors import GenerationError, M2N2Error
 from pipelines.storage.files import write_whole
+from studio.breeding.search_method import Candidate, SearchMethod
+from studio.evaluation.fitness import RACE_ROUND
+from studio.evolution.racing import RaceProgress
+from studio.runs.config import RunConfig
 
 from .methods import Rejection
 from .report import report
@@ -51,6 +57,47 @@ RESULTS = Path(__file__).parents[1] / "results"
 EVALUATIONS = 200
 REPORT = 6  # evaluations that a report on the held-out prompts takes as long as
 PACKAGES = ("numpy", "torch", "diffusers", "open_clip_torch", "cma", "ribs")
+
+
+@dataclass
+class RaceAccount:
+    """What became of the children of a search that races.
+
+    Attributes:
+        children: that were raced.
+        entered: of them.
+        given_up: of them.
+        audited: that would have been given up, and were drawn to the end.
+        missed: of these that entered.
+    """
+
+    children: int = 0
+    entered: int = 0
+    given_up: int = 0
+    audited: int = 0
+    missed: int = 0
+
+    def run(self, bench: Bench, method: SearchMethod, asked: Candidate, config: RunConfig) -> int:
+        """Draw a child round by round and tell what came of it; how many pictures that took."""
+        progress, known = RaceProgress(asked.race, RACE_ROUND), np.full(len(bench.niches), np.nan)
+        self.children += 1
+        while places := progress.next_round(known):
+            found = bench.scores(asked.recipe, method.sources, config, asked.rotation, places)
+            if found is None:
+                method.tell(asked, None)
+                return len(known)
+            known[places] = found
+        drawn = int((~np.isnan(known)).sum())
+        if drawn < len(known):
+            method.tell(asked, None, partial=known)
+            self.given_up += 1
+            return drawn
+        entered = method.tell(asked, known).entered
+        self.entered += entered
+        if progress.end is not None:
+            self.audited += 1
+            self.missed += entered
+        return drawn
 
 
 @dataclass(frozen=True)
@@ -71,12 +118,18 @@ def run(bench: Bench, job: Job, evaluations: int = EVALUATIONS) -> dict[str, Any
     config = entry.config(job.seed, bench.pictures)
     cost, best = len(config.compete), None
     curve: list[float] = []
+    pictures, race = 0, RaceAccount()
     with tempfile.TemporaryDirectory() as folder:
         method = entry.begin(config, bench.sources, bench.niches, Path(folder))
         while (len(curve) + 1) * cost <= evaluations and (asked := method.ask()) is not None:
-            method.tell(asked, bench.scores(asked.recipe, method.sources, config, asked.rotation))
+            if asked.race is None:
+                method.tell(asked, bench.scores(asked.recipe, method.sources, config, asked.rotation))
+                pictures += len(bench.niches)
+            else:
+                pictures += race.run(bench, method, asked, config)
             best = method.best()
-            curve.append(float(best[1][: len(bench.niches)].mean()) if best else 0.0)
+            score = float(best[1][: len(bench.niches)].mean()) if best else 0.0
+            curve += [score] * (pictures // len(bench.niches) - len(curve))
         if best is None:
             raise GenerationError(
                 "{method} drew nothing in {evaluations} evaluations. Expected a picture at least.",
@@ -101,6 +154,8 @@ def run(bench: Bench, job: Job, evaluations: int = EVALUATIONS) -> dict[str, Any
     }
     if isinstance(method, Rejection):
         result |= {"spared": method.spared, "drawn": len(curve) * len(bench.niches), "wronged": method.wronged}
+    if config.racing:
+        result["race"] = dataclasses.asdict(race)
     return result
 
 

@@ -74,7 +74,7 @@ def _dense(name: Literal["ties", "dare"]) -> Begin:
 def _evolution(config: RunConfig, sources: Mapping[str, Source], niches: PromptSet, folder: Path) -> SearchMethod:
     if config.early_rejection:
         return Rejection(config, sources)
-    return M2N2(config, sources, noise_rotation=config.noise_rotation)
+    return M2N2(config, sources, noise_rotation=config.noise_rotation, racing=config.racing)
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,14 @@ METHODS: dict[str, Entry] = {  # in the order in which they matter
     ),
     "ga": Entry("genetic algorithm", "searches", changes={"alpha": 0.0, "breeding": {"attraction": False}}),
     "foresight": Entry("foresight", "searches", changes={"breeding": {"foresight": 0.75}}),
+    "nudges": Entry("foresight with nudges", "searches", changes={"breeding": {"foresight": 0.75, "nudges": True}}),
+    "racing": Entry(
+        "foresight with nudges, raced",
+        "searches",
+        changes={"breeding": {"foresight": 0.75, "nudges": True}, "racing": 0.05},
+    ),
+    "m2n2-racing": Entry("M2N2, raced", "extensions", changes={"racing": 0.05}),
+    "foresight-merges": _extension("foresight and merges first", foresight=0.75, merges=True),
     "together": Entry("one chromosome", "ablations", changes={"breeding": {"together": True}}),
     "no-split": Entry("no split point", "ablations", changes={"breeding": {"split_points": 0}}),
     "no-attraction": Entry("no attraction", "ablations", changes={"breeding": {"attraction": False}}),

@@ -58,16 +58,32 @@ class Bench:
         self._evaluator: Evaluator | None = None
 
     def scores(
-        self, recipe: Recipe, sources: Mapping[str, Source], config: RunConfig, rotation: int = 0
+        self,
+        recipe: Recipe,
+        sources: Mapping[str, Source],
+        config: RunConfig,
+        rotation: int = 0,
+        places: Sequence[int] | None = None,
     ) -> Floats | None:
-        """What the judge makes of a recipe, float64 [niches] a language; None if it draws nothing."""
+        """What the judge makes of a recipe, float64 [niches] a language; None if it draws nothing.
+
+        Args:
+            recipe: whose pictures.
+            sources: what it names.
+            config: of the run.
+            rotation: which noise.
+            places: of the niches that are wanted; all of them if left out.
+        """
+        niches = self.niches
+        if places is not None:
+            niches = niches.model_copy(update={"prompts": [niches.prompts[place] for place in places]})
         conditions, fitness = (
             DrawingConditions(config.pictures, Noise(1, rotation)),
             Fitness(config.fitness, self._folder),
         )
         try:
             evaluator = self._evaluator_of(sources, recipe)
-            drawn = [evaluator.draw(recipe, self.niches, language, conditions) for language in config.compete]
+            drawn = [evaluator.draw(recipe, niches, language, conditions) for language in config.compete]
         except (GenerationError, RecipeError) as error:
             logger.warning("not drawn: %s", error)
             return None

@@ -54,6 +54,11 @@ class CrossoverParameters:
         both = (mixing_ratio, 1.0 - mixing_ratio)
         return cls(tuple(split_points), tuple(both[k % 2] for k in range(len(split_points) + 1)))
 
+    @property
+    def is_single(self) -> bool:
+        """Whether there is one split point, and its first ratio says what the second one is."""
+        return len(self.split_points) == 1 and self.ratios[1] == 1.0 - self.ratios[0]
+
 
 def slerp_coefficients(ratio: float, cosine: float) -> tuple[float, float]:
     """Return the scalars (a, b) of SLERP `a*x + b*y`; linear where the vectors are so alike that sin(omega) <= 1e-6.

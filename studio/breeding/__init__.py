@@ -8,6 +8,7 @@ Read in this order:
     initial_population   the sources as individuals, merges made by hand, the archive of a former run
     variation            the crossover of recipes
     recipe_space         recipes as points whose distances are those of their weights
+    nudges               one of the best with more of one source in a stretch
     foresight            of a pool of children the one that is expected to win most
     expected_scores      what a run's scores say of a recipe that nobody has drawn
     search_method        a search over recipes, as protocols: asked, told, resumed

@@ -7,8 +7,8 @@ for children of those alive. Where noise changes on the way, everyone alive is a
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,37 +21,22 @@ from studio.evolution.mating import Favour
 from studio.evolution.niches import Floats
 from studio.evolution.offspring import Breed, Offspring
 from studio.evolution.search import Search
-from studio.runs.individual import Individual, Prediction
+from studio.runs.individual import Prediction
 from studio.runs.state import EncodedOnce
 
 from .foresight import Foresight
 from .initial_population import initial_offspring, source_recipes, warm_up_parents
-from .search_method import Candidate, Told
+from .nudges import Nudges
+from .search_method import Candidate, Past, Told
 from .settings import BreedingSettings
 from .variation import RecipeCrossover
-
-
-@dataclass(frozen=True)
-class Past:
-    """What a run has recorded of a search that is to go on.
-
-    Attributes:
-        state: as `M2N2.state` gave it with the last individual.
-        rotation: which noise the scores of those alive are from.
-        everyone: all individuals so far, oldest first.
-        niches: an individual's scores by kind to what competes, float64 [niches].
-    """
-
-    state: Mapping[str, Any]
-    rotation: int
-    everyone: Sequence[Individual]
-    niches: Callable[[Mapping[str, np.ndarray]], Floats]
 
 
 class M2N2:
     """A `ResumableSearch`. Its best is the best mean score in the archive.
 
-    With foresight it breeds several children and asks for one of them; all else stays as it is.
+    With foresight it breeds several children and asks for one of them; with racing it says of a child which scores are
+    enough to give it up, and learns from these. All else stays as it is.
 
     Candidates are told in the order in which they were asked for, see `evolution.search`.
 
@@ -59,6 +44,7 @@ class M2N2:
         config: how to breed.
         sources: opened, by name.
         noise_rotation: offspring after which noise changes; 0 for never.
+        racing: a child is given up where its chance to enter is below this; 0 for never.
         max_in_flight: how many candidates may be asked for before the first of them is told.
         past: where to go on; a new search if left out.
         steering: the number of a child to what people favour as it is bred; nothing, as in the paper, if left out.
@@ -74,17 +60,20 @@ class M2N2:
         sources: Mapping[str, Source],
         *,
         noise_rotation: int = 0,
+        racing: float = 0.0,
         max_in_flight: int = 1,
         past: Past | None = None,
         steering: Callable[[int], Favour] = lambda number: {},
     ) -> None:
         self.sources = sources
         self.rotation = past.rotation if past else 0
-        self._config, self._noise_rotation, self._max_in_flight = config, noise_rotation, max_in_flight
-        self._steering = steering
+        self._config, self._noise_rotation, self._steering = config, noise_rotation, steering
+        self._max_in_flight = max_in_flight
         first = list(source_recipes(config, sources).values())
         self._crossover = RecipeCrossover(config, sources, first[0])
-        self._foresight = Foresight(config, sources, self._crossover.grams) if config.breeding.foresight else None
+        ahead = config.breeding.foresight or racing
+        self._foresight = Foresight(config, sources, self._crossover.grams, racing=racing) if ahead else None
+        self._nudges = Nudges(self._crossover, first) if config.breeding.nudges else None
         self._initial = initial_offspring(config, sources)
         everyone = past.everyone if past else ()
         born = {one.id for one in everyone}
@@ -95,11 +84,9 @@ class M2N2:
         self._in_flight: list[Candidate] = []
         self._noted: dict[str, EncodedOnce] = {}  # of each offspring that `state` had in flight last, by its name
         self._search = self._begun() if past is None else self._restored(past)
-        flying = past.state.get("in_flight", ()) if past else ()
-        self._in_flight += [
-            Candidate(one.genome, rotation=self.rotation, prediction=Prediction.read(noted.get("prediction")))
-            for one, noted in zip(self._search.in_flight, flying, strict=True)
-        ]
+        if past:
+            flying = zip(self._search.in_flight, past.state.get("in_flight", ()), strict=True)
+            self._in_flight += [self._flying_again(one.genome, noted, past) for one, noted in flying]
 
     @property
     def archive(self) -> Archive:
@@ -143,12 +130,13 @@ class M2N2:
         self._in_flight.append(candidate)
         return candidate
 
-    def tell(self, candidate: Candidate, scores: Floats | None) -> Told:
+    def tell(self, candidate: Candidate, scores: Floats | None, *, partial: Floats | None = None) -> Told:
         """Let the oldest candidate in flight compete for a place, with its scores, or give it up.
 
         Args:
             candidate: the oldest that `ask` gave and that was not told.
             scores: float64 [niches], in 0..1; None where there are none. Somebody alive then keeps its former ones.
+            partial: of one that a race gave up, float64 [niches], NaN where a score is not known.
 
         Raises:
             EvolutionError: it is not the oldest in flight, or `Archive.insert` refuses the scores; it stays in flight.
@@ -163,6 +151,8 @@ class M2N2:
             told = self._told_again(candidate, scores)
         else:
             told = Told(self._enters(candidate, scores))
+            if self._foresight:
+                self._foresight.learn(candidate.recipe, scores, partial)
         if candidate.role == "offspring":
             self._crossover.learn(candidate.recipe.lineage, told.entered)
             self._made += 1
@@ -218,18 +208,32 @@ class M2N2:
             return Candidate(self._initial[self._asked], rotation=self.rotation)
         parents = warm_up_parents(self._config, self.sources, self.archive, self._asked)
         offspring = self._search.ask(parents, favour=self._steering(self._asked + 1) if parents is None else None)
-        prediction = self._foresight.predict(offspring.genome) if self._foresight else None
-        return Candidate(offspring.genome, rotation=self.rotation, prediction=prediction)
+        recipe, prediction, race = offspring.genome, None, None
+        if self._foresight and (prediction := self._foresight.predict(recipe)) is not None:
+            race = self._foresight.race(recipe, prediction, self.archive)
+        return Candidate(recipe, rotation=self.rotation, prediction=prediction, race=race)
+
+    def _flying_again(self, recipe: Recipe, noted: Mapping[str, Any], past: Past) -> Candidate:
+        """An offspring that was in flight when the search was stopped, as it was asked for."""
+        prediction, race = Prediction.read(noted.get("prediction")), None
+        if self._foresight and prediction is not None and "race" in noted:
+            scores = {one.id: past.niches(one.scores) for one in past.everyone if one.id in noted["race"]["ids"]}
+            race = self._foresight.recorded_race(recipe, prediction, noted["race"], scores)
+        return Candidate(recipe, rotation=self.rotation, prediction=prediction, race=race)
 
     def _select(self, breed: Breed[Recipe], rng: np.random.Generator) -> Offspring[Recipe]:
         if self._foresight is None:
             return breed()
+        number, nudge = self._asked + 1, None
+        if self._nudges is not None:
+            nudge = partial(self._nudges.breed, self.archive, self._search.genomes, rng, number)
         return self._foresight.select(
             breed,
             rng,
-            number=self._asked + 1,
+            number=number,
             archive=self.archive,
             in_flight=[one.genome for one in self._search.in_flight],
+            nudge=nudge,
         )
 
     def _cross(self, mother: Recipe, father: Recipe, rng: np.random.Generator) -> Recipe:
@@ -243,12 +247,8 @@ class M2N2:
                 self._search.discard(bred)
             return False
         if bred is not None:
-            entered = self._search.tell(name, bred, scores).entered
-        else:
-            entered = self._search.add(name, candidate.recipe, scores).entered
-        if self._foresight:
-            self._foresight.learn(candidate.recipe, scores)
-        return entered
+            return self._search.tell(name, bred, scores).entered
+        return self._search.add(name, candidate.recipe, scores).entered
 
     def _told_again(self, candidate: Candidate, scores: Floats | None) -> Told:
         id = candidate.recipe.name
@@ -280,8 +280,9 @@ class M2N2:
         for one in past.everyone:
             if not one.is_source:
                 self._crossover.learn(one.recipe.lineage, one.entered)
-            if self._foresight and one.scores:
-                self._foresight.learn(one.recipe, past.niches(one.scores))
+            if self._foresight:
+                scores = past.niches(one.scores) if one.scores else None
+                self._foresight.learn(one.recipe, scores, one.partial.niches if one.partial else None)
         alive = [one for one in past.everyone if one.alive]
         return Search.restore(
             past.state,

@@ -9,17 +9,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
+
+import numpy as np
 
 from pipelines.checkpoints.sources import Source
 from pipelines.recipes.recipe import Recipe
 from studio.evolution.archive import Archive
 from studio.evolution.niches import Floats
-from studio.runs.individual import Prediction
+from studio.evolution.racing import Race
+from studio.runs.individual import Individual, Prediction
 
 Role = Literal["source", "offspring", "again"]
+
+
+@dataclass(frozen=True)
+class Past:
+    """What a run has recorded of a search that is to go on.
+
+    Attributes:
+        state: as `M2N2.state` gave it with the last individual.
+        rotation: which noise the scores of those alive are from.
+        everyone: all individuals so far, oldest first.
+        niches: an individual's scores by kind to what competes, float64 [niches].
+    """
+
+    state: Mapping[str, Any]
+    rotation: int
+    everyone: Sequence[Individual]
+    niches: Callable[[Mapping[str, np.ndarray]], Floats]
 
 
 @dataclass(frozen=True)
@@ -31,18 +51,22 @@ class Candidate:
         role: a source, an offspring, or somebody alive who is to be scored again, on other noise.
         rotation: which noise it is to be drawn with: 0 the first of every prompt, 1 the next, and so on.
         prediction: what the search expects it to score, where it looks ahead.
+        race: tells from some of its scores that it is to be given up; None where all are wanted.
     """
 
     recipe: Recipe
     role: Role = "offspring"
     rotation: int = 0
     prediction: Prediction | None = None
+    race: Race | None = None
 
     def recorded(self) -> dict[str, Any]:
         """What a search that goes on needs of one in flight, as JSON has it."""
         recorded: dict[str, Any] = {"recipe": self.recipe.model_dump(mode="json", exclude_none=True)}
         if self.prediction is not None:
             recorded["prediction"] = self.prediction.recorded()
+        if self.race is not None:
+            recorded["race"] = self.race.recorded()
         return recorded
 
 
@@ -98,8 +122,14 @@ class ResumableSearch(SearchMethod, Protocol):
     def ready(self) -> bool:
         """Whether it may be asked for another candidate now, before any of those in flight is told."""
 
-    def tell(self, candidate: Candidate, scores: Floats | None) -> Told:
-        """As in `SearchMethod`, and what became of it."""
+    def tell(self, candidate: Candidate, scores: Floats | None, *, partial: Floats | None = None) -> Told:
+        """As in `SearchMethod`, and what became of it.
+
+        Args:
+            candidate: the oldest in flight.
+            scores: float64 [niches], or None where it has none.
+            partial: of one that was given up, float64 [niches], NaN where a score is not known.
+        """
 
     def state(self) -> dict[str, Any]:
         """What a restored search needs beside the individuals; JSON can hold it."""

@@ -93,13 +93,25 @@ class RecipeCrossover:
                 name: CrossoverParameters(one.split_points, tuple(1 - w for w in one.ratios))
                 for name, one in genes.items()
             }
+        return self.crossed(mother, father, genes, number=number)
+
+    def crossed(
+        self, mother: Recipe, father: Recipe, genes: Mapping[str, CrossoverParameters], *, number: int
+    ) -> Recipe:
+        """The child of given split points and mixing ratios.
+
+        Args:
+            mother: whose weights ratio 0 keeps, and those of a chromosome that is left out.
+            father: whose weights ratio 1 keeps.
+            genes: by chromosome that is bred.
+            number: how many offspring there are with this one; its name is `f"{number:04d}"`.
+        """
         lineage = Lineage(
             mother=mother.name,
             father=father.name,
             splits={name: _one_or_all(drawn.split_points) for name, drawn in genes.items() if drawn.split_points},
             ratios={
-                name: drawn.ratios[0] if len(drawn.split_points) == 1 and how.step == 1 else _one_or_all(drawn.ratios)
-                for name, drawn in genes.items()
+                name: drawn.ratios[0] if drawn.is_single else _one_or_all(drawn.ratios) for name, drawn in genes.items()
             },
             seed=self.config.seed,
         )

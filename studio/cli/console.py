@@ -49,7 +49,7 @@ def print_results(run: dict[str, Any]) -> None:
     console = Console(soft_wrap=True)
     console.print(f"run {run['run']}: {run['status']}, {run['evaluations']} of {run['of']} offspring")
     if run["pictures_spared"]:
-        console.print(f"early rejection spared {run['pictures_spared']} pictures")
+        console.print(f"{run['pictures_spared']} pictures of children with little or no chance were not drawn")
     print_foresight(console, run)
     for note in steering_notes("en", run):
         console.print(note, markup=False, highlight=False)
@@ -123,12 +123,18 @@ def print_workers(console: Console, run: dict[str, Any]) -> None:
 
 
 def print_foresight(console: Console, run: dict[str, Any]) -> None:
-    """Print how what was expected of offspring compares with what was found, where a run looked ahead."""
+    """Print how what a run expected of its offspring compares with what was found, and what it gave up for it."""
     if (found := run.get("foresight")) is not None:
         r2 = "–" if found["r2"] is None else f"{found['r2']:.2f}"
         console.print(
             f"foresight: {found['individuals']} offspring, R² {r2}, "
             f"{found['coverage']:.0%} of their scores within the {INTERVAL:.0%} intervals",
+            highlight=False,
+        )
+    if (raced := run.get("racing")) is not None:
+        console.print(
+            f"racing: {raced['given_up']} offspring given up at a chance of {raced['chance']:.1%}, "
+            f"{raced['audited']} more drawn to the end to see, of which {raced['missed']} entered",
             highlight=False,
         )
 

@@ -6,8 +6,9 @@ reported: they are drawn for the sources and for those that enter the archive.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from pipelines.errors import GenerationError, RecipeError
 from pipelines.recipes.recipe import Recipe
 from studio.evolution.archive import Archive
 from studio.evolution.early_rejection import cannot_enter, prompt_order
+from studio.evolution.niches import Floats
+from studio.evolution.racing import Race, RaceEnd, RaceProgress
 from studio.judging.preference_niches import PreferenceModel, preference_scores
 from studio.runs.config import RunConfig
 from studio.runs.individual import PartialScores
@@ -25,6 +28,8 @@ from studio.runs.noise import Noise
 from .evaluator import DrawingConditions, Fitness, Picture, PictureScores
 from .worker import EvaluationRequest, EvaluationResult, Worker
 
+RACE_ROUND = 8  # prompts that are drawn between two looks whether to go on, as far as a batch holds them
+NextRound = Callable[[Floats], Sequence[int]]  # scores known so far to the prompts to draw next, none at the end
 ScoresByKind = Mapping[str, np.ndarray]  # float64 [prompts, noises] by kind, as `Individual` has them
 
 
@@ -37,12 +42,14 @@ class FitnessResult:
         votes: what people would say of the pictures, float64 [raters * prompts, noises]; None where votes do not
             steer the run.
         partial: the scores of one that was turned away before all its pictures were drawn, and that has no others.
+        race: where a race was given up, or would have been.
         error: why the individual could not be evaluated; None where it was.
     """
 
     evaluations: Mapping[Language, EvaluationResult]
     votes: np.ndarray | None = None
     partial: PartialScores | None = None
+    race: RaceEnd | None = None
     error: str | None = None
 
     @property
@@ -107,19 +114,24 @@ class FitnessEvaluation:
         full = self.report_twins(recipe, FitnessResult({"ja": ja}), noise)
         return FullScores(full.scores, (*ja.pictures, *full.pictures))
 
-    def evaluate(self, recipe: Recipe, archive: Archive, noise: Noise) -> FitnessResult:
+    def evaluate(self, recipe: Recipe, archive: Archive, noise: Noise, race: Race | None = None) -> FitnessResult:
         """Draw and score the languages that compete.
 
         Args:
             recipe: whose pictures.
             archive: what the individual wants to enter; early rejection gives up where it cannot.
             noise: which noise.
+            race: tells when to give up, where the run races.
 
         Returns:
             What there is; where it cannot be drawn or woven, with the reason, and the languages done before.
         """
+        if race is not None:
+            progress = RaceProgress(race, min(self._conditions(noise).prompts_per_round, RACE_ROUND))
+            result = self._evaluate_by_rounds(recipe, noise, progress.next_round)
+            return replace(result, race=progress.end)
         if self._config.early_rejection and archive.is_full:
-            return self._evaluate_by_rounds(recipe, archive, noise)
+            return self._evaluate_by_rounds(recipe, noise, self._until_hopeless(archive, noise))
         found: dict[Language, EvaluationResult] = {}
         try:
             for language in self._config.compete:
@@ -158,27 +170,41 @@ class FitnessEvaluation:
             scores["votes"] = votes
         return FullScores(scores, tuple(picture for one in new.values() for picture in one.pictures))
 
-    def _evaluate_by_rounds(self, recipe: Recipe, archive: Archive, noise: Noise) -> FitnessResult:
-        """Evaluate a round of prompts after another, those that tell most first, until the child cannot enter."""
+    def _until_hopeless(self, archive: Archive, noise: Noise) -> NextRound:
+        """Rounds of a batch each, those that tell most first, until the child cannot enter."""
+        sizes = [len(some) for some in self._conditions(noise).rounds(self._prompts)]
+        stops = np.cumsum(sizes).tolist()
+        niches = [slice(stop - size, stop) for stop, size in zip(stops, sizes, strict=True)]
+        left = deque(prompt_order(archive, niches))
+
+        def next_round(known: Floats) -> Sequence[int]:
+            if not left or (len(left) < len(niches) and cannot_enter(archive, known)):
+                return ()
+            return range(len(known))[niches[left.popleft()]]
+
+        return next_round
+
+    def _evaluate_by_rounds(self, recipe: Recipe, noise: Noise, next_round: NextRound) -> FitnessResult:
+        """Evaluate a round of prompts after another for as long as there is a next one."""
         (language,) = self._config.compete
-        rounds = self._conditions(noise).rounds(self._prompts)
-        stops = np.cumsum([len(some) for some in rounds])
-        niches = [slice(stop - len(some), stop) for stop, some in zip(stops, rounds, strict=True)]
         rows = np.full((len(self._prompts), noise.count), np.nan)
-        found: dict[int, EvaluationResult] = {}
+        pictures: dict[int, Sequence[Picture]] = {}
+        features: dict[int, np.ndarray] = {}
         try:
-            for number in prompt_order(archive, niches):
-                found[number] = self._evaluate(recipe, rounds[number], language, noise)
-                rows[niches[number]] = found[number].scores.scores
-                if len(found) < len(rounds) and cannot_enter(archive, rows.mean(axis=1)):
-                    break
+            while places := next_round(rows.mean(axis=1)):
+                some = self._prompts.model_copy(update={"prompts": [self._prompts.prompts[place] for place in places]})
+                found = self._evaluate(recipe, some, language, noise)
+                for row, place in enumerate(places):
+                    own = slice(row * noise.count, (row + 1) * noise.count)
+                    rows[place] = found.scores.scores[row]
+                    pictures[place], features[place] = found.pictures[own], found.scores.features[own]
         except (GenerationError, RecipeError) as failure:
             return FitnessResult({}, error=str(failure))
-        parts = [found[number] for number in sorted(found)]
-        pictures = tuple(picture for part in parts for picture in part.pictures)
-        scores = PictureScores(rows, np.concatenate([part.scores.features for part in parts]))
-        partial = PartialScores(rows) if len(found) < len(rounds) else None
-        return FitnessResult({language: EvaluationResult(pictures, scores)}, partial=partial)
+        drawn = sorted(pictures)
+        scores = PictureScores(rows, np.concatenate([features[place] for place in drawn]))
+        in_order = tuple(picture for place in drawn for picture in pictures[place])
+        partial = PartialScores(rows) if len(drawn) < len(rows) else None
+        return FitnessResult({language: EvaluationResult(in_order, scores)}, partial=partial)
 
     def _evaluate(self, recipe: Recipe, prompts: PromptSet, language: Language, noise: Noise) -> EvaluationResult:
         request = EvaluationRequest(recipe, prompts, language, self._conditions(noise), self._fitness)

@@ -7,6 +7,7 @@ Read in this order:
     competition       the same for one archive, worked out once: exact, and many times faster
     archive           the P individuals alive and who leaves when one more is born
     early_rejection   early rejection: who cannot enter the archive any more, told from some of its scores
+    racing            who will hardly enter it, told from some of its scores and what was expected
     foresight         what individuals that nobody has scored are expected to score, and who of them to try
     calibration       how what was expected compares with what was found
     generators        random generators out of the state that a search keeps

@@ -19,6 +19,7 @@ from scipy.linalg import cho_solve, cholesky, solve_triangular
 from .calibration import NO_VARIANCE
 from .errors import EvolutionError
 from .niches import Floats, check_scores, newcomer_fitness
+from .racing import Surprise
 
 FEWEST = 4  # individuals that anything is learned from
 LENGTHS = (0.25, 0.5, 1.0, 2.0, 4.0)  # as shares of the unit
@@ -48,25 +49,46 @@ class ScoreModel:
 
     Args:
         places: float64 [individuals, dimensions], whoever was scored.
-        scores: float64 [individuals, niches], in 0..1.
+        scores: float64 [individuals, niches], in 0..1; NaN where one was given up before it was known. What is expected
+            there, given the rest of its scores, stands in: as of those in flight, it makes surer what lies near.
         unit: a distance at which individuals are likely to differ. It must not depend on who was scored so far: where
             they have come together, what is far from them would seem unknown.
 
     Raises:
-        EvolutionError: fewer than `FEWEST` individuals, not one row of scores for each, or one outside 0..1.
+        EvolutionError: fewer than `FEWEST` individuals with all their scores, not one row for each, or a score outside
+            0..1.
     """
 
     def __init__(self, places: ArrayLike, scores: ArrayLike, *, unit: float = 1.0) -> None:
-        places, scores = np.asarray(places, dtype=np.float64), check_scores(scores)
-        if len(places) != len(scores) or len(places) < FEWEST:
+        places, scores = np.asarray(places, dtype=np.float64), np.asarray(scores, dtype=np.float64)
+        check_scores(np.where(np.isnan(scores), 0.0, scores))
+        known = ~np.isnan(scores).any(axis=1)
+        if len(places) != len(scores) or known.sum() < FEWEST:
             raise EvolutionError(
                 "expected scores of at least {fewest} places, one row each, found {places} places and {scores} rows",
                 fewest=FEWEST,
                 places=len(places),
-                scores=len(scores),
+                scores=int(known.sum()),
             )
-        chosen = np.unique(np.linspace(0, len(places) - 1, min(len(places), MOST_LIKELY_OF)).round().astype(int))
-        self._length, self._noise = _likeliest(places[chosen], scores[chosen], unit)
+        chosen = np.unique(np.linspace(0, known.sum() - 1, min(known.sum(), MOST_LIKELY_OF)).round().astype(int))
+        self._length, self._noise = _likeliest(places[known][chosen], scores[known][chosen], unit)
+        self._learn(places[known], scores[known])
+        self._surprise: Surprise | None = None
+        if not known.all():
+            self._surprise, expected = self.surprise, self.forecast(places[~known])
+            rest = zip(scores[~known], expected.mean, expected.found, strict=True)
+            scores = scores.copy()
+            scores[~known] = [self._surprise.outlook(*one).completed for one in rest]
+            self._learn(places, scores)
+
+    @property
+    def surprise(self) -> Surprise:
+        """How wrong it is of individuals that it does not know, as told by leaving out in turn each that it knows."""
+        if self._surprise is None:
+            self._surprise = Surprise.of(self._left_out())
+        return self._surprise
+
+    def _learn(self, places: Floats, scores: Floats) -> None:
         self._places, self._factor = places, self._factored(places)
         ones = np.ones(len(places))
         whitened = cho_solve(self._factor, ones)
@@ -74,6 +96,16 @@ class ScoreModel:
         self._weights: Floats = cho_solve(self._factor, scores - self._level)  # [individuals, niches]
         explained = ((scores - self._level) * self._weights).sum(axis=0)
         self._scale: Floats = np.sqrt(np.maximum(explained, 0.0) / len(places))  # [niches], a standard deviation
+
+    def _left_out(self) -> Floats:
+        """Errors in deviations, float64 [individuals, niches], of each as the others foresee it.
+
+        In closed form, with K the covariance: (K^-1 y)_i / (K^-1)_ii, of variance 1 / (K^-1)_ii (Rasmussen and
+        Williams, equation 5.12).
+        """
+        precision = np.diag(cho_solve(self._factor, np.eye(len(self._places))))[:, np.newaxis]
+        told = self._scale > 0
+        return (self._weights[:, told] / np.sqrt(precision)) / self._scale[told]
 
     def forecast(self, places: ArrayLike, *, in_flight: ArrayLike | None = None) -> Forecast:
         """What places are expected to score.

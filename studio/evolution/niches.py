@@ -132,13 +132,35 @@ def newcomer_fitness(alive: ArrayLike, newcomers: ArrayLike, *, alpha: float = 1
     Returns:
         float64 [newcomers].
     """
+    s, worth, _ = _beside(check_scores(alive), check_scores(newcomers), alpha)
+    return (s * worth).sum(axis=1)
+
+
+def newcomer_leads(alive: ArrayLike, newcomers: ArrayLike, *, alpha: float = 1.0) -> Floats:
+    """How much more each of several newcomers would win than each alive, if it alone competed with them.
+
+    Args:
+        alive: float64 [individuals, niches], raw.
+        newcomers: float64 [newcomers, niches], raw.
+        alpha: competition strength, 0 to 10.
+
+    Returns:
+        float64 [newcomers, individuals], up to rounding.
+    """
+    alive = check_scores(alive)
+    s, worth, worst = _beside(alive, check_scores(newcomers), alpha)
+    theirs = worth @ alive.T - (worth * worst).sum(axis=1)[:, np.newaxis]
+    return (s * worth).sum(axis=1)[:, np.newaxis] - theirs
+
+
+def _beside(alive: Floats, newcomers: Floats, alpha: float) -> tuple[Floats, Floats, Floats]:
+    """Newcomers that compete one by one: adjusted scores, prices and worst scores, each [newcomers, niches]."""
     check_alpha(alpha)
-    alive, newcomers = check_scores(alive), check_scores(newcomers)
-    worst = np.minimum(alive.min(axis=0), newcomers)  # [newcomers, niches]
+    worst = np.minimum(alive.min(axis=0), newcomers)
     s = newcomers - worst
     c = np.maximum(alive.max(axis=0) - worst, s)
     z = np.maximum(alive.sum(axis=0) - len(alive) * worst + s, 0.0)
-    return (s * np.divide(c, z if alpha == 1 else z**alpha, out=np.zeros_like(z), where=z > MIN_CROWD)).sum(axis=1)
+    return s, np.divide(c, z if alpha == 1 else z**alpha, out=np.zeros_like(z), where=z > MIN_CROWD), worst
 
 
 def attraction(scores: ArrayLike, mother: int, *, alpha: float = 1.0) -> Floats:

@@ -86,6 +86,7 @@ def _work(store: RunStore, watch: Watch, agreement: Agreement, devices: HeldDevi
             config,
             sources,
             noise_rotation=config.noise_rotation,
+            racing=config.racing,
             max_in_flight=workers or 1,
             past=past,
             steering=RunSteering(store),

@@ -215,7 +215,9 @@ class Loop(Generic[E, C]):
     def _tell(self, one: _Measuring[E]) -> None:
         """Tell the search what came of a candidate, and have done what is only worth it then."""
         measured = one.evaluation.result()
-        told = self._search.tell(one.candidate, self._task.niches(measured.scores) if measured.complete else None)
+        scores = self._task.niches(measured.scores) if measured.complete else None
+        partial = None if measured.partial is None else measured.partial.niches
+        told = self._search.tell(one.candidate, scores, partial=partial)
         completed = self._executor.submit(self._task.complete, one.candidate, measured, entered=told.entered)
         self._settled = told.settled
         state, alive = self._search.state(), self._search.archive.ids
@@ -262,6 +264,7 @@ class Loop(Generic[E, C]):
             error=evaluation.error,
             partial=evaluation.partial,
             prediction=one.candidate.prediction,
+            race=evaluation.race,
         )
         self._store.record(individual, one.state, one.alive)
         self._recorded = done

@@ -116,8 +116,8 @@ class PictureTask:
         """
         recipe, noise = candidate.recipe, self._noise(candidate)
         if candidate.role == "offspring":
-            result = self._fitness.evaluate(recipe, archive, noise)
-            return PictureEvaluation(result.scores, result.partial, result.error, fitness=result)
+            result = self._fitness.evaluate(recipe, archive, noise, candidate.race)
+            return PictureEvaluation(result.scores, result.partial, result.error, result.race, fitness=result)
         try:
             full = self._fitness.both_languages(recipe, noise)
         except (GenerationError, RecipeError) as failure:
@@ -145,9 +145,9 @@ class PictureTask:
         try:
             full = self._fitness.report_twins(recipe, fitness, self._noise(candidate))
         except (GenerationError, RecipeError) as failure:  # takes nobody's place away
-            return Evaluation(evaluation.scores, error=str(failure))
+            return Evaluation(evaluation.scores, error=str(failure), race=evaluation.race)
         self._keep(full.pictures, recipe)
-        return Evaluation(full.scores)
+        return Evaluation(full.scores, race=evaluation.race)
 
     def report(self) -> None:
         """Score the held-out prompts in this process; see `HeldOutReporter`."""

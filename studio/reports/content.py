@@ -24,13 +24,14 @@ from studio.analysis.lineage import lineage
 from studio.analysis.replay import ArchiveMoment, archive_history
 from studio.evolution.calibration import Calibration
 from studio.evolution.niches import owners
+from studio.evolution.racing import RacingRecord
 from studio.library.model_reference import open_recipe_sources
 from studio.licences.inheritance import InheritedLicence, inherited_licences
 from studio.runs.config import RunConfig
 from studio.runs.individual import Individual
 from studio.runs.results import best_child
 from studio.runs.store import RunStore
-from studio.runs.summary import calibration_of, status
+from studio.runs.summary import calibration_of, racing_of, status
 
 from .pictures import ReportPictures, report_pictures
 
@@ -64,6 +65,7 @@ class ReportContent:
         moments: the archive after each offspring.
         calibration: how what the run expected of offspring compares with what was found; `None` where it did not look
             ahead.
+        racing: what racing has spared and missed; `None` where nobody was given up.
         alive: the archive as it is, best first.
         holdings: who holds each niche.
         results: the held-out report, by row and kind; empty before there is one.
@@ -88,6 +90,7 @@ class ReportContent:
     ended: datetime | None
     moments: Sequence[ArchiveMoment]
     calibration: Calibration | None
+    racing: RacingRecord | None
     alive: Sequence[Individual]
     holdings: Sequence[NicheHolder]
     results: Mapping[str, Any]
@@ -130,6 +133,7 @@ def read_report_content(store: RunStore) -> ReportContent:
         ended=individuals[-1].born if individuals else None,
         moments=archive_history(individuals, config),
         calibration=calibration_of(individuals, config.competing),
+        racing=racing_of(individuals),
         alive=alive,
         holdings=_holdings(niches, [one for one in alive if "ja" in one.scores], individuals),
         results=state.results or {},

@@ -25,7 +25,7 @@ from studio.stored_messages import stored_phrase
 from . import drawings, standalone
 from .content import ReportContent, read_report_content
 from .figures import archive_curves
-from .foresight import foresight_words
+from .foresight import foresight_words, racing_words
 from .pictures import CaptionPictures, ModelLanguage
 
 SIDE = 224  # pixels of a picture on the page, at most: a report of full-size pictures stays below 3 MB
@@ -60,6 +60,7 @@ def report_html(store: RunStore, lang: Lang) -> str:
         verdict=stressed(report_verdict(lang, report.comparisons)) if report.comparisons else None,
         curves=archive_curves(lang, report.moments) if report.moments else None,
         foresight=foresight_words(lang, report.calibration) if report.calibration else None,
+        racing=racing_words(lang, report.racing) if report.racing else None,
         niche_map=drawings.niche_map(lang, [one for one in report.alive if "ja" in one.scores], report.niches)
         if len(report.niches) <= PROMPTS_TOLD
         else None,

@@ -30,8 +30,7 @@ if TYPE_CHECKING:  # a run is read without torch
     from pipelines.checkpoints.sources import Source
 
 FitnessKind = Literal["text", "image"]
-# Small pictures: two batches for the 65 captions; 8 steps score alike.
-EMBEDDED_PICTURES = GenerationSettings(steps=6, batch=33)
+EMBEDDED_PICTURES = GenerationSettings(steps=6, batch=33)  # two batches for the 65 captions; 8 steps score alike
 RESERVED = ("average", "child")  # rows of every report
 
 
@@ -63,6 +62,7 @@ class Breeding(BaseModel):
     foresight: float = Field(
         0.0, ge=0, le=1, description="share of offspring that are the best of a pool, by scores foreseen; 0 is off"
     )
+    nudges: bool = Field(False, description="with foresight: small changes to the best are in the pool too")
     merges: bool = Field(False, description="first offspring: means of each pair of sources and of all")
     task_arithmetic: str | None = Field(
         None, description="with merges: the source that was the others' base, for sums of what each pair added to it"
@@ -71,18 +71,17 @@ class Breeding(BaseModel):
     @model_validator(mode="after")
     def _sensible(self) -> Breeding:
         if self.guided and self.together:
-            raise InvalidValue(
-                "guided learns for each chromosome apart, together has none apart; expected one of the two"
-            )
+            raise InvalidValue("guided learns for each chromosome, together has one for all; expected one of the two")
         if self.step < 1 and self.together:
             raise InvalidValue("step draws a ratio for each stretch, together one for all; expected one of the two")
+        if self.nudges and not self.foresight:
+            raise InvalidValue("nudges are chosen by foresight; expected foresight above 0 beside them")
         if self.task_arithmetic and not self.merges:
             raise InvalidValue("task_arithmetic is one of the merges; expected merges: true beside it")
         return self
 
 
-# Keys that mean the same whatever a run breeds. Types, and no fields of `RunSettings`: those would come first in every
-# run.yaml.
+# Keys that mean the same whatever a run breeds; as fields of `RunSettings` they would come first in every run.yaml.
 Frozen = Annotated[
     dict[str, str], Field(description="chromosomes that are not bred, and the source each is taken from")
 ]
@@ -149,6 +148,9 @@ class RunConfig(RunSettings):
     early_rejection: bool = Field(
         False, description="stop drawing an offspring that can no longer enter the archive; the archive stays the same"
     )
+    racing: float = Field(
+        0.0, ge=0, lt=1, description="stop drawing an offspring whose foreseen chance to enter is below this; 0 is off"
+    )
     start: Start = None
     evaluations: Evaluations = 200
     archive: ArchiveSize = 20
@@ -177,8 +179,7 @@ class RunConfig(RunSettings):
             )
         if "default" not in self.host:
             raise InvalidValue(
-                "host is {host}; expected a source for 'default', which lends what no other key names",
-                host=self.host,
+                "host is {host}; expected a source for 'default', which lends what no other key names", host=self.host
             )
         if unknown := self.host.keys() - {"default", *COMPONENTS}:
             raise InvalidValue(
@@ -188,17 +189,13 @@ class RunConfig(RunSettings):
             )
         if taken := self.chromosomes.keys() & {REST, *TEXT_ENCODERS}:
             raise InvalidValue(
-                "chromosomes gives patterns for {taken}; expected a name of your own",
-                taken=", ".join(sorted(taken)),
+                "chromosomes gives patterns for {taken}; expected a name of your own", taken=", ".join(sorted(taken))
             )
         known = [*(self.chromosomes or (ATTENTION, BACKBONE)), *([REST] if self.chromosomes else [])]
         known += TEXT_ENCODERS if self.merge_text_encoders else ()
         if unknown := self.frozen.keys() - known:
-            raise InvalidValue(
-                "frozen names {unknown}; expected one of {known}",
-                unknown=", ".join(sorted(unknown)),
-                known=", ".join(known),
-            )
+            names = ", ".join(sorted(unknown))
+            raise InvalidValue("frozen names {unknown}; expected one of {known}", unknown=names, known=", ".join(known))
         if self.frozen.keys() == set(known):
             raise InvalidValue("frozen names all of {known}; expected one at least to breed", known=", ".join(known))
         if len(set(self.compete)) < len(self.compete):
@@ -207,11 +204,14 @@ class RunConfig(RunSettings):
             raise InvalidValue(
                 "fitness has the weights {found}; expected numbers above 0, leave out what is off", found=self.fitness
             )
-        if self.early_rejection and self.compete != ("ja",):
-            raise InvalidValue("early_rejection stops within one language; expected compete: [ja] beside it")
-        if self.early_rejection and self.votes:
+        early = [option for option in ("early_rejection", "racing") if getattr(self, option)]
+        if len(early) > 1:
+            raise InvalidValue("racing stops whoever early_rejection would, and sooner; expected one of the two")
+        if early and self.compete != ("ja",):
+            raise InvalidValue("{option} stops within one language; expected compete: [ja] beside it", option=early[0])
+        if early and self.votes:
             raise InvalidValue(
-                "early_rejection stops before all pictures are drawn, votes need them; expected one of the two"
+                "{option} leaves pictures undrawn, votes need all; expected one of the two", option=early[0]
             )
         if self.early_rejection and are_several(self.workers):
             raise InvalidValue(

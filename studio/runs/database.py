@@ -28,6 +28,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, rela
 from pipelines.errors import Phrase
 from pipelines.recipes.recipe import Recipe, parse_recipe
 from studio.errors import RunError
+from studio.evolution.racing import RaceEnd
 
 from .individual import Individual, PartialScores, Prediction
 
@@ -37,6 +38,7 @@ WITHOUT_LOG = Phrase(
 )
 _PARTIAL = "partial"  # the kind of scores of one that was turned away early
 PREDICTED = "predicted"  # what was expected: [niches, 2], mean and deviation, no scores of noises
+RACED = "raced"  # where a race ended: [1, 2], the chance to enter and how many niches were known
 
 
 class _Base(DeclarativeBase):
@@ -109,6 +111,8 @@ def to_row(individual: Individual, *, alive: bool) -> IndividualRow:
     scores = dict(individual.scores if individual.partial is None else {_PARTIAL: individual.partial.values})
     if (expected := individual.prediction) is not None:
         scores[PREDICTED] = np.stack([expected.mean, expected.deviation], axis=1)
+    if (end := individual.race) is not None:
+        scores[RACED] = np.array([[end.chance, end.drawn]])
     return IndividualRow(
         id=individual.id,
         mother=individual.mother,
@@ -126,7 +130,7 @@ def to_row(individual: Individual, *, alive: bool) -> IndividualRow:
 def from_row(row: IndividualRow) -> Individual:
     """The individual of a row."""
     scores = {part.kind: np.frombuffer(part.values, "<f8").reshape(-1, part.noises) for part in row.scores}
-    partial, expected = scores.pop(_PARTIAL, None), scores.pop(PREDICTED, None)
+    partial, expected, raced = (scores.pop(kind, None) for kind in (_PARTIAL, PREDICTED, RACED))
     return Individual(
         id=row.id,
         mother=row.mother,
@@ -140,6 +144,7 @@ def from_row(row: IndividualRow) -> Individual:
         born=row.born,
         error=row.error,
         prediction=None if expected is None else Prediction(expected[:, 0], expected[:, 1]),
+        race=None if raced is None else RaceEnd(float(raced[0, 0]), int(raced[0, 1])),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from pipelines.recipes.recipe import Recipe
+from studio.evolution.racing import RaceEnd
 
 ScoreKind = Literal["ja", "en", "consistency", "score", "votes"]
 
@@ -28,6 +29,11 @@ class PartialScores:
     def spared(self) -> int:
         """How many pictures were not drawn."""
         return int(np.isnan(self.values).sum())
+
+    @property
+    def niches(self) -> np.ndarray:
+        """What they come to, float64 [prompts], means over noises; NaN where nothing was drawn."""
+        return self.values.mean(axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +65,7 @@ class Evaluation:
     scores: Mapping[str, np.ndarray]
     partial: PartialScores | None = None
     error: str | None = None
+    race: RaceEnd | None = None
 
     @property
     def complete(self) -> bool:
@@ -74,7 +81,8 @@ class Individual:
     only there for those that entered the archive. In a run that votes steer there is "votes" too, float64
     [raters * prompts, noises]. A network that draws no pictures has "score", float64 [items, 1]. One that was turned
     away early has `partial` scores and no others. `error` says why an evaluation failed; there are no scores then.
-    `prediction` is what a search that looks ahead expected.
+    `prediction` is what a search that looks ahead expected; `race` says where it was given up for the little chance
+    it had to enter, or, where it was drawn to the end all the same, would have been.
     `seconds` is what the run took for it: where several are in hand at once, since the one before was recorded.
     """
 
@@ -90,6 +98,7 @@ class Individual:
     error: str | None = None
     partial: PartialScores | None = None
     prediction: Prediction | None = None
+    race: RaceEnd | None = None
 
     def mean(self, kind: ScoreKind) -> float | None:
         """The mean score over prompts and noises, `None` where it was not measured."""

@@ -31,6 +31,7 @@ from .config import RunConfig, RunSettings
 from .config_file import load_config, read_settings
 from .database import (
     PREDICTED,
+    RACED,
     SCHEMA,
     WITHOUT_LOG,
     IndividualRow,
@@ -95,7 +96,7 @@ class RunStore(Generic[C]):
         """Commit new scores of individuals, the search's state and which noises they are from, in one transaction."""
         with self._session() as session, session.begin():
             for row in session.scalars(select(IndividualRow).where(IndividualRow.id.in_(scores))):
-                row.scores = [one for one in row.scores if one.kind == PREDICTED] + packed(scores[row.id])
+                row.scores = [one for one in row.scores if one.kind in {PREDICTED, RACED}] + packed(scores[row.id])
             session.merge(StateRow(key="search", value=encoded_search(state)))
             session.merge(StateRow(key="rotation", value=json.dumps(rotation)))
 

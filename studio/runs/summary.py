@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from studio.evolution.calibration import Calibration, calibration
+from studio.evolution.racing import RacingRecord
 
 from .config import RunConfig
 from .individual import Individual, ScoreKind
@@ -117,6 +118,7 @@ def run_json(store: RunStore) -> dict[str, Any]:
         "evaluations": sum(not individual.is_source for individual in everyone),
         "pictures_spared": pictures_spared(everyone),
         **calibration_json(everyone, store.config.competing),
+        **racing_json(everyone),
         "individuals": [individual_json(individual) for individual in everyone],
         "results": state.results,
         "realism": state.realism,
@@ -130,7 +132,7 @@ def run_json(store: RunStore) -> dict[str, Any]:
 
 
 def pictures_spared(individuals: Sequence[Individual]) -> int:
-    """Pictures that early rejection left undrawn."""
+    """Pictures that early rejection or racing left undrawn."""
     return sum(one.partial.spared for one in individuals if one.partial)
 
 
@@ -158,3 +160,24 @@ def calibration_json(individuals: Sequence[Individual], kinds: Sequence[str]) ->
     """The same as `foresight` of a run's JSON; empty where nothing was foreseen."""
     found = calibration_of(individuals, kinds)
     return {"foresight": dataclasses.asdict(found)} if found else {}
+
+
+def racing_of(individuals: Sequence[Individual]) -> RacingRecord | None:
+    """What racing has spared in a run, and missed; None where nobody was given up, or would have been."""
+    raced = [(one, one.race) for one in individuals if one.race is not None]
+    if not raced:
+        return None
+    to_the_end = [one for one, _ in raced if one.partial is None]
+    return RacingRecord(
+        given_up=len(raced) - len(to_the_end),
+        spared=sum(one.partial.spared for one, _ in raced if one.partial),
+        audited=len(to_the_end),
+        missed=sum(one.entered for one in to_the_end),
+        chance=float(np.mean([end.chance for _, end in raced])),
+    )
+
+
+def racing_json(individuals: Sequence[Individual]) -> dict[str, Any]:
+    """The same as `racing` of a run's JSON; empty where nobody was given up."""
+    found = racing_of(individuals)
+    return {"racing": dataclasses.asdict(found)} if found else {}

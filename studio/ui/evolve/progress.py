@@ -17,18 +17,19 @@ from studio.analysis.selection import best_source
 from studio.conditions.agreement import accepted_note
 from studio.conditions.difference import Difference, sentence
 from studio.evolution.calibration import Calibration
+from studio.evolution.racing import RacingRecord
 from studio.formatting import format_duration, format_score, report_verdict
 from studio.i18n import Lang, t, worded
 from studio.judging.pinned_prompts import pinned_prompts
 from studio.judging.steering_words import can_be_steered, steering_notes
 from studio.markdown import markdown_text
 from studio.reports import drawings as maps
-from studio.reports.foresight import foresight_words
+from studio.reports.foresight import foresight_words, racing_words
 from studio.run_folders.listing import UnreadableRun
 from studio.runs.individual import KINDS
 from studio.runs.status import STARTING, is_called
 from studio.runs.store import RunStore
-from studio.runs.summary import calibration_of, status
+from studio.runs.summary import calibration_of, racing_of, status
 from studio.stored_messages import stored_phrase
 from studio.ui.common import html
 from studio.ui.common.frame import page_link
@@ -101,7 +102,7 @@ def run_view(studio: Studio, lang: Lang, name: str) -> RunView:
             budget=max(store.config.evaluations, len(offspring) + MORE),
             film=film_strip(lang, store, everyone),
             newest=html.newest_offspring(lang, store, offspring[: -NEWEST - 1 : -1], best_source(everyone))
-            + foresight_line(lang, calibration_of(everyone, store.config.competing)),
+            + foresight_lines(lang, calibration_of(everyone, store.config.competing), racing_of(everyone)),
             table=results_table(lang, state.results, state.child, state.realism or {}) if state.results else None,
             verdict=_verdict(lang, state.comparisons) if state.comparisons else "",
             question=question(lang, state.differences),
@@ -219,9 +220,11 @@ def unreadable(lang: Lang, runs: Sequence[UnreadableRun]) -> Markup:
     return Markup('<div class="quiet"><p>{}</p><ul>{}</ul></div>').format(t(lang, "unreadable_runs"), rows)
 
 
-def foresight_line(lang: Lang, found: Calibration | None) -> Markup:
-    """Say how well the run foresees scores; empty where it does not look ahead."""
-    return Markup('<p class="quiet">{}</p>').format(foresight_words(lang, found)) if found else Markup()
+def foresight_lines(lang: Lang, found: Calibration | None, raced: RacingRecord | None) -> Markup:
+    """Say how well the run foresees scores, and what it spares by them; empty where it does not look ahead."""
+    said = [foresight_words(lang, found)] if found else []
+    said += [racing_words(lang, raced)] if raced else []
+    return Markup("").join(Markup('<p class="quiet">{}</p>').format(words) for words in said)
 
 
 def question(lang: Lang, found: Sequence[Mapping[str, str]]) -> Markup:

@@ -81,8 +81,8 @@ def score(vectors):
 @pytest.fixture
 def run(config, sources, score):
     """Begins a search of two networks."""
-    return lambda in_flight=1, **changes: Run(
-        sources, in_flight, config=config.model_copy(update=changes), scored=score
+    return lambda in_flight=1, racing=0.0, **changes: Run(
+        sources, in_flight, config=config.model_copy(update=changes), scored=score, racing=racing
     )
 
 
@@ -174,9 +174,11 @@ def test_predictions_come_near_what_is_found_and_better_children_are_drawn(run, 
     assert max(missed) < 0.1
 
 
+@pytest.mark.parametrize("racing", [0.0, 0.9], ids=["drawn to the end", "raced"])
 @pytest.mark.parametrize("in_flight", [1, 3])
-def test_a_search_that_looks_ahead_can_be_stopped_with_any_in_flight(run, in_flight):
-    whole, cut = run(in_flight), run(in_flight)
+def test_a_search_that_looks_ahead_can_be_stopped_with_any_in_flight(run, config, in_flight, racing):
+    few = {"archive": 3, "breeding": config.breeding.model_copy(update={"nudges": True})}  # many find no place
+    whole, cut = (run(in_flight, racing, **(few if racing else {})) for _ in range(2))
     for number in range(34):  # sources, offspring, everyone alive again after seven of them
         whole.step()
         if number % 3 != 1 and cut.settled:
@@ -184,7 +186,9 @@ def test_a_search_that_looks_ahead_can_be_stopped_with_any_in_flight(run, in_fli
         cut.step()
     assert cut.asked == whole.asked
     assert cut.state == whole.state
+    assert any(one.partial for one in whole.everyone.values()) == bool(racing)
     for one, other in zip(cut.everyone.values(), whole.everyone.values(), strict=True):
+        assert one.race == other.race
         assert (one.prediction is None) == (other.prediction is None)
         if one.prediction is not None:
             assert (one.prediction.mean == other.prediction.mean).all()
@@ -192,3 +196,32 @@ def test_a_search_that_looks_ahead_can_be_stopped_with_any_in_flight(run, in_fli
     assert "again" in {role for *_, role, _, _ in whole.asked}
     if in_flight > 1:
         assert any("prediction" in one for one in json.loads(whole.state)["in_flight"])
+
+
+def test_a_race_is_run_against_those_alive_as_a_child_is_bred(run):
+    raced = run(racing=0.2)
+    while not (raced.method.archive.is_full and raced.method.ready and raced.asked[-1][2] == "offspring"):
+        raced.step()
+    alive, ids = raced.method.archive.scores.copy(), raced.method.archive.ids
+    candidate = raced.method.ask()
+    race = candidate.race
+    assert (race.ids, race.least, race.alpha) == (ids, 0.2, raced.config.alpha)
+    assert (race.alive == alive).all()
+    assert (race.mean == candidate.prediction.mean).all()
+    plain = run()
+    while len(plain.everyone) < 20:
+        plain.step()
+    assert all(one.race is None and one.partial is None for one in plain.everyone.values())
+
+
+def test_one_child_in_twenty_is_drawn_to_the_end_by_its_name(config, sources, run):
+    raced = run(racing=0.2)
+    for _ in range(12):
+        raced.step()
+    foresight, archive = raced.method._foresight, raced.method.archive
+    recipe = next(one.recipe for one in raced.everyone.values() if one.prediction)
+    expected = foresight.predict(recipe)
+    named = [recipe.model_copy(update={"name": f"{number:04d}"}) for number in range(400)]
+    audited = [foresight.race(one, expected, archive).audited for one in named]
+    assert 8 <= sum(audited) <= 32
+    assert audited == [foresight.race(one, expected, archive).audited for one in named]

@@ -8,8 +8,9 @@ import pytest
 
 from studio.breeding.m2n2 import M2N2, Past
 from studio.evolution.errors import EvolutionError
+from studio.evolution.racing import RaceProgress
 from studio.runs.config import embedded
-from studio.runs.individual import Individual
+from studio.runs.individual import Individual, PartialScores
 
 LEARNS = {"guided": True, "split_points": 2, "split_growth": 3, "compatibility": 1.0}  # from what was told before
 NEAR = {"step": 0.4, "warm_up": 3}  # looks at parents' scores
@@ -22,18 +23,28 @@ def scored(candidate):
     return np.clip(np.array(found) + 0.01 * candidate.rotation, 0, 1)
 
 
+def raced(race, scores):
+    """What is known of one that a race gave up, None where it was drawn to the end, and where the race ended."""
+    progress, known = RaceProgress(race, 1), np.full(len(scores), np.nan)
+    while places := progress.next_round(known):
+        known[places] = scores[places]
+    return (known if np.isnan(known).any() else None), progress.end
+
+
 class Run:
     """A run in memory: what a store would hold, and candidates in the order in which they were asked for."""
 
-    def __init__(self, family, in_flight, *, config=None, scored=scored, **options):
+    def __init__(self, family, in_flight, *, config=None, scored=scored, racing=0.0, **options):
         self.config = config or embedded(seed=2, archive=6, breeding=options)
         self.family, self.in_flight, self.scored = family, in_flight, scored
         self.everyone, self.state, self.rotation = {}, None, 0
-        self.asked, self.settled = [], True
+        self.asked, self.settled, self.racing = [], True, racing
         self.open(None)
 
     def open(self, past):
-        self.method = M2N2(self.config, self.family, noise_rotation=7, max_in_flight=self.in_flight, past=past)
+        self.method = M2N2(
+            self.config, self.family, noise_rotation=7, racing=self.racing, max_in_flight=self.in_flight, past=past
+        )
 
     def interrupt(self):
         """Lose what a store does not hold."""
@@ -51,7 +62,10 @@ class Run:
         recipe, lineage = candidate.recipe, candidate.recipe.lineage
         failed = candidate.role == "offspring" and int(recipe.name) % 5 == 4
         scores = None if failed else self.scored(candidate)
-        told = self.method.tell(candidate, scores)
+        partial, end = (None, None) if failed or candidate.race is None else raced(candidate.race, scores)
+        if partial is not None:
+            scores = None
+        told = self.method.tell(candidate, scores, partial=partial)
         self.asked.append((recipe.digest, recipe.name, candidate.role, candidate.rotation, told.entered))
         if candidate.role == "again":
             self.again[recipe.name] = scores
@@ -62,12 +76,14 @@ class Run:
                 mother=lineage and lineage.mother,
                 father=lineage and lineage.father,
                 recipe=recipe,
-                scores={} if failed else {"score": scores[:, np.newaxis]},
+                scores={} if scores is None else {"score": scores[:, np.newaxis]},
                 entered=told.entered,
                 alive=told.entered,
                 seconds=1.0,
                 born=datetime(2026, 1, 1, tzinfo=UTC),
                 prediction=candidate.prediction,
+                partial=None if partial is None else PartialScores(partial[:, np.newaxis]),
+                race=end,
             )
         self.settled = told.settled
         if self.settled:

@@ -12,6 +12,7 @@ from studio.evaluation.evaluator import DrawnPicture, PictureScores
 from studio.evaluation.fitness import FitnessEvaluation
 from studio.evaluation.worker import EvaluationResult
 from studio.evolution.archive import Archive
+from studio.evolution.racing import Race, Surprise
 from studio.runs.config import checked
 from studio.runs.inputs import open_run_sources
 from studio.runs.noise import Noise
@@ -99,6 +100,50 @@ def test_while_there_is_room_or_hope_everything_is_drawn(evaluation, recipe):
         assert result.complete
         assert result.scores["ja"].tolist() == [[1.0]] * 5
         assert len(worker.asked) == asked
+
+
+def race(least=0.05, audited=False, mean=0.1):
+    """Of five prompts, beside two that score 0.5 in all of them; the second prompt is the least known."""
+    return Race(
+        ids=("a", "b"),
+        alive=np.repeat([[0.5], [0.6]], 5, axis=1),
+        alpha=1.0,
+        mean=np.full(5, mean),
+        deviation=np.array([0.01, 0.05, 0.02, 0.03, 0.04]),
+        surprise=Surprise(),
+        least=least,
+        audited=audited,
+    )
+
+
+def test_who_will_hardly_enter_is_given_up_after_the_prompts_that_tell_most(evaluation, recipe, few_prompts):
+    worker, ids = Scripted({"ja": 0.1}), load_prompts(few_prompts).ids
+    fitness = evaluation(worker, racing=0.05, pictures={"steps": 2, "batch": 2})
+    result = fitness.evaluate(recipe, full_archive(0.5), NOISE, race())
+    assert (result.complete, result.error, result.scores) == (False, None, {})
+    assert worker.asked == [("ja", [ids[1], ids[4]])]
+    assert result.partial.values[:, 0] == pytest.approx([np.nan, 0.1, np.nan, np.nan, 0.1], nan_ok=True)
+    assert (result.race.drawn, result.race.chance < 0.05) == (2, True)
+    assert [picture.prompt for picture in result.evaluations["ja"].pictures] == [ids[1], ids[4]]
+
+
+def test_an_audited_one_is_drawn_to_the_end_and_says_where_it_would_have_ended(evaluation, recipe, few_prompts):
+    worker, ids = Scripted({"ja": 0.1}), load_prompts(few_prompts).ids
+    fitness = evaluation(worker, racing=0.05, pictures={"steps": 2, "batch": 2})
+    result = fitness.evaluate(recipe, full_archive(0.5), NOISE, race(audited=True))
+    assert result.complete
+    assert result.scores["ja"].tolist() == [[0.1]] * 5
+    assert [asked for _, asked in worker.asked] == [[ids[1], ids[4]], [ids[3], ids[2]], [ids[0]]]
+    assert [picture.prompt for picture in result.evaluations["ja"].pictures] == ids  # as without a race
+    assert result.race.drawn == 2
+
+
+def test_who_may_enter_is_drawn_to_the_end(evaluation, recipe):
+    fitness = evaluation(Scripted({"ja": 0.9}), racing=0.05, pictures={"steps": 2, "batch": 2})
+    result = fitness.evaluate(recipe, full_archive(0.5), NOISE, race(mean=0.9))
+    assert (result.complete, result.race) == (True, None)
+    failed = evaluation(Scripted({}, broken=("ja",)), racing=0.05).evaluate(recipe, full_archive(0.5), NOISE, race())
+    assert (failed.complete, failed.partial, failed.error) == (False, None, "black")
 
 
 def test_a_failure_is_told_with_the_languages_done_before(evaluation, recipe):

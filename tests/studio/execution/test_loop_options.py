@@ -148,6 +148,38 @@ def test_options_survive_a_stop(pair_config, two_with_references, tmp_path):
     assert whole.state.rotation == 2  # the second and the fourth offspring were followed by other noise
 
 
+def test_a_raced_run_that_is_stopped_goes_on_bit_for_bit_and_says_what_it_spared(small_config, tmp_path):
+    """Whoever has a chance of less than nine in ten is given up, so that there are some among so few."""
+    asked = {
+        "pictures": {"steps": 1, "batch": 2},
+        "evaluations": 12,
+        "archive": 4,
+        "seed": 3,
+        "racing": 0.9,
+        "breeding": {"foresight": 0.5, "nudges": True},
+    }
+    fields = checked({**small_config.model_dump(), **asked})
+    whole, stopped = (create_run(tmp_path / name, fields) for name in ("whole", "stopped"))
+    control.carry_out(whole, without_report)
+    for count in (7, 11, 14):
+        control.carry_out(stopped, stop_with(count))
+        assert len(stopped.individuals()) == count
+    control.carry_out(stopped, without_report)
+    assert archive_of(stopped) == archive_of(whole)
+    for one, other in zip(stopped.individuals(), whole.individuals(), strict=True):
+        assert (one.id, one.race, one.recipe) == (other.id, other.race, other.recipe)
+        assert (one.partial is None) == (other.partial is None)
+        if one.partial:
+            assert one.partial.values.tobytes() == other.partial.values.tobytes()
+            assert one.race.drawn == 2
+            assert not one.entered
+    found = run_json(whole)
+    given_up = [one for one in whole.individuals() if one.partial]
+    assert given_up
+    assert found["racing"]["given_up"] == len(given_up)
+    assert found["racing"]["spared"] == found["pictures_spared"] == 3 * len(given_up)
+
+
 def test_early_rejection_changes_nothing_but_the_work(small_config, with_references, tmp_path, monkeypatch):
     """With scores as far apart as those of a judge who says yes or no: cosines are too near each other to be sure."""
     score = Evaluator.score

@@ -119,6 +119,6 @@ def test_the_option_reads_like_the_others(small_config, voted, tmp_path):
     create_run(tmp_path / "made", steered(small_config, voted / VOTES_FILE)).close()
     assert load_config(tmp_path / "made" / "run.yaml").votes == str(voted / VOTES_FILE)
     fields = small_config.model_dump()
-    with pytest.raises(ConfigError, match="early_rejection stops before all pictures are drawn"):
+    with pytest.raises(ConfigError, match="early_rejection leaves pictures undrawn"):
         checked({**fields, "votes": str(voted), "early_rejection": True})
     assert len(read_votes(voted)) == 35

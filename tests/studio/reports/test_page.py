@@ -26,7 +26,7 @@ from studio.runs.results import SHOWN, shown_prompts
 from studio.runs.state import Steered
 from studio.runs.store import open_run
 from studio.runs.summary import calibration_of, run_json
-from studio.ui.evolve.progress import foresight_line
+from studio.ui.evolve.progress import foresight_lines
 
 
 @pytest.fixture(scope="module")
@@ -210,9 +210,9 @@ def test_a_run_that_looked_ahead_says_how_well(bred, tmp_path, lang):
     again = store.individual("0005")
     assert (again.prediction.mean == expected.mean).all()
     assert (again.scores["ja"] == last.scores["ja"] * 0.9).all()
-    assert foresight_line(lang, None) == ""
+    assert foresight_lines(lang, None, None) == ""
     everyone = [*bred.individuals(), dataclasses.replace(last, prediction=expected)]
-    assert said in foresight_line(lang, calibration_of(everyone, ("ja",)))
+    assert said in foresight_lines(lang, calibration_of(everyone, ("ja",)), None)
     assert calibration_of(everyone[-1:], ("ja",)) is None  # nobody before it, so nothing is usual
     store.close()
 

@@ -44,6 +44,20 @@ class Forecast:
     found: Floats
 
 
+@dataclass(frozen=True, eq=False)
+class Change:
+    """How scores are expected to differ between pairs of places.
+
+    Attributes:
+        mean: of the second place, less that of the first: float64 [pairs, averages].
+        deviation: how far the difference of the scores themselves may be from that, one standard deviation, float64
+            [pairs, averages]. What is unknown of both places alike is in none of it.
+    """
+
+    mean: Floats
+    deviation: Floats
+
+
 class ScoreModel:
     """What scores so far say of those to come.
 
@@ -85,27 +99,17 @@ class ScoreModel:
     def surprise(self) -> Surprise:
         """How wrong it is of individuals that it does not know, as told by leaving out in turn each that it knows."""
         if self._surprise is None:
-            self._surprise = Surprise.of(self._left_out())
+            foretold, told = self.left_out(), self._scale > 0
+            self._surprise = Surprise.of(((self._scores - foretold.mean) / foretold.found)[:, told])
         return self._surprise
 
     def _learn(self, places: Floats, scores: Floats) -> None:
-        self._places, self._factor = places, self._factored(places)
+        self._places, self._scores, self._factor = places, scores, self._factored(places)
         ones = np.ones(len(places))
         whitened = cho_solve(self._factor, ones)
         self._level: Floats = whitened @ scores / (whitened @ ones)  # [niches], the generalised least squares mean
         self._weights: Floats = cho_solve(self._factor, scores - self._level)  # [individuals, niches]
-        explained = ((scores - self._level) * self._weights).sum(axis=0)
-        self._scale: Floats = np.sqrt(np.maximum(explained, 0.0) / len(places))  # [niches], a standard deviation
-
-    def _left_out(self) -> Floats:
-        """Errors in deviations, float64 [individuals, niches], of each as the others foresee it.
-
-        In closed form, with K the covariance: (K^-1 y)_i / (K^-1)_ii, of variance 1 / (K^-1)_ii (Rasmussen and
-        Williams, equation 5.12).
-        """
-        precision = np.diag(cho_solve(self._factor, np.eye(len(self._places))))[:, np.newaxis]
-        told = self._scale > 0
-        return (self._weights[:, told] / np.sqrt(precision)) / self._scale[told]
+        self._scale = self._deviations(scores - self._level, self._weights)  # [niches]
 
     def forecast(self, places: ArrayLike, *, in_flight: ArrayLike | None = None) -> Forecast:
         """What places are expected to score.
@@ -125,6 +129,61 @@ class ScoreModel:
         unknown = 1.0 - (solve_triangular(factor[0], near.T, lower=True) ** 2).sum(axis=0)  # [places]
         unknown = np.maximum(unknown, 0.0)[:, np.newaxis]
         return Forecast(mean, np.sqrt(unknown) * self._scale, np.sqrt(unknown + self._noise) * self._scale)
+
+    @property
+    def unknown(self) -> Floats:
+        """The deviation of a score far from all that were scored: float64 [niches]."""
+        return self._scale
+
+    def change(self, before: ArrayLike, after: ArrayLike, averages: ArrayLike) -> Change:
+        """Expect how average scores differ between two places each.
+
+        An average over niches is a process with the same kernel, and its variance is the likeliest one as that of a
+        niche is: niches that err together leave it more of their own than those that do not.
+
+        Args:
+            before: float64 [pairs, dimensions].
+            after: float64 [pairs, dimensions].
+            averages: share of each niche in each of them, float64 [averages, niches].
+        """
+        before, after = np.asarray(before, dtype=np.float64), np.asarray(after, dtype=np.float64)
+        shares = np.asarray(averages, dtype=np.float64).T  # [niches, averages]
+        apart = self._kernel(after, self._places) - self._kernel(before, self._places)  # [pairs, individuals]
+        prior = 2.0 * (1.0 - np.exp(((after - before) ** 2).sum(axis=1) / (-2 * self._length**2)))  # [pairs]
+        unknown = prior - (solve_triangular(self._factor[0], apart.T, lower=True) ** 2).sum(axis=0)
+        scale = self._deviations((self._scores - self._level) @ shares, self._weights @ shares)
+        return Change(apart @ self._weights @ shares, np.sqrt(np.maximum(unknown, 0.0))[:, np.newaxis] * scale)
+
+    def slope(self, places: ArrayLike) -> Floats:
+        """Return how the expected score, averaged over niches, rises at places: float64 [places, dimensions], per unit.
+
+        Args:
+            places: float64 [places, dimensions].
+        """
+        places = np.asarray(places, dtype=np.float64)
+        pulled = self._kernel(places, self._places) * self._weights.mean(axis=1)  # [places, individuals]
+        return (pulled @ self._places - pulled.sum(axis=1)[:, np.newaxis] * places) / self._length**2
+
+    def left_out(self) -> Forecast:
+        """Expect the scores of whoever was scored from those of all others, each left out in turn.
+
+        Length, noise and variances stay those of all; the mean is of the others (Dubrule, "Cross Validation of Kriging
+        in a Unique Neighborhood", 1983).
+
+        Returns:
+            float64 [individuals, niches], in the order of the places that the model was made of.
+        """
+        inverse = cho_solve(self._factor, np.eye(len(self._places)))
+        sums = inverse.sum(axis=1)
+        known = (np.diagonal(inverse) - sums**2 / sums.sum())[:, np.newaxis]  # [individuals, 1]
+        mean = np.clip(self._scores - self._weights / known, 0.0, 1.0)
+        unknown = np.maximum(1.0 / known - self._noise, 0.0)
+        return Forecast(mean, np.sqrt(unknown) * self._scale, np.sqrt(1.0 / known) * self._scale)
+
+    @staticmethod
+    def _deviations(rest: Floats, weights: Floats) -> Floats:
+        """Return likeliest standard deviations, float64 [niches], of scores less their level: [individuals, niches]."""
+        return np.asarray(np.sqrt(np.maximum((rest * weights).sum(axis=0), 0.0) / len(rest)))
 
     def _factored(self, places: Floats) -> tuple[Floats, bool]:
         covariance = self._kernel(places, places)

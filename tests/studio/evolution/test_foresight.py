@@ -142,3 +142,56 @@ def test_calibration_by_hand():
     assert told.r2 == pytest.approx(1 - 0.06 / 0.08)
     assert told.coverage == 0.75
     assert calibration([[0.3]], [[0.1]], [[0.3]], [[0.3]]).r2 is None
+
+
+def fitted(seed=15, count=12):
+    """A model of a landscape with noise, its places and scores, and the length and noise that it has chosen."""
+    places = scattered(count, seed)
+    scores = landscape(places) + 0.02 * np.random.default_rng(seed).standard_normal((count, 3))
+    grid = [(share * UNIT, noise) for share in LENGTHS for noise in NOISES]
+    chosen = max(grid, key=lambda one: by_hand(places, scores, places, *one)[3])
+    return ScoreModel(places, scores, unit=UNIT), places, scores, chosen
+
+
+def test_a_change_is_the_difference_of_two_forecasts_and_what_both_share_is_sure():
+    model, places, scores, (length, noise) = fitted()
+    before, after = 0.5 * scattered(4, 16), 0.5 * scattered(4, 17)
+    averages = np.array([[1.0, 0.0, 0.0], [0.0, 0.5, 0.5]])
+    change = model.change(before, after, averages)
+    difference = model.forecast(after).mean - model.forecast(before).mean
+    assert change.mean == pytest.approx(difference @ averages.T)
+
+    def kernel(some, others):
+        return np.exp(-((some[:, np.newaxis] - others) ** 2).sum(axis=2) / (2 * length**2))
+
+    inverse = np.linalg.inv(kernel(places, places) + noise * np.eye(len(places)))
+    both = np.vstack([before, after])
+    unknown = kernel(both, both) - kernel(both, places) @ inverse @ kernel(places, both)
+    here, there = np.arange(4), np.arange(4, 8)
+    share = unknown[here, here] + unknown[there, there] - 2 * unknown[here, there]
+    ones = np.ones(len(places))
+    averaged = scores @ averages.T
+    rest = averaged - ones @ inverse @ averaged / (ones @ inverse @ ones)
+    variance = np.einsum("in,ij,jn->n", rest, inverse, rest) / len(places)
+    assert change.deviation**2 == pytest.approx(share[:, np.newaxis] * variance, abs=1e-9)
+    assert model.change(before, before, averages).deviation == pytest.approx(0.0, abs=1e-9)
+
+
+def test_the_slope_is_that_of_the_forecast():
+    model, _, _, _ = fitted()
+    wanted, step = 0.5 * scattered(5, 18), 1e-5
+    for axis, along in enumerate(np.eye(2) * step):
+        rise = (model.forecast(wanted + along).mean - model.forecast(wanted - along).mean).mean(axis=1) / (2 * step)
+        assert model.slope(wanted)[:, axis] == pytest.approx(rise, abs=1e-6)
+
+
+def test_whoever_is_left_out_is_expected_from_the_others():
+    model, places, scores, (length, noise) = fitted()
+    found = model.left_out()
+    for row in range(len(places)):
+        others = np.arange(len(places)) != row
+        mean, _, _, _ = by_hand(places[others], scores[others], places[[row]], length, noise)
+        assert found.mean[row] == pytest.approx(np.clip(mean[0], 0, 1))
+    assert (found.found > found.deviation).all()
+    spread = (found.mean - scores) / found.found
+    assert 0.3 < np.sqrt((spread**2).mean()) < 2

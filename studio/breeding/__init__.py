@@ -11,6 +11,8 @@ Read in this order:
     nudges               one of the best with more of one source in a stretch
     foresight            of a pool of children the one that is expected to win most
     expected_scores      what a run's scores say of a recipe that nobody has drawn
+    score_map            a map of recipes along the two axes that matter most
+    source_effects       what more of a source in one half of the network changes
     search_method        a search over recipes, as protocols: asked, told, resumed
     m2n2                 the studio's own, from the sources on
 """

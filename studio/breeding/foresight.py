@@ -60,10 +60,10 @@ class Foresight:
         self._config, self._racing = config, racing
         self._names = list(config.bred(sources))
         self._bred = [place for place, name in enumerate(sources) if name in self._names]
-        self._space = RecipeSpace(grams, self._bred)
+        self.space = RecipeSpace(grams, self._bred)
         self._chromosomes = list(grams)
         self._blank = average_recipe(config, sources)
-        apart = np.stack([self._space.place(recipe) for recipe in source_recipes(config, sources).values()])
+        apart = np.stack([self.space.place(recipe) for recipe in source_recipes(config, sources).values()])
         self._unit = float(np.sqrt(((apart - apart.mean(axis=0)) ** 2).sum(axis=1).mean())) or 1.0
         self._scored: dict[str, tuple[Floats, Floats]] = {}  # place and scores, oldest first
         self._model: ScoreModel | None = None
@@ -79,14 +79,14 @@ class Foresight:
         """
         found = scores if scores is not None or not self._racing else partial
         if found is not None:
-            self._scored[recipe.name] = (self._space.place(recipe), np.array(found))
+            self._scored[recipe.name] = (self.space.place(recipe), np.array(found))
             self._model = None
 
     def predict(self, recipe: Recipe) -> Prediction | None:
         """What a recipe is expected to score; None as long as too few were scored to tell."""
-        if (model := self._learned()) is None:
+        if (model := self.learned()) is None:
             return None
-        forecast = model.forecast([self._space.place(recipe)])
+        forecast = model.forecast([self.space.place(recipe)])
         return Prediction(forecast.mean[0].round(DIGITS), forecast.found[0].round(DIGITS))
 
     def race(self, recipe: Recipe, expected: Prediction, archive: Archive) -> Race | None:
@@ -97,7 +97,7 @@ class Foresight:
             expected: as `predict` gave it.
             archive: who is alive.
         """
-        if not self._racing or not archive.is_full or (model := self._learned()) is None:
+        if not self._racing or not archive.is_full or (model := self.learned()) is None:
             return None
         return self._race(recipe, expected, archive.ids, archive.scores, model.surprise)
 
@@ -150,18 +150,18 @@ class Foresight:
             in_flight: who is being scored now. They compete with what is expected of them.
             nudge: gives a nudge; without it the pool has none.
         """
-        model = self._learned()
+        model = self.learned()
         if model is None or not self.chooses(number):
             return breed()
         pool = [breed() for _ in range(CHILDREN)]
         pool += [self._blend(rng, name=f"{number:04d}") for _ in range(BLENDS)]
         if nudge is not None:
             pool += [nudge() for _ in range(NUDGES)]
-        flying = [self._space.place(one) for one in in_flight]
+        flying = [self.space.place(one) for one in in_flight]
         alive = archive.scores
         if flying:
             alive = np.concatenate([alive, model.forecast(flying).mean])
-        forecast = model.forecast([self._space.place(one.genome) for one in pool], in_flight=flying)
+        forecast = model.forecast([self.space.place(one.genome) for one in pool], in_flight=flying)
         return pool[most_promising(alive, forecast, alpha=archive.alpha)]
 
     def chooses(self, number: int) -> bool:
@@ -169,7 +169,8 @@ class Foresight:
         share = self._config.breeding.foresight
         return math.floor(number * share) > math.floor((number - 1) * share)
 
-    def _learned(self) -> ScoreModel | None:
+    def learned(self) -> ScoreModel | None:
+        """Return what all scores noted so far say; None as long as there are too few."""
         known = sum(not np.isnan(scores).any() for _, scores in self._scored.values())
         if self._model is None and known >= FEWEST:
             places, scores = zip(*self._scored.values(), strict=True)

@@ -48,6 +48,14 @@ class RecipeSpace:
             ]
         )
 
+    @property
+    def first_half(self) -> np.ndarray:
+        """Which coordinates tell of stretches that begin before the middle of their chromosome: bool [dimensions]."""
+        sizes = {chromosome: stop for chromosome, _, stop, _ in self._stretches}  # of several the last
+        return np.concatenate(
+            [np.full(len(self._bred), 2 * start < sizes[chromosome]) for chromosome, start, _, _ in self._stretches]
+        )
+
     def _mean_weights(self, recipe: Recipe, chromosome: str, start: int, stop: int) -> Floats:
         spans = list(recipe.chromosomes[chromosome].spans_within(start, stop))
         lengths = np.array([span.stop - span.start for span in spans], dtype=np.float64)

@@ -100,7 +100,7 @@ class ScoreModel:
         """How wrong it is of individuals that it does not know, as told by leaving out in turn each that it knows."""
         if self._surprise is None:
             foretold, told = self.left_out(), self._scale > 0
-            self._surprise = Surprise.of(((self._scores - foretold.mean) / foretold.found)[:, told])
+            self._surprise = Surprise.of((self._scores - foretold.mean)[:, told] / foretold.found[:, told])
         return self._surprise
 
     def _learn(self, places: Floats, scores: Floats) -> None:

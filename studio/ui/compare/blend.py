@@ -124,7 +124,7 @@ def expected_words(studio: Studio, lang: Lang, run: str, choice: Choice) -> Mark
             )
         )
     return Markup('<div class="expected"><p>{}</p><ol>{}</ol></div>').format(
-        t(lang, "blend_expected", n=learned.learned), Markup("").join(told)
+        t(lang, "blend_expected", n=len(learned.individuals)), Markup("").join(told)
     )
 
 

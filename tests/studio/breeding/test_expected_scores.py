@@ -55,7 +55,7 @@ def everyone(config, sources):
 
 def test_what_lies_between_is_expected_between(config, sources, everyone):
     learned = ScoreExpectation(config, sources, [*everyone, scored(blend(config, sources, 0.5))])
-    assert learned.learned == len(SHARES)  # who failed teaches nothing
+    assert len(learned.individuals) == len(SHARES)  # who failed teaches nothing
     half, tenth = (learned.of(blend(config, sources, share)) for share in (0.5, 0.1))
     assert half.mean == pytest.approx((0.5 + 0.4) / 2, abs=0.01)
     assert tenth.mean == pytest.approx((0.26 + 0.32) / 2, abs=0.01)

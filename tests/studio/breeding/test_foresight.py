@@ -88,7 +88,7 @@ def run(config, sources, score):
 
 def test_recipes_are_as_far_apart_as_their_weights(config, sources, vectors):
     method = M2N2(config, sources)
-    space, rng = method._foresight._space, np.random.default_rng(0)
+    space, rng = method._foresight.space, np.random.default_rng(0)
     blends = [method._foresight._blend(rng, name=str(number)).genome for number in range(4)]
     for one in blends:
         for other in blends:
@@ -99,7 +99,7 @@ def test_recipes_are_as_far_apart_as_their_weights(config, sources, vectors):
 def test_what_all_sources_share_sets_no_recipes_apart(config, sources):
     """Of parents at a wide angle SLERP makes weights that sum to more than 1."""
     method = M2N2(config, sources)
-    recipe, space = method._sources_left[0], method._foresight._space
+    recipe, space = method._sources_left[0], method._foresight.space
     louder = Segment(stop=SIZE, weights=(1.3, 0.3, 0.3))
     chromosomes = {
         name: part.model_copy(update={"segments": (louder,)}) if name in CHROMOSOMES else part

@@ -1,6 +1,6 @@
 """A run as one page that opens anywhere, contact sheets, and the drawings in them.
 
-Imports analysis, judging, library, licences and runs. Knows no page of the studio: links are handed in.
+Imports analysis, breeding, judging, library, licences and runs. Knows no page of the studio: links are handed in.
 
 Read in this order:
 
@@ -8,6 +8,9 @@ Read in this order:
     foresight       how well a run foresaw scores, in words
     figures         curves of the archive as SVG whose text is text
     drawings        niches, family tree and depth as SVG
+    recipe_map      the map of a run's recipes as SVG
+    effects_table   which source helps which prompts, as a table
+    learned         both, of what a run's scores say; or what is missing for that
     pictures        the same captions drawn by sources, average and child
     page            all of it, in either language, in `templates/report.html`
     review          a page for a client: the shortlist, with room for comments

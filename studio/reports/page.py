@@ -26,6 +26,7 @@ from . import drawings, standalone
 from .content import ReportContent, read_report_content
 from .figures import archive_curves
 from .foresight import foresight_words, racing_words
+from .learned import learned_section
 from .pictures import CaptionPictures, ModelLanguage
 
 SIDE = 224  # pixels of a picture on the page, at most: a report of full-size pictures stays below 3 MB
@@ -64,6 +65,7 @@ def report_html(store: RunStore, lang: Lang) -> str:
         niche_map=drawings.niche_map(lang, [one for one in report.alive if "ja" in one.scores], report.niches)
         if len(report.niches) <= PROMPTS_TOLD
         else None,
+        learned=learned_section(lang, store),
         depth=drawings.depth_strip(lang, report.child) if report.child else None,
         colours=report.drift.sentences(lang) if report.drift else [],
         groups=[_group(caption, report.pictures.models) for caption in report.pictures.captions],

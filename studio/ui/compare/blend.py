@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from pathlib import Path
 
 from markupsafe import Markup
 
-from pipelines.errors import SourceError
 from pipelines.recipes.beside import with_places_beside
 from pipelines.recipes.crossover import mix_recipes
 from pipelines.recipes.recipe import Recipe
-from studio.breeding.expected_scores import ScoreExpectation, is_quick
-from studio.errors import ConfigError, RunError
+from studio.errors import RunError
 from studio.formatting import format_score
 from studio.i18n import Lang, t
-from studio.run_folders.file_states import DATABASE_FILES, FileStates, file_states
-from studio.runs.inputs import open_run_sources
-from studio.runs.store import open_run
+from studio.reports.learned import run_expectation
 from studio.ui.common.field_errors import at_field
 from studio.ui.common.studio import Studio, download_folder
 
@@ -104,12 +99,9 @@ def expected_words(studio: Studio, lang: Lang, run: str, choice: Choice) -> Mark
         M2N2Error: as `stop_models`.
     """
     with studio.run(run) as store:
-        try:
-            if not is_quick(store.config, open_run_sources(store.config)):
-                return Markup()
-            learned = _expectation(store.folder, file_states(store.folder, DATABASE_FILES))
-        except (ConfigError, SourceError):  # pictures that are there can be looked at all the same
-            return Markup()
+        learned = run_expectation(store)
+    if isinstance(learned, str):  # pictures that are there can be looked at all the same
+        return Markup()
     told = []
     for one, mix in zip(stop_models(studio, lang, run, choice), stops(choice), strict=True):
         known = one.individual.mean("ja") if one.individual else None
@@ -126,16 +118,6 @@ def expected_words(studio: Studio, lang: Lang, run: str, choice: Choice) -> Mark
     return Markup('<div class="expected"><p>{}</p><ol>{}</ol></div>').format(
         t(lang, "blend_expected", n=len(learned.individuals)), Markup("").join(told)
     )
-
-
-@functools.lru_cache(maxsize=4)
-def _expectation(folder: Path, states: FileStates) -> ScoreExpectation:
-    """What is learned of a run whose files are in these `states`."""
-    store = open_run(folder)
-    try:
-        return ScoreExpectation(store.config, open_run_sources(store.config), store.individuals())
-    finally:
-        store.close()
 
 
 def _at(lang: Lang, first: Contender, second: Contender, mix: Mix) -> Contender:

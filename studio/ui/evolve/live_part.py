@@ -13,6 +13,7 @@ from studio.ui.common.frame import page_link
 from studio.ui.common.studio import Studio
 
 from .deletion import deletion
+from .learned import LearnedPart, learned_part
 from .plots import LINES, SPREAD, line_plot
 from .progress import RunView, results_header
 from .workers import worker_buttons
@@ -25,12 +26,14 @@ class LivePart:
     Attributes:
         seen: those that `live_values` fills, by name.
         drawn: those that are drawn when everything else is there: two plots, the niche map, the family tree.
+        learned: what the scores say, drawn where somebody unfolds it.
         of_one: those that another run has nothing to do with: a question that was asked, a file that was made.
         buttons: the others that somebody presses or types into, by name.
     """
 
     seen: Mapping[str, Any]
     drawn: list[Any]
+    learned: LearnedPart
     of_one: list[Any]
     buttons: Mapping[str, Any]
 
@@ -80,6 +83,7 @@ def live_part(lang: Lang, studio: Studio, *, visible: bool) -> LivePart:
                     gr.Markdown(t(lang, "spread_note"), elem_classes="quiet")
             niches = gr.HTML(elem_id="niches", min_height=300, container=True)
         tree = gr.HTML(elem_id="tree", container=True)
+        learned = learned_part(lang)
         with gr.Column(visible=False, elem_id="report", elem_classes="flush") as seen["report"]:
             with gr.Row(elem_classes="bar"):
                 seen["verdict"] = gr.Markdown()
@@ -91,7 +95,7 @@ def live_part(lang: Lang, studio: Studio, *, visible: bool) -> LivePart:
                 headers=results_header(lang), label=t(lang, "report"), interactive=False, wrap=True
             )
             gr.Markdown(f"{t(lang, 'report_note')} {t(lang, 'cmmd_note')}", elem_classes="quiet")
-    return LivePart(seen, [plot, breadth, niches, tree], [made_page, deleting], buttons)
+    return LivePart(seen, [plot, breadth, niches, tree], learned, [made_page, deleting], buttons)
 
 
 def live_values(lang: Lang, found: RunView, runs: list[tuple[str, str]], name: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from studio.ui.common.studio import Studio
 from studio.ui.common.who_asks import rater_of
 from studio.ui.evolve.report_file import report_file
 
+from .learned import wire_learned
 from .live_part import live_part, live_values
 from .plots import span
 from .progress import Drawings, Glance, RunView, drawings, glance, run_view, unreadable
@@ -141,6 +142,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     )
     # Drawn when everything else is there: a page is read from its top.
     listen(mark.change, lang, on_change, chosen, live.drawn, show_progress="hidden", role="viewer")
+    wire_learned(studio, lang, live.learned, chosen, mark)
     halt, again, end = seen["halt"], seen["again"], seen["end"]
     listen(halt.click, lang, on_stop, chosen, halt, role="editor", does="stop a run")
     listen(again.click, lang, on_resume, chosen, again, role="editor", does="resume a run")

@@ -54,6 +54,7 @@ from studio.access.roles import Role, may
 from studio.errors import RunError
 from studio.i18n import LANGUAGES, Lang, preferred_language, t
 from studio.monitoring.scheduler import keep_schedules
+from studio.reports.recipe_map import MAP_STYLES
 from studio.ui.archive import page as archive
 from studio.ui.common.frame import PAGES, STYLES, page_link
 from studio.ui.common.studio import DOWNLOADS_LAST, Studio
@@ -183,7 +184,7 @@ def _mount(app: FastAPI, pages: gr.Blocks, lang: Lang) -> None:
             pages,
             path=f"/{lang}",
             theme=theme(),
-            css_paths=STYLES,
+            css_paths=[STYLES, MAP_STYLES],
             head=HEAD,
             footer_links=[],
             run_history=False,

@@ -12,5 +12,6 @@ Read in this order:
     statistics   intervals and tests over seeds and prompts
     thrift       pictures until M2N2's score, and scores at equal pictures
     report       the table with verdicts
+    sizes        fewer and more sources and prompts
     figures      curves, and pictures of the winners
 """

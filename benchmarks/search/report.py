@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,11 +19,11 @@ from .figures import Run, Runs, curves, pictures
 from .statistics import Tested, crossed, holm
 from .table import METHODS
 from .task import Bench
-from .thrift import thrift
+from .thrift import raced, thrift
 
 KINDS = ("ja", "en", "consistency")
 EARLY = 50  # evaluations after which one can see who is quick
-ENOUGH = 5  # seeds that a verdict takes; the seeds from there on confirm
+ENOUGH = 5  # seeds that a verdict takes; the seeds from there on confirm, so many at a time
 CHANCE = 0.05  # of calling anybody in a part of the table different who is not
 NOT_WORSE = 0.01  # in English: the interval begins above minus this
 COLUMNS = (
@@ -57,7 +57,7 @@ is below {chance:.0%}, it is better in Japanese, and the interval in English beg
 alone if it does not; it loses if p is below {chance:.0%} and it is worse in Japanese. What is undecided may differ by
 as much as its interval says, and may well differ in consistency, which no verdict looks at. We make an extension the
 default if it wins here and again on seeds {enough} to {last}, with M2N2's runs on those, and report of it only figures
-of those seeds.
+of those seeds. What was thought of later has its first seeds there, and is confirmed on the five after them.
 """
 
 
@@ -182,15 +182,17 @@ def report(bench: Bench, folder: Path, evaluations: int, name: str = "search") -
     whole = load(folder, evaluations)
     rejection = whole.pop("early-rejection", {})
     everyone = [run for runs in [*whole.values(), rejection] for run in runs.values()]
-    found, confirming = _of_seeds(whole, range(ENOUGH)), _of_seeds(whole, range(ENOUGH, 2 * ENOUGH))
-    summaries, again = _table(found), _table(confirming)
+    found = _of_seeds(whole, range(ENOUGH))
+    summaries, later = _table(found), _later(whole)
+    again = {title: _table(runs) for title, runs in later.items()}
     table = Table(*COLUMNS)
-    for summary in [*summaries, *again]:
+    for summary in [*summaries, *(one for part in again.values() for one in part)]:
         table.add_row(*summary.row())
     Console(width=230).print(table)
     if not found:
         return
-    written = page(summaries, again, everyone, rejection, thrift(found), name)
+    drawn = thrift(found) + [line for title, runs in later.items() for line in thrift(runs, f"pictures, {title}")]
+    written = page(summaries, again, everyone, rejection, drawn, name)
     write_whole(folder / f"{name}.md", written.encode())
     write_whole(folder / f"{name}.png", curves(found))
     write_whole(folder / f"{name}-pictures.png", pictures(bench, found))
@@ -201,15 +203,22 @@ def _of_seeds(found: Runs, seeds: range) -> Runs:
     return {method: runs for method, runs in some.items() if runs}
 
 
+def _later(whole: Runs) -> dict[str, Runs]:
+    """The runs of later seeds, five after five, by which seeds they are."""
+    last = max((seed for runs in whole.values() for seed in runs), default=0)
+    starts = range(ENOUGH, last + 1, ENOUGH)
+    return {f"seeds {one} to {one + ENOUGH - 1}": _of_seeds(whole, range(one, one + ENOUGH)) for one in starts}
+
+
 def page(
     summaries: list[Summary],
-    again: list[Summary],
+    again: Mapping[str, Sequence[Summary]],
     everyone: list[Run],
     rejection: dict[int, Run],
     pictures_drawn: Sequence[str] = (),
     name: str = "search",
 ) -> str:
-    """The table in Markdown, with what it says and how it was made; `again` are the seeds that confirm.
+    """The table in Markdown, with what it says and how it was made; `again` are later seeds, by which they are.
 
     `pictures_drawn` are lines of `thrift`; figures lie beside the page under its `name`.
     """
@@ -239,16 +248,22 @@ def page(
         f"Best in Japanese: {METHODS[best.method].title}, {_interval(best.scores['ja'])}.",
         *(_spared(run) for run in rejection.values()),
     ]
-    for title, part in {**parts, f"seeds {ENOUGH} to {2 * ENOUGH - 1}": again}.items():
-        if part:
-            lines += ["", f"## {title}", "", f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
-            lines += [f"| {' | '.join(one.row())} |" for one in part]
-    lines += pictures_drawn
+    for title, part in {**parts, **again}.items():
+        lines += _rows(title, part)
+    lines += [*pictures_drawn, *raced(everyone)]
     lines += ["", f"![curves]({name}.png)", "", f"![pictures of the first seed]({name}-pictures.png)", ""]
     lines += [f"Machine: {one}." for one in sorted({run["machine"] for run in everyone})]
     lines += [f"An evaluation took {np.median(spent):.2f} seconds (median over runs)."]
     packages = {", ".join(f"{name} {number}" for name, number in run["versions"].items()) for run in everyone}
     return "\n".join([*lines, *(f"Versions: {one}." for one in sorted(packages))]) + "\n"
+
+
+def _rows(title: str, part: Sequence[Summary]) -> list[str]:
+    """A part of the table in Markdown; nothing without rows."""
+    if not part:
+        return []
+    head = ["", f"## {title}", "", f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
+    return head + [f"| {' | '.join(one.row())} |" for one in part]
 
 
 def _titles(summaries: list[Summary]) -> str:

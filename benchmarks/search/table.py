@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -104,11 +104,17 @@ class Entry:
         """Whether it goes by other scores than everybody's, or on other noise, not to be set beside theirs."""
         return not {"noise_rotation", "fitness"}.isdisjoint(self.changes)
 
-    def config(self, seed: int, pictures: GenerationSettings) -> RunConfig:
-        """The settings of a run whose pictures are drawn like this, but for the batch."""
+    def config(self, seed: int, pictures: GenerationSettings, sources: Sequence[str] = ()) -> RunConfig:
+        """The settings of a run.
+
+        Args:
+            seed: random seed.
+            pictures: how they are drawn, but for the batch.
+            sources: as a run file writes them; all six if left out.
+        """
         if self.batch:
             pictures = pictures.model_copy(update={"batch": self.batch})
-        everything = {"sources": assets.all_sources(), "pictures": pictures.model_dump()}
+        everything = {"sources": sources or assets.all_sources(), "pictures": pictures.model_dump()}
         return embedded(seed=seed, **everything, **self.changes)
 
 

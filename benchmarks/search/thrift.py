@@ -26,7 +26,7 @@ def evaluations_to(curve: Sequence[float], level: float) -> int | None:
     return next((made for made, score in enumerate(curve, start=1) if score >= level), None)
 
 
-def thrift(found: Runs) -> list[str]:
+def thrift(found: Runs, title: str = "pictures") -> list[str]:
     """A part of the page, in Markdown: the searches one below the other; nothing without runs of M2N2."""
     reference = found.get("m2n2")
     if not reference:
@@ -47,7 +47,7 @@ def thrift(found: Runs) -> list[str]:
     ]
     return [
         "",
-        "## pictures",
+        f"## {title}",
         "",
         EXPLAINED.format(level=level, evaluations=last),
         f"| {' | '.join(columns)} |",
@@ -82,3 +82,21 @@ def _over(runs: dict[int, Run], reference: dict[int, Run], last: int) -> list[st
         told = over_seeds([mine[count - 1] - theirs[count - 1] for mine, theirs in both])
         cells.append(f"{told.mean:+.3f} [{told.low:+.3f}, {told.high:+.3f}]")
     return cells
+
+
+def raced(runs: Sequence[Run]) -> list[str]:
+    """What racing has come to over all runs that raced, a paragraph for each method; nothing where none did."""
+    by_method: dict[str, list[dict[str, int]]] = {}
+    for run in runs:
+        if "race" in run:
+            by_method.setdefault(run["method"], []).append(run["race"])
+    lines = []
+    for method, races in by_method.items():
+        total = {key: sum(race[key] for race in races) for key in races[0]}
+        lines += [
+            "",
+            f"{METHODS[method].title}: of {total['children']} children that were raced {total['given_up']} were given "
+            f"up; of {total['audited']} more that would have been, and were drawn to the end to see, {total['missed']} "
+            "entered.",
+        ]
+    return lines

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.search.report import summarise, with_verdicts
 from benchmarks.search.statistics import crossed, holm, over_seeds
-from benchmarks.search.thrift import evaluations_to, thrift
+from benchmarks.search.thrift import evaluations_to, raced, thrift
 
 SEEDS = range(5)
 
@@ -133,3 +133,14 @@ def test_pictures_until_a_score():
         "| random weights | 1 | more than 30 (more than 30 to more than 30) |  |  |  |  |",
     ]
     assert thrift({"average": found["average"]}) == []
+    assert thrift(found, "elsewhere")[1] == "## elsewhere"
+
+
+def test_what_racing_has_come_to_is_added_up_over_runs():
+    race = {"children": 100, "entered": 50, "given_up": 40, "audited": 2, "missed": 1}
+    lines = raced([{"method": "racing", "race": race}, {"method": "racing", "race": race}, {"method": "m2n2"}])
+    assert lines[1:] == [
+        "foresight with nudges, raced: of 200 children that were raced 80 were given up; of 4 more that would have "
+        "been, and were drawn to the end to see, 2 entered."
+    ]
+    assert raced([{"method": "m2n2"}]) == []

@@ -179,7 +179,7 @@ def _grow(runs: Path, stop: threading.Event) -> None:
         if stop.wait(GROWS):
             break
         child = replace(everyone[-1], id=f"{number:04}", born=datetime.now(UTC), entered=False, alive=False)
-        store.record(child, {}, alive)
+        store.record([child], {}, alive)
     store.close()
 
 

@@ -77,7 +77,7 @@ def make(folder: Path, *, individuals: int = 500, pictures: int = 20_000, seed: 
             seconds=3.0,
             born=BORN + timedelta(seconds=3 * number),
         )
-        store.record(one, {}, archive.ids)
+        store.record([one], {}, archive.ids)
         _draw(store, recipe, references, pictures // individuals, number)
     store.update(status="stopped")
     return store

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import json
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
-from sqlalchemy.orm import Session
-
 from studio.breeding.m2n2 import M2N2
-from studio.runs.database import StateRow, open_database, to_row
 from studio.runs.individual import Individual
 from studio.runs.inputs import open_run_sources
 from studio.runs.store import RunStore, now
@@ -60,8 +56,4 @@ def _fill(store: RunStore, task: StandIn, archive: int) -> None:
                 entered=told.entered, alive=told.entered, seconds=0.0, born=now(),
             )
         )  # fmt: skip
-    alive, engine = set(search.archive.ids), open_database(store.folder)
-    with Session(engine) as session, session.begin():
-        session.add_all(to_row(one, alive=one.id in alive) for one in born)
-        session.merge(StateRow(key="search", value=json.dumps(search.state())))
-    engine.dispose()
+    store.record(born, search.state(), search.archive.ids)

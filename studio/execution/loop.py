@@ -266,6 +266,6 @@ class Loop(Generic[E, C]):
             prediction=one.candidate.prediction,
             race=evaluation.race,
         )
-        self._store.record(individual, one.state, one.alive)
+        self._store.record([individual], one.state, one.alive)
         self._recorded = done
         self._watch(self._store)

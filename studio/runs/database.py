@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Engine, ForeignKey, LargeBinary, create_engine, event
+from sqlalchemy import Engine, ForeignKey, LargeBinary, create_engine, event, func, select
+from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
@@ -80,6 +81,15 @@ class StateRow(_Base):
     value: Mapped[str]  # JSON
 
 
+# A run's process writes these with each commit, so they are made once. They are of tables: as objects of the classes,
+# individuals and scores took three times as long.
+_INDIVIDUALS, _SCORES, _STATE = (
+    insert(_Base.metadata.tables[one.__tablename__]) for one in (IndividualRow, ScoresRow, StateRow)
+)
+_STATE = _STATE.on_conflict_do_update(["key"], set_={"value": _STATE.excluded.value})
+_COPIED = ("id", "mother", "father", "entered", "seconds", "born", "error")  # columns as an individual has them
+
+
 def open_database(folder: Path) -> Engine:
     """The database in a run's folder, as it is or empty."""
     engine = create_engine(f"sqlite:///{folder / 'run.db'}", connect_args={"timeout": 30})
@@ -98,33 +108,45 @@ def create_tables(engine: Engine) -> None:
     _Base.metadata.create_all(engine)
 
 
-def packed(scores: Mapping[str, np.ndarray]) -> list[ScoresRow]:
-    """Scores as rows: float64 [prompts, noises] by kind."""
+def packed(scores: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    """Columns of rows of scores, float64 [prompts, noises] by kind."""
     return [
-        ScoresRow(kind=kind, values=values.astype("<f8").tobytes(), noises=values.shape[1])
+        {"kind": kind, "values": values.astype("<f8").tobytes(), "noises": values.shape[1]}
         for kind, values in scores.items()
     ]
 
 
-def to_row(individual: Individual, *, alive: bool) -> IndividualRow:
-    """An individual as a new row."""
+def insert_individuals(session: Session, individuals: Sequence[Individual], alive: Collection[str]) -> None:
+    """Insert individuals and their scores, numbered on from the newest.
+
+    Args:
+        session: in a transaction that has written already, so that nobody else numbers any.
+        individuals: in the order of birth.
+        alive: ids of those who are.
+    """
+    newest = session.scalar(select(func.max(IndividualRow.number))) or 0
+    rows, scores = [], []
+    for number, one in enumerate(individuals, newest + 1):
+        copied = {name: getattr(one, name) for name in _COPIED}
+        rows.append(copied | {"number": number, "recipe": one.recipe.to_json(), "alive": one.id in alive})
+        scores += [columns | {"individual": number} for columns in packed(_recorded_scores(one))]
+    session.execute(_INDIVIDUALS, rows)
+    if scores:
+        session.execute(_SCORES, scores)
+
+
+def _recorded_scores(individual: Individual) -> Mapping[str, np.ndarray]:
     scores = dict(individual.scores if individual.partial is None else {_PARTIAL: individual.partial.values})
     if (expected := individual.prediction) is not None:
         scores[PREDICTED] = np.stack([expected.mean, expected.deviation], axis=1)
     if (end := individual.race) is not None:
         scores[RACED] = np.array([[end.chance, end.drawn]])
-    return IndividualRow(
-        id=individual.id,
-        mother=individual.mother,
-        father=individual.father,
-        recipe=individual.recipe.to_json(),
-        entered=individual.entered,
-        alive=alive,
-        seconds=individual.seconds,
-        born=individual.born,
-        error=individual.error,
-        scores=packed(scores),
-    )
+    return scores
+
+
+def write_state(session: Session, values: Mapping[str, str]) -> None:
+    """Write JSON under keys of the state, and read nothing first: two that write at once take turns."""
+    session.execute(_STATE, [{"key": key, "value": value} for key, value in values.items()])
 
 
 def from_row(row: IndividualRow) -> Individual:
@@ -185,6 +207,5 @@ def make_database(folder: Path) -> None:
         engine = open_database(folder)
         create_tables(engine)
         with Session(engine) as session, session.begin():
-            for key, value in {"schema": SCHEMA, "status": "new"}.items():
-                session.merge(StateRow(key=key, value=json.dumps(value)))
+            write_state(session, {"schema": json.dumps(SCHEMA), "status": json.dumps("new")})
         engine.dispose()

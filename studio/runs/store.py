@@ -17,7 +17,6 @@ import numpy as np
 import yaml
 from pydantic import ValidationError
 from sqlalchemy import Engine, delete, func, select, text, update
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 from typing_extensions import TypeVar
 
@@ -35,12 +34,14 @@ from .database import (
     SCHEMA,
     WITHOUT_LOG,
     IndividualRow,
+    ScoresRow,
     StateRow,
     database_errors,
     from_row,
+    insert_individuals,
     open_database,
     packed,
-    to_row,
+    write_state,
 )
 from .individual import Individual
 from .inputs import RunPrompts
@@ -83,22 +84,25 @@ class RunStore(Generic[C]):
         """Where a picture of the held-out report lies, if it is one of those kept."""
         return picture_file(self.folder / "report" / safe_component(row), prompt, f"-{language}.png")
 
-    def record(self, individual: Individual, state: Mapping[str, Any], alive: Sequence[str]) -> None:
-        """Commit an evaluated individual, who is alive now, and the search's state, in one transaction."""
+    def record(self, individuals: Sequence[Individual], state: Mapping[str, Any], alive: Sequence[str]) -> None:
+        """Commit individuals in the order of birth, who is alive after the last, and the search's state then.
+
+        All of it is one transaction: whoever is killed amid it has recorded none of them.
+        """
         with self._session() as session, session.begin():
-            session.add(to_row(individual, alive=individual.id in alive))
+            write_state(session, {"search": encoded_search(state)})
+            insert_individuals(session, individuals, alive)
             recorded = session.scalars(select(IndividualRow.id).where(IndividualRow.alive))
             if left := set(recorded) - set(alive):
                 session.execute(update(IndividualRow).where(IndividualRow.id.in_(left)).values(alive=False))
-            session.merge(StateRow(key="search", value=encoded_search(state)))
 
     def rescore(self, scores: Mapping[str, Mapping[str, np.ndarray]], state: Mapping[str, Any], rotation: int) -> None:
         """Commit new scores of individuals, the search's state and which noises they are from, in one transaction."""
         with self._session() as session, session.begin():
             for row in session.scalars(select(IndividualRow).where(IndividualRow.id.in_(scores))):
-                row.scores = [one for one in row.scores if one.kind in {PREDICTED, RACED}] + packed(scores[row.id])
-            session.merge(StateRow(key="search", value=encoded_search(state)))
-            session.merge(StateRow(key="rotation", value=json.dumps(rotation)))
+                judged = [ScoresRow(**columns) for columns in packed(scores[row.id])]
+                row.scores = [one for one in row.scores if one.kind in {PREDICTED, RACED}] + judged
+            write_state(session, {"search": encoded_search(state), "rotation": json.dumps(rotation)})
 
     def individuals(self, *, after: int = 0) -> list[Individual]:
         """Everyone evaluated so far, oldest first; `after` skips that many."""
@@ -231,15 +235,12 @@ class RunStore(Generic[C]):
     def read(self, key: str) -> Any:
         """Read one value of the state, under its key: what is asked for often, without all the others."""
         with self._session() as session:
-            row = session.get(StateRow, key)
-            return parse_json(row.value, DATABASE) if row else None
+            value = session.scalar(select(StateRow.value).where(StateRow.key == key))
+            return None if value is None else parse_json(value, DATABASE)
 
     def _write(self, values: Mapping[str, Any]) -> None:
-        """Write values of the state in one statement: what two write at once is in turn, with neither in the way."""
-        rows = [{"key": key, "value": json.dumps(value)} for key, value in values.items()]
-        statement = insert(StateRow).values(rows)
         with self._session() as session, session.begin():
-            session.execute(statement.on_conflict_do_update(["key"], set_={"value": statement.excluded.value}))
+            write_state(session, {key: json.dumps(value) for key, value in values.items()})
 
     @contextmanager
     def _session(self) -> Iterator[Session]:

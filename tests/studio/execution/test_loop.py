@@ -240,6 +240,6 @@ def test_an_archive_of_two_hundred_takes_little_room(finished, small_config, tmp
     recipe = one.recipe.model_copy(update={"chromosomes": deep})
     scores = {kind: rng.random((64, 1)) for kind in ("ja", "en", "consistency")}
     for number in range(200):
-        store.record(dataclasses.replace(one, id=f"{number:04d}", recipe=recipe, scores=scores), {}, ["0000"])
+        store.record([dataclasses.replace(one, id=f"{number:04d}", recipe=recipe, scores=scores)], {}, ["0000"])
     store.close()
     assert sum(file.stat().st_size for file in store.folder.glob("run.db*")) < 5_000_000

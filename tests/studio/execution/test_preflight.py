@@ -191,7 +191,7 @@ def test_time_is_that_of_an_earlier_run(small_config, tmp_path):
     scores = {"ja": np.ones((5, 1)), "en": np.ones((5, 1)), "consistency": np.ones((5, 1))}
     child = sources["ja"].model_copy(update={"name": "0001"})
     for name, recipe, mother, seconds in (("ja", sources["ja"], None, 90.0), ("0001", child, "ja", 8.0)):
-        store.record(Individual(name, mother, mother, recipe, scores, True, True, seconds, now()), {}, [name])
+        store.record([Individual(name, mother, mother, recipe, scores, True, True, seconds, now())], {}, [name])
     store.close()
     longer = small_config.model_copy(update={"evaluations": 50})
     assert measured_rate(runs, longer) == 8.0 / 10  # ten pictures of one step; sources draw more than they score

@@ -198,7 +198,7 @@ def test_a_run_that_looked_ahead_says_how_well(bred, tmp_path, lang):
     missed = np.where(np.arange(len(scores)) == 0, 0.5, 0.0)
     expected = Prediction(scores + missed, np.full(len(scores), 0.01))
     alive = [one.id for one in store.individuals() if one.alive]
-    store.record(dataclasses.replace(last, id="0005", prediction=expected), store.state.search or {}, alive)
+    store.record([dataclasses.replace(last, id="0005", prediction=expected)], store.state.search or {}, alive)
     found = run_json(store)["foresight"]
     before = np.mean([one.competing(("ja",)) for one in bred.individuals()], axis=0)
     r2 = 1 - 0.25 / ((scores - before) ** 2).sum()

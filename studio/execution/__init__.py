@@ -11,6 +11,7 @@ Read in this order:
     worker_watch  what they are about is told to the store, and how many are wanted is heard there
     lifecycle     a run as a process: one at a time, stopped after what is in hand
     task          what a run is about, as the loop sees it: measured, completed, reported
+    recording     what the loop commits, and with which search
     loop          the one loop: ask, evaluate, tell, record; then report
     steering      what people favour, taken up at the next child
     picture_task  the task of a run that draws pictures, made of what evaluation has

@@ -18,9 +18,10 @@ from studio.runs.status import is_running, workers_wanted
 from studio.runs.store import C, RunStore, now
 
 from .lifecycle import carry
-from .loop import Loop, SameThread, Watch, recorded
+from .loop import Loop, recorded
 from .picture_task import PictureTask
 from .preflight import measured_rate, preflight
+from .recording import Watch
 from .steering import RunSteering
 from .worker_watch import watched
 from .workers import run_workers, wanted_devices, worker_count
@@ -77,7 +78,7 @@ def _work(store: RunStore, watch: Watch, agreement: Agreement, devices: HeldDevi
         if open_workers is not None:
             open_workers = opened.enter_context(watched(store, open_workers))
         # Twice as many threads as workers: those who wait for a worker to draw what is only reported hold nobody up.
-        executor = opened.enter_context(ThreadPoolExecutor(2 * workers)) if workers else SameThread()
+        executor = opened.enter_context(ThreadPoolExecutor(2 * workers)) if workers else None
         task = opened.enter_context(
             contextlib.closing(PictureTask(store, sources, agreement, open_workers=open_workers))
         )

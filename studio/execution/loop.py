@@ -1,17 +1,17 @@
 """The one loop of a run: ask the search for a candidate, have the task measure it, tell, record; in the end report.
 
-Everything random comes from the search's generator, whose state is committed with each individual. Where the task
+Everything random comes from the search's generator, whose state is committed with the individuals. Where the task
 gives equal recipes equal scores, a resumed run therefore equals the uninterrupted one, bit for bit, on one machine.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
-import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
 from typing import Any, Generic, ParamSpec, TypeVar
@@ -23,26 +23,18 @@ from pipelines.recipes.pinning import repinned
 from pipelines.recipes.recipe import parse_recipe
 from pipelines.untrusted import parse_json
 from studio.breeding.m2n2 import Past
-from studio.breeding.search_method import Candidate, ResumableSearch, Told
-from studio.errors import RunError
+from studio.breeding.search_method import Candidate, ResumableSearch
 from studio.evolution.niches import Floats
-from studio.runs.individual import Evaluation, Individual
+from studio.runs.individual import Evaluation
 from studio.runs.status import raise_if_stopped
-from studio.runs.store import C, RunStore, now
+from studio.runs.store import C, RunStore
 
+from .recording import Recorder, ToldCandidate, Watch
 from .task import E, Task
 
-logger = logging.getLogger(__name__)
-
-Watch = Callable[[RunStore[C]], None]
 P = ParamSpec("P")
 T = TypeVar("T")
 POLL_SECONDS = 0.5  # seconds between two looks whether the run was asked to stop
-
-
-# Failures in a row that end a run. Where every second offspring fails by itself, so many come together once in a
-# million; where something is wrong with the machine, they are all there is.
-FAILURES_IN_A_ROW = 20
 
 
 def recorded(
@@ -71,7 +63,7 @@ def recorded(
     return Past(search, state.rotation, everyone, niches)
 
 
-class SameThread(Executor):
+class _SameThread(Executor):
     """Does what it is handed before it hands out the result: one thing after another."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
@@ -95,13 +87,9 @@ class _Measuring(Generic[E]):
 
 @dataclass(frozen=True)
 class _Completing:
-    """A candidate that the search was told of, with the search as it stood then, and that is not recorded yet."""
+    """A candidate that the search was told of, and that is not recorded yet."""
 
-    candidate: Candidate
-    started: float
-    told: Told
-    state: Mapping[str, Any]
-    alive: Sequence[str]
+    told: ToldCandidate
     evaluation: Future[Evaluation]
 
 
@@ -110,7 +98,8 @@ class Loop(Generic[E, C]):
 
     As many candidates are in hand as the search has in flight. They are told, and recorded, in the order in which they
     were asked for, and the search is asked for the next as soon as one is told: what it breeds depends on how many are
-    in flight, never on which of them was measured first.
+    in flight, never on which of them was measured first. Those that are done at the same moment are recorded in one
+    transaction, once those who measure have something to do again.
 
     Args:
         store: the run; this process has it to itself.
@@ -119,7 +108,8 @@ class Loop(Generic[E, C]):
         sources: opened; files that change while an individual is measured end the run.
         evaluations: offspring to make in all; the sources are measured whatever the budget is.
         watch: called after each step; reads the store and shows it.
-        executor: has the task measure and complete; where that is in several threads, the task allows for it.
+        executor: has the task measure and complete; where that is in several threads, the task allows for it. None:
+            this thread does, one after another, and records what it has before it goes on to the next.
     """
 
     def __init__(
@@ -134,15 +124,14 @@ class Loop(Generic[E, C]):
         executor: Executor | None = None,
     ) -> None:
         self._store, self._search, self._task = store, search, task
-        self._sources, self._evaluations, self._watch = sources, evaluations, watch
-        self._executor = executor or SameThread()
+        self._evaluations, self._watch, self._recorder = evaluations, watch, Recorder(store, sources, watch)
+        self._in_turn, self._executor = executor is None, executor or _SameThread()
         self._waiting = deque(search.in_flight)  # asked for, and not handed out
         self._measuring: deque[_Measuring[E]] = deque()
         self._completing: deque[_Completing] = deque()
+        self._begun = store.count()  # offspring that are recorded or in hand
         self._settled = True
-        self._recorded = 0.0  # when the last one was
-        self._failures = 0  # in a row
-        self._again: dict[str, Mapping[str, np.ndarray]] = {}  # scores on other noise, not committed yet
+        self._finish = False  # whether somebody asks for no more offspring
 
     def run(self) -> None:
         """Sources, offspring, report.
@@ -155,15 +144,20 @@ class Loop(Generic[E, C]):
         """
         while True:
             raise_if_stopped(self._store)
+            self._finish = bool(self._store.asked("finish"))
             self._ask()
             self._hand_out()
             if not self._measuring and not self._completing:
                 break
             self._wait()
-            if self._measuring and self._measuring[0].evaluation.done():
+            for _ in _done(self._measuring):
                 self._tell(self._measuring.popleft())
-            while self._completing and self._completing[0].evaluation.done():
-                self._record(self._completing.popleft())
+                if self._in_turn:
+                    break  # it is recorded before this thread measures another
+                self._ask()
+                self._hand_out()
+            completed = [self._completing.popleft() for _ in _done(self._completing)]
+            self._recorder.record([(one.told, one.evaluation.result()) for one in completed])
         if self._task.reports:
             self._store.update(status="reporting")
             self._watch(self._store)
@@ -185,6 +179,7 @@ class Loop(Generic[E, C]):
         """Have those measured that were asked for, as far as the budget goes."""
         while self._waiting and (self._waiting[0].role != "offspring" or self._has_budget()):
             candidate, started = self._waiting.popleft(), time.monotonic()
+            self._begun += candidate.role == "offspring"
             evaluation = self._executor.submit(self._task.evaluate, candidate, self._search.archive)
             self._measuring.append(_Measuring(candidate, started, evaluation))
 
@@ -194,9 +189,7 @@ class Loop(Generic[E, C]):
 
     def _has_budget(self) -> bool:
         """Whether one more offspring is to be made beside those in hand."""
-        candidates = [one.candidate for one in self._measuring] + [one.candidate for one in self._completing]
-        in_hand = sum(one.role == "offspring" for one in candidates)
-        return self._store.count() + in_hand < self._evaluations and not self._store.asked("finish")
+        return self._begun < self._evaluations and not self._finish
 
     def _wait(self) -> None:
         """Wait until the oldest that is measured, or the oldest that is completed, is done.
@@ -221,51 +214,10 @@ class Loop(Generic[E, C]):
         completed = self._executor.submit(self._task.complete, one.candidate, measured, entered=told.entered)
         self._settled = told.settled
         state, alive = self._search.state(), self._search.archive.ids
-        self._completing.append(_Completing(one.candidate, one.started, told, state, alive, completed))
+        self._completing.append(_Completing(ToldCandidate(one.candidate, one.started, told, state, alive), completed))
 
-    def _record(self, one: _Completing) -> None:
-        """Commit a candidate, with the search as it was when it was told of it."""
-        evaluation, candidate, name = one.evaluation.result(), one.candidate, one.candidate.recipe.name
-        for source in self._sources.values():
-            source.check_unchanged()  # or it would be recorded as what it is not, or as failed
-        if candidate.role == "again":
-            if evaluation.error is None:
-                self._again[name] = evaluation.scores
-            else:
-                logger.warning("%s keeps its scores on former noise: %s", name, evaluation.error)
-            if one.told.settled:
-                self._store.rescore(self._again, one.state, candidate.rotation)
-                self._again = {}
-            return
-        self._failures = 0 if evaluation.error is None else self._failures + 1
-        if evaluation.error is not None:
-            logger.warning("%s failed: %s", name, evaluation.error)
-        self._commit(one, evaluation)
-        if self._failures >= FAILURES_IN_A_ROW:
-            raise RunError(
-                "{failures_in_a_row} offspring in a row failed, so it is no fault of theirs; the last one: "
-                "{error} Mend what is behind it and resume the run; what it had before is kept.",
-                failures_in_a_row=FAILURES_IN_A_ROW,
-                error=evaluation.error,
-            )
 
-    def _commit(self, one: _Completing, evaluation: Evaluation) -> None:
-        recipe, lineage, done = one.candidate.recipe, one.candidate.recipe.lineage, time.monotonic()
-        individual = Individual(
-            id=recipe.name,
-            mother=lineage.mother if lineage else None,
-            father=lineage.father if lineage else None,
-            recipe=recipe,
-            scores=evaluation.scores,
-            entered=one.told.entered,
-            alive=one.told.entered,
-            seconds=done - max(one.started, self._recorded),
-            born=now(),
-            error=evaluation.error,
-            partial=evaluation.partial,
-            prediction=one.candidate.prediction,
-            race=evaluation.race,
-        )
-        self._store.record([individual], one.state, one.alive)
-        self._recorded = done
-        self._watch(self._store)
+def _done(handed_out: Iterable[_Measuring[E] | _Completing]) -> list[Future[Any]]:
+    """The futures that are done now, of the oldest on, up to the first that is not."""
+    futures: list[Future[Any]] = [one.evaluation for one in handed_out]
+    return list(itertools.takewhile(Future.done, futures))

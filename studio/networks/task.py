@@ -23,7 +23,8 @@ from studio.evolution.archive import Archive
 from studio.evolution.niches import Floats
 from studio.execution.creation import recipes_of, save_start
 from studio.execution.lifecycle import carry
-from studio.execution.loop import Loop, Watch, recorded
+from studio.execution.loop import Loop, recorded
+from studio.execution.recording import Watch
 from studio.run_folders.making import new_run_folder
 from studio.runs.database import make_database
 from studio.runs.individual import Evaluation, Individual

@@ -83,7 +83,8 @@ class Individual:
     away early has `partial` scores and no others. `error` says why an evaluation failed; there are no scores then.
     `prediction` is what a search that looks ahead expected; `race` says where it was given up for the little chance
     it had to enter, or, where it was drawn to the end all the same, would have been.
-    `seconds` is what the run took for it: where several are in hand at once, since the one before was recorded.
+    `seconds` is what the run took for it: where several are in hand at once, since the one before was recorded; of
+    those that were recorded together each has an equal share.
     """
 
     id: str

@@ -1,7 +1,7 @@
 """The run store: a folder with `run.yaml`, `run.db` (SQLite in WAL mode) and `images/`; it moves as a whole.
 
-One transaction per evaluated individual, with the search's random state in it: a run killed anywhere resumes where its
-last transaction left it.
+Individuals that are done at the same moment are one transaction, with the search's random state in it: a run killed
+anywhere resumes where its last transaction left it.
 """
 
 from __future__ import annotations

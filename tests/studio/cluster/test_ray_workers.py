@@ -137,14 +137,15 @@ def test_a_run_loses_nothing_to_workers_that_die_and_machines_that_leave_and_joi
     whole, troubled = (create_run(tmp_path / name, config) for name in ("whole", "troubled"))
     carry_on_cluster(whole, tmp_path)
 
+    troubles = {
+        4: lambda: os.kill(int(log(tmp_path)[-1][0]), signal.SIGKILL),
+        8: lambda: cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False),
+        10: lambda: cluster.add_node(**SMALL),
+    }
+
     def trouble(store):
-        everyone = len(store.individuals())
-        if everyone == 4:
-            os.kill(int(log(tmp_path)[-1][0]), signal.SIGKILL)
-        if everyone == 8:
-            cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
-        if everyone == 10:
-            cluster.add_node(**SMALL)
+        for number in [number for number in troubles if number <= len(store.individuals())]:
+            troubles.pop(number)()
 
     carry_on_cluster(troubled, tmp_path, trouble)
     assert archive_of(troubled) == archive_of(whole)

@@ -17,7 +17,7 @@ from studio.conditions.agreement import Agreement, accepted_note
 from studio.conditions.difference import Difference, differences, sentence
 from studio.conditions.record import conditions_now, conditions_then, kept_threads
 from studio.errors import RunError
-from studio.execution.loop import FAILURES_IN_A_ROW
+from studio.execution.recording import FAILURES_IN_A_ROW
 from studio.networks.config import load
 from studio.networks.task import carry_out, create, open_any
 from tests.conftest import stop_after

@@ -13,7 +13,6 @@ from functools import partial
 import pytest
 
 from studio.execution.creation import create_run
-from studio.execution.loop import SameThread
 from studio.jobs.process import Stopped
 from studio.runs.status import ask_to_stop
 from studio.runs.store import open_run
@@ -104,7 +103,7 @@ def test_stopped_and_resumed_it_ends_as_if_nothing_had_happened(new):
                 stopped,
                 3,
                 executor=threads,
-                watch=lambda store, number=number: ask_to_stop(store) if len(store.individuals()) == number else None,
+                watch=lambda store, number=number: ask_to_stop(store) if len(store.individuals()) >= number else None,
             )
         stopped.update(stop=False)
     carry(stopped, 3)
@@ -133,5 +132,5 @@ def test_a_run_that_is_ended_makes_no_more_than_are_in_hand(new):
         carry(ended, 3, executor=threads, watch=finish)
     assert 4 <= ended.count() <= 7
     ended.update(finish=False)
-    carry(ended, 3, executor=SameThread())
+    carry(ended, 3)
     assert archive_of(ended) == archive_of(whole)

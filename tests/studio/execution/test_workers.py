@@ -45,23 +45,27 @@ def test_three_workers_give_the_same_again_killed_attached_let_go_and_stopped_on
 ):
     monkeypatch.setattr(worker_watch, "SECONDS", 0.05)
     seen = []
-
     config = small_config.changed({"workers": 3, "pictures.batch": 2})
     whole, troubled = (create_run(tmp_path / name, config) for name in ("whole", "troubled"))
     control.carry_out(whole, without_report)
     assert status(whole)["done"] == 4
 
+    def kill(store):
+        multiprocessing.active_children()[-1].kill()
+
+    troubles = {
+        1: lambda store: control.change_workers(store, 1),
+        2: kill,
+        4: lambda store: control.want_workers(store, 2),
+        5: kill,
+        6: ask_to_stop,
+    }
+
     def trouble(store):
         everyone = len(store.individuals())
         seen.append(status(store).get("pool"))
-        if everyone == 1:
-            assert control.change_workers(store, 1) == 4
-        if everyone in (2, 5):
-            multiprocessing.active_children()[-1].kill()
-        if everyone == 4:
-            control.want_workers(store, 2)
-        if everyone == 6:
-            ask_to_stop(store)
+        for number in [number for number in troubles if number <= everyone]:  # some are recorded at once
+            troubles.pop(number)(store)
 
     control.carry_out(troubled, trouble)
     assert status(troubled)["status"] == "stopped"

@@ -145,8 +145,7 @@ class Loop(Generic[E, C]):
         while True:
             raise_if_stopped(self._store)
             self._finish = bool(self._store.asked("finish"))
-            self._ask()
-            self._hand_out()
+            self._put_to_work()
             if not self._measuring and not self._completing:
                 break
             self._wait()
@@ -154,8 +153,7 @@ class Loop(Generic[E, C]):
                 self._tell(self._measuring.popleft())
                 if self._in_turn:
                     break  # it is recorded before this thread measures another
-                self._ask()
-                self._hand_out()
+                self._put_to_work()
             completed = [self._completing.popleft() for _ in _done(self._completing)]
             self._recorder.record([(one.told, one.evaluation.result()) for one in completed])
         if self._task.reports:
@@ -163,17 +161,19 @@ class Loop(Generic[E, C]):
             self._watch(self._store)
             self._task.report()
 
-    def _ask(self) -> None:
-        """Ask the search for as many as it gives now.
+    def _put_to_work(self) -> None:
+        """Ask the search for as many as it gives now, and have each measured while the next is bred.
 
         Those beyond the budget are bred too while others are in flight, and wait: a run that is given more offspring
         goes on with them, as if it had had the larger budget from the beginning.
         """
+        self._hand_out()
         while self._search.ready and (self._search.in_flight or not self._settled or self._wanted()):
             candidate = self._search.ask()
             if candidate is None:
                 break
             self._waiting.append(candidate)
+            self._hand_out()
 
     def _hand_out(self) -> None:
         """Have those measured that were asked for, as far as the budget goes."""

@@ -16,7 +16,8 @@ from .driver import driver_cost
 from .kept_busy import share_of_ideal
 from .search_cost import best_accuracy
 
-LENGTHS = {0.1: (20, (1, 8, 64)), 1.0: (5, (1, 8, 64)), 10.0: (3, (8, 64)), 30.0: (2, (64,))}  # rounds, workers
+# Seconds to rounds and workers. Over the first few rounds workers that begin together come to end one after the other.
+LENGTHS = {0.1: (20, (1, 8, 64)), 1.0: (20, (1, 8, 64)), 10.0: (3, (8, 64)), 30.0: (2, (64,))}
 SEEDS = range(5)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,38 +20,50 @@ from .task import Bench, restored
 SHOWN = 8  # held-out prompts in the picture
 FONT = "CJK JP"  # in the name of a font that has the captions
 SIDE, MARGIN, HEAD = 64, 190, 34  # pixels: a picture, the names on the left, the captions on top
+COLUMNS = 3  # panels of curves beside each other
 BITS = 6  # a colour channel: steps too small to see, and the file is half as large
 
 Run = dict[str, Any]
 Runs = dict[str, dict[int, Run]]  # by method and seed
 
 
-def curves(found: Runs) -> bytes:
-    """Best mean fitness against evaluations, with the least and the largest over seeds, M2N2 in every panel; PNG."""
-    figure = Figure(figsize=(16, 5.5), layout="constrained")
+def curves(found: Runs, later: Mapping[str, Runs]) -> bytes:
+    """Best mean fitness against pictures, with the least and the largest over seeds, M2N2 in every panel; PNG.
+
+    Args:
+        found: the first seeds; a panel each for searches, ablations and extensions.
+        later: other seeds, by which they are; a panel each for their searches.
+    """
+    panels = [(group, group, found) for group in ("searches", "ablations", "extensions")]
+    panels += [(title, "searches", runs) for title, runs in later.items()]
+    rows = -(-len(panels) // COLUMNS)
+    figure = Figure(figsize=(16, 5.5 * rows), layout="constrained")
     lowest = None
     if "average" in found:  # what lies below is the same for all: the sources, then a first child or two
         lowest = next(iter(found["average"].values()))["curve"][-1] - 0.01
-    for panel, group in zip(figure.subplots(1, 3, sharey=True), ("searches", "ablations", "extensions"), strict=True):
-        mine = [method for method in found if METHODS[method].group == group and not METHODS[method].apart]
-        shown = list(dict.fromkeys(["m2n2", *mine])) if "m2n2" in found else mine
+    places = figure.subplots(rows, COLUMNS, sharey=True, squeeze=False).flat
+    for (title, group, runs_of), panel in zip(panels, places, strict=False):
+        mine = [method for method in runs_of if METHODS[method].group == group and not METHODS[method].apart]
+        shown = list(dict.fromkeys(["m2n2", *mine])) if "m2n2" in runs_of else mine
         for number, method in enumerate(shown):
-            runs = list(found[method].values())
+            runs = list(runs_of[method].values())
             best = np.array([run["curve"] for run in runs])  # [seeds, evaluations]
             mean = best.mean(axis=0)
-            made = runs[0]["cost"] * np.arange(1, len(mean) + 1)
+            drawn = runs[0]["cost"] * runs[0]["niches"] * np.arange(1, len(mean) + 1)
             style = {"color": "black" if method == "m2n2" else f"C{number % 10}", "label": METHODS[method].title}
-            panel.plot(made, mean, linewidth=1.2, linestyle="-" if number < 10 else "--", **style)
-            panel.fill_between(made, *np.quantile(best, [0, 1], axis=0), color=style["color"], alpha=0.1, linewidth=0)
+            panel.plot(drawn, mean, linewidth=1.2, linestyle="-" if number < 10 else "--", **style)
+            panel.fill_between(drawn, *np.quantile(best, [0, 1], axis=0), color=style["color"], alpha=0.1, linewidth=0)
         if group == "searches":
-            for number, (title, level) in enumerate(_levels(found, lowest).items()):
-                panel.axhline(level, color=f"C{number}", linewidth=0.8, linestyle=":", label=title)
-        panel.set_title(group, fontsize=10)
-        panel.set_xlabel("evaluations")
+            for number, (name, level) in enumerate(_levels(found, lowest).items()):
+                panel.axhline(level, color=f"C{number}", linewidth=0.8, linestyle=":", label=name)
+        panel.set_title(title, fontsize=10)
+        panel.set_xlabel("pictures")
+        panel.set_ylabel("best mean fitness")
         panel.grid(alpha=0.3)
         if shown:
-            panel.legend(fontsize=7)
-    figure.axes[0].set_ylabel("best mean fitness")
+            panel.legend(fontsize=7, loc="lower right")
+    for panel in places:
+        panel.set_visible(False)  # left over
     figure.axes[0].set_ylim(bottom=lowest)
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=90)

@@ -194,7 +194,7 @@ def report(bench: Bench, folder: Path, evaluations: int, name: str = "search") -
     drawn = thrift(found) + [line for title, runs in later.items() for line in thrift(runs, f"pictures, {title}")]
     written = page(summaries, again, everyone, rejection, drawn, name)
     write_whole(folder / f"{name}.md", written.encode())
-    write_whole(folder / f"{name}.png", curves(found))
+    write_whole(folder / f"{name}.png", curves(found, later))
     write_whole(folder / f"{name}-pictures.png", pictures(bench, found))
 
 

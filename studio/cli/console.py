@@ -132,9 +132,11 @@ def print_foresight(console: Console, run: dict[str, Any]) -> None:
             highlight=False,
         )
     if (raced := run.get("racing")) is not None:
+        seen = (
+            f", {raced['audited']} more drawn to the end to see: {raced['missed']} entered" if raced["audited"] else ""
+        )
         console.print(
-            f"racing: {raced['given_up']} offspring given up at a chance of {raced['chance']:.1%}, "
-            f"{raced['audited']} more drawn to the end to see, of which {raced['missed']} entered",
+            f"racing: {raced['given_up']} offspring given up at a chance of {raced['chance']:.1%}{seen}",
             highlight=False,
         )
 

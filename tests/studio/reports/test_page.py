@@ -12,6 +12,7 @@ import pytest
 
 import assets
 from pipelines.recipes.recipe import parse_recipe
+from studio.evolution.racing import RaceEnd
 from studio.execution import control
 from studio.execution.creation import create_run
 from studio.i18n import LANGUAGES, t
@@ -20,12 +21,12 @@ from studio.reports import report_html
 from studio.reports.content import read_report_content
 from studio.reports.figures import archive_curves
 from studio.runs.config_file import load_config
-from studio.runs.individual import Prediction
+from studio.runs.individual import PartialScores, Prediction
 from studio.runs.inputs import open_run_sources
 from studio.runs.results import SHOWN, shown_prompts
 from studio.runs.state import Steered
 from studio.runs.store import open_run
-from studio.runs.summary import calibration_of, run_json
+from studio.runs.summary import calibration_of, racing_of, run_json
 from studio.ui.evolve.progress import foresight_lines
 
 
@@ -228,3 +229,30 @@ def test_a_run_that_was_steered_says_from_where_and_by_whom(bred, tmp_path, lang
     store.close()
     if lang == "en":
         assert said in m2n2("show", tmp_path / "steered").stdout
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_run_that_raced_says_what_it_spared_and_what_it_missed(bred, tmp_path, lang, m2n2):
+    """One was given up after two prompts, at a chance of 2 %; one was drawn to the end to see, at 4 %, and entered."""
+    store = open_run(shutil.copytree(bred.folder, tmp_path / "raced"))
+    last, alive = store.individuals()[-1], [one.id for one in store.individuals() if one.alive]
+    rows = last.scores["ja"].copy()
+    rows[2:] = np.nan
+    given_up = dataclasses.replace(
+        last, id="0005", scores={}, partial=PartialScores(rows), entered=False, race=RaceEnd(0.02, 2)
+    )
+    audited = dataclasses.replace(last, id="0006", entered=True, race=RaceEnd(0.04, 3))
+    store.record([given_up], store.state.search or {}, alive)
+    words = t(lang, "racing_found", n=1, chance="2.0%", spared=len(rows) - 2)
+    assert words in report_html(store, lang)
+    assert t(lang, "racing_audited", n=1, missed=1) not in report_html(store, lang)
+    store.record([audited], store.state.search or {}, [*alive, "0006"])
+    found = run_json(store)["racing"]
+    assert found == {"given_up": 1, "spared": len(rows) - 2, "audited": 1, "missed": 1, "chance": pytest.approx(0.03)}
+    said = t(lang, "racing_found", n=1, chance="3.0%", spared=len(rows) - 2)
+    for page in (report_html(store, lang), foresight_lines(lang, None, racing_of(store.individuals()))):
+        assert f"{said} {t(lang, 'racing_audited', n=1, missed=1)}" in page
+    assert store.individual("0005").race == RaceEnd(0.02, 2)
+    store.close()
+    shown = m2n2("show", tmp_path / "raced").stdout
+    assert "racing: 1 offspring given up at a chance of 3.0%, 1 more drawn to the end to see: 1 entered" in shown

@@ -5,6 +5,7 @@ May import the whole house; a benchmark imports no other one.
 Read in this order:
 
     machine        the machine a benchmark ran on, as its table names it
+    progress       how soon a search is as good as another one
     app/           an evaluation and the pages
     full_size/     weights of real size: disk to disk, and live
     any_network/   two tiny language models with a scorer of one's own

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from rich.table import Table
 from safetensors.torch import load_file
 
 from benchmarks.machine import machine
+from benchmarks.progress import evaluations_to
 from eval.metrics import Estimate, bootstrap_mean, paired_bootstrap
 from pipelines.storage.files import write_whole
 from studio.networks.config import AnyConfig, load
@@ -63,11 +64,6 @@ def best_so_far(store: RunStore[AnyConfig]) -> list[float]:
     return [float(value) for value, (is_source, _) in zip(best, scores, strict=True) if not is_source]
 
 
-def offspring_until(curve: Sequence[float], level: float) -> int | None:
-    """After how many offspring a curve is at a level; None where it never is."""
-    return next((made for made, score in enumerate(curve, start=1) if score >= level), None)
-
-
 def evolved(family: int) -> tuple[dict[str, np.ndarray], dict[int, dict[str, int | None]]]:
     """Train a family and breed it.
 
@@ -92,7 +88,7 @@ def evolved(family: int) -> tuple[dict[str, np.ndarray], dict[int, dict[str, int
                 store.close()
                 children[f"{search} {seed}"] = found.pop("child")
                 rows |= found
-            until[seed] = {search: offspring_until(curve, curves["child"][-1]) for search, curve in curves.items()}
+            until[seed] = {search: evaluations_to(curve, curves["child"][-1]) for search, curve in curves.items()}
         print(
             f"family {family}: trained in {trained - started:.0f} s; an evolution of {config.evaluations} offspring "
             f"took {(time.monotonic() - trained) / len(SEEDS) / len(SEARCHES):.0f} s",

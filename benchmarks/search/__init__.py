@@ -1,6 +1,6 @@
 """Is M2N2 the best search on pictures? Its ablations, other searches and plain merges at equal evaluations.
 
-Imports `benchmarks.machine` and the house.
+Imports `benchmarks.machine`, `benchmarks.progress` and the house.
 
 Read in this order:
 

@@ -172,7 +172,7 @@ def carry_out(jobs: Sequence[Job], workers: int, evaluations: int = EVALUATIONS,
     work = {job: min(METHODS[job.method].most or evaluations, evaluations) + REPORT for job in jobs}
     started, done = time.perf_counter(), 0
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=one_thread) as pool:
         running = {pool.submit(_complete, job, evaluations, folder): job for job in jobs}
         try:
             for number, future in enumerate(as_completed(running), 1):
@@ -195,7 +195,8 @@ def _outcome(future: Future[dict[str, Any]]) -> str:
     return f"judge {result['curve'][-1]:.3f}, jury {ja:.3f} ja {en:.3f} en, {sum(result['seconds']):.0f} s"
 
 
-def _one_thread() -> None:
+def one_thread() -> None:
+    """Have this process calculate in one thread."""
     threadpool_limits(1)
     torch.set_num_threads(1)  # two processes of one thread do more in an hour than one of two
 
@@ -220,7 +221,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time, one thread each")
     parser.add_argument("--report", action="store_true", help="make table and figures of the runs that are there")
     asked = parser.parse_args()
-    _one_thread()
+    one_thread()
     if not asked.report:
         jobs = [
             Job(method, seed)

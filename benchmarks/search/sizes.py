@@ -20,18 +20,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from threadpoolctl import threadpool_limits
 
 import assets
 from benchmarks.machine import machine
+from benchmarks.progress import evaluations_to
 from pipelines.storage.files import write_whole
 from studio.runs.config import embedded
 from studio.runs.inputs import RunPrompts
 
+from .run import one_thread
 from .table import METHODS
 from .task import Bench, rounded
-from .thrift import evaluations_to
 
 RESULTS = Path(__file__).parents[1] / "results"
 COMPARED = ("m2n2", "nudges")
@@ -70,8 +69,6 @@ def family(count: int) -> list[str]:
 
 def search(job: Job, evaluations: int) -> dict[str, Any]:
     """Carry out one search: the judge's best after each evaluation, float [evaluations]."""
-    threadpool_limits(1)
-    torch.set_num_threads(1)  # two processes of one thread do more in an hour than one of two
     sources, entry = family(job.size.sources), METHODS[job.method]
     bench = Bench(niches=RunPrompts(embedded()).niches.subset(job.size.prompts), sources=sources)
     config, curve = entry.config(job.seed, bench.pictures, sources), []
@@ -119,7 +116,8 @@ def main() -> None:
     done = {(one["size"]["sources"], one["size"]["prompts"], one["method"], one["seed"]) for one in runs}
     jobs = [Job(size, method, seed) for seed in range(asked.seeds) for size in SIZES for method in COMPARED]
     left = [job for job in jobs if (job.size.sources, job.size.prompts, job.method, job.seed) not in done]
-    with ProcessPoolExecutor(asked.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(asked.jobs, mp_context=context, initializer=one_thread) as pool:
         for found in pool.map(search, left, [asked.evaluations] * len(left)):
             runs.append(found)
             write_whole(file, (json.dumps(runs, separators=(",", ":")) + "\n").encode())

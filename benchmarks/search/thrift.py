@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from benchmarks.progress import evaluations_to
+
 from .figures import Run, Runs
 from .statistics import over_seeds
 from .table import METHODS
@@ -19,11 +21,6 @@ the mean of what M2N2 has after {evaluations} evaluations. Median over seeds, in
 seed that never gets there counts as more than all. Then the judge's score over M2N2's with the same seeds at equal
 pictures, with 95 % intervals over seeds.
 """
-
-
-def evaluations_to(curve: Sequence[float], level: float) -> int | None:
-    """After how many evaluations a curve is at a level; None where it never is."""
-    return next((made for made, score in enumerate(curve, start=1) if score >= level), None)
 
 
 def thrift(found: Runs, title: str = "pictures") -> list[str]:

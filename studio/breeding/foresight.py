@@ -121,7 +121,7 @@ class Foresight:
         drawn = np.random.default_rng([self._config.seed, *recipe.name.encode()]).random()
         return Race(
             ids=ids,
-            alive=alive.copy(),
+            alive=alive,
             alpha=self._config.alpha,
             mean=expected.mean,
             deviation=expected.deviation,
@@ -171,10 +171,11 @@ class Foresight:
 
     def learned(self) -> ScoreModel | None:
         """Return what all scores noted so far say; None as long as there are too few."""
-        known = sum(not np.isnan(scores).any() for _, scores in self._scored.values())
-        if self._model is None and known >= FEWEST:
-            places, scores = zip(*self._scored.values(), strict=True)
-            self._model = ScoreModel(np.stack(places), np.stack(scores), unit=self._unit)
+        if self._model is None:
+            known = sum(not np.isnan(scores).any() for _, scores in self._scored.values())
+            if known >= FEWEST:
+                places, scores = zip(*self._scored.values(), strict=True)
+                self._model = ScoreModel(np.stack(places), np.stack(scores), unit=self._unit)
         return self._model
 
     def _blend(self, rng: np.random.Generator, *, name: str) -> Offspring[Recipe]:

@@ -136,6 +136,20 @@ def newcomer_fitness(alive: ArrayLike, newcomers: ArrayLike, *, alpha: float = 1
     return (s * worth).sum(axis=1)
 
 
+def newcomer_prices(alive: ArrayLike, newcomers: ArrayLike, *, alpha: float = 1.0) -> Floats:
+    """What a unit of score earns in each niche where each of several newcomers alone competes with those alive.
+
+    Args:
+        alive: float64 [individuals, niches], raw.
+        newcomers: float64 [newcomers, niches], raw.
+        alpha: competition strength, 0 to 10.
+
+    Returns:
+        float64 [newcomers, niches].
+    """
+    return _beside(check_scores(alive), check_scores(newcomers), alpha)[1]
+
+
 def newcomer_leads(alive: ArrayLike, newcomers: ArrayLike, *, alpha: float = 1.0) -> Floats:
     """How much more each of several newcomers would win than each alive, if it alone competed with them.
 

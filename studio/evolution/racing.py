@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .niches import MIN_CROWD, Floats, newcomer_leads, price
+from .niches import Floats, newcomer_leads, newcomer_prices
 
 AUDITED = 1 / 20  # of those that are given up, drawn to the end to see what was missed
 OUTCOMES = 512  # scores to come, drawn to count those with which a newcomer enters
@@ -146,10 +146,7 @@ class Race:
             count: how many are wanted; fewer where fewer are left.
         """
         left = np.flatnonzero(np.isnan(np.asarray(scores, dtype=np.float64)))
-        worst = np.minimum(self.alive.min(axis=0), self.mean)
-        everyone = np.concatenate([self.alive, self.mean[np.newaxis]]) - worst
-        crowd = np.maximum(everyone.sum(axis=0), MIN_CROWD)
-        told = self.deviation * price(everyone.max(axis=0), crowd, alpha=self.alpha)
+        told = self.deviation * newcomer_prices(self.alive, self.mean[np.newaxis], alpha=self.alpha)[0]
         return left[np.argsort(-told[left], kind="stable")[:count]].tolist()
 
 

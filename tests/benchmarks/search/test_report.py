@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from benchmarks.progress import evaluations_to
 from benchmarks.search.report import summarise, with_verdicts
 from benchmarks.search.statistics import crossed, holm, over_seeds
-from benchmarks.search.thrift import evaluations_to, raced, thrift
+from benchmarks.search.thrift import raced, thrift
 
 SEEDS = range(5)
 

@@ -15,7 +15,9 @@ from rich.table import Table
 from eval.metrics import Estimate
 from pipelines.storage.files import write_whole
 
+from .contrasts import contrasts
 from .figures import Run, Runs, curves, pictures
+from .shares import shares
 from .statistics import Tested, crossed, holm
 from .table import METHODS
 from .task import Bench
@@ -192,6 +194,7 @@ def report(bench: Bench, folder: Path, evaluations: int, name: str = "search") -
     if not found:
         return
     drawn = thrift(found) + [line for title, runs in later.items() for line in thrift(runs, f"pictures, {title}")]
+    drawn += [*contrasts(found), *shares(whole, list(bench.sources))]
     written = page(summaries, again, everyone, rejection, drawn, name)
     write_whole(folder / f"{name}.md", written.encode())
     write_whole(folder / f"{name}.png", curves(found, later))
@@ -215,12 +218,12 @@ def page(
     again: Mapping[str, Sequence[Summary]],
     everyone: list[Run],
     rejection: dict[int, Run],
-    pictures_drawn: Sequence[str] = (),
+    more: Sequence[str] = (),
     name: str = "search",
 ) -> str:
     """The table in Markdown, with what it says and how it was made; `again` are later seeds, by which they are.
 
-    `pictures_drawn` are lines of `thrift`; figures lie beside the page under its `name`.
+    `more` are lines of `thrift`, `contrasts` and `shares`; figures lie beside the page under its `name`.
     """
     parts = {
         group: [one for one in summaries if METHODS[one.method].group == group]
@@ -250,7 +253,7 @@ def page(
     ]
     for title, part in {**parts, **again}.items():
         lines += _rows(title, part)
-    lines += [*pictures_drawn, *raced(everyone)]
+    lines += [*more, *raced(everyone)]
     lines += ["", f"![curves]({name}.png)", "", f"![pictures of the first seed]({name}-pictures.png)", ""]
     lines += [f"Machine: {one}." for one in sorted({run["machine"] for run in everyone})]
     lines += [f"An evaluation took {np.median(spent):.2f} seconds (median over runs)."]

@@ -26,6 +26,7 @@ BASE = "base"
 # Of TIES and DARE; the judge chooses. The papers' own choices where nothing is tuned are to keep 0.2 and 0.1.
 SCALES = (0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0)
 KEPT = (0.1, 0.2, 0.5, 1.0)  # share of each task vector
+FEW = 20  # random weightings that somebody may try by hand
 SECOND_HALF = ("up_blocks.", "conv_norm_out.", "conv_out.")  # of a UNet's tensors, by the beginnings of their names
 
 Begin = Callable[
@@ -69,6 +70,12 @@ def _dense(name: Literal["ties", "dare"]) -> Begin:
         return Listed(more, [config.weighted(more, row, name=name) for row in rows])
 
     return begin
+
+
+def _few_random(config: RunConfig, sources: Mapping[str, Source], niches: PromptSet, folder: Path) -> SearchMethod:
+    """The first of `random`: what somebody finds who tries a few by chance."""
+    weights = RandomWeights(config, sources)
+    return Listed(sources, [weights.ask().recipe for _ in range(FEW)])
 
 
 def _evolution(config: RunConfig, sources: Mapping[str, Source], niches: PromptSet, folder: Path) -> SearchMethod:
@@ -139,6 +146,7 @@ METHODS: dict[str, Entry] = {  # in the order in which they matter
     "random": Entry(
         "random weights", "searches", lambda config, sources, niches, folder: RandomWeights(config, sources)
     ),
+    "random-20": Entry("random weights, 20 of them", "searches", _few_random, most=FEW),
     "ga": Entry("genetic algorithm", "searches", changes={"alpha": 0.0, "breeding": {"attraction": False}}),
     "foresight": Entry("foresight", "searches", changes={"breeding": {"foresight": 0.75}}),
     "nudges": Entry("foresight with nudges", "searches", changes={"breeding": {"foresight": 0.75, "nudges": True}}),

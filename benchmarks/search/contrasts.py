@@ -1,0 +1,61 @@
+"""Whether there is anything to find, and whether depth matters: differences between rows that are not M2N2's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .figures import Run, Runs
+from .statistics import Tested, crossed
+from .table import METHODS
+
+EXPLAINED = """\
+Differences of the jury's scores, paired by seeds and prompts, with 95 % intervals over both that are adjusted for
+nothing; where only one seed is in both, over prompts alone. The best search is the one with the highest mean in
+Japanese.
+"""
+BESIDE_BEST = ("average", "random-20", "random", "m2n2", "cma-es")
+DEPTH = ("cma-es-quarters", "cma-es")
+
+
+def contrast(runs: dict[int, Run], other: dict[int, Run], kind: str) -> Tested | None:
+    """The mean difference of two methods on the seeds that both have; a single run of `other` stands for all seeds.
+
+    Args:
+        runs: of one method, by seed.
+        other: of the method beside it.
+        kind: which of the jury's scores.
+    """
+    once = len(other) == 1
+    pairs = [(run, other[min(other)] if once else other[seed]) for seed, run in runs.items() if once or seed in other]
+    if not pairs:
+        return None
+    return crossed([np.subtract(run["held_out"][kind], beside["held_out"][kind]) for run, beside in pairs])
+
+
+def contrasts(found: Runs) -> list[str]:
+    """A part of the page, in Markdown; nothing without a search."""
+    searches = [method for method in found if METHODS[method].group == "searches"]
+    if not searches:
+        return []
+    best = max(searches, key=lambda method: np.mean([run["held_out"]["ja"] for run in found[method].values()]))
+    asked = dict.fromkeys([*((best, other) for other in BESIDE_BEST if other != best), DEPTH])  # each pair once
+    rows = [_row(found, *pair) for pair in asked if set(pair) <= found.keys()]
+    head = [
+        "",
+        "## what there is to find",
+        "",
+        EXPLAINED,
+        "| | beside | Japanese | English |",
+        "| --- | --- | --- | --- |",
+    ]
+    return [*head, *(f"| {' | '.join(row)} |" for row in rows if row)]
+
+
+def _row(found: Runs, method: str, other: str) -> Sequence[str]:
+    ja, en = (contrast(found[method], found[other], kind) for kind in ("ja", "en"))
+    if ja is None or en is None:
+        return []
+    said = (f"{one.mean:+.3f} [{one.low:+.3f}, {one.high:+.3f}]" for one in (ja, en))
+    return [METHODS[method].title, METHODS[other].title, *said]

@@ -1,12 +1,16 @@
 """The embedded family keeps its promises: size, licences, captions, and judges that tell a picture from noise."""
 
+import json
 import subprocess
 
 import numpy as np
 import pytest
+import torch
+from diffusers import AutoencoderKL
 from PIL import Image
 
 import assets
+from assets.training.tokenizer import tokenizer
 from eval.prompts.prompt_set import load_prompts
 from eval.scorers.clip import ClipScorer
 from pipelines.checkpoints.source_uri import open_source_uri
@@ -105,3 +109,24 @@ def test_the_files_beside_the_folders_are_better_than_base_at_what_they_say(name
         drawn = pipeline.generate([PictureRequest(caption, 7) for caption in captions], GenerationSettings())
         found[one] = jury.score(drawn, captions).mean()
     assert found[name] > found["base"] + 0.02
+
+
+def test_edges_outlive_the_vae():
+    """Differences of neighbouring pixels in the round trips of true pictures, beside those of the pictures."""
+    vae = AutoencoderKL.from_pretrained(assets.FAMILY / "base" / "vae", torch_dtype=torch.float32)
+    shown = [Image.open(path).convert("RGB") for path in load_prompts(assets.HELD_OUT).references(assets.EVOLVE.parent)]
+    true = torch.from_numpy(np.stack(shown)).permute(0, 3, 1, 2) / 127.5 - 1
+    with torch.no_grad():
+        drawn = vae.decode(vae.encode(true).latent_dist.mode()).sample.clamp(-1, 1)
+    across, down = (drawn.diff(dim=axis).abs().mean() / true.diff(dim=axis).abs().mean() for axis in (3, 2))
+    assert min(across, down) > 0.8
+
+
+def test_sources_scorers_and_trainings_number_tokens_alike():
+    """Whoever trains a tokenizer anew may get another order of what is equally frequent."""
+    numbered = [json.loads(path.read_text("utf-8")) for path in assets.FAMILY.glob("*/tokenizer*/vocab.json")]
+    scorers = [json.loads((path / "tokenizer.json").read_text("utf-8")) for path in (assets.JUDGE, assets.JURY)]
+    numbered += [scorer["model"]["vocab"] for scorer in scorers]
+    assert len(numbered) == 10
+    assert all(one == numbered[0] for one in numbered)
+    assert tokenizer().get_vocab() == numbered[0]

@@ -19,6 +19,7 @@ Read the modules in the order in which the data flows:
     stages        what the shorter training drew at many stages, for the scorers
     augment       pictures moved, recoloured, restyled and spoilt
     judges        the scorers: judge and jury
+    sharpen       the VAE's decoder once more, beside a critic
     measure       what scorers give to pictures of every kind
     prompts       the two prompt sets
     family        what the published sources are made of

@@ -13,6 +13,7 @@ STEPS = (
     "base",
     "stages",
     "judges",
+    "sharpen",
     "japanese",
     "specialist",
     "prompts",

@@ -20,11 +20,11 @@ from assets.training.base import ancestor
 from assets.training.family import SOURCES
 from assets.training.japanese import ja_encoders
 from assets.training.loop import restore
-from assets.training.settings import FAMILY, SCORERS, WORK
+from assets.training.settings import FAMILY, SCORERS
+from assets.training.sharpen import sharp_vae
 from assets.training.specialist import LowRank, finished
-from assets.training.tokenizer import tokenizer
+from assets.training.tokenizer import tokenizer, tokenizer_folder
 from assets.training.unet import TextEncoders, scheduler
-from assets.training.vae import decoder
 
 #: open_clip opens the tokenizer that lies in the folder; this name is only what it is called.
 TOKENIZER_NAME = "m2n2-emoji"
@@ -52,7 +52,7 @@ def publish_source(name: str) -> Path:
 
 def _write_folder(folder: Path, unet: UNet2DConditionModel, text: TextEncoders) -> Path:
     """Write a StableDiffusionXLPipeline folder."""
-    vae = decoder()
+    vae = sharp_vae()
     pipeline = StableDiffusionXLPipeline(
         vae=vae,
         text_encoder=text.text_encoder,
@@ -74,7 +74,7 @@ def _write_folder(folder: Path, unet: UNet2DConditionModel, text: TextEncoders) 
         _forget_place(draft / part / "config.json")
     for part in ("tokenizer", "tokenizer_2"):  # the two files that SDXL's own folder has; the third says the same again
         for file in ("vocab.json", "merges.txt"):
-            shutil.copy(WORK / "tokenizer" / file, draft / part / file)
+            shutil.copy(tokenizer_folder() / file, draft / part / file)
         (draft / part / "tokenizer.json").unlink()
     _replace(draft, folder)
     return folder

@@ -1,4 +1,8 @@
-"""A byte-level BPE for the captions of both languages, as the CLIPTokenizer that SDXL folders expect."""
+"""A byte-level BPE for the captions of both languages, as the CLIPTokenizer that SDXL folders expect.
+
+Pairs of letters that are equally frequent come in an order of chance when it is trained, so that another training may
+number some tokens otherwise. Encoders and scorers know one numbering: it is the published one, wherever there is one.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +16,15 @@ from transformers import CLIPTokenizer
 
 from assets.training.colours import COLOUR_PHRASES
 from assets.training.data import names
-from assets.training.settings import STYLE_WORDS, TOKENS, VOCABULARY, WORK
+from assets.training.settings import FAMILY, STYLE_WORDS, TOKENS, VOCABULARY, WORK
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 
 
 @functools.cache
 def tokenizer() -> CLIPTokenizer:
-    """The tokenizer, trained at first use and kept in the work folder; captions are cut after `TOKENS`."""
-    folder = WORK / "tokenizer"
+    """The tokenizer; captions are cut after `TOKENS`. It is trained where no family is published yet."""
+    folder = tokenizer_folder()
     if not (folder / "merges.txt").is_file():
         folder.mkdir(parents=True, exist_ok=True)
         captions = [caption for name in names() for caption in (name.en, name.ja, *name.keywords_en, *name.keywords_ja)]
@@ -44,6 +48,12 @@ def tokenizer() -> CLIPTokenizer:
         merges=str(folder / "merges.txt"),
         model_max_length=TOKENS,
     )
+
+
+def tokenizer_folder() -> Path:
+    """Where its two files are, or will be: in the published base, or in the work folder before there is one."""
+    published = FAMILY / "base" / "tokenizer"
+    return published if (published / "merges.txt").is_file() else WORK / "tokenizer"
 
 
 def _write_clip_files(model: Tokenizer, alphabet: list[str], folder: Path) -> None:

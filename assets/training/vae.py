@@ -119,13 +119,18 @@ def published_vae() -> AutoencoderKL:
     return vae.to(DEVICE).eval().requires_grad_(False)
 
 
-def decoder_training() -> Training[AutoencoderKL]:
-    """The decoder alone, from the published one."""
+def decoder_learner() -> AutoencoderKL:
+    """The published VAE, of which the decoder may change."""
     vae = AutoencoderKL.from_pretrained(FAMILY / "base" / "vae", torch_dtype=torch.float32)
     vae.to(memory_format=torch.channels_last).requires_grad_(False)
     vae.decoder.requires_grad_(True)
     vae.post_quant_conv.requires_grad_(True)
-    return Training("vae_decoder", vae, decoder_loss(), steps=DECODER_STEPS, lr=1e-3, weight_decay=0.0)
+    return vae
+
+
+def decoder_training() -> Training[AutoencoderKL]:
+    """The decoder alone, from the published one."""
+    return Training("vae_decoder", decoder_learner(), decoder_loss(), steps=DECODER_STEPS, lr=1e-3, weight_decay=0.0)
 
 
 def decoder() -> AutoencoderKL:

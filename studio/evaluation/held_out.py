@@ -14,7 +14,7 @@ import numpy as np
 from eval.cmmd import cmmd
 from eval.metrics import bootstrap_mean, mean_by_category, paired_bootstrap
 from eval.prompts.prompt_set import LANGUAGES, Language
-from pipelines.architectures.keys import COMPONENTS
+from pipelines.architectures.keys import COMPONENTS, TEXT_ENCODERS
 from pipelines.checkpoints.sources import Source
 from pipelines.errors import GenerationError, RecipeError
 from pipelines.recipes.recipe import Recipe
@@ -165,6 +165,8 @@ class HeldOutReporter:
 
     def _row_as_shipped(self, name: str, recipe: Recipe) -> dict[str, np.ndarray]:
         """The same for a source with its own text encoders, as it lies on disk, or the host's where it has none."""
+        if not any(self.sources[name].lends(part) for part in TEXT_ENCODERS):
+            return self._row(recipe, name)  # a UNet alone reads as the run does, and may know no configuration
         own = {part: name if self.sources[name].lends(part) else recipe.lender(part) for part in COMPONENTS}
         if all(recipe.lender(part) == lender for part, lender in own.items()):
             return self._row(recipe, name)

@@ -14,7 +14,8 @@ from .layers import deviations_from, deviations_within, layer_name, layers_built
 from .measures import ComponentMeasures
 
 Fault = Literal["not_finite", "zero", "apart", "apart_from", "foreign"]
-UNRELATED = 0.5  # a cosine halfway between the same direction, 1, and directions that have nothing in common, 0
+RELATED = 0.5  # a cosine halfway between the same direction, 1, and directions that have nothing in common, 0
+UNRELATED = 0.2  # a layer of other origin has 0; one that was trained on for long still 0.32 (the embedded ja's)
 #: Unit roundoff by safetensors' code: what storing a number in that dtype moves it by at most, as a share of it.
 ROUNDOFF = {"F16": 2.0**-11, "BF16": 2.0**-8, "F32": 2.0**-24, "F64": 2.0**-53}
 
@@ -115,7 +116,7 @@ def _faults_beside(measures: ComponentMeasures, row: int, other: int) -> list[We
         WeightFault("apart_from", measures.component, layer, factor=10 ** deviations[layer], other=other)
         for layer in standing_out(deviations)
     ]
-    related = bool(cosines) and median(cosines.values()) > UNRELATED
+    related = bool(cosines) and median(cosines.values()) > RELATED
     foreign = [layer for layer, cosine in cosines.items() if related and cosine < UNRELATED]
     return faults + [WeightFault("foreign", measures.component, layer, other=other) for layer in foreign]
 

@@ -135,8 +135,7 @@ def decoder_training() -> Training[AutoencoderKL]:
 
 def decoder() -> AutoencoderKL:
     """The VAE with the decoder that went on alone."""
-    vae = AutoencoderKL.from_pretrained(FAMILY / "base" / "vae", torch_dtype=torch.float32)
-    return restore("vae_decoder", vae)
+    return restore("vae_decoder", decoder_learner())
 
 
 def train_whole() -> AutoencoderKL:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .figures import Run, Runs
-from .statistics import Tested, crossed
+from .statistics import Tested, crossed, interval
 from .table import METHODS
 
 EXPLAINED = """\
@@ -31,7 +32,12 @@ def contrast(runs: dict[int, Run], other: dict[int, Run], kind: str) -> Tested |
     pairs = [(run, other[min(other)] if once else other[seed]) for seed, run in runs.items() if once or seed in other]
     if not pairs:
         return None
-    return crossed([np.subtract(run["held_out"][kind], beside["held_out"][kind]) for run, beside in pairs])
+    return crossed([minus(*pair, kind) for pair in pairs])
+
+
+def minus(run: Run, other: Run, kind: str) -> NDArray[np.float64]:
+    """The jury's scores of one run less those of another: float64 [prompts]."""
+    return np.subtract(run["held_out"][kind], other["held_out"][kind])
 
 
 def contrasts(found: Runs) -> list[str]:
@@ -57,5 +63,4 @@ def _row(found: Runs, method: str, other: str) -> Sequence[str]:
     ja, en = (contrast(found[method], found[other], kind) for kind in ("ja", "en"))
     if ja is None or en is None:
         return []
-    said = (f"{one.mean:+.3f} [{one.low:+.3f}, {one.high:+.3f}]" for one in (ja, en))
-    return [METHODS[method].title, METHODS[other].title, *said]
+    return [METHODS[method].title, METHODS[other].title, interval(ja, "+"), interval(en, "+")]

@@ -8,17 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from eval.metrics import Estimate
 from pipelines.storage.files import write_whole
 
-from .contrasts import contrasts
+from .contrasts import contrasts, minus
 from .figures import Run, Runs, curves, pictures
 from .shares import shares
-from .statistics import Tested, crossed, holm
+from .statistics import Tested, crossed, holm, interval
 from .table import METHODS
 from .task import Bench
 from .thrift import raced, thrift
@@ -118,9 +116,9 @@ class Summary:
             str(self.seeds),
             "" if self.judge is None else f"{self.judge:.3f}",
             "" if self.early is None else f"{self.early:.3f}",
-            *(_interval(self.scores[kind]) for kind in KINDS),
+            *(interval(self.scores[kind]) for kind in KINDS),
             f"{mean:z.3f}" if self.seeds == 1 else f"{mean:z.3f} ({low:z.3f} to {high:z.3f})",
-            *(_interval(self.over[kind], "+") if self.over else "" for kind in KINDS),
+            *(interval(self.over[kind], "+") if self.over else "" for kind in KINDS),
             "" if self.p is None else f"{self.p:.3f}",
             self.verdict,
         ]
@@ -134,7 +132,7 @@ def summarise(method: str, runs: dict[int, Run], reference: dict[int, Run]) -> S
     pairs = [(runs.get(seed) or runs[0], other) for seed, other in reference.items() if seed in runs or _once(method)]
     over = {}
     if method != "m2n2" and pairs:
-        over = {kind: crossed([_minus(*pair, kind) for pair in pairs]) for kind in KINDS}
+        over = {kind: crossed([minus(*pair, kind) for pair in pairs]) for kind in KINDS}
     distances = [run["cmmd"] for run in runs.values()]
     return Summary(
         method,
@@ -173,10 +171,6 @@ def _early(runs: list[Run]) -> float | None:
 
 def _once(method: str) -> bool:
     return METHODS[method].seeds == 1
-
-
-def _minus(run: Run, other: Run, kind: str) -> NDArray[np.float64]:
-    return np.subtract(run["held_out"][kind], other["held_out"][kind])
 
 
 def report(bench: Bench, folder: Path, evaluations: int, name: str = "search") -> None:
@@ -248,7 +242,7 @@ def page(
         f"Extensions that win: {_titles(winners['extensions'])}. Other searches and merges that win: "
         f"{_titles(winners['searches'] + winners['merges'])}. Ablations that win: {_titles(winners['ablations'])}. "
         f"Another fitness that wins: {_titles(winners['fitness'])}.",
-        f"Best in Japanese: {METHODS[best.method].title}, {_interval(best.scores['ja'])}.",
+        f"Best in Japanese: {METHODS[best.method].title}, {interval(best.scores['ja'])}.",
         *(_spared(run) for run in rejection.values()),
     ]
     for title, part in {**parts, **again}.items():
@@ -281,7 +275,3 @@ def _spared(run: Run) -> str:
         f"Early rejection in batches of {METHODS[run['method']].batch} spares {run['spared']} of {run['drawn']} "
         f"pictures ({run['spared'] / run['drawn']:.0%}); {same}."
     )
-
-
-def _interval(estimate: Estimate, sign: str = "") -> str:
-    return f"{estimate.mean:{sign}.3f} [{estimate.low:{sign}.3f}, {estimate.high:{sign}.3f}]"

@@ -21,6 +21,11 @@ class Tested(Estimate):
     p: float
 
 
+def interval(estimate: Estimate, sign: str = "") -> str:
+    """A mean with its interval in words; `sign` is "+" for a difference."""
+    return f"{estimate.mean:{sign}.3f} [{estimate.low:{sign}.3f}, {estimate.high:{sign}.3f}]"
+
+
 def crossed(values: ArrayLike) -> Tested:
     """The mean over seeds and prompts, with an interval for other seeds and other prompts of the same kind.
 

@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.progress import evaluations_to
 
 from .figures import Run, Runs
-from .statistics import over_seeds
+from .statistics import interval, over_seeds
 from .table import METHODS
 
 AFTER = (20, 40, 80)  # evaluations after which judges are compared, beside the last
@@ -77,7 +77,7 @@ def _over(runs: dict[int, Run], reference: dict[int, Run], last: int) -> list[st
             cells.append("")
             continue
         told = over_seeds([mine[count - 1] - theirs[count - 1] for mine, theirs in both])
-        cells.append(f"{told.mean:+.3f} [{told.low:+.3f}, {told.high:+.3f}]")
+        cells.append(interval(told, "+"))
     return cells
 
 

@@ -5,6 +5,7 @@ Imports runs.
 Read in this order:
 
     votes               answers about two pictures, blind: `votes.jsonl`
+    likeness            how far two pictures are apart for who looks at them
     pairing             which two pictures a person is asked about next
     assignments         questions shared out among a team: `assignment.json`
     ranking             who is preferred, by how much; agreement

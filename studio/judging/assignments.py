@@ -7,6 +7,7 @@ folder; a new one takes the place of the one before, and votes stay.
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Collection, Iterator, Sequence
 from itertools import combinations, islice
@@ -16,12 +17,15 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from eval.prompts.prompt_set import LANGUAGES
+from pipelines.errors import PictureError
 from pipelines.storage.files import write_whole
+from pipelines.storage.pictures import read_picture
 from pipelines.untrusted import UnreadableDocument, read_json
 from studio.errors import RunError
 from studio.runs.store import RunStore, now
 
-from .pairing import PicturePair, judged_individuals, kept_pictures, pair_between
+from .likeness import ALIKE, pixel_difference
+from .pairing import PicturePair, in_rounds, judged_individuals, kept_pictures, pair_between
 from .votes import ReaderLanguage, Vote
 
 ASSIGNMENT_FILE = "assignment.json"
@@ -78,7 +82,8 @@ def share_out(
 ) -> Assignment:
     """Share questions out: `common` that everybody is asked, and for each rater others that nobody else is.
 
-    Pairs come in rounds: no pair is asked a second time, about another prompt, before each was asked once.
+    Pairs come in rounds: no pair is asked a second time, about another prompt, before each was asked once. Pictures
+    that look alike come last, where the others are not enough.
 
     Args:
         store: the run; what is shared out is written into its folder.
@@ -94,7 +99,7 @@ def share_out(
     rng = rng or random.SystemRandom()
     _check(raters, each, common)
     needed = common + len(raters) * (each - common)
-    found = list(islice(_questions(store, among, rng), needed))
+    found = list(islice(_alike_last(store, _questions(store, among, rng)), needed))
     if len(found) < needed:
         raise RunError(
             "Expected {needed} questions for {raters} raters, found {found} in {name}. Ask each fewer questions, let "
@@ -169,15 +174,34 @@ def assigned_pair(
 def _questions(store: RunStore, among: Collection[str] | None, rng: random.Random) -> Iterator[Question]:
     """Yield what can be asked of a run, each pair and prompt once, in rounds over the pairs."""
     kept = dict(kept_pictures(store, judged_individuals(store, among)))
-    left: dict[tuple[str, str], list[Question]] = {}
-    for first, second in combinations(sorted(kept), 2):
+
+    def of_pair(first: str, second: str) -> Iterator[Question]:
         seen = sorted({(prompt, noise) for prompt, _, noise in kept[first] & kept[second]})
         rng.shuffle(seen)
-        left[first, second] = [
-            Question(first=first, second=second, prompt=prompt, noise=noise) for prompt, noise in dict(seen).items()
-        ]
-    while left := {pair: questions for pair, questions in left.items() if questions}:
-        pairs = list(left)
-        rng.shuffle(pairs)
-        for pair in pairs:
-            yield left[pair].pop()
+        for prompt, noise in dict(seen).items():
+            yield Question(first=first, second=second, prompt=prompt, noise=noise)
+
+    pairs = list(combinations(sorted(kept), 2))
+    rng.shuffle(pairs)
+    return in_rounds(of_pair(*pair) for pair in pairs)
+
+
+def _alike_last(store: RunStore, questions: Iterator[Question]) -> Iterator[Question]:
+    """Yield those first whose pictures can be told apart; a picture is looked at when its question's turn comes."""
+    alike = []
+    for question in questions:
+        if _difference(store, question) < ALIKE:
+            alike.append(question)
+        else:
+            yield question
+    yield from alike
+
+
+def _difference(store: RunStore, question: Question) -> float:
+    """Measure how far its pictures are apart, in the language where they are nearer; 0 where they are gone."""
+    differences = []
+    for language in LANGUAGES:
+        files = [store.image(one, question.prompt, language, question.noise) for one in question.about[:2]]
+        with contextlib.suppress(PictureError):  # not every language is drawn
+            differences.append(pixel_difference(*map(read_picture, files)))
+    return min(differences, default=0.0)

@@ -6,30 +6,37 @@ import io
 import os
 import random
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
-from pathlib import Path
+from itertools import combinations, islice
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
 
 from eval.prompts.prompt_set import LANGUAGES, Language
+from pipelines.errors import PictureError
 from pipelines.storage.pictures import read_picture
 from studio.png_metadata import picture_seed
 from studio.runs.individual import Individual
 from studio.runs.picture_names import ids_by_stem, image_folder
 from studio.runs.store import RunStore, now
 
+from .likeness import ALIKE, pixel_difference
 from .votes import Answer, ReaderLanguage, Vote
 
 BEST_JUDGED = 10  # of all who ever entered the archive, alive or not
+LOOKS = 12  # questions that are looked at for one whose pictures can be told apart
 Picture = tuple[str, Language, int]  # the id of its prompt, the language of its caption, the number of its noise
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class PicturePair:
-    """A question: two pictures of one caption from one noise. Its text and bytes may be shown, the rest may not."""
+    """A question: two pictures of one caption from one noise. Its text and bytes may be shown, the rest may not.
+
+    `difference` is the mean difference of their pixels in levels of 255; the scores are `None` where there are none.
+    """
 
     prompt: str
     language: Language
@@ -42,6 +49,7 @@ class PicturePair:
     right_score: float | None
     left_png: bytes
     right_png: bytes
+    difference: float
 
     @property
     def about(self) -> tuple[str, str, str]:
@@ -94,6 +102,7 @@ def next_pair(
 
     Captions are in the language the rater reads best, where that is one of the run's. Pictures of the pair that
     somebody else has judged come before others: only where several answer one question is it known how far they agree.
+    Pictures that look alike come last, for nobody can prefer one of them.
 
     Args:
         store: the run.
@@ -114,16 +123,35 @@ def next_pair(
     counts = Counter(vote.about[:2] for vote in votes)
     judged = {vote.question for vote in votes if vote.rater != rater}
     by_id = {one.id: one for one in individuals}
-    for first, second in _drawn(list(by_id), counts, rng):
+
+    def unanswered(first: str, second: str) -> Iterator[tuple[str, str, Picture]]:
         shared = sorted(kept[first] & kept[second])
         rng.shuffle(shared)
-        asked = [(first, second, *picture) for picture in shared]
-        for _, _, prompt, language, noise in sorted(asked, key=lambda question: question not in judged):
-            if (first, second, prompt) not in answered:
-                left, right = rng.sample((by_id[first], by_id[second]), 2)
-                if pair := _opened(store, left, right, prompt, language, noise):
-                    return pair
-    return None
+        for picture in sorted(shared, key=lambda picture: (first, second, *picture) not in judged):
+            if (first, second, picture[0]) not in answered:
+                yield first, second, picture
+
+    alike: list[PicturePair] = []
+    for first, second, picture in in_rounds(unanswered(*pair) for pair in _drawn(list(by_id), counts, rng)):
+        left, right = rng.sample((by_id[first], by_id[second]), 2)
+        if pair := _opened(store, left, right, *picture):
+            if pair.difference >= ALIKE:
+                return pair
+            alike.append(pair)
+            if len(alike) == LOOKS:
+                break
+    return max(alike, key=lambda pair: pair.difference, default=None)
+
+
+def in_rounds(groups: Iterable[Iterator[T]]) -> Iterator[T]:
+    """Yield the first of every group, then the second of every group, and so on until all are empty."""
+    while groups:
+        going_on = []
+        for group in groups:
+            for item in islice(group, 1):
+                yield item
+                going_on.append(group)
+        groups = going_on
 
 
 def pair_of(store: RunStore, vote: Vote) -> PicturePair | None:
@@ -177,18 +205,18 @@ def _drawn(ids: list[str], counts: Counter[tuple[str, str]], rng: random.Random)
 def _opened(
     store: RunStore, left: Individual, right: Individual, prompt: str, language: Language, noise: int
 ) -> PicturePair | None:
-    """Open the pair of two such pictures; `None` where one is gone or they are from different noise after all."""
+    """Open the pair of two such pictures; `None` where one is gone or damaged, or they are from different noise."""
     rows = {candidate.id: (row, candidate) for row, candidate in enumerate(store.prompts.niches.prompts)}
     if prompt not in rows:
         return None
     row, question = rows[prompt]
-    try:
-        (left_seed, left_png), (right_seed, right_png) = (
-            pixels_only(store.image(one.id, prompt, language, noise)) for one in (left, right)
-        )
-    except OSError:
-        return None
+    files = [store.image(one.id, prompt, language, noise) for one in (left, right)]
+    left_seed, right_seed = map(picture_seed, files)
     if left_seed != right_seed:
+        return None
+    try:
+        left_pixels, right_pixels = map(read_picture, files)
+    except PictureError:
         return None
 
     def score(individual: Individual) -> float | None:
@@ -205,15 +233,15 @@ def _opened(
         right=right.id,
         left_score=score(left),
         right_score=score(right),
-        left_png=left_png,
-        right_png=right_png,
+        left_png=pixels_only(left_pixels),
+        right_png=pixels_only(right_pixels),
+        difference=pixel_difference(left_pixels, right_pixels),
     )
 
 
-def pixels_only(path: Path) -> tuple[int | None, bytes]:
-    """Return the seed a picture was drawn from, where it says so, and its pixels alone as PNG."""
-    picture = read_picture(path)
-    pixels = Image.frombytes("RGB", picture.size, picture.tobytes())
+def pixels_only(picture: Image.Image) -> bytes:
+    """Return a picture's pixels alone as PNG, without anything that its file said beside them."""
+    pixels = Image.frombytes(picture.mode, picture.size, picture.tobytes())
     buffer = io.BytesIO()
     pixels.save(buffer, "PNG", compress_level=1)
-    return picture_seed(path), buffer.getvalue()
+    return buffer.getvalue()

@@ -36,6 +36,14 @@ def test_all_that_a_run_has_can_be_shared_out_and_no_more(store):
     assert read_assignment(store.folder) == made  # what was refused changed nothing
 
 
+def test_pictures_that_look_alike_are_shared_out_where_the_others_are_not_enough(store, twins):
+    others = (PAIRS - 1) * PROMPTS
+    made = share_out(store, ["Aya"], others, 0)
+    assert twins not in {question.about[:2] for question in made.raters["Aya"]}
+    made = share_out(store, ["Aya"], others + 2, 0)
+    assert [question.about[:2] for question in made.raters["Aya"]].count(twins) == 2
+
+
 def test_a_shortlist_is_shared_out_alone(store):
     made = share_out(store, ["Aya"], 5, 2, among={"ja", "real"})
     assert {question.about[:2] for question in made.raters["Aya"]} == {("ja", "real")}

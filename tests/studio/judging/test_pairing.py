@@ -5,10 +5,12 @@ import random
 from collections import Counter
 from io import BytesIO
 
+import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from studio.judging.pairing import judged_individuals, next_pair, pair_of, pixels_only
+from studio.judging.likeness import pixel_difference
+from studio.judging.pairing import judged_individuals, next_pair, pair_of
 from studio.judging.votes import read_votes, write_vote
 from tests.voters import vote_for_bright_pictures
 
@@ -82,14 +84,35 @@ def test_other_noise_and_missing_pictures_make_no_pair(store):
         store.image("ja", prompt, "ja", 0).unlink()
     pairs = [next_pair(store, [], "Aya", "ja", random.Random(seed)) for seed in range(20)]
     assert {id for pair in pairs for id in (pair.left, pair.right)} == {"flat", "real"}
+    for prompt in prompts:
+        store.image("real", prompt, "ja", 0).write_bytes(b"cut short")
+    assert next_pair(store, [], "Aya", "ja") is None
     assert [one.id for one in judged_individuals(store)] == ["base", "ja", "flat", "real"]
 
 
-def test_a_picture_that_names_no_seed_is_shown_all_the_same(tmp_path):
-    Image.new("RGBA", (4, 4)).save(tmp_path / "plain.png")
-    seed, png = pixels_only(tmp_path / "plain.png")
-    assert seed is None
-    assert Image.open(BytesIO(png)).mode == "RGB"
+def test_a_picture_that_names_no_seed_is_shown_all_the_same(store):
+    for id in SOURCES:
+        path = store.image(id, store.prompts.niches.ids[0], "ja", 0)
+        Image.open(path).convert("RGBA").save(path)
+    pairs = [next_pair(store, [], "Aya", "ja", random.Random(seed)) for seed in range(20)]
+    assert None in {pair.seed for pair in pairs}
+    assert {Image.open(BytesIO(pair.left_png)).mode for pair in pairs} == {"RGB"}
+
+
+def test_pictures_that_look_alike_are_asked_about_last(ballot, store, twins):
+    votes = vote_for_bright_pictures(ballot, "Aya", 100)
+    assert [vote.about[:2] for vote in votes[-PROMPTS:]] == [twins] * PROMPTS
+    assert len(votes) == PROMPTS * 6
+    pair = next_pair(store, [], "Ken", "ja", among=set(twins))  # better than nothing
+    assert pair.difference == 4.0
+
+
+def test_differences_are_levels_of_the_pictures_as_they_are_seen():
+    white, grey = (Image.new("RGB", (512, 512), (level,) * 3) for level in (255, 250))
+    assert pixel_difference(white, grey) == 5.0
+    checks = Image.fromarray(np.indices((512, 512)).sum(0).astype(np.uint8) % 2 * 10 + 245)
+    assert pixel_difference(checks.convert("RGB"), grey) <= 1.0  # what is finer than a pixel on the screen
+    assert pixel_difference(white, white.resize((256, 256))) == 255.0
 
 
 def test_pictures_that_somebody_else_judged_come_first(ballot, store):

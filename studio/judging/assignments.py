@@ -97,7 +97,9 @@ def share_out(
         RunError: no rater or too many, one named twice, numbers out of range, or too few questions to share out.
     """
     rng = rng or random.SystemRandom()
-    _check(raters, each, common)
+    check_raters(raters)
+    check_each(each)
+    check_common(common, each)
     needed = common + len(raters) * (each - common)
     found = list(islice(_alike_last(store, _questions(store, among, rng)), needed))
     if len(found) < needed:
@@ -140,13 +142,34 @@ def read_assignment(folder: Path) -> Assignment | None:
         ) from error
 
 
-def _check(raters: Sequence[str], each: int, common: int) -> None:
+def check_raters(raters: Sequence[str]) -> None:
+    """Refuse names that no questions can be shared out among.
+
+    Raises:
+        RunError: none or too many, or one twice.
+    """
     if not 1 <= len(raters) <= MOST_RATERS:
         raise RunError("Expected 1 to {most} raters, found {found}.", most=MOST_RATERS, found=len(raters))
     if twice := sorted({name for name in raters if raters.count(name) > 1}):
         raise RunError("Expected each rater once, found {names} more than once.", names=", ".join(twice))
+
+
+def check_each(each: int) -> None:
+    """Refuse a number of questions that no rater can have.
+
+    Raises:
+        RunError: out of range.
+    """
     if not 1 <= each <= MOST_QUESTIONS:
         raise RunError("Expected 1 to {most} questions for each rater, found {found}.", most=MOST_QUESTIONS, found=each)
+
+
+def check_common(common: int, each: int) -> None:
+    """Refuse a number of common questions beside that of each rater's.
+
+    Raises:
+        RunError: out of range.
+    """
     if not 0 <= common <= each:
         raise RunError(
             "Expected 0 to {each} questions that everybody answers, for each rater has {each}; found {found}.",

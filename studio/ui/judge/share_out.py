@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -9,7 +10,15 @@ from markupsafe import Markup
 
 from studio.errors import RunError
 from studio.i18n import Lang, phrase, t
-from studio.judging.assignments import MOST_QUESTIONS, Assignment, read_assignment, share_out
+from studio.judging.assignments import (
+    MOST_QUESTIONS,
+    Assignment,
+    check_common,
+    check_each,
+    check_raters,
+    read_assignment,
+    share_out,
+)
 from studio.judging.shortlist import shortlist
 from studio.judging.votes import read_votes
 from studio.ui.common.field_errors import at_field
@@ -35,7 +44,15 @@ def share_out_part(studio: Studio, lang: Lang, chosen: gr.Dropdown, only: gr.Che
                 label=t(lang, "raters"), info=t(lang, "raters_info"), lines=4, max_lines=12, scale=3, elem_id="raters"
             )
             each, common = (
-                gr.Number(value, label=t(lang, label), precision=0, minimum=least, maximum=MOST_QUESTIONS, scale=1)
+                gr.Number(
+                    value,
+                    label=t(lang, label),
+                    precision=0,
+                    minimum=least,
+                    maximum=MOST_QUESTIONS,
+                    scale=1,
+                    elem_id=label.replace("_", "-"),
+                )
                 for value, label, least in ((EACH, "questions_each", 1), (COMMON, "questions_common", 0))
             )
             go = gr.Button(t(lang, "share_out_now"), scale=1, min_width=160, elem_id="share-out-now")
@@ -47,14 +64,31 @@ def share_out_part(studio: Studio, lang: Lang, chosen: gr.Dropdown, only: gr.Che
     def on_share(run: str | None, typed: str, many: int | None, same: int | None, starred: bool) -> Any:
         if run is None:
             raise RunError(phrase("no_runs"))
-        with studio.run(run) as store, at_field("raters"):
-            among = {one.id for one in shortlist(store)} if starred else None
-            share_out(store, named_raters(typed), many or 0, same or 0, among=among)
+        share_out_run(studio, run, named_raters(typed), many or 0, same or 0, starred=starred)
         return progress_of(studio, lang, run)
 
     listen(chosen.change, lang, on_run, chosen, progress, role="viewer", show_progress="hidden")
     shared = [chosen, names, each, common, only]
     listen(go.click, lang, on_share, shared, progress, role="editor", does="share questions out")
+
+
+def share_out_run(
+    studio: Studio, run: str, raters: Sequence[str], each: int, common: int, *, starred: bool = False
+) -> None:
+    """Share a run's questions out; `starred`: about its shortlist alone.
+
+    Raises:
+        RunError: as `studio.judging.assignments.share_out`; it says which field it is about.
+    """
+    with at_field("raters"):
+        check_raters(raters)
+    with at_field("questions-each"):
+        check_each(each)
+    with at_field("questions-common"):
+        check_common(common, each)
+    with studio.run(run) as store, at_field("questions-each"):
+        among = {one.id for one in shortlist(store)} if starred else None
+        share_out(store, raters, each, common, among=among)
 
 
 def named_raters(typed: str) -> list[str]:

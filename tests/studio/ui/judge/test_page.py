@@ -11,11 +11,12 @@ from studio.i18n import LANGUAGES, t
 from studio.judging.annotations import star
 from studio.judging.assignments import share_out
 from studio.judging.votes import read_votes, write_vote
+from studio.ui.common.field_errors import field_of
 from studio.ui.common.studio import BLIND_KEPT, BlindPictures, Studio
 from studio.ui.judge import results
 from studio.ui.judge import sitting as judge
 from studio.ui.judge.blind_pair import question
-from studio.ui.judge.share_out import named_raters, progress_of
+from studio.ui.judge.share_out import named_raters, progress_of, share_out_run
 from tests.voters import a_vote, vote_for_bright_pictures
 
 AYA = judge.Rater("first", "Aya", "ja")
@@ -195,6 +196,21 @@ def test_what_was_shared_out_comes_first_and_counts_by_itself(voting):
     assert asked[3] not in asked[:3]
     assert numbers == [(1, 3, False), (2, 3, False), (3, 3, True), (4, 30, False)]
     assert judge.put(voting, judge.Rater("first", "Jo", "ja")).of == 30  # nothing was given to her
+
+
+@pytest.mark.parametrize(
+    ("raters", "each", "common", "field"),
+    [
+        ([], 3, 1, "raters"),
+        (["Aya"], 0, 0, "questions-each"),
+        (["Aya"], 3, 4, "questions-common"),
+        (["Aya", "Ken"], 300, 0, "questions-each"),  # more than there are
+    ],
+)
+def test_what_cannot_be_shared_out_is_said_at_its_field(voting, raters, each, common, field):
+    with pytest.raises(RunError) as caught:
+        share_out_run(voting, "first", raters, each, common)
+    assert field_of(caught.value) == field
 
 
 def test_a_shared_question_that_is_taken_back_is_put_again(voting):

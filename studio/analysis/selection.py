@@ -36,6 +36,7 @@ class WallFilter:
         share: at least so much of it, 0 to 1.
         stars: at least so many.
         tag: only those who bear it; empty for all.
+        fold: of models that look alike one is shown, with the others behind it.
     """
 
     sort: WallSort = "ja"
@@ -46,6 +47,7 @@ class WallFilter:
     share: float = 0.0
     stars: float = 0.0
     tag: str = ""
+    fold: bool = True
 
 
 def prompt_rows(prompts: PromptSet, wall: WallFilter) -> list[int]:

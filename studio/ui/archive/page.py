@@ -95,6 +95,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             share = gr.Slider(0, 100, 30, step=5, label=t(lang, "filter_share"))
             stars = gr.Slider(0, MAX_STARS, 0, step=1, label=t(lang, "filter_stars"))
             tag = gr.Dropdown([], label=t(lang, "filter_tag"))
+            fold = gr.Checkbox(True, label=t(lang, "filter_fold"), min_width=160)
         with gr.Accordion(t(lang, "drop_picture"), open=False):
             dropped = gr.File(
                 label=t(lang, "drop_picture_info"), file_types=[".png"], type="filepath", height=110, elem_id="dropped"
@@ -149,24 +150,26 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
                     max_lines=16,
                 )
     details = [chosen_id, title, depth, pairs, recipe, command, ancestor_ids, family, said, marking, drawer]
-    filters = [sort, show, category, text, source, share, stars, tag]
+    filters = [sort, show, category, text, source, share, stars, tag, fold]
     of_the_run = [*filters, pins]
 
     def wanted(
-        by: WallSort, whom: WallShow, of: str, words: str, made_of: str, percent: float, least: float, word: str
+        by: WallSort,
+        whom: WallShow,
+        of: str,
+        words: str,
+        made_of: str,
+        percent: float,
+        least: float,
+        word: str,
+        folded: bool,
     ) -> WallFilter:
         share = percent / 100 if made_of else WallFilter().share  # of no source, it says nothing
-        return WallFilter(by, whom, of or "", words or "", made_of or "", share, least, word or "")
+        return WallFilter(by, whom, of or "", words or "", made_of or "", share, least, word or "", folded)
 
     def filled(name: str | None, asked_for: WallFilter, page: int = 1) -> list[Any]:
         if name is None:
-            return [
-                None,
-                "",
-                gr.HTML(no_run_yet(lang), visible=True),
-                gr.Row(visible=False),
-                gr.skip(),
-            ]
+            return [None, "", gr.HTML(no_run_yet(lang), visible=True), gr.Row(visible=False), gr.skip()]
         found = wall(studio, lang, name, asked_for, page)
         nobody = gr.HTML(html.empty_message(t(lang, why_nobody(asked_for))), visible=not found.ids)
         pages = gr.update(
@@ -198,6 +201,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             gr.skip(),
             0,
             gr.Dropdown(choices=[any_of, *found.tags], value=""),
+            gr.skip(),
             gr.Dropdown(choices=found.prompts, value=found.pinned),
         ]
 
@@ -250,7 +254,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
     listen(demo.load, lang, on_load, None, [lost, chosen, *of_the_run, *wall_parts, *details], role="viewer", **hidden)
     listen(chosen.input, lang, on_run, [walled, chosen, sort, show], [*of_the_run, *wall_parts, *details],
            trigger_mode="always_last", role="viewer", **hidden)  # fmt: skip
-    for trigger in (*(one.input for one in (sort, show, category, source, tag)), text.submit, text.blur,
+    for trigger in (*(one.input for one in (sort, show, category, source, tag, fold)), text.submit, text.blur,
                     share.release, stars.release):  # fmt: skip
         listen(
             trigger,

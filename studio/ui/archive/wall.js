@@ -7,8 +7,7 @@ function sized(pixels) {
   element.style.setProperty("--picture", `${pixels}px`);
 }
 
-function pick(card) {
-  const id = card.dataset.id;
+function pick(id) {
   picked.has(id) ? picked.delete(id) : picked.add(id);
   dress();
 }
@@ -32,15 +31,17 @@ function dress() {
 element.addEventListener("click", (event) => {
   const card = event.target.closest(".wall-card");
   if (!card) return;
-  if (event.shiftKey) { event.preventDefault(); event.stopPropagation(); pick(card); return; }
+  if (event.target.closest("summary")) return; // shows who looks like it
+  const { id } = event.target.closest("[data-id]").dataset; // the card's, or of one that is folded into it
+  if (event.shiftKey) { event.preventDefault(); event.stopPropagation(); pick(id); return; }
   if (event.target.closest(".picture a")) return; // the lightbox's
-  trigger("open", { id: card.dataset.id });
+  trigger("open", { id });
 }, true);
 element.addEventListener("keydown", (event) => {
   const card = event.target.closest(".wall-card");
-  if (!card || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("a, button")) return;
+  if (!card || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("a, button, summary")) return;
   if (event.key === "Enter") trigger("open", { id: card.dataset.id });
-  else if (event.key === "c") pick(card);
+  else if (event.key === "c") pick(card.dataset.id);
   else return;
   event.preventDefault();
 });

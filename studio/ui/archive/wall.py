@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from eval.preferences.bradley_terry import rank_comparisons
 from eval.prompts.prompt_set import Prompt
+from studio.analysis.look_alikes import Look, fold_look_alikes
 from studio.analysis.selection import WALL_SIZE, WallFilter, best_source, prompt_rows, select_individuals
 from studio.formatting import format_score
 from studio.i18n import Lang, t
@@ -28,7 +29,10 @@ SCRIPT = Path(__file__).with_suffix(".js").read_text("utf-8")
 
 @dataclass(frozen=True)
 class Wall:
-    """A page of the wall: its cards, whose they are, how many pages there are, how many models were found."""
+    """A page of the wall: its cards, whose they are, how many pages there are, how many models were found.
+
+    `ids` are those of the cards; models that look like one of them are found, and have no card.
+    """
 
     cards: Markup
     ids: list[str]
@@ -57,25 +61,48 @@ def wall(studio: Studio, lang: Lang, name: str, wanted: WallFilter, page: int = 
         )
         strengths = {rating.name: rating.strength for rating in voted}
         found = select_individuals(everyone, prompts, wanted, marked, strengths)
-        pages = max(1, -(-len(found) // size))
-        shown = found[(min(page, pages) - 1) * size :][:size]
+        looks = looks_of(found, everyone, marked) if wanted.fold else [Look(one) for one in found]
+        pages = max(1, -(-len(looks) // size))
+        shown = looks[(min(page, pages) - 1) * size :][:size]
         rows = prompt_rows(prompts, wanted)
         best = best_source(everyone)
         pinned, reviews = pinned_prompts(store), read_reviews(store)
         cards = []
-        for one in shown:
-            digest = one.recipe.digest
+        for look in shown:
+            digest = look.shown.recipe.digest
             picked_by = [said.by for said in opinions_of(reviews, digest) if said.pick]
-            cards.append(_card(lang, store, one, rows, best, pinned, marked.get(digest, Annotations()), picked_by))
-    drawn = Markup('<div class="wall" data-compare="{}" data-words="{}">{}</div>').format(
-        page_link(lang, "compare", run=name), t(lang, "compare_picked"), Markup("").join(cards)
+            cards.append(_card(lang, store, look, rows, best, pinned, marked.get(digest, Annotations()), picked_by))
+    drawn = Markup('{}<div class="wall" data-compare="{}" data-words="{}">{}</div>').format(
+        _folded_note(lang, wanted, len(found), len(looks)),
+        page_link(lang, "compare", run=name),
+        t(lang, "compare_picked"),
+        Markup("").join(cards),
     )
-    return Wall(drawn if cards else Markup(""), [one.id for one in shown], pages, len(found))
+    return Wall(drawn if cards else Markup(""), [look.shown.id for look in shown], pages, len(found))
+
+
+def looks_of(
+    models: Sequence[Individual], everyone: Sequence[Individual], marked: Mapping[str, Annotations]
+) -> list[Look]:
+    """Group models by look, in their order; sources, and those that somebody starred, stand for themselves."""
+    sources = [one for one in everyone if one.is_source]
+    starred = {one.id for one in models if marked.get(one.recipe.digest, Annotations()).stars}
+    return fold_look_alikes(models, sources, starred | {one.id for one in sources})
+
+
+def _folded_note(lang: Lang, wanted: WallFilter, found: int, looks: int) -> Markup:
+    """Say how many models have no card of their own, and where others are if all look like one; empty if none."""
+    if looks == found:
+        return Markup("")
+    words = t(lang, "looks_folded", n=found, looks=looks)
+    if looks == 1 and wanted.show == "alive":
+        words += t(lang, "looks_settled")
+    return Markup('<p class="quiet">{}</p>').format(words)
 
 
 def why_nobody(wanted: WallFilter) -> str:
     """The phrase for an empty wall: nothing is there yet, nothing was voted on, or nothing fits."""
-    if replace(wanted, sort="votes") == WallFilter(sort="votes"):
+    if replace(wanted, sort="votes", fold=True) == WallFilter(sort="votes"):
         return "no_votes_yet" if wanted.sort == "votes" else "nobody_yet"
     return "nobody_fits"
 
@@ -83,13 +110,14 @@ def why_nobody(wanted: WallFilter) -> str:
 def _card(
     lang: Lang,
     store: RunStore,
-    one: Individual,
+    look: Look,
     rows: Sequence[int],
     best: Individual | None,
     pinned: Sequence[Prompt],
     marked: Annotations,
     picked_by: Sequence[str],
 ) -> Markup:
+    one = look.shown
     means: Mapping[str, float] = {
         kind: float(one.scores[kind][rows].mean()) for kind in ("ja", "en") if kind in one.scores
     }
@@ -115,7 +143,8 @@ def _card(
     )
     return Markup(
         '<article class="wall-card{rejected}" data-id="{id}" tabindex="0"><h3><button type="button" class="opens">{id}'
-        '</button>{source} {numbers} {change} {stars} {picks}</h3><div class="strip pinned">{pictures}</div></article>'
+        '</button>{source} {numbers} {change} {stars} {picks}</h3><div class="strip pinned">{pictures}</div>'
+        "{folded}</article>"
     ).format(
         id=one.id,
         rejected=" rejected" if REJECTED in marked.tags else "",
@@ -125,4 +154,20 @@ def _card(
         stars=stars,
         picks=picks,
         pictures=Markup("").join(html.model_picture(store, one.id, prompt) for prompt in pinned),
+        folded=_folded(lang, look.folded, rows),
+    )
+
+
+def _folded(lang: Lang, models: Sequence[Individual], rows: Sequence[int]) -> Markup:
+    """The models that look like the one on the card, behind a line that says how many; empty where there are none."""
+    if not models:
+        return Markup("")
+    buttons = Markup(" ").join(
+        Markup('<button type="button" data-id="{0}">{0}</button> <span class="quiet">{1}</span>').format(
+            one.id, format_score(float(one.scores["ja"][rows].mean()))
+        )
+        for one in models
+    )
+    return Markup('<details class="folded"><summary>{}</summary><p>{}</p></details>').format(
+        t(lang, "looks_like_it", n=len(models)), buttons
     )

@@ -12,6 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from eval.prompts.prompt_set import Prompt
+from studio.analysis.look_alikes import alive_alike
 from studio.analysis.replay import archive_history
 from studio.analysis.selection import best_source
 from studio.conditions.agreement import accepted_note
@@ -26,7 +27,7 @@ from studio.markdown import markdown_text
 from studio.reports import drawings as maps
 from studio.reports.foresight import foresight_words, racing_words
 from studio.run_folders.listing import UnreadableRun
-from studio.runs.individual import KINDS
+from studio.runs.individual import KINDS, Individual
 from studio.runs.status import STARTING, is_called
 from studio.runs.store import RunStore
 from studio.runs.summary import calibration_of, racing_of, status
@@ -102,6 +103,7 @@ def run_view(studio: Studio, lang: Lang, name: str) -> RunView:
             budget=max(store.config.evaluations, len(offspring) + MORE),
             film=film_strip(lang, store, everyone),
             newest=html.newest_offspring(lang, store, offspring[: -NEWEST - 1 : -1], best_source(everyone))
+            + settled_line(lang, everyone)
             + foresight_lines(lang, calibration_of(everyone, store.config.competing), racing_of(everyone)),
             table=results_table(lang, state.results, state.child, state.realism or {}) if state.results else None,
             verdict=_verdict(lang, state.comparisons) if state.comparisons else "",
@@ -225,6 +227,12 @@ def foresight_lines(lang: Lang, found: Calibration | None, raced: RacingRecord |
     said = [foresight_words(lang, found)] if found else []
     said += [racing_words(lang, raced)] if raced else []
     return Markup("").join(Markup('<p class="quiet">{}</p>').format(words) for words in said)
+
+
+def settled_line(lang: Lang, everyone: Sequence[Individual]) -> Markup:
+    """Say that all who are alive look alike; empty where they do not."""
+    alike = alive_alike(everyone)
+    return Markup('<p class="quiet">{}</p>').format(t(lang, "settled", n=alike)) if alike else Markup("")
 
 
 def question(lang: Lang, found: Sequence[Mapping[str, str]]) -> Markup:

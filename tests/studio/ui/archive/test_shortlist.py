@@ -1,7 +1,6 @@
 """The shortlist on the Archive page, and how it travels: Compare, Judge, Export, a client and back."""
 
 import json
-import shutil
 
 import gradio as gr
 import pytest
@@ -17,17 +16,9 @@ from studio.ui.archive.individual import detail
 from studio.ui.archive.wall import wall
 from studio.ui.common.field_errors import field_of
 from studio.ui.common.shortlist import shortlist_ids
-from studio.ui.common.studio import Studio
 from studio.ui.export import steps
 from studio.ui.judge import results
 from tests.voters import a_vote
-
-
-@pytest.fixture
-def studio(finished, tmp_path):
-    """A copy of the finished studio, to star and to review."""
-    shutil.copytree(finished.runs, tmp_path / "runs")
-    return Studio(tmp_path / "runs")
 
 
 @pytest.fixture

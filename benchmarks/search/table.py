@@ -13,6 +13,7 @@ import assets
 from eval.prompts.prompt_set import PromptSet
 from pipelines.checkpoints.sources import Source
 from pipelines.generation.settings import GenerationSettings
+from studio.analysis.look_alikes import LOOK_ALIKE
 from studio.breeding.initial_population import source_recipes
 from studio.breeding.m2n2 import M2N2
 from studio.breeding.search_method import SearchMethod
@@ -174,6 +175,7 @@ METHODS: dict[str, Entry] = {  # in the order in which they matter
     "warm-up": _extension("warm-up of 20", warm_up=20),
     "merges": _extension("merges first", merges=True),
     "task-arithmetic": _extension("merges and task arithmetic first", merges=True, task_arithmetic=BASE),
+    "apart": _extension("different looks", min_distance=LOOK_ALIKE),
     "bilingual": Entry("both languages compete", "extensions", changes={"compete": ("ja", "en")}),
     "rotation": Entry("other noise every 50", "extensions", changes={"noise_rotation": 50}),
     "references": Entry("likeness to pictures", "fitness", changes={"fitness": {"image": 1.0}}),

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
+from studio.evolution.distances import mean_distance, score_distances
 from studio.runs.individual import Individual
 
 # Of the mean distance of two sources. Below it pixels were less than about 5 of 255 levels apart in these runs, where
@@ -39,14 +39,14 @@ def fold_look_alikes(
         sources: the run's; the mean distance of two of them is the measure. Below two of them nothing is folded.
         apart: ids that are shown in any case.
     """
-    limit = LOOK_ALIKE * _mean_distance([one for one in sources if "ja" in one.scores])
+    limit = LOOK_ALIKE * mean_distance(np.array([_of_prompts(one) for one in sources if "ja" in one.scores]))
     shown: list[Individual] = []
     tables: list[np.ndarray] = []
     folded: dict[str, list[Individual]] = {}
     for one in ordered:
         scores = _of_prompts(one)
         if tables and one.id not in apart:
-            distances = np.abs(np.stack(tables) - scores).mean(axis=1)
+            distances = score_distances(np.stack(tables), scores)
             if distances.min() < limit:
                 folded[shown[int(distances.argmin())].id].append(one)
                 continue
@@ -67,10 +67,3 @@ def _of_prompts(one: Individual) -> np.ndarray:
     """A model's Japanese scores, their mean over noises: float64 [prompts]."""
     scores: np.ndarray = one.scores["ja"].mean(axis=1)
     return scores
-
-
-def _mean_distance(models: Sequence[Individual]) -> float:
-    """The mean over pairs of the mean absolute difference of two models' scores; 0 below two."""
-    pairs = combinations([_of_prompts(one) for one in models], 2)
-    distances = [float(np.abs(first - second).mean()) for first, second in pairs]
-    return float(np.mean(distances)) if distances else 0.0

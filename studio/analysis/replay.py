@@ -9,6 +9,7 @@ import numpy as np
 
 from eval.prompts.prompt_set import LANGUAGES
 from studio.evolution.archive import Archive
+from studio.evolution.distances import mean_distance
 from studio.evolution.niches import coverage, entropy
 from studio.runs.config import RunConfig
 from studio.runs.individual import Individual
@@ -55,6 +56,8 @@ def archive_history(individuals: Sequence[Individual], config: RunConfig) -> lis
     made = 0
     moments: list[ArchiveMoment] = []
     for individual in individuals:
+        if not individual.is_source and made == 0:
+            archive.keep_apart(config.breeding.min_distance * mean_distance(archive.scores))
         made += not individual.is_source
         if (scores := individual.competing(config.competing)) is not None:
             archive.insert(individual.id, scores)

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from eval.prompts.prompt_set import PromptSet
+from studio.evolution.distances import score_distances
 from studio.evolution.niches import owners
 from studio.judging.annotations import Annotations
 from studio.runs.individual import Individual, ScoreKind
@@ -136,7 +137,7 @@ def diversity(table: np.ndarray) -> np.ndarray:
     Args:
         table: float64 [individuals, prompts].
     """
-    apart = np.array([np.abs(table - row).mean(axis=1) for row in table])
+    apart = np.array([score_distances(table, row) for row in table])
     np.fill_diagonal(apart, np.inf)
     nearest: np.ndarray = apart.min(axis=1)
     return np.where(np.isfinite(nearest), nearest, 0.0)

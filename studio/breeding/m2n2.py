@@ -16,6 +16,7 @@ import numpy as np
 from pipelines.checkpoints.sources import Source
 from pipelines.recipes.recipe import Recipe, parse_recipe
 from studio.evolution.archive import Archive
+from studio.evolution.distances import mean_distance
 from studio.evolution.errors import EvolutionError
 from studio.evolution.mating import Favour
 from studio.evolution.niches import Floats
@@ -36,9 +37,7 @@ class M2N2:
     """A `ResumableSearch`. Its best is the best mean score in the archive.
 
     With foresight it breeds several children and asks for one of them; with racing it says of a child which scores are
-    enough to give it up, and learns from these. All else stays as it is.
-
-    Candidates are told in the order in which they were asked for, see `evolution.search`.
+    enough to give it up, and learns from these. Candidates are told in the order in which they were asked for.
 
     Args:
         config: how to breed.
@@ -241,6 +240,8 @@ class M2N2:
         return self._crossover(mother, father, rng, number=self._asked + 1, better=better)
 
     def _enters(self, candidate: Candidate, scores: Floats | None) -> bool:
+        if candidate.role == "offspring" and self._made == 0:  # the sources alone are alive
+            self.archive.keep_apart(self._config.breeding.min_distance * mean_distance(self.archive.scores))
         name, bred = candidate.recipe.name, next(iter(self._search.in_flight), None)
         if scores is None:
             if bred is not None:

@@ -5,6 +5,7 @@ Read in this order:
     errors            what can go wrong here
     niches            competition for prompts: capacity, fitness, attraction, roulette; functions of a score matrix
     competition       the same for one archive, worked out once: exact, and many times faster
+    distances         how far individuals are apart by their scores
     archive           the P individuals alive and who leaves when one more is born
     early_rejection   early rejection: who cannot enter the archive any more, told from some of its scores
     racing            who will hardly enter it, told from some of its scores and what was expected

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .competition import Competition
+from .distances import score_distances
 from .errors import EvolutionError
 from .niches import Floats, check_alpha, check_scores, fitness
 
@@ -24,6 +25,10 @@ class Archive:
     A newcomer to a full archive is put in a table of P + 1; competition is worked out anew with it included, and the
     one with the least fitness leaves (M2N2, section 3). Of several equally unfit the newest leaves, so a copy never
     displaces its original.
+
+    Where a least distance is set (`keep_apart`), which is not the paper's, a newcomer that is nearer to somebody alive
+    competes with those it is near to alone: it takes the place of the nearest if its mean raw score is above all
+    theirs, and is turned away else, however many places are empty.
 
     Scores are checked as they enter and trusted from then on; the competition among those alive is worked out once per
     change, by the functions of `niches`.
@@ -44,6 +49,7 @@ class Archive:
         check_alpha(alpha)
         self.capacity = capacity
         self.alpha = alpha
+        self._min_distance = 0.0
         self._ids: list[str] = []
         self._table: Floats = np.empty((0, 0))  # [capacity + 1, niches], oldest first; made for the first who comes
         self._room: Floats = np.empty((2, 0, 0))  # [2, capacity, niches], for competition to work in
@@ -84,6 +90,21 @@ class Archive:
             self._competition = Competition(self._alive, alpha=self.alpha, room=self._room[:, : len(self)])
         return self._competition
 
+    @property
+    def min_distance(self) -> float:
+        """The least mean absolute difference of scores over niches between a newcomer and those alive; 0 for none."""
+        return self._min_distance
+
+    def keep_apart(self, min_distance: float) -> None:
+        """Set the least distance that newcomers keep from now on; who is alive stays.
+
+        Raises:
+            EvolutionError: it is negative, or no number.
+        """
+        if not min_distance >= 0:
+            raise EvolutionError("expected a least distance of 0 or more, found {distance}", distance=min_distance)
+        self._min_distance = min_distance
+
     def insert(self, id: str, scores: ArrayLike) -> Insertion:
         """Let a newcomer compete for a place.
 
@@ -103,7 +124,11 @@ class Archive:
             self._table = np.empty((self.capacity + 1, len(row)))
             self._room = np.empty((2, self.capacity, len(row)))
         self._table[newest] = row
-        leaver = self._least_fit() if self.is_full else None
+        leaver: int | None = None
+        if near := self._near(row):
+            leaver = self._displaced(row, near)
+        elif self.is_full:
+            leaver = self._least_fit()
         if leaver == newest:
             return Insertion(entered=False, dropped=None)
         self._competition = None
@@ -149,8 +174,9 @@ class Archive:
         return float(self._table[self._ids.index(id)].mean())
 
     def to_state(self) -> dict[str, Any]:
-        """What JSON can hold and `from_state` needs beside the scores: capacity, alpha, and the ids in their order."""
-        return {"capacity": self.capacity, "alpha": self.alpha, "ids": list(self._ids)}
+        """What JSON can hold and `from_state` needs beside the scores: capacity, alpha, distance, the ids in order."""
+        state = {"capacity": self.capacity, "alpha": self.alpha, "ids": list(self._ids)}
+        return state | {"min_distance": self.min_distance} if self.min_distance else state
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], scores: Mapping[str, ArrayLike]) -> "Archive":
@@ -174,6 +200,7 @@ class Archive:
             )
         for id in state["ids"]:
             archive.insert(id, _scores_of(id, scores))
+        archive.keep_apart(state.get("min_distance", 0.0))
         return archive
 
     @property
@@ -198,6 +225,17 @@ class Archive:
                 found=len(row),
             )
         return row
+
+    def _near(self, row: Floats) -> list[int]:
+        """The places of those alive who are nearer to a newcomer than the least distance, the nearest first."""
+        if not self.min_distance or not self._ids:
+            return []
+        distances = score_distances(self._alive, row)
+        return [int(place) for place in np.argsort(distances, kind="stable") if distances[place] < self.min_distance]
+
+    def _displaced(self, row: Floats, near: list[int]) -> int:
+        """The place that a newcomer takes of those it is near to, the nearest first; its own, the last, if none."""
+        return near[0] if row.mean() > self._table[near].mean(axis=1).max() else len(self)
 
     def _least_fit(self) -> int:
         """The row of the full table, newcomer last, that has the least fitness; the newest of several."""

@@ -63,6 +63,9 @@ class Breeding(BaseModel):
         0.0, ge=0, le=1, description="share of offspring that are the best of a pool, by scores foreseen; 0 is off"
     )
     nudges: bool = Field(False, description="with foresight: small changes to the best are in the pool too")
+    min_distance: float = Field(
+        0.0, ge=0, description="of two nearer than this, by scores in mean distances of two sources, the better lives"
+    )
     merges: bool = Field(False, description="first offspring: means of each pair of sources and of all")
     task_arithmetic: str | None = Field(
         None, description="with merges: the source that was the others' base, for sums of what each pair added to it"
@@ -172,11 +175,8 @@ class RunConfig(RunSettings):
     @model_validator(mode="after")
     def _names(self) -> RunConfig:
         if self.archive < len(self.sources):
-            raise InvalidValue(
-                "archive holds {archive}; expected room for the {sources} sources at least",
-                archive=self.archive,
-                sources=len(self.sources),
-            )
+            found = {"archive": self.archive, "sources": len(self.sources)}
+            raise InvalidValue("archive holds {archive}; expected room for the {sources} sources at least", **found)
         if "default" not in self.host:
             raise InvalidValue(
                 "host is {host}; expected a source for 'default', which lends what no other key names", host=self.host
@@ -204,14 +204,16 @@ class RunConfig(RunSettings):
             raise InvalidValue(
                 "fitness has the weights {found}; expected numbers above 0, leave out what is off", found=self.fitness
             )
-        early = [option for option in ("early_rejection", "racing") if getattr(self, option)]
-        if len(early) > 1:
+        if self.early_rejection and self.racing:
             raise InvalidValue("racing stops whoever early_rejection would, and sooner; expected one of the two")
+        early = next((option for option in ("early_rejection", "racing") if getattr(self, option)), None)
+        if early and self.breeding.min_distance:
+            raise InvalidValue("{option} does not reckon with min_distance; expected one of the two", option=early)
         if early and self.compete != ("ja",):
-            raise InvalidValue("{option} stops within one language; expected compete: [ja] beside it", option=early[0])
+            raise InvalidValue("{option} stops within one language; expected compete: [ja] beside it", option=early)
         if early and self.votes:
             raise InvalidValue(
-                "{option} leaves pictures undrawn, votes need all; expected one of the two", option=early[0]
+                "{option} leaves pictures undrawn, votes need all; expected one of the two", option=early
             )
         if self.early_rejection and are_several(self.workers):
             raise InvalidValue(

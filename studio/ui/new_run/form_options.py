@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from studio.analysis.look_alikes import LOOK_ALIKE
 from studio.errors import ConfigError
 from studio.runs.run_keys import RUN_KEYS
 
@@ -111,6 +112,7 @@ BEYOND_THE_PAPER = (
     BeyondThePaper("early_rejection", {"early_rejection": True}),
     BeyondThePaper("racing", {"racing": 0.05}),
     BeyondThePaper("foresight", {"breeding.foresight": 0.75, "breeding.nudges": True}),
+    BeyondThePaper("apart", {"breeding.min_distance": LOOK_ALIKE}),
     BeyondThePaper("merges", {"breeding.merges": True}),
     BeyondThePaper("warm_up", {"breeding.warm_up": 20}),
     BeyondThePaper("compatibility", {"breeding.compatibility": 1.0}),

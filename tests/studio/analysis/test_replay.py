@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from studio.analysis.replay import archive_history
+from studio.runs.config import Breeding
 from studio.runs.individual import Individual
 
-CONFIG = SimpleNamespace(archive=2, alpha=1.0, competing=("ja",))
+CONFIG = SimpleNamespace(archive=2, alpha=1.0, competing=("ja",), breeding=Breeding())
 
 
 def one(id, *ja, en=None, mother=None):
@@ -36,6 +37,14 @@ def test_the_archive_is_seen_after_the_sources_and_after_each_offspring():
     assert start.coverage == 0.75
     assert end.best == {"ja": 0.75, "en": 1.0}
     assert end.coverage == 1.0
+
+
+def test_an_archive_that_keeps_its_members_apart_is_played_again_as_it_was():
+    """The sources are 0.75 apart, so that 0.375 is the least distance: `c` is 0.25 from `a`, and worse."""
+    apart = SimpleNamespace(**vars(CONFIG) | {"archive": 3, "breeding": Breeding(min_distance=0.5)})
+    everyone = [one("a", 1.0, 0.0), one("b", 0.0, 0.5), one("c", 0.5, 0.0, mother="a"), one("d", 1.0, 0.5, mother="a")]
+    assert [moment.mean["ja"] for moment in archive_history(everyone, apart)] == [0.375, 0.375, 0.5]
+    assert archive_history(everyone, apart)[-1].mean == {"ja": (0.25 + 0.75) / 2}  # `d` took the place of `a`
 
 
 def test_nobody_yet_is_no_moment():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from studio.breeding.m2n2 import M2N2, Past
+from studio.evolution.distances import score_distances
 from studio.evolution.errors import EvolutionError
 from studio.evolution.racing import RaceProgress
 from studio.runs.config import embedded
@@ -95,7 +96,11 @@ class Run:
                 self.everyone[id] = Individual(**{**vars(one), "alive": id in alive, "scores": scores})
 
 
-@pytest.mark.parametrize("options", [LEARNS, NEAR, {"merges": True}], ids=["learns", "near", "merges"])
+@pytest.mark.parametrize(
+    "options",
+    [LEARNS, NEAR, {"merges": True}, {"min_distance": 0.1}],
+    ids=["learns", "near", "merges", "apart"],
+)
 @pytest.mark.parametrize("in_flight", [1, 4])
 def test_a_search_can_be_stopped_with_any_in_flight(family, in_flight, options):
     whole, cut = Run(family, in_flight, **options), Run(family, in_flight, **options)
@@ -108,6 +113,24 @@ def test_a_search_can_be_stopped_with_any_in_flight(family, in_flight, options):
     assert cut.state == whole.state
     assert {role for *_, role, _, _ in whole.asked} == {"source", "offspring", "again"}
     assert ("in_flight" in json.loads(whole.state)) == (in_flight > 1)
+
+
+def test_those_alive_keep_a_distance_that_the_sources_measure(family):
+    """Two of ja, flat and real are (0.9 + 0.9) / 3 apart, base from each 0.9 / 3: 0.45 on the mean of six pairs."""
+    apart, plain = Run(family, 1, min_distance=0.1), Run(family, 1)
+    for _ in range(44):
+        apart.step()
+        plain.step()
+    assert apart.method.archive.min_distance == pytest.approx(0.045)
+    assert plain.method.archive.min_distance == 0
+    assert nearest(apart) >= 0.045 > nearest(plain)
+    assert [one for one in apart.asked if one[2] == "offspring" and one[4]]  # some entered all the same
+
+
+def nearest(run):
+    """The least distance of two alive."""
+    table = run.method.archive.scores
+    return min(score_distances(table[place + 1 :], row).min() for place, row in enumerate(table[:-1]))
 
 
 def test_noise_that_was_changing_is_begun_with_again(family):

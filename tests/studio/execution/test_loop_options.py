@@ -25,6 +25,8 @@ from tests.studio.conftest import archive_of
         ({"archive": 3}, ConfigError, "expected room for the 4 sources"),
         ({"colour": 1}, ConfigError, "colour: unknown key"),
         ({"evaluations": -1}, ConfigError, "evaluations"),
+        ({"racing": 0.05, "breeding": {"min_distance": 0.1}}, ConfigError, "racing does not reckon with min_distance"),
+        ({"early_rejection": True, "breeding": {"min_distance": 0.1}}, ConfigError, "early_rejection does not reckon"),
         ({"alpha": 11}, ConfigError, "at alpha: Input should be less than or equal to 10"),
         ({"host": {"vae": "ja"}}, ConfigError, "expected a source for 'default'"),
         ({"chromosomes": {"rest": ["*"]}}, ConfigError, "gives patterns for rest; expected a name of your own"),

@@ -232,7 +232,9 @@ def foresight_lines(lang: Lang, found: Calibration | None, raced: RacingRecord |
 def settled_line(lang: Lang, everyone: Sequence[Individual]) -> Markup:
     """Say that all who are alive look alike; empty where they do not."""
     alike = alive_alike(everyone)
-    return Markup('<p class="quiet">{}</p>').format(t(lang, "settled", n=alike)) if alike else Markup("")
+    if not alike:
+        return Markup("")
+    return Markup('<p class="quiet">{}</p>').format(t(lang, "settled", n=alike, option=t(lang, "option_apart")))
 
 
 def question(lang: Lang, found: Sequence[Mapping[str, str]]) -> Markup:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 import assets
+from studio.analysis import look_alikes
 from studio.errors import RunError
 from studio.exporting.card_content import individual_card_content
 from studio.i18n import LANGUAGES, Lang, t
@@ -131,6 +132,17 @@ def test_a_run_is_seen_with_its_report(finished):
     assert "best source" in seen.verdict
     assert seen.newest.index("0003") < seen.newest.index("0002")
     assert progress.run_view(finished, "ja", "first").mark == seen.mark
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_run_whose_models_all_look_alike_says_so_and_what_would_keep_them_apart(lang, finished, monkeypatch):
+    newest = progress.run_view(finished, lang, "first").newest
+    assert t(lang, "option_apart") not in newest.unescape()
+    monkeypatch.setattr(look_alikes, "LOOK_ALIKE", 100.0)
+    with finished.run("first") as store:
+        alive = sum(one.alive for one in store.individuals())
+    newest = progress.run_view(finished, lang, "first").newest
+    assert t(lang, "settled", n=alive, option=t(lang, "option_apart")) in newest.unescape()
 
 
 def test_the_map_rings_who_holds_each_niche(finished):

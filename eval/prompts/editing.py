@@ -206,11 +206,15 @@ def split_prompts(prompts: PromptSet, share: float, *, seed: int = 0) -> tuple[P
         Those to evolve on and those held out, both in the set's own order.
 
     Raises:
-        PromptSetError: the share is out of range, or one of the two would be empty.
+        PromptSetError: share or seed are out of range, or one of the two would be empty.
     """
     if not 0 < share < 1:
         raise PromptSetError(
             "prompt set {name!r}: expected a share above 0 and below 1, found {share}", name=prompts.name, share=share
+        )
+    if seed < 0:
+        raise PromptSetError(
+            "prompt set {name!r}: expected a seed of 0 or more, found {seed}", name=prompts.name, seed=seed
         )
     groups = _caption_groups(prompts)
     order = np.random.default_rng(seed).permutation(len(groups))

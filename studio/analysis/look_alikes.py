@@ -39,28 +39,35 @@ def fold_look_alikes(
         sources: the run's; the mean distance of two of them is the measure. Below two of them nothing is folded.
         apart: ids that are shown in any case.
     """
-    limit = LOOK_ALIKE * mean_distance(np.array([_of_prompts(one) for one in sources if "ja" in one.scores]))
-    shown: list[Individual] = []
-    tables: list[np.ndarray] = []
-    folded: dict[str, list[Individual]] = {}
-    for one in ordered:
-        scores = _of_prompts(one)
-        if tables and one.id not in apart:
-            distances = score_distances(np.stack(tables), scores)
+    limit = _limit(sources)
+    tables = np.array([_of_prompts(one) for one in ordered])
+    leaders: list[int] = []
+    folded: dict[int, list[Individual]] = {}
+    for place, one in enumerate(ordered):
+        if leaders and one.id not in apart:
+            distances = score_distances(tables[leaders], tables[place])
             if distances.min() < limit:
-                folded[shown[int(distances.argmin())].id].append(one)
+                folded[leaders[int(distances.argmin())]].append(one)
                 continue
-        shown.append(one)
-        tables.append(scores)
-        folded[one.id] = []
-    return [Look(one, tuple(folded[one.id])) for one in shown]
+        leaders.append(place)
+        folded[place] = []
+    return [Look(ordered[place], tuple(folded[place])) for place in leaders]
 
 
 def alive_alike(everyone: Sequence[Individual]) -> int:
-    """Count those alive where they all look alike: the run has settled, for children are mixtures of them; else 0."""
+    """Count those alive where all look like the best of them, as where a search has settled; 0 where not."""
     alive = [one for one in everyone if one.alive and "ja" in one.scores]
-    looks = fold_look_alikes(alive, [one for one in everyone if one.is_source])
-    return len(alive) if len(alive) >= SEVERAL and len(looks) == 1 else 0
+    if len(alive) < SEVERAL:
+        return 0
+    tables = np.array([_of_prompts(one) for one in alive])
+    best = tables[tables.mean(axis=1).argmax()]
+    limit = _limit([one for one in everyone if one.is_source])
+    return len(alive) if score_distances(tables, best).max() < limit else 0
+
+
+def _limit(sources: Sequence[Individual]) -> float:
+    """The distance below which two models look alike; 0 without two sources."""
+    return LOOK_ALIKE * mean_distance(np.array([_of_prompts(one) for one in sources if "ja" in one.scores]))
 
 
 def _of_prompts(one: Individual) -> np.ndarray:

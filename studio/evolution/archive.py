@@ -13,10 +13,10 @@ from .niches import Floats, check_alpha, check_scores, fitness
 
 
 class Insertion(NamedTuple):
-    """What became of a newcomer, and who left for it: None when there was room, or when it was turned away."""
+    """What became of a newcomer, and who left for it: nobody when there was room, or when it was turned away."""
 
     entered: bool
-    dropped: str | None
+    dropped: tuple[str, ...] = ()
 
 
 class Archive:
@@ -26,9 +26,9 @@ class Archive:
     one with the least fitness leaves (M2N2, section 3). Of several equally unfit the newest leaves, so a copy never
     displaces its original.
 
-    Where a least distance is set (`keep_apart`), which is not the paper's, a newcomer that is nearer to somebody alive
-    competes with those it is near to alone: it takes the place of the nearest if its mean raw score is above all
-    theirs, and is turned away else, however many places are empty.
+    Where a least distance is set (`keep_apart`), which is not the paper's, a newcomer that is nearer than that to some
+    of those alive competes with these alone: all of them leave if its mean raw score is above all theirs, else it is
+    turned away, however many places are empty. It is turned away too if it would be left without a mate.
 
     Scores are checked as they enter and trusted from then on; the competition among those alive is worked out once per
     change, by the functions of `niches`.
@@ -124,19 +124,19 @@ class Archive:
             self._table = np.empty((self.capacity + 1, len(row)))
             self._room = np.empty((2, self.capacity, len(row)))
         self._table[newest] = row
-        leaver: int | None = None
-        if near := self._near(row):
-            leaver = self._displaced(row, near)
-        elif self.is_full:
-            leaver = self._least_fit()
-        if leaver == newest:
-            return Insertion(entered=False, dropped=None)
+        leavers = self._near(row)
+        if leavers and (newest == len(leavers) or row.mean() <= self._table[leavers].mean(axis=1).max()):
+            return Insertion(entered=False)
+        if not leavers and self.is_full:
+            leavers = [self._least_fit()]
+        if leavers == [newest]:
+            return Insertion(entered=False)
         self._competition = None
         self._ids.append(id)
-        if leaver is None:
-            return Insertion(entered=True, dropped=None)
-        self._table[leaver:newest] = self._table[leaver + 1 : newest + 1]
-        return Insertion(entered=True, dropped=self._ids.pop(leaver))
+        for leaver in reversed(leavers):
+            self._table[leaver:newest] = self._table[leaver + 1 : newest + 1]
+            newest -= 1
+        return Insertion(entered=True, dropped=tuple([self._ids.pop(leaver) for leaver in reversed(leavers)][::-1]))
 
     def rescore(self, scores: Mapping[str, ArrayLike]) -> None:
         """Replace the raw scores of everyone alive at once, as when all are judged on new noise. Nobody leaves.
@@ -227,15 +227,10 @@ class Archive:
         return row
 
     def _near(self, row: Floats) -> list[int]:
-        """The places of those alive who are nearer to a newcomer than the least distance, the nearest first."""
+        """The places of those alive who are nearer to a newcomer than the least distance."""
         if not self.min_distance or not self._ids:
             return []
-        distances = score_distances(self._alive, row)
-        return [int(place) for place in np.argsort(distances, kind="stable") if distances[place] < self.min_distance]
-
-    def _displaced(self, row: Floats, near: list[int]) -> int:
-        """The place that a newcomer takes of those it is near to, the nearest first; its own, the last, if none."""
-        return near[0] if row.mean() > self._table[near].mean(axis=1).max() else len(self)
+        return np.flatnonzero(score_distances(self._alive, row) < self.min_distance).tolist()
 
     def _least_fit(self) -> int:
         """The row of the full table, newcomer last, that has the least fitness; the newest of several."""

@@ -281,6 +281,6 @@ class Search(Generic[G]):
         inserted = self.archive.insert(id, scores)
         if inserted.entered:
             self.genomes[id] = genome
-        if inserted.dropped is not None:
-            del self.genomes[inserted.dropped]
+        for dropped in inserted.dropped:
+            del self.genomes[dropped]
         return inserted

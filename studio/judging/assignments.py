@@ -19,12 +19,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from eval.prompts.prompt_set import LANGUAGES
 from pipelines.errors import PictureError
 from pipelines.storage.files import write_whole
-from pipelines.storage.pictures import read_picture
 from pipelines.untrusted import UnreadableDocument, read_json
 from studio.errors import RunError
 from studio.runs.store import RunStore, now
 
-from .likeness import ALIKE, pixel_difference
+from .likeness import ALIKE, picture_difference
 from .pairing import PicturePair, in_rounds, judged_individuals, kept_pictures, pair_between
 from .votes import ReaderLanguage, Vote
 
@@ -101,16 +100,17 @@ def share_out(
     check_each(each)
     check_common(common, each)
     needed = common + len(raters) * (each - common)
-    found = list(islice(_alike_last(store, _questions(store, among, rng)), needed))
-    if len(found) < needed:
+    questions = list(_questions(store, among, rng))
+    if len(questions) < needed:
         raise RunError(
             "Expected {needed} questions for {raters} raters, found {found} in {name}. Ask each fewer questions, let "
             "everybody answer more of the same, or wait until the run has more models.",
             needed=needed,
             raters=len(raters),
-            found=len(found),
+            found=len(questions),
             name=store.name,
         )
+    found = list(islice(_alike_last(store, questions), needed))
     own = iter(found[common:])
     given: dict[str, tuple[Question, ...]] = {}
     for rater in raters:
@@ -209,7 +209,7 @@ def _questions(store: RunStore, among: Collection[str] | None, rng: random.Rando
     return in_rounds(of_pair(*pair) for pair in pairs)
 
 
-def _alike_last(store: RunStore, questions: Iterator[Question]) -> Iterator[Question]:
+def _alike_last(store: RunStore, questions: Sequence[Question]) -> Iterator[Question]:
     """Yield those first whose pictures can be told apart; a picture is looked at when its question's turn comes."""
     alike = []
     for question in questions:
@@ -221,10 +221,9 @@ def _alike_last(store: RunStore, questions: Iterator[Question]) -> Iterator[Ques
 
 
 def _difference(store: RunStore, question: Question) -> float:
-    """Measure how far its pictures are apart, in the language where they are nearer; 0 where they are gone."""
-    differences = []
+    """Measure how far its pictures are apart, in the first language that they are drawn in; 0 where they are gone."""
     for language in LANGUAGES:
-        files = [store.image(one, question.prompt, language, question.noise) for one in question.about[:2]]
-        with contextlib.suppress(PictureError):  # not every language is drawn
-            differences.append(pixel_difference(*map(read_picture, files)))
-    return min(differences, default=0.0)
+        with contextlib.suppress(PictureError):
+            first, second = (store.image(one, question.prompt, language, question.noise) for one in question.about[:2])
+            return picture_difference(first, second)
+    return 0.0

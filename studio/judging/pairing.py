@@ -22,21 +22,18 @@ from studio.runs.individual import Individual
 from studio.runs.picture_names import ids_by_stem, image_folder
 from studio.runs.store import RunStore, now
 
-from .likeness import ALIKE, pixel_difference
+from .likeness import ALIKE, picture_difference
 from .votes import Answer, ReaderLanguage, Vote
 
 BEST_JUDGED = 10  # of all who ever entered the archive, alive or not
-LOOKS = 12  # questions that are looked at for one whose pictures can be told apart
+LOOKS = 60  # questions that are looked at for one whose pictures can be told apart
 Picture = tuple[str, Language, int]  # the id of its prompt, the language of its caption, the number of its noise
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class PicturePair:
-    """A question: two pictures of one caption from one noise. Its text and bytes may be shown, the rest may not.
-
-    `difference` is the mean difference of their pixels in levels of 255; the scores are `None` where there are none.
-    """
+    """A question: two pictures of one caption from one noise. Its text and bytes may be shown, the rest may not."""
 
     prompt: str
     language: Language
@@ -49,7 +46,6 @@ class PicturePair:
     right_score: float | None
     left_png: bytes
     right_png: bytes
-    difference: float
 
     @property
     def about(self) -> tuple[str, str, str]:
@@ -102,7 +98,7 @@ def next_pair(
 
     Captions are in the language the rater reads best, where that is one of the run's. Pictures of the pair that
     somebody else has judged come before others: only where several answer one question is it known how far they agree.
-    Pictures that look alike come last, for nobody can prefer one of them.
+    Pictures that look alike come last, for nobody can prefer one of them, unless `LOOKS` such are found first.
 
     Args:
         store: the run.
@@ -131,16 +127,21 @@ def next_pair(
             if (first, second, picture[0]) not in answered:
                 yield first, second, picture
 
-    alike: list[PicturePair] = []
+    alike: list[tuple[float, Individual, Individual, Picture]] = []
     for first, second, picture in in_rounds(unanswered(*pair) for pair in _drawn(list(by_id), counts, rng)):
         left, right = rng.sample((by_id[first], by_id[second]), 2)
-        if pair := _opened(store, left, right, *picture):
-            if pair.difference >= ALIKE:
-                return pair
-            alike.append(pair)
-            if len(alike) == LOOKS:
-                break
-    return max(alike, key=lambda pair: pair.difference, default=None)
+        try:
+            difference = picture_difference(*(store.image(id, *picture) for id in (first, second)))
+        except PictureError:
+            continue
+        if difference < ALIKE:
+            alike.append((difference, left, right, picture))
+        elif pair := _opened(store, left, right, *picture):
+            return pair
+        if len(alike) == LOOKS:
+            break
+    alike.sort(key=lambda one: -one[0])
+    return next(filter(None, (_opened(store, left, right, *picture) for _, left, right, picture in alike)), None)
 
 
 def in_rounds(groups: Iterable[Iterator[T]]) -> Iterator[T]:
@@ -235,7 +236,6 @@ def _opened(
         right_score=score(right),
         left_png=pixels_only(left_pixels),
         right_png=pixels_only(right_pixels),
-        difference=pixel_difference(left_pixels, right_pixels),
     )
 
 

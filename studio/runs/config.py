@@ -53,9 +53,7 @@ class Breeding(BaseModel):
     step: float = Field(
         1.0, gt=0, le=1, description="below 1, ratios are at most this, away from the parent with the better mean score"
     )
-    together: bool = Field(
-        False, description="one split point, ratio and angle for all chromosomes, as if they were one"
-    )
+    together: bool = Field(False, description="one split point, ratio and angle for all chromosomes, as for one")
     warm_up: int = Field(
         0, ge=0, description="first so many offspring of random pairs of sources, as in the paper's LLMs"
     )
@@ -64,7 +62,7 @@ class Breeding(BaseModel):
     )
     nudges: bool = Field(False, description="with foresight: small changes to the best are in the pool too")
     min_distance: float = Field(
-        0.0, ge=0, description="of two nearer than this, by scores in mean distances of two sources, the better lives"
+        0.0, ge=0, le=1, description="of models whose scores differ less than this times two sources', the best lives"
     )
     merges: bool = Field(False, description="first offspring: means of each pair of sources and of all")
     task_arithmetic: str | None = Field(
@@ -77,6 +75,8 @@ class Breeding(BaseModel):
             raise InvalidValue("guided learns for each chromosome, together has one for all; expected one of the two")
         if self.step < 1 and self.together:
             raise InvalidValue("step draws a ratio for each stretch, together one for all; expected one of the two")
+        if self.min_distance and (option := "foresight" if self.foresight else "guided" if self.guided else ""):
+            raise InvalidValue("{option} does not reckon with min_distance; expected one of the two", option=option)
         if self.nudges and not self.foresight:
             raise InvalidValue("nudges are chosen by foresight; expected foresight above 0 beside them")
         if self.task_arithmetic and not self.merges:

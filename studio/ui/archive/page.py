@@ -201,7 +201,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
             gr.skip(),
             0,
             gr.Dropdown(choices=[any_of, *found.tags], value=""),
-            gr.skip(),
+            True,
             gr.Dropdown(choices=found.prompts, value=found.pinned),
         ]
 

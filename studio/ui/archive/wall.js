@@ -13,8 +13,9 @@ function pick(id) {
 }
 
 function dress() {
-  element.querySelectorAll(".wall-card").forEach((card) => {
-    card.classList.toggle("picked", picked.has(card.dataset.id));
+  element.querySelectorAll("[data-id]").forEach((model) => {
+    model.classList.toggle("picked", picked.has(model.dataset.id));
+    if (model.matches("button")) model.setAttribute("aria-pressed", picked.has(model.dataset.id));
   });
   let bar = element.querySelector(".picked-bar");
   if (!picked.size || !wall()) { bar?.remove(); return; }
@@ -38,10 +39,10 @@ element.addEventListener("click", (event) => {
   trigger("open", { id });
 }, true);
 element.addEventListener("keydown", (event) => {
-  const card = event.target.closest(".wall-card");
-  if (!card || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("a, button, summary")) return;
-  if (event.key === "Enter") trigger("open", { id: card.dataset.id });
-  else if (event.key === "c") pick(card.dataset.id);
+  const model = event.target.closest("[data-id]");
+  if (!model || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "c") pick(model.dataset.id);
+  else if (event.key === "Enter" && !event.target.closest("a, button, summary")) trigger("open", { id: model.dataset.id });
   else return;
   event.preventDefault();
 });

@@ -10,13 +10,13 @@ from markupsafe import Markup
 
 from eval.preferences.bradley_terry import rank_comparisons
 from eval.prompts.prompt_set import Prompt
-from studio.analysis.look_alikes import Look, fold_look_alikes
+from studio.analysis.look_alikes import Look, alive_alike, fold_look_alikes
 from studio.analysis.selection import WALL_SIZE, WallFilter, best_source, prompt_rows, select_individuals
 from studio.formatting import format_score
 from studio.i18n import Lang, t
 from studio.judging.annotations import REJECTED, Annotations, read_annotations
 from studio.judging.pinned_prompts import pinned_prompts
-from studio.judging.reviews import opinions_of, read_reviews
+from studio.judging.reviews import Review, opinions_of, read_reviews
 from studio.judging.votes import read_votes
 from studio.runs.individual import Individual
 from studio.runs.store import RunStore
@@ -59,21 +59,22 @@ def wall(studio: Studio, lang: Lang, name: str, wanted: WallFilter, page: int = 
         voted = (
             rank_comparisons([vote.comparison for vote in read_votes(store.folder)]) if wanted.sort == "votes" else []
         )
+        reviews = read_reviews(store)
         strengths = {rating.name: rating.strength for rating in voted}
         found = select_individuals(everyone, prompts, wanted, marked, strengths)
-        looks = looks_of(found, everyone, marked) if wanted.fold else [Look(one) for one in found]
+        looks = looks_of(found, everyone, marked, reviews) if wanted.fold else [Look(one) for one in found]
         pages = max(1, -(-len(looks) // size))
         shown = looks[(min(page, pages) - 1) * size :][:size]
         rows = prompt_rows(prompts, wanted)
         best = best_source(everyone)
-        pinned, reviews = pinned_prompts(store), read_reviews(store)
+        pinned = pinned_prompts(store)
         cards = []
         for look in shown:
             digest = look.shown.recipe.digest
             picked_by = [said.by for said in opinions_of(reviews, digest) if said.pick]
             cards.append(_card(lang, store, look, rows, best, pinned, marked.get(digest, Annotations()), picked_by))
     drawn = Markup('{}<div class="wall" data-compare="{}" data-words="{}">{}</div>').format(
-        _folded_note(lang, wanted, len(found), len(looks)),
+        _folded_note(lang, len(found), len(looks), settled=wanted.show == "alive" and alive_alike(everyone) > 0),
         page_link(lang, "compare", run=name),
         t(lang, "compare_picked"),
         Markup("").join(cards),
@@ -82,21 +83,37 @@ def wall(studio: Studio, lang: Lang, name: str, wanted: WallFilter, page: int = 
 
 
 def looks_of(
-    models: Sequence[Individual], everyone: Sequence[Individual], marked: Mapping[str, Annotations]
+    models: Sequence[Individual],
+    everyone: Sequence[Individual],
+    marked: Mapping[str, Annotations],
+    reviews: Sequence[Review],
 ) -> list[Look]:
-    """Group models by look, in their order; sources, and those that somebody starred, stand for themselves."""
+    """Group models by look, in their order.
+
+    Sources, and whoever somebody starred, tagged or picked, stand for themselves; who was rejected stands for nobody
+    who was not.
+    """
+
+    def said_of(one: Individual) -> Annotations:
+        return marked.get(one.recipe.digest, Annotations())
+
     sources = [one for one in everyone if one.is_source]
-    starred = {one.id for one in models if marked.get(one.recipe.digest, Annotations()).stars}
-    return fold_look_alikes(models, sources, starred | {one.id for one in sources})
+    apart = {one.id for one in sources}
+    for one in models:
+        picked = any(said.pick for said in opinions_of(reviews, one.recipe.digest))
+        if picked or said_of(one).stars or set(said_of(one).tags) - {REJECTED}:
+            apart.add(one.id)
+    places = {one.id: place for place, one in enumerate(models)}
+    rejected_last = sorted(models, key=lambda one: REJECTED in said_of(one).tags)
+    looks = fold_look_alikes(rejected_last, sources, apart)
+    return sorted(looks, key=lambda look: places[look.shown.id])
 
 
-def _folded_note(lang: Lang, wanted: WallFilter, found: int, looks: int) -> Markup:
-    """Say how many models have no card of their own, and where others are if all look like one; empty if none."""
+def _folded_note(lang: Lang, found: int, looks: int, *, settled: bool) -> Markup:
+    """Say how many models have no card of their own, and where others are if all alive look alike; empty if none."""
     if looks == found:
         return Markup("")
-    words = t(lang, "looks_folded", n=found, looks=looks)
-    if looks == 1 and wanted.show == "alive":
-        words += t(lang, "looks_settled")
+    words = t(lang, "looks_folded", n=found, looks=looks) + (t(lang, "looks_settled") if settled else "")
     return Markup('<p class="quiet">{}</p>').format(words)
 
 
@@ -163,7 +180,7 @@ def _folded(lang: Lang, models: Sequence[Individual], rows: Sequence[int]) -> Ma
     if not models:
         return Markup("")
     buttons = Markup(" ").join(
-        Markup('<button type="button" data-id="{0}">{0}</button> <span class="quiet">{1}</span>').format(
+        Markup('<button type="button" data-id="{0}">{0} <span class="quiet">{1}</span></button>').format(
             one.id, format_score(float(one.scores["ja"][rows].mean()))
         )
         for one in models

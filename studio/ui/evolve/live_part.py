@@ -66,7 +66,7 @@ def live_part(lang: Lang, studio: Studio, *, visible: bool) -> LivePart:
         )
         with seen["onward"], gr.Row(equal_height=True):
             seen["budget"] = gr.Number(
-                label=t(lang, "budget"), info=t(lang, "budget_info"), precision=0, minimum=1, elem_id="budget"
+                label=t(lang, "budget"), info=t(lang, "budget_info"), precision=0, elem_id="budget"
             )
             buttons["more"] = gr.Button(t(lang, "go_on_now"), elem_id="more")
             seen["fork"] = gr.Button(t(lang, "fork"), elem_id="fork")

@@ -103,7 +103,7 @@ def run_view(studio: Studio, lang: Lang, name: str) -> RunView:
             budget=max(store.config.evaluations, len(offspring) + MORE),
             film=film_strip(lang, store, everyone),
             newest=html.newest_offspring(lang, store, offspring[: -NEWEST - 1 : -1], best_source(everyone))
-            + settled_line(lang, everyone)
+            + settled_line(lang, everyone, apart=store.config.breeding.min_distance > 0)
             + foresight_lines(lang, calibration_of(everyone, store.config.competing), racing_of(everyone)),
             table=results_table(lang, state.results, state.child, state.realism or {}) if state.results else None,
             verdict=_verdict(lang, state.comparisons) if state.comparisons else "",
@@ -229,12 +229,12 @@ def foresight_lines(lang: Lang, found: Calibration | None, raced: RacingRecord |
     return Markup("").join(Markup('<p class="quiet">{}</p>').format(words) for words in said)
 
 
-def settled_line(lang: Lang, everyone: Sequence[Individual]) -> Markup:
-    """Say that all who are alive look alike; empty where they do not."""
-    alike = alive_alike(everyone)
-    if not alike:
+def settled_line(lang: Lang, everyone: Sequence[Individual], *, apart: bool) -> Markup:
+    """Say that all who are alive look alike; empty where they do not. `apart`: the run keeps its models apart."""
+    if not (alike := alive_alike(everyone)):
         return Markup("")
-    return Markup('<p class="quiet">{}</p>').format(t(lang, "settled", n=alike, option=t(lang, "option_apart")))
+    advice = "" if apart else t(lang, "settled_apart", option=t(lang, "option_apart"))
+    return Markup('<p class="quiet">{} {}</p>').format(t(lang, "settled", n=alike), advice)
 
 
 def question(lang: Lang, found: Sequence[Mapping[str, str]]) -> Markup:

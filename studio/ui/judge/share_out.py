@@ -11,7 +11,6 @@ from markupsafe import Markup
 from studio.errors import RunError
 from studio.i18n import Lang, phrase, t
 from studio.judging.assignments import (
-    MOST_QUESTIONS,
     Assignment,
     check_common,
     check_each,
@@ -44,16 +43,8 @@ def share_out_part(studio: Studio, lang: Lang, chosen: gr.Dropdown, only: gr.Che
                 label=t(lang, "raters"), info=t(lang, "raters_info"), lines=4, max_lines=12, scale=3, elem_id="raters"
             )
             each, common = (
-                gr.Number(
-                    value,
-                    label=t(lang, label),
-                    precision=0,
-                    minimum=least,
-                    maximum=MOST_QUESTIONS,
-                    scale=1,
-                    elem_id=label.replace("_", "-"),
-                )
-                for value, label, least in ((EACH, "questions_each", 1), (COMMON, "questions_common", 0))
+                gr.Number(value, label=t(lang, label), precision=0, scale=1, elem_id=label.replace("_", "-"))
+                for value, label in ((EACH, "questions_each"), (COMMON, "questions_common"))
             )
             go = gr.Button(t(lang, "share_out_now"), scale=1, min_width=160, elem_id="share-out-now")
         progress = gr.HTML(elem_id="assignment")

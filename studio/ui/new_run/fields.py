@@ -160,7 +160,7 @@ def _number(
     value = option.default if value is None else value
     words: dict[str, Any] = {"label": t(lang, option.label), "info": t(lang, option.info) if option.info else None}
     if option.reach is None:
-        return gr.Number(value, precision=0, minimum=option.lowest, elem_id=elem_id, **words)
+        return gr.Number(value, precision=0, elem_id=elem_id, **words)
     return gr.Slider(option.lowest, option.reach, value, step=option.step, elem_id=elem_id, **words)
 
 

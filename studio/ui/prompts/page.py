@@ -106,7 +106,7 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         gr.Markdown(t(lang, "split_text"), elem_classes="quiet")
         with gr.Row(elem_classes="bar"):
             share = gr.Slider(5, 95, 60, step=5, label=t(lang, "split_share"))
-            seed = gr.Number(0, precision=0, minimum=0, label=t(lang, "seed"))
+            seed = gr.Number(0, precision=0, label=t(lang, "seed"))
             cut = gr.Button(t(lang, "split_save"), elem_id="cut")
         halves = gr.Markdown(elem_id="halves")
     with gr.Accordion(t(lang, "references"), open=False, elem_id="references"):
@@ -169,7 +169,9 @@ def page(demo: gr.Blocks, studio: Studio, lang: Lang) -> None:
         return [sets_now(saved), gr.Checkbox(False), *fill(saved)]
 
     def on_split(now: Cells, called: str, folder: str, part: float, number: float, overwrite: bool) -> list[Any]:
-        names, sizes = save_split(studio, now, called, folder, share=part / 100, seed=int(number), overwrite=overwrite)
+        names, sizes = save_split(
+            studio, now, called, folder, share=part / 100, seed=int(number or 0), overwrite=overwrite
+        )
         said = t(
             lang, "split_done", evolve=markdown_text(names[0]), held_out=markdown_text(names[1]), n=sizes[0], m=sizes[1]
         )

@@ -148,6 +148,11 @@ def test_a_split_without_prompts_on_one_side_is_refused(share):
         split_prompts(made({"id": "1", "category": "a", "ja": "猫"}, {"id": "2", "category": "a", "ja": "犬"}), share)
 
 
+def test_a_seed_below_nothing_is_refused():
+    with pytest.raises(PromptSetError, match="expected a seed of 0 or more, found -1"):
+        split_prompts(made({"id": "1", "category": "a", "ja": "猫"}), 0.5, seed=-1)
+
+
 @given(st.lists(st.sampled_from("abc"), min_size=4, max_size=60), st.floats(0.3, 0.7), st.integers(0, 9))
 def test_any_split_is_whole_and_keeps_its_share(categories, share, seed):
     prompts = made(*({"id": str(n), "category": c, "ja": f"文{n}"} for n, c in enumerate(categories)))

@@ -49,8 +49,9 @@ def test_who_is_to_be_seen_in_any_case_stands_for_itself(models):
 def test_a_run_has_settled_where_all_alive_look_alike(models):
     sources = [dataclasses.replace(models[name], mother=None, alive=False) for name in ("cat", "dog")]
     children = [dataclasses.replace(models[name], mother="cat", father="dog") for name in ("twin", "third", "best")]
-    assert alive_alike([*sources, *children]) == 3  # in the order of age: the twin is between the two others
-    assert alive_alike([*sources, *children[::-1]]) == 0
+    assert alive_alike([*sources, *children]) == 0  # the third is 0.035 from the best
+    children[1] = dataclasses.replace(children[0], id="same")
+    assert alive_alike([*sources, *children]) == alive_alike([*children, *sources][::-1]) == 3
     assert alive_alike([*sources, *children[:2]]) == 0  # two are too few to say so
 
 

@@ -33,11 +33,11 @@ def archive():
 def test_there_is_room_until_capacity(archive):
     assert archive.ids == ("a", "b", "c")
     assert_array_equal(archive.scores, list(ROWS.values()))
-    assert Archive(3).insert("a", [0, 0]) == Insertion(entered=True, dropped=None)
+    assert Archive(3).insert("a", [0, 0]) == Insertion(entered=True)
     roomy = filled(capacity=4)
     assert (archive.is_full, roomy.is_full) == (True, False)
-    assert roomy.insert("nothing", [0, 0, 0, 0]) == Insertion(entered=True, dropped=None)
-    assert roomy.insert("less", [0, 0, 0, 0]) == Insertion(entered=False, dropped=None)
+    assert roomy.insert("nothing", [0, 0, 0, 0]) == Insertion(entered=True)
+    assert roomy.insert("less", [0, 0, 0, 0]) == Insertion(entered=False)
 
 
 # d is best in niche 0: s = [1/4 0 1/2 0], [0 1/2 1/2 0], [0 1/4 0 1/4], [3/4 0 0 0]; c = [3/4 1/2 1/2 1/4],
@@ -52,7 +52,7 @@ def test_there_is_room_until_capacity(archive):
 )
 def test_the_least_fit_of_the_four_leaves(alpha, dropped):
     archive, d = filled(alpha=alpha), [1.0, 0.25, 0.25, 0.25]
-    assert archive.insert("d", d) == Insertion(entered=True, dropped=dropped)
+    assert archive.insert("d", d) == Insertion(entered=True, dropped=(dropped,))
     stay = [id for id in ROWS if id != dropped]
     assert archive.ids == (*stay, "d")
     assert_array_equal(archive.scores, [*(ROWS[id] for id in stay), d])
@@ -60,7 +60,7 @@ def test_the_least_fit_of_the_four_leaves(alpha, dropped):
 
 @pytest.mark.parametrize("scores", [[0.25, 0.25, 0.25, 0.25], [0.0, 0.0, 0.0, 0.0]])
 def test_a_newcomer_that_is_least_fit_is_turned_away(archive, scores):
-    assert archive.insert("d", scores) == Insertion(entered=False, dropped=None)
+    assert archive.insert("d", scores) == Insertion(entered=False)
     assert archive.ids == ("a", "b", "c")
     assert_array_equal(archive.scores, list(ROWS.values()))
 
@@ -71,7 +71,7 @@ def test_fitness_is_worked_out_with_the_newcomer_included():
     archive.insert("b", [0.0, 0.6, 0.5])
     # Without c: a wins 1, b wins .6. c takes over niche 1 and lifts niche 2 a little:
     # s: a [1 0 0], b [0 .6 0], c [0 .8 .1]; c = 1, .8, .1; a 1, b .48/1.4 = .343, c .64/1.4 + .1 = .557
-    assert archive.insert("c", [0.0, 0.8, 0.6]) == Insertion(entered=True, dropped="b")
+    assert archive.insert("c", [0.0, 0.8, 0.6]) == Insertion(entered=True, dropped=("b",))
     # A mediocre one that is unlike the others stays out when the niche it has is small:
     # s: a [1 0 0], c [0 .8 .1], d [0 0 0]
     assert archive.insert("d", [0.0, 0.0, 0.5]).entered is False
@@ -81,8 +81,8 @@ def test_of_equals_the_newest_leaves():
     archive = Archive(2)
     archive.insert("old", [0.5, 0.0])
     archive.insert("new", [0.5, 0.0])
-    assert archive.insert("copy", [0.5, 0.0]) == Insertion(entered=False, dropped=None)  # all win nothing
-    assert archive.insert("better", [0.9, 0.0]) == Insertion(entered=True, dropped="new")
+    assert archive.insert("copy", [0.5, 0.0]) == Insertion(entered=False)  # all win nothing
+    assert archive.insert("better", [0.9, 0.0]) == Insertion(entered=True, dropped=("new",))
     assert archive.ids == ("old", "better")
 
 
@@ -99,16 +99,16 @@ def test_a_copy_never_displaces_its_original(alpha):
 def test_a_copy_of_the_least_fit_is_turned_away(alpha):
     # Of a, b, c and another c: s as before, z = [1/4 1 1 1/2]. c wins 1/4 1/2 + 1/4 1/2 = 1/4 at alpha 1 and, as
     # before, 3/16 at alpha 0; a and b win 1/4 + 1/4 and 1/4 + 1/4 at alpha 1, 5/16 and 1/2 at alpha 0.
-    assert filled(alpha=alpha).insert("copy of c", ROWS["c"]) == Insertion(entered=False, dropped=None)
+    assert filled(alpha=alpha).insert("copy of c", ROWS["c"]) == Insertion(entered=False)
 
 
 def test_among_identical_ones_the_newest_leaves_without_competition():
     archive = Archive(3, alpha=0)
     for id in "abc":
         archive.insert(id, [0.5, 0.5, 0.5, 0.5])
-    assert archive.insert("d", [0.5, 0.5, 0.5, 0.5]) == Insertion(entered=False, dropped=None)
+    assert archive.insert("d", [0.5, 0.5, 0.5, 0.5]) == Insertion(entered=False)
     # e wins 1/4 alone, all others nothing
-    assert archive.insert("e", [1.0, 0.5, 0.5, 0.5]) == Insertion(entered=True, dropped="c")
+    assert archive.insert("e", [1.0, 0.5, 0.5, 0.5]) == Insertion(entered=True, dropped=("c",))
     assert archive.ids == ("a", "b", "e")
 
 
@@ -131,7 +131,7 @@ def test_competition_strength_decides_who_leaves():
     archive = Archive(3, alpha=0)
     for id, scores in {"a": [0.8, 0.8, 0], "b": [0.8, 0.8, 0], "specialist": [0, 0, 0.6]}.items():
         archive.insert(id, scores)
-    assert archive.insert("c", [0.8, 0.8, 0]) == Insertion(entered=True, dropped="specialist")
+    assert archive.insert("c", [0.8, 0.8, 0]) == Insertion(entered=True, dropped=("specialist",))
 
 
 def test_best_has_the_highest_mean_raw_score(archive):
@@ -266,30 +266,38 @@ def test_a_newcomer_competes_with_those_alone_whom_it_is_near_to(archive):
     """`a` has a mean of 7/16, `b` of 1/2, `c` of 3/8; `a` and `b` are 3/16 apart, `b` and `c` 1/4."""
     archive.keep_apart(0.125)
     worse, better = [0.5, 0.25, 0.75, 0.125], [0.5, 0.25, 0.75, 0.375]  # 1/32 from `a`
-    assert archive.insert("worse", worse) == Insertion(entered=False, dropped=None)
-    assert archive.insert("copy", ROWS["a"]) == Insertion(entered=False, dropped=None)
-    assert archive.insert("better", better) == Insertion(entered=True, dropped="a")
+    assert archive.insert("worse", worse) == Insertion(entered=False)
+    assert archive.insert("copy", ROWS["a"]) == Insertion(entered=False)
+    assert archive.insert("better", better) == Insertion(entered=True, dropped=("a",))
     assert archive.ids == ("b", "c", "better")
     assert_array_equal(archive.scores, [ROWS["b"], ROWS["c"], better])
     far = [1.0, 0.25, 0.25, 0.25]  # as without a distance, the least fit leaves
-    assert archive.insert("far", far).dropped == "c"
+    assert archive.insert("far", far).dropped == ("c",)
 
 
-def test_of_several_whom_it_is_near_to_the_nearest_leaves_if_it_is_better_than_all():
+def test_all_whom_it_is_near_to_leave_if_it_is_better_than_all_of_them():
     archive = filled()
     archive.keep_apart(0.2)
     between = [0.375, 0.5, 0.75, 0.25]  # 3/32 from `a` and from `b`, whose mean is 1/2; its own is 15/32
-    assert archive.insert("between", between) == Insertion(entered=False, dropped=None)
+    assert archive.insert("between", between) == Insertion(entered=False)
     above = [0.375, 0.75, 0.75, 0.375]  # 1/16 from `b`, 3/16 from `a`; mean 9/16
-    assert archive.insert("above", above) == Insertion(entered=True, dropped="b")
+    assert archive.insert("above", above) == Insertion(entered=True, dropped=("a", "b"))
+    assert archive.ids == ("c", "above")
+    assert_array_equal(archive.scores, [ROWS["c"], above])
+
+
+def test_nobody_enters_who_would_have_no_mate():
+    archive = filled()
+    archive.keep_apart(1.0)
+    assert archive.insert("best", [1.0, 1.0, 1.0, 1.0]) == Insertion(entered=False)
 
 
 def test_room_does_not_help_whoever_is_near_somebody():
     archive = filled(capacity=4)
     archive.keep_apart(0.125)
-    assert archive.insert("copy", ROWS["a"]) == Insertion(entered=False, dropped=None)
+    assert archive.insert("copy", ROWS["a"]) == Insertion(entered=False)
     assert not archive.is_full
-    assert archive.insert("better", [0.5, 0.25, 0.75, 0.375]) == Insertion(entered=True, dropped="a")
+    assert archive.insert("better", [0.5, 0.25, 0.75, 0.375]) == Insertion(entered=True, dropped=("a",))
     assert len(archive) == 3
 
 

@@ -5,11 +5,10 @@ import random
 from collections import Counter
 from io import BytesIO
 
-import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from studio.judging.likeness import pixel_difference
+from studio.judging import pairing
 from studio.judging.pairing import judged_individuals, next_pair, pair_of
 from studio.judging.votes import read_votes, write_vote
 from tests.voters import vote_for_bright_pictures
@@ -104,15 +103,24 @@ def test_pictures_that_look_alike_are_asked_about_last(ballot, store, twins):
     assert [vote.about[:2] for vote in votes[-PROMPTS:]] == [twins] * PROMPTS
     assert len(votes) == PROMPTS * 6
     pair = next_pair(store, [], "Ken", "ja", among=set(twins))  # better than nothing
-    assert pair.difference == 4.0
+    assert {pair.left, pair.right} == set(twins)
 
 
-def test_differences_are_levels_of_the_pictures_as_they_are_seen():
-    white, grey = (Image.new("RGB", (512, 512), (level,) * 3) for level in (255, 250))
-    assert pixel_difference(white, grey) == 5.0
-    checks = Image.fromarray(np.indices((512, 512)).sum(0).astype(np.uint8) % 2 * 10 + 245)
-    assert pixel_difference(checks.convert("RGB"), grey) <= 1.0  # what is finer than a pixel on the screen
-    assert pixel_difference(white, white.resize((256, 256))) == 255.0
+def test_votes_on_what_can_be_told_apart_bring_no_twins_forward(ballot, store, twins):
+    """Of the pairs that can be told apart each has ten votes, the twins have none."""
+    for vote in vote_for_bright_pictures(ballot, "Aya", 25):
+        for _ in range(2):
+            write_vote(ballot, vote)
+    votes = read_votes(ballot)
+    asked = [next_pair(store, votes, "Ken", "ja", random.Random(seed)) for seed in range(30)]
+    assert twins not in {tuple(sorted((pair.left, pair.right))) for pair in asked}
+
+
+def test_after_so_many_that_look_alike_the_one_that_differs_most_is_asked(store, twins, monkeypatch):
+    monkeypatch.setattr(pairing, "LOOKS", 1)
+    asked = [next_pair(store, [], "Aya", "ja", random.Random(seed)) for seed in range(40)]
+    found = Counter(tuple(sorted((pair.left, pair.right))) == twins for pair in asked)
+    assert 0 < found[True] < 20  # one pair of six, where it comes first
 
 
 def test_pictures_that_somebody_else_judged_come_first(ballot, store):

@@ -49,6 +49,14 @@ def test_the_form_of_a_new_run_has_those_that_it_checks_by_name(ids):
     assert len(named_fields("new")) > 5
 
 
+def test_no_number_is_refused_by_gradio_in_english():
+    """Its box would refuse what is out of range before any handler, in a corner, whatever the page's language."""
+    calls = [node for file in ROOM.rglob("*.py") for node in ast.walk(ast.parse(file.read_text("utf-8")))]
+    numbers = [one for one in calls if isinstance(one, ast.Call) and getattr(one.func, "attr", "") == "Number"]
+    assert len(numbers) >= 4
+    assert not {keyword.arg for number in numbers for keyword in number.keywords} & {"minimum", "maximum"}
+
+
 def test_the_innermost_field_is_the_one():
     with pytest.raises(RunError) as caught, at_field("outer"), at_field("inner"):
         raise RunError("This is about the inner one.")

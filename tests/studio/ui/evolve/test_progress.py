@@ -142,7 +142,11 @@ def test_a_run_whose_models_all_look_alike_says_so_and_what_would_keep_them_apar
     with finished.run("first") as store:
         alive = sum(one.alive for one in store.individuals())
     newest = progress.run_view(finished, lang, "first").newest
-    assert t(lang, "settled", n=alive, option=t(lang, "option_apart")) in newest.unescape()
+    assert t(lang, "settled", n=alive) in newest.unescape()
+    assert t(lang, "settled_apart", option=t(lang, "option_apart")) in newest.unescape()
+    with finished.run("first") as store:
+        kept_apart = progress.settled_line(lang, store.individuals(), apart=True)
+    assert t(lang, "option_apart") not in kept_apart.unescape()
 
 
 def test_the_map_rings_who_holds_each_niche(finished):

@@ -5,7 +5,7 @@ import pytest
 from studio.analysis import look_alikes
 from studio.analysis.selection import WallFilter
 from studio.i18n import LANGUAGES, t
-from studio.judging.annotations import star
+from studio.judging.annotations import REJECTED, annotate, star
 from studio.ui.archive.wall import wall, why_nobody
 
 SOURCES = {"base", "flat", "ja", "real"}
@@ -39,6 +39,17 @@ def test_who_is_starred_has_a_card_of_its_own(studio, all_alike):
     with studio.run("first") as store:
         star(store, store.individual(hidden), "Aya", on=True)
     assert hidden in wall(studio, "en", "first", WallFilter(show="all")).ids
+
+
+def test_who_is_rejected_stands_for_nobody_who_is_not(studio, all_alike):
+    newest = WallFilter(show="all", sort="newest")  # the sources come last
+    first, second = wall(studio, "en", "first", WallFilter(show="all", sort="newest", fold=False)).ids[:2]
+    assert first in wall(studio, "en", "first", newest).ids
+    with studio.run("first") as store:
+        annotate(store, store.individual(first), rater="Aya", stars=0, tags=REJECTED, note="")
+    shown = wall(studio, "en", "first", newest).ids
+    assert first not in shown
+    assert second in shown
 
 
 @pytest.mark.parametrize("fold", [True, False])

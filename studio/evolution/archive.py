@@ -132,11 +132,13 @@ class Archive:
         if leavers == [newest]:
             return Insertion(entered=False)
         self._competition = None
+        dropped = tuple(self._ids[leaver] for leaver in leavers)
         self._ids.append(id)
         for leaver in reversed(leavers):
             self._table[leaver:newest] = self._table[leaver + 1 : newest + 1]
             newest -= 1
-        return Insertion(entered=True, dropped=tuple([self._ids.pop(leaver) for leaver in reversed(leavers)][::-1]))
+            del self._ids[leaver]
+        return Insertion(entered=True, dropped=dropped)
 
     def rescore(self, scores: Mapping[str, ArrayLike]) -> None:
         """Replace the raw scores of everyone alive at once, as when all are judged on new noise. Nobody leaves.

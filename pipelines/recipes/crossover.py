@@ -107,8 +107,9 @@ def _inner_products(mother: Chromosome, father: Chromosome, gram: Gram, start: i
     """Return the inner products over a stretch: float64 [mother x father, mother x mother, father x father]."""
     inner = np.zeros(3)
     for begin, end, mine, theirs in _aligned_spans(mother, father, start, stop):
-        products = gram.between(begin, end)  # [K, K]
         a, b = np.array(mine), np.array(theirs)
+        some = (a != 0) | (b != 0)  # who has no weight has no say in how a sum is rounded either
+        products, a, b = gram.between(begin, end)[np.ix_(some, some)], a[some], b[some]
         inner += [a @ products @ b, a @ products @ a, b @ products @ b]
     return inner
 

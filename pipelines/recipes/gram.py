@@ -71,18 +71,20 @@ class Gram:
             places: where each of the K vectors stands among the others.
             count: how many vectors there are then.
         """
-        if list(places) == list(range(count)):
-            return self
-        rows, columns = np.ix_(places, places)
-        blocks = np.zeros((len(self._blocks), count, count))
-        blocks[:, rows, columns] = self._blocks
+        return self if list(places) == list(range(count)) else _WidenedGram(self, places, count)
 
-        def read(start: int, stop: int) -> np.ndarray:
-            vectors = np.zeros((count, stop - start))
-            vectors[places] = self._read(start, stop)
-            return vectors
 
-        return Gram(self._stops, blocks, read)
+class _WidenedGram(Gram):
+    """The products of a Gram with rows and columns of zeros between: the very numbers, whatever rounds them."""
+
+    def __init__(self, gram: Gram, places: Sequence[int], count: int) -> None:
+        super().__init__(gram._stops, gram._blocks, gram._read)
+        self._places, self._count = np.ix_(places, places), count
+
+    def between(self, start: int, stop: int) -> np.ndarray:
+        products = np.zeros((self._count, self._count))
+        products[self._places] = super().between(start, stop)
+        return products
 
 
 def compute_block_products(

@@ -104,6 +104,37 @@ def test_an_angle_per_tensor_by_hand():
     )
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_who_has_no_weight_changes_no_digit_of_a_child(seed):
+    """However this processor adds up: the same cosines with sources between that nobody draws from."""
+    rng = np.random.default_rng(seed)
+    count = int(rng.integers(2, 8))
+    vectors, wide = rng.standard_normal((count, 60)), count + 2
+    places = np.sort(rng.permutation(wide)[:count])
+    alone = Gram(
+        np.array([60]), compute_block_products([60], lambda a, b: vectors[:, a:b]), lambda a, b: vectors[:, a:b]
+    )
+    layout = Layout("backbone", ("conv_in.weight", "conv_out.weight"), ((25,), (35,)))
+    genes = CrossoverParameters.mirrored([40], 0.3)
+    rows = rng.random((2, count))
+    spread = np.zeros((2, wide))
+    spread[:, places] = rows
+    for angle in ("chromosome", "tensor"):
+        child, among_more = (
+            cross_chromosomes(
+                *(chromosome(60, (60, tuple(row))) for row in parents),
+                genes,
+                gram=gram,
+                layout=layout,
+                angle=angle,
+            )
+            for parents, gram in ((rows, alone), (spread, alone.widened(places, wide)))
+        )
+        assert [one.stop for one in child.segments] == [one.stop for one in among_more.segments]
+        for one, other in zip(child.segments, among_more.segments, strict=True):
+            assert tuple(np.array(other.weights)[places]) == one.weights
+
+
 def test_several_split_points_and_none_by_hand():
     assert CrossoverParameters.mirrored([2, 5], 0.25) == CrossoverParameters((2, 5), (0.25, 0.75, 0.25))
     assert CrossoverParameters.mirrored([], 0.25) == CrossoverParameters((), (0.25,))

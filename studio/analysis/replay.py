@@ -9,7 +9,6 @@ import numpy as np
 
 from eval.prompts.prompt_set import LANGUAGES
 from studio.evolution.archive import Archive
-from studio.evolution.distances import mean_distance
 from studio.evolution.niches import coverage, entropy
 from studio.runs.config import RunConfig
 from studio.runs.individual import Individual
@@ -57,7 +56,7 @@ def archive_history(individuals: Sequence[Individual], config: RunConfig) -> lis
     moments: list[ArchiveMoment] = []
     for individual in individuals:
         if not individual.is_source and made == 0:
-            archive.keep_apart(config.breeding.min_distance * mean_distance(archive.scores))
+            archive.keep_apart_by(config.breeding.min_distance)
         made += not individual.is_source
         if (scores := individual.competing(config.competing)) is not None:
             archive.insert(individual.id, scores)

@@ -16,7 +16,6 @@ import numpy as np
 from pipelines.checkpoints.sources import Source
 from pipelines.recipes.recipe import Recipe, parse_recipe
 from studio.evolution.archive import Archive
-from studio.evolution.distances import mean_distance
 from studio.evolution.errors import EvolutionError
 from studio.evolution.mating import Favour
 from studio.evolution.niches import Floats
@@ -241,7 +240,7 @@ class M2N2:
 
     def _enters(self, candidate: Candidate, scores: Floats | None) -> bool:
         if candidate.role == "offspring" and self._made == 0:  # the sources alone are alive
-            self.archive.keep_apart(self._config.breeding.min_distance * mean_distance(self.archive.scores))
+            self.archive.keep_apart_by(self._config.breeding.min_distance)
         name, bred = candidate.recipe.name, next(iter(self._search.in_flight), None)
         if scores is None:
             if bred is not None:

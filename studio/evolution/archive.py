@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .competition import Competition
-from .distances import score_distances
+from .distances import mean_distance, score_distances
 from .errors import EvolutionError
 from .niches import Floats, check_alpha, check_scores, fitness
 
@@ -104,6 +104,14 @@ class Archive:
         if not min_distance >= 0:
             raise EvolutionError("expected a least distance of 0 or more, found {distance}", distance=min_distance)
         self._min_distance = min_distance
+
+    def keep_apart_by(self, share: float) -> None:
+        """Set the least distance that newcomers keep from now on to a share of how far those alive are apart.
+
+        Raises:
+            EvolutionError: the share is negative, or no number.
+        """
+        self.keep_apart(share * mean_distance(self._alive))
 
     def insert(self, id: str, scores: ArrayLike) -> Insertion:
         """Let a newcomer compete for a place.

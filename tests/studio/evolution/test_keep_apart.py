@@ -63,3 +63,11 @@ def test_the_distance_is_part_of_the_state_where_there_is_one(archive):
     for wrong in (-0.1, float("nan")):
         with pytest.raises(EvolutionError, match="least distance of 0 or more"):
             archive.keep_apart(wrong)
+
+
+def test_the_distance_may_be_a_share_of_how_far_those_alive_are_apart(archive):
+    """`a` and `b` are 3/16 apart, `b` and `c` 1/4, `a` and `c` 5/16: 1/4 in the mean."""
+    archive.keep_apart_by(0.5)
+    assert archive.min_distance == 0.125
+    with pytest.raises(EvolutionError, match="least distance of 0 or more"):
+        archive.keep_apart_by(-1)

@@ -15,7 +15,7 @@ from pipelines.storage.files import write_whole
 
 from .contrasts import contrasts, minus
 from .figures import Run, Runs, curves, pictures
-from .shares import shares
+from .shares import shares, shares_by_quarter
 from .statistics import Tested, crossed, holm, interval
 from .table import METHODS
 from .task import Bench
@@ -188,7 +188,8 @@ def report(bench: Bench, folder: Path, evaluations: int, name: str = "search") -
     if not found:
         return
     drawn = thrift(found) + [line for title, runs in later.items() for line in thrift(runs, f"pictures, {title}")]
-    drawn += [*contrasts(found), *shares(whole, list(bench.sources))]
+    sources = list(bench.sources)
+    drawn += [*contrasts(found), *shares(whole, sources), *shares_by_quarter(whole, sources)]
     written = page(summaries, again, everyone, rejection, drawn, name)
     write_whole(folder / f"{name}.md", written.encode())
     write_whole(folder / f"{name}.png", curves(found, later))
@@ -217,7 +218,8 @@ def page(
 ) -> str:
     """The table in Markdown, with what it says and how it was made; `again` are later seeds, by which they are.
 
-    `more` are lines of `thrift`, `contrasts` and `shares`; figures lie beside the page under its `name`.
+    `more` are lines of `thrift`, `contrasts`, `shares` and `shares_by_quarter`; figures lie beside the page under its
+    `name`.
     """
     parts = {
         group: [one for one in summaries if METHODS[one.method].group == group]

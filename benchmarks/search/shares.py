@@ -15,6 +15,13 @@ How much of each source is in what a search would ship: its weight, averaged ove
 the chromosomes; means over seeds, and in the last row the most that any winner has.
 """
 
+QUARTERS = 4
+BY_QUARTER = ("halves", "cma-es-quarters", "m2n2")
+EXPLAINED_QUARTERS = """\
+How much of each source is in each quarter of a chromosome, from the first layers to the last: means over seeds. Halves
+by hand is the answer that is known.
+"""
+
 
 def source_shares(winner: Mapping[str, Rows], sources: int) -> np.ndarray:
     """The mean weight of each source over all places of a chromosome, averaged over chromosomes: float64 [sources].
@@ -23,12 +30,23 @@ def source_shares(winner: Mapping[str, Rows], sources: int) -> np.ndarray:
         winner: segments of each chromosome, as a run's file holds them.
         sources: how many there are.
     """
-    means = []
-    for segments in winner.values():
-        stops = np.array([stop for stop, _ in segments])
-        weights = np.array([row for _, row in segments]).reshape(-1, sources)
-        means.append(np.diff(stops, prepend=0) @ weights / stops[-1])
-    return np.mean(means, axis=0)
+    return np.mean([shares_within(segments, sources, parts=1)[0] for segments in winner.values()], axis=0)
+
+
+def shares_within(segments: Rows, sources: int, *, parts: int) -> np.ndarray:
+    """The mean weight of each source over the places of each part of a chromosome: float64 [parts, sources].
+
+    Args:
+        segments: of the chromosome, as a run's file holds them.
+        sources: how many there are.
+        parts: how many equal parts, from the first layers to the last.
+    """
+    stops = np.array([0, *(stop for stop, _ in segments)])
+    weights = np.array([row for _, row in segments]).reshape(-1, sources)
+    totals = np.vstack([np.zeros(sources), (np.diff(stops)[:, np.newaxis] * weights).cumsum(axis=0)])
+    edges = np.linspace(0, stops[-1], parts + 1)
+    at_edges = np.stack([np.interp(edges, stops, total) for total in totals.T], axis=1)
+    return np.diff(at_edges, axis=0) * parts / stops[-1]
 
 
 def shares(found: Runs, sources: Sequence[str]) -> list[str]:
@@ -51,3 +69,33 @@ def shares(found: Runs, sources: Sequence[str]) -> list[str]:
         f"|{' --- |' * (len(sources) + 1)}",
         *(f"| {title} | {' | '.join(f'{share:.2f}' for share in row)} |" for title, row in rows.items()),
     ]
+
+
+def shares_by_quarter(found: Runs, sources: Sequence[str]) -> list[str]:
+    """A part of the page, in Markdown: what a quarter of the network turns out to hold; nothing without its methods."""
+    rows = [
+        [METHODS[method].title, chromosome, str(quarter), *(f"{share:.2f}" for share in row)]
+        for method in BY_QUARTER
+        if method in found
+        for chromosome, table in _by_quarter([run["winner"] for run in found[method].values()], len(sources)).items()
+        for quarter, row in enumerate(table, start=1)
+    ]
+    if not rows:
+        return []
+    return [
+        "",
+        "## what a quarter holds",
+        "",
+        EXPLAINED_QUARTERS,
+        f"| method | chromosome | quarter | {' | '.join(sources)} |",
+        f"|{' --- |' * (len(sources) + 3)}",
+        *(f"| {' | '.join(row)} |" for row in rows),
+    ]
+
+
+def _by_quarter(winners: Sequence[Mapping[str, Rows]], sources: int) -> dict[str, np.ndarray]:
+    """Means over winners by chromosome: float64 [quarters, sources]."""
+    return {
+        name: np.mean([shares_within(winner[name], sources, parts=QUARTERS) for winner in winners], axis=0)
+        for name in winners[0]
+    }

@@ -1,4 +1,4 @@
-"""The command line: one file per command, named as the command. May import every room but the pages.
+"""The command line: files named as commands. May import every room but the pages.
 
 Read in this order:
 
@@ -7,5 +7,6 @@ Read in this order:
     console     tables and progress
     networks    what the commands do when a run breeds any other network
     evolve, report, score, sources, recipe, prompts, export, verify, monitor, votes
-                one command each; torch and Gradio are imported inside them, so that `--help` is quick
+                one command each, or a few that belong together: `score` draws too, `report` shows and reviews, `export`
+                merges, `verify` cleans; torch and Gradio are imported inside them, so that `--help` is quick
 """

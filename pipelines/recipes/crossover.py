@@ -105,11 +105,12 @@ def genome_cosine(mother: Recipe, father: Recipe, grams: Mapping[str, Gram]) -> 
 
 def _inner_products(mother: Chromosome, father: Chromosome, gram: Gram, start: int, stop: int) -> np.ndarray:
     """Return the inner products over a stretch: float64 [mother x father, mother x mother, father x father]."""
-    inner = np.zeros(3)
-    for begin, end, mine, theirs in _aligned_spans(mother, father, start, stop):
-        a, b = np.array(mine), np.array(theirs)
-        some = (a != 0) | (b != 0)  # who has no weight has no say in how a sum is rounded either
-        products, a, b = gram.between(begin, end)[np.ix_(some, some)], a[some], b[some]
+    spans = list(_aligned_spans(mother, father, start, stop))
+    weights = np.array([[mine, theirs] for _, _, mine, theirs in spans]).reshape(len(spans), 2, -1)
+    some = weights.any(axis=(0, 1))  # who has no weight has no say in how a sum is rounded either
+    among, inner = np.ix_(some, some), np.zeros(3)
+    for (begin, end, _, _), (a, b) in zip(spans, weights[:, :, some], strict=True):
+        products = gram.between(begin, end)[among]
         inner += [a @ products @ b, a @ products @ a, b @ products @ b]
     return inner
 

@@ -30,18 +30,17 @@ CHUNK_ELEMENTS = 1 << 17  # elements summed at a time: a few sources' fit a core
 class Gram:
     """The inner products of K vectors over any stretch of their elements, in float64."""
 
-    def __init__(self, stops: np.ndarray, blocks: np.ndarray, read: Callable[[int, int], np.ndarray]) -> None:
+    def __init__(self, stops: np.ndarray, blocks: np.ndarray, inside: Callable[[int, int], np.ndarray]) -> None:
         """Take what `compute_block_products` has computed.
 
         Args:
             stops: int64 [blocks], the exclusive end of each block.
             blocks: float64 [blocks, K, K], the inner products within each block.
-            read: gives float64 [K, stop - start] for a stretch inside one block.
+            inside: computes float64 [K, K] of a stretch inside one block.
         """
         self._stops = stops
         self._blocks = blocks
-        self._read = read
-        self._inside = functools.cache(partial(_products, read))
+        self._inside = functools.cache(inside)
 
     @property
     def size(self) -> int:
@@ -65,26 +64,22 @@ class Gram:
         return total + self._blocks[first : last + 1].sum(axis=0)
 
     def widened(self, places: Sequence[int], count: int) -> Gram:
-        """Return these inner products among more vectors, of which all others are zero.
+        """Return these inner products among more vectors, of which all others are zero: the same to the last digit.
 
         Args:
             places: where each of the K vectors stands among the others.
             count: how many vectors there are then.
         """
-        return self if list(places) == list(range(count)) else _WidenedGram(self, places, count)
+        if list(places) == list(range(count)):
+            return self
+        rows, columns = np.ix_(places, places)
 
+        def wide(products: np.ndarray) -> np.ndarray:
+            found = np.zeros((*products.shape[:-2], count, count))
+            found[..., rows, columns] = products
+            return found
 
-class _WidenedGram(Gram):
-    """The products of a Gram with rows and columns of zeros between: the very numbers, whatever rounds them."""
-
-    def __init__(self, gram: Gram, places: Sequence[int], count: int) -> None:
-        super().__init__(gram._stops, gram._blocks, gram._read)
-        self._places, self._count = np.ix_(places, places), count
-
-    def between(self, start: int, stop: int) -> np.ndarray:
-        products = np.zeros((self._count, self._count))
-        products[self._places] = super().between(start, stop)
-        return products
+        return Gram(self._stops, wide(self._blocks), lambda start, stop: wide(self._inside(start, stop)))
 
 
 def compute_block_products(
@@ -149,7 +144,7 @@ def compute_gram(sources: Sequence[Source], layout: Layout, *, progress: Callabl
         buffer = io.BytesIO()
         np.save(buffer, blocks)
         write_whole(entry, buffer.getvalue())
-    return Gram(stops, blocks, read)
+    return Gram(stops, blocks, partial(_products, read))
 
 
 def gram_file(sources: Sequence[Source], layout: Layout) -> Path:

@@ -23,6 +23,17 @@ from pipelines.recipes.gram import Gram, compute_block_products, compute_gram
 DEPTH = 20
 
 
+def gram(vectors, stops):
+    """Inner products of rows of vectors, in blocks."""
+
+    def read(start, stop):
+        return vectors[:, start:stop]
+
+    return Gram(
+        np.array(stops), compute_block_products(stops, read), lambda *stretch: read(*stretch) @ read(*stretch).T
+    )
+
+
 def chromosome(size, *segments):
     return Chromosome(size=size, segments=tuple(Segment(stop=stop, weights=weights) for stop, weights in segments))
 
@@ -69,10 +80,7 @@ def test_slerp_is_linear_where_vectors_are_alike():
 
 def test_two_orthogonal_sources_by_hand():
     vectors = np.array([[3.0, 0.0, 0.0, 4.0], [0.0, 5.0, 0.0, 0.0]])
-    stops = np.array([4])
-    products = Gram(
-        stops, compute_block_products([4], lambda start, stop: vectors[:, start:stop]), lambda a, b: vectors[:, a:b]
-    )
+    products = gram(vectors, [4])
     layout = Layout("backbone", ("conv_in.weight",), ((4,),))
     child = cross_chromosomes(
         chromosome(4, (4, (1.0, 0.0))),
@@ -89,9 +97,7 @@ def test_two_orthogonal_sources_by_hand():
 def test_an_angle_per_tensor_by_hand():
     vectors = np.array([[1.0, 0.0, 1.0], [1.0, 0.0, 0.0]])  # first tensor: the same; second: the second source is zero
     layout = Layout("backbone", ("conv_in.weight", "conv_out.weight"), ((2,), (1,)))
-    products = Gram(
-        np.array([3]), compute_block_products([3], lambda a, b: vectors[:, a:b]), lambda a, b: vectors[:, a:b]
-    )
+    products = gram(vectors, [3])
     parents = chromosome(3, (3, (1.0, 0.0))), chromosome(3, (3, (0.0, 1.0)))
     child = cross_chromosomes(
         *parents, CrossoverParameters.mirrored([3], 0.25), gram=products, layout=layout, angle="tensor"
@@ -111,9 +117,7 @@ def test_who_has_no_weight_changes_no_digit_of_a_child(seed):
     count = int(rng.integers(2, 8))
     vectors, wide = rng.standard_normal((count, 60)), count + 2
     places = np.sort(rng.permutation(wide)[:count])
-    alone = Gram(
-        np.array([60]), compute_block_products([60], lambda a, b: vectors[:, a:b]), lambda a, b: vectors[:, a:b]
-    )
+    alone = gram(vectors, [60])
     layout = Layout("backbone", ("conv_in.weight", "conv_out.weight"), ((25,), (35,)))
     genes = CrossoverParameters.mirrored([40], 0.3)
     rows = rng.random((2, count))
@@ -124,11 +128,11 @@ def test_who_has_no_weight_changes_no_digit_of_a_child(seed):
             cross_chromosomes(
                 *(chromosome(60, (60, tuple(row))) for row in parents),
                 genes,
-                gram=gram,
+                gram=products,
                 layout=layout,
                 angle=angle,
             )
-            for parents, gram in ((rows, alone), (spread, alone.widened(places, wide)))
+            for parents, products in ((rows, alone), (spread, alone.widened(places, wide)))
         )
         assert [one.stop for one in child.segments] == [one.stop for one in among_more.segments]
         for one, other in zip(child.segments, among_more.segments, strict=True):
@@ -139,9 +143,7 @@ def test_several_split_points_and_none_by_hand():
     assert CrossoverParameters.mirrored([2, 5], 0.25) == CrossoverParameters((2, 5), (0.25, 0.75, 0.25))
     assert CrossoverParameters.mirrored([], 0.25) == CrossoverParameters((), (0.25,))
     vectors = np.ones((2, 6))  # no angle between them: linear
-    products = Gram(
-        np.array([6]), compute_block_products([6], lambda a, b: vectors[:, a:b]), lambda a, b: vectors[:, a:b]
-    )
+    products = gram(vectors, [6])
     layout = Layout("backbone", ("conv_in.weight",), ((6,),))
     parents = chromosome(6, (6, (1.0, 0.0))), chromosome(6, (6, (0.0, 1.0)))
     child = cross_chromosomes(*parents, CrossoverParameters.mirrored([2, 5], 0.25), gram=products, layout=layout)
@@ -162,14 +164,7 @@ def test_one_angle_for_the_whole_genome_by_hand(family, one_hot):
         "attention": np.array([[1.0, 0.0], [0.0, 1.0]]),
         "backbone": np.array([[1.0], [1.0]]),
     }
-    grams = {
-        name: Gram(
-            np.array([size[name]]),
-            compute_block_products([size[name]], lambda a, b, v=vectors: v[:, a:b]),
-            lambda a, b, v=vectors: v[:, a:b],
-        )
-        for name, vectors in made.items()
-    }
+    grams = {name: gram(vectors, [size[name]]) for name, vectors in made.items()}
 
     def small(recipe, row):
         parts = {name: chromosome(size[name], (size[name], row)) for name in size}
@@ -189,9 +184,7 @@ def test_one_angle_for_the_whole_genome_by_hand(family, one_hot):
 def test_ends_of_the_chromosome(seed, split, ratio):
     rng = np.random.default_rng(seed)
     vectors = rng.normal(size=(2, 10))
-    products = Gram(
-        np.array([4, 10]), compute_block_products([4, 10], lambda a, b: vectors[:, a:b]), lambda a, b: vectors[:, a:b]
-    )
+    products = gram(vectors, [4, 10])
     layout = Layout("backbone", ("conv_in.weight",), ((10,),))
     parents = chromosome(10, (10, (1.0, 0.0))), chromosome(10, (3, (0.5, 0.5)), (10, (0.0, 1.0)))
     child = cross_chromosomes(*parents, CrossoverParameters.mirrored([split], ratio), gram=products, layout=layout)
@@ -209,9 +202,7 @@ def test_ends_of_the_chromosome(seed, split, ratio):
 def test_gram_of_any_stretch(seed, one, other):
     vectors = np.random.default_rng(seed).normal(size=(3, 30))
     stops = [7, 14, 21, 28, 30]
-    products = Gram(
-        np.array(stops), compute_block_products(stops, lambda a, b: vectors[:, a:b]), lambda a, b: vectors[:, a:b]
-    )
+    products = gram(vectors, stops)
     start, stop = min(one, other) - 1, max(one, other)
     assert_allclose(products.between(start, stop), vectors[:, start:stop] @ vectors[:, start:stop].T, atol=1e-12)
 

@@ -81,7 +81,7 @@ def test_three_workers_give_the_same_again_killed_attached_let_go_and_stopped_on
         without_report(store)
 
     control.carry_out(open_run(troubled.folder), look)
-    shown = max((pool["workers"] for pool in seen if pool), key=len)  # the first may not have been asked yet
+    shown = next(pool["workers"] for pool in seen if pool["workers"])  # until they are seen, the last end is told
     assert [worker["number"] for worker in shown] == [1, 2]
     assert {worker["dtype"] for worker in shown} - {""} == {"float32"}  # none yet of one that still opens its sources
     assert {worker["of"] for worker in shown if worker["child"]} <= {5}

@@ -22,6 +22,7 @@ from rich.table import Table
 from safetensors.torch import load_file
 
 from benchmarks.machine import machine
+from benchmarks.markdown import markdown_table
 from benchmarks.progress import evaluations_to
 from eval.metrics import Estimate, bootstrap_mean, paired_bootstrap
 from pipelines.storage.files import write_whole
@@ -117,9 +118,7 @@ def main() -> None:
         "bootstrap intervals over problems; differences are paired by problem. "
         "The two parents are named for their task; a child ahead was bred with foresight and nudges.",
         "",
-        f"| {' | '.join(COLUMNS)} |",
-        f"|{' --- |' * len(COLUMNS)}",
-        *(f"| {' | '.join(row)} |" for row in found),
+        *markdown_table(COLUMNS, found),
         "",
         "Offspring until the best has the fitness that the paper's evolution has in the end:",
         "",

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
+from benchmarks.markdown import markdown_table
 from pipelines.storage.files import write_whole
 
 CONFIDENCE = 0.95
@@ -158,9 +159,7 @@ def _page(rows: list[list[str]], runs: list[Run]) -> str:
         f"off the paper's figure 2 by eye, ± {READING}; `within` allows for that, and where not says by how much ours",
         f"differs. Bands take {ENOUGH} runs, and so does the comparison, but of a method without randomness.",
         "",
-        f"| {' | '.join(COLUMNS)} |",
-        f"|{' --- |' * len(COLUMNS)}",
-        *(f"| {' | '.join(row)} |" for row in rows),
+        *markdown_table(COLUMNS, rows),
         "",
         "![curves](digits.png)",
         "",

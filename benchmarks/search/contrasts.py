@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.markdown import markdown_table
+
 from .figures import Run, Runs
 from .statistics import Tested, crossed, interval
 from .table import METHODS
@@ -48,15 +50,8 @@ def contrasts(found: Runs) -> list[str]:
     best = max(searches, key=lambda method: np.mean([run["held_out"]["ja"] for run in found[method].values()]))
     asked = dict.fromkeys([*((best, other) for other in BESIDE_BEST if other != best), DEPTH])  # each pair once
     rows = [_row(found, *pair) for pair in asked if set(pair) <= found.keys()]
-    head = [
-        "",
-        "## what there is to find",
-        "",
-        EXPLAINED,
-        "| | beside | Japanese | English |",
-        "| --- | --- | --- | --- |",
-    ]
-    return [*head, *(f"| {' | '.join(row)} |" for row in rows if row)]
+    head = ["", "## what there is to find", "", EXPLAINED]
+    return [*head, *markdown_table(["", "beside", "Japanese", "English"], filter(None, rows))]
 
 
 def _row(found: Runs, method: str, other: str) -> Sequence[str]:

@@ -11,6 +11,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.markdown import markdown_table
 from pipelines.storage.files import write_whole
 
 from .contrasts import contrasts, minus
@@ -261,8 +262,7 @@ def _rows(title: str, part: Sequence[Summary]) -> list[str]:
     """A part of the table in Markdown; nothing without rows."""
     if not part:
         return []
-    head = ["", f"## {title}", "", f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
-    return head + [f"| {' | '.join(one.row())} |" for one in part]
+    return ["", f"## {title}", "", *markdown_table(COLUMNS, [one.row() for one in part])]
 
 
 def _titles(summaries: list[Summary]) -> str:

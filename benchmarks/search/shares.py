@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from benchmarks.markdown import markdown_table
+
 from .figures import Runs
 from .table import METHODS
 from .task import Rows
@@ -65,16 +67,14 @@ def shares(found: Runs, sources: Sequence[str]) -> list[str]:
         "## what winners are made of",
         "",
         EXPLAINED,
-        f"| method | {' | '.join(sources)} |",
-        f"|{' --- |' * (len(sources) + 1)}",
-        *(f"| {title} | {' | '.join(f'{share:.2f}' for share in row)} |" for title, row in rows.items()),
+        *markdown_table(["method", *sources], [[title, *_shown(row)] for title, row in rows.items()]),
     ]
 
 
 def shares_by_quarter(found: Runs, sources: Sequence[str]) -> list[str]:
     """A part of the page, in Markdown: what a quarter of the network turns out to hold; nothing without its methods."""
     rows = [
-        [METHODS[method].title, chromosome, str(quarter), *(f"{share:.2f}" for share in row)]
+        [METHODS[method].title, chromosome, str(quarter), *_shown(row)]
         for method in BY_QUARTER
         if method in found
         for chromosome, table in _by_quarter([run["winner"] for run in found[method].values()], len(sources)).items()
@@ -87,10 +87,12 @@ def shares_by_quarter(found: Runs, sources: Sequence[str]) -> list[str]:
         "## what a quarter holds",
         "",
         EXPLAINED_QUARTERS,
-        f"| method | chromosome | quarter | {' | '.join(sources)} |",
-        f"|{' --- |' * (len(sources) + 3)}",
-        *(f"| {' | '.join(row)} |" for row in rows),
+        *markdown_table(["method", "chromosome", "quarter", *sources], rows),
     ]
+
+
+def _shown(row: np.ndarray) -> list[str]:
+    return [f"{share:.2f}" for share in row]
 
 
 def _by_quarter(winners: Sequence[Mapping[str, Rows]], sources: int) -> dict[str, np.ndarray]:

@@ -23,6 +23,7 @@ import numpy as np
 
 import assets
 from benchmarks.machine import machine
+from benchmarks.markdown import markdown_table
 from benchmarks.progress import evaluations_to
 from pipelines.storage.files import write_whole
 from studio.runs.config import embedded
@@ -85,7 +86,7 @@ def table(runs: list[dict[str, Any]], evaluations: int) -> str:
     """What was found, in Markdown."""
     marks = [evaluations // 4, evaluations // 2, evaluations]
     columns = ["sources", "prompts", "method", "seeds", *(f"after {mark}" for mark in marks), "until M2N2's last"]
-    lines = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
+    rows = []
     for size in SIZES:
         curves = {
             method: [one["curve"] for one in runs if one["size"] == asdict(size) and one["method"] == method]
@@ -98,10 +99,9 @@ def table(runs: list[dict[str, Any]], evaluations: int) -> str:
             means = [f"{np.mean([curve[mark - 1] for curve in found]):.3f}" for mark in marks]
             until = sorted(evaluations_to(curve, level) or evaluations + 1 for curve in found)
             said = ", ".join(str(made) if made <= evaluations else f"more than {evaluations}" for made in until)
-            row = [str(size.sources), str(size.prompts), METHODS[method].title, str(len(found)), *means, said]
-            lines.append(f"| {' | '.join(row)} |")
+            rows.append([str(size.sources), str(size.prompts), METHODS[method].title, str(len(found)), *means, said])
     machines = sorted({one["machine"] for one in runs})
-    return "\n".join([*lines, "", *(f"Machine: {one}." for one in machines)]) + "\n"
+    return "\n".join([*markdown_table(columns, rows), "", *(f"Machine: {one}." for one in machines)]) + "\n"
 
 
 def main() -> None:

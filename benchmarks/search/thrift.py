@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from benchmarks.markdown import markdown_table
 from benchmarks.progress import evaluations_to
 
 from .figures import Run, Runs
@@ -47,9 +48,7 @@ def thrift(found: Runs, title: str = "pictures") -> list[str]:
         f"## {title}",
         "",
         EXPLAINED.format(level=level, evaluations=last),
-        f"| {' | '.join(columns)} |",
-        f"|{' --- |' * len(columns)}",
-        *(f"| {' | '.join(row)} |" for row in rows),
+        *markdown_table(columns, rows),
     ]
 
 

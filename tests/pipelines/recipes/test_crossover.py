@@ -139,6 +139,12 @@ def test_who_has_no_weight_changes_no_digit_of_a_child(seed):
             assert tuple(np.array(other.weights)[places]) == one.weights
 
 
+def test_inner_products_that_are_widened_twice_by_hand():
+    wide = gram(np.array([[1.0, 2.0, 0.0], [0.0, 1.0, 3.0]]), [3]).widened([0, 2], 3).widened([1, 2, 3], 4)
+    assert wide.between(0, 3).tolist() == [[0, 0, 0, 0], [0, 5, 0, 2], [0, 0, 0, 0], [0, 2, 0, 10]]
+    assert wide.between(0, 1).tolist() == [[0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+
+
 def test_several_split_points_and_none_by_hand():
     assert CrossoverParameters.mirrored([2, 5], 0.25) == CrossoverParameters((2, 5), (0.25, 0.75, 0.25))
     assert CrossoverParameters.mirrored([], 0.25) == CrossoverParameters((), (0.25,))
